@@ -1,0 +1,1 @@
+"""The shell: the only code that touches disk, clock, network, environment and Prefect."""

@@ -1,0 +1,55 @@
+"""Every way the product stops on purpose, each with the exit code that scripts rely on."""
+
+
+class WuxingError(Exception):
+    """Stop with a message a clerk understands: what, where, expected and found, what to do."""
+
+    exit_code = 1
+
+
+class UsageError(WuxingError):
+    """A command was called with words it does not take."""
+
+    exit_code = 2
+
+
+class DropRefusedError(WuxingError):
+    """A drop, or a file someone handed in, can't be used as it is."""
+
+    exit_code = 10
+
+
+class ParameterMissingError(WuxingError):
+    """No parameter is in force on the date asked for."""
+
+    exit_code = 11
+
+
+class GateStoppedError(WuxingError):
+    """A critical expectation failed; no batch was drafted."""
+
+    exit_code = 12
+
+
+class LedgerForbidsError(WuxingError):
+    """The state of the ledger or of a batch does not allow this."""
+
+    exit_code = 13
+
+
+class DigestDiffersError(WuxingError):
+    """A digest, a replay or a signature is not what was recorded."""
+
+    exit_code = 14
+
+
+class HomeBusyError(WuxingError):
+    """Another run holds the home folder."""
+
+    exit_code = 15
+
+
+class ContractError(WuxingError):
+    """A promise between two parts of the program is broken: a bug, never bad data."""
+
+    exit_code = 1

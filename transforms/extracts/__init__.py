@@ -1,0 +1,1 @@
+"""The kinds of extract and how their cells are read."""
