@@ -1,0 +1,58 @@
+# Two commands set everything up: `make run` and `make test`. Nothing else needs installing by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: run test check format lint types sql-lint tests bench mutants lock clean
+
+run: $(STAMP)
+	$(BIN)/python -m flows.demonstration out
+
+test: check
+
+check: format lint types sql-lint tests
+
+format: $(STAMP)
+	@echo "== format: is every file written as ruff would write it?"
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP)
+	@echo "== lint: ruff"
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	@echo "== types: mypy --strict"
+	$(BIN)/mypy
+
+sql-lint: $(STAMP)
+	@echo "== SQL lint: sqlfluff"
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql
+
+tests: $(STAMP)
+	@echo "== tests: golden cases, properties, end to end, Prefect, faults, bad files"
+	$(BIN)/python -m pytest
+
+bench: $(STAMP)
+	$(BIN)/python -m bench.scale
+
+mutants: $(STAMP)
+	$(BIN)/python -m tests.mutants
+
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \
+		--generate-hashes -o requirements.lock
+
+clean:
+	rm -rf out home bench/out
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "== set-up: the project's own environment in $(VENV), exact versions from requirements.lock (about a minute)"
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)

@@ -1,0 +1,163 @@
+"""The home folder: where snapshots, runs, batches and the ledger live, each written once."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
+
+CHUNK_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths of one home folder. Making a Home touches nothing."""
+
+    root: Path
+
+    @property
+    def snapshots(self) -> Path:
+        """Return the folder of snapshots."""
+        return self.root / "snapshots"
+
+    @property
+    def runs(self) -> Path:
+        """Return the folder of runs."""
+        return self.root / "runs"
+
+    @property
+    def batches(self) -> Path:
+        """Return the folder of batches."""
+        return self.root / "batches"
+
+    @property
+    def keys(self) -> Path:
+        """Return the folder where new signing keys are put unless told otherwise."""
+        return self.root / "keys"
+
+    @property
+    def ledger_path(self) -> Path:
+        """Return the ledger's file."""
+        return self.root / "ledger.sqlite"
+
+    @property
+    def funds_path(self) -> Path:
+        """Return the funds' configuration."""
+        return self.root / "funds.toml"
+
+    @property
+    def temporary(self) -> Path:
+        """Return the folder for what need not outlive a command."""
+        return self.root / "tmp"
+
+
+@contextmanager
+def hold_home(home: Home) -> Iterator[None]:
+    """Hold the home folder for one writer; the lock ends with the process, however it ends.
+
+    Raises:  HomeBusyError if another process holds it
+    """
+    home.root.mkdir(parents=True, exist_ok=True)
+    with (home.root / ".lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as busy:
+            raise HomeBusyError(
+                f"another run holds the home folder {home.root}: wait until it ends, then try again"
+            ) from busy
+        sweep_leftovers(home)
+        yield
+
+
+def sweep_leftovers(home: Home) -> None:
+    """Remove what a killed process left half made; only the holder of the lock may call this."""
+    shutil.rmtree(home.temporary, ignore_errors=True)
+    for folder in (home.snapshots, home.runs, home.batches):
+        for leftover in folder.glob(".making-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def staged_folder(target: Path) -> Iterator[Path]:
+    """Make a folder whole or not at all: filled beside its place, synced, renamed into it.
+
+    Holds:   the target appears only after everything in it is on disk
+    Raises:  FileExistsError if the target is there already: nothing is ever overwritten
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
+    try:
+        yield making
+        sync_tree(making)
+        making.chmod(0o755)
+        if target.exists():
+            raise FileExistsError(target)
+        os.rename(making, target)
+        sync_path(target.parent)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def sync_tree(folder: Path) -> None:
+    """Ask the disk to keep every file and folder below, children first."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        sync_path(path)
+    sync_path(folder)
+
+
+def sync_path(path: Path) -> None:
+    """Ask the disk to keep one file or folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put a small file in place at once: readers see the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".making-", dir=path.parent)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(name, path)
+    sync_path(path.parent)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in lower-case hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a folder's manifest.json: sorted keys, two spaces, UTF-8, one line end at the end."""
+    text = json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
+    (folder / "manifest.json").write_text(text, encoding="utf-8")
+
+
+def read_manifest(folder: Path, what: str) -> dict[str, Any]:
+    """Read the manifest of a snapshot, run or batch.
+
+    Raises:  DropRefusedError if there is no such folder; DigestDiffersError if it can't be read
+    """
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise DropRefusedError(f"there is no {what} {folder.name} in {folder.parent}")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as broken:
+        raise DigestDiffersError(f"{path} is damaged: it is no JSON; restore it") from broken
+    if not isinstance(manifest, dict):
+        raise DigestDiffersError(f"{path} is damaged: it holds no JSON object; restore it")
+    return manifest
