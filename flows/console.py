@@ -25,6 +25,18 @@ AsOfOption = Annotated[
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads to use (default: all cores).")
 ]
+app = typer.Typer(
+    name="wuxing",
+    help="无形认证: find who is entitled to which employment subsidy, and draft the payment batches.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+batch_app = typer.Typer(help="Batches and their state.", no_args_is_help=True)
+key_app = typer.Typer(help="Signing keys.", no_args_is_help=True)
+app.add_typer(batch_app, name="batch")
+app.add_typer(key_app, name="key")
+
 DEFAULT_HOME = Path("home")
 INTERRUPTED = 130
 

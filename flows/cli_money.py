@@ -1,0 +1,168 @@
+"""Commands of the money: init, batch, key, sign, release, ledger, verify, doctor."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.console import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    app,
+    batch_app,
+    key_app,
+    show,
+)
+from flows.store import Home, hold_home
+
+BatchArgument = Annotated[str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")]
+RoleOption = Annotated[str, typer.Option("--role", help="reviewer or approver.")]
+PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
+
+
+def ask_passphrase(confirm: bool) -> str:
+    """Take the passphrase from WUXING_PASSPHRASE, else ask for it without showing it."""
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    if given is not None:
+        return given
+    return str(typer.prompt("passphrase", hide_input=True, confirmation_prompt=confirm, err=True))
+
+
+@app.command()
+def init(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Make a home folder with a commented funds.toml and the default bank profile."""
+    from flows.funds import initialise_home
+
+    place = Home(home)
+    with hold_home(place):
+        written = [str(path) for path in initialise_home(place)]
+    lines = [f"written: {path}" for path in written] or ["nothing to do: everything is there"]
+    show({"home": str(home), "written": written}, as_json, lines)
+
+
+@batch_app.command("list")
+def batch_list(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """List the batches and their state."""
+    from flows.batch import list_batches
+
+    batches = list_batches(Home(home))
+    lines = [
+        f"{b['batch_id']}  {b['state']:<10} {b['fund']}  {b['line_count']} lines  "
+        f"{b['amount_yuan']} 元  as of {b['as_of']}{'  ! ' + b['mark'] if b['mark'] else ''}"
+        for b in batches
+    ]
+    show({"batches": batches}, as_json, lines or ["no batch yet"])
+
+
+@batch_app.command("show")
+def batch_show(
+    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """Show one batch: state, totals by policy, signatures, files."""
+    from flows.batch import show_batch
+
+    content = show_batch(Home(home), batch_id)
+    show(content, as_json, [f"{name}: {value}" for name, value in content.items()])
+
+
+@batch_app.command("pack")
+def batch_pack(
+    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """Write the review pack again, and check that it is the same to the byte."""
+    from flows.batch import pack_batch
+
+    place = Home(home)
+    with hold_home(place):
+        path = pack_batch(place, batch_id)
+    show({"batch_id": batch_id, "review": str(path)}, as_json, [f"review pack: {path}"])
+
+
+@key_app.command("new")
+def key_new(
+    role: RoleOption,
+    name: Annotated[str, typer.Option("--name", help="The person who will hold the key.")],
+    home: HomeOption = DEFAULT_HOME,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File for the key (default: keys/ in the home).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a signing key (Ed25519); its private half is encrypted with a passphrase."""
+    from flows.keys import create_key
+
+    place, passphrase = Home(home), ask_passphrase(confirm=True)
+    with hold_home(place):
+        made = create_key(place, role, name, passphrase, out)
+    show(made, as_json, [f"key {made['fingerprint']} for {role}: {made['path']}"])
+
+
+@app.command()
+def sign(
+    batch_id: BatchArgument,
+    role: RoleOption,
+    key: Annotated[Path, typer.Option("--key", help="Key file made by `key new`.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign a batch as reviewer or approver; both roles, by two persons, are needed to release."""
+    from flows.release import sign_batch
+
+    place, passphrase = Home(home), ask_passphrase(confirm=False)
+    with hold_home(place):
+        signed: dict[str, Any] = sign_batch(place, batch_id, role, key, passphrase)
+    show(signed, as_json, [f"{batch_id} signed as {role}; state: {signed['state']}"])
+
+
+@app.command()
+def release(
+    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """Release a signed batch: write the payment files and post the ledger, once."""
+    from flows.release import release_batch
+
+    place = Home(home)
+    with hold_home(place):
+        released: dict[str, Any] = release_batch(place, batch_id)
+    lines = [f"{batch_id} released: {released['count']} payments, {released['amount_yuan']} 元"]
+    show(released, as_json, lines + [f"payment file: {path}" for path in released["files"]])
+
+
+@app.command()
+def ledger(
+    beneficiary: Annotated[
+        str | None, typer.Option("--beneficiary", help="Only this beneficiary's entries.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Show balances, and the entries of one beneficiary."""
+    from flows.ledger_store import ledger_view
+
+    content = ledger_view(Home(home), beneficiary)
+    lines = [f"{b['account']}: {b['balance_yuan']} 元" for b in content["balances"]]
+    lines += [
+        f"{e['entry_id']}  {e['policy_id']}  {e['period']}  {e['amount_yuan']} 元  {e['payment_id']}"
+        for e in content["entries"]
+    ]
+    show(content, as_json, lines or ["the ledger is empty"])
+
+
+@app.command()
+def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Check digests of all snapshots, runs and batches, the ledger's chain, every signature."""
+    from flows.verify import verify_home
+
+    content = verify_home(Home(home))
+    show(content, as_json, [f"{what}: {count} checked, all as recorded" for what, count in content.items()])
+
+
+@app.command()
+def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Check the installation, the home folder, disk space and the funds' configuration."""
+    from flows.doctor import examine
+
+    content = examine(Home(home))
+    show(content, as_json, [f"{c['verdict']:<5} {c['what']}: {c['found']}" for c in content["checks"]])
