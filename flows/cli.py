@@ -10,7 +10,11 @@ COMMAND_MODULES = (cli_run, cli_money, cli_policies)
 
 def command_names() -> list[str]:
     """Return every command as it is typed, groups included; the documentation names each."""
-    names = [str(entry.name or entry.callback.__name__) for entry in app.registered_commands if entry.callback]
+    names = [
+        str(entry.name or entry.callback.__name__)
+        for entry in app.registered_commands
+        if entry.callback
+    ]
     for group in app.registered_groups:
         inner = group.typer_instance.registered_commands if group.typer_instance else []
         names += [f"{group.name} {e.name or e.callback.__name__}" for e in inner if e.callback]

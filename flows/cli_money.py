@@ -17,7 +17,9 @@ from flows.console import (
 )
 from flows.store import Home, hold_home
 
-BatchArgument = Annotated[str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")]
+BatchArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
+]
 RoleOption = Annotated[str, typer.Option("--role", help="reviewer or approver.")]
 PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
 
@@ -156,7 +158,11 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     from flows.verify import verify_home
 
     content = verify_home(Home(home))
-    show(content, as_json, [f"{what}: {count} checked, all as recorded" for what, count in content.items()])
+    show(
+        content,
+        as_json,
+        [f"{what}: {count} checked, all as recorded" for what, count in content.items()],
+    )
 
 
 @app.command()
@@ -165,4 +171,8 @@ def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     from flows.doctor import examine
 
     content = examine(Home(home))
-    show(content, as_json, [f"{c['verdict']:<5} {c['what']}: {c['found']}" for c in content["checks"]])
+    show(
+        content,
+        as_json,
+        [f"{c['verdict']:<5} {c['what']}: {c['found']}" for c in content["checks"]],
+    )

@@ -25,7 +25,9 @@ def explain(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `run` printed it.")],
     policy: Annotated[str, typer.Option("--policy", help="Policy, as `policies` names it.")],
     beneficiary: Annotated[str, typer.Option("--beneficiary", help="Who is or would be paid.")],
-    subject: Annotated[str | None, typer.Option("--subject", help="Whom the fact is about.")] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="Whom the fact is about.")
+    ] = None,
     period: Annotated[str | None, typer.Option("--period", help="2020 or 2020-03.")] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,

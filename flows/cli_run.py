@@ -26,7 +26,8 @@ def run(
     as_of: AsOfOption,
     drop: Annotated[Path | None, typer.Argument(help="Folder of the night's files.")] = None,
     snapshot: Annotated[
-        str | None, typer.Option("--snapshot", help="Id of an existing snapshot, instead of a drop.")
+        str | None,
+        typer.Option("--snapshot", help="Id of an existing snapshot, instead of a drop."),
     ] = None,
     home: HomeOption = DEFAULT_HOME,
     threads: ThreadsOption = None,
@@ -68,7 +69,9 @@ def serve(drop: DropArgument, home: HomeOption = DEFAULT_HOME) -> None:
 
 
 @app.command()
-def ingest(drop: DropArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+def ingest(
+    drop: DropArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
     """Only turn the extracts into a snapshot, and print its id."""
     from flows.ingest import ingest_drop
     from flows.run_record import file_lines

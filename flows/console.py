@@ -94,5 +94,7 @@ def describe_bug(bug: BaseException) -> str:
 def _fail(message: str, code: int, arguments: list[str]) -> int:
     sys.stderr.write(f"wuxing: {message}\n")
     if "--json" in arguments:
-        typer.echo(json.dumps({"error": {"exit_code": code, "message": message}}, ensure_ascii=False))
+        typer.echo(
+            json.dumps({"error": {"exit_code": code, "message": message}}, ensure_ascii=False)
+        )
     return code

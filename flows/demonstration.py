@@ -66,8 +66,10 @@ def _tell(summary: dict[str, object], released: list[dict[str, object]], home: P
         print(f"  review pack ({batch['fund']})   {folder / 'review.xlsx'}")
         for path in batch["files"]:  # type: ignore[attr-defined]
             print(f"  payment file                     {path}")
-    print(f"  ask why, for example             .venv/bin/wuxing explain {summary['run_id']} --home "
-          f"{home} --policy stability_refund --beneficiary <统一社会信用代码>")
+    print(
+        f"  ask why, for example             .venv/bin/wuxing explain {summary['run_id']} --home "
+        f"{home} --policy stability_refund --beneficiary <统一社会信用代码>"
+    )
 
 
 if __name__ == "__main__":

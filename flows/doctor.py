@@ -10,14 +10,28 @@ from flows.funds import read_funds
 from flows.store import Home
 from transforms.errors import WuxingError
 
-NEEDED = ("duckdb", "polars", "pyarrow", "great-expectations", "prefect", "cryptography", "xlsxwriter")
+NEEDED = (
+    "duckdb",
+    "polars",
+    "pyarrow",
+    "great-expectations",
+    "prefect",
+    "cryptography",
+    "xlsxwriter",
+)
 DISK_GIB_WANTED = 10
 OLDEST_PYTHON = (3, 11)
 
 
 def examine(home: Home) -> dict[str, Any]:
     """Check installation, home, disk and funds; each check says good, warn or bad, and what to do."""
-    checks = [_python(), *(_package(name) for name in NEEDED), _home(home), _disk(home), _funds(home)]
+    checks = [
+        _python(),
+        *(_package(name) for name in NEEDED),
+        _home(home),
+        _disk(home),
+        _funds(home),
+    ]
     return {"checks": checks, "good": all(check["verdict"] != "bad" for check in checks)}
 
 

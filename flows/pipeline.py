@@ -184,8 +184,10 @@ def summarise(night: Night) -> dict[str, Any]:
 
 def count_table(night: Night) -> list[dict[str, Any]]:
     """Return counts of a finished night, one row per policy and outcome; no person in it."""
-    counts = _made(night.determined).determinations.group_by("policy_id", "outcome").agg(
-        pl.len().alias("rows"), pl.col("amount_fen").sum()
+    counts = (
+        _made(night.determined)
+        .determinations.group_by("policy_id", "outcome")
+        .agg(pl.len().alias("rows"), pl.col("amount_fen").sum())
     )
     return counts.sort("policy_id", "outcome").to_dicts()
 

@@ -1,0 +1,198 @@
+"""Kill the whole job at one effect on the disk after another, run it again, compare the end states.
+
+A child process does run, sign, sign, release; it is killed (SIGKILL) just before or after its
+n-th effect: an fsync, a rename, a SQLite statement or commit. A second child then does the same
+words plainly again. The end state must be that of an undisturbed home, byte for byte.
+
+Run as `python -m tests.kill_harness TEMPLATE_HOME DROP WORK POINTS`; prints one JSON line a point.
+The heavy imports are made once, before forking, by a process that starts no thread of its own.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from expectations import gate
+from flows import pipeline, release
+from flows.progress import Progress
+from flows.store import Home
+from transforms.errors import LedgerForbidsError
+
+AS_OF = date(2020, 3, 31)
+PASSPHRASE = "kill test"
+KILLED = -signal.SIGKILL
+
+
+class Effects:
+    """Counts effects, and kills this process at the one that was asked for."""
+
+    def __init__(self, fatal: int | None) -> None:
+        self.fatal = fatal
+        self.count = 0
+        self.names: list[str] = []
+
+    def note(self, name: str) -> None:
+        self.count += 1
+        self.names.append(name)
+        if self.count == self.fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*words: Any, **named: Any) -> Any:
+            self.note(f"before {name}")
+            outcome = act(*words, **named)
+            self.note(f"after {name}")
+            return outcome
+
+        return noted
+
+    def watch(self) -> None:
+        effects = self
+        for name in ("fsync", "rename", "replace"):
+            setattr(os, name, self.around(name, getattr(os, name)))
+        original = sqlite3.connect
+
+        class WatchedConnection(sqlite3.Connection):
+            def execute(self, sql: str, *words: Any) -> Any:
+                verb = sql.split()[0].lower()
+                if verb in {"select", "pragma"}:
+                    return super().execute(sql, *words)
+                effects.note(f"before {verb}")
+                outcome = super().execute(sql, *words)
+                effects.note(f"after {verb}")
+                return outcome
+
+            def commit(self) -> None:
+                effects.note("before commit")
+                super().commit()
+                effects.note("after commit")
+
+        def watched_connect(*words: Any, **named: Any) -> Any:
+            named.setdefault("factory", WatchedConnection)
+            return original(*words, **named)
+
+        sqlite3.connect = watched_connect  # type: ignore[assignment]
+
+
+def scenario(home: Home, drop: Path, effects: Effects | None = None) -> None:
+    """Do the whole job in plain words; what was done already is refused and that is well."""
+    with Path(os.devnull).open("w") as nowhere:
+        summary = pipeline.run_night(
+            pipeline.NightRequest(home, AS_OF, drop=drop, threads=1), Progress(nowhere)
+        )
+    mark(effects, "run")
+    for batch_id in summary["batches"]:
+        for role in ("reviewer", "approver"):
+            refused_if_done(
+                lambda b=batch_id, r=role: release.sign_batch(
+                    home, b, r, home.root / f"{r}.key", PASSPHRASE
+                )
+            )
+            mark(effects, f"sign {role}")
+        refused_if_done(lambda b=batch_id: release.release_batch(home, b))
+        mark(effects, "release")
+
+
+def mark(effects: Effects | None, name: str) -> None:
+    if effects is not None:
+        effects.names.append(f"[{name}]")
+
+
+def refused_if_done(act: Callable[[], Any]) -> None:
+    try:
+        act()
+    except LedgerForbidsError as refusal:
+        assert "already" in str(refusal), refusal
+
+
+def in_child(act: Callable[[], None]) -> int:
+    """Run in a forked child; return its exit code, negative for a signal."""
+    child = os.fork()
+    if child == 0:
+        try:
+            act()
+        except BaseException as broken:  # the child must never run the parent's code
+            sys.stderr.write(f"{type(broken).__name__}: {broken}\n")
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def end_state(home: Home) -> dict[str, str]:
+    """Describe a home: the digest of every file, and of the ledger every row of every table."""
+    state: dict[str, str] = {}
+    for path in sorted(home.root.rglob("*")):
+        name = path.relative_to(home.root).as_posix()
+        if path.is_file() and not name.startswith(("ledger.sqlite", ".lock", "tmp/")):
+            state[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    connection = sqlite3.connect(home.ledger_path)
+    tables = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
+    for (table,) in sorted(tables):
+        rows = connection.execute(f"select * from {table} order by 1, 2").fetchall()
+        state[f"ledger:{table}"] = hashlib.sha256(repr(rows).encode()).hexdigest()
+    connection.close()
+    return state
+
+
+def main(template: Path, drop: Path, work: Path, points: int) -> int:
+    gate._context()
+    undisturbed, listing = Home(work / "undisturbed"), work / "effects.json"
+    shutil.copytree(template, undisturbed.root)
+
+    def listed() -> None:
+        effects = Effects(fatal=None)
+        effects.watch()
+        scenario(undisturbed, drop, effects)
+        listing.write_text(json.dumps(effects.names))
+
+    if in_child(listed) != 0:
+        return 1
+    wanted = end_state(undisturbed)
+    names = [name for name in json.loads(listing.read_text()) if not name.startswith("[")]
+    for point in chosen(json.loads(listing.read_text()), points):
+        home = Home(work / f"killed-{point}")
+        shutil.copytree(template, home.root)
+
+        def killed(home: Home = home, point: int = point) -> None:
+            effects = Effects(fatal=point)
+            effects.watch()
+            scenario(home, drop)
+
+        code = in_child(killed)
+        again = in_child(lambda home=home: scenario(home, drop))
+        found = end_state(home)
+        differing = sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n))
+        line = {"point": point, "effect": names[point - 1], "killed": code == KILLED}
+        print(json.dumps({**line, "again": again, "differing": differing}), flush=True)
+        shutil.rmtree(home.root)
+    return 0
+
+
+def chosen(names: list[str], points: int) -> list[int]:
+    """Choose effects to die at: every one of the releases, the rest spread over the whole job."""
+    numbers: list[int] = []
+    releasing: list[int] = []
+    number, stage_start = 0, 1
+    for name in names:
+        if not name.startswith("["):
+            number += 1
+            numbers.append(number)
+        else:
+            if name == "[release]":
+                releasing += range(stage_start, number + 1)
+            stage_start = number + 1
+    step = max(1, len(numbers) // points)
+    kept = releasing[:: max(1, len(releasing) // (points // 2))]
+    return sorted({*numbers[::step][:points], *kept})
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])))
