@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def main() -> None:
     words = parser.parse_args()
     shutil.rmtree(OUT, ignore_errors=True)
     measured = [measure_size(persons, words.pairs) for persons in words.persons]
-    for smaller, larger in zip(measured, measured[1:], strict=False):
+    for smaller, larger in pairwise(measured):
         tell_growth(smaller, larger)
     if words.csv:
         measure_csv(words.csv, words.pairs)

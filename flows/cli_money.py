@@ -146,7 +146,7 @@ def ledger(
     content = ledger_view(Home(home), beneficiary)
     lines = [f"{b['account']}: {b['balance_yuan']} 元" for b in content["balances"]]
     lines += [
-        f"{e['entry_id']}  {e['policy_id']}  {e['period']}  {e['amount_yuan']} 元  {e['payment_id']}"
+        f"{e['entry_id']} {e['policy_id']} {e['period']} {e['amount_yuan']} 元 {e['payment_id']}"
         for e in content["entries"]
     ]
     show(content, as_json, lines or ["the ledger is empty"])

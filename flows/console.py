@@ -27,7 +27,7 @@ ThreadsOption = Annotated[
 ]
 app = typer.Typer(
     name="wuxing",
-    help="无形认证: find who is entitled to which employment subsidy, and draft the payment batches.",
+    help="无形认证: find who is entitled to which subsidy, and draft the payment batches.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

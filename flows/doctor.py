@@ -24,7 +24,7 @@ OLDEST_PYTHON = (3, 11)
 
 
 def examine(home: Home) -> dict[str, Any]:
-    """Check installation, home, disk and funds; each check says good, warn or bad, and what to do."""
+    """Check installation, home, disk and funds; a check is good, warn or bad, with advice."""
     checks = [
         _python(),
         *(_package(name) for name in NEEDED),

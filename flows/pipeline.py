@@ -1,4 +1,4 @@
-"""The main job as a list of stages: a drop becomes a snapshot, determinations, entitlements, drafts.
+"""The main job as a list of stages, from a drop to draft batches.
 
 Each stage takes the Night, does one thing and leaves what it made on it. `wuxing run` calls the
 stages here; the nightly Prefect flow calls the same ones as tasks.
@@ -16,7 +16,7 @@ from flows.batch import Drafted, Entitled, build_entitlements, draft_batches, re
 from flows.determine import Determined, determine
 from flows.funds import Funds, read_funds
 from flows.ingest import SnapshotRef, ingest_drop, load_snapshot
-from flows.ledger_store import Ledger, open_ledger
+from flows.ledger_store import open_ledger
 from flows.progress import Progress
 from flows.run_record import run_identity, summarise_run, write_run
 from flows.store import Home, hold_home

@@ -26,7 +26,7 @@ class Progress:
     told: float = 0.0
 
     def report(self, what: str, rows: int) -> None:
-        """Say that `what` goes on and that `rows` rows are done so far (0 where rows mean nothing)."""
+        """Say that `what` goes on, `rows` rows done so far (0 where rows mean nothing)."""
         now = time.monotonic()
         if what != self.stage:
             self.end()

@@ -62,7 +62,7 @@ class Effects:
 
         class WatchedConnection(sqlite3.Connection):
             def execute(self, sql: str, *words: Any) -> Any:
-                verb = sql.split()[0].lower()
+                verb = sql.split(maxsplit=1)[0].lower()
                 if verb in {"select", "pragma"}:
                     return super().execute(sql, *words)
                 effects.note(f"before {verb}")

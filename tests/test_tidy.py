@@ -12,7 +12,9 @@ from transforms.columns import COLUMNS
 ROOT = Path(__file__).parent.parent
 CORE = ("transforms", "sql", "expectations")
 PACKAGES = ("flows", *CORE)
-PYTHON_FILES = sorted(p for package in (*PACKAGES, "tests", "bench") for p in (ROOT / package).rglob("*.py"))
+PYTHON_FILES = sorted(
+    p for package in (*PACKAGES, "tests", "bench") for p in (ROOT / package).rglob("*.py")
+)
 PRODUCT_FILES = [path for path in PYTHON_FILES if path.relative_to(ROOT).parts[0] in PACKAGES]
 CORE_FILES = [path for path in PYTHON_FILES if path.relative_to(ROOT).parts[0] in CORE]
 SQL_FILES = sorted((ROOT / "sql").rglob("*.sql"))
