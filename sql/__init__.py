@@ -1,0 +1,288 @@
+"""The rules, and the little that runs them: the only importer of DuckDB.
+
+Facts (facts/*.sql) become tables named as their files, policies (policies/*.sql) tables
+`policy_<id>`. What a file needs is found from the words in it: names of facts, names of kinds of
+extract, `$names` of parameters. A parameter has one of two forms in SQL:
+
+    $name              its value on the as-of date (yuan as fen; a fraction as $name_numerator
+                       and $name_denominator)
+    name_by_month      a table (month, value) for the months of the policy's reach: the value in
+                       force on the first day of each month
+
+Besides those, SQL may take $as_of, $as_of_month, $reach_from_month, $reach_to_month, $policy_id
+and $provisions. Macros of calendar, rounding and identity numbers stand in macros.sql.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from sql.texts import (
+    bucket_kind,
+    dollar_names,
+    fact_path,
+    facts_under,
+    finding_names,
+    monthly_names,
+    parameters_digest,
+    policy_cards,
+    policy_path,
+    policy_tables_in,
+    rules_digest,
+    shared_parameters,
+    sql_text,
+    words_under,
+)
+from transforms.columns import STORED_AS
+from transforms.errors import ContractError
+from transforms.extracts.kinds import KINDS, Kind
+from transforms.parameters import MONTHLY_SUFFIX, Parameter, sql_values, value_on, values_by_month
+from transforms.policies import PolicyCard, Reach, month_of
+
+__all__ = [
+    "KEY_COLUMNS",
+    "Connection",
+    "FactStore",
+    "connect",
+    "parameters_digest",
+    "policy_cards",
+    "query",
+    "register_frame",
+    "register_tables",
+    "rules_digest",
+    "run_findings",
+    "run_policy",
+    "run_sql",
+    "shared_parameters",
+]
+
+SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+FRACTION_SUFFIX = re.compile(r"_(numerator|denominator)$")
+KEY_COLUMNS = "period subject_kind subject_id beneficiary_kind beneficiary_id".split()
+FINDING_COLUMNS = "finding severity policy_id subject_kind subject_id detail".split()
+Connection = duckdb.DuckDBPyConnection
+
+
+def connect(
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    temp_folder: Path | None = None,
+) -> Connection:
+    """Open an in-memory database that keeps to itself: no downloads, no files of its own choice."""
+    settings: dict[str, Any] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": False,
+        "temp_directory": str(temp_folder) if temp_folder else "",
+    }
+    if threads:
+        settings["threads"] = threads
+    if memory_limit:
+        settings["memory_limit"] = memory_limit
+    connection = duckdb.connect(":memory:", config=settings)
+    connection.execute("set enable_progress_bar = false")
+    connection.execute(sql_text("macros.sql"))
+    return connection
+
+
+def register_tables(connection: Connection, tables: Mapping[str, Sequence[Path]]) -> None:
+    """Make one view per kind of extract over its Parquet files; empty if it was not delivered.
+
+    Raises:  ContractError for a kind that does not exist
+    """
+    unknown = sorted(set(tables) - set(KINDS))
+    if unknown:
+        raise ContractError(f"tables of unknown kinds: {', '.join(unknown)}")
+    for kind in KINDS.values():
+        if kind.name in tables:
+            _view(connection, kind.name, tables[kind.name])
+        else:
+            register_frame(connection, kind.name, pl.DataFrame(schema=_schema(kind)))
+
+
+def _view(connection: Connection, name: str, paths: Sequence[Path]) -> None:
+    connection.read_parquet([str(path) for path in paths]).create_view(name, replace=True)
+
+
+def _schema(kind: Kind) -> dict[str, pl.DataType]:
+    schema: dict[str, pl.DataType] = {}
+    for column in kind.columns:
+        schema[column.name] = STORED_AS[column.type]
+        if column.name == "name":
+            schema["name_raw"] = pl.String()
+        if column.name == "person_id":
+            schema["person_key"] = pl.Int64()
+    if kind.name in ("insured_units", "contributions"):
+        schema["employer_key"] = pl.Int32()
+    return schema | {"source_file": pl.String(), "source_line": pl.Int64()}
+
+
+def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
+    """Copy a frame into a table, replacing one of the same name."""
+    _check_name(name)
+    connection.register("incoming_frame", frame.to_arrow())
+    connection.execute(f"create or replace table {name} as select * from incoming_frame")
+    connection.unregister("incoming_frame")
+
+
+def _check_name(name: str) -> None:
+    if not SAFE_NAME.fullmatch(name):
+        raise ContractError(f"{name!r} is no name of a table")
+
+
+def run_sql(connection: Connection, path: str, parameters: Mapping[str, Any]) -> pl.DataFrame:
+    """Run one file under sql/ with those of the parameters that occur in it."""
+    connection.execute(sql_text(path), _taken(path, parameters))
+    return pl.DataFrame(connection.to_arrow_table())
+
+
+def query(connection: Connection, text: str) -> pl.DataFrame:
+    """Run a query that the program itself wrote over its own tables."""
+    return pl.DataFrame(connection.execute(text).to_arrow_table())
+
+
+def _taken(path: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    missing = [name for name in dollar_names(path) if name not in parameters]
+    if missing:
+        raise ContractError(f"sql/{path} takes {', '.join(missing)}, which nothing gives")
+    return {name: parameters[name] for name in dollar_names(path)}
+
+
+@dataclass
+class FactStore:
+    """Builds each derived fact once, on demand, after the facts it rests on."""
+
+    connection: Connection
+    tables: Mapping[str, Sequence[Path]]
+    as_of: date
+    built: set[str] = field(default_factory=set)
+    on_fact: Callable[[str], None] = lambda _name: None
+
+    def build_under(self, path: str) -> None:
+        """Build all facts that an SQL file rests on, unless they stand already."""
+        for name in facts_under(path):
+            self._build_once(name)
+
+    def build(self, name: str) -> None:
+        """Build one fact and all that it rests on, unless they stand already."""
+        self.build_under(fact_path(name))
+        self._build_once(name)
+
+    def _build_once(self, name: str) -> None:
+        if name not in self.built:
+            self.on_fact(name)
+            self._build(name)
+            self.built.add(name)
+
+    def _build(self, name: str) -> None:
+        path = fact_path(name)
+        values = _taken(path, self.values_for(path, shared_parameters()))
+        _check_name(name)
+        kind = bucket_kind(path)
+        statement = f"create or replace table {name} as {sql_text(path)}"
+        if kind is None or kind not in self.tables:
+            self.connection.execute(statement, values)
+            return
+        for bucket in self.tables[kind]:
+            _view(self.connection, kind, [bucket])
+            self.connection.execute(statement, values)
+            statement = f"insert into {name} {sql_text(path)}"
+        _view(self.connection, kind, self.tables[kind])
+
+    def values_for(self, path: str, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+        """Return the as-of date and those parameters of the file that have a value on it."""
+        values: dict[str, Any] = {"as_of": self.as_of, "as_of_month": month_of(self.as_of)}
+        for word in dollar_names(path):
+            name = word if word in parameters else FRACTION_SUFFIX.sub("", word)
+            if name in parameters:
+                values |= sql_values(parameters[name], value_on(parameters[name], self.as_of))
+        return values
+
+    def parameters_under(self, card: PolicyCard) -> list[Parameter]:
+        """Return the parameters that a policy and the facts under it take, by name."""
+        words = words_under(policy_path(card.policy_id))
+        taken = {
+            FRACTION_SUFFIX.sub("", word.removeprefix("$").removesuffix(MONTHLY_SUFFIX))
+            if word.removeprefix("$") not in card.parameters
+            else word.removeprefix("$")
+            for word in words
+            if word.startswith("$") or word.endswith(MONTHLY_SUFFIX)
+        }
+        known = {**shared_parameters(), **card.parameters}
+        return [known[name] for name in sorted(taken) if name in known]
+
+
+def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
+    """Make the tables `policy_<id>` and `determination_<id>` of one policy.
+
+    Rows:    one per (period, subject, beneficiary)
+    Holds:   the key is unique, the provisions are those of the card in its order, no float
+    Raises:  ContractError if not
+    """
+    path = policy_path(card.policy_id)
+    store.build_under(path)
+    for name in monthly_names(path):
+        pairs = values_by_month(card.parameters[name], reach.from_month, reach.to_month)
+        schema = {"month": pl.Int32, "value": pl.Int64}
+        frame = pl.DataFrame(pairs, schema=schema, orient="row")
+        register_frame(store.connection, name + MONTHLY_SUFFIX, frame)
+    values = store.values_for(path, card.parameters) | {
+        "reach_from_month": reach.from_month,
+        "reach_to_month": reach.to_month,
+        "provisions": card.provision_names,
+        "policy_id": card.policy_id,
+    }
+    table = f"policy_{card.policy_id}"
+    _check_name(table)
+    store.connection.execute(
+        f"create or replace table {table} as {sql_text(path)}", _taken(path, values)
+    )
+    _check_policy_table(store.connection, card, table)
+    store.build_under("determination.sql")
+    store.connection.execute(f"create or replace view policy_rows as select * from {table}")
+    store.connection.execute(
+        f"create or replace table determination_{card.policy_id} as "
+        + sql_text("determination.sql"),
+        _taken("determination.sql", values),
+    )
+
+
+def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
+    """Collect what a person should look at, from every file of findings/ that can run.
+
+    Rows:    one per finding; sorted, never null
+    """
+    frames = [pl.DataFrame(schema=dict.fromkeys(FINDING_COLUMNS, pl.String()))]
+    for name in finding_names():
+        path = f"findings/{name}.sql"
+        if policy_tables_in(path) <= set(policies):
+            store.build_under(path)
+            frames.append(run_sql(store.connection, path, store.values_for(path, {})))
+    return pl.concat([frame.select(FINDING_COLUMNS) for frame in frames]).sort(FINDING_COLUMNS)
+
+
+def _check_policy_table(connection: Connection, card: PolicyCard, table: str) -> None:
+    described = connection.execute(f"describe {table}").fetchall()
+    columns = [row[0] for row in described]
+    provisions = [name for name in columns if re.match(r"(s[0-9]+|g)_", name)]
+    if columns[:5] != KEY_COLUMNS or provisions != card.provision_names:
+        raise ContractError(f"{table}: key columns or provisions are not those of its card")
+    inexact = [row[0] for row in described if row[1] in ("DOUBLE", "FLOAT")]
+    if inexact:
+        raise ContractError(f"{table}: inexact columns {', '.join(inexact)}")
+    keys = ", ".join(KEY_COLUMNS)
+    absent = " or ".join(f"{name} is null" for name in (*KEY_COLUMNS, "amount_fen"))
+    checks = {
+        "a key occurs twice": f"select {keys} from {table} group by {keys} having count(*) > 1",
+        "a key or amount is missing": f"select period from {table} where {absent}",
+        "an amount is below zero": f"select period from {table} where amount_fen < 0",
+    }
+    for broken, text in checks.items():
+        if connection.execute(f"{text} limit 1").fetchone():
+            raise ContractError(f"{table}: {broken}")

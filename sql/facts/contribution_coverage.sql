@@ -1,0 +1,8 @@
+-- by bucket: contributions
+-- The months each insurance has rows of, whether visible or not: what was delivered.
+-- Grain: insurance, month, once per bucket.
+select
+    insurance,
+    month
+from contributions
+group by insurance, month

@@ -1,0 +1,10 @@
+-- The visible rows of the lists. Grain: as the extract.
+select
+    list,
+    subject_kind,
+    subject_id,
+    valid_from,
+    valid_to
+from designations
+where valid_from <= $as_of
+order by list, subject_kind, subject_id, valid_from, valid_to

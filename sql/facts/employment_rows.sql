@@ -1,0 +1,50 @@
+-- The visible employment rows, with what the rulebook asks of them. What ends after D has not
+-- ended; an end_reason without ended_on is ignored. Grain: as the extract.
+with visible_rows as (
+    select
+        employer_code,
+        person_id,
+        person_key,
+        contract_type,
+        starts_on,
+        ends_on,
+        case when ended_on <= $as_of then ended_on end as ended_on,
+        case when ended_on <= $as_of then end_reason end as end_reason
+    from employment
+    where starts_on <= $as_of
+)
+
+select
+    employer_code,
+    person_id,
+    person_key,
+    contract_type,
+    starts_on,
+    ends_on,
+    ended_on,
+    end_reason,
+    -- least passes over an empty date: the earlier of those given; none: open
+    least(ended_on, ends_on) as last_day,
+    contract_type in ('无固定期限', '固定期限', '以完成一定工作任务为期限') as is_labour_contract,
+    case contract_type
+        when '无固定期限' then true
+        when '固定期限' then ends_on >= cast(plus_years(starts_on, 1) - 1 as date)
+        else false
+    end as is_one_year_contract,
+    -- "earliest": by starts_on, then the latest ends_on (empty = latest), then the type
+    row_number() over (
+        partition by employer_code, person_key
+        order by
+            starts_on,
+            ends_on desc nulls first,
+            case contract_type
+                when '无固定期限' then 1
+                when '固定期限' then 2
+                when '以完成一定工作任务为期限' then 3
+                when '就业见习' then 4
+                else 5
+            end,
+            ended_on desc nulls first,
+            end_reason nulls first
+    ) as rank_at_employer
+from visible_rows

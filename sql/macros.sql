@@ -1,0 +1,69 @@
+-- Calendar, rounding and identity numbers, said once. Months are integers YYYYMM.
+-- A month mask holds 60 months (an era) in one integer; eras are counted from 1898-01 so that
+-- 2018 to 2022 lie in one era and practically all rows of a person need a single mask.
+
+create or replace macro month_of(day) as cast(year(day) * 100 + month(day) as integer);
+
+create or replace macro month_number(yyyymm) as yyyymm // 100 * 12 + yyyymm % 100 - 1;
+
+create or replace macro month_plus(yyyymm, months) as cast(
+    (month_number(yyyymm) + months) // 12 * 100 + (month_number(yyyymm) + months) % 12 + 1
+    as integer
+);
+
+create or replace macro month_first_day(yyyymm) as make_date(yyyymm // 100, yyyymm % 100, 1);
+
+create or replace macro month_last_day(yyyymm) as last_day(month_first_day(yyyymm));
+
+create or replace macro period_of(yyyymm) as printf('%04d-%02d', yyyymm // 100, yyyymm % 100);
+
+create or replace macro month_era(yyyymm) as cast(
+    (month_number(yyyymm) - 1898 * 12) // 60 as integer
+);
+
+create or replace macro month_bit(yyyymm) as 1::bigint << ((month_number(yyyymm) - 1898 * 12) % 60);
+
+-- The bits of the months from_month … to_month that lie in an era; 0 if there are none.
+create or replace macro months_mask(era, from_month, to_month) as case
+    when greatest(month_number(from_month) - 1898 * 12 - era * 60, 0)
+        <= least(month_number(to_month) - 1898 * 12 - era * 60, 59)
+        then
+            (1::bigint << (least(month_number(to_month) - 1898 * 12 - era * 60, 59) + 1))
+            - (1::bigint << greatest(month_number(from_month) - 1898 * 12 - era * 60, 0))
+    else 0
+end;
+
+-- "Lands on the corresponding day, or on the month's last day if there is none."
+create or replace macro plus_years(day, years) as cast(day + to_years(years) as date);
+
+create or replace macro plus_months(day, months) as cast(day + to_months(months) as date);
+
+-- Half up, once, from an exact fraction of whole numbers that is not below zero.
+create or replace macro half_up(numerator, denominator) as cast(
+    (2 * cast(numerator as hugeint) + denominator) // (2 * cast(denominator as hugeint)) as bigint
+);
+
+create or replace macro rounded_down(numerator, denominator) as cast(
+    cast(numerator as hugeint) // denominator as bigint
+);
+
+create or replace macro born_on(person_id) as make_date(
+    cast(substr(person_id, 7, 4) as integer),
+    cast(substr(person_id, 11, 2) as integer),
+    cast(substr(person_id, 13, 2) as integer)
+);
+
+create or replace macro is_male(person_id) as cast(substr(person_id, 17, 1) as integer) % 2 = 1;
+
+create or replace macro person_key_of(person_id) as try_cast(left(person_id, 17) as bigint);
+
+-- All provisions but the last-named one are true, unknown ones once a clerk has said yes.
+create or replace macro all_true_or_answered(provisions, provision_values, answered_yes) as len(
+    list_filter(
+        list_zip(provisions, provision_values, true),
+        lambda pair: not (
+            pair[2] is true
+            or (pair[2] is null and list_contains(answered_yes, pair[1]) is true)
+        )
+    )
+) = 0;

@@ -1,0 +1,127 @@
+"""The texts of the rules: every .sql and .yaml of this folder, read once, with their digests."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from transforms.digest import content_digest
+from transforms.parameters import MONTHLY_SUFFIX, Parameter
+from transforms.policies import PolicyCard, parse_card, parse_shared
+
+FOLDER = Path(__file__).parent
+BY_BUCKET = re.compile(r"^-- by bucket: (\w+)$", re.MULTILINE)
+COMMENT = re.compile(r"--.*$", re.MULTILINE)
+WORD = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
+
+
+@cache
+def sql_text(path: str) -> str:
+    """Return one SQL file by its path under sql/."""
+    return (FOLDER / path).read_text(encoding="utf-8")
+
+
+@cache
+def sql_words(path: str) -> frozenset[str]:
+    """Return the lower-case words of an SQL file outside comments; `$name` keeps its sign."""
+    return frozenset(WORD.findall(COMMENT.sub("", sql_text(path))))
+
+
+def dollar_names(path: str) -> list[str]:
+    """Return the names that an SQL file takes as `$name`, sorted."""
+    return sorted(word[1:] for word in sql_words(path) if word.startswith("$"))
+
+
+def monthly_names(path: str) -> list[str]:
+    """Return the parameters an SQL file reads by month, from their tables `<name>_by_month`."""
+    return sorted(
+        word.removesuffix(MONTHLY_SUFFIX)
+        for word in sql_words(path)
+        if word.endswith(MONTHLY_SUFFIX)
+    )
+
+
+def bucket_kind(path: str) -> str | None:
+    """Return the kind of extract that a fact walks through bucket by bucket, if it does."""
+    found = BY_BUCKET.search(sql_text(path))
+    return found.group(1) if found else None
+
+
+@cache
+def fact_names() -> tuple[str, ...]:
+    """Return the names of all derived facts."""
+    return tuple(sorted(path.stem for path in (FOLDER / "facts").glob("*.sql")))
+
+
+@cache
+def finding_names() -> tuple[str, ...]:
+    """Return the names of all findings."""
+    return tuple(sorted(path.stem for path in (FOLDER / "findings").glob("*.sql")))
+
+
+@cache
+def shared_parameters() -> dict[str, Parameter]:
+    """Return the parameters that several policies, or facts, use."""
+    return parse_shared((FOLDER / "parameters.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def policy_cards() -> dict[str, PolicyCard]:
+    """Return every policy card, by policy id, in the order of the ids."""
+    return {
+        path.stem: parse_card(path.read_text(encoding="utf-8"), shared_parameters())
+        for path in sorted((FOLDER / "policies").glob("*.yaml"))
+    }
+
+
+def fact_path(name: str) -> str:
+    """Return the path of a fact under sql/."""
+    return f"facts/{name}.sql"
+
+
+def policy_path(policy_id: str) -> str:
+    """Return the path of a policy under sql/."""
+    return f"policies/{policy_id}.sql"
+
+
+@cache
+def facts_under(path: str) -> tuple[str, ...]:
+    """Return all facts an SQL file rests on, directly or not, each after those it needs itself."""
+    ordered: list[str] = []
+    for name in fact_names():
+        if name in sql_words(path) and fact_path(name) != path:
+            ordered.extend(facts_under(fact_path(name)))
+            ordered.append(name)
+    return tuple(dict.fromkeys(ordered))
+
+
+def policy_tables_in(path: str) -> set[str]:
+    """Return the policies whose table `policy_<id>` an SQL file reads."""
+    return {
+        word.removeprefix("policy_")
+        for word in sql_words(path)
+        if word.startswith("policy_") and word.removeprefix("policy_") in policy_cards()
+    }
+
+
+def words_under(path: str) -> frozenset[str]:
+    """Return the words of an SQL file and of every fact under it."""
+    return sql_words(path).union(*(sql_words(fact_path(name)) for name in facts_under(path)))
+
+
+def rules_digest() -> str:
+    """Return the digest over all SQL text; comments count, for they are the rules' reasons."""
+    return _digest_of("*.sql")
+
+
+def parameters_digest() -> str:
+    """Return the digest over all policy cards and shared parameters."""
+    return _digest_of("*.yaml")
+
+
+def _digest_of(pattern: str) -> str:
+    return content_digest(
+        {
+            path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted(FOLDER.rglob(pattern))
+        }
+    )

@@ -1,0 +1,121 @@
+"""Dated numbers of the law: each value with its first day, source and whether it is confirmed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from transforms.errors import ContractError, ParameterMissingError
+
+UNITS = (
+    "yuan fraction percent permille months years days persons month date method list period size"
+).split()
+MONTHLY_SUFFIX = "_by_month"
+
+
+@dataclass(frozen=True)
+class ParameterValue:
+    """One value and the day from which it holds."""
+
+    since: date
+    value: Any
+    source: str
+    confirmed: bool
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of the law with its values, oldest first."""
+
+    name: str
+    unit: str
+    values: tuple[ParameterValue, ...]
+
+
+def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
+    """Read one parameter of a card; its values must rise by date.
+
+    Raises:  ContractError if the unit is unknown or two values start on one day
+    """
+    if entry["unit"] not in UNITS:
+        raise ContractError(f"parameter {name}: unit {entry['unit']} is none of {', '.join(UNITS)}")
+    values = tuple(
+        ParameterValue(value["from"], value["value"], value["source"], value["confirmed"])
+        for value in entry["values"]
+    )
+    days = [value.since for value in values]
+    if days != sorted(set(days)):
+        raise ContractError(f"parameter {name}: values must be in the order of their dates")
+    return Parameter(name, entry["unit"], values)
+
+
+def value_on(parameter: Parameter, day: date) -> ParameterValue:
+    """Return the value in force on a day.
+
+    Raises:  ParameterMissingError naming the parameter and the day, never a default
+    """
+    in_force = [value for value in parameter.values if value.since <= day]
+    if not in_force:
+        raise ParameterMissingError(
+            f"parameter {parameter.name} has no value in force on {day.isoformat()}: "
+            f"add one with its source, or choose another date"
+        )
+    return in_force[-1]
+
+
+def fen_of(yuan: str) -> int:
+    """Convert an amount written in yuan to fen, exactly.
+
+    >>> fen_of("500 000.00")
+    50000000
+    """
+    fen = Decimal(yuan.replace(" ", "")) * 100
+    if fen != int(fen):
+        raise ContractError(f"{yuan} yuan is no whole number of fen")
+    return int(fen)
+
+
+def sql_values(parameter: Parameter, value: ParameterValue) -> dict[str, Any]:
+    """Return what SQL sees of a value: fen for yuan, two whole numbers for a fraction.
+
+    >>> two_thirds = ParameterValue(date(2020, 1, 1), "2/3", "", True)
+    >>> sql_values(Parameter("share", "fraction", (two_thirds,)), two_thirds)
+    {'share_numerator': 2, 'share_denominator': 3}
+    """
+    if parameter.unit == "yuan":
+        return {parameter.name: fen_of(value.value)}
+    if parameter.unit == "fraction":
+        numerator, denominator = str(value.value).split("/")
+        return {
+            f"{parameter.name}_numerator": int(numerator),
+            f"{parameter.name}_denominator": int(denominator),
+        }
+    return {parameter.name: value.value}
+
+
+def month_first_day(month: int) -> date:
+    """Return the first day of a month YYYYMM."""
+    return date(month // 100, month % 100, 1)
+
+
+def months_between(first: int, last: int) -> list[int]:
+    """List the months YYYYMM from first to last, both included.
+
+    >>> months_between(201911, 202002)
+    [201911, 201912, 202001, 202002]
+    """
+    numbers = range(first // 100 * 12 + first % 100 - 1, last // 100 * 12 + last % 100)
+    return [number // 12 * 100 + number % 12 + 1 for number in numbers]
+
+
+def values_by_month(parameter: Parameter, first: int, last: int) -> list[tuple[int, int]]:
+    """Return (month, value) for each month: the value in force on the month's first day.
+
+    Units:   fen for a parameter in yuan
+    Raises:  ParameterMissingError for a month before the first value
+    """
+    return [
+        (month, sql_values(parameter, value_on(parameter, month_first_day(month)))[parameter.name])
+        for month in months_between(first, last)
+    ]
