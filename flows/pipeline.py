@@ -20,7 +20,7 @@ from flows.ledger_store import open_ledger
 from flows.progress import Progress
 from flows.run_record import run_identity, summarise_run, write_run
 from flows.store import Home, hold_home
-from transforms.errors import GateStoppedError, UsageError
+from transforms.errors import UsageError
 from transforms.gates import GateOutcome
 
 T = TypeVar("T")
@@ -115,6 +115,8 @@ def judge_snapshot(night: Night) -> None:
 def judge_determinations(night: Night) -> None:
     """Gate: every determination is one a person could defend."""
     determined = _made(night.determined)
+    statuses = {policy_id: found.status for policy_id, found in determined.policies.items()}
+    gates.register_policy_runs(determined.connection, statuses)
     gates.register(determined.connection, "determinations", determined.determinations)
     _judge(night, "determinations", determined.connection)
 
@@ -193,15 +195,11 @@ def count_table(night: Night) -> list[dict[str, Any]]:
 
 
 def _judge(night: Night, boundary: str, connection: Any) -> None:
-    outcome = gates.judge_boundary(connection, boundary)
+    outcome = gates.judge_boundary(connection, boundary, night.request.as_of)
     night.outcomes.append(outcome)
-    if outcome.worst == "critical":
+    if outcome.stops_run:
         folder = write_run(night, stopped=boundary)
-        failed = [check.check for check in outcome.checks if check.status != "passed"]
-        raise GateStoppedError(
-            f"gate {boundary} stopped the run: {', '.join(failed)} did not hold; no batch was "
-            f"drafted; see {folder / 'report.html'} for counts and what to do"
-        )
+        gates.stop_if_critical(outcome, str(folder / "report.html"))
 
 
 def _made(made: T | None) -> T:

@@ -1,0 +1,16 @@
+-- check: every policy that is in force ran
+-- reads: policy_runs
+with idle_policies as (
+    select policy_id as bad_row
+    from policy_runs
+    where status <> 'ran'
+)
+
+select
+    (select count(*) from policy_runs) as checked_count,
+    (select count(*) from idle_policies) as failed_count,
+    (
+        select list(bad_row order by bad_row)
+        from (select bad_row from idle_policies order by bad_row limit 20) as shown_rows
+    ) as bad_rows
+order by checked_count

@@ -1,0 +1,44 @@
+-- check: nobody is insured at an employer long after death
+-- reads: deaths employer_insured_masks
+with dead_persons as (
+    select
+        person_key,
+        min(died_on) as died_on,
+        min(source_file) as source_file,
+        min(source_line) as source_line
+    from deaths
+    where died_on <= $as_of
+    group by person_key
+),
+
+-- One death to the few eras of a person; the month of death and the next are still booked.
+outlived_persons as (
+    select
+        dead_persons.source_file,
+        dead_persons.source_line
+    from dead_persons
+    inner join employer_insured_masks
+        on employer_insured_masks.person_key = dead_persons.person_key
+    where
+        employer_insured_masks.insured_mask
+        & months_mask(
+            employer_insured_masks.era,
+            month_plus(month_of(dead_persons.died_on), 2),
+            greatest(month_plus(month_of(dead_persons.died_on), 2), $as_of_month)
+        ) <> 0
+    group by dead_persons.source_file, dead_persons.source_line
+)
+
+select
+    (select count(*) from dead_persons) as checked_count,
+    (select count(*) from outlived_persons) as failed_count,
+    (
+        select list(bad_row order by bad_row)
+        from (
+            select source_file || ':' || source_line as bad_row
+            from outlived_persons
+            order by bad_row
+            limit 20
+        ) as shown_rows
+    ) as bad_rows
+order by checked_count
