@@ -80,7 +80,10 @@ def read_extracts(night: Night) -> None:
     else:
         night.snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     with open_ledger(home) as ledger:
-        night.identity = run_identity(night.snapshot, request.as_of, night.funds, ledger)
+        ledger_digest = ledger.state_digest()
+    night.identity = run_identity(
+        night.snapshot, request.as_of, configuration_digest(night.funds), ledger_digest
+    )
     night.run_id = night.identity["run_id"]
 
 
