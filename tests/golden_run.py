@@ -12,7 +12,7 @@ from unittest.mock import patch
 import polars as pl
 
 from flows.determine import Determined, determine
-from sql.texts import policy_cards
+from sql.texts import policy_cards, shared_parameters
 from tests.golden import (
     BACKGROUND,
     Case,
@@ -74,10 +74,14 @@ def group_of(case: Case) -> list[Case]:
 
 @contextmanager
 def changed_parameters(policy: str, parameters: Mapping[str, str]) -> Iterator[None]:
-    """Replace values of a policy's parameters while the engine runs."""
-    cards = policy_cards()
-    changed = {**cards, policy: card_with(cards[policy], parameters)} if parameters else cards
-    with patch("flows.determine.policy_cards", lambda: changed):
+    """Replace values of a policy's own or shared parameters while the engine runs."""
+    card = card_with(policy_cards()[policy], parameters)
+    cards = {**policy_cards(), policy: card}
+    shared = {name: card.parameters.get(name, old) for name, old in shared_parameters().items()}
+    with (
+        patch("flows.determine.policy_cards", lambda: cards),
+        patch("sql.shared_parameters", lambda: shared),
+    ):
         yield
 
 
