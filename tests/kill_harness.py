@@ -27,7 +27,7 @@ from flows.store import Home
 from transforms.errors import LedgerForbidsError
 
 AS_OF = date(2020, 3, 31)
-PASSPHRASE = "kill test"
+PASSPHRASE = "test passphrase"
 KILLED = -signal.SIGKILL
 
 

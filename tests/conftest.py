@@ -1,0 +1,73 @@
+"""What end-to-end tests share: one sample town, one home in which the whole job was done."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+os.environ["DO_NOT_TRACK"] = "1"
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+AS_OF = date(2020, 3, 31)
+PASSPHRASE = "test passphrase"
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean sample drop; its known answers lie in the folder truth beside it."""
+    from flows.sample import write_sample
+
+    drop = tmp_path_factory.mktemp("town") / "drop"
+    write_sample(drop, 300, 7, AS_OF)
+    return drop
+
+
+def make_home(root: Path) -> Any:
+    """A home folder with budgets and a key for each role."""
+    from flows.funds import initialise_home
+    from flows.keys import create_key
+    from flows.store import Home
+
+    home = Home(root)
+    home.root.mkdir(parents=True)
+    initialise_home(home)
+    text = home.funds_path.read_text(encoding="utf-8")
+    home.funds_path.write_text(text.replace("2020 = 0", "2020 = 5000000"), encoding="utf-8")
+    for role in ("reviewer", "approver"):
+        create_key(home, role, f"sample {role}", PASSPHRASE, home.root / f"{role}.key")
+    return home
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which nothing ran yet; copy it, never change it."""
+    return Path(make_home(tmp_path_factory.mktemp("template") / "home").root)
+
+
+@pytest.fixture(scope="session")
+def run_home(
+    town: Path, empty_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """A home in which the town's night ran once; copy it, never change it. And the run's summary."""
+    from flows.pipeline import NightRequest, run_night
+    from flows.progress import Progress
+    from flows.store import Home
+
+    root = tmp_path_factory.mktemp("run") / "home"
+    shutil.copytree(empty_home, root)
+    summary = run_night(NightRequest(Home(root), AS_OF, drop=town), Progress())
+    return root, summary
+
+
+@pytest.fixture()
+def home_after_run(run_home: tuple[Path, dict[str, Any]], tmp_path: Path) -> Iterator[Any]:
+    """A copy of the home in which the night ran: a test may do with it what it likes."""
+    from flows.store import Home
+
+    shutil.copytree(run_home[0], tmp_path / "home")
+    yield Home(tmp_path / "home")
