@@ -64,8 +64,8 @@ __all__ = [
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 FRACTION_SUFFIX = re.compile(r"_(numerator|denominator)$")
-KEY_COLUMNS = "period subject_kind subject_id beneficiary_kind beneficiary_id".split()
-FINDING_COLUMNS = "finding severity policy_id subject_kind subject_id detail".split()
+KEY_COLUMNS = ["period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
+FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]
 Connection = duckdb.DuckDBPyConnection
 
 

@@ -67,3 +67,27 @@ create or replace macro all_true_or_answered(provisions, provision_values, answe
         )
     )
 ) = 0;
+
+-- retirement_date(p): a woman without a category takes the age that is handed in for her.
+create or replace macro retirement_on(
+    person_id, staff_category, age_men, age_cadre, age_worker, age_unknown
+) as plus_years(
+    born_on(person_id),
+    case
+        when is_male(person_id) then age_men
+        when staff_category = '干部' then age_cadre
+        when staff_category in ('工人', '农民工') then age_worker
+        else age_unknown
+    end
+);
+
+-- Known only if both ages that are tried give the same answer.
+create or replace macro same_answer(earliest, latest) as case when earliest = latest then earliest end;
+
+create or replace macro is_within_one_year(last_month, retires_on) as
+month_last_day(last_month) < retires_on
+and retires_on < plus_years(month_last_day(last_month), 1);
+
+create or replace macro month_from_number(number) as cast(
+    number // 12 * 100 + number % 12 + 1 as integer
+);

@@ -9,8 +9,9 @@ from typing import Any
 from transforms.errors import ContractError, ParameterMissingError
 
 UNITS = (
-    "yuan fraction percent permille months years days persons month date method list period size"
-).split()
+    *("yuan", "fraction", "percent", "permille", "multiple", "months", "years", "days", "persons"),
+    *("month", "date", "period", "method", "size"),
+)
 MONTHLY_SUFFIX = "_by_month"
 
 

@@ -21,9 +21,7 @@ unpaid_masks as (
 select
     employers.employer_code,
     unpaid_masks.insurance,
-    month_plus(
-        189801, unpaid_masks.era * 60 + month_positions.position
-    ) as month,
+    month_from_number(unpaid_masks.era * 60 + month_positions.position + 1898 * 12) as month,
     cast(sum(unpaid_masks.persons) as bigint) as persons
 from unpaid_masks
 -- each mask to each of the months it holds

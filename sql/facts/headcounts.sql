@@ -37,9 +37,7 @@ select
     employers.employer_code,
     month_counts.employer_key,
     month_counts.insurance,
-    cast(
-        month_counts.month_number // 12 * 100 + month_counts.month_number % 12 + 1 as integer
-    ) as month,
+    month_from_number(month_counts.month_number) as month,
     cast(month_counts.headcount as bigint) as headcount
 from month_counts
 -- many to one: every employer of a contribution has an insured unit

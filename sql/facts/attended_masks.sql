@@ -1,0 +1,12 @@
+-- Days of the holiday window that a person attended at an employer, one bit a day.
+-- Grain: employer, person.
+select
+    employer_code,
+    person_id,
+    person_key,
+    bit_or(1::bigint << (worked_on - $holiday_window_from)) as attended_mask
+from attendance
+where
+    worked_on between $holiday_window_from and $holiday_window_to
+    and worked_on <= $as_of
+group by employer_code, person_id, person_key

@@ -1,0 +1,8 @@
+-- The visible day of death; of several rows the earliest, for any row before a month ends it.
+-- Grain: person.
+select
+    person_key,
+    min(died_on) as died_on
+from deaths
+where died_on <= $as_of
+group by person_key

@@ -1,0 +1,8 @@
+-- The visible graduations; graduated(p,x) is the latest of them up to x. Grain: person, day.
+select
+    person_id,
+    person_key,
+    graduated_on
+from graduates
+where graduated_on <= $as_of
+group by person_id, person_key, graduated_on

@@ -1,0 +1,10 @@
+-- Registrations as unemployed that are open on D. Grain: as the extract.
+select
+    person_id,
+    person_key,
+    registered_on,
+    willing
+from unemployment
+where
+    registered_on <= $as_of
+    and (closed_on is null or closed_on > $as_of)
