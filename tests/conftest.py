@@ -31,6 +31,7 @@ def make_home(root: Path) -> Any:
     """A home folder with budgets and a key for each role."""
     from flows.funds import initialise_home
     from flows.keys import create_key
+
     from flows.store import Home
 
     home = Home(root)
@@ -53,7 +54,7 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_home(
     town: Path, empty_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
-    """A home in which the town's night ran once; copy it, never change it. And the run's summary."""
+    """A home in which the town's night ran once (copy it, never change it), and its summary."""
     from flows.pipeline import NightRequest, run_night
     from flows.progress import Progress
     from flows.store import Home
