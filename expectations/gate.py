@@ -18,7 +18,7 @@ import polars as pl
 from expectations.suites import Suite, Threshold, load_suite
 from transforms.gates import CheckOutcome, GateOutcome, Status, Worst
 
-NOT_MEASURED = "not measured"
+NOT_MEASURED = "没有测量"
 _CONTEXT_LOCK = threading.Lock()
 
 

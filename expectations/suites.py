@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from transforms.digest import content_digest
 from transforms.errors import ContractError
 from transforms.gates import BOUNDARIES, Severity
 
@@ -74,6 +75,13 @@ def load_suite(boundary: str) -> Suite:
     if len(set(names)) != len(names):
         raise ContractError(f"expectations/{boundary}.yaml has a check twice")
     return Suite(boundary, content["title"], thresholds)
+
+
+def thresholds_digest() -> str:
+    """Return the digest over all thresholds: they decide whether a run stops."""
+    return content_digest(
+        {name: (FOLDER / f"{name}.yaml").read_text(encoding="utf-8") for name in BOUNDARIES}
+    )
 
 
 def _threshold(boundary: str, entry: Mapping[str, Any]) -> Threshold:

@@ -7,7 +7,7 @@ registered under the names of FRAMES.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -38,6 +38,12 @@ FRAMES: dict[str, Any] = {
         "rule": pl.String(),
     },
     "repairs": {"kind": pl.String(), "source_file": pl.String(), "source_line": pl.Int64()},
+    "batches": {
+        "batch_id": pl.String(),
+        "instruction_count": pl.Int64(),
+        "line_count": pl.Int64(),
+        "amount_fen": pl.Int64(),
+    },
     "policy_runs": {"policy_id": pl.String(), "kind": pl.String(), "status": pl.String()},
 }
 MEASURE_SCHEMA: dict[str, Any] = {
@@ -58,6 +64,26 @@ class StoredSnapshot(Protocol):
 
     def tables(self) -> Mapping[str, Any]:
         """Return the Parquet files of each kind."""
+
+
+class DraftBatch(Protocol):
+    """The control totals of one draft batch."""
+
+    @property
+    def batch_id(self) -> str:
+        """Return the batch's id."""
+
+    @property
+    def instruction_count(self) -> int:
+        """Return how many payments it holds."""
+
+    @property
+    def line_count(self) -> int:
+        """Return how many entitlement lines they pay."""
+
+    @property
+    def amount_fen(self) -> int:
+        """Return what they pay together."""
 
 
 def preload() -> None:
@@ -81,6 +107,19 @@ def register_policy_runs(connection: Connection, statuses: Mapping[str, str]) ->
         for policy_id, card in policy_cards().items()
     ]
     register(connection, "policy_runs", pl.DataFrame(rows, schema=FRAMES["policy_runs"]))
+
+
+def register_drafts(
+    connection: Connection,
+    batches: Sequence[DraftBatch],
+    instructions: pl.DataFrame,
+    lines: pl.DataFrame,
+) -> None:
+    """Give the gates the drafts of a run: control totals, instructions and lines."""
+    totals = [{name: getattr(batch, name) for name in FRAMES["batches"]} for batch in batches]
+    register(connection, "batches", pl.DataFrame(totals, schema=FRAMES["batches"]))
+    register(connection, "instructions", instructions)
+    register(connection, "lines", lines)
 
 
 @contextmanager
@@ -155,7 +194,7 @@ def _measured(
     absent = [name for name in threshold.needs if name not in present]
     if absent:
         # A fact is built only where a policy that runs rests on it: there is nothing to check.
-        note = f"not built in this run: {', '.join(absent)}"
+        note = f"本次运行的政策都不需要 {'、'.join(absent)}"
         return _row(threshold, 0, 0, [], note)
     path = f"gates/{boundary}/{threshold.check}.sql"
     try:
@@ -167,7 +206,7 @@ def _measured(
     except Exception as failure:
         # Recorded, not passed over: a check without a measure is errored, and that stops the
         # run. The engine's message may quote a row, so only the kind of error is kept.
-        return _row(threshold, None, None, [], f"could not be measured: {type(failure).__name__}")
+        return _row(threshold, None, None, [], f"测量出错：{type(failure).__name__}")
 
 
 def _sql_values(threshold: Threshold) -> dict[str, Any]:

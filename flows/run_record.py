@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from expectations.suites import thresholds_digest
 from flows.store import file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import parameters_digest, policy_cards, rules_digest
 from transforms.digest import content_digest, frame_digest, short_id
@@ -37,14 +38,17 @@ def run_identity(
 ) -> dict[str, Any]:
     """Name a run by what goes into it: snapshot, day, rules, parameters, ledger state.
 
-    Holds:   the funds' configuration and the exclusions count as parameters: they decide holds
+    Holds:   the funds' configuration, the exclusions and the gates' thresholds count as
+             parameters: they decide holds, and whether a run stops
     Source:  contract, run_id
     """
     goes_in = {
         "snapshot_id": snapshot.snapshot_id,
         "as_of": as_of.isoformat(),
         "rules_digest": rules_digest(),
-        "parameters_digest": content_digest([parameters_digest(), funds_digest]),
+        "parameters_digest": content_digest(
+            [parameters_digest(), thresholds_digest(), funds_digest]
+        ),
         "ledger_digest": ledger_digest,
     }
     return {"run_id": short_id("R", goes_in), **goes_in}
