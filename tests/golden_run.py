@@ -111,9 +111,7 @@ def run_cases(cases: list[Case], only: list[str], threads: int = 1) -> Determine
     with tempfile.TemporaryDirectory() as folder:
         paths = write_tables(tables_of(cases, case.missing), Path(folder))
         with changed_parameters(case.policy, dict(case.parameters)):
-            return determine(
-                paths, case.as_of, paid_lines_of(cases), threads=threads, only=only
-            )
+            return determine(paths, case.as_of, paid_lines_of(cases), threads=threads, only=only)
 
 
 @cache
@@ -205,9 +203,7 @@ def keys_in(key: str) -> list[tuple[str | None, str | None, str | None]]:
         return [(period, None, None) for period in periods]
     beneficiary = symbols[1] if len(symbols) > 1 else None
     return [
-        (period, subject, beneficiary)
-        for subject in symbols_in(symbols[0])
-        for period in periods
+        (period, subject, beneficiary) for subject in symbols_in(symbols[0]) for period in periods
     ]
 
 
@@ -234,5 +230,3 @@ def _difference(key: Row, sentence: str, found: Determination) -> list[str]:
 def case_id(case: Case) -> str:
     """Name a case in reports."""
     return f"{case.policy}: {case.sentence}"
-
-
