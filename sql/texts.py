@@ -10,6 +10,7 @@ from transforms.policies import PolicyCard, parse_card, parse_shared
 
 FOLDER = Path(__file__).parent
 BY_BUCKET = re.compile(r"^-- by bucket: (\w+)$", re.MULTILINE)
+GRAIN = re.compile(r"^-- grain: (.*(?:\n--   .*)*)$", re.MULTILINE)
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
 WORD = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
 
@@ -125,3 +126,13 @@ def _digest_of(pattern: str) -> str:
             for path in sorted(FOLDER.rglob(pattern))
         }
     )
+
+
+def policy_grain(policy_id: str) -> str:
+    """Return the `grain:` of a policy's header: which rows get a determination.
+
+    >>> policy_grain("new_hire_subsidy")
+    'person hired × employer, period 2020'
+    """
+    found = GRAIN.search(sql_text(policy_path(policy_id)))
+    return " ".join(found.group(1).replace("\n--", " ").split()) if found else ""
