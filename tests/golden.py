@@ -12,7 +12,7 @@ A case file is `tests/policies/<policy>.yaml`:
         expect: ineligible s5_insured_all_year
 
 The first key of a row is its kind, its value the symbols it is about (U… employers, others
-persons). `expect` is one sentence for the only row, or a map from `subject beneficiary period`
+persons); `P1..P9, at: U1..U9` puts each at its own. `expect` is one sentence for the only row, or a map from `subject beneficiary period`
 (any of them, periods as ranges too) to sentences; `none` says that there is no row.
 Cases share one database per as-of date: the case number is the division code of all its ids.
 """
@@ -244,8 +244,11 @@ def _typed_rows(case: Case, kind: Kind, row: Mapping[str, str]) -> Iterator[dict
         spread["month"] = [str(month) for month in months_in(cells.pop("months"))]
     if "days" in cells and kind.name == "attendance":
         spread["worked_on"] = days_in(cells.pop("days"))
+    places = symbols_in(cells.get("at", ""))
+    at = dict(zip(symbols, places, strict=True)) if len(places) > 1 else {}
     for symbol, *values in product(symbols, *spread.values()):
-        yield _typed_row(case, kind, symbol, cells | dict(zip(spread, values, strict=True)))
+        place = {"at": at[symbol]} if at else {}
+        yield _typed_row(case, kind, symbol, cells | place | dict(zip(spread, values, strict=True)))
 
 
 def _typed_row(case: Case, kind: Kind, symbol: str, cells: dict[str, str]) -> dict[str, Any]:
