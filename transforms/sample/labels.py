@@ -1,0 +1,56 @@
+"""Make canonical tables look like a bureau's export: Chinese labels, yuan, plain dates."""
+
+import polars as pl
+import pyarrow as pa
+
+from transforms.extracts.kinds import KINDS, Kind, KindColumn
+
+
+def label_of(column: KindColumn) -> str:
+    """Return the first Chinese label of a column."""
+    return column.labels[1] if len(column.labels) > 1 else column.name
+
+
+def file_title(kind: str) -> str:
+    """Return the Chinese name that starts the files of a kind."""
+    return KINDS[kind].titles[1]
+
+
+def text_table(kind: str, table: pl.DataFrame) -> pl.DataFrame:
+    """Write every cell as text under Chinese labels; money in yuan with two decimals."""
+    return table.select(
+        _text(column).fill_null("").alias(label_of(column)) for column in KINDS[kind].columns
+    )
+
+
+def _text(column: KindColumn) -> pl.Expr:
+    cell = pl.col(column.name)
+    if column.type in ("money", "wan"):
+        sign = pl.when(cell < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+        whole, rest = cell.abs() // 100, cell.abs() % 100
+        return pl.concat_str(
+            sign, whole.cast(pl.String), pl.lit("."), rest.cast(pl.String).str.zfill(2)
+        )
+    if column.type == "date":
+        return cell.dt.strftime("%Y-%m-%d")
+    return cell.cast(pl.String)
+
+
+def typed_table(kind: str, table: pl.DataFrame) -> pa.Table:
+    """Keep the types a database would export: money as decimals of yuan, dates as dates.
+
+    Holds:   fen become yuan by their scale alone, so nothing is rounded
+    """
+    declared: Kind = KINDS[kind]
+    arrays = [_array(column, table[column.name]) for column in declared.columns]
+    return pa.table(arrays, names=[label_of(column) for column in declared.columns])
+
+
+def _array(column: KindColumn, values: pl.Series) -> pa.Array:
+    if column.type in ("money", "wan"):
+        whole = values.to_arrow().cast(pa.decimal128(20, 0))
+        return pa.Array.from_buffers(pa.decimal128(18, 2), len(whole), whole.buffers())
+    if column.type == "month":
+        return values.cast(pl.String).to_arrow().cast(pa.string())
+    array = values.to_arrow()
+    return array.cast(pa.string()) if values.dtype == pl.String else array
