@@ -22,11 +22,12 @@ from transforms.explanation import (
     short_lines,
     used_parameter_lines,
 )
+from transforms.identifiers import EMPLOYER_CODE_FORM, PERSON_ID_FORM
 from transforms.policies import PolicyCard
 
 FULL_ROWS = 40
 SHORT_ROWS = 200
-IDENTIFIER = re.compile(r"[0-9A-Z]{18}")
+FORM_OF_ID = {"person": PERSON_ID_FORM, "employer": EMPLOYER_CODE_FORM}
 PERIOD = re.compile(r"\d{4}(-\d{2})?")
 
 
@@ -98,10 +99,10 @@ def _asked(
     for name, kind in kinds.items():
         if kind != "household" and asked[name]:
             asked[name] = asked[name].upper()
-            if not IDENTIFIER.fullmatch(asked[name]):
+            if not re.match(FORM_OF_ID[kind], asked[name]):
                 raise UsageError(
-                    f"--{name.removesuffix('_id')}: {card.policy_id} is about a {kind} here, whose "
-                    f"id has 18 characters (digits and capitals); found {len(asked[name])}"
+                    f"--{name.removesuffix('_id')}: {card.policy_id} is about a {kind} here; that "
+                    f"id has another form (18 characters, a person's 17 digits and 0–9 or X)"
                 )
     if period is not None and not PERIOD.fullmatch(period):
         raise UsageError(f"--period is written 2020 or 2020-03; found {period!r}")
