@@ -62,7 +62,8 @@ def person_names(chance: np.random.Generator, count: int) -> pl.Series:
 
 def _by_rank(chance: np.random.Generator, count: int, ranks: int) -> Ints:
     weights = 1.0 / (np.arange(ranks) + 3.0)
-    return chance.choice(ranks, size=count, p=weights / weights.sum())
+    drawn: Ints = chance.choice(ranks, size=count, p=weights / weights.sum())
+    return drawn
 
 
 def person_ids(numbers: Ints, born: npt.NDArray[np.datetime64], is_male: Flags) -> pl.Series:
