@@ -12,7 +12,8 @@ with unbalanced_groups as (
                     then due_fen > 0 and due_fen + paid_before_fen = determined_fen
                 when status = 'nothing_due'
                     then due_fen = 0 and paid_before_fen = determined_fen
-                when status = 'recovery' then due_fen < 0 and due_fen + paid_before_fen >= 0
+                when status = 'recovery'
+                    then due_fen < 0 and due_fen + paid_before_fen = determined_fen
                 else due_fen = 0
             end
             and determined_fen >= 0

@@ -1,11 +1,21 @@
 -- check: no usable account serves two subjects
 -- reads: accounts
-with shared_numbers as (
+with repeated_numbers as (
     select account_no
     from accounts
     where account_state = '正常'
     group by account_no
-    having count(distinct subject_id) > 1
+    having count(*) > 1
+),
+
+-- Whose they are is asked of the few repeated numbers only.
+shared_numbers as (
+    select accounts.account_no
+    from accounts
+    inner join repeated_numbers on repeated_numbers.account_no = accounts.account_no
+    where accounts.account_state = '正常'
+    group by accounts.account_no
+    having min(accounts.subject_id) <> max(accounts.subject_id)
 ),
 
 shared_accounts as (

@@ -1,35 +1,31 @@
 -- check: nobody has two usable accounts
 -- reads: accounts
-with usable_accounts as (
+with repeated_subjects as (
     select
         subject_kind,
-        subject_id,
-        count(*) as account_count,
-        min(source_file) as source_file,
-        min(source_line) as source_line
+        subject_id
     from accounts
     where account_state = '正常'
     group by subject_kind, subject_id
+    having count(*) > 1
 ),
 
+-- Each such subject is shown by its first place.
 ambiguous_accounts as (
-    select
-        source_file,
-        source_line
-    from usable_accounts
-    where account_count > 1
+    select min(accounts.source_file || ':' || accounts.source_line) as bad_row
+    from repeated_subjects
+    inner join accounts
+        on accounts.subject_kind = repeated_subjects.subject_kind
+        and accounts.subject_id = repeated_subjects.subject_id
+        and accounts.account_state = '正常'
+    group by repeated_subjects.subject_kind, repeated_subjects.subject_id
 )
 
 select
-    (select count(*) from usable_accounts) as checked_count,
+    (select count(*) from accounts where account_state = '正常') as checked_count,
     (select count(*) from ambiguous_accounts) as failed_count,
     (
         select list(bad_row order by bad_row)
-        from (
-            select source_file || ':' || source_line as bad_row
-            from ambiguous_accounts
-            order by bad_row
-            limit 20
-        ) as shown_rows
+        from (select bad_row from ambiguous_accounts order by bad_row limit 20) as shown_rows
     ) as bad_rows
 order by checked_count
