@@ -46,8 +46,7 @@ def _may_retry(_task: Any, _run: Any, state: Any) -> bool:
 
 def _stage(act: Callable[[Night], None], name: str, retries: int = 0) -> Any:
     """Make one stage a task; only stages that write no ledger may be tried again."""
-    return task(
-        act,
+    make_task = task(
         name=name,
         retries=retries,
         retry_delay_seconds=RETRY_SECONDS,
@@ -56,6 +55,7 @@ def _stage(act: Callable[[Night], None], name: str, retries: int = 0) -> Any:
         persist_result=False,
         log_prints=False,
     )
+    return make_task(act)
 
 
 read_extracts = _stage(pipeline.read_extracts, "1 extracts → snapshot", retries=2)

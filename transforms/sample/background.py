@@ -83,7 +83,8 @@ def _dates(values: np.ndarray) -> pl.Series:
 
 def _month_start(calendar: Calendar, places: np.ndarray) -> np.ndarray:
     first = calendar.first_days[0].astype("datetime64[M]")
-    return (first + places.astype("timedelta64[M]")).astype("datetime64[D]")
+    starts: np.ndarray = (first + places.astype("timedelta64[M]")).astype("datetime64[D]")
+    return starts
 
 
 def _employment(
