@@ -121,6 +121,7 @@ def determine(
         used = _parameters_used(store.parameters_under(card), as_of, reach)
         policies[card.policy_id] = PolicyStatus("ran", "", reach.from_month, reach.to_month, used)
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
+    on_step("findings")
     findings = run_findings(store, [card.policy_id for card in running])
     return Determined(
         connection=connection,

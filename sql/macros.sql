@@ -21,15 +21,16 @@ create or replace macro month_era(yyyymm) as cast(
     (month_number(yyyymm) - 1898 * 12) // 60 as integer
 );
 
-create or replace macro month_bit(yyyymm) as 1::bigint << ((month_number(yyyymm) - 1898 * 12) % 60);
+create or replace macro month_bit(yyyymm) as
+cast(1 as bigint) << ((month_number(yyyymm) - 1898 * 12) % 60);
 
 -- The bits of the months from_month … to_month that lie in an era; 0 if there are none.
 create or replace macro months_mask(era, from_month, to_month) as case
     when greatest(month_number(from_month) - 1898 * 12 - era * 60, 0)
         <= least(month_number(to_month) - 1898 * 12 - era * 60, 59)
         then
-            (1::bigint << (least(month_number(to_month) - 1898 * 12 - era * 60, 59) + 1))
-            - (1::bigint << greatest(month_number(from_month) - 1898 * 12 - era * 60, 0))
+            (cast(1 as bigint) << (least(month_number(to_month) - 1898 * 12 - era * 60, 59) + 1))
+            - (cast(1 as bigint) << greatest(month_number(from_month) - 1898 * 12 - era * 60, 0))
     else 0
 end;
 
@@ -82,7 +83,8 @@ create or replace macro retirement_on(
 );
 
 -- Known only if both ages that are tried give the same answer.
-create or replace macro same_answer(earliest, latest) as case when earliest = latest then earliest end;
+create or replace macro same_answer(earliest, latest) as
+case when earliest = latest then earliest end;
 
 create or replace macro is_within_one_year(last_month, retires_on) as
 month_last_day(last_month) < retires_on
@@ -90,4 +92,27 @@ and retires_on < plus_years(month_last_day(last_month), 1);
 
 create or replace macro month_from_number(number) as cast(
     number // 12 * 100 + number % 12 + 1 as integer
+);
+
+create or replace macro day_number(day) as year(day) * 10000 + month(day) * 100 + day(day);
+
+-- A person_key is the first 17 digits of a citizen id; the check character follows (GB 11643).
+create or replace macro person_id_of(person_key) as concat(
+    person_key,
+    substr(
+        '10X98765432',
+        cast(
+            1 + list_sum(
+                list_transform(
+                    list_zip(
+                        range(1, 18), [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
+                    ),
+                    lambda pair: pair[2]
+                    * cast(substr(cast(person_key as varchar), pair[1], 1) as integer)
+                )
+            ) % 11
+            as integer
+        ),
+        1
+    )
 );

@@ -4,7 +4,7 @@ select
     employer_code,
     person_id,
     person_key,
-    bit_or(1::bigint << (worked_on - $holiday_window_from)) as attended_mask
+    bit_or(cast(1 as bigint) << (worked_on - $holiday_window_from)) as attended_mask
 from attendance
 where
     worked_on between $holiday_window_from and $holiday_window_to

@@ -11,8 +11,7 @@ with doubtful_masks as (
 ),
 
 window_days as (
-    select
-        unnest(range(1 + ($holiday_window_to - $holiday_window_from))) as position
+    select unnest(range(1 + ($holiday_window_to - $holiday_window_from))) as position
 )
 
 select

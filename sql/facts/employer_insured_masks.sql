@@ -7,6 +7,5 @@ select
 from insurance_masks
 where
     employer_key <> 0
-    and insurance in ('养老', '医疗', '失业')
     and insured_mask <> 0
 group by person_key, era

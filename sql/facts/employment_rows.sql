@@ -35,7 +35,7 @@ select
     row_number() over (
         partition by employer_code, person_key
         order by
-            starts_on,
+            starts_on asc,
             ends_on desc nulls first,
             case contract_type
                 when '无固定期限' then 1
@@ -43,8 +43,8 @@ select
                 when '以完成一定工作任务为期限' then 3
                 when '就业见习' then 4
                 else 5
-            end,
+            end asc,
             ended_on desc nulls first,
-            end_reason nulls first
+            end_reason asc nulls first
     ) as rank_at_employer
 from visible_rows

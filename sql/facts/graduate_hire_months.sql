@@ -53,13 +53,12 @@ insured_months as (
             where insurance_masks.on_time_mask & month_bit(hire_months.month) <> 0
         ) as on_time_insurances
     from hire_months
-    -- one to at most three: one row per insurance
+    -- one to at most five: one row per insurance
     inner join insurance_masks
         on
             hire_months.person_key = insurance_masks.person_key
             and hire_months.employer_key = insurance_masks.employer_key
             and month_era(hire_months.month) = insurance_masks.era
-            and insurance_masks.insurance in ('养老', '医疗', '失业')
     group by hire_months.employer_code, hire_months.person_key, hire_months.month
     having
         bool_or(

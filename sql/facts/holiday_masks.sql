@@ -2,14 +2,13 @@
 -- employer, person and month with net pay above zero (two sources agree).
 -- Grain: employer, person.
 with window_days as (
-    select
-        unnest(range(1 + ($holiday_window_to - $holiday_window_from))) as position
+    select unnest(range(1 + ($holiday_window_to - $holiday_window_from))) as position
 ),
 
 window_months as (
     select
         month_of($holiday_window_from + cast(position as integer)) as month,
-        bit_or(1::bigint << position) as days_mask
+        bit_or(cast(1 as bigint) << position) as days_mask
     from window_days
     group by month
 ),

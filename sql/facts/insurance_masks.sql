@@ -1,7 +1,7 @@
 -- by bucket: contributions
 -- insured, on_time and unpaid months of every (p,u,k), one bit a month (rulebook §1).
 -- unpaid is what arrears are made of: a 未到账 row of a month not insured.
--- 工伤 and 生育 never decide but for arrears, so only their unpaid months are kept.
+-- 工伤 and 生育 never decide but for arrears, so of them only the unpaid months are kept.
 -- Grain: person, employer (0 = self), insurance, era.
 with booked_masks as (
     select
@@ -56,8 +56,8 @@ select
     employer_key,
     insurance,
     era,
-    insured_mask,
-    on_time_mask,
+    case when insurance in ('养老', '医疗', '失业') then insured_mask else 0 end as insured_mask,
+    case when insurance in ('养老', '医疗', '失业') then on_time_mask else 0 end as on_time_mask,
     unpaid_mask & ~insured_mask as unpaid_mask
 from kept_masks
 where

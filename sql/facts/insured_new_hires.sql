@@ -28,7 +28,6 @@ where
         where
             insurance_masks.person_key = hires.person_key
             and insurance_masks.employer_key = hires.employer_key
-            and insurance_masks.insurance in ('养老', '医疗', '失业')
             and insurance_masks.insured_mask
             & months_mask(insurance_masks.era, month_of(hires.starts_on), $as_of_month) <> 0
     )

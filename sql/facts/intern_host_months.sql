@@ -26,6 +26,9 @@ select
     intern_months.starts_on,
     intern_months.last_day,
     intern_months.first_started_on,
+    month_plus(
+        month_of(intern_months.first_started_on), $internship_months_before_insured - 1
+    ) as uninsured_to_month,
     intern_months.days_in_month,
     graduations.graduated_on,
     coalesce(stipends.net_fen, 0) as stipend_fen

@@ -18,10 +18,11 @@ select
     benefits.last_unit_no,
     benefits.from_month,
     benefits.to_month,
-    benefits.benefit_type is not distinct from '续发' as is_extension,
+    -- an empty benefit_type is 失业保险金
+    coalesce(benefits.benefit_type, '失业保险金') = '续发' as is_extension,
     benefits.source_file,
     benefits.source_line,
-    benefits.benefit_type is not distinct from '续发'
+    coalesce(benefits.benefit_type, '失业保险金') = '续发'
     and (
         exists (
             select 1

@@ -58,7 +58,8 @@ measured_employers as (
     left join natural_attritions
         on stability_headcounts.employer_code = natural_attritions.employer_code
     left join benefit_claims on stability_headcounts.employer_code = benefit_claims.employer_code
-    left join arrear_employers on stability_headcounts.employer_code = arrear_employers.employer_code
+    left join arrear_employers
+        on stability_headcounts.employer_code = arrear_employers.employer_code
     left join granted_employers
         on stability_headcounts.employer_code = granted_employers.employer_code
     left join paid_employers on stability_headcounts.employer_key = paid_employers.employer_key

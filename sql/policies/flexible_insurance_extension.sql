@@ -44,7 +44,7 @@ select
             and flexible_months.month between support_grants.from_month and support_grants.to_month
     ) as s9_month_not_granted,
     -- 就业困难人员
-    exists (
+    exists(
         select 1
         from listed_months
         where

@@ -108,8 +108,7 @@ ranked_months as (
         *,
         -- distinct months of the person before this one, at any employer, that fulfil all the rest
         count(distinct month) filter (where is_countable) over (
-            partition by subject_id
-            order by month
+            partition by subject_id order by month
             range between unbounded preceding and 1 preceding
         ) as earlier_months
     from countable_months

@@ -43,7 +43,8 @@ with judged_months as (
             where
                 support_grants.support_type = '高校毕业生社保补贴'
                 and support_grants.person_key = graduate_hire_months.person_key
-                and graduate_hire_months.month between support_grants.from_month and support_grants.to_month
+                and graduate_hire_months.month
+                between support_grants.from_month and support_grants.to_month
         ) as s7_month_not_granted,
         coalesce(employer_payments.unit_paid_fen, 0) as amount_fen,
         graduate_hire_months.month,
@@ -56,7 +57,8 @@ with judged_months as (
     from graduate_hire_months
     -- many to at most one, all five
     left join small_employers on graduate_hire_months.employer_code = small_employers.employer_code
-    left join dispatch_employers on graduate_hire_months.employer_code = dispatch_employers.employer_code
+    left join dispatch_employers
+        on graduate_hire_months.employer_code = dispatch_employers.employer_code
     left join good_standings on graduate_hire_months.employer_code = good_standings.employer_code
     left join employer_payments
         on
@@ -93,8 +95,7 @@ ranked_months as (
         *,
         -- distinct months of the person before this one, at any employer, that fulfil all the rest
         count(distinct month) filter (where is_countable) over (
-            partition by subject_id
-            order by month
+            partition by subject_id order by month
             range between unbounded preceding and 1 preceding
         ) as earlier_months
     from countable_months

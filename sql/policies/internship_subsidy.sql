@@ -23,7 +23,7 @@ judged_months as (
         'employer' as beneficiary_kind,
         host_months.employer_code as beneficiary_id,
         -- 就业见习单位
-        exists (
+        exists(
             select 1
             from listed_months
             where
@@ -47,7 +47,6 @@ judged_months as (
                 and insurance_masks.era = month_era(host_months.month)
                 and insurance_masks.employer_key <> 0
                 and insurance_masks.employer_key is distinct from host_months.employer_key
-                and insurance_masks.insurance in ('养老', '医疗', '失业')
                 and insurance_masks.insured_mask & month_bit(host_months.month) <> 0
         ) as s7_not_insured_elsewhere,
         -- 参加就业见习满3个月后，用人单位可为其缴纳社会保险，并继续享受就业见习补贴
@@ -57,14 +56,11 @@ judged_months as (
             where
                 insurance_masks.person_key = host_months.person_key
                 and insurance_masks.employer_key = host_months.employer_key
-                and insurance_masks.insurance in ('养老', '医疗', '失业')
                 and insurance_masks.insured_mask
                 & months_mask(
                     insurance_masks.era,
                     month_of(host_months.first_started_on),
-                    month_plus(
-                        month_of(host_months.first_started_on), $internship_months_before_insured - 1
-                    )
+                    host_months.uninsured_to_month
                 ) <> 0
         ) as s7_three_months_first,
         -- one month is paid to one host
@@ -120,8 +116,7 @@ ranked_months as (
         *,
         -- distinct months of the person before this one, at any employer, that fulfil all the rest
         count(distinct month) filter (where is_countable) over (
-            partition by subject_id
-            order by month
+            partition by subject_id order by month
             range between unbounded preceding and 1 preceding
         ) as earlier_months
     from countable_months

@@ -50,7 +50,6 @@ insured_hires as (
         on
             hires.person_key = insurance_masks.person_key
             and hires.employer_key = insurance_masks.employer_key
-            and insurance_masks.insurance in ('养老', '医疗', '失业')
     group by hires.employer_code, hires.person_key
 ),
 

@@ -33,8 +33,8 @@ with post_months as (
             partition by expired_months.person_key, expired_months.month
             order by
                 employment_rows.starts_on desc,
-                employment_rows.employer_code,
-                employment_rows.rank_at_employer
+                employment_rows.employer_code asc,
+                employment_rows.rank_at_employer asc
         ) = 1
 ),
 
@@ -86,7 +86,6 @@ select
             and insurance_masks.era = month_era(aged_months.month)
             and insurance_masks.employer_key <> 0
             and insurance_masks.employer_key is distinct from aged_months.employer_key
-            and insurance_masks.insurance in ('养老', '医疗', '失业')
             and insurance_masks.insured_mask & month_bit(aged_months.month) <> 0
     ) as s9_not_insured_elsewhere,
     -- 仍未实现稳定就业的: an owner has work
