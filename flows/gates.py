@@ -19,6 +19,7 @@ from expectations import gate
 from expectations.suites import Threshold, load_suite
 from flows.store import read_manifest
 from sql import Connection, connect, policy_cards, query, register_frame, register_tables, run_sql
+from transforms.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
 from transforms.errors import ContractError, GateStoppedError
 from transforms.gates import GateOutcome
 from transforms.policies import month_of
@@ -66,26 +67,6 @@ class StoredSnapshot(Protocol):
         """Return the Parquet files of each kind."""
 
 
-class DraftBatch(Protocol):
-    """The control totals of one draft batch."""
-
-    @property
-    def batch_id(self) -> str:
-        """Return the batch's id."""
-
-    @property
-    def instruction_count(self) -> int:
-        """Return how many payments it holds."""
-
-    @property
-    def line_count(self) -> int:
-        """Return how many entitlement lines they pay."""
-
-    @property
-    def amount_fen(self) -> int:
-        """Return what they pay together."""
-
-
 def preload() -> None:
     """Start importing the judge in the background, so that it overlaps the reading of extracts."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -109,17 +90,16 @@ def register_policy_runs(connection: Connection, statuses: Mapping[str, str]) ->
     register(connection, "policy_runs", pl.DataFrame(rows, schema=FRAMES["policy_runs"]))
 
 
-def register_drafts(
-    connection: Connection,
-    batches: Sequence[DraftBatch],
-    instructions: pl.DataFrame,
-    lines: pl.DataFrame,
-) -> None:
+def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> None:
     """Give the gates the drafts of a run: control totals, instructions and lines."""
-    totals = [{name: getattr(batch, name) for name in FRAMES["batches"]} for batch in batches]
-    register(connection, "batches", pl.DataFrame(totals, schema=FRAMES["batches"]))
-    register(connection, "instructions", instructions)
-    register(connection, "lines", lines)
+    totals = [{"batch_id": batch.batch_id, **batch.manifest["control"]} for batch in batches]
+    frames = [
+        ("batches", [pl.DataFrame(totals)] if totals else [], FRAMES["batches"]),
+        ("instructions", [batch.instructions for batch in batches], INSTRUCTION_SCHEMA),
+        ("lines", [batch.lines for batch in batches], LINE_SCHEMA),
+    ]
+    for name, parts, schema in frames:
+        register(connection, name, pl.concat(parts) if parts else pl.DataFrame(schema=schema))
 
 
 @contextmanager

@@ -154,7 +154,7 @@ def make_batches(night: Night) -> None:
 def judge_batches(night: Night) -> None:
     """Gate: instructions, lines and control totals agree."""
     connection, drafted = _made(night.determined).connection, _made(night.drafted)
-    gates.register_drafts(connection, drafted.batches, drafted.instructions, drafted.lines)
+    gates.register_drafts(connection, drafted.batches)
     _judge(night, "batch", connection)
 
 

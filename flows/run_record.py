@@ -28,6 +28,7 @@ from transforms.run_summary import (
 if TYPE_CHECKING:
     from flows.ingest import SnapshotRef
     from flows.pipeline import Night
+    from transforms.batches import DraftBatch
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
 DAMAGED_ID = "invalid_person_id"
@@ -233,14 +234,15 @@ def _run_summary(night: Night, stopped: str | None) -> RunSummary:
     )
 
 
-def _batch_count(batch: Any) -> BatchCount:
+def _batch_count(batch: DraftBatch) -> BatchCount:
+    control = batch.manifest["control"]
     return BatchCount(
         batch_id=batch.batch_id,
         fund=batch.fund,
-        instruction_count=batch.instruction_count,
-        line_count=batch.line_count,
-        total_fen=batch.amount_fen,
-        marks=tuple(batch.marks),
+        instruction_count=control["instruction_count"],
+        line_count=control["line_count"],
+        total_fen=control["amount_fen"],
+        marks=(batch.mark,) if batch.mark else (),
     )
 
 

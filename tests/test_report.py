@@ -185,6 +185,10 @@ def test_a_stopped_run_renders_before_anything_was_determined() -> None:
         ("extract not delivered: deaths, payroll", "数据未送达：死亡信息, 工资发放明细"),
         ("part of contributions not delivered: 失业 in 201812", "缴费明细缺少部分：失业 201812"),
         (
+            "over budget: the batch needs 10.00 元, 3.00 元 are left of 5.00 元",
+            "超出预算：本批需要 10.00 元，尚余 3.00 元，预算共 5.00 元",
+        ),
+        (
             "not in force on 2031-01-01: it ended on 2020-12-31, facts were taken to 2021-06-30",
             "不在有效期，基准日 2031-01-01，已于此日截止：2020-12-31，后续事实收到：2021-06-30",
         ),

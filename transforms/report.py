@@ -53,8 +53,6 @@ WORDS: Mapping[str, str] = {
     "conflicting_key": "主键冲突",
     "unknown_unit": "单位编号不存在",
     "name_conflict": "姓名不符",
-    "no budget configured": "未配置预算",
-    "over budget": "超出预算",
 }
 
 PHRASES: Mapping[str, str] = {
@@ -65,6 +63,10 @@ PHRASES: Mapping[str, str] = {
     ": it ended on ": "，已于此日截止：",
     ", facts were taken to ": "，后续事实收到：",
     "any row of ": "任何一行 ",
+    "no budget configured": "未配置预算",
+    "over budget: the batch needs ": "超出预算：本批需要 ",
+    " 元, ": " 元，尚余 ",
+    " are left of ": "，预算共 ",
     " in ": " ",
 }
 
