@@ -134,6 +134,12 @@ def test_text_from_outside_is_escaped() -> None:
     assert "gap &lt;b&gt;" in page and "gap <b>" not in page
 
 
+def test_a_citizen_id_in_a_file_name_is_hidden() -> None:
+    file = replace(summary().files[0], name=f"{PERSON}_材料.csv")
+    page = render_report(summary(files=(file,), warnings=(f"{PERSON}_材料.csv: empty",)))
+    assert PERSON not in page and page.count("（证件号已隐去）_材料.csv") == 2
+
+
 def test_every_count_is_on_the_page() -> None:
     page = render_report(summary())
     for shown in (

@@ -14,7 +14,6 @@ from transforms.gates import GateOutcome
 from transforms.policies import PolicyCard
 
 OUTCOMES = ("eligible", "ineligible", "undetermined")
-STATUSES = ("payable", "held", "conflict", "superseded", "nothing_due", "recovery")
 
 
 @dataclass(frozen=True)
