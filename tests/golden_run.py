@@ -31,7 +31,7 @@ Row = tuple[str, str, str]
 Determination = tuple[str, int, tuple[str, ...]]
 
 
-def background(as_of: date) -> Case:
+def background(as_of: date, missing: tuple[str, ...] = ()) -> Case:
     """Make an ordinary insured employee of another employer, so that no month is without rows."""
     return Case(
         policy="",
@@ -48,7 +48,7 @@ def background(as_of: date) -> Case:
             },
         },
         people={},
-        missing=(),
+        missing=missing,
         parameters=(),
         alone=False,
         expect=None,
@@ -75,6 +75,9 @@ def group_of(case: Case) -> list[Case]:
 @contextmanager
 def changed_parameters(policy: str, parameters: Mapping[str, str]) -> Iterator[None]:
     """Replace values of a policy's own or shared parameters while the engine runs."""
+    if not parameters:
+        yield
+        return
     card = card_with(policy_cards()[policy], parameters)
     cards = {**policy_cards(), policy: card}
     shared = {name: card.parameters.get(name, old) for name, old in shared_parameters().items()}
