@@ -31,9 +31,9 @@ class Kind:
 
 
 OPEN_WHEN_EMPTY = frozenset(
-    "ends_on ended_on closed_on valid_to to_date pension_from benefit_type".split()
+    ["ends_on", "ended_on", "closed_on", "valid_to", "to_date", "pension_from", "benefit_type"]
 )
-NEVER_NEGATIVE = frozenset("staff revenue_wan_x100 assets_wan_x100 days months_used".split())
+NEVER_NEGATIVE = frozenset(["staff", "revenue_wan_x100", "assets_wan_x100", "days", "months_used"])
 SUBJECT_KINDS = "单位 个人"
 LABOUR_CONTRACTS = "固定期限 无固定期限 以完成一定工作任务为期限"
 
@@ -76,12 +76,15 @@ KINDS: dict[str, Kind] = {
             "市场主体登记",
             _c("employer_code!"),
             _c("employer_name!"),
-            _c("entity_type!", "企业 个体工商户 社会团体 民办非企业 机关 事业单位 农民专业合作社 村居委会"),
+            _c(
+                "entity_type!",
+                "企业 个体工商户 社会团体 民办非企业 机关 事业单位 农民专业合作社 村居委会",
+            ),
             _c("status!", "存续 在业 注销 吊销 迁出"),
             _c(
                 "size_line",
-                "农林牧渔业 工业 建筑业 批发业 零售业 交通运输业 仓储业 邮政业 住宿业 餐饮业 信息传输业 "
-                "软件和信息技术服务业 房地产开发经营 物业管理 租赁和商务服务业 其他未列明行业",
+                "农林牧渔业 工业 建筑业 批发业 零售业 交通运输业 仓储业 邮政业 住宿业 餐饮业 "
+                "信息传输业 软件和信息技术服务业 房地产开发经营 物业管理 租赁和商务服务业 其他未列明行业",
             ),
             _c("size_class", "大型 中型 小型 微型"),
             _c("staff"),
@@ -166,8 +169,8 @@ KINDS: dict[str, Kind] = {
             _c("ended_on"),
             _c(
                 "end_reason",
-                "退休 死亡 合同期满 本人辞职 统筹转移 参军升学 集团内调动 协商解除 经济性裁员 严重违纪 "
-                "破产关闭 其他",
+                "退休 死亡 合同期满 本人辞职 统筹转移 参军升学 集团内调动 协商解除 经济性裁员 "
+                "严重违纪 破产关闭 其他",
             ),
         ),
         _kind(
@@ -251,8 +254,9 @@ KINDS: dict[str, Kind] = {
             "政策享受台账",
             _c(
                 "support_type!",
-                "公益性岗位 公益性岗位延长 灵活就业社保补贴 灵活就业社保补贴延长 高校毕业生社保补贴 "
-                "高校毕业生灵活就业社保补贴 就业见习补贴 一次性吸纳就业补贴 一次性用工补贴 稳岗返还",
+                "公益性岗位 公益性岗位延长 灵活就业社保补贴 灵活就业社保补贴延长 "
+                "高校毕业生社保补贴 高校毕业生灵活就业社保补贴 就业见习补贴 "
+                "一次性吸纳就业补贴 一次性用工补贴 稳岗返还",
             ),
             _c("subject_kind!", SUBJECT_KINDS),
             _c("subject_id!"),

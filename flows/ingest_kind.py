@@ -1,0 +1,283 @@
+"""Ingest one kind of extract: its files in the order of their names, its table, what fell out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from flows.ingest_csv import open_csv, read_csv_pieces
+from flows.ingest_files import RawFile
+from flows.ingest_parquet import open_parquet
+from flows.ingest_tables import RowGroups, TableWriter
+from flows.ingest_workbook import read_workbook
+from transforms.errors import ContractError
+from transforms.extracts.cells import Piece, ReadColumn, Rows
+from transforms.extracts.duplicates import Hashes, judge_candidates, repeated_hashes, row_hashes
+from transforms.extracts.headers import Header
+from transforms.extracts.kinds import Kind
+from transforms.extracts.rows import lay_out, list_repairs, read_piece
+from transforms.extracts.rules import (
+    QUARANTINE_SCHEMA,
+    References,
+    Verdicts,
+    add_messages,
+    emptied_cells,
+    judge_beside_others,
+    judge_rows,
+    quarantine_of,
+)
+from transforms.extracts.totals import (
+    AMOUNTS_OF_NOTE,
+    stated_totals,
+    sums_of_amounts,
+    totals_findings,
+)
+
+Report = Callable[[str, int], None]
+FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail")
+
+
+@dataclass
+class FileTally:
+    """What one file came to; `amount_fen` is what a delivery note would state, None if nothing."""
+
+    raw: RawFile
+    rows: int = 0
+    totals_rows: int = 0
+    quarantined: int = 0
+    sums: dict[str, int] = field(default_factory=dict)
+    stated: list[tuple[int, dict[str, int | None]]] = field(default_factory=list)
+
+    @property
+    def amount_fen(self) -> int | None:
+        """Return the sum that a delivery note states for this kind; None if it states none."""
+        assert self.raw.file.kind is not None
+        names = AMOUNTS_OF_NOTE.get(self.raw.file.kind.name)
+        return None if names is None else sum(self.sums.get(name, 0) for name in names)
+
+
+@dataclass
+class KindTally:
+    """What the files of one kind came to."""
+
+    kind: Kind
+    table: TableWriter
+    late: RowGroups
+    files: list[FileTally] = field(default_factory=list)
+    hashes: list[Hashes] = field(default_factory=list)
+    quarantine: list[pl.DataFrame] = field(default_factory=list)
+    repairs: list[pl.DataFrame] = field(default_factory=list)
+    findings: list[tuple[str, str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def ingest_kind(
+    kind: Kind, parts: list[RawFile], raw: Path, staging: Path, beside: References, report: Report
+) -> KindTally:
+    """Read all parts of one extract; write its table; keep what fell out, and why.
+
+    Holds:   per file, rows == accepted + quarantined
+    """
+    tables = staging / "tables"
+    tally = KindTally(
+        kind, TableWriter(kind, tables), RowGroups(staging / ".late" / f"{kind.name}.parquet")
+    )
+    for part in parts:
+        file = FileTally(part)
+        tally.files.append(file)
+        header, pieces = _open_part(part, raw / part.file.name, kind)
+        if header.unknown:
+            tally.notes.append(
+                f"{part.file.name}: columns kept out, their labels are unknown: "
+                + ", ".join(header.unknown)
+            )
+        for piece in pieces:
+            _take_piece(tally, file, piece, beside)
+            report(f"reading {part.file.name}", file.rows)
+        _check_totals(tally, file)
+    tally.table.close()
+    tally.late.close()
+    return tally
+
+
+def _open_part(part: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[Piece]]:
+    if part.file.format == "xlsx":
+        header, piece = read_workbook(part, path, kind)
+        return header, iter([piece])
+    if part.file.format == "parquet":
+        return open_parquet(part, path, kind)
+    file = open_csv(part, path, kind)
+    assert file.header is not None
+    return file.header, read_csv_pieces(file)
+
+
+def _take_piece(tally: KindTally, file: FileTally, piece: Piece, beside: References) -> None:
+    """Judge the rows of a piece; accepted ones go to the table, others to quarantine."""
+    kind, name = tally.kind, file.raw.file.name
+    columns = read_piece(kind, piece)
+    verdicts = judge_rows(kind, piece, columns)
+    _add_sums(file, kind, piece, columns)
+    clear = verdicts.clear_rows()
+    late = judge_beside_others(kind, columns, clear, beside)
+    accepted = clear if not late.rules.any() else clear[late.rules == 0]
+    frame = lay_out(kind, piece, columns, accepted, name)
+    if kind.name == "contributions" and beside.units is not None:
+        frame = frame.with_columns(employer_key=_employer_keys(columns, accepted, beside.units))
+    tally.table.add(frame)
+    tally.hashes.append(row_hashes(kind, frame))
+    if late.rules.any():
+        _hold_late(tally, piece, columns, late, clear, name)
+    file.rows += piece.height
+    file.quarantined += piece.height - len(accepted)
+    _note_fallen(tally, piece, verdicts, name)
+    tally.repairs.append(list_repairs(kind, piece, columns, name))
+    for column, rows in emptied_cells(kind, columns, verdicts):
+        tally.findings += [
+            ("cell_emptied", "info", f"{name}:{line}: {column} can't be read and was emptied")
+            for line in piece.lines[rows].tolist()
+        ]
+
+
+def _employer_keys(columns: dict[str, ReadColumn], rows: Rows, units: pl.DataFrame) -> pl.Series:
+    """Give the employer of each row's unit; 0 where no unit is named: the person pays."""
+    if "unit_no" not in columns:
+        return pl.repeat(0, len(rows), dtype=pl.Int32, eager=True)
+    numbers = columns["unit_no"].reading.values.alias("unit_no").to_frame()
+    # m:1: a unit_no is a key of insured_units
+    known = numbers.join(units, on="unit_no", how="left", maintain_order="left", validate="m:1")
+    keys = known.select(
+        pl.when(pl.col("unit_no").is_null()).then(0).otherwise("employer_key").cast(pl.Int32)
+    )
+    return columns["unit_no"].spread(keys.to_series(), rows)
+
+
+def _add_sums(file: FileTally, kind: Kind, piece: Piece, columns: dict[str, ReadColumn]) -> None:
+    rows = None if piece.totals is None else np.flatnonzero(~piece.totals)
+    for name, total in sums_of_amounts(kind, columns, rows).items():
+        file.sums[name] = file.sums.get(name, 0) + total
+    if piece.totals is not None:
+        for row in np.flatnonzero(piece.totals).tolist():
+            line = int(piece.lines[row])
+            file.stated.append((line, stated_totals(kind, piece, columns, row)))
+            file.totals_rows += 1
+
+
+def _check_totals(tally: KindTally, file: FileTally) -> None:
+    for line, stated in file.stated:
+        for said in totals_findings(f"{file.raw.file.name}:{line}", stated, file.sums):
+            tally.findings.append(("totals_differ", "warning", said))
+
+
+def _note_fallen(tally: KindTally, piece: Piece, verdicts: Verdicts, name: str) -> None:
+    rows = np.flatnonzero(verdicts.rules)
+    if len(rows):
+        tally.quarantine.append(
+            quarantine_of(
+                tally.kind,
+                pl.Series(verdicts.rules[rows]),
+                pl.Series(verdicts.blamed[rows]),
+                name,
+                pl.Series(piece.lines[rows]),
+            )
+        )
+
+
+def _hold_late(
+    tally: KindTally,
+    piece: Piece,
+    columns: dict[str, ReadColumn],
+    late: Verdicts,
+    clear: Rows,
+    name: str,
+) -> None:
+    """Keep rows that another extract speaks against: duplicates are looked for among them too."""
+    hit = np.flatnonzero(late.rules)
+    rows = lay_out(tally.kind, piece, columns, clear[hit], name)
+    told = quarantine_of(
+        tally.kind,
+        pl.Series(late.rules[hit]),
+        pl.Series(late.blamed[hit]),
+        name,
+        pl.Series(piece.lines[clear[hit]]),
+    )
+    tally.late.add(rows.with_columns(told["rule"], told["column"].alias("blamed")))
+    tally.hashes.append(row_hashes(tally.kind, rows))
+
+
+def settle_duplicates(tally: KindTally) -> pl.DataFrame:
+    """Find rows that fall as duplicates or contradictions; enter all late rules in quarantine.
+
+    Rows:    returns  accepted rows that fall: source_file, source_line
+    """
+    repeated = repeated_hashes(np.concatenate(tally.hashes or [np.zeros(0, np.uint64)]))
+    tally.hashes = []
+    late = pl.DataFrame()
+    if tally.late.path.exists():
+        late = pl.read_parquet(tally.late.path)
+    fallen = pl.DataFrame(
+        schema={"source_file": pl.String(), "source_line": pl.Int64(), "rule": pl.String()}
+    )
+    if len(repeated):
+        fallen = judge_candidates(tally.kind, _candidates(tally, late, repeated))
+    places = ["source_file", "source_line"]
+    if late.height:
+        still = late.join(fallen, on=places, how="anti", maintain_order="left")
+        told = still.select(*places, "rule", pl.col("blamed").alias("column"))
+        _enter_quarantine(tally, told)
+        of_accepted = fallen.join(late, on=places, how="anti", maintain_order="left")
+    else:
+        of_accepted = fallen
+    key = tally.kind.key[0] if tally.kind.key else ""
+    blamed = pl.when(pl.col("rule") == "conflicting_key").then(pl.lit(key)).otherwise(pl.lit(""))
+    _enter_quarantine(tally, fallen.with_columns(blamed.alias("column")))
+    for file in tally.files:
+        mine = of_accepted.filter(pl.col("source_file") == file.raw.file.name)
+        file.quarantined += mine.height
+    return of_accepted.select(places)
+
+
+def _candidates(tally: KindTally, late: pl.DataFrame, repeated: Hashes) -> pl.DataFrame:
+    """Collect, in the order they were read, all rows whose hash occurs more than once."""
+    wanted = pl.Series(repeated)
+    names = [column.name for column in tally.kind.columns] + ["source_file", "source_line"]
+    found = []
+    for rows in tally.table.frames():
+        found.append(_with_hash(tally.kind, rows, wanted, names))
+    if late.height:
+        found.append(_with_hash(tally.kind, late, wanted, names))
+    order = {file.raw.file.name: number for number, file in enumerate(tally.files)}
+    return (
+        pl.concat(found)
+        .with_columns(part=pl.col("source_file").replace_strict(order, return_dtype=pl.Int32))
+        .sort("part", "source_line")
+        .drop("part")
+    )
+
+
+def _with_hash(kind: Kind, rows: pl.DataFrame, wanted: pl.Series, names: list[str]) -> pl.DataFrame:
+    hashes = pl.Series(row_hashes(kind, rows))
+    return rows.filter(hashes.is_in(wanted.implode())).select(names)
+
+
+def _enter_quarantine(tally: KindTally, told: pl.DataFrame) -> None:
+    """Add rows that have source_file, source_line, rule and column."""
+    if told.height:
+        entries = add_messages(told.with_columns(kind=pl.lit(tally.kind.name)))
+        tally.quarantine.append(entries.select(QUARANTINE_SCHEMA.names()))
+
+
+def check_conservation(tally: KindTally) -> None:
+    """Hold rows against accepted and quarantined rows, by two routes.
+
+    Raises:  ContractError if a row got lost
+    """
+    entered = sum(frame.height for frame in tally.quarantine)
+    counted = sum(file.quarantined for file in tally.files)
+    rows = sum(file.rows for file in tally.files)
+    if entered != counted or rows - counted != tally.table.rows:
+        raise ContractError(
+            f"{tally.kind.name}: {rows} rows, but {tally.table.rows} accepted, {counted} counted "
+            f"out and {entered} in quarantine"
+        )

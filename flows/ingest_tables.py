@@ -1,0 +1,173 @@
+"""Write the rows of a kind to its table: one file, or 16 buckets by person once there are many."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow.parquet as pq
+
+from transforms.extracts.kinds import Kind
+from transforms.extracts.rows import table_schema
+
+BUCKETS = 16
+ROWS_BEFORE_BUCKETS = 1_000_000
+ROW_GROUP_ROWS = 250_000
+# An odd constant of 64 bits: multiplying by it spreads keys that lie close together.
+MIXER = np.uint64(0x9E3779B97F4A7C15)
+
+
+def buckets_of(person_keys: pl.Series) -> npt.NDArray[np.uint8]:
+    """Give the bucket of each person: all rows of a person are in one."""
+    mixed = person_keys.to_numpy().astype(np.uint64) * MIXER
+    return (mixed >> np.uint64(60)).astype(np.uint8)
+
+
+class RowGroups:
+    """One Parquet file, written in row groups of one size whatever pieces its rows come in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.waiting, self.rows = path, list[pl.DataFrame](), 0
+        self.writer: pq.ParquetWriter | None = None
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Take rows; whole row groups are written at once, the rest waits."""
+        self.waiting.append(frame)
+        self.rows += frame.height
+        while self.rows >= ROW_GROUP_ROWS:
+            whole = pl.concat(self.waiting)
+            self._write(whole.head(ROW_GROUP_ROWS))
+            rest = whole.slice(ROW_GROUP_ROWS)
+            self.waiting, self.rows = [rest], rest.height
+
+    def _write(self, frame: pl.DataFrame) -> None:
+        table = frame.to_arrow()
+        if self.writer is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            plain = [name for name in ("serial_no", "source_line") if name in table.column_names]
+            self.writer = pq.ParquetWriter(
+                self.path,
+                table.schema,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=[name for name in table.column_names if name not in plain],
+                store_schema=False,
+            )
+        self.writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+
+    def close(self) -> None:
+        """Write what waits and end the file."""
+        if self.waiting and (self.rows or self.writer is None):
+            self._write(pl.concat(self.waiting))
+        if self.writer is not None:
+            self.writer.close()
+
+
+class TableWriter:
+    """The table of one kind in the making."""
+
+    def __init__(self, kind: Kind, folder: Path) -> None:
+        self.kind, self.folder = kind, folder
+        self.empty = pl.DataFrame(schema=table_schema(kind))
+        self.held = [self.empty]
+        self.rows = 0
+        self.buckets: list[RowGroups] = []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Take accepted rows, in the order they were read."""
+        self.rows += frame.height
+        if self.buckets:
+            self._add_to_buckets(frame)
+            return
+        self.held.append(frame)
+        if self.kind.bucketed and self.rows > ROWS_BEFORE_BUCKETS:
+            self.buckets = [RowGroups(self._bucket_path(number)) for number in range(BUCKETS)]
+            for early in self.held:
+                self._add_to_buckets(early)
+            self.held = []
+
+    def _bucket_path(self, number: int) -> Path:
+        return self.folder / self.kind.name / f"bucket-{number:02d}.parquet"
+
+    def _add_to_buckets(self, frame: pl.DataFrame) -> None:
+        numbers = buckets_of(frame["person_key"])
+        order = np.argsort(numbers, kind="stable")
+        sorted_rows = frame[order]
+        edges = np.searchsorted(numbers[order], np.arange(BUCKETS + 1))
+        for number, bucket in enumerate(self.buckets):
+            start, stop = int(edges[number]), int(edges[number + 1])
+            if stop > start or frame.height == 0:
+                bucket.add(sorted_rows.slice(start, stop - start))
+
+    def close(self) -> None:
+        """End all files; a table in one file waits for `finish`."""
+        for bucket in self.buckets:
+            bucket.close()
+
+    def paths(self) -> list[Path]:
+        """Give the files written so far."""
+        if self.buckets:
+            return [bucket.path for bucket in self.buckets if bucket.path.exists()]
+        path = self.folder / f"{self.kind.name}.parquet"
+        return [path] if path.exists() else []
+
+    def scan(self) -> pl.LazyFrame:
+        """Read the rows back, after `close`."""
+        if self.buckets:
+            return pl.scan_parquet(self.paths())
+        return pl.concat(self.held).lazy()
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Read the rows back bucket by bucket, after `close`."""
+        if not self.buckets:
+            yield pl.concat(self.held)
+        for path in self.paths() if self.buckets else []:
+            yield pl.read_parquet(path)
+
+    def finish(self, fallen: pl.DataFrame, extra: pl.DataFrame | None = None) -> None:
+        """Leave out rows that fell after they were written, and write a table in one file.
+
+        Rows:    fallen  source_file, source_line of rows to leave out
+                 extra   a column to put in, from its key: employer_code → employer_key
+        """
+        self.rows -= fallen.height
+        if not self.buckets:
+            frame = _without(pl.concat(self.held), fallen)
+            if extra is not None:
+                frame = put_column(frame, extra)
+            self.held = [frame]
+            whole = RowGroups(self.folder / f"{self.kind.name}.parquet")
+            whole.add(frame)
+            whole.close()
+        elif fallen.height:
+            for path in self.paths():
+                _rewrite_without(path, fallen)
+
+    def frame(self) -> pl.DataFrame:
+        """Give a finished table that is in one file."""
+        return self.held[0]
+
+
+def put_column(frame: pl.DataFrame, extra: pl.DataFrame) -> pl.DataFrame:
+    """Fill the second column of `extra`, empty so far, by matching its first."""
+    key, name = extra.columns
+    filled = frame.drop(name).join(extra, on=key, how="left", maintain_order="left", validate="m:1")
+    return filled.select(frame.columns)
+
+
+def _without(frame: pl.DataFrame, fallen: pl.DataFrame) -> pl.DataFrame:
+    if fallen.height == 0:
+        return frame
+    return frame.join(fallen, on=["source_file", "source_line"], how="anti", maintain_order="left")
+
+
+def _rewrite_without(path: Path, fallen: pl.DataFrame) -> None:
+    fresh = path.with_suffix(".fresh")
+    rewritten = RowGroups(fresh)
+    with pq.ParquetFile(path) as source:
+        for number in range(source.num_row_groups):
+            group = pl.DataFrame(pl.from_arrow(source.read_row_group(number)))
+            rewritten.add(_without(group, fallen))
+    rewritten.close()
+    fresh.replace(path)

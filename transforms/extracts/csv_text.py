@@ -1,0 +1,178 @@
+"""Read CSV bytes (UTF-8) into pieces: vectorised, with the physical line of every row."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from transforms.errors import ContractError
+from transforms.extracts.cells import CodedCells, Flags, Rows
+
+QUOTE, LINE_FEED, CARRIAGE_RETURN = 34, 10, 13
+BLOCK_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class CsvShape:
+    """How a file's rows are written: separator, number of columns, which of them are unique."""
+
+    separator: str
+    width: int
+    unique: frozenset[int]
+
+
+def top_rows(top: bytes, separator: str, limit: int = 60) -> list[tuple[int, list[str]]]:
+    """Read the top of a file row by row: the physical line after each row, and its cells."""
+    reader = csv.reader(io.StringIO(top.decode("utf-8", "ignore"), newline=""), delimiter=separator)
+    rows = []
+    for cells in reader:
+        rows.append((reader.line_num, cells))
+        if len(rows) == limit:
+            break
+    return rows
+
+
+def end_of_rows(block: bytes, separator: str) -> int | None:
+    """Find where the last whole row of a block ends; None if its quotes follow no rule.
+
+    Holds:   0 if no row ends in the block
+    """
+    if QUOTE not in block:
+        return block.rfind(b"\n") + 1
+    view = np.frombuffer(block, np.uint8)
+    quotes, ends = np.flatnonzero(view == QUOTE), np.flatnonzero(view == LINE_FEED)
+    outside = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    end = int(outside[-1]) + 1 if len(outside) else 0
+    return end if _quotes_keep_the_rule(view[:end], quotes[quotes < end], separator) else None
+
+
+def _quotes_keep_the_rule(
+    view: npt.NDArray[np.uint8], quotes: npt.NDArray[np.int64], separator: str
+) -> bool:
+    """Tell whether every quote opens or closes a whole cell, or is one of two in a row."""
+    opening, closing = quotes[0::2], quotes[1::2]
+    if len(opening) != len(closing):
+        return False
+    edges = np.array([ord(separator), LINE_FEED, CARRIAGE_RETURN], np.uint8)
+    before = np.where(opening > 0, view[opening - 1], LINE_FEED)
+    after = np.where(closing + 1 < len(view), view[np.minimum(closing + 1, len(view) - 1)], 10)
+    doubled = np.zeros(len(opening), np.bool_)
+    doubled[1:] = opening[1:] == closing[:-1] + 1
+    opens = np.isin(before, edges) | doubled
+    closes = np.isin(after, edges)
+    closes[:-1] |= doubled[1:]
+    return bool(opens.all() and closes.all())
+
+
+def read_block(
+    block: bytes, first_line: int, shape: CsvShape
+) -> tuple[list[CodedCells], Rows, Flags | None]:
+    """Read a block of whole rows: its columns, each row's physical line, rows that are too wide.
+
+    Rows:    a line that is altogether empty is no row; a row too short gets empty cells
+    """
+    broken: list[int] = []
+    ends = block.count(b"\n") + (not block.endswith(b"\n"))
+    table = _parse(block, shape, broken, inside=False) if QUOTE not in block else None
+    if table is not None and not broken and table.num_rows == ends:
+        return _coded_columns(table, shape), np.arange(first_line, first_line + ends), None
+    starts, stops, lines = _rows_of(block, first_line)
+    patched, too_wide = _even_out(block, starts, stops, shape)
+    broken.clear()
+    table = _parse(patched, shape, broken, inside=True)
+    if broken or table.num_rows != len(starts):
+        raise ContractError(f"{len(starts)} rows found, {table.num_rows} read")
+    return _coded_columns(table, shape), lines, too_wide if too_wide.any() else None
+
+
+def _parse(block: bytes, shape: CsvShape, broken: list[int], inside: bool) -> pa.Table:
+    def note(row: object) -> str:
+        broken.append(1)
+        return "skip"
+
+    names = [str(position) for position in range(shape.width)]
+    coded, plain = pa.dictionary(pa.int32(), pa.string()), pa.string()
+    return arrow_csv.read_csv(
+        pa.BufferReader(block),
+        read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=shape.separator, newlines_in_values=inside, invalid_row_handler=note
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={
+                name: plain if position in shape.unique else coded
+                for position, name in enumerate(names)
+            },
+            strings_can_be_null=False,
+            check_utf8=False,
+        ),
+    )
+
+
+def _coded_columns(table: pa.Table, shape: CsvShape) -> list[CodedCells]:
+    return [coded_cells(table.column(position)) for position in range(shape.width)]
+
+
+def coded_cells(column: pa.ChunkedArray) -> CodedCells:
+    """Turn an Arrow column of texts, dictionary-coded or plain, into coded cells."""
+    if not pa.types.is_dictionary(column.type):
+        return CodedCells(pl.Series(pl.from_arrow(column)).cast(pl.String).fill_null(""))
+    if column.num_chunks == 0:
+        return CodedCells(pl.Series([], dtype=pl.String), np.zeros(0, np.int32))
+    column = column.unify_dictionaries()
+    texts = pl.Series(pl.from_arrow(column.chunk(0).dictionary)).cast(pl.String)
+    if column.null_count:
+        texts.append(pl.Series([""], dtype=pl.String))
+    codes = [
+        chunk.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
+        for chunk in column.chunks
+    ]
+    joined = codes[0] if len(codes) == 1 else np.concatenate(codes)
+    return CodedCells(texts, joined.astype(np.int32, copy=False))
+
+
+def _rows_of(block: bytes, first_line: int) -> tuple[Rows, Rows, Rows]:
+    """Find where rows start and stop, newlines in quotes apart, and on which line each starts."""
+    view = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(view == LINE_FEED)
+    quotes = np.flatnonzero(view == QUOTE)
+    outside = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    if not len(outside) or outside[-1] != len(view) - 1:
+        outside = np.append(outside, len(view))
+    starts, stops = np.append(0, outside[:-1] + 1), outside
+    lengths = stops - starts
+    last = np.where(lengths > 0, view[np.maximum(stops - 1, 0)], 0)
+    stops = np.where(last == CARRIAGE_RETURN, stops - 1, stops)
+    filled = stops > starts
+    starts, stops = starts[filled], stops[filled]
+    return starts, stops, first_line + np.searchsorted(ends, starts)
+
+
+def _even_out(block: bytes, starts: Rows, stops: Rows, shape: CsvShape) -> tuple[bytes, Flags]:
+    """Fill up rows that are too short, cut those that are too long, mark those that said more."""
+    view = np.frombuffer(block, np.uint8)
+    separators = np.flatnonzero(view == ord(shape.separator))
+    quotes = np.flatnonzero(view == QUOTE)
+    separators = separators[np.searchsorted(quotes, separators) % 2 == 0]
+    firsts = np.searchsorted(separators, starts)
+    counts = np.searchsorted(separators, stops) - firsts + 1
+    too_wide = np.zeros(len(starts), np.bool_)
+    parts, done = list[bytes](), 0
+    for row in np.flatnonzero(counts != shape.width).tolist():
+        start, stop = int(starts[row]), int(stops[row])
+        if counts[row] < shape.width:
+            missing = shape.width - int(counts[row])
+            parts += [block[done:stop], shape.separator.encode() * missing]
+        else:
+            cut = int(separators[firsts[row] + shape.width - 1])
+            rest = block[cut:stop].replace(shape.separator.encode(), b"").replace(b'"', b"")
+            too_wide[row] = bool(rest.strip())
+            parts.append(block[done:cut])
+        assert done <= start
+        done = stop
+    return (b"".join([*parts, block[done:]]) if parts else block), too_wide

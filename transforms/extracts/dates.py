@@ -1,0 +1,88 @@
+"""Read dates and months as source systems write them."""
+
+import polars as pl
+
+ISO_DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+MIDNIGHT = r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?)?$"
+DATE_FORMS = (
+    "^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})" + MIDNIGHT,
+    "^([0-9]{4})/([0-9]{1,2})/([0-9]{1,2})" + MIDNIGHT,
+    r"^([0-9]{4})\.([0-9]{1,2})\.([0-9]{1,2})" + MIDNIGHT,
+    "^([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日" + MIDNIGHT,
+    "^([0-9]{4})([0-9]{2})([0-9]{2})" + MIDNIGHT,
+)
+EXCEL_SERIAL = "^([0-9]{5})$"
+EXCEL_EPOCH_DAYS = -25569  # 1899-12-30, the day 0 of Excel's calendar after February 1900
+COMPACT_MONTH = "^[0-9]{4}(?:0[1-9]|1[0-2])$"
+MONTH_FORMS = (
+    "^([0-9]{4})([0-9]{2})$",
+    "^([0-9]{4})-([0-9]{1,2})$",
+    "^([0-9]{4})/([0-9]{1,2})$",
+    "^([0-9]{4})年([0-9]{1,2})月$",
+)
+
+
+def read_dates(texts: pl.Series) -> pl.Series:
+    """Read dates; null where a text is none, or a day that no calendar has.
+
+    >>> [str(day) for day in read_dates(pl.Series(["2020/2/9", "43870", "2020年2月30日"]))]
+    ['2020-02-09', '2020-02-09', 'None']
+    """
+    iso = _to_date(texts.zip_with(texts.str.contains(ISO_DATE), pl.Series([None], dtype=pl.String)))
+    if iso.null_count() == 0:
+        return iso
+    is_left = iso.is_null()
+    left = texts.filter(is_left).str.normalize("NFKC").str.strip_chars()
+    return iso.scatter(is_left.arg_true(), _read_written_dates(left))
+
+
+def _read_written_dates(texts: pl.Series) -> pl.Series:
+    frame = texts.to_frame("text")
+    iso_texts = [_parts(form, ("1", "2", "3")) for form in DATE_FORMS]
+    written = _to_date(frame.select(pl.coalesce(iso_texts).alias("day")).to_series())
+    serials = pl.col("text").str.extract(EXCEL_SERIAL).cast(pl.Int32) + EXCEL_EPOCH_DAYS
+    days = frame.select(serials.cast(pl.Date).alias("day")).to_series()
+    return written.zip_with(written.is_not_null(), days)
+
+
+def _parts(form: str, names: tuple[str, ...]) -> pl.Expr:
+    """Write what a form finds as digits of fixed width, joined by hyphens; null: no match."""
+    found = pl.col("text").str.extract_groups(form).struct
+    return pl.concat_str([found.field(name).str.zfill(2) for name in names], separator="-")
+
+
+def _to_date(texts: pl.Series) -> pl.Series:
+    return texts.str.to_date("%Y-%m-%d", strict=False)
+
+
+def read_months(texts: pl.Series) -> pl.Series:
+    """Read months as integers YYYYMM; a date counts as its month.
+
+    >>> read_months(pl.Series(["202002", "2020年2月", "2020/2/9", "202013"])).to_list()
+    [202002, 202002, 202002, None]
+    """
+    is_compact = texts.str.contains(COMPACT_MONTH)
+    compact = texts.zip_with(is_compact, pl.Series([None], dtype=pl.String)).cast(pl.Int32)
+    if is_compact.all():
+        return compact
+    left = texts.filter(~is_compact).str.normalize("NFKC").str.strip_chars()
+    frame = left.to_frame("text")
+    joined = pl.coalesce([_parts(form, ("1", "2")) for form in MONTH_FORMS])
+    written = frame.select(
+        joined.str.replace("-", "").cast(pl.Int32).alias("month"), read_dates(left).alias("day")
+    )
+    months = written.select(
+        pl.when((pl.col("month") % 100).is_between(1, 12))
+        .then("month")
+        .otherwise(month_of(pl.col("day")))
+    ).to_series()
+    return compact.scatter((~is_compact).arg_true(), months)
+
+
+def month_of(day: pl.Expr) -> pl.Expr:
+    """Give the month of a date as YYYYMM.
+
+    >>> pl.select(month_of(pl.date(2020, 2, 9))).item()
+    202002
+    """
+    return day.dt.year() * 100 + day.dt.month().cast(pl.Int32)

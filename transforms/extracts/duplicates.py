@@ -1,0 +1,63 @@
+"""Find equal rows and rows that share a key: hashes propose candidates, the contents decide."""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from transforms.extracts.kinds import Kind
+
+Hashes = npt.NDArray[np.uint64]
+# So many hashes are sorted at a time: 8 bytes each, and as much again while sorting.
+HASHES_AT_ONCE = 1 << 24
+
+
+def row_hashes(kind: Kind, frame: pl.DataFrame) -> Hashes:
+    """Hash each row's key, or all its columns where the kind or the row has no key.
+
+    Rows:    frame  canonical columns of the kind; returns one hash per row, in order
+    """
+    canonical = [column.name for column in kind.columns]
+    if not kind.key:
+        return frame.select(canonical).hash_rows(seed=7).to_numpy()
+    keys = frame.select(kind.key)
+    hashes = keys.to_series().hash(seed=7) if keys.width == 1 else keys.hash_rows(seed=7)
+    keyless = keys.to_series().is_null()
+    if keyless.any():
+        hashes = hashes.zip_with(~keyless, frame.select(canonical).hash_rows(seed=7))
+    return hashes.to_numpy()
+
+
+def repeated_hashes(hashes: Hashes) -> Hashes:
+    """Give the hashes that occur more than once, in parts that fit the memory.
+
+    >>> repeated_hashes(np.array([3, 1, 3, 2], dtype=np.uint64)).tolist()
+    [3]
+    """
+    parts = 1
+    while len(hashes) // parts > HASHES_AT_ONCE:
+        parts *= 2
+    shift = np.uint64(64 - parts.bit_length() + 1)
+    found = []
+    for part in range(parts):
+        mine = np.sort(hashes if parts == 1 else hashes[hashes >> shift == part])
+        found.append(np.unique(mine[1:][mine[1:] == mine[:-1]]))
+    return np.concatenate(found)
+
+
+def judge_candidates(kind: Kind, candidates: pl.DataFrame) -> pl.DataFrame:
+    """Decide which candidates are duplicates of an earlier row, and which keys contradict.
+
+    Rows:    candidates  in the order they were read: canonical columns, source_file, source_line
+             returns     one per row that falls: source_file, source_line, rule
+    Holds:   of equal rows the first stays; of rows with one key and different contents none stays
+    """
+    canonical = [column.name for column in kind.columns]
+    is_first = candidates.select(pl.struct(canonical).is_first_distinct()).to_series()
+    places = candidates.select("source_file", "source_line")
+    fallen = [places.filter(~is_first).with_columns(rule=pl.lit("duplicate_row"))]
+    if kind.key:
+        left = candidates.filter(is_first).drop_nulls(kind.key)
+        shares = left.select(pl.struct(kind.key).is_duplicated()).to_series()
+        conflicting = left.filter(shares).select("source_file", "source_line")
+        fallen.append(conflicting.with_columns(rule=pl.lit("conflicting_key")))
+    return pl.concat(fallen)

@@ -1,0 +1,115 @@
+"""Tell what a file is by its name, and what its columns are by their labels."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transforms.errors import DropRefusedError
+from transforms.extracts.kinds import KINDS, Kind
+
+DELIVERY_NOTE_NAMES = ("交接单.csv", "delivery_note.csv")
+BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^】]*】")
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where a file's columns stand: canonical name → position; `unknown` are other labels."""
+
+    positions: dict[str, int]
+    width: int
+    unknown: tuple[str, ...]
+
+
+def kind_of_file(name: str) -> Kind | None:
+    """Tell the kind by the longest title that a file name starts with; None if none does.
+
+    >>> kind_of_file("失业保险金待遇_2020.csv").name, kind_of_file("notes.csv")
+    ('unemployment_benefits', None)
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    fitting = [
+        (len(title), kind)
+        for kind in KINDS.values()
+        for title in kind.titles
+        if plain.startswith(title)
+    ]
+    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+
+def plain_label(label: str) -> str:
+    """Bring a label to the form in which labels are compared.
+
+    >>> plain_label("* 单位缴费金额（元）")
+    '单位缴费金额'
+    """
+    text = unicodedata.normalize("NFKC", label).replace("\ufeff", "")
+    text = BRACKETED.sub("", "".join(text.split()))
+    return text.lstrip("*").casefold()
+
+
+def _labels_of(kind: Kind) -> dict[str, str]:
+    return {plain_label(label): column.name for column in kind.columns for label in column.labels}
+
+
+def match_header(kind: Kind, cells: Sequence[str]) -> Header | None:
+    """Match a row of cells with a kind's labels; None if a required column is missing."""
+    name_of = _labels_of(kind)
+    positions: dict[str, int] = {}
+    unknown = []
+    for position, cell in enumerate(cells):
+        name = name_of.get(plain_label(cell))
+        if name is None:
+            unknown += [cell.strip()] if cell.strip() else []
+        else:
+            # The first of two columns that would do is taken here; find_header refuses the file.
+            positions.setdefault(name, position)
+    if any(column.required and column.name not in positions for column in kind.columns):
+        return None
+    return Header(positions, len(cells), tuple(unknown))
+
+
+def find_header(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> tuple[int, Header]:
+    """Find the first row that holds the labels of all required columns.
+
+    Rows:    rows  the top of the file, cell by cell
+    Raises:  DropRefusedError naming what is missing, or two columns that say the same
+    """
+    for number, cells in enumerate(rows):
+        header = match_header(kind, cells)
+        if header is not None:
+            _refuse_twins(kind, cells, file_name)
+            return number, header
+    raise DropRefusedError(_missing_message(kind, rows, file_name))
+
+
+def _refuse_twins(kind: Kind, cells: Sequence[str], file_name: str) -> None:
+    name_of, seen = _labels_of(kind), dict[str, str]()
+    for cell in cells:
+        name = name_of.get(plain_label(cell))
+        if name is None:
+            continue
+        if name in seen:
+            raise DropRefusedError(
+                f"{file_name}: two columns are {name}: {seen[name]} and {cell.strip()}; "
+                "leave the one that is meant and deliver the file again"
+            )
+        seen[name] = cell.strip()
+
+
+def _missing_message(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> str:
+    """Say what is missing in the row that comes nearest to being a header."""
+    name_of = _labels_of(kind)
+    found = [{name_of.get(plain_label(cell)) for cell in cells} for cells in rows]
+    nearest = max(found, key=len, default=set())
+    missing = [
+        f"{column.name} (would do: {', '.join(column.labels)})"
+        for column in kind.columns
+        if column.required and column.name not in nearest
+    ]
+    if not any(nearest - {None}):
+        return (
+            f"{file_name}: no header found; expected a row with the columns of {kind.titles[1]}: "
+            + "; ".join(missing)
+        )
+    return f"{file_name}: required column missing: " + "; ".join(missing)

@@ -1,0 +1,150 @@
+"""Read the cells of a column, one reader per type: distinct texts in, values out.
+
+Every reader has a fast form for cells written plainly and looks closer only at the others. A cell
+that is empty after cleaning is null and not bad; one that does not parse is null and bad.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.columns import ColumnType
+from transforms.extracts.dates import read_dates, read_months
+from transforms.extracts.kinds import KindColumn
+from transforms.identifiers import read_employer_codes, read_person_ids
+from transforms.money import read_fen
+
+PLAIN_TEXT = "^[!-~]+$"
+WHOLE_NUMBER = r"^(-?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4}))(?:[.]0+)?$"
+SPACED_DIGITS = "^[0-9]+(?: +[0-9]+)*$"
+BANK_CODE = "^[0-9]{12}$"
+# Dots that mean the middle dot of a transliterated name; NFKC has narrowed the wide ones.
+DOT_IN_NAME = r"(\p{Han})[•.・∙](\p{Han})"
+
+RULE_OF_TYPE: dict[ColumnType, str] = {
+    "person_id": "invalid_person_id",
+    "employer_code": "invalid_employer_code",
+    "code": "unknown_code",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one column's texts became; `rule` is what a bad cell breaks where it is required."""
+
+    values: pl.Series
+    bad: pl.Series
+    rule: str
+    repairs: pl.Series | None = None
+
+
+def read_column(column: KindColumn, texts: pl.Series, is_number: pl.Series | None) -> Reading:
+    """Read the distinct texts of a column.
+
+    Rows:    returns values, bad and repairs, one per text
+    Units:   money and 万元 become hundredths
+    """
+    cleaned = texts.fill_null("")
+    rule = RULE_OF_TYPE.get(column.type, "unreadable_value")
+    if column.type in ("person_id", "employer_code", "any_id"):
+        return _read_ids(column, cleaned, is_number, rule)
+    if column.type == "code":
+        values = _stripped(cleaned)
+        values = values.zip_with(values.is_in(list(column.codes)), _nothing(pl.String()))
+    else:
+        values = READERS[column.type](cleaned)
+    bad = values.is_null() & _is_filled(cleaned)
+    if column.type == "account_no" and is_number is not None:
+        values, bad = values.zip_with(~is_number, _nothing(pl.String())), bad | is_number
+    return Reading(values, bad, rule)
+
+
+def _read_ids(
+    column: KindColumn, texts: pl.Series, is_number: pl.Series | None, rule: str
+) -> Reading:
+    if column.type == "any_id":
+        return read_any_ids(texts)
+    read = read_person_ids if column.type == "person_id" else read_employer_codes
+    values, is_valid, repairs = read(texts)
+    if is_number is not None:
+        # A floating number holds 15 digits for certain: what it shows may not be what was meant.
+        is_valid = is_valid & ~is_number
+        values = values.zip_with(is_valid, _nothing(pl.String()))
+        repairs = repairs.zip_with(is_valid, _nothing(pl.String()))
+    return Reading(values, ~is_valid & _is_filled(texts), rule, repairs)
+
+
+def read_any_ids(texts: pl.Series) -> Reading:
+    """Read ids that name a person, an employer or a household; the last are plain text."""
+    persons, employers = read_person_ids(texts), read_employer_codes(texts)
+    values = persons.values.zip_with(persons.is_valid, employers.values)
+    values = values.zip_with(values.is_not_null(), _read_texts(texts))
+    repairs = persons.repairs.zip_with(persons.is_valid, employers.repairs)
+    return Reading(values, values.is_null() & _is_filled(texts), "unreadable_value", repairs)
+
+
+def _nothing(dtype: pl.DataType) -> pl.Series:
+    return pl.Series([None], dtype=dtype)
+
+
+def _stripped(texts: pl.Series) -> pl.Series:
+    return texts.str.normalize("NFKC").str.strip_chars()
+
+
+def _is_filled(texts: pl.Series) -> pl.Series:
+    return _stripped(texts) != ""
+
+
+def _read_texts(texts: pl.Series) -> pl.Series:
+    plain = texts.str.contains(PLAIN_TEXT)
+    if plain.all():
+        return texts
+    left = _stripped(texts.filter(~plain))
+    left = left.zip_with(left != "", _nothing(pl.String()))
+    return texts.clone().scatter((~plain).arg_true(), left)
+
+
+def read_names(texts: pl.Series) -> pl.Series:
+    """Read names: NFKC, no spaces, one kind of middle dot between two Han characters.
+
+    >>> read_names(pl.Series(["阿・卜．都", "张 三"])).to_list()
+    ['阿·卜·都', '张三']
+    """
+    bare = texts.str.normalize("NFKC").str.replace_all(r"\s", "")
+    # Twice: the character between two dots belongs to both.
+    dotted = bare.str.replace_all(DOT_IN_NAME, "$1·$2").str.replace_all(DOT_IN_NAME, "$1·$2")
+    return dotted.zip_with(dotted != "", _nothing(pl.String()))
+
+
+def _read_integers(texts: pl.Series) -> pl.Series:
+    numbers = _stripped(texts).str.extract(WHOLE_NUMBER).str.replace_all(",", "")
+    return numbers.cast(pl.Int64)
+
+
+def _read_account_numbers(texts: pl.Series) -> pl.Series:
+    cleaned = _stripped(texts)
+    is_right = cleaned.str.contains(SPACED_DIGITS)
+    return cleaned.str.replace_all(" ", "").zip_with(is_right, _nothing(pl.String()))
+
+
+def _read_bank_codes(texts: pl.Series) -> pl.Series:
+    cleaned = _stripped(texts)
+    return cleaned.zip_with(cleaned.str.contains(BANK_CODE), _nothing(pl.String()))
+
+
+def _read_wan(texts: pl.Series) -> pl.Series:
+    return read_fen(texts, unit="万元?")
+
+
+READERS: dict[ColumnType, Callable[[pl.Series], pl.Series]] = {
+    "integer": _read_integers,
+    "account_no": _read_account_numbers,
+    "bank_code": _read_bank_codes,
+    "money": read_fen,
+    "wan": _read_wan,
+    "date": read_dates,
+    "month": read_months,
+    "text": _read_texts,
+    "name": read_names,
+}

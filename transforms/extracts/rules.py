@@ -1,0 +1,243 @@
+"""The rules of quarantine that look at one row, and those that look at other extracts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from transforms.extracts.cells import Flags, Piece, ReadColumn, Rows
+from transforms.extracts.kinds import Kind, KindColumn
+from transforms.identifiers import person_keys
+
+RULES = (
+    "",
+    "totals_row",
+    "missing_value",
+    "unreadable_value",
+    "unknown_code",
+    "invalid_person_id",
+    "invalid_employer_code",
+    "out_of_range",
+    "duplicate_row",
+    "conflicting_key",
+    "unknown_unit",
+    "name_conflict",
+)
+NUMBER_OF = {rule: number for number, rule in enumerate(RULES)}
+MESSAGES = {
+    "totals_row": "sums up or signs other rows; set aside",
+    "missing_value": "is required and empty",
+    "unreadable_value": "can't be read as its type",
+    "unknown_code": "is not one of the words of the list",
+    "invalid_person_id": "is no valid person id",
+    "invalid_employer_code": "is no valid employer code",
+    "out_of_range": "is out of range",
+    "duplicate_row": "is equal to an earlier row in every column",
+    "conflicting_key": "is the key of another row with other contents",
+    "unknown_unit": "is in no accepted row of insured_units",
+    "name_conflict": "differs from the name on record for the person id",
+}
+FIRST_DAY, FIRST_MONTH, LAST_MONTH = date(1900, 1, 1), 190001, 210012
+ARRIVED, REFUND = "已到账", "退费"
+
+
+@dataclass(frozen=True)
+class References:
+    """What other extracts say: employer_key by unit_no, reference_name by person_key."""
+
+    units: pl.DataFrame | None = None
+    names: pl.DataFrame | None = None
+
+
+@dataclass
+class Verdicts:
+    """For each row the first rule that bites (0: none) and the column blamed (0: none)."""
+
+    kind: Kind
+    rules: npt.NDArray[np.uint8]
+    blamed: npt.NDArray[np.uint8]
+
+    def mark(self, rule: str, column: str, flags: Flags | None) -> None:
+        """Put the flagged rows that no earlier rule took under a rule."""
+        if flags is None:
+            return
+        hit = flags & (self.rules == 0)
+        names = [entry.name for entry in self.kind.columns]
+        self.rules[hit] = NUMBER_OF[rule]
+        self.blamed[hit] = names.index(column) + 1 if column else 0
+
+    def clear_rows(self) -> Rows:
+        """Give the rows that no rule took."""
+        return np.flatnonzero(self.rules == 0)
+
+
+def judge_rows(kind: Kind, piece: Piece, columns: dict[str, ReadColumn]) -> Verdicts:
+    """Apply, in their order, the rules that need nothing but the row itself."""
+    height = piece.height
+    verdicts = Verdicts(kind, np.zeros(height, np.uint8), np.zeros(height, np.uint8))
+    verdicts.mark("totals_row", "", piece.totals)
+    arrived = _rows_saying(columns, "state", ARRIVED) if kind.name == "contributions" else None
+    for column in kind.columns:
+        verdicts.mark("missing_value", column.name, _missing(column, columns, arrived, height))
+    verdicts.mark("unreadable_value", "", piece.too_wide)
+    for rule in ("unreadable_value", "unknown_code", "invalid_person_id", "invalid_employer_code"):
+        for name, flags in _bad_cells(kind, columns, rule, arrived):
+            verdicts.mark(rule, name, flags)
+    for column in kind.columns:
+        if column.name in columns:
+            verdicts.mark("out_of_range", column.name, _out_of_range(column, columns[column.name]))
+    if kind.name == "contributions":
+        _judge_signs(verdicts, columns)
+    return verdicts
+
+
+def _rows_saying(columns: dict[str, ReadColumn], name: str, word: str) -> Flags | None:
+    read = columns[name]
+    return read.rows_where((read.reading.values == word).fill_null(False))
+
+
+def _missing(
+    column: KindColumn, columns: dict[str, ReadColumn], arrived: Flags | None, height: int
+) -> Flags | None:
+    read = columns.get(column.name)
+    if column.required:
+        assert read is not None, "a file without a required column is refused before"
+        return read.empty_rows()
+    if column.name == "paid_on" and arrived is not None:
+        empty = np.ones(height, np.bool_) if read is None else read.empty_rows()
+        return None if empty is None else empty & arrived
+    return None
+
+
+def _bad_cells(
+    kind: Kind, columns: dict[str, ReadColumn], rule: str, arrived: Flags | None
+) -> Iterator[tuple[str, Flags | None]]:
+    """Give, column by column, the rows whose cell breaks the rule and may not be emptied."""
+    for column in kind.columns:
+        name = column.name
+        if column.type == "subject_id":
+            for said in ("subject_id as 个人", "subject_id as 单位"):
+                if said in columns and columns[said].reading.rule == rule:
+                    yield name, columns[said].bad_rows()
+        elif name in columns and columns[name].reading.rule == rule:
+            flags = columns[name].bad_rows()
+            if column.required or column.open_when_empty:
+                yield name, flags
+            elif name == "paid_on" and flags is not None and arrived is not None:
+                yield name, flags & arrived
+
+
+def _out_of_range(column: KindColumn, read: ReadColumn) -> Flags | None:
+    values = read.reading.values
+    if column.type == "month":
+        outside = ~values.is_between(FIRST_MONTH, LAST_MONTH)
+    elif column.type == "date":
+        outside = values < FIRST_DAY
+    elif column.never_negative:
+        outside = values < 0
+    else:
+        return None
+    return read.rows_where(outside.fill_null(False))
+
+
+def _judge_signs(verdicts: Verdicts, columns: dict[str, ReadColumn]) -> None:
+    """Refunds are negative or zero, all other amounts zero or positive.
+
+    A refund row may well state the base it was reckoned from: base_fen has no sign to keep there.
+    """
+    refund = _rows_saying(columns, "entry", REFUND)
+    for name in ("base_fen", "unit_fen", "person_fen"):
+        if name not in columns:
+            continue
+        read, wrong = columns[name], np.zeros(len(verdicts.rules), np.bool_)
+        negative = read.rows_where((read.reading.values < 0).fill_null(False))
+        if negative is not None:
+            wrong |= negative if refund is None else negative & ~refund
+        if refund is not None and name != "base_fen":
+            positive = read.rows_where((read.reading.values > 0).fill_null(False))
+            if positive is not None:
+                wrong |= positive & refund
+        verdicts.mark("out_of_range", name, wrong)
+
+
+def emptied_cells(
+    kind: Kind, columns: dict[str, ReadColumn], verdicts: Verdicts
+) -> Iterator[tuple[str, Rows]]:
+    """Give, column by column, the rows that stay though an optional cell did not parse."""
+    for column in kind.columns:
+        if column.required or column.name not in columns:
+            continue
+        flags = columns[column.name].bad_rows()
+        if flags is not None:
+            rows = np.flatnonzero(flags & (verdicts.rules == 0))
+            if len(rows):
+                yield column.name, rows
+
+
+def judge_beside_others(
+    kind: Kind, columns: dict[str, ReadColumn], rows: Rows, references: References
+) -> Verdicts:
+    """Apply, to rows that passed, the rules that look at units and at names on record.
+
+    Rows:    rows, returns  one verdict per entry of `rows`
+    """
+    verdicts = Verdicts(kind, np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint8))
+    if kind.name == "contributions" and references.units is not None and "unit_no" in columns:
+        units = columns["unit_no"]
+        known = units.reading.values.is_in(references.units["unit_no"].to_list())
+        unknown = units.rows_where(~known.fill_null(True))
+        verdicts.mark("unknown_unit", "unit_no", None if unknown is None else unknown[rows])
+    if references.names is not None and {"name", "person_id"} <= set(columns):
+        verdicts.mark("name_conflict", "name", _name_conflicts(columns, rows, references.names))
+    return verdicts
+
+
+def _name_conflicts(columns: dict[str, ReadColumn], rows: Rows, names: pl.DataFrame) -> Flags:
+    ids = columns["person_id"]
+    keys = person_keys(ids.reading.values).to_frame()
+    # m:1: a person has one name on record
+    on_record = keys.join(names, on="person_key", how="left", maintain_order="left", validate="m:1")
+    said = columns["name"].values(rows)
+    flags: Flags = (
+        (ids.spread(on_record["reference_name"], rows) != said).fill_null(False).to_numpy()
+    )
+    return flags
+
+
+def quarantine_of(
+    kind: Kind, rules: pl.Series, blamed: pl.Series, file_name: str, lines: pl.Series
+) -> pl.DataFrame:
+    """List quarantined rows with rule, column and a message that says nothing about a person."""
+    names = ["", *(column.name for column in kind.columns)]
+    frame = pl.DataFrame(
+        {
+            "kind": pl.repeat(kind.name, len(lines), dtype=pl.String, eager=True),
+            "source_file": pl.repeat(file_name, len(lines), dtype=pl.String, eager=True),
+            "source_line": lines.cast(pl.Int64),
+            "rule": pl.Series(RULES).gather(rules),
+            "column": pl.Series(names).gather(blamed),
+        }
+    )
+    return add_messages(frame)
+
+
+def add_messages(quarantine: pl.DataFrame) -> pl.DataFrame:
+    """Add `message` to rows that have kind, rule and column."""
+    said = pl.col("rule").replace_strict(MESSAGES, return_dtype=pl.String)
+    return quarantine.with_columns(
+        message=pl.concat_str(
+            pl.when(pl.col("column") == "").then(pl.lit("the row")).otherwise("column"),
+            pl.lit(" "),
+            said,
+        )
+    )
+
+
+QUARANTINE_SCHEMA = pl.Schema(
+    dict.fromkeys(("kind", "source_file"), pl.String())
+    | {"source_line": pl.Int64()}
+    | dict.fromkeys(("rule", "column", "message"), pl.String())
+)

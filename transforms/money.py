@@ -1,0 +1,55 @@
+"""Read and write money: integer 分 inside, text outside, never a float."""
+
+import polars as pl
+
+PLAIN = "^(-?)([0-9]{1,13})(?:[.]([0-9]{1,2}))?$"
+# A sign or brackets, ￥, thousands by commas, at most two decimals that are not zero, 元.
+WRITTEN = r"^(-?)¥?(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2})0*)?(?:UNIT)?$"
+BRACKETS = r"^\((.*)\)$"
+
+
+def read_fen(texts: pl.Series, unit: str = "元") -> pl.Series:
+    """Read amounts of 元 (or another unit) as hundredths; null where a text is no amount.
+
+    >>> read_fen(pl.Series(["1146", "1,146.00", "￥1146.5元", "(100.00)", "-1.234"])).to_list()
+    [114600, 114600, 114650, -10000, None]
+    """
+    plain = _hundredths(texts.to_frame("text"), PLAIN)
+    if plain.null_count() == 0:
+        return plain
+    is_left = plain.is_null()
+    spaceless = pl.col("text").str.normalize("NFKC").str.replace_all(r"\s", "")
+    left = texts.filter(is_left).to_frame("text").select(spaceless)
+    # Brackets make an amount negative; a sign inside brackets would say it twice.
+    bracketed = left.select(
+        pl.when(pl.col("text").str.contains(BRACKETS) & ~pl.col("text").str.contains("-"))
+        .then(pl.concat_str(pl.lit("-"), pl.col("text").str.extract(BRACKETS)))
+        .otherwise("text")
+        .alias("text")
+    )
+    written = _hundredths(bracketed, WRITTEN.replace("UNIT", unit))
+    return plain.scatter(is_left.arg_true(), written)
+
+
+def _hundredths(frame: pl.DataFrame, form: str) -> pl.Series:
+    """Match `text` against a form: one or two signs, whole, at most two decimals."""
+    last = 3 if form == PLAIN else 4
+    parts = pl.col("text").str.extract_groups(form).struct
+    whole = parts.field(str(last - 1)).str.replace_all(",", "").cast(pl.Int64)
+    decimals = parts.field(str(last)).fill_null("").str.pad_end(2, "0").cast(pl.Int64)
+    signs = parts.field("1")
+    if form != PLAIN:
+        signs = signs + parts.field("2")
+    amounts = whole * 100 + decimals
+    signed = pl.when(signs == "-").then(-amounts).when(signs == "").then(amounts)
+    return frame.select(signed.alias("fen")).to_series()
+
+
+def yuan_text(fen: int) -> str:
+    """Write 分 as 元 with two decimals.
+
+    >>> yuan_text(-114650), yuan_text(5)
+    ('-1146.50', '0.05')
+    """
+    whole, hundredths = divmod(abs(fen), 100)
+    return f"{'-' if fen < 0 else ''}{whole}.{hundredths:02d}"
