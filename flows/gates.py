@@ -31,6 +31,7 @@ FRAMES: dict[str, Any] = {
         "rows": pl.Int64(),
         "accepted": pl.Int64(),
         "quarantined": pl.Int64(),
+        "totals_rows": pl.Int64(),
     },
     "quarantine": {
         "kind": pl.String(),
@@ -38,6 +39,7 @@ FRAMES: dict[str, Any] = {
         "source_line": pl.Int64(),
         "rule": pl.String(),
     },
+    "findings": {"finding": pl.String(), "detail": pl.String()},
     "repairs": {"kind": pl.String(), "source_file": pl.String(), "source_line": pl.Int64()},
     "batches": {
         "batch_id": pl.String(),
@@ -114,7 +116,7 @@ def connected(snapshot: StoredSnapshot) -> Iterator[Connection]:
             schema=FRAMES["files"],
         )
         register(connection, "files", frame)
-        for name in ("quarantine", "repairs"):
+        for name in ("quarantine", "repairs", "findings"):
             columns = list(FRAMES[name])
             path = snapshot.folder / f"{name}.parquet"
             register(connection, name, pl.read_parquet(path, columns=columns))

@@ -20,8 +20,9 @@ KEY = "policy_id, period, subject_kind, subject_id, beneficiary_kind, beneficiar
 
 SOUND_WORLD = f"""
 create or replace table files (name text, kind text, rows bigint, accepted bigint,
-    quarantined bigint);
+    quarantined bigint, totals_rows bigint);
 create or replace table quarantine (kind text, source_file text, source_line bigint, rule text);
+create or replace table findings (finding text, detail text);
 create or replace table repairs (kind text, source_file text, source_line bigint);
 create or replace table policy_runs (policy_id text, kind text, status text);
 create or replace table determinations (policy_id text, period text, subject_kind text,
@@ -44,11 +45,12 @@ create or replace table insurance_masks (person_key bigint, employer_key integer
 create or replace table employer_insured_masks (person_key bigint, era integer,
     insured_mask bigint);
 
-insert into files values ('r.csv', 'registrations', 1, 1, 0), ('u.csv', 'insured_units', 1, 1, 0),
-    ('p.csv', 'insured_persons', 1, 1, 0), ('h.csv', 'residents', 1, 1, 0),
-    ('a.csv', 'accounts', 2, 2, 0), ('e.csv', 'employment', 2, 1, 1),
-    ('c.csv', 'contributions', 1, 1, 0), ('d.csv', 'deaths', 1, 1, 0);
-insert into files select kind || '.csv', kind, 0, 0, 0 from (values ('payroll'), ('attendance'),
+insert into files values ('r.csv', 'registrations', 1, 1, 0, 0),
+    ('u.csv', 'insured_units', 1, 1, 0, 0),
+    ('p.csv', 'insured_persons', 1, 1, 0, 0), ('h.csv', 'residents', 1, 1, 0, 0),
+    ('a.csv', 'accounts', 2, 2, 0, 0), ('e.csv', 'employment', 2, 1, 1, 0),
+    ('c.csv', 'contributions', 1, 1, 0, 1), ('d.csv', 'deaths', 1, 1, 0, 0);
+insert into files select kind || '.csv', kind, 0, 0, 0, 0 from (values ('payroll'), ('attendance'),
     ('unemployment'), ('unemployment_benefits'), ('graduates'), ('designations'), ('custody'),
     ('support')) as undelivered (kind);
 insert into quarantine values ('employment', 'e.csv', 3, 'missing_value');
@@ -108,6 +110,14 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("extracts", "extracts_not_empty"): ("", 8),
+    ("extracts", "totals_agree"): (
+        "insert into findings values ('totals_differ', 'c.csv:9: the total of unit_fen says 1')",
+        1,
+    ),
+    ("extracts", "cells_emptied"): (
+        "insert into findings select 'cell_emptied', 'p.csv:' || n from range(21) as r (n)",
+        21,
+    ),
     ("extracts", "kinds_delivered"): ("delete from files where kind = 'custody'", 1),
     ("extracts", "repaired_share"): (
         "update files set accepted = 104 where name = 'p.csv'; insert into repairs "

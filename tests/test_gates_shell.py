@@ -29,7 +29,9 @@ class Snapshot:
 def snapshot(tmp_path: Path) -> Snapshot:
     lines = list(range(2, 25))
     file = {"name": "deaths.csv", "kind": "deaths", "sha256": "x", "encoding": "utf-8"}
-    manifest = {"files": [{**file, "rows": 46, "accepted": 23, "quarantined": 23}]}
+    manifest = {
+        "files": [{**file, "rows": 46, "accepted": 23, "quarantined": 23, "totals_rows": 0}]
+    }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     pl.DataFrame({"source_file": ["deaths.csv"] * 23, "source_line": lines}).write_parquet(
         tmp_path / "deaths.parquet"
@@ -44,7 +46,8 @@ def snapshot(tmp_path: Path) -> Snapshot:
             "message": ["is no valid person id"] * 23,
         }
     ).write_parquet(tmp_path / "quarantine.parquet")
-    pl.DataFrame(schema=gates.FRAMES["repairs"]).write_parquet(tmp_path / "repairs.parquet")
+    for name in ("repairs", "findings"):
+        pl.DataFrame(schema=gates.FRAMES[name]).write_parquet(tmp_path / f"{name}.parquet")
     return Snapshot(tmp_path)
 
 

@@ -6,6 +6,7 @@ with delivered_kinds as (
         sum(rows) as row_count,
         sum(accepted) as accepted_count
     from files
+    where kind <> 'delivery_note'
     group by kind
 ),
 
