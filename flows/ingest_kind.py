@@ -27,6 +27,8 @@ from transforms.extracts.rules import (
     judge_beside_others,
     judge_rows,
     quarantine_of,
+    subject_of_row,
+    subjects_read,
 )
 from transforms.extracts.totals import (
     AMOUNTS_OF_NOTE,
@@ -131,7 +133,7 @@ def _take_piece(tally: KindTally, file: FileTally, piece: Piece, beside: Referen
         _hold_late(tally, piece, columns, late, clear, name)
     file.rows += piece.height
     file.quarantined += piece.height - len(accepted)
-    _note_fallen(tally, piece, verdicts, name)
+    _note_fallen(tally, piece, columns, verdicts, name)
     tally.repairs.append(list_repairs(kind, piece, columns, name))
     for column, rows in emptied_cells(kind, columns, verdicts):
         tally.findings += [
@@ -170,7 +172,9 @@ def _check_totals(tally: KindTally, file: FileTally) -> None:
             tally.findings.append(("totals_differ", "warning", said))
 
 
-def _note_fallen(tally: KindTally, piece: Piece, verdicts: Verdicts, name: str) -> None:
+def _note_fallen(
+    tally: KindTally, piece: Piece, columns: dict[str, ReadColumn], verdicts: Verdicts, name: str
+) -> None:
     rows = np.flatnonzero(verdicts.rules)
     if len(rows):
         tally.quarantine.append(
@@ -180,6 +184,7 @@ def _note_fallen(tally: KindTally, piece: Piece, verdicts: Verdicts, name: str) 
                 pl.Series(verdicts.blamed[rows]),
                 name,
                 pl.Series(piece.lines[rows]),
+                subjects_read(columns, rows),
             )
         )
 
@@ -201,6 +206,7 @@ def _hold_late(
         pl.Series(late.blamed[hit]),
         name,
         pl.Series(piece.lines[clear[hit]]),
+        subjects_read(columns, clear[hit]),
     )
     tally.late.add(rows.with_columns(told["rule"], told["column"].alias("blamed")))
     tally.hashes.append(row_hashes(tally.kind, rows))
@@ -217,14 +223,21 @@ def settle_duplicates(tally: KindTally) -> pl.DataFrame:
     if tally.late.path.exists():
         late = pl.read_parquet(tally.late.path)
     fallen = pl.DataFrame(
-        schema={"source_file": pl.String(), "source_line": pl.Int64(), "rule": pl.String()}
+        schema={
+            "source_file": pl.String(),
+            "source_line": pl.Int64(),
+            "subject_id": pl.String(),
+            "rule": pl.String(),
+        }
     )
     if len(repeated):
         fallen = judge_candidates(tally.kind, _candidates(tally, late, repeated))
     places = ["source_file", "source_line"]
     if late.height:
         still = late.join(fallen, on=places, how="anti", maintain_order="left")
-        told = still.select(*places, "rule", pl.col("blamed").alias("column"))
+        told = still.select(
+            *places, "rule", pl.col("blamed").alias("column"), subject_of_row(tally.kind)
+        )
         _enter_quarantine(tally, told)
         of_accepted = fallen.join(late, on=places, how="anti", maintain_order="left")
     else:
@@ -262,7 +275,7 @@ def _with_hash(kind: Kind, rows: pl.DataFrame, wanted: pl.Series, names: list[st
 
 
 def _enter_quarantine(tally: KindTally, told: pl.DataFrame) -> None:
-    """Add rows that have source_file, source_line, rule and column."""
+    """Add rows that have source_file, source_line, subject_id, rule and column."""
     if told.height:
         entries = add_messages(told.with_columns(kind=pl.lit(tally.kind.name)))
         tally.quarantine.append(entries.select(QUARANTINE_SCHEMA.names()))

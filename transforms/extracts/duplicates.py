@@ -5,6 +5,7 @@ import numpy.typing as npt
 import polars as pl
 
 from transforms.extracts.kinds import Kind
+from transforms.extracts.rules import subject_of_row
 
 Hashes = npt.NDArray[np.uint64]
 # So many hashes are sorted at a time: 8 bytes each, and as much again while sorting.
@@ -48,16 +49,17 @@ def judge_candidates(kind: Kind, candidates: pl.DataFrame) -> pl.DataFrame:
     """Decide which candidates are duplicates of an earlier row, and which keys contradict.
 
     Rows:    candidates  in the order they were read: canonical columns, source_file, source_line
-             returns     one per row that falls: source_file, source_line, rule
+             returns     one per row that falls: source_file, source_line, subject_id, rule
     Holds:   of equal rows the first stays; of rows with one key and different contents none stays
     """
     canonical = [column.name for column in kind.columns]
     is_first = candidates.select(pl.struct(canonical).is_first_distinct()).to_series()
-    places = candidates.select("source_file", "source_line")
+    place = ("source_file", "source_line", subject_of_row(kind))
+    places = candidates.select(place)
     fallen = [places.filter(~is_first).with_columns(rule=pl.lit("duplicate_row"))]
     if kind.key:
         left = candidates.filter(is_first).drop_nulls(kind.key)
         shares = left.select(pl.struct(kind.key).is_duplicated()).to_series()
-        conflicting = left.filter(shares).select("source_file", "source_line")
+        conflicting = left.filter(shares).select(place)
         fallen.append(conflicting.with_columns(rule=pl.lit("conflicting_key")))
     return pl.concat(fallen)

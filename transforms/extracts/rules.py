@@ -41,6 +41,8 @@ MESSAGES = {
     "name_conflict": "differs from the name on record for the person id",
 }
 FIRST_DAY, FIRST_MONTH, LAST_MONTH = date(1900, 1, 1), 190001, 210012
+# Whom a row is about: the first of these that could be read.
+SUBJECT_COLUMNS = ("person_id", "subject_id", "employer_code")
 ARRIVED, REFUND = "已到账", "退费"
 
 
@@ -207,8 +209,29 @@ def _name_conflicts(columns: dict[str, ReadColumn], rows: Rows, names: pl.DataFr
     return flags
 
 
+def subjects_read(columns: dict[str, ReadColumn], rows: Rows) -> pl.Series:
+    """Name whom each row is about, where an id of it could be read; null elsewhere."""
+    found = pl.repeat(None, len(rows), dtype=pl.String, eager=True)
+    for name in SUBJECT_COLUMNS:
+        if name in columns:
+            found = found.zip_with(found.is_not_null(), columns[name].values(rows))
+    return found
+
+
+def subject_of_row(kind: Kind) -> pl.Expr:
+    """Name whom an accepted row is about; null for a kind that is about nobody."""
+    names = [name for name in SUBJECT_COLUMNS if name in kind.column_named]
+    found = pl.coalesce(names) if names else pl.lit(None, pl.String)
+    return found.alias("subject_id")
+
+
 def quarantine_of(
-    kind: Kind, rules: pl.Series, blamed: pl.Series, file_name: str, lines: pl.Series
+    kind: Kind,
+    rules: pl.Series,
+    blamed: pl.Series,
+    file_name: str,
+    lines: pl.Series,
+    subjects: pl.Series,
 ) -> pl.DataFrame:
     """List quarantined rows with rule, column and a message that says nothing about a person."""
     names = ["", *(column.name for column in kind.columns)]
@@ -219,9 +242,10 @@ def quarantine_of(
             "source_line": lines.cast(pl.Int64),
             "rule": pl.Series(RULES).gather(rules),
             "column": pl.Series(names).gather(blamed),
+            "subject_id": subjects,
         }
     )
-    return add_messages(frame)
+    return add_messages(frame).select(QUARANTINE_SCHEMA.names())
 
 
 def add_messages(quarantine: pl.DataFrame) -> pl.DataFrame:
@@ -239,5 +263,5 @@ def add_messages(quarantine: pl.DataFrame) -> pl.DataFrame:
 QUARANTINE_SCHEMA = pl.Schema(
     dict.fromkeys(("kind", "source_file"), pl.String())
     | {"source_line": pl.Int64()}
-    | dict.fromkeys(("rule", "column", "message"), pl.String())
+    | dict.fromkeys(("rule", "column", "message", "subject_id"), pl.String())
 )
