@@ -1,0 +1,170 @@
+"""funds.toml: which account pays, in which bank's format, and how much there is a year."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.store import Home, replace_file
+from sql import policy_cards
+from transforms.digest import content_digest
+from transforms.errors import DropRefusedError
+from transforms.payments.profile import (
+    DEFAULT_PROFILE,
+    Profile,
+    default_profile,
+    parse_profile,
+    writable,
+)
+
+FUND_KEYS = ("bank_profile", "payer_name", "payer_account", "bank_code", "budget_yuan")
+OPTIONAL_KEYS = ("bank_name",)
+PROFILE_FOLDER = "bank_profiles"
+INITIAL_FUNDS = Path(__file__).with_name("initial_funds.toml")
+
+
+@dataclass(frozen=True)
+class Fund:
+    """One fund: who pays from which account, in which format, and its budget by year, in fen."""
+
+    name: str
+    profile: Profile
+    payer_name: str
+    payer_account: str
+    bank_code: str
+    bank_name: str
+    budget_fen: Mapping[int, int]
+
+    def content(self) -> dict[str, Any]:
+        """Return the fund in plain values, for digests and manifests."""
+        return {
+            "payer_name": self.payer_name,
+            "payer_account": self.payer_account,
+            "bank_code": self.bank_code,
+            "bank_name": self.bank_name,
+            "profile": dict(self.profile.content),
+        }
+
+
+@dataclass(frozen=True)
+class Funds:
+    """All configured funds by name; empty without a funds.toml."""
+
+    by_name: Mapping[str, Fund] = field(default_factory=dict)
+
+    def profile_of(self, fund: str) -> Profile:
+        """Return a fund's bank profile; the default one for a fund that is not configured."""
+        return self.by_name[fund].profile if fund in self.by_name else default_profile()
+
+    def budget_fen(self, fund: str, year: int) -> int | None:
+        """Return a fund's budget of a year; None if none is configured."""
+        return self.by_name[fund].budget_fen.get(year) if fund in self.by_name else None
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of all that a run takes from the configuration."""
+        return content_digest(
+            {
+                name: fund.content()
+                | {"budget_fen": {str(y): b for y, b in fund.budget_fen.items()}}
+                for name, fund in sorted(self.by_name.items())
+            }
+        )
+
+
+def read_funds(home: Home) -> Funds:
+    """Read funds.toml; none: no fund is configured.
+
+    Raises:  DropRefusedError saying where, what was expected and what was found
+    """
+    if not home.funds_path.is_file():
+        return Funds()
+    try:
+        content = tomllib.loads(
+            home.funds_path.read_text(encoding="utf-8-sig"), parse_float=Decimal
+        )
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
+        raise DropRefusedError(f"{home.funds_path} is no TOML: {broken}; correct it") from broken
+    return Funds({name: _fund(home, name, entry) for name, entry in content.items()})
+
+
+def _fund(home: Home, name: str, entry: Any) -> Fund:
+    where = f"{home.funds_path}, fund {name}"
+    known = sorted({card.fund for card in policy_cards().values() if card.fund})
+    if name not in known:
+        raise DropRefusedError(f"{where}: there is no such fund; expected {', '.join(known)}")
+    if not isinstance(entry, dict):
+        raise DropRefusedError(f"{where}: expected a table of {', '.join(FUND_KEYS)}")
+    missing = sorted(set(FUND_KEYS) - set(entry))
+    unknown = sorted(set(entry) - {*FUND_KEYS, *OPTIONAL_KEYS})
+    if missing or unknown:
+        said = [f"missing {', '.join(missing)}"] if missing else []
+        said += [f"unknown {', '.join(unknown)}"] if unknown else []
+        raise DropRefusedError(f"{where}: {'; '.join(said)}; correct it")
+    for key in ("bank_profile", "payer_name", "payer_account", "bank_code"):
+        if not isinstance(entry[key], str):
+            raise DropRefusedError(f"{where}: {key} must be text in quotes")
+    if not entry["payer_name"].strip() or not entry["payer_account"].isdecimal():
+        raise DropRefusedError(
+            f"{where}: payer_name must be filled, payer_account must be digits in quotes"
+        )
+    code = entry["bank_code"]
+    if code and not (code.isdecimal() and len(code) == 12):
+        raise DropRefusedError(f"{where}: bank_code must be the 12 digits of the bank, in quotes")
+    if not code and not entry.get("bank_name"):
+        raise DropRefusedError(f"{where}: give the payer's bank_code, or bank_name without one")
+    profile = _profile(home, entry["bank_profile"], where)
+    names = pl.Series([entry["payer_name"], entry.get("bank_name", "")])
+    if not writable(names, "holder", profile).all():
+        raise DropRefusedError(f"{where}: the bank profile can't hold payer_name or bank_name")
+    return Fund(
+        name=name,
+        profile=profile,
+        payer_name=entry["payer_name"].strip(),
+        payer_account=entry["payer_account"],
+        bank_code=code,
+        bank_name=entry.get("bank_name", ""),
+        budget_fen=_budgets(entry["budget_yuan"], where),
+    )
+
+
+def _profile(home: Home, name: str, where: str) -> Profile:
+    path = home.root / PROFILE_FOLDER / f"{name}.toml"
+    if path.is_file() and path.parent == home.root / PROFILE_FOLDER:
+        return parse_profile(path.read_text(encoding="utf-8-sig"), str(path))
+    if name == "default":
+        return default_profile()
+    raise DropRefusedError(f"{where}: there is no bank profile {path}; put it there or use default")
+
+
+def _budgets(entry: Any, where: str) -> dict[int, int]:
+    if not isinstance(entry, dict):
+        raise DropRefusedError(f"{where}: budget_yuan must be a table by year: {{ 2020 = 0 }}")
+    budgets = {}
+    for year, yuan in entry.items():
+        right = isinstance(yuan, int | Decimal) and not isinstance(yuan, bool) and yuan >= 0
+        if not (year.isdecimal() and len(year) == 4 and right) or Decimal(yuan) * 100 % 1:
+            raise DropRefusedError(
+                f"{where}: budget_yuan of {year}: expected yuan, 0 or more, at most two decimals"
+            )
+        budgets[int(year)] = int(Decimal(yuan) * 100)
+    return budgets
+
+
+def initialise_home(home: Home) -> list[Path]:
+    """Write a commented funds.toml and the default bank profile where they are not yet.
+
+    Holds:   a file that is there is left as it is; returns the files written
+    """
+    contents = {
+        home.funds_path: INITIAL_FUNDS.read_bytes(),
+        home.root / PROFILE_FOLDER / "default.toml": DEFAULT_PROFILE.read_bytes(),
+    }
+    written = [path for path in contents if not path.exists()]
+    for path in written:
+        replace_file(path, contents[path])
+    return written

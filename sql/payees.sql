@@ -1,0 +1,55 @@
+-- Where the money of each beneficiary would go, and by which name it is known (rulebook §4.5).
+-- Grain: one row per beneficiary. Reads: beneficiaries, accounts, registrations,
+-- insured_persons, residents. An account is only shown where exactly one is 正常.
+with beneficiary_accounts as (
+    select
+        case accounts.subject_kind when '单位' then 'employer' else 'person' end
+            as beneficiary_kind,
+        accounts.subject_id as beneficiary_id,
+        count(*) as account_count,
+        count(*) filter (where accounts.account_state = '正常') as normal_count,
+        min(accounts.holder) filter (where accounts.account_state = '正常') as holder,
+        min(accounts.account_no) filter (where accounts.account_state = '正常') as account_no,
+        min(accounts.bank_name) filter (where accounts.account_state = '正常') as bank_name,
+        min(accounts.bank_code) filter (where accounts.account_state = '正常') as bank_code
+    from accounts
+    where accounts.subject_id in (select beneficiaries.beneficiary_id from beneficiaries)
+    group by accounts.subject_kind, accounts.subject_id
+)
+
+select
+    beneficiaries.beneficiary_kind,
+    beneficiaries.beneficiary_id,
+    coalesce(beneficiary_accounts.account_count, 0) as account_count,
+    coalesce(beneficiary_accounts.normal_count, 0) as normal_count,
+    case
+        when beneficiaries.beneficiary_kind = 'employer' then registrations.employer_name
+        else coalesce(insured_persons.name, residents.name)
+    end as reference_name,
+    case when beneficiary_accounts.normal_count = 1 then beneficiary_accounts.holder end
+        as holder,
+    case when beneficiary_accounts.normal_count = 1 then beneficiary_accounts.account_no end
+        as account_no,
+    case when beneficiary_accounts.normal_count = 1 then beneficiary_accounts.bank_name end
+        as bank_name,
+    case when beneficiary_accounts.normal_count = 1 then beneficiary_accounts.bank_code end
+        as bank_code
+from beneficiaries
+-- one row to at most one in each join: keys of these kinds are unique
+left join beneficiary_accounts
+    on
+        beneficiaries.beneficiary_kind = beneficiary_accounts.beneficiary_kind
+        and beneficiaries.beneficiary_id = beneficiary_accounts.beneficiary_id
+left join registrations
+    on
+        beneficiaries.beneficiary_kind = 'employer'
+        and beneficiaries.beneficiary_id = registrations.employer_code
+left join insured_persons
+    on
+        beneficiaries.beneficiary_kind = 'person'
+        and beneficiaries.beneficiary_id = insured_persons.person_id
+left join residents
+    on
+        beneficiaries.beneficiary_kind = 'person'
+        and beneficiaries.beneficiary_id = residents.person_id
+order by beneficiaries.beneficiary_kind, beneficiaries.beneficiary_id

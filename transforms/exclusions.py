@@ -1,0 +1,181 @@
+"""Which entitlements exclude each other, and what becomes of them (rulebook §4.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from transforms.digest import text_digest
+from transforms.errors import ContractError
+
+CONFIGURATION = Path(__file__).with_name("exclusions.yaml")
+FORMS = ("larger_stands", "clerk_decides")
+NONE_STANDS = "none_stands"
+ROW = "row_number"
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """One rule of exclusion: how it is settled, between which policies, by what authority."""
+
+    exclusion: str
+    form: str
+    policies: tuple[str, ...]
+    authority: str
+
+
+@cache
+def exclusions() -> tuple[Exclusion, ...]:
+    """Return the configured exclusions, in their order."""
+    return parse_exclusions(CONFIGURATION.read_text(encoding="utf-8"))
+
+
+def exclusions_digest() -> str:
+    """Return the digest of the exclusions' configuration: a run's identity covers it."""
+    return text_digest(CONFIGURATION.read_text(encoding="utf-8"))
+
+
+def parse_exclusions(text: str) -> tuple[Exclusion, ...]:
+    """Read the exclusions; each has a form that exists, its policies and its authority.
+
+    Raises:  ContractError if not
+    """
+    return tuple(_exclusion(entry) for entry in yaml.safe_load(text)["exclusions"])
+
+
+def _exclusion(entry: Mapping[str, Any]) -> Exclusion:
+    name = entry["exclusion"]
+    if entry["form"] not in FORMS:
+        raise ContractError(f"exclusion {name}: form {entry['form']} is none of {', '.join(FORMS)}")
+    if not entry.get("authority") or len(entry["policies"]) < 2:
+        raise ContractError(f"exclusion {name}: needs an authority and two policies or more")
+    return Exclusion(name, entry["form"], tuple(entry["policies"]), entry["authority"].strip())
+
+
+def settle_larger_stands(rows: pl.DataFrame, exclusion: Exclusion) -> pl.DataFrame:
+    """Let the larger of several amounts stand, and carry over what was paid under the others.
+
+    Rows:    rows     one per entitlement key: determined_fen, is_eligible, paid_before_fen
+             returns  the same, superseded_by filled where another policy stands
+    Units:   fen
+    Holds:   the sum of paid_before_fen is unchanged: it only moves to the row that stands
+    Source:  rulebook §4.3
+    """
+    group = ["period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
+    rank = {policy: number for number, policy in enumerate(exclusion.policies)}
+    rivals = (
+        rows.filter(pl.col("is_eligible") & pl.col("policy_id").is_in(exclusion.policies))
+        .with_columns(pl.col("policy_id").replace_strict(rank, return_dtype=pl.Int64).alias("rank"))
+        .sort([*group, "determined_fen", "rank"], descending=[False] * 5 + [True, False])
+        .with_columns(
+            pl.col("policy_id").first().over(group).alias("standing"),
+            pl.col("paid_before_fen").sum().over(group).alias("paid_in_group_fen"),
+        )
+        .with_columns((pl.col("policy_id") == pl.col("standing")).alias("stands"))
+        .select(
+            ROW,
+            pl.when("stands").then("paid_in_group_fen").otherwise(0).alias("moved_paid_fen"),
+            pl.when("stands").then(None).otherwise("standing").alias("stands_instead"),
+        )
+    )
+    settled = (
+        # One row to at most one: rivals holds each row of rows at most once.
+        rows.join(rivals, on=ROW, how="left", validate="1:1")
+        .with_columns(
+            pl.coalesce("moved_paid_fen", "paid_before_fen").alias("paid_before_fen"),
+            pl.coalesce("superseded_by", "stands_instead").alias("superseded_by"),
+        )
+        .drop("moved_paid_fen", "stands_instead")
+        .sort(ROW)
+    )
+    if settled["paid_before_fen"].sum() != rows["paid_before_fen"].sum():
+        raise ContractError(f"exclusion {exclusion.exclusion}: money paid before was not conserved")
+    return settled
+
+
+def settle_by_clerk(
+    rows: pl.DataFrame, exclusion: Exclusion, answers: pl.DataFrame
+) -> pl.DataFrame:
+    """Mark a person's month that occurs more than once, unless a clerk has settled it.
+
+    Rows:    rows     one per entitlement key, superseded_by and conflict_with
+             answers  one per (policy_id, period, subject_id, beneficiary_id): is_yes
+             returns  the same rows, superseded_by or conflict_with filled
+    Holds:   two rows that a clerk both let stand settle nothing: they stay in conflict
+    Source:  rulebook §4.3; §0, A clerk's decision
+    """
+    group = ["period", "subject_id"]
+    rivals = (
+        rows.filter(
+            pl.col("is_eligible")
+            & (pl.col("determined_fen") > 0)
+            & pl.col("policy_id").is_in(exclusion.policies)
+        )
+        .filter(pl.len().over(group) > 1)
+        .select(ROW, "policy_id", *group, "beneficiary_id")
+        # One row to at most one answer: the two differ only where nothing is settled.
+        .join(answers, on=["policy_id", *group, "beneficiary_id"], how="left", validate="m:1")
+    )
+    marked = _mark_rivals(rivals, group)
+    return (
+        rows.join(marked, on=ROW, how="left", validate="1:1")
+        .with_columns(
+            pl.coalesce("superseded_by", "stands_instead").alias("superseded_by"),
+            pl.coalesce("conflict_with", "rival_policies").alias("conflict_with"),
+        )
+        .drop("stands_instead", "rival_policies")
+        .sort(ROW)
+    )
+
+
+def _mark_rivals(rivals: pl.DataFrame, group: list[str]) -> pl.DataFrame:
+    """Say of each rival whether it stands, is superseded and by what, or is in conflict with what.
+
+    Rows:    returns  row_number, stands_instead, rival_policies
+    """
+    is_yes, is_no = pl.col("is_yes").fill_null(False), ~pl.col("is_yes").fill_null(True)
+    counted = rivals.with_columns(
+        is_yes.sum().over(group).alias("yes_count"),
+        (~is_no).sum().over(group).alias("left_count"),
+        is_no.alias("is_refused"),
+    ).with_columns(
+        pl.when(pl.col("yes_count") == 1)
+        .then(is_yes)
+        .when(pl.col("left_count") == 1)
+        .then(~pl.col("is_refused"))
+        .otherwise(False)
+        .alias("stands")
+    )
+    standing = counted.filter("stands").select(*group, pl.col("policy_id").alias("standing"))
+    settled = counted.join(standing, on=group, how="left", validate="m:1").with_columns(
+        (pl.col("standing").is_not_null() | pl.col("is_refused")).alias("is_settled")
+    )
+    superseded = settled.filter(pl.col("is_settled") & ~pl.col("stands")).select(
+        ROW, pl.col("standing").fill_null(NONE_STANDS).alias("stands_instead")
+    )
+    open_rows = settled.filter(~pl.col("is_settled")).select(ROW, "policy_id", *group)
+    # Many to many within one person's month: every row meets the others of its group.
+    others = (
+        open_rows.join(open_rows, on=group, suffix="_other")
+        .filter(pl.col(ROW) != pl.col(f"{ROW}_other"))
+        .group_by(ROW)
+        .agg(pl.col("policy_id_other").unique().sort().str.join(",").alias("rival_policies"))
+    )
+    return superseded.join(others, on=ROW, how="full", coalesce=True)
+
+
+def contradicting_answers(rows: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """List conflicts of which a clerk let two rows stand, which settles nothing.
+
+    Rows:    returns  policy_id, period, subject_id of each such row
+    """
+    keys = ["policy_id", "period", "subject_id", "beneficiary_id"]
+    return (
+        rows.filter(pl.col("conflict_with").is_not_null())
+        .join(answers.filter("is_yes").select(keys), on=keys, how="semi")
+        .select("policy_id", "period", "subject_kind", "subject_id")
+    )

@@ -1,0 +1,1 @@
+"""What leaves the house: bank files by profile, pain.001, workbooks for reviewers."""

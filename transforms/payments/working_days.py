@@ -1,0 +1,26 @@
+"""The day a payment is asked for: the first working day of mainland China from a day on."""
+
+from datetime import date, timedelta
+
+from chinese_calendar import is_workday
+
+from transforms.errors import ParameterMissingError
+
+
+def next_working_day(day: date) -> date:
+    """Return the day itself if it is a working day, else the next one, make-up days counted.
+
+    >>> next_working_day(date(2020, 1, 24))
+    datetime.date(2020, 2, 3)
+
+    Raises:  ParameterMissingError for a year whose holidays are not known yet
+    """
+    try:
+        while not is_workday(day):
+            day += timedelta(days=1)
+    except NotImplementedError as unknown:
+        raise ParameterMissingError(
+            f"the holidays of {day.year} are not known to this version: no working day can be "
+            "named; install a newer chinesecalendar"
+        ) from unknown
+    return day
