@@ -25,7 +25,7 @@ from transforms.errors import UsageError
 from transforms.parameters import Parameter, month_first_day, value_on
 from transforms.policies import PolicyCard, Reach, outside_span, reach_of
 
-DETERMINATION_SCHEMA: dict[str, Any] = {
+DETERMINATION_SCHEMA: dict[str, pl.DataType] = {
     "policy_id": pl.String(),
     "period": pl.String(),
     "subject_kind": pl.String(),
@@ -120,6 +120,7 @@ def determine(
         run_policy(store, card, reach)
         used = _parameters_used(store.parameters_under(card), as_of, reach)
         policies[card.policy_id] = PolicyStatus("ran", "", reach.from_month, reach.to_month, used)
+    store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
     on_step("findings")
     findings = run_findings(store, [card.policy_id for card in running])
@@ -209,7 +210,7 @@ def _parameters_used(
                     {
                         "name": parameter.name,
                         "unit": parameter.unit,
-                        "value": str(value.value),
+                        "value": _shown(value.value),
                         "from": value.since.isoformat(),
                         "source": value.source,
                         "confirmed": value.confirmed,
@@ -218,11 +219,15 @@ def _parameters_used(
     return used
 
 
+def _shown(value: Any) -> str:
+    return f"{len(value)} rows" if isinstance(value, list) else str(value)
+
+
 def _determinations(connection: Connection, ran: Sequence[PolicyCard]) -> pl.DataFrame:
     columns = ", ".join(DETERMINATION_SCHEMA)
     frames = [
         query(connection, f"select {columns} from determination_{card.policy_id}").cast(
-            DETERMINATION_SCHEMA
+            pl.Schema(DETERMINATION_SCHEMA)
         )
         for card in ran
     ]

@@ -7,7 +7,7 @@ extract, `$names` of parameters. A parameter has one of two forms in SQL:
     $name              its value on the as-of date (yuan as fen; a fraction as $name_numerator
                        and $name_denominator)
     name_by_month      a table (month, value) for the months of the policy's reach: the value in
-                       force on the first day of each month
+                       force on the first day of each month (a fraction: numerator, denominator)
 
 Besides those, SQL may take $as_of, $as_of_month, $reach_from_month, $reach_to_month, $policy_id
 and $provisions. Macros of calendar, rounding and identity numbers stand in macros.sql.
@@ -42,7 +42,14 @@ from sql.texts import (
 from transforms.columns import STORED_AS
 from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS, Kind
-from transforms.parameters import MONTHLY_SUFFIX, Parameter, sql_values, value_on, values_by_month
+from transforms.parameters import (
+    MONTHLY_SUFFIX,
+    Parameter,
+    monthly_columns,
+    sql_values,
+    value_on,
+    values_by_month,
+)
 from transforms.policies import PolicyCard, Reach, month_of
 
 __all__ = [
@@ -228,9 +235,9 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
     path = policy_path(card.policy_id)
     store.build_under(path)
     for name in monthly_names(path):
-        pairs = values_by_month(card.parameters[name], reach.from_month, reach.to_month)
-        schema = {"month": pl.Int32, "value": pl.Int64}
-        frame = pl.DataFrame(pairs, schema=schema, orient="row")
+        months = values_by_month(card.parameters[name], reach.from_month, reach.to_month)
+        schema = dict.fromkeys(monthly_columns(card.parameters[name]), pl.Int64())
+        frame = pl.DataFrame(months, schema=schema, orient="row")
         register_frame(store.connection, name + MONTHLY_SUFFIX, frame)
     values = store.values_for(path, card.parameters) | {
         "reach_from_month": reach.from_month,

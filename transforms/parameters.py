@@ -110,13 +110,21 @@ def months_between(first: int, last: int) -> list[int]:
     return [number // 12 * 100 + number % 12 + 1 for number in numbers]
 
 
-def values_by_month(parameter: Parameter, first: int, last: int) -> list[tuple[int, int]]:
-    """Return (month, value) for each month: the value in force on the month's first day.
+def monthly_columns(parameter: Parameter) -> tuple[str, ...]:
+    """Name the columns of a parameter's table by month."""
+    if parameter.unit == "fraction":
+        return ("month", "numerator", "denominator")
+    return ("month", "value")
 
+
+def values_by_month(parameter: Parameter, first: int, last: int) -> list[tuple[int, ...]]:
+    """Return one row per month: the month, then the value in force on its first day.
+
+    Rows:    one per month from first to last, columns as monthly_columns names them
     Units:   fen for a parameter in yuan
     Raises:  ParameterMissingError for a month before the first value
     """
     return [
-        (month, sql_values(parameter, value_on(parameter, month_first_day(month)))[parameter.name])
+        (month, *sql_values(parameter, value_on(parameter, month_first_day(month))).values())
         for month in months_between(first, last)
     ]

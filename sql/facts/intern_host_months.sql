@@ -1,4 +1,5 @@
--- The months of interns at their host, with the stipend paid and the graduation before the start.
+-- The months of interns at their host, the stipend paid, the graduation before the
+-- start, and the months used before.
 -- Grain: person, host employer, month from 202001.
 with stipends as (
     select
@@ -31,15 +32,20 @@ select
     ) as uninsured_to_month,
     intern_months.days_in_month,
     graduations.graduated_on,
-    coalesce(stipends.net_fen, 0) as stipend_fen
+    coalesce(stipends.net_fen, 0) as stipend_fen,
+    coalesce(months_used_before.months_used, 0) as months_used_before
 from intern_months
--- many to at most one, all three; graduated(p, starts_on)
+-- many to at most one, all four; graduated(p, starts_on)
 left join employers on intern_months.employer_code = employers.employer_code
 left join stipends
     on
         intern_months.employer_code = stipends.employer_code
         and intern_months.person_key = stipends.person_key
         and intern_months.month = stipends.month
+left join months_used_before
+    on
+        intern_months.person_key = months_used_before.person_key
+        and months_used_before.support_type = '就业见习补贴'
 asof left join graduations
     on
         intern_months.person_key = graduations.person_key

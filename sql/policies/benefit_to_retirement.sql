@@ -1,4 +1,5 @@
--- policy: benefit_to_retirement 失业保险金续发至退休
+-- policy: benefit_to_retirement
+-- title: 失业保险金续发至退休
 -- authority: 川政发〔2020〕3号 附件第20项
 -- in force: 2019-12-01, open
 -- grain: person × month after the last spell of benefit, up to 12 months

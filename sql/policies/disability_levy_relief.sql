@@ -1,4 +1,5 @@
--- policy: disability_levy_relief 残保金分档减缴/暂免
+-- policy: disability_levy_relief
+-- title: 残保金分档减缴/暂免
 -- authority: 川政发〔2020〕3号 附件第6项；财政部公告2019年第98号
 -- in force: D from 2020-01-01 to 2022-12-31; fee year = year(D) − 1
 -- grain: employer with insured staff and gross pay in the fee year

@@ -1,4 +1,5 @@
--- policy: flexible_insurance_extension 困难人员灵活就业社保补贴延长一年
+-- policy: flexible_insurance_extension
+-- title: 困难人员灵活就业社保补贴延长一年
 -- authority: 川政发〔2020〕3号 附件第9项
 -- in force: 2020-01-01 to 2021-12-31 (reading)
 -- grain: person × month paid alone and on time, in the 12 months after the subsidy expired
@@ -83,13 +84,16 @@ select
     ) as g_free,
     -- 财社〔2017〕164号：不超过其实际缴费的2/3 (a ceiling: rounded down)
     rounded_down(
-        flexible_months.self_paid_fen * $flexible_share_numerator, $flexible_share_denominator
+        flexible_months.self_paid_fen * flexible_share_by_month.numerator,
+        flexible_share_by_month.denominator
     ) as amount_fen,
     flexible_months.expired_month,
     flexible_months.retires_on,
     flexible_months.self_paid_fen,
     first_deaths.died_on
 from flexible_months
+-- many to one: every month of the reach has a value
+inner join flexible_share_by_month on flexible_months.month = flexible_share_by_month.month
 -- many to at most one
 left join first_deaths on flexible_months.person_key = first_deaths.person_key
 order by period, subject_kind, subject_id, beneficiary_kind, beneficiary_id

@@ -1,4 +1,5 @@
--- policy: graduate_flexible_insurance 毕业生灵活就业社保补贴
+-- policy: graduate_flexible_insurance
+-- title: 毕业生灵活就业社保补贴
 -- authority: 川政发〔2020〕3号 附件第7项
 -- in force: 2020-01-01 to 2020-12-31 (reading)
 -- grain: graduate × month paid alone and on time
@@ -71,12 +72,19 @@ judged_months as (
                 and graduate_months.month
                 between support_grants.from_month and support_grants.to_month
         ) as s7_month_not_granted,
+        -- 财社〔2017〕164号：不超过其实际缴费的2/3 (a ceiling: rounded down)
+        rounded_down(
+            graduate_months.self_paid_fen * flexible_share_by_month.numerator,
+            flexible_share_by_month.denominator
+        ) as amount_fen,
         graduate_months.month,
         graduate_months.self_paid_fen,
         graduate_months.graduated_on,
         first_deaths.died_on,
         coalesce(months_used_before.months_used, 0) as months_used_before
     from graduate_months
+    -- many to one: every month of the reach has a value
+    inner join flexible_share_by_month on graduate_months.month = flexible_share_by_month.month
     -- many to at most one, both
     left join first_deaths on graduate_months.person_key = first_deaths.person_key
     left join months_used_before
@@ -89,9 +97,7 @@ countable_months as (
     select
         judged_months.*,
         all_true_or_answered(
-            $provisions,
-            list_value(*columns('^(s[0-9]+|g)_')),
-            answers_by_row.yes_provisions
+            $provisions, list_value(*columns('^(s[0-9]+|g)_')), answers_by_row.yes_provisions
         ) as is_countable
     from judged_months
     -- one to at most one
@@ -129,9 +135,7 @@ select
     -- 财社〔2017〕164号：期限最长不超过2年
     months_used_before + earlier_months + 1 <= $flexible_subsidy_months
         as s7_within_twenty_four_months,
-    -- 财社〔2017〕164号：不超过其实际缴费的2/3 (a ceiling: rounded down)
-    rounded_down(self_paid_fen * $flexible_share_numerator, $flexible_share_denominator)
-        as amount_fen,
+    amount_fen,
     graduated_on,
     self_paid_fen,
     died_on,

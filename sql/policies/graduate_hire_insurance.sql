@@ -1,4 +1,5 @@
--- policy: graduate_hire_insurance 小微企业招用毕业生社保补贴
+-- policy: graduate_hire_insurance
+-- title: 小微企业招用毕业生社保补贴
 -- authority: 川政发〔2020〕3号 附件第7项
 -- in force: 2020-01-01 to 2020-12-31 (reading)
 -- grain: graduate × employer × month insured, in the 12 months from the start of the contract
@@ -76,9 +77,7 @@ countable_months as (
     select
         judged_months.*,
         all_true_or_answered(
-            $provisions,
-            list_value(*columns('^(s[0-9]+|g)_')),
-            answers_by_row.yes_provisions
+            $provisions, list_value(*columns('^(s[0-9]+|g)_')), answers_by_row.yes_provisions
         ) as is_countable
     from judged_months
     -- one to at most one

@@ -1,4 +1,5 @@
--- policy: holiday_production_subsidy 一次性用工补贴
+-- policy: holiday_production_subsidy
+-- title: 一次性用工补贴
 -- authority: 川政发〔2020〕3号 附件第1项
 -- in force: 2020-01-01 to 2020-12-31 (reading)
 -- grain: employer with attendance in the holiday window, period 2020

@@ -1,4 +1,5 @@
--- policy: internship_subsidy 就业见习补贴
+-- policy: internship_subsidy
+-- title: 就业见习补贴
 -- authority: 川政发〔2020〕3号 附件第7项
 -- in force: 2020-01-01 to 2020-12-31 (reading)
 -- grain: intern × host × month with at least 15 days
@@ -8,11 +9,15 @@ with host_months as (
     select
         intern_host_months.*,
         -- 将就业见习补贴标准提高至当地最低工资标准的60%
-        half_up(minimum_wage_fen_by_month.value * $internship_share_percent, 100) as amount_fen
+        half_up(
+            minimum_wage_fen_by_month.value * internship_share_percent_by_month.value, 100
+        ) as amount_fen
     from intern_host_months
-    -- many to one: every month of the reach has a value, so this also keeps to the reach
+    -- many to one, both: every month of the reach has a value, so this also keeps to the reach
     inner join minimum_wage_fen_by_month
         on intern_host_months.month = minimum_wage_fen_by_month.month
+    inner join internship_share_percent_by_month
+        on intern_host_months.month = internship_share_percent_by_month.month
 ),
 
 judged_months as (
@@ -83,23 +88,17 @@ judged_months as (
         host_months.days_in_month,
         host_months.graduated_on,
         host_months.stipend_fen,
-        coalesce(months_used_before.months_used, 0) as months_used_before
+        host_months.months_used_before
     from host_months
-    -- many to at most one, both
+    -- many to at most one
     left join good_standings on host_months.employer_code = good_standings.employer_code
-    left join months_used_before
-        on
-            host_months.person_key = months_used_before.person_key
-            and months_used_before.support_type = '就业见习补贴'
 ),
 
 countable_months as (
     select
         judged_months.*,
         all_true_or_answered(
-            $provisions,
-            list_value(*columns('^(s[0-9]+|g)_')),
-            answers_by_row.yes_provisions
+            $provisions, list_value(*columns('^(s[0-9]+|g)_')), answers_by_row.yes_provisions
         ) as is_countable
     from judged_months
     -- one to at most one

@@ -1,4 +1,5 @@
--- policy: new_hire_subsidy 一次性吸纳就业补贴
+-- policy: new_hire_subsidy
+-- title: 一次性吸纳就业补贴
 -- authority: 川政发〔2020〕3号 附件第1项
 -- in force: 2020-01-01 to 2020-12-31 (reading)
 -- grain: person hired × employer, period 2020
@@ -106,9 +107,7 @@ countable_hires as (
     select
         judged_hires.*,
         all_true_or_answered(
-            $provisions,
-            list_value(*columns('^(s[0-9]+|g)_')),
-            answers_by_row.yes_provisions
+            $provisions, list_value(*columns('^(s[0-9]+|g)_')), answers_by_row.yes_provisions
         ) as is_countable
     from judged_hires
     -- one to at most one

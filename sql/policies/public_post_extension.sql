@@ -1,4 +1,5 @@
--- policy: public_post_extension 公益性岗位延长一年
+-- policy: public_post_extension
+-- title: 公益性岗位延长一年
 -- authority: 川政发〔2020〕3号 附件第9项
 -- in force: 2020-01-01 to 2021-12-31 (reading)
 -- grain: person × month in a public post, in the 12 months after the subsidy expired

@@ -1,4 +1,5 @@
--- policy: stability_refund 稳岗返还
+-- policy: stability_refund
+-- title: 稳岗返还
 -- authority: 川政发〔2020〕3号 附件第5项
 -- in force: 2020-01-01 to 2020-12-31
 -- grain: employer insured for unemployment in some month of 2019, period 2020

@@ -1,4 +1,5 @@
--- policy: stability_refund_difficult 困难企业稳岗返还
+-- policy: stability_refund_difficult
+-- title: 困难企业稳岗返还
 -- authority: 川政发〔2020〕3号 附件第5项
 -- in force: 2020-01-01 to 2020-12-31
 -- grain: employer on list 经营困难且恢复有望企业 on D, insured for unemployment in some month of 2019

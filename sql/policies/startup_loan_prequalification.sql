@@ -1,4 +1,5 @@
--- policy: startup_loan_prequalification 创业担保贷款资格预核
+-- policy: startup_loan_prequalification
+-- title: 创业担保贷款资格预核
 -- authority: 川政发〔2020〕3号 附件第15项
 -- in force: 2020-01-01, open
 -- grain: employer with a new hire that counts, period month(D)

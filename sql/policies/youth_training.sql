@@ -1,4 +1,5 @@
--- policy: youth_training 劳动预备制培训
+-- policy: youth_training
+-- title: 劳动预备制培训
 -- authority: 川政发〔2020〕3号 附件第11项
 -- in force: 2020-01-01, open
 -- grain: person registered unemployed on D, period month(D)

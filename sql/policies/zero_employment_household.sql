@@ -1,4 +1,5 @@
--- policy: zero_employment_household 零就业家庭援助
+-- policy: zero_employment_household
+-- title: 零就业家庭援助
 -- authority: 川政发〔2020〕3号 附件第9项
 -- in force: 2020-01-01, open
 -- grain: household with a member of working age, period month(D)
