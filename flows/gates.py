@@ -22,7 +22,7 @@ from sql import Connection, connect, policy_cards, query, register_frame, regist
 from transforms.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
 from transforms.errors import ContractError, GateStoppedError
 from transforms.gates import GateOutcome
-from transforms.policies import month_of
+from transforms.policies import month_of, outside_span
 
 FRAMES: dict[str, Any] = {
     "files": {
@@ -47,7 +47,12 @@ FRAMES: dict[str, Any] = {
         "line_count": pl.Int64(),
         "amount_fen": pl.Int64(),
     },
-    "policy_runs": {"policy_id": pl.String(), "kind": pl.String(), "status": pl.String()},
+    "policy_runs": {
+        "policy_id": pl.String(),
+        "kind": pl.String(),
+        "status": pl.String(),
+        "is_in_force": pl.Boolean(),
+    },
 }
 MEASURE_SCHEMA: dict[str, Any] = {
     "check": pl.String(),
@@ -83,10 +88,15 @@ def register(connection: Connection, name: str, frame: pl.DataFrame) -> None:
     )
 
 
-def register_policy_runs(connection: Connection, statuses: Mapping[str, str]) -> None:
-    """Give the gates what became of each policy: its kind, and whether it ran."""
+def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as_of: date) -> None:
+    """Give the gates what became of each policy: its kind, whether in force, whether it ran."""
     rows = [
-        {"policy_id": policy_id, "kind": card.kind, "status": statuses.get(policy_id, "not_run")}
+        {
+            "policy_id": policy_id,
+            "kind": card.kind,
+            "status": statuses.get(policy_id, "not_run"),
+            "is_in_force": outside_span(card, as_of) is None,
+        }
         for policy_id, card in policy_cards().items()
     ]
     register(connection, "policy_runs", pl.DataFrame(rows, schema=FRAMES["policy_runs"]))

@@ -119,7 +119,7 @@ def judge_determinations(night: Night) -> None:
     """Gate: every determination is one a person could defend."""
     determined = _made(night.determined)
     statuses = {policy_id: found.status for policy_id, found in determined.policies.items()}
-    gates.register_policy_runs(determined.connection, statuses)
+    gates.register_policy_runs(determined.connection, statuses, night.request.as_of)
     gates.register(determined.connection, "determinations", determined.determinations)
     _judge(night, "determinations", determined.connection)
 

@@ -74,10 +74,12 @@ def test_a_row_missing_from_a_table_is_stopped(snapshot: Snapshot) -> None:
 
 def test_policies_nobody_spoke_of_did_not_run() -> None:
     connection = connect(threads=1)
-    gates.register_policy_runs(connection, {"new_hire_subsidy": "ran"})
-    rows = query(connection, "select policy_id, kind, status from policy_runs order by all")
+    gates.register_policy_runs(connection, {"new_hire_subsidy": "ran"}, date(2026, 6, 30))
+    rows = query(connection, "select * from policy_runs order by all")
     assert rows.height == len(policy_cards())
     assert rows.filter(pl.col("status") == "ran")["policy_id"].to_list() == ["new_hire_subsidy"]
+    in_force = rows.filter("is_in_force")["policy_id"].to_list()
+    assert "benefit_to_retirement" in in_force and "new_hire_subsidy" not in in_force
 
 
 @pytest.mark.parametrize("count", [0, 2])

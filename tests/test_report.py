@@ -203,3 +203,4 @@ def test_a_stopped_run_renders_before_anything_was_determined() -> None:
 def test_reasons_are_in_the_clerks_words(reason: str, chinese: str) -> None:
     assert reason_in_chinese(reason) == chinese
     assert in_chinese("held") == "暂扣"
+    assert reason_in_chinese("deaths.csv:7") == "deaths.csv:7"

@@ -140,7 +140,7 @@ def reason_in_chinese(reason: str) -> str:
     """
     for phrase, chinese in PHRASES.items():
         reason = reason.replace(phrase, chinese)
-    return re.sub(r"[a-z_]{3,}", lambda word: in_chinese(word.group()), reason)
+    return re.sub(r"(?<![\w.-])[a-z_]{3,}(?![\w.-])", lambda word: in_chinese(word.group()), reason)
 
 
 @cache

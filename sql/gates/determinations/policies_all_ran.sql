@@ -1,13 +1,21 @@
 -- check: every policy that is in force ran
 -- reads: policy_runs
-with idle_policies as (
-    select policy_id as bad_row
+with policies_in_force as (
+    select
+        policy_id,
+        status
     from policy_runs
+    where is_in_force
+),
+
+idle_policies as (
+    select policy_id as bad_row
+    from policies_in_force
     where status <> 'ran'
 )
 
 select
-    (select count(*) from policy_runs) as checked_count,
+    (select count(*) from policies_in_force) as checked_count,
     (select count(*) from idle_policies) as failed_count,
     (
         select list(bad_row order by bad_row)
