@@ -2,10 +2,10 @@
 
 import sys
 
-from flows import cli_money, cli_policies, cli_run
+from flows import cli_answers, cli_money, cli_policies, cli_run
 from flows.console import app, run_command
 
-COMMAND_MODULES = (cli_run, cli_money, cli_policies)
+COMMAND_MODULES = (cli_run, cli_money, cli_policies, cli_answers)
 
 
 def command_names() -> list[str]:

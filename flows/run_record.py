@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from expectations.suites import thresholds_digest
+from flows.answers import write_answers
 from flows.store import file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import parameters_digest, policy_cards, rules_digest
 from transforms.digest import content_digest, frame_digest, short_id
@@ -75,6 +76,10 @@ def write_run(night: Night, stopped: str | None) -> Path:
         review.write_csv(folder / "clerical_review.csv", include_bom=True)
         page = render_report(_run_summary(night, stopped))
         (folder / "report.html").write_text(page, encoding="utf-8")
+        if stopped is None:
+            assert night.snapshot is not None and night.determined is not None
+            place, as_of = night.snapshot.folder, night.request.as_of
+            write_answers(folder, night.determined, frames, place, as_of)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         manifest["files"] = {p.relative_to(folder).as_posix(): file_digest(p) for p in files}
         write_manifest(folder, manifest)

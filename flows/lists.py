@@ -1,0 +1,53 @@
+"""Writes the lists of relief and referral into a run's folder, for the bureaus in charge."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from flows.determine import Determined
+from sql import register_frame, run_sql
+from sql.texts import policy_cards
+from transforms.lists import has_persons, list_of, list_sheet, listed_subjects, masked_list
+from transforms.policies import PolicyCard
+from transforms.sheets import csv_bytes, workbook_bytes
+
+INSIDE = "internal"
+
+
+def write_lists(folder: Path, determined: Determined, as_of: date) -> list[Path]:
+    """Write lists/<policy>.csv and .xlsx for each policy that pays nothing and ran.
+
+    Holds:   what leaves the bureau names no person; the unmasked twin is <policy>.internal.csv/.xlsx;
+             a policy that found nobody has an empty list, so that the bureau knows
+    """
+    written: list[Path] = []
+    for card in policy_cards().values():
+        status = determined.policies.get(card.policy_id)
+        if card.kind == "payment" or status is None or status.status != "ran":
+            continue
+        rows = _rows_of(card, determined)
+        written += _write(folder / "lists", card.policy_id, card, masked_list(card, rows), as_of)
+        if has_persons(card):
+            name = f"{card.policy_id}.{INSIDE}"
+            written += _write(folder / "lists", name, card, rows, as_of)
+    return written
+
+
+def _rows_of(card: PolicyCard, determined: Determined) -> pl.DataFrame:
+    listed = listed_subjects(card, determined.determinations)
+    subjects = listed.select("subject_kind", "subject_id").unique()
+    register_frame(determined.connection, "listed_subjects", subjects)
+    return list_of(card, listed, run_sql(determined.connection, "review/subject_names.sql", {}))
+
+
+def _write(
+    folder: Path, name: str, card: PolicyCard, rows: pl.DataFrame, as_of: date
+) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    is_masked = not name.endswith(INSIDE)
+    sheet = list_sheet(card, rows, as_of.isoformat(), is_masked=is_masked)
+    contents = {f"{name}.csv": csv_bytes(rows), f"{name}.xlsx": workbook_bytes([sheet])}
+    for file_name, content in contents.items():
+        (folder / file_name).write_bytes(content)
+    return [folder / file_name for file_name in contents]
