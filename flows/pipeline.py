@@ -99,11 +99,12 @@ def determine_rows(night: Night) -> None:
     request = night.request
     night.progress.report("facts and policies", 0)
     with open_ledger(request.home) as ledger:
-        paid_lines = ledger.paid_lines()
+        paid_lines, payment_ids = ledger.paid_lines(), ledger.payment_ids()
     night.determined = determine(
         _made(night.snapshot).tables(),
         request.as_of,
         paid_lines,
+        ledger_payment_ids=payment_ids,
         threads=request.threads,
         memory_limit=request.memory_limit,
         temp_folder=request.home.temporary,
