@@ -218,6 +218,6 @@ def load_snapshot(snapshots: Path, snapshot_id: str) -> SnapshotRef:
         if missing or rows != expected["rows"]:
             raise DigestDiffersError(
                 f"snapshot {snapshot_id}: table {kind} has {rows} rows, expected "
-                f"{expected['rows']}: it is damaged; restore it from a copy, or ingest the drop into a new home"
+                f"{expected['rows']}: restore it, or ingest the drop into a new home"
             )
     return found

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.ingest_files import RawFile, Utf8Stream, open_as_utf8
+from flows.ingest_files import RawFile, Utf8Stream
 from transforms.errors import DropRefusedError
 from transforms.extracts.cells import Piece
-from transforms.extracts.csv_text import CsvShape, end_of_rows, read_block, top_rows
+from transforms.extracts.csv_text import CsvShape, count_lines, end_of_rows, read_block, top_rows
 from transforms.extracts.grid import even_rows
 from transforms.extracts.headers import Header, find_header, match_header
 from transforms.extracts.kinds import Kind
@@ -44,7 +44,7 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
 
     Raises:  DropRefusedError if there is no header, or a required column is missing in it
     """
-    file = CsvFile(raw, kind, open_as_utf8(raw, path))
+    file = CsvFile(raw, kind, Utf8Stream(path, raw))
     file.rest = file.stream.read(TOP_BYTES)
     separator = _separator_of(file.rest, kind)
     rows = top_rows(file.rest, separator)
@@ -98,7 +98,7 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
             whole = block[:end]
             columns, lines, too_wide = read_block(whole, file.line, file.shape)
             yield piece_of(file.names, columns, lines, too_wide)
-            file.line += whole.count(b"\n")
+            file.line += count_lines(whole)
         if not fresh:
             break
     file.stream.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.ingest_files import RawFile, open_as_utf8
+from flows.ingest_files import RawFile, Utf8Stream
 from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import top_rows
 from transforms.extracts.headers import plain_label
@@ -49,7 +49,7 @@ def read_delivery(raws: Sequence[RawFile], folder: Path) -> Delivery | None:
     note = next((raw for raw in raws if raw.file.kind is None), None)
     if note is None:
         return None
-    stream = open_as_utf8(note, folder / note.file.name)
+    stream = Utf8Stream(folder / note.file.name, note)
     content = stream.read(note.bytes + 1) + stream.read(1)
     stream.close()
     separator = "\t" if content.count(b"\t") > content.count(b",") else ","

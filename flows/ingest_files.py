@@ -3,8 +3,11 @@
 import codecs
 import hashlib
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
+
+import pyarrow as pa
 
 from flows.store import CHUNK_BYTES
 from transforms.errors import DropRefusedError
@@ -19,7 +22,7 @@ FORMATS = {
     ".parquet": "parquet",
 }
 BOM = codecs.BOM_UTF8
-DAMAGE = ("\ufffd", "锟斤拷")
+BYTES_OF_A_CHARACTER = 4
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,23 @@ def digest_file(file: DropFile, raw: Path) -> RawFile:
     Raises:  DropRefusedError if a CSV file decodes neither as UTF-8 nor as GB18030
     """
     digest, size, utf8 = hashlib.sha256(), 0, _Utf8Watch(file.format == "csv")
-    with file.path.open("rb") as source, (raw / file.name).open("wb") as copy:
-        while block := source.read(CHUNK_BYTES):
+    space = memoryview(bytearray(CHUNK_BYTES))
+    with (
+        file.path.open("rb", buffering=0) as source,
+        (raw / file.name).open("wb", buffering=0) as copy,
+    ):
+        while count := source.readinto(space):
+            block = space[:count]
             digest.update(block)
-            copy.write(block)
+            _write_all(copy, block)
             utf8.look_at(block)
-            size += len(block)
+            size += count
     return RawFile(file, digest.hexdigest(), size, utf8.encoding())
+
+
+def _write_all(copy: RawIOBase, block: memoryview) -> None:
+    while block:
+        block = block[copy.write(block) or 0 :]
 
 
 class _Utf8Watch:
@@ -104,89 +117,92 @@ class _Utf8Watch:
     def __init__(self, watching: bool) -> None:
         self.watching = self.is_csv = watching
         self.has_bom: bool | None = None
-        self.decoder = codecs.getincrementaldecoder("utf-8")("strict")
+        self.rest = b""
 
-    def look_at(self, block: bytes) -> None:
+    def look_at(self, block: memoryview) -> None:
+        """Look at whole characters; the bytes of one cut in two wait for the next block."""
         if not self.watching:
             return
         if self.has_bom is None:
-            self.has_bom = block.startswith(BOM)
-        try:
-            self.decoder.decode(block)
-        except UnicodeDecodeError:
-            self.watching = False
+            self.has_bom = bytes(block[: len(BOM)]) == BOM
+        # At most 3 bytes wait: a few more complete the character they begin.
+        head = min(len(block), BYTES_OF_A_CHARACTER - len(self.rest)) if self.rest else 0
+        while head < len(block) and block[head] & 0xC0 == 0x80 and self.rest:
+            head += 1
+        tail = _start_of_cut_character(block, head)
+        first = self.rest + bytes(block[:head])
+        self.watching = _is_utf8(memoryview(first)) and _is_utf8(block[head:tail])
+        self.rest = bytes(block[tail:])
 
     def encoding(self) -> str:
+        """Name the encoding of what passed by; empty for formats that have their own."""
         if not self.is_csv:
             return ""
-        if self.watching:
-            try:
-                self.decoder.decode(b"", final=True)
-            except UnicodeDecodeError:
-                self.watching = False
-        if self.watching:
+        if self.watching and _is_utf8(memoryview(self.rest)):
             return "utf-8-sig" if self.has_bom else "utf-8"
         return "gb18030"
 
 
-def open_as_utf8(raw: RawFile, path: Path) -> "Utf8Stream":
-    """Open a CSV file's raw copy so that it reads as UTF-8 bytes without BOM."""
-    return Utf8Stream(path.open("rb"), raw)
+def _start_of_cut_character(block: memoryview, head: int) -> int:
+    """Find where the character starts that the end of a block may have cut in two."""
+    start = len(block)
+    while start > head and len(block) - start < BYTES_OF_A_CHARACTER - 1:
+        start -= 1
+        if block[start] & 0xC0 == 0xC0:
+            return start
+    return len(block)
+
+
+def _is_utf8(block: memoryview) -> bool:
+    """Tell whether bytes are UTF-8; Arrow does so without making a text of them."""
+    offsets = pa.array([0, len(block)], pa.int64()).buffers()[1]
+    text = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(block)])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 class Utf8Stream:
-    """Blocks of UTF-8 bytes of a CSV file, whatever its encoding; damage refuses, with the line."""
+    """Blocks of UTF-8 bytes of a CSV file without BOM, whatever its encoding."""
 
-    def __init__(self, stream: BinaryIO, raw: RawFile) -> None:
-        self.stream, self.name, self.encoding = stream, raw.file.name, raw.encoding
+    def __init__(self, path: Path, raw: RawFile) -> None:
+        self.path, self.name, self.encoding = path, raw.file.name, raw.encoding
+        self.stream: BinaryIO = path.open("rb")
         self.decoder = codecs.getincrementaldecoder("gb18030")("strict")
-        self.line = 1
-        self.tail = b""
         self.ends_with_cr: bool | None = None
         if raw.encoding == "utf-8-sig":
-            stream.seek(len(BOM))
+            self.stream.seek(len(BOM))
 
     def read(self, size: int) -> bytes:
-        """Read about `size` bytes; empty at the end of the file."""
-        block = self._with_line_feeds(self.stream.read(size))
-        if self.encoding == "gb18030":
-            block = self._transcode(block)
-        self._look_for_damage(block)
-        self.line += block.count(b"\n")
-        return block
+        """Read about `size` bytes; empty at the end of the file.
 
-    def _with_line_feeds(self, block: bytes) -> bytes:
-        """Read a file of an old system that ends its lines with CR alone as if with LF."""
+        Raises:  DropRefusedError naming the line that is neither UTF-8 nor GB18030
+        """
+        block = self.stream.read(size)
         if self.ends_with_cr is None and block:
             self.ends_with_cr = b"\n" not in block and b"\r" in block
+        if self.encoding == "gb18030":
+            block = self._transcode(block)
+        # A file of an old system that ends its lines with CR alone is read as if with LF.
         return block.replace(b"\r", b"\n") if self.ends_with_cr else block
 
     def _transcode(self, block: bytes) -> bytes:
         try:
             text = self.decoder.decode(block, final=not block)
         except UnicodeDecodeError as broken:
-            line = self.line + broken.object[: broken.start].count(b"\n")
+            line = self._line_at(self.stream.tell() - len(broken.object) + broken.start)
             raise DropRefusedError(
                 f"{self.name}, line {line}: is neither UTF-8 nor GB18030; save the file "
                 "in one of them and deliver it again"
             ) from broken
-        if block and not text:
-            return self.read(1)
-        return text.encode()
+        # Half a character gives no text yet, but is not the end of the file.
+        return self.read(1) if block and not text else text.encode()
 
-    def _look_for_damage(self, block: bytes) -> None:
-        """Refuse a file that lost characters on its way; a sign may straddle two blocks."""
-        seen = self.tail + block
-        for sign in DAMAGE:
-            place = seen.find(sign.encode())
-            if place >= 0:
-                line = self.line - self.tail.count(b"\n") + seen[:place].count(b"\n")
-                shown = "U+FFFD" if sign == "\ufffd" else sign
-                raise DropRefusedError(
-                    f"{self.name}, line {line}: holds {shown}: characters were lost before the "
-                    "file came here; have it exported again"
-                )
-        self.tail = block[-8:]
+    def _line_at(self, position: int) -> int:
+        with self.path.open("rb") as again:
+            return again.read(position).count(b"\n") + 1
 
     def close(self) -> None:
         """Close the file."""

@@ -1,6 +1,7 @@
 """Ingest one kind of extract: its files in the order of their names, its table, what fell out."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from flows.ingest_csv import open_csv, read_csv_pieces
+from flows.ingest_damage import refuse_damage
 from flows.ingest_files import RawFile
 from flows.ingest_parquet import open_parquet
-from flows.ingest_tables import RowGroups, TableWriter
+from flows.ingest_tables import RowGroups, TableWriter, in_buckets
 from flows.ingest_workbook import read_workbook
 from transforms.errors import ContractError
 from transforms.extracts.cells import Piece, ReadColumn, Rows
@@ -95,7 +97,8 @@ def ingest_kind(
                 f"{part.file.name}: columns kept out, their labels are unknown: "
                 + ", ".join(header.unknown)
             )
-        for piece in pieces:
+        for piece in _ahead(pieces):
+            refuse_damage(part.file, piece)
             _take_piece(tally, file, piece, beside)
             report(f"reading {part.file.name}", file.rows)
         _check_totals(tally, file)
@@ -115,6 +118,15 @@ def _open_part(part: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[
     return file.header, read_csv_pieces(file)
 
 
+def _ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Read the next piece while the one before is judged."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        coming = reader.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = reader.submit(next, pieces, None)
+            yield piece
+
+
 def _take_piece(tally: KindTally, file: FileTally, piece: Piece, beside: References) -> None:
     """Judge the rows of a piece; accepted ones go to the table, others to quarantine."""
     kind, name = tally.kind, file.raw.file.name
@@ -124,10 +136,13 @@ def _take_piece(tally: KindTally, file: FileTally, piece: Piece, beside: Referen
     clear = verdicts.clear_rows()
     late = judge_beside_others(kind, columns, clear, beside)
     accepted = clear if not late.rules.any() else clear[late.rules == 0]
+    edges = None
+    if tally.table.buckets:
+        accepted, edges = in_buckets(columns["person_id"], accepted)
     frame = lay_out(kind, piece, columns, accepted, name)
     if kind.name == "contributions" and beside.units is not None:
         frame = frame.with_columns(employer_key=_employer_keys(columns, accepted, beside.units))
-    tally.table.add(frame)
+    tally.table.add(frame, edges)
     tally.hashes.append(row_hashes(kind, frame))
     if late.rules.any():
         _hold_late(tally, piece, columns, late, clear, name)

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.ingest_files import DAMAGE, RawFile
+from flows.ingest_files import RawFile
 from transforms.errors import DropRefusedError
-from transforms.extracts.cells import Cells, CodedCells, Piece
+from transforms.extracts.cells import Cells, Piece
 from transforms.extracts.headers import Header, find_header
 from transforms.extracts.kinds import Kind
 from transforms.extracts.totals import piece_of
@@ -46,7 +46,6 @@ def _pieces(
             cells_of_arrow(kind.column_named[name], table.column(label))
             for label, name in known.items()
         ]
-        _refuse_damage(raw, cells, first_line)
         lines = np.arange(first_line, first_line + table.num_rows, dtype=np.int64)
         yield piece_of(list(known.values()), cells, lines)
         first_line += table.num_rows
@@ -68,17 +67,3 @@ def _tables(raw: RawFile, file: pq.ParquetFile, labels: list[str]) -> Iterator[p
         ) from broken
     if waiting:
         yield pa.Table.from_batches(waiting)
-
-
-def _refuse_damage(raw: RawFile, columns: list[Cells], first_line: int) -> None:
-    for cells in columns:
-        if not isinstance(cells, CodedCells):
-            continue
-        damaged = cells.texts.str.contains_any(list(DAMAGE)).arg_true()
-        if len(damaged):
-            code = int(damaged[0])
-            row = code if cells.codes is None else int(np.argmax(cells.codes == code))
-            raise DropRefusedError(
-                f"{raw.file.name}, row {first_line + row}: holds U+FFFD or 锟斤拷: characters were "
-                "lost before the file came here; have it exported again"
-            )

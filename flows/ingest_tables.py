@@ -1,6 +1,7 @@
 """Write the rows of a kind to its table: one file, or 16 buckets by person once there are many."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,11 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow.parquet as pq
 
+from transforms.extracts.cells import ReadColumn, Rows
 from transforms.extracts.kinds import Kind
+from transforms.extracts.readers import Reading
 from transforms.extracts.rows import table_schema
+from transforms.identifiers import person_keys
 
 BUCKETS = 16
 ROWS_BEFORE_BUCKETS = 1_000_000
@@ -20,8 +24,17 @@ MIXER = np.uint64(0x9E3779B97F4A7C15)
 
 def buckets_of(person_keys: pl.Series) -> npt.NDArray[np.uint8]:
     """Give the bucket of each person: all rows of a person are in one."""
-    mixed = person_keys.to_numpy().astype(np.uint64) * MIXER
+    mixed = person_keys.fill_null(0).to_numpy().astype(np.uint64) * MIXER
     return (mixed >> np.uint64(60)).astype(np.uint8)
+
+
+def in_buckets(ids: ReadColumn, rows: Rows) -> tuple[Rows, Rows]:
+    """Order rows by bucket, else as they were read; also where each bucket starts and ends."""
+    numbers = buckets_of(person_keys(ids.reading.values))
+    numbers = numbers[rows] if ids.codes is None else numbers[ids.codes[rows]]
+    order = np.argsort(numbers, kind="stable")
+    edges = np.cumsum(np.append(0, np.bincount(numbers, minlength=BUCKETS)))
+    return rows[order], edges
 
 
 class RowGroups:
@@ -73,37 +86,45 @@ class TableWriter:
         self.held = [self.empty]
         self.rows = 0
         self.buckets: list[RowGroups] = []
+        self.writers = ThreadPoolExecutor(max_workers=2)
+        self.under_way: list[Future[None]] = []
 
-    def add(self, frame: pl.DataFrame) -> None:
-        """Take accepted rows, in the order they were read."""
+    def add(self, frame: pl.DataFrame, edges: Rows | None = None) -> None:
+        """Take accepted rows: as they were read, or by bucket where `edges` says so."""
         self.rows += frame.height
-        if self.buckets:
-            self._add_to_buckets(frame)
+        if edges is not None:
+            self._add_to_buckets(frame, edges)
             return
         self.held.append(frame)
         if self.kind.bucketed and self.rows > ROWS_BEFORE_BUCKETS:
             self.buckets = [RowGroups(self._bucket_path(number)) for number in range(BUCKETS)]
-            for early in self.held:
-                self._add_to_buckets(early)
+            early = pl.concat(self.held)
+            ids = ReadColumn(Reading(early["person_id"], early["person_id"].is_null(), ""), None)
+            order, edges = in_buckets(ids, np.arange(early.height))
+            self._add_to_buckets(early[order], edges)
             self.held = []
 
     def _bucket_path(self, number: int) -> Path:
         return self.folder / self.kind.name / f"bucket-{number:02d}.parquet"
 
-    def _add_to_buckets(self, frame: pl.DataFrame) -> None:
-        numbers = buckets_of(frame["person_key"])
-        order = np.argsort(numbers, kind="stable")
-        sorted_rows = frame[order]
-        edges = np.searchsorted(numbers[order], np.arange(BUCKETS + 1))
-        for number, bucket in enumerate(self.buckets):
-            start, stop = int(edges[number]), int(edges[number + 1])
-            if stop > start or frame.height == 0:
-                bucket.add(sorted_rows.slice(start, stop - start))
+    def _add_to_buckets(self, frame: pl.DataFrame, edges: Rows) -> None:
+        """Let the writers take their rows while the next piece is read."""
+        self._wait()
+        for bucket, start, stop in zip(self.buckets, edges[:-1], edges[1:], strict=True):
+            rows = frame.slice(int(start), int(stop - start))
+            self.under_way.append(self.writers.submit(bucket.add, rows))
+
+    def _wait(self) -> None:
+        for written in self.under_way:
+            written.result()
+        self.under_way = []
 
     def close(self) -> None:
         """End all files; a table in one file waits for `finish`."""
-        for bucket in self.buckets:
-            bucket.close()
+        self._wait()
+        for closed in [self.writers.submit(bucket.close) for bucket in self.buckets]:
+            closed.result()
+        self.writers.shutdown()
 
     def paths(self) -> list[Path]:
         """Give the files written so far."""

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from python_calamine import CalamineError, CalamineWorkbook
 
-from flows.ingest_files import DAMAGE, RawFile
+from flows.ingest_files import RawFile
 from transforms.errors import DropRefusedError
-from transforms.extracts.cells import CodedCells, Piece
+from transforms.extracts.cells import Piece
 from transforms.extracts.grid import cell_text, even_rows
 from transforms.extracts.headers import Header, find_header, kind_of_file
 from transforms.extracts.kinds import Kind
@@ -29,8 +29,6 @@ def read_workbook(raw: RawFile, path: Path, kind: Kind) -> tuple[Header, Piece]:
         names[position] = name
     columns, too_wide = even_rows(rows[number + 1 :], header.width)
     lines = np.arange(number + 2, len(rows) + 1, dtype=np.int64)
-    for cells in columns:
-        _refuse_damage(raw, cells, number + 2)
     return header, piece_of(names, columns, lines, too_wide)
 
 
@@ -45,12 +43,3 @@ def _read_sheet(raw: RawFile, path: Path, kind: Kind) -> list[list[object]]:
             f"{raw.file.name}: can't be opened as an XLSX workbook (damaged, or with a password); "
             "save it again as .xlsx and deliver it again"
         ) from broken
-
-
-def _refuse_damage(raw: RawFile, cells: CodedCells, first_line: int) -> None:
-    damaged = cells.texts.str.contains_any(list(DAMAGE)).arg_true()
-    if len(damaged):
-        raise DropRefusedError(
-            f"{raw.file.name}, line {first_line + int(damaged[0])}: holds U+FFFD or 锟斤拷: "
-            "characters were lost before the file came here; have it exported again"
-        )

@@ -16,19 +16,21 @@ Flags = npt.NDArray[np.bool_]
 class CodedCells:
     """A column as distinct texts and, per row, the place of its text; no codes: one text per row.
 
-    `is_number` marks texts that came as a floating number, not as text.
+    `is_number` marks texts that came as a floating number, not as text. `is_plain` says that all
+    texts are known to be filled, with visible ASCII characters only: nothing needs cleaning.
     """
 
     texts: pl.Series
     codes: npt.NDArray[np.int32] | None = None
     is_number: pl.Series | None = None
+    is_plain: bool = False
 
     def take(self, rows: Rows) -> "CodedCells":
         """Give the same column with only these rows."""
         if self.codes is not None:
-            return CodedCells(self.texts, self.codes[rows], self.is_number)
+            return CodedCells(self.texts, self.codes[rows], self.is_number, self.is_plain)
         numbers = None if self.is_number is None else self.is_number.gather(rows)
-        return CodedCells(self.texts.gather(rows), None, numbers)
+        return CodedCells(self.texts.gather(rows), None, numbers, self.is_plain)
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,12 @@ Cells = CodedCells | TypedCells
 class Piece:
     """Some rows of one file: its known columns, their line numbers, and what is odd about rows.
 
-    `totals` are rows that sum up, `too_wide` rows with more cells than the header has.
+    `totals` are rows that sum up, `too_wide` rows with more cells than the header has; `all_cells`
+    are the columns in the file's order, those that are kept out too.
     """
 
     columns: dict[str, Cells]
+    all_cells: list[Cells]
     lines: Rows
     totals: Flags | None = None
     too_wide: Flags | None = None

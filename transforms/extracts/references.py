@@ -3,10 +3,10 @@
 import polars as pl
 
 # Each of these words is a list that some rule asks for.
-LISTS_IN_USE = """
-疫情防控重点物资生产企业 严重失信 僵尸企业 拖欠农民工工资失信 经营困难且恢复有望企业
-就业见习单位 就业困难人员 建档立卡 退役军人 残疾人
-""".split()
+LISTS_IN_USE = [
+    *("疫情防控重点物资生产企业", "严重失信", "僵尸企业", "拖欠农民工工资失信"),
+    *("经营困难且恢复有望企业", "就业见习单位", "就业困难人员", "建档立卡", "退役军人", "残疾人"),
+]
 
 
 def employer_ranks(

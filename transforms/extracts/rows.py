@@ -30,7 +30,11 @@ def read_piece(kind: Kind, piece: Piece) -> dict[str, ReadColumn]:
 
 def _as_read(column: KindColumn, cells: TypedCells) -> ReadColumn:
     values = cells.values.cast(STORED_AS[column.type])
-    return ReadColumn(Reading(values, _never(len(values)), "unreadable_value"), None)
+    return ReadColumn(_all_good(values), None)
+
+
+def _all_good(values: pl.Series) -> Reading:
+    return Reading(values, _never(len(values)), "unreadable_value")
 
 
 def _never(count: int) -> pl.Series:
@@ -40,6 +44,8 @@ def _never(count: int) -> pl.Series:
 def _read_texts(column: KindColumn, cells: CodedCells) -> ReadColumn:
     if column.type == "subject_id":
         return ReadColumn(_unread(cells.texts), cells.codes, cells.texts, cells.is_number)
+    if cells.is_plain and column.type == "text":
+        return ReadColumn(_all_good(cells.texts), cells.codes)
     reading = read_column(column, cells.texts, cells.is_number)
     texts = cells.texts if column.type == "name" else None
     return ReadColumn(reading, cells.codes, texts)
@@ -47,7 +53,7 @@ def _read_texts(column: KindColumn, cells: CodedCells) -> ReadColumn:
 
 def _unread(texts: pl.Series) -> Reading:
     values = texts.zip_with(texts.str.strip_chars() != "", pl.Series([None], dtype=pl.String))
-    return Reading(values, _never(len(texts)), "unreadable_value")
+    return _all_good(values)
 
 
 def _split_subjects(columns: dict[str, ReadColumn]) -> None:

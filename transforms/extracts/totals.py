@@ -36,14 +36,16 @@ def piece_of(
         in_file_order = [cells.take(rows) for cells in in_file_order]
         lines, too_wide = lines[rows], None if too_wide is None else too_wide[rows]
     columns = {name: cells for name, cells in zip(names, in_file_order, strict=True) if name}
-    return Piece(columns, lines, _find_totals_rows(in_file_order, len(lines)), too_wide)
+    return Piece(
+        columns, list(in_file_order), lines, _find_totals_rows(in_file_order, len(lines)), too_wide
+    )
 
 
 def _find_totals_rows(in_file_order: Sequence[Cells], height: int) -> Flags | None:
     """Mark the rows whose first cell that is not empty says that they sum up or sign."""
     suspects = np.zeros(height, np.bool_)
     for cells in in_file_order:
-        if isinstance(cells, CodedCells):
+        if isinstance(cells, CodedCells) and not cells.is_plain:
             marks = cells.texts.str.contains(MAY_BE_TOTALS).fill_null(False)
             if marks.any():
                 flags = marks.to_numpy()
@@ -78,10 +80,17 @@ def _says_totals(text: str) -> bool:
     return IS_TOTALS.fullmatch(plain) is not None
 
 
+def _distinct_count(cells: Cells) -> int:
+    return len(cells.values) if isinstance(cells, TypedCells) else len(cells.texts)
+
+
 def _find_blank_rows(in_file_order: Sequence[Cells], height: int) -> Flags | None:
     """Mark the rows in which every cell is empty; None if there is none."""
+    if any(isinstance(cells, CodedCells) and cells.is_plain for cells in in_file_order):
+        return None
     blank = np.ones(height, np.bool_)
-    for cells in in_file_order:
+    # Columns with few distinct texts first: one that has no empty text ends the search.
+    for cells in sorted(in_file_order, key=_distinct_count):
         if isinstance(cells, TypedCells):
             blank &= cells.values.is_null().to_numpy()
         else:

@@ -5,7 +5,7 @@ import polars as pl
 import pyarrow as pa
 
 from transforms.extracts.cells import Cells, CodedCells, TypedCells
-from transforms.extracts.csv_text import coded_cells
+from transforms.extracts.csv_text import coded_cells, codes_of
 from transforms.extracts.dates import month_of
 from transforms.extracts.grid import cell_text
 from transforms.extracts.kinds import KindColumn
@@ -82,10 +82,7 @@ def _as_texts(values: pa.ChunkedArray) -> CodedCells:
     if coded.num_chunks == 0:
         return CodedCells(pl.Series([], dtype=pl.String), np.zeros(0, np.int32))
     distinct = [*coded.chunk(0).dictionary.to_pylist(), None]
-    codes = [
-        chunk.indices.fill_null(len(distinct) - 1).to_numpy(zero_copy_only=False)
-        for chunk in coded.chunks
-    ]
+    codes = [codes_of(chunk, len(distinct) - 1) for chunk in coded.chunks]
     is_number = pl.Series([isinstance(value, float) for value in distinct], dtype=pl.Boolean)
     texts = pl.Series([cell_text(value) for value in distinct], dtype=pl.String)
-    return CodedCells(texts, np.concatenate(codes).astype(np.int32), is_number)
+    return CodedCells(texts, np.concatenate(codes), is_number)
