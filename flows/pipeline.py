@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import polars as pl
 
 from flows import gates
-from flows.batch import Drafted, Entitled, build_entitlements, draft_batches, record_drafts
+from flows.batch import Drafted, draft_batches, record_drafts
 from flows.determine import Determined, determine
+from flows.entitle import Entitled, build_entitlements
 from flows.funds import Funds, read_funds
 from flows.ingest import SnapshotRef, ingest_drop, load_snapshot
 from flows.ledger_store import open_ledger
@@ -81,9 +82,7 @@ def read_extracts(night: Night) -> None:
         night.snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     with open_ledger(home) as ledger:
         ledger_digest = ledger.state_digest()
-    night.identity = run_identity(
-        night.snapshot, request.as_of, configuration_digest(night.funds), ledger_digest
-    )
+    night.identity = run_identity(night.snapshot, request.as_of, night.funds.digest, ledger_digest)
     night.run_id = night.identity["run_id"]
 
 

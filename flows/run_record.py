@@ -16,6 +16,7 @@ from flows.store import file_digest, read_manifest, staged_folder, write_manifes
 from sql.texts import parameters_digest, policy_cards, rules_digest
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import DigestDiffersError
+from transforms.exclusions import exclusions_digest
 from transforms.report import render_report
 from transforms.run_summary import (
     BatchCount,
