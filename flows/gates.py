@@ -21,7 +21,7 @@ from flows.store import read_manifest
 from sql import Connection, connect, policy_cards, query, register_frame, register_tables, run_sql
 from transforms.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
 from transforms.errors import ContractError, GateStoppedError
-from transforms.gates import GateOutcome
+from transforms.gates import CheckOutcome, GateOutcome
 from transforms.policies import month_of, outside_span
 
 FRAMES: dict[str, Any] = {
@@ -54,6 +54,7 @@ FRAMES: dict[str, Any] = {
         "is_in_force": pl.Boolean(),
     },
 }
+TOLD_PLACES = 3
 MEASURE_SCHEMA: dict[str, Any] = {
     "check": pl.String(),
     "checked_count": pl.Int64(),
@@ -163,17 +164,19 @@ def stop_if_critical(outcome: GateOutcome, where: str) -> None:
     """
     if not outcome.stops_run:
         return
-    failed = "; ".join(
-        f"{check.check} ({check.failed_count} of {check.checked_count}, allowed {check.threshold})"
-        if check.status == "failed"
-        else f"{check.check} (could not be measured)"
-        for check in outcome.checks
-        if check.stops_run
-    )
+    failed = "; ".join(_told(check) for check in outcome.checks if check.stops_run)
     raise GateStoppedError(
         f"gate {outcome.boundary} stopped the run: {failed}; no batch was drafted, what was made "
         f"is kept; see {where} for the reasons and what to do"
     )
+
+
+def _told(check: CheckOutcome) -> str:
+    if check.status == "errored":
+        return f"{check.check} (could not be measured)"
+    places = ", ".join(check.bad_rows[:TOLD_PLACES])
+    counts = f"{check.failed_count} of {check.checked_count}, allowed {check.threshold}"
+    return f"{check.check} ({counts}; {places})" if places else f"{check.check} ({counts})"
 
 
 def _measured(

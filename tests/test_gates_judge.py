@@ -84,11 +84,15 @@ def test_counts_far_beyond_what_a_float_holds_are_judged_exactly() -> None:
 
 
 def test_the_message_names_checks_and_counts_and_where_to_look() -> None:
-    outcome = gate.judge("batch", measures("batch", payment_ids_unique=(7, 2)))
+    places = [f"fund {n}: 1" for n in range(4)]
+    measured = measures("batch", payment_ids_unique=(7, 2)).with_columns(
+        pl.lit(places).alias("bad_rows")
+    )
+    outcome = gate.judge("batch", measured)
     with pytest.raises(GateStoppedError) as stopped:
         stop_if_critical(outcome, "runs/R1/report.html")
     message = str(stopped.value)
-    assert "payment_ids_unique (2 of 7, allowed ≤ 0)" in message
+    assert "payment_ids_unique (2 of 7, allowed ≤ 0; fund 0: 1, fund 1: 1, fund 2: 1)" in message
     assert "runs/R1/report.html" in message and "no batch was drafted" in message
     assert stopped.value.exit_code == 12
 
