@@ -50,7 +50,7 @@ def run_identity(
         "as_of": as_of.isoformat(),
         "rules_digest": rules_digest(),
         "parameters_digest": content_digest(
-            [parameters_digest(), thresholds_digest(), funds_digest]
+            [parameters_digest(), exclusions_digest(), thresholds_digest(), funds_digest]
         ),
         "ledger_digest": ledger_digest,
     }
