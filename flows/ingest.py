@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,14 @@ from flows.ingest_kind import (
     FINDINGS,
     KindTally,
     Report,
-    check_conservation,
     ingest_kind,
-    settle_duplicates,
 )
+from flows.ingest_settle import check_conservation, settle_duplicates
 from flows.store import file_digest, read_manifest, staged_folder, write_manifest
 from transforms.digest import short_id
 from transforms.errors import DigestDiffersError
 from transforms.extracts.kinds import KINDS
+from transforms.extracts.links import contradicting_links
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import REPAIRS
 from transforms.extracts.rules import QUARANTINE_SCHEMA, References
@@ -32,7 +32,7 @@ from transforms.extracts.rules import QUARANTINE_SCHEMA, References
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
 INGEST_RULES_VERSION = "1"
 # What other extracts are held against comes first.
-FIRST_KINDS = ("insured_units", "insured_persons", "residents")
+FIRST_KINDS = ("clerical_links", "insured_units", "insured_persons", "residents")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _fill(
         parts = [raw for raw in raws if raw.file.kind is KINDS[name]]
         if not parts:
             continue
-        judged_beside = References(units=beside.units) if name in FIRST_KINDS else beside
+        judged_beside = replace(beside, names=None) if name in FIRST_KINDS else beside
         tally = ingest_kind(KINDS[name], parts, staging / "raw", staging, judged_beside, tell)
         tell(f"looking for duplicates in {name}", 0)
         fallen = settle_duplicates(tally)
@@ -130,11 +130,16 @@ def _fill(
 
 
 def _refer(beside: References, tally: KindTally) -> References:
+    if tally.kind.name not in FIRST_KINDS:
+        return beside
+    rows = tally.table.frame()
+    if tally.kind.name == "clerical_links":
+        said = contradicting_links(rows)
+        tally.findings += [("clerical_links_differ", "warning", detail) for detail in said]
+        return replace(beside, links=rows)
     if tally.kind.name == "insured_units":
-        return References(tally.table.frame().select("unit_no", "employer_key"), beside.names)
-    if tally.kind.name in ("insured_persons", "residents"):
-        return References(beside.units, names_on_record(beside.names, tally.table.frame()))
-    return beside
+        return replace(beside, units=rows.select("unit_no", "employer_key"))
+    return replace(beside, names=names_on_record(beside.names, rows))
 
 
 def _notes(tally: KindTally) -> list[str]:

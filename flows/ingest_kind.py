@@ -14,22 +14,19 @@ from flows.ingest_files import RawFile
 from flows.ingest_parquet import open_parquet
 from flows.ingest_tables import RowGroups, TableWriter, in_buckets
 from flows.ingest_workbook import read_workbook
-from transforms.errors import ContractError
 from transforms.extracts.cells import Piece, ReadColumn, Rows
-from transforms.extracts.duplicates import Hashes, judge_candidates, repeated_hashes, row_hashes
+from transforms.extracts.duplicates import Hashes, row_hashes
 from transforms.extracts.headers import Header
 from transforms.extracts.kinds import Kind
+from transforms.extracts.links import apply_links, links_of_file
 from transforms.extracts.rows import lay_out, list_repairs, read_piece
 from transforms.extracts.rules import (
-    QUARANTINE_SCHEMA,
     References,
     Verdicts,
-    add_messages,
     emptied_cells,
     judge_beside_others,
     judge_rows,
     quarantine_of,
-    subject_of_row,
     subjects_read,
 )
 from transforms.extracts.totals import (
@@ -91,6 +88,7 @@ def ingest_kind(
     for part in parts:
         file = FileTally(part)
         tally.files.append(file)
+        links = links_of_file(beside.links, kind, part.sha256)
         header, pieces = _open_part(part, raw / part.file.name, kind)
         if header.unknown:
             tally.notes.append(
@@ -99,7 +97,7 @@ def ingest_kind(
             )
         for piece in _ahead(pieces):
             refuse_damage(part.file, piece)
-            _take_piece(tally, file, piece, beside)
+            _take_piece(tally, file, piece, beside, links)
             report(f"reading {part.file.name}", file.rows)
         _check_totals(tally, file)
     tally.table.close()
@@ -127,10 +125,16 @@ def _ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
             yield piece
 
 
-def _take_piece(tally: KindTally, file: FileTally, piece: Piece, beside: References) -> None:
+def _take_piece(
+    tally: KindTally,
+    file: FileTally,
+    piece: Piece,
+    beside: References,
+    links: pl.DataFrame | None,
+) -> None:
     """Judge the rows of a piece; accepted ones go to the table, others to quarantine."""
     kind, name = tally.kind, file.raw.file.name
-    columns = read_piece(kind, piece)
+    columns = apply_links(read_piece(kind, piece), piece, links)
     verdicts = judge_rows(kind, piece, columns)
     _add_sums(file, kind, piece, columns)
     clear = verdicts.clear_rows()
@@ -225,87 +229,3 @@ def _hold_late(
     )
     tally.late.add(rows.with_columns(told["rule"], told["column"].alias("blamed")))
     tally.hashes.append(row_hashes(tally.kind, rows))
-
-
-def settle_duplicates(tally: KindTally) -> pl.DataFrame:
-    """Find rows that fall as duplicates or contradictions; enter all late rules in quarantine.
-
-    Rows:    returns  accepted rows that fall: source_file, source_line
-    """
-    repeated = repeated_hashes(np.concatenate(tally.hashes or [np.zeros(0, np.uint64)]))
-    tally.hashes = []
-    late = pl.DataFrame()
-    if tally.late.path.exists():
-        late = pl.read_parquet(tally.late.path)
-    fallen = pl.DataFrame(
-        schema={
-            "source_file": pl.String(),
-            "source_line": pl.Int64(),
-            "subject_id": pl.String(),
-            "rule": pl.String(),
-        }
-    )
-    if len(repeated):
-        fallen = judge_candidates(tally.kind, _candidates(tally, late, repeated))
-    places = ["source_file", "source_line"]
-    if late.height:
-        still = late.join(fallen, on=places, how="anti", maintain_order="left")
-        told = still.select(
-            *places, "rule", pl.col("blamed").alias("column"), subject_of_row(tally.kind)
-        )
-        _enter_quarantine(tally, told)
-        of_accepted = fallen.join(late, on=places, how="anti", maintain_order="left")
-    else:
-        of_accepted = fallen
-    key = tally.kind.key[0] if tally.kind.key else ""
-    blamed = pl.when(pl.col("rule") == "conflicting_key").then(pl.lit(key)).otherwise(pl.lit(""))
-    _enter_quarantine(tally, fallen.with_columns(blamed.alias("column")))
-    for file in tally.files:
-        mine = of_accepted.filter(pl.col("source_file") == file.raw.file.name)
-        file.quarantined += mine.height
-    return of_accepted.select(places)
-
-
-def _candidates(tally: KindTally, late: pl.DataFrame, repeated: Hashes) -> pl.DataFrame:
-    """Collect, in the order they were read, all rows whose hash occurs more than once."""
-    wanted = pl.Series(repeated)
-    names = [column.name for column in tally.kind.columns] + ["source_file", "source_line"]
-    found = []
-    for rows in tally.table.frames():
-        found.append(_with_hash(tally.kind, rows, wanted, names))
-    if late.height:
-        found.append(_with_hash(tally.kind, late, wanted, names))
-    order = {file.raw.file.name: number for number, file in enumerate(tally.files)}
-    return (
-        pl.concat(found)
-        .with_columns(part=pl.col("source_file").replace_strict(order, return_dtype=pl.Int32))
-        .sort("part", "source_line")
-        .drop("part")
-    )
-
-
-def _with_hash(kind: Kind, rows: pl.DataFrame, wanted: pl.Series, names: list[str]) -> pl.DataFrame:
-    hashes = pl.Series(row_hashes(kind, rows))
-    return rows.filter(hashes.is_in(wanted.implode())).select(names)
-
-
-def _enter_quarantine(tally: KindTally, told: pl.DataFrame) -> None:
-    """Add rows that have source_file, source_line, subject_id, rule and column."""
-    if told.height:
-        entries = add_messages(told.with_columns(kind=pl.lit(tally.kind.name)))
-        tally.quarantine.append(entries.select(QUARANTINE_SCHEMA.names()))
-
-
-def check_conservation(tally: KindTally) -> None:
-    """Hold rows against accepted and quarantined rows, by two routes.
-
-    Raises:  ContractError if a row got lost
-    """
-    entered = sum(frame.height for frame in tally.quarantine)
-    counted = sum(file.quarantined for file in tally.files)
-    rows = sum(file.rows for file in tally.files)
-    if entered != counted or rows - counted != tally.table.rows:
-        raise ContractError(
-            f"{tally.kind.name}: {rows} rows, but {tally.table.rows} accepted, {counted} counted "
-            f"out and {entered} in quarantine"
-        )

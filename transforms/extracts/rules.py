@@ -48,10 +48,11 @@ ARRIVED, REFUND = "已到账", "退费"
 
 @dataclass(frozen=True)
 class References:
-    """What other extracts say: employer_key by unit_no, reference_name by person_key."""
+    """What other extracts say: employer_key by unit_no, reference_name by person_key, links."""
 
     units: pl.DataFrame | None = None
     names: pl.DataFrame | None = None
+    links: pl.DataFrame | None = None
 
 
 @dataclass

@@ -1,0 +1,66 @@
+"""Apply what clerks decided on rows whose person id is damaged."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from transforms.extracts.cells import Piece, ReadColumn
+from transforms.extracts.kinds import Kind
+
+REPAIR = "clerical_link"
+
+
+def links_of_file(links: pl.DataFrame | None, kind: Kind, sha256: str) -> pl.DataFrame | None:
+    """Give the decisions about one file.
+
+    Rows:    links    accepted clerical_links
+             returns  one per line on which clerks agree: line, person_id; None if there are none
+    """
+    if links is None or "person_id" not in kind.column_named:
+        return None
+    mine = links.filter(
+        pl.col("kind").is_in(list(kind.titles)),
+        pl.col("file_digest").str.to_lowercase() == sha256,
+    )
+    decided = mine.select("line", "person_id").unique()
+    # Two decisions that differ, a rejection among them, settle nothing.
+    agreed = decided.filter(pl.len().over("line") == 1).drop_nulls().sort("line")
+    return agreed if agreed.height else None
+
+
+def contradicting_links(links: pl.DataFrame) -> list[str]:
+    """Say on which rows clerks contradict each other, without naming a person."""
+    decided = links.select("kind", "file_digest", "line", "person_id").unique()
+    places = decided.group_by("kind", "file_digest", "line").len().filter(pl.col("len") > 1)
+    return [
+        f"clerical_links: decisions on line {line} of a file of {kind} differ; none was applied"
+        for kind, _, line, _ in places.sort("kind", "file_digest", "line").rows()
+    ]
+
+
+def apply_links(
+    columns: dict[str, ReadColumn], piece: Piece, links: pl.DataFrame | None
+) -> dict[str, ReadColumn]:
+    """Put the person a clerk recognised into rows whose own id is damaged; other rows stay."""
+    if links is None or not piece.height:
+        return columns
+    places = np.searchsorted(piece.lines, links["line"].to_numpy())
+    inside = np.minimum(places, piece.height - 1)
+    read = columns["person_id"]
+    damaged = read.values(inside).is_null().to_numpy()
+    hit = np.flatnonzero((piece.lines[inside] == links["line"].to_numpy()) & damaged)
+    if not len(hit):
+        return columns
+    count = len(read.reading.values)
+    codes = np.arange(count, dtype=np.int32) if read.codes is None else read.codes.copy()
+    codes[inside[hit]] = np.arange(count, count + len(hit), dtype=np.int32)
+    noted = read.reading.repairs
+    assert noted is not None
+    reading = replace(
+        read.reading,
+        values=pl.concat([read.reading.values, links["person_id"].gather(hit)]),
+        bad=pl.concat([read.reading.bad, pl.Series(np.zeros(len(hit), np.bool_))]),
+        repairs=pl.concat([noted, pl.Series([REPAIR] * len(hit))]),
+    )
+    return columns | {"person_id": replace(read, reading=reading, codes=codes)}
