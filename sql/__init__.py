@@ -67,6 +67,7 @@ __all__ = [
     "run_policy",
     "run_sql",
     "shared_parameters",
+    "table_schema",
 ]
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -110,14 +111,15 @@ def register_tables(connection: Connection, tables: Mapping[str, Sequence[Path]]
         if kind.name in tables:
             _view(connection, kind.name, tables[kind.name])
         else:
-            register_frame(connection, kind.name, pl.DataFrame(schema=_schema(kind)))
+            register_frame(connection, kind.name, pl.DataFrame(schema=table_schema(kind)))
 
 
 def _view(connection: Connection, name: str, paths: Sequence[Path]) -> None:
     connection.read_parquet([str(path) for path in paths]).create_view(name, replace=True)
 
 
-def _schema(kind: Kind) -> dict[str, pl.DataType]:
+def table_schema(kind: Kind) -> dict[str, pl.DataType]:
+    """Return the columns and types of a kind's table, those that ingest adds among them."""
     schema: dict[str, pl.DataType] = {}
     for column in kind.columns:
         schema[column.name] = STORED_AS[column.type]

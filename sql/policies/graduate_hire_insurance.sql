@@ -54,6 +54,11 @@ with judged_months as (
         graduate_hire_months.ends_on,
         graduate_hire_months.contract_type,
         graduate_hire_months.on_time_insurances,
+        small_employers.size_class,
+        small_employers.size_line,
+        small_employers.staff,
+        small_employers.revenue_wan_x100,
+        small_employers.assets_wan_x100,
         coalesce(months_used_before.months_used, 0) as months_used_before
     from graduate_hire_months
     -- many to at most one, all five
@@ -123,6 +128,11 @@ select
     ends_on,
     contract_type,
     on_time_insurances,
+    size_class,
+    size_line,
+    staff,
+    revenue_wan_x100,
+    assets_wan_x100,
     months_used_before,
     earlier_months
 from ranked_months
