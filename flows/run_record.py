@@ -19,8 +19,8 @@ from transforms.errors import DigestDiffersError
 from transforms.exclusions import exclusions_digest
 from transforms.report import render_report
 from transforms.run_summary import (
-    BatchCount,
     RunSummary,
+    count_batches,
     count_entitlements,
     count_files,
     count_findings,
@@ -30,7 +30,6 @@ from transforms.run_summary import (
 if TYPE_CHECKING:
     from flows.ingest import SnapshotRef
     from flows.pipeline import Night
-    from transforms.batches import DraftBatch
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
 DAMAGED_ID = "invalid_person_id"
@@ -232,23 +231,11 @@ def _run_summary(night: Night, stopped: str | None) -> RunSummary:
         if determined
         else (),
         entitlements=count_entitlements(night.entitled.entitlements) if night.entitled else (),
-        batches=[_batch_count(batch) for batch in night.drafted.batches] if night.drafted else (),
+        batches=count_batches(night.drafted.batches) if night.drafted else (),
         findings=count_findings(_findings(night)) if determined else (),
         warnings=_warnings(night),
         notes=snapshot.manifest["notes"],
         digests={name: str(value) for name, value in night.identity.items() if "digest" in name},
-    )
-
-
-def _batch_count(batch: DraftBatch) -> BatchCount:
-    control = batch.manifest["control"]
-    return BatchCount(
-        batch_id=batch.batch_id,
-        fund=batch.fund,
-        instruction_count=control["instruction_count"],
-        line_count=control["line_count"],
-        total_fen=control["amount_fen"],
-        marks=(batch.mark,) if batch.mark else (),
     )
 
 

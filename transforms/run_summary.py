@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from transforms.batches import DraftBatch
 from transforms.gates import GateOutcome
 from transforms.policies import PolicyCard
 
@@ -257,6 +258,21 @@ def count_entitlements(entitlements: pl.DataFrame) -> tuple[EntitlementCount, ..
         .sort("policy_id", "status", "reason")
     )
     return tuple(EntitlementCount(**row) for row in counts.iter_rows(named=True))
+
+
+def count_batches(batches: Iterable[DraftBatch]) -> tuple[BatchCount, ...]:
+    """Take the control totals of each draft batch, and what keeps it from release."""
+    return tuple(
+        BatchCount(
+            batch_id=batch.batch_id,
+            fund=batch.fund,
+            instruction_count=batch.manifest["control"]["instruction_count"],
+            line_count=batch.manifest["control"]["line_count"],
+            total_fen=batch.manifest["control"]["amount_fen"],
+            marks=(batch.mark,) if batch.mark else (),
+        )
+        for batch in batches
+    )
 
 
 def count_findings(findings: pl.DataFrame) -> tuple[FindingCount, ...]:

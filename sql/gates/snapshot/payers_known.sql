@@ -5,7 +5,7 @@ with paying_persons as (
     from insurance_masks
 ),
 
--- Without a row nobody knows a woman's category or a pension: shown as a count, no line is at fault.
+-- Without a row nobody knows a woman's category or a pension. No line is at fault: a count.
 unknown_persons as (
     select
         'contributions' as group_name,
