@@ -101,8 +101,8 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ("extracts", "quarantine_recorded"): ("delete from quarantine", 1),
     ("extracts", "accepted_rows_stored"): ("delete from deaths", 1),
     ("extracts", "unusable_rows_share"): (
-        "update files set rows = 209, quarantined = 21 where name = 'p.csv'; insert into "
-        "quarantine select 'insured_persons', 'p.csv', n, 'missing_value' from range(21) as r (n)",
+        "update files set rows = 509, quarantined = 51 where name = 'p.csv'; insert into "
+        "quarantine select 'insured_persons', 'p.csv', n, 'missing_value' from range(51) as r (n)",
         1,
     ),
     ("extracts", "quarantined_by_rule"): (

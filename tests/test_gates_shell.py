@@ -27,23 +27,23 @@ class Snapshot:
 
 @pytest.fixture
 def snapshot(tmp_path: Path) -> Snapshot:
-    lines = list(range(2, 25))
+    lines = list(range(2, 62))
     file = {"name": "deaths.csv", "kind": "deaths", "sha256": "x", "encoding": "utf-8"}
     manifest = {
-        "files": [{**file, "rows": 46, "accepted": 23, "quarantined": 23, "totals_rows": 0}]
+        "files": [{**file, "rows": 120, "accepted": 60, "quarantined": 60, "totals_rows": 0}]
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    pl.DataFrame({"source_file": ["deaths.csv"] * 23, "source_line": lines}).write_parquet(
+    pl.DataFrame({"source_file": ["deaths.csv"] * 60, "source_line": lines}).write_parquet(
         tmp_path / "deaths.parquet"
     )
     pl.DataFrame(
         {
-            "kind": ["deaths"] * 23,
-            "source_file": ["deaths.csv"] * 23,
-            "source_line": [line + 23 for line in lines],
-            "rule": ["invalid_person_id"] * 23,
-            "column": ["person_id"] * 23,
-            "message": ["is no valid person id"] * 23,
+            "kind": ["deaths"] * 60,
+            "source_file": ["deaths.csv"] * 60,
+            "source_line": [line + 60 for line in lines],
+            "rule": ["invalid_person_id"] * 60,
+            "column": ["person_id"] * 60,
+            "message": ["is no valid person id"] * 60,
         }
     ).write_parquet(tmp_path / "quarantine.parquet")
     for name in ("repairs", "findings"):
@@ -61,12 +61,12 @@ def test_a_snapshot_that_lost_half_a_kind_is_stopped_at_the_first_gate(snapshot:
     assert failed(outcome) == ["unusable_rows_share", "quarantined_by_rule", "kinds_delivered"]
     assert outcome.stops_run
     (stopping,) = [check for check in outcome.checks if check.stops_run]
-    assert stopping.bad_rows == ("deaths: 23 / 46",)
+    assert stopping.bad_rows == ("deaths: 60 / 120",)
 
 
 def test_a_row_missing_from_a_table_is_stopped(snapshot: Snapshot) -> None:
     path = snapshot.folder / "deaths.parquet"
-    pl.read_parquet(path).head(22).write_parquet(path)
+    pl.read_parquet(path).head(59).write_parquet(path)
     with gates.connected(snapshot) as connection:
         outcome = gates.judge_boundary(connection, "extracts", date(2020, 6, 30))
     assert "accepted_rows_stored" in failed(outcome) and outcome.stops_run

@@ -8,11 +8,13 @@ import polars as pl
 import pytest
 
 from sql import policy_cards
+from transforms.batches import DraftBatch
 from transforms.gates import CheckOutcome, GateOutcome
 from transforms.report import in_chinese, reason_in_chinese, render_report
 from transforms.run_summary import (
     BatchCount,
     RunSummary,
+    count_batches,
     count_entitlements,
     count_files,
     count_findings,
@@ -177,6 +179,17 @@ def test_files_are_counted_by_rule_and_repaired_rows_once() -> None:
     contributions, deaths = summary().files
     assert contributions.by_rule == {"duplicate_row": 2, "missing_value": 1}
     assert (contributions.repaired, deaths.repaired) == (0, 1)
+
+
+def test_batches_are_told_by_their_control_totals_and_marks() -> None:
+    control = {"instruction_count": 3, "line_count": 5, "amount_fen": 700}
+    frames = [pl.DataFrame()] * 3
+    over, free = (
+        DraftBatch("B", "失业保险基金", mark, *frames, {"control": control})
+        for mark in ("over budget: x", "")
+    )
+    assert [batch.marks for batch in count_batches([over, free])] == [("over budget: x",), ()]
+    assert count_batches([over])[0].total_fen == 700
 
 
 def test_a_stopped_run_renders_before_anything_was_determined() -> None:
