@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.ingest_tables import buckets_of
 from transforms.explanation import row_list
 from transforms.source_rows import (
     Parties,
@@ -18,12 +19,14 @@ from transforms.source_rows import (
     key_columns,
     months_asked_for,
     parties_of,
+    persons_asked_for,
     rows_asked_for,
     shown_columns,
     visible,
     without_own,
 )
 
+BUCKET_NAME = "bucket-{:02d}.parquet"
 KEYS_OF_DECISION = ("period", "subject_id", "beneficiary_id")
 
 
@@ -59,7 +62,8 @@ class SnapshotRows:
             return pl.DataFrame(schema=dict.fromkeys(shown_columns(kind), pl.String))
         name = f"{kind} {spec['of']} {spec.get('only', {})}"
         if name not in self.read:
-            self.read[name] = self._visible_rows(kind, of_all)
+            persons = persons_asked_for(spec, self.subjects, self.beneficiaries, self.register)
+            self.read[name] = self._visible_rows(kind, of_all, persons)
         subject = parties_of([(row["subject_kind"], row["subject_id"])])
         beneficiary = parties_of([(row["beneficiary_kind"], row["beneficiary_id"])])
         found = self.read[name]
@@ -90,14 +94,17 @@ class SnapshotRows:
         for kind in kinds:
             meant = about(kind, parties, self.register)
             if meant is not None and table_files(self.folder, kind):
-                counts[kind] = self._visible_rows(kind, meant).height
+                persons = [identifier] if party_kind == "person" else None
+                counts[kind] = self._visible_rows(kind, meant, persons).height
         return counts
 
-    def _visible_rows(self, kind: str, meant: pl.Expr) -> pl.DataFrame:
+    def _visible_rows(
+        self, kind: str, meant: pl.Expr, persons: Sequence[str] | None = None
+    ) -> pl.DataFrame:
         columns = [*shown_columns(kind), *key_columns(kind)]
-        found = (
-            scan_kind(self.folder, kind).filter(meant & visible(kind, self.as_of)).select(columns)
-        )
+        files = _files_of(table_files(self.folder, kind), persons)
+        rows = pl.scan_parquet(files).filter(meant & visible(kind, self.as_of))
+        found = rows.select(columns)
         return without_own(found.collect(), kind, self.own_rows)
 
     def _register(self, *parties: Parties) -> Register:
@@ -132,3 +139,12 @@ def table_files(folder: Path, kind: str) -> list[Path]:
 def scan_kind(folder: Path, kind: str) -> pl.LazyFrame:
     """Scan one kind of a snapshot without reading it."""
     return pl.scan_parquet(table_files(folder, kind))
+
+
+def _files_of(files: list[Path], persons: Sequence[str] | None) -> list[Path]:
+    """Leave out the buckets that hold none of the persons; at least one file stays."""
+    if not persons or len(files) < 2:
+        return files
+    keys = pl.Series([int(person[:17]) for person in persons], dtype=pl.Int64)
+    wanted = {BUCKET_NAME.format(number) for number in buckets_of(keys).tolist()}
+    return [path for path in files if path.name in wanted] or files[:1]

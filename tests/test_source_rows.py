@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.ingest_tables import BUCKETS, buckets_of
 from flows.snapshot_rows import SnapshotRows, table_files
 from tests.golden import table_schema
 from transforms.errors import ContractError
@@ -161,3 +162,22 @@ def test_no_kind_shows_a_persons_name_or_account() -> None:
     for kind in KINDS:
         hidden = {"name", "name_raw", "subject_name", "holder", "account_no"}
         assert not hidden & set(shown_columns(kind))
+
+
+def test_a_person_is_looked_for_in_one_bucket_only(folder: Path) -> None:
+    """The buckets are those that ingest writes; a broken other bucket is never opened."""
+    whole = folder / "tables" / "contributions.parquet"
+    rows = pl.read_parquet(whole)
+    whole.unlink()
+    buckets = folder / "tables" / "contributions"
+    buckets.mkdir()
+    numbers = pl.Series(buckets_of(rows["person_key"]))
+    mine = buckets_of(pl.Series([int(PERSON[:17])]))[0]
+    for number in range(BUCKETS):
+        path = buckets / f"bucket-{number:02d}.parquet"
+        if number == mine:
+            rows.filter(numbers == number).write_parquet(path)
+        else:
+            path.write_text("never opened")
+    assert lines_of(folder, {"kind": "contributions", "of": "subject"}) == [2, 3, 4]
+    assert lines_of(folder, {"kind": "contributions", "of": "both"}) == [2]

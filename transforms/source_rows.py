@@ -79,8 +79,7 @@ def parties_of(pairs: Iterable[tuple[str, str]]) -> Parties:
 def about(kind: str, parties: Parties, register: Register) -> pl.Expr | None:
     """Say which rows of a kind are about some parties; None if that kind can't be about them."""
     names = KINDS[kind].column_named
-    members = {person for house in parties.households for person in register.members.get(house, ())}
-    persons = sorted(parties.persons | members)
+    persons = persons_of(parties, register)
     employers = sorted(parties.employers)
     found: list[pl.Expr] = []
     if persons and "person_id" in names:
@@ -103,6 +102,23 @@ def about(kind: str, parties: Parties, register: Register) -> pl.Expr | None:
     if parties.households and kind == "residents":
         found.append(pl.col("household_no").is_in(sorted(parties.households)))
     return reduce(lambda left, right: left | right, found) if found else None
+
+
+def persons_of(parties: Parties, register: Register) -> list[str]:
+    """Return the persons among parties, the members of households too, sorted."""
+    members = {person for house in parties.households for person in register.members.get(house, ())}
+    return sorted(parties.persons | members)
+
+
+def persons_asked_for(
+    spec: Mapping[str, Any], subjects: Parties, beneficiaries: Parties, register: Register
+) -> list[str] | None:
+    """Return the persons whom all rows of a `rows` entry are about; None: employers' rows too."""
+    party = {"subject": subjects, "beneficiary": beneficiaries}
+    for side in SIDES_OF_ROLE[spec["of"]]:
+        if not party[side].employers:
+            return persons_of(party[side], register)
+    return None
 
 
 def rows_asked_for(
