@@ -30,7 +30,8 @@ from transforms.ledger_schema import SCHEMA
 from transforms.money import yuan_text
 
 PAID = """kind = 'payment' and not exists (
-    select 1 from entries as returns where returns.reverses = entries.idempotency_key)"""
+    select 1 from entries as returns
+    where returns.reverses = entries.idempotency_key and returns.reverses <> '')"""
 
 
 @dataclass(frozen=True)

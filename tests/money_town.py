@@ -22,10 +22,10 @@ from transforms.extracts.kinds import KINDS
 AS_OF = date(2020, 3, 31)
 PASSPHRASE = "a test only"
 ALL_POLICIES = (
-    "stability_refund stability_refund_difficult new_hire_subsidy graduate_hire_insurance "
-    "graduate_flexible_insurance internship_subsidy public_post_extension "
-    "flexible_insurance_extension benefit_to_retirement"
-).split()
+    *("stability_refund", "stability_refund_difficult", "new_hire_subsidy"),
+    *("graduate_hire_insurance", "graduate_flexible_insurance", "internship_subsidy"),
+    *("public_post_extension", "flexible_insurance_extension", "benefit_to_retirement"),
+)
 ONE, TWO = "91370302MA3C00001A", "91370302MA3C00002B"
 ANN, BOB = "370302199001011234", "370302199002022345"
 
