@@ -130,8 +130,9 @@ def row(kind: str, **changes: str) -> dict[str, str]:
 
 
 def csv_text(rows: Sequence[Mapping[str, str]], separator: str = ",", end: str = "\n") -> str:
-    lines = [separator.join(rows[0])] + [separator.join(cells.values()) for cells in rows]
-    return end.join(lines) + end
+    lines = [list(rows[0]), *(list(cells.values()) for cells in rows)]
+    quoted = [[f'"{cell}"' if separator in cell else cell for cell in cells] for cells in lines]
+    return end.join(separator.join(cells) for cells in quoted) + end
 
 
 def write_drop(folder: Path, files: Mapping[str, str | bytes]) -> Path:

@@ -274,7 +274,7 @@ KINDS: dict[str, Kind] = {
             _c("kind!"),
             _c("file_digest!"),
             _c("line!"),
-            _c("person_id"),
+            _c("person_id", "", "认定的身份证号"),
             _c("decided_by!"),
             _c("decided_on!"),
         ),
