@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from flows.ingest_damage import refuse_damaged_top
 from flows.ingest_files import RawFile, Utf8Stream
 from transforms.errors import DropRefusedError
 from transforms.extracts.cells import Piece
@@ -48,6 +49,7 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
     file.rest = file.stream.read(TOP_BYTES)
     separator = _separator_of(file.rest, kind)
     rows = top_rows(file.rest, separator)
+    refuse_damaged_top(raw.file, rows)
     number, file.header = find_header(kind, [cells for _, cells in rows], raw.file.name)
     file.names = [None] * file.header.width
     for name, position in file.header.positions.items():

@@ -1,5 +1,7 @@
 """Refuse a file whose characters were lost before it came here."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from flows.ingest_files import DropFile
@@ -21,6 +23,16 @@ def refuse_damage(file: DropFile, piece: Piece) -> None:
         if damaged.any():
             rows = damaged if cells.codes is None else damaged[cells.codes]
             raise DropRefusedError(damage_message(file.name, int(piece.lines[np.argmax(rows)])))
+
+
+def refuse_damaged_top(file: DropFile, rows: Sequence[tuple[int, list[str]]]) -> None:
+    """Look at the top rows of a CSV file, titles and header: the line after each, and its cells.
+
+    Raises:  DropRefusedError naming the line
+    """
+    for line, cells in rows:
+        if any(sign in cell for sign in DAMAGE for cell in cells):
+            raise DropRefusedError(damage_message(file.name, line))
 
 
 def damage_message(name: str, line: int) -> str:

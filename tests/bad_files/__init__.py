@@ -1,0 +1,1 @@
+"""A corpus of drops that must be refused, each with a message a clerk understands."""
