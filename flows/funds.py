@@ -134,7 +134,7 @@ def _fund(home: Home, name: str, entry: Any) -> Fund:
 
 def _profile(home: Home, name: str, where: str) -> Profile:
     path = home.root / PROFILE_FOLDER / f"{name}.toml"
-    if path.is_file() and path.parent == home.root / PROFILE_FOLDER:
+    if path.is_file() and Path(name).name == name:
         return parse_profile(path.read_text(encoding="utf-8-sig"), str(path))
     if name == "default":
         return default_profile()
@@ -146,13 +146,18 @@ def _budgets(entry: Any, where: str) -> dict[int, int]:
         raise DropRefusedError(f"{where}: budget_yuan must be a table by year: {{ 2020 = 0 }}")
     budgets = {}
     for year, yuan in entry.items():
-        right = isinstance(yuan, int | Decimal) and not isinstance(yuan, bool) and yuan >= 0
-        if not (year.isdecimal() and len(year) == 4 and right) or Decimal(yuan) * 100 % 1:
+        is_number = isinstance(yuan, int | Decimal) and not isinstance(yuan, bool)
+        is_year = len(year) == 4 and year.isdecimal()
+        if not (is_year and is_number and _is_money(Decimal(yuan))):
             raise DropRefusedError(
                 f"{where}: budget_yuan of {year}: expected yuan, 0 or more, at most two decimals"
             )
         budgets[int(year)] = int(Decimal(yuan) * 100)
     return budgets
+
+
+def _is_money(yuan: Decimal) -> bool:
+    return yuan.is_finite() and yuan >= 0 and yuan * 100 % 1 == 0
 
 
 def initialise_home(home: Home) -> list[Path]:
