@@ -125,14 +125,10 @@ class _Utf8Watch:
             return
         if self.has_bom is None:
             self.has_bom = bytes(block[: len(BOM)]) == BOM
-        # At most 3 bytes wait: a few more complete the character they begin.
-        head = min(len(block), BYTES_OF_A_CHARACTER - len(self.rest)) if self.rest else 0
-        while head < len(block) and block[head] & 0xC0 == 0x80 and self.rest:
-            head += 1
-        tail = _start_of_cut_character(block, head)
-        first = self.rest + bytes(block[:head])
-        self.watching = _is_utf8(memoryview(first)) and _is_utf8(block[head:tail])
-        self.rest = bytes(block[tail:])
+        seen = self.rest + block
+        cut = _start_of_cut_character(seen)
+        self.watching = _is_utf8(memoryview(seen)[:cut])
+        self.rest = seen[cut:]
 
     def encoding(self) -> str:
         """Name the encoding of what passed by; empty for formats that have their own."""
@@ -143,14 +139,11 @@ class _Utf8Watch:
         return "gb18030"
 
 
-def _start_of_cut_character(block: memoryview, head: int) -> int:
+def _start_of_cut_character(block: bytes) -> int:
     """Find where the character starts that the end of a block may have cut in two."""
-    start = len(block)
-    while start > head and len(block) - start < BYTES_OF_A_CHARACTER - 1:
-        start -= 1
-        if block[start] & 0xC0 == 0xC0:
-            return start
-    return len(block)
+    first = max(0, len(block) - BYTES_OF_A_CHARACTER + 1)
+    leads = [place for place in range(first, len(block)) if block[place] & 0xC0 == 0xC0]
+    return leads[-1] if leads else len(block)
 
 
 def _is_utf8(block: memoryview) -> bool:
