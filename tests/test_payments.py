@@ -166,7 +166,8 @@ header = ["=H"]
 trailer = [{field = "count", width = 4, align = "right", fill = "0"}]
 detail = [
     {field = "account_no", width = 8}, {field = "holder", width = 6},
-    {field = "amount_fen", width = 6, align = "right", fill = "0"}, {field = "payment_id", width = 3},
+    {field = "amount_fen", width = 6, align = "right", fill = "0"},
+    {field = "payment_id", width = 3},
 ]
 """
     text = DEFAULT_PROFILE.read_text(encoding="utf-8").split("# Fields of")[0]
