@@ -111,8 +111,10 @@ def fact_label(fact: str) -> str:
 
     >>> fact_label("ends_on"), fact_label("layoff_count")
     ('合同结束日期', 'layoff_count')
+    >>> fact_label("is_willing")
+    '择业愿望'
     """
-    column = COLUMNS.get(fact)
+    column = COLUMNS.get(fact) or COLUMNS.get(fact.removeprefix("is_"))
     return column.labels[0] if column and column.labels else fact
 
 

@@ -60,6 +60,7 @@ select
     cast(0 as bigint) as amount_fen,
     born_on(registered_persons.person_id) as born_on,
     registered_persons.registered_on,
+    registered_persons.is_willing,
     first_deaths.died_on
 from registered_persons
 -- one to at most one
