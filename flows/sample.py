@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import xlsxwriter
-from transforms.sample.planted import Planted, planted_cast
 
 from transforms.errors import UsageError
 from transforms.extracts.kinds import KINDS
@@ -22,6 +21,7 @@ from transforms.sample.employers import Employers, employer_tables, make_employe
 from transforms.sample.histories import Calendar, make_calendar
 from transforms.sample.labels import file_title, text_table, typed_table
 from transforms.sample.persons import make_people
+from transforms.sample.planted import Planted, planted_cast
 
 FORMATS = ("mixed", "csv", "csv-utf8", "parquet")
 CHUNK_PERSONS = 40_000
@@ -194,9 +194,8 @@ def _write_tables(
                 small[kind].append(table)
     for kind, parts in small.items():
         if KINDS[kind].bucketed:
-            table = planted.tables.get(kind)
-            if table is not None:
-                drop.write(kind, complete(kind, table), numbered=True)
+            if kind in planted.tables:
+                drop.write(kind, complete(kind, planted.tables[kind]), numbered=True)
         else:
             drop.write(kind, pl.concat([empty(kind), *parts]))
 

@@ -17,11 +17,10 @@ from tests.golden import (
     BACKGROUND,
     Case,
     fen,
-    months_in,
+    keys_in,
     paid_lines_of,
     policy_names,
     read_cases,
-    symbols_in,
     tables_of,
 )
 from transforms.parameters import Parameter
@@ -188,32 +187,6 @@ def _judge_map(expect: dict[str, str], rows: dict[Row, Determination]) -> list[s
     if rest == "none":
         told += [f"expected no other row, got {row}: {rows[row]}" for row in rows]
     return told
-
-
-def keys_in(key: str) -> list[tuple[str | None, str | None, str | None]]:
-    """List the rows that a key of `expect` speaks of: periods × subjects, and a beneficiary.
-
-    >>> keys_in("甲 U1 2020-03..2020-04")
-    [('2020-03', '甲', 'U1'), ('2020-04', '甲', 'U1')]
-    """
-    words = key.split()
-    spans = [word for word in words if word[0].isdigit()]
-    symbols = [word for word in words if not word[0].isdigit()]
-    periods: list[str | None] = [None]
-    if spans:
-        periods = [period for span in spans for period in _periods_in(span)]
-    if not symbols:
-        return [(period, None, None) for period in periods]
-    beneficiary = symbols[1] if len(symbols) > 1 else None
-    return [
-        (period, subject, beneficiary) for subject in symbols_in(symbols[0]) for period in periods
-    ]
-
-
-def _periods_in(span: str) -> list[str]:
-    if len(span) == 4:
-        return [span]
-    return [f"{month // 100}-{month % 100:02d}" for month in months_in(span)]
 
 
 def _matches(wanted: tuple[str | None, str | None, str | None], row: Row) -> bool:
