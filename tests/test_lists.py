@@ -57,7 +57,9 @@ def test_a_list_holds_exactly_the_eligible_rows_with_the_clause(
         yuan = sum(int(row[AMOUNT].replace(".", "")) for row in listed)
         assert yuan == eligible["amount_fen"].sum()
     sheet = CalamineWorkbook.from_path(folder / "lists" / f"{policy}.xlsx").get_sheet_by_index(0)
-    assert len(sheet.to_python()) == len(listed) + 4
+    lines = sheet.to_python()
+    assert len(lines) == len(listed) + 5
+    assert card.bureau in lines[1][0] and card.clause in lines[2][0]
 
 
 def test_what_leaves_the_bureau_names_no_person(tmp_path: Path) -> None:
@@ -131,5 +133,5 @@ def test_the_same_sheet_is_the_same_bytes() -> None:
 def test_what_is_cut_off_is_said_on_top() -> None:
     frame = pl.DataFrame({"n": range(MOST_ROWS_OF_SHEET + 1)})
     sheet = Sheet("a", frame, ["头"], rest="见 CSV。")
-    assert re.fullmatch(r"本表只列前 10,000 行，共 10,001 行。见 CSV。", sheet.notes[0])
+    assert re.fullmatch(r"本表只列前 5,000 行，共 5,001 行。见 CSV。", sheet.notes[0])
     assert Sheet("a", frame.head(3), ["头"]).notes == ["头"]

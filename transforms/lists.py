@@ -81,7 +81,7 @@ def masked_list(card: PolicyCard, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def list_sheet(card: PolicyCard, rows: pl.DataFrame, as_of: str, *, is_masked: bool) -> Sheet:
-    """Head a list with what it is, for whom, and whether it may leave the bureau."""
+    """Head a list with what it is, for whom, by which clause, and whether it may leave."""
     if not has_persons(card):
         handling = "单位名单，登记信息公开"
     elif is_masked:
@@ -90,10 +90,11 @@ def list_sheet(card: PolicyCard, rows: pl.DataFrame, as_of: str, *, is_masked: b
         handling = "内部名单，含个人信息，不得外传"
     return Sheet(
         title="名单",
-        frame=rows,
+        frame=rows.drop(AUTHORITY, CLAUSE, BUREAU),
         lines_above=[
             f"{card.title}名单（截至 {as_of}，共 {rows.height:,} 条；不发放资金）",
             f"责任单位：{card.bureau}　依据：{card.authority}",
+            f"条款：{card.clause}",
             handling,
         ],
         rest="全部见同名 CSV。",
