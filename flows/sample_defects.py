@@ -101,7 +101,7 @@ def _write_titled_workbook(
         sheet.write_number(5, 1, float(ids[2][:17] + "0"))
         sheet.write_row(5, 2, ["山东大学", "2019-06-30"])
         sheet.write_row(6, 0, ["制表人：某某"])
-    spoilt.quarantine.append(("graduates", path.name, 6, "unreadable_value"))
+    spoilt.quarantine.append(("graduates", path.name, 6, "invalid_person_id"))
     spoilt.quarantine.append(("graduates", path.name, 7, "totals_row"))
 
 
