@@ -104,7 +104,7 @@ def release_batch(home: Home, batch_id: str) -> dict[str, Any]:
     """
     with open_ledger(home) as ledger:
         state = known_state(ledger.batch_states(), batch_id)
-        if state.released is not None and _all_there(home, state):
+        if state.released is not None and payment_files_there(home, state):
             raise LedgerForbidsError(f"batch {batch_id} is already released: nothing is paid again")
         stored = verify_batch(home, state)
         if state.released is None:
@@ -134,20 +134,32 @@ def release_batch(home: Home, batch_id: str) -> dict[str, Any]:
     }
 
 
-def _all_there(home: Home, state: BatchState) -> bool:
+def payment_files_there(home: Home, state: BatchState) -> bool:
     """Say whether every payment file of a released batch is in its place.
 
     Raises:  DigestDiffersError if one is there but was changed
     """
-    assert state.released is not None
     folder, there = home.batches / state.batch_id, True
-    for name, digest in state.released["files"].items():
+    for name, digest in (state.released or {"files": {}})["files"].items():
         path = folder / name
         if not path.exists():
             there = False
         elif file_digest(path) != digest:
             raise DigestDiffersError(f"{path} is not as it was released: do not send it to a bank")
     return there
+
+
+def verify_payment_files(home: Home, state: BatchState) -> int:
+    """Check the payment files of a released batch; return how many there are.
+
+    Raises:  DigestDiffersError if one was changed, or is missing after an interrupted release
+    """
+    if not payment_files_there(home, state):
+        raise DigestDiffersError(
+            f"batch {state.batch_id} is released, but a payment file is missing: `wuxing release "
+            f"{state.batch_id}` writes it again, the same to the byte"
+        )
+    return len(state.released["files"]) if state.released else 0
 
 
 def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: StoredBatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from flows.batch_folder import verify_batch
 from flows.ingest import load_snapshot
 from flows.ledger_store import open_ledger
-from flows.release import verify_signatures
+from flows.release import verify_payment_files, verify_signatures
 from flows.store import Home, file_digest, read_manifest
 from transforms.digest import short_id
 from transforms.errors import DigestDiffersError
@@ -20,6 +20,7 @@ def verify_home(home: Home) -> dict[str, int]:
     Raises:  DigestDiffersError at the first that is not as recorded, naming it
     """
     counts = {"snapshots": 0, "runs": 0, "batches": 0, "ledger rows": 0, "signatures": 0}
+    counts["payment files"] = 0
     for folder in _made(home.snapshots):
         _verify_snapshot(folder)
         counts["snapshots"] += 1
@@ -32,6 +33,7 @@ def verify_home(home: Home) -> dict[str, int]:
             verify_batch(home, state)
             counts["batches"] += 1
             counts["signatures"] += verify_signatures(ledger, state)
+            counts["payment files"] += verify_payment_files(home, state)
     return counts
 
 
