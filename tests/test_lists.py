@@ -82,6 +82,19 @@ def test_what_leaves_the_bureau_names_no_person(tmp_path: Path) -> None:
         assert shown[IDENTIFIER] == f"{identifier[:6]}********{identifier[-4:]}"
 
 
+def test_a_household_is_named_by_its_members_inside_and_by_nobody_outside(tmp_path: Path) -> None:
+    as_of = usual_day("zero_employment_household")
+    _, determined = home_of_cases(tmp_path, "zero_employment_household", as_of)
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    write_lists(folder, determined, as_of)
+    inside = rows_of(folder / "lists" / "zero_employment_household.internal.csv")
+    outside = rows_of(folder / "lists" / "zero_employment_household.csv")
+    assert inside and all(row[NAME] for row in inside)
+    assert not any(row[NAME] for row in outside)
+    assert all(re.fullmatch(r"\*{4}..", row[IDENTIFIER]) for row in outside)
+
+
 def test_names_of_persons_keep_their_first_character() -> None:
     card = policy_cards()["youth_training"]
     rows = pl.DataFrame({IDENTIFIER: ["370302200101010013"] * 2, NAME: ["欧阳明", ""]})

@@ -102,13 +102,15 @@ def plain(cell: Any) -> Any:
 
 
 def cell_text(name: str, cell: Any) -> str:
-    """Write a named cell; money in yuan.
+    """Write a named cell; money in yuan or 万元.
 
     >>> cell_text("unit_fen", 60000), cell_text("month", 202003), cell_text("ends_on", None)
     ('unit=600.00元', 'month=202003', 'ends_on=(empty)')
     """
     if cell is None:
         return f"{name}=(empty)"
+    if name.endswith("_wan_x100"):
+        return f"{name.removesuffix('_wan_x100')}={yuan_text(cell)}万元"
     if name.endswith("_fen"):
         return f"{name.removesuffix('_fen')}={yuan_text(cell)}元"
     return f"{name}={cell}"

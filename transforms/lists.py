@@ -73,7 +73,10 @@ def masked_list(card: PolicyCard, rows: pl.DataFrame) -> pl.DataFrame:
     if not has_persons(card):
         return rows
     if card.subject == "household":
-        return rows.with_columns(masked_household(IDENTIFIER).alias(IDENTIFIER))
+        # The names of its members would name the household.
+        return rows.with_columns(
+            masked_household(IDENTIFIER).alias(IDENTIFIER), pl.lit("").alias(NAME)
+        )
     return rows.with_columns(
         masked_person_id(IDENTIFIER).alias(IDENTIFIER),
         pl.when(pl.col(NAME) == "").then(pl.lit("")).otherwise(masked_name(NAME)).alias(NAME),
