@@ -1,7 +1,7 @@
 """The review pack: one workbook per batch for the people who sign, the same bytes every time."""
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import polars as pl
 import xlsxwriter
 
 from transforms.money import yuan_text
+from transforms.payments.sheet_rows import fill_sheets, yuan_column
 
 CREATED = datetime(2000, 1, 1)  # a fixed stamp: a clock would change the bytes
 ROWS_A_SHEET = 1_000_000
@@ -36,6 +37,7 @@ UNPAID_HEADINGS = (
     *(*AMOUNT_HEADINGS, "应付金额(元)", "理由"),
 )
 UNPAID_SHEETS = {"held": "暂扣", "conflict": "排斥待裁", "superseded": "被取代", "recovery": "追回"}
+ACCOUNT_COLUMNS = ("holder", "account_no", "bank_name", "bank_code")
 KINDS = {"person": "个人", "employer": "单位", "household": "家庭"}
 
 
@@ -62,17 +64,21 @@ def review_workbook(
     titles = {entry["policy_id"]: entry["title"] for entry in manifest["policies"]}
     clauses = {entry["policy_id"]: entry["clause"] for entry in manifest["policies"]}
     _write_totals(workbook, styles, manifest, titles)
-    accounts = instructions.select("payment_id", "holder", "account_no", "bank_name", "bank_code")
-    paid = lines.join(accounts, on="payment_id", how="left", validate="m:1", maintain_order="left")
-    _write_table(workbook, styles, "发放明细", LINE_HEADINGS, _line_rows(paid, titles, clauses))
-    _write_table(
-        workbook, styles, "发放指令", INSTRUCTION_HEADINGS, _instruction_rows(instructions, titles)
-    )
-    for status, sheet in UNPAID_SHEETS.items():
-        of_status = unpaid_lines.filter(pl.col("status") == status)
-        _write_table(workbook, styles, sheet, UNPAID_HEADINGS, _unpaid_rows(of_status, titles))
+    tables = [
+        ("发放明细", LINE_HEADINGS, _line_cells(lines, instructions, titles, clauses)),
+        ("发放指令", INSTRUCTION_HEADINGS, _instruction_cells(instructions, titles)),
+        *(
+            (sheet, UNPAID_HEADINGS, _unpaid_cells(unpaid_lines, status, titles))
+            for status, sheet in UNPAID_SHEETS.items()
+        ),
+    ]
+    sheets: dict[int, pl.DataFrame] = {}
+    for name, headings, cells in tables:
+        for part, start in enumerate(range(0, max(cells.height, 1), ROWS_A_SHEET), start=1):
+            _new_sheet(workbook, styles, name if part == 1 else f"{name}{part}", headings)
+            sheets[len(workbook.worksheets())] = cells.slice(start, ROWS_A_SHEET)
     workbook.close()
-    return stream.getvalue()
+    return fill_sheets(stream.getvalue(), sheets)
 
 
 def _write_totals(
@@ -124,92 +130,73 @@ def _write_totals(
             sheet.write_string(number, column, cell, styles[style])
 
 
-def _write_table(
-    workbook: Any,
-    styles: Mapping[str, Any],
-    name: str,
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
+def _new_sheet(
+    workbook: Any, styles: Mapping[str, Any], name: str, headings: Sequence[str]
 ) -> None:
-    sheet, number, part = None, ROWS_A_SHEET, 0
-    for row in rows:
-        if number >= ROWS_A_SHEET:
-            part += 1
-            sheet = _new_sheet(workbook, styles, name if part == 1 else f"{name}{part}", headings)
-            number = 0
-        number += 1
-        assert sheet is not None
-        for column, cell in enumerate(row):
-            sheet.write_string(number, column, cell, styles["text"])
-    if sheet is None:
-        _new_sheet(workbook, styles, name, headings)
-
-
-def _new_sheet(workbook: Any, styles: Mapping[str, Any], name: str, headings: Sequence[str]) -> Any:
     sheet = workbook.add_worksheet(name)
     for column, heading in enumerate(headings):
         width = 8 if heading == "序号" else 24 if "代码" in heading or "账号" in heading else 16
-        sheet.set_column(column, column, width)
+        sheet.set_column(column, column, width, styles["text"])
         sheet.write_string(0, column, heading, styles["heading"])
     sheet.freeze_panes(1, 0)
-    return sheet
 
 
-def _line_rows(
-    paid: pl.DataFrame, titles: Mapping[str, str], clauses: Mapping[str, str]
-) -> Iterable[list[str]]:
-    for number, row in enumerate(paid.iter_rows(named=True), start=1):
-        yield [
-            str(number),
-            titles[row["policy_id"]],
-            clauses[row["policy_id"]],
-            row["period"],
-            KINDS[row["subject_kind"]],
-            row["subject_id"],
-            KINDS[row["beneficiary_kind"]],
-            row["beneficiary_id"],
-            row["holder"],
-            row["account_no"],
-            row["bank_name"],
-            row["bank_code"] or "",
-            yuan_text(row["determined_fen"]),
-            yuan_text(row["paid_before_fen"]),
-            yuan_text(row["amount_fen"]),
-            row["payment_id"],
-            "",
-            "",
-        ]
+def _line_cells(
+    lines: pl.DataFrame,
+    instructions: pl.DataFrame,
+    titles: Mapping[str, str],
+    clauses: Mapping[str, str],
+) -> pl.DataFrame:
+    accounts = instructions.select("payment_id", *ACCOUNT_COLUMNS)
+    paid = lines.join(accounts, on="payment_id", how="left", validate="m:1", maintain_order="left")
+    return paid.select(
+        *_first_cells(titles),
+        pl.col("policy_id").replace_strict(clauses, return_dtype=pl.String).alias("clause"),
+        *_subject_cells(),
+        *_payee_cells(),
+        *ACCOUNT_COLUMNS,
+        *(yuan_column(name) for name in ("determined_fen", "paid_before_fen", "amount_fen")),
+        "payment_id",
+        pl.lit("").alias("verdict"),
+        pl.lit("").alias("note"),
+    )
 
 
-def _instruction_rows(instructions: pl.DataFrame, titles: Mapping[str, str]) -> Iterable[list[str]]:
-    for number, row in enumerate(instructions.iter_rows(named=True), start=1):
-        yield [
-            str(number),
-            titles[row["policy_id"]],
-            KINDS[row["beneficiary_kind"]],
-            row["beneficiary_id"],
-            row["holder"],
-            row["account_no"],
-            row["bank_name"],
-            row["bank_code"] or "",
-            yuan_text(row["amount_fen"]),
-            str(row["line_count"]),
-            row["payment_id"],
-        ]
+def _instruction_cells(instructions: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
+    return instructions.select(
+        *_first_cells(titles),
+        *_payee_cells(),
+        *ACCOUNT_COLUMNS,
+        yuan_column("amount_fen"),
+        pl.col("line_count").cast(pl.String),
+        "payment_id",
+    )
 
 
-def _unpaid_rows(unpaid: pl.DataFrame, titles: Mapping[str, str]) -> Iterable[list[str]]:
-    for number, row in enumerate(unpaid.iter_rows(named=True), start=1):
-        yield [
-            str(number),
-            titles[row["policy_id"]],
-            row["period"],
-            KINDS[row["subject_kind"]],
-            row["subject_id"],
-            KINDS[row["beneficiary_kind"]],
-            row["beneficiary_id"],
-            yuan_text(row["determined_fen"]),
-            yuan_text(row["paid_before_fen"]),
-            yuan_text(row["due_fen"]),
-            row["reason"],
-        ]
+def _unpaid_cells(unpaid: pl.DataFrame, status: str, titles: Mapping[str, str]) -> pl.DataFrame:
+    return unpaid.filter(pl.col("status") == status).select(
+        *_first_cells(titles),
+        *_subject_cells(),
+        *_payee_cells(),
+        *(yuan_column(name) for name in ("determined_fen", "paid_before_fen", "due_fen")),
+        "reason",
+    )
+
+
+def _first_cells(titles: Mapping[str, str]) -> list[pl.Expr]:
+    return [
+        (pl.int_range(pl.len()) + 1).cast(pl.String).alias("number"),
+        pl.col("policy_id").replace_strict(titles, return_dtype=pl.String).alias("title"),
+    ]
+
+
+def _subject_cells() -> list[pl.Expr]:
+    return [pl.col("period"), _kind_cell("subject_kind"), pl.col("subject_id")]
+
+
+def _payee_cells() -> list[pl.Expr]:
+    return [_kind_cell("beneficiary_kind"), pl.col("beneficiary_id")]
+
+
+def _kind_cell(name: str) -> pl.Expr:
+    return pl.col(name).replace_strict(KINDS, return_dtype=pl.String)
