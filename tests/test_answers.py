@@ -127,7 +127,6 @@ def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
     page = book.active
     places = {cell.value: cell.column for cell in page[3]}
     wanted = "s5_not_dispatcher"
-    answer = {"裁定": "是", "裁定人": "王核", "裁定日期": AS_OF.isoformat()}
     for number in range(page.max_row, 3, -1):
         if page.cell(number, places["条款"]).value == wanted:
             for label, text in {
