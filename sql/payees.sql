@@ -15,6 +15,29 @@ with beneficiary_accounts as (
     from accounts
     where accounts.subject_id in (select beneficiaries.beneficiary_id from beneficiaries)
     group by accounts.subject_kind, accounts.subject_id
+),
+
+-- The kind is a column on both sides of a join: a condition on one side would compare all pairs.
+first_names as (
+    select
+        'employer' as beneficiary_kind,
+        employer_code as beneficiary_id,
+        employer_name as reference_name
+    from registrations
+    union all
+    select
+        'person' as beneficiary_kind,
+        person_id as beneficiary_id,
+        name as reference_name
+    from insured_persons
+),
+
+second_names as (
+    select
+        'person' as beneficiary_kind,
+        person_id as beneficiary_id,
+        name as reference_name
+    from residents
 )
 
 select
@@ -22,10 +45,7 @@ select
     beneficiaries.beneficiary_id,
     coalesce(beneficiary_accounts.account_count, 0) as account_count,
     coalesce(beneficiary_accounts.normal_count, 0) as normal_count,
-    case
-        when beneficiaries.beneficiary_kind = 'employer' then registrations.employer_name
-        else coalesce(insured_persons.name, residents.name)
-    end as reference_name,
+    coalesce(first_names.reference_name, second_names.reference_name) as reference_name,
     case when beneficiary_accounts.normal_count = 1 then beneficiary_accounts.holder end
         as holder,
     case when beneficiary_accounts.normal_count = 1 then beneficiary_accounts.account_no end
@@ -40,16 +60,12 @@ left join beneficiary_accounts
     on
         beneficiaries.beneficiary_kind = beneficiary_accounts.beneficiary_kind
         and beneficiaries.beneficiary_id = beneficiary_accounts.beneficiary_id
-left join registrations
+left join first_names
     on
-        beneficiaries.beneficiary_kind = 'employer'
-        and beneficiaries.beneficiary_id = registrations.employer_code
-left join insured_persons
+        beneficiaries.beneficiary_kind = first_names.beneficiary_kind
+        and beneficiaries.beneficiary_id = first_names.beneficiary_id
+left join second_names
     on
-        beneficiaries.beneficiary_kind = 'person'
-        and beneficiaries.beneficiary_id = insured_persons.person_id
-left join residents
-    on
-        beneficiaries.beneficiary_kind = 'person'
-        and beneficiaries.beneficiary_id = residents.person_id
+        beneficiaries.beneficiary_kind = second_names.beneficiary_kind
+        and beneficiaries.beneficiary_id = second_names.beneficiary_id
 order by beneficiaries.beneficiary_kind, beneficiaries.beneficiary_id

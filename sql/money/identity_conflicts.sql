@@ -22,17 +22,21 @@ paired_ids as (
     having bool_and(is_yes)
 ),
 
+linked_ids as (
+    select one_id as person_id
+    from paired_ids
+    union
+    select other_id as person_id
+    from paired_ids
+),
+
 linked_persons as (
     select
         concerned_persons.person_id,
         'a clerk decided that this id and another are one person' as cause
     from concerned_persons
-    where
-        exists (
-            select 1
-            from paired_ids
-            where concerned_persons.person_id in (paired_ids.one_id, paired_ids.other_id)
-        )
+    -- one row to at most one: union leaves each id once
+    inner join linked_ids on concerned_persons.person_id = linked_ids.person_id
 )
 
 select
