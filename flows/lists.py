@@ -18,15 +18,17 @@ INSIDE = "internal"
 def write_lists(folder: Path, determined: Determined, as_of: date) -> list[Path]:
     """Write lists/<policy>.csv and .xlsx for each policy that pays nothing and ran.
 
-    Holds:   what leaves the bureau names no person; the unmasked twin is <policy>.internal.csv/.xlsx;
+    Holds:   what leaves the bureau names no person; its unmasked twin is <policy>.internal;
              a policy that found nobody has an empty list, so that the bureau knows
     """
+    cards = [card for card in policy_cards().values() if _has_list(card, determined)]
+    listed = [listed_subjects(card, determined.determinations) for card in cards]
+    if not cards:
+        return []
+    names = _names_of(pl.concat(listed), determined)
     written: list[Path] = []
-    for card in policy_cards().values():
-        status = determined.policies.get(card.policy_id)
-        if card.kind == "payment" or status is None or status.status != "ran":
-            continue
-        rows = _rows_of(card, determined)
+    for card, subjects in zip(cards, listed, strict=True):
+        rows = list_of(card, subjects, names)
         written += _write(folder / "lists", card.policy_id, card, masked_list(card, rows), as_of)
         if has_persons(card):
             name = f"{card.policy_id}.{INSIDE}"
@@ -34,11 +36,15 @@ def write_lists(folder: Path, determined: Determined, as_of: date) -> list[Path]
     return written
 
 
-def _rows_of(card: PolicyCard, determined: Determined) -> pl.DataFrame:
-    listed = listed_subjects(card, determined.determinations)
+def _has_list(card: PolicyCard, determined: Determined) -> bool:
+    status = determined.policies.get(card.policy_id)
+    return card.kind != "payment" and status is not None and status.status == "ran"
+
+
+def _names_of(listed: pl.DataFrame, determined: Determined) -> pl.DataFrame:
     subjects = listed.select("subject_kind", "subject_id").unique()
     register_frame(determined.connection, "listed_subjects", subjects)
-    return list_of(card, listed, run_sql(determined.connection, "review/subject_names.sql", {}))
+    return run_sql(determined.connection, "review/subject_names.sql", {})
 
 
 def _write(

@@ -1,56 +1,57 @@
 -- By which name each listed subject is known: the reference names of rulebook §4.5, else the name
 -- in the registration of unemployment; of a household the names of its members.
--- Grain: one row per listed subject. Reads: listed_subjects, registrations, insured_persons,
--- residents, unemployment.
-with registered_names as (
+-- Grain: one row per listed subject that has a name. Reads: listed_subjects, registrations,
+-- insured_persons, residents, unemployment.
+with person_names as (
     select
-        person_id,
-        min(name) as name
-    from unemployment
-    group by person_id
-),
-
-household_names as (
+        person_key,
+        name,
+        1 as precedence
+    from insured_persons
+    union all
     select
-        household_no,
-        string_agg(name, '、' order by person_id) as names
+        person_key,
+        name,
+        2 as precedence
     from residents
-    where household_no in (
-        select listed_subjects.subject_id
-        from listed_subjects
-        where listed_subjects.subject_kind = 'household'
-    )
-    group by household_no
+    union all
+    select
+        person_key,
+        name,
+        3 as precedence
+    from unemployment
 )
 
 select
     listed_subjects.subject_kind,
     listed_subjects.subject_id,
-    case listed_subjects.subject_kind
-        when 'employer' then registrations.employer_name
-        when 'person' then coalesce(insured_persons.name, residents.name, registered_names.name)
-        else household_names.names
-    end as subject_name
+    registrations.employer_name as subject_name
 from listed_subjects
--- one row to at most one in each join: keys of these kinds are unique
-left join registrations
-    on
-        listed_subjects.subject_kind = 'employer'
-        and listed_subjects.subject_id = registrations.employer_code
-left join insured_persons
-    on
-        listed_subjects.subject_kind = 'person'
-        and listed_subjects.subject_id = insured_persons.person_id
-left join residents
-    on
-        listed_subjects.subject_kind = 'person'
-        and listed_subjects.subject_id = residents.person_id
-left join registered_names
-    on
-        listed_subjects.subject_kind = 'person'
-        and listed_subjects.subject_id = registered_names.person_id
-left join household_names
-    on
-        listed_subjects.subject_kind = 'household'
-        and listed_subjects.subject_id = household_names.household_no
-order by listed_subjects.subject_kind, listed_subjects.subject_id
+-- one row to at most one: the code is a key of registrations
+inner join registrations on listed_subjects.subject_id = registrations.employer_code
+where listed_subjects.subject_kind = 'employer'
+union all
+select
+    listed_subjects.subject_kind,
+    listed_subjects.subject_id,
+    person_names.name as subject_name
+from listed_subjects
+-- one row to many; the first by precedence and name stays
+inner join person_names on person_key_of(listed_subjects.subject_id) = person_names.person_key
+where listed_subjects.subject_kind = 'person'
+qualify
+    row_number() over (
+        partition by listed_subjects.subject_id
+        order by person_names.precedence, person_names.name
+    ) = 1
+union all
+select
+    listed_subjects.subject_kind,
+    listed_subjects.subject_id,
+    string_agg(residents.name, '、' order by residents.person_id) as subject_name
+from listed_subjects
+-- one row to many: the members of a household
+inner join residents on listed_subjects.subject_id = residents.household_no
+where listed_subjects.subject_kind = 'household'
+group by listed_subjects.subject_kind, listed_subjects.subject_id
+order by subject_kind, subject_id
