@@ -33,7 +33,7 @@ class CsvFile:
     raw: RawFile
     kind: Kind
     stream: Utf8Stream
-    rest: bytes = b""
+    kept: int = 0
     line: int = 1
     names: list[str | None] = field(default_factory=list)
     header: Header | None = None
@@ -46,9 +46,9 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
     Raises:  DropRefusedError if there is no header, or a required column is missing in it
     """
     file = CsvFile(raw, kind, Utf8Stream(path, raw))
-    file.rest = file.stream.read(TOP_BYTES)
-    separator = _separator_of(file.rest, kind)
-    rows = top_rows(file.rest, separator)
+    top = bytes(file.stream.window(0, TOP_BYTES))
+    separator = _separator_of(top, kind)
+    rows = top_rows(top, separator)
     refuse_damaged_top(raw.file, rows)
     number, file.header = find_header(kind, [cells for _, cells in rows], raw.file.name)
     file.names = [None] * file.header.width
@@ -63,12 +63,9 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
     )
     lines_above = rows[number][0]
     file.line = lines_above + 1
-    file.rest = file.rest.split(b"\n", lines_above)[-1] if _has_line(file, lines_above) else b""
+    below = top.split(b"\n", lines_above)
+    file.kept = len(below[-1]) if len(below) > lines_above else 0
     return file
-
-
-def _has_line(file: CsvFile, lines_above: int) -> bool:
-    return file.rest.count(b"\n") >= lines_above
 
 
 def _separator_of(top: bytes, kind: Kind) -> str:
@@ -86,24 +83,19 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
     Raises:  DropRefusedError if a quote never closes
     """
     assert file.shape is not None
-    while True:
-        fresh = file.stream.read(PIECE_BYTES)
-        block = file.rest + fresh
-        if not fresh and block and not block.endswith(b"\n"):
-            block += b"\n"
-        end = end_of_rows(block, file.shape.separator)
-        if end is None or (not fresh and end < len(block)):
-            yield from _read_irregular(file, block)
+    is_last = False
+    while not is_last:
+        block = file.stream.window(file.kept, PIECE_BYTES)
+        is_last = len(block) == file.kept
+        end = end_of_rows(block, file.shape.separator, is_last)
+        if end is None or (is_last and end < len(block)):
+            yield from _read_irregular(file, bytes(block))
             break
-        file.rest = block[end:]
+        file.kept = len(block) - end
         if end:
-            whole = block[:end]
-            columns, lines, too_wide = read_block(whole, file.line, file.shape)
+            columns, lines, too_wide = read_block(block[:end], file.line, file.shape)
+            file.line += count_lines(block[:end])
             yield piece_of(file.names, columns, lines, too_wide)
-            file.line += count_lines(whole)
-        if not fresh:
-            break
-    file.stream.close()
 
 
 def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:
@@ -144,8 +136,9 @@ def _piece_of_rows(file: CsvFile, rows: list[list[str]], lines: list[int]) -> Pi
 def _text_lines(file: CsvFile, block: bytes) -> Iterator[str]:
     """Give the lines of a block and of all that follows it in the stream."""
     while block:
-        fresh = file.stream.read(PIECE_BYTES)
-        end = block.rfind(b"\n") + 1 if fresh else len(block)
-        yield from io.StringIO(block[:end].decode(), newline="\n")
-        block = block[end:] + fresh
+        longer = bytes(file.stream.window(len(block), PIECE_BYTES))
+        is_last = len(longer) == len(block)
+        end = len(longer) if is_last else longer.rfind(b"\n") + 1
+        yield from io.StringIO(longer[:end].decode(), newline="\n")
+        block = longer[end:]
     yield END_OF_FILE

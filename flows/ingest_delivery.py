@@ -50,8 +50,10 @@ def read_delivery(raws: Sequence[RawFile], folder: Path) -> Delivery | None:
     if note is None:
         return None
     stream = Utf8Stream(folder / note.file.name, note)
-    content = stream.read(note.bytes + 1) + stream.read(1)
-    stream.close()
+    content, seen = b"", -1
+    while len(content) > seen:
+        seen = len(content)
+        content = bytes(stream.window(seen, note.bytes + 1))
     separator = "\t" if content.count(b"\t") > content.count(b",") else ","
     rows = top_rows(content, separator, LONGEST_NOTE)
     labels = [plain_label(cell) for cell in rows[0][1]] if rows else []

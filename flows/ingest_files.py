@@ -4,13 +4,14 @@ import codecs
 import hashlib
 from dataclasses import dataclass
 from io import RawIOBase
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 
 from flows.store import CHUNK_BYTES
 from transforms.errors import DropRefusedError
+from transforms.extracts.csv_text import Block
 from transforms.extracts.headers import DELIVERY_NOTE_NAMES, kind_of_file
 from transforms.extracts.kinds import KINDS, Kind
 
@@ -23,6 +24,7 @@ FORMATS = {
 }
 BOM = codecs.BOM_UTF8
 BYTES_OF_A_CHARACTER = 4
+TOP_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -158,27 +160,44 @@ def _is_utf8(block: memoryview) -> bool:
 
 
 class Utf8Stream:
-    """Blocks of UTF-8 bytes of a CSV file without BOM, whatever its encoding."""
+    """Windows on a CSV file as UTF-8 without BOM, whatever its encoding.
+
+    A file that is UTF-8 already is not copied: its windows look at the file itself.
+    """
 
     def __init__(self, path: Path, raw: RawFile) -> None:
-        self.path, self.name, self.encoding = path, raw.file.name, raw.encoding
-        self.stream: BinaryIO = path.open("rb")
+        self.path, self.name = path, raw.file.name
+        self.is_gb18030 = raw.encoding == "gb18030"
+        self.stream = path.open("rb")
+        self.position = len(BOM) if raw.encoding == "utf-8-sig" else 0
+        top = self.stream.read(TOP_BYTES)
+        self.stream.seek(self.position)
+        # A file of an old system that ends its lines with CR alone is read as if with LF.
+        self.ends_with_cr = b"\n" not in top and b"\r" in top
         self.decoder = codecs.getincrementaldecoder("gb18030")("strict")
-        self.ends_with_cr: bool | None = None
-        if raw.encoding == "utf-8-sig":
-            self.stream.seek(len(BOM))
+        self.held = b""
+        self.mapped: memoryview | None = None
+        if raw.bytes and not self.is_gb18030 and not self.ends_with_cr:
+            self.mapped = memoryview(mmap(self.stream.fileno(), 0, access=ACCESS_READ))
 
-    def read(self, size: int) -> bytes:
-        """Read about `size` bytes; empty at the end of the file.
+    def window(self, kept: int, size: int) -> Block:
+        """Give the last `kept` bytes of the window before, and about `size` bytes after them.
 
+        Holds:   no more than `kept` bytes only at the end of the file
         Raises:  DropRefusedError naming the line that is neither UTF-8 nor GB18030
         """
+        if self.mapped is not None:
+            start, self.position = self.position - kept, self.position + size
+            seen = self.mapped[start : self.position]
+            self.position = start + len(seen)
+            return seen
+        self.held = self.held[len(self.held) - kept :] + self._read(size)
+        return self.held
+
+    def _read(self, size: int) -> bytes:
         block = self.stream.read(size)
-        if self.ends_with_cr is None and block:
-            self.ends_with_cr = b"\n" not in block and b"\r" in block
-        if self.encoding == "gb18030":
+        if self.is_gb18030:
             block = self._transcode(block)
-        # A file of an old system that ends its lines with CR alone is read as if with LF.
         return block.replace(b"\r", b"\n") if self.ends_with_cr else block
 
     def _transcode(self, block: bytes) -> bytes:
@@ -191,12 +210,8 @@ class Utf8Stream:
                 "in one of them and deliver it again"
             ) from broken
         # Half a character gives no text yet, but is not the end of the file.
-        return self.read(1) if block and not text else text.encode()
+        return self._read(1) if block and not text else text.encode()
 
     def _line_at(self, position: int) -> int:
         with self.path.open("rb") as again:
             return again.read(position).count(b"\n") + 1
-
-    def close(self) -> None:
-        """Close the file."""
-        self.stream.close()

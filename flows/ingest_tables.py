@@ -18,6 +18,8 @@ from transforms.identifiers import person_keys
 BUCKETS = 16
 ROWS_BEFORE_BUCKETS = 1_000_000
 ROW_GROUP_ROWS = 250_000
+# The columns by which queries skip row groups; statistics of all take a quarter of the time.
+WITH_STATISTICS = ("month", "paid_on", "worked_on", "person_key")
 # An odd constant of 64 bits: multiplying by it spreads keys that lie close together.
 MIXER = np.uint64(0x9E3779B97F4A7C15)
 
@@ -55,7 +57,7 @@ class RowGroups:
             self.waiting, self.rows = [rest], rest.height
 
     def _write(self, frame: pl.DataFrame) -> None:
-        table = frame.to_arrow()
+        table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
         if self.writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             plain = [name for name in ("serial_no", "source_line") if name in table.column_names]
@@ -65,6 +67,7 @@ class RowGroups:
                 compression="zstd",
                 compression_level=1,
                 use_dictionary=[name for name in table.column_names if name not in plain],
+                write_statistics=[name for name in WITH_STATISTICS if name in table.column_names],
                 store_schema=False,
             )
         self.writer.write_table(table, row_group_size=ROW_GROUP_ROWS)

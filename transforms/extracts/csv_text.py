@@ -13,6 +13,7 @@ import pyarrow.csv as arrow_csv
 from transforms.errors import ContractError
 from transforms.extracts.cells import CodedCells, Flags, Rows
 
+Block = bytes | memoryview
 QUOTE, LINE_FEED, CARRIAGE_RETURN = 34, 10, 13
 FIRST_VISIBLE, LAST_VISIBLE = 33, 126
 BLOCK_BYTES = 8 << 20
@@ -39,18 +40,30 @@ def top_rows(top: bytes, separator: str, limit: int = 60) -> list[tuple[int, lis
     return rows
 
 
-def end_of_rows(block: bytes, separator: str) -> int | None:
+def end_of_rows(block: Block, separator: str, is_last: bool) -> int | None:
     """Find where the last whole row of a block ends; None if its quotes follow no rule.
 
-    Holds:   0 if no row ends in the block
+    Holds:   0 if no row ends in the block; nothing follows the last block, so it ends a row
     """
-    if QUOTE not in block:
-        return block.rfind(b"\n") + 1
     view = np.frombuffer(block, np.uint8)
+    if not count_bytes(block, QUOTE):
+        return len(view) if is_last else _last_line_end(view)
     quotes, ends = np.flatnonzero(view == QUOTE), np.flatnonzero(view == LINE_FEED)
-    outside = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    if is_last:
+        ends = np.append(ends, len(view) - 1)
+    outside = ends[np.searchsorted(quotes, ends, side="right") % 2 == 0]
     end = int(outside[-1]) + 1 if len(outside) else 0
     return end if _quotes_keep_the_rule(view[:end], quotes[quotes < end], separator) else None
+
+
+def _last_line_end(view: npt.NDArray[np.uint8]) -> int:
+    """Find the byte after the last line feed, from the end; 0 if there is none."""
+    for stop in range(len(view), 0, -CACHED_BYTES):
+        start = max(0, stop - CACHED_BYTES)
+        found = np.flatnonzero(view[start:stop] == LINE_FEED)
+        if len(found):
+            return start + int(found[-1]) + 1
+    return 0
 
 
 def _quotes_keep_the_rule(
@@ -72,7 +85,7 @@ def _quotes_keep_the_rule(
 
 
 def read_block(
-    block: bytes, first_line: int, shape: CsvShape
+    block: Block, first_line: int, shape: CsvShape
 ) -> tuple[list[CodedCells], Rows, Flags | None]:
     """Read a block of whole rows: its columns, each row's physical line, rows that are too wide.
 
@@ -80,7 +93,7 @@ def read_block(
     """
     broken: list[int] = []
     ends = count_lines(block)
-    table = _parse(block, shape, broken, inside=False) if QUOTE not in block else None
+    table = _parse(block, shape, broken, inside=False) if not count_bytes(block, QUOTE) else None
     if table is not None and not broken and table.num_rows == ends:
         return _coded_columns(table, shape), np.arange(first_line, first_line + ends), None
     starts, stops, lines = _rows_of(block, first_line)
@@ -92,21 +105,25 @@ def read_block(
     return _coded_columns(table, shape), lines, too_wide if too_wide.any() else None
 
 
-def count_lines(block: bytes) -> int:
+def count_lines(block: Block) -> int:
     """Count the lines of a block, the last one too if nothing ends it."""
+    return count_bytes(block, LINE_FEED) + (len(block) > 0 and block[-1] != LINE_FEED)
+
+
+def count_bytes(block: Block, byte: int) -> int:
+    """Count a byte, a stretch at a time that the processor's cache holds."""
     view, found = np.frombuffer(block, np.uint8), 0
     for start in range(0, len(view), CACHED_BYTES):
-        found += int(np.count_nonzero(view[start : start + CACHED_BYTES] == LINE_FEED))
-    return found + (not block.endswith(b"\n"))
+        found += int(np.count_nonzero(view[start : start + CACHED_BYTES] == byte))
+    return found
 
 
-def _parse(block: bytes, shape: CsvShape, broken: list[int], inside: bool) -> pa.Table:
+def _parse(block: Block, shape: CsvShape, broken: list[int], inside: bool) -> pa.Table:
     def note(row: object) -> str:
         broken.append(1)
         return "skip"
 
     names = [str(position) for position in range(shape.width)]
-    coded, plain = pa.dictionary(pa.int32(), pa.string()), pa.string()
     return arrow_csv.read_csv(
         pa.BufferReader(block),
         read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names),
@@ -114,10 +131,7 @@ def _parse(block: bytes, shape: CsvShape, broken: list[int], inside: bool) -> pa
             delimiter=shape.separator, newlines_in_values=inside, invalid_row_handler=note
         ),
         convert_options=arrow_csv.ConvertOptions(
-            column_types={
-                name: plain if position in shape.unique else coded
-                for position, name in enumerate(names)
-            },
+            column_types=dict.fromkeys(names, pa.string()),
             strings_can_be_null=False,
             check_utf8=False,
         ),
@@ -125,7 +139,15 @@ def _parse(block: bytes, shape: CsvShape, broken: list[int], inside: bool) -> pa
 
 
 def _coded_columns(table: pa.Table, shape: CsvShape) -> list[CodedCells]:
-    return [coded_cells(table.column(position)) for position in range(shape.width)]
+    """Give each distinct text a code: quicker here than while the file is taken apart."""
+    return [
+        coded_cells(
+            table.column(position)
+            if position in shape.unique
+            else table.column(position).dictionary_encode()
+        )
+        for position in range(shape.width)
+    ]
 
 
 def coded_cells(column: pa.ChunkedArray) -> CodedCells:
@@ -168,7 +190,7 @@ def _is_plain(column: pa.ChunkedArray) -> bool:
     return True
 
 
-def _rows_of(block: bytes, first_line: int) -> tuple[Rows, Rows, Rows]:
+def _rows_of(block: Block, first_line: int) -> tuple[Rows, Rows, Rows]:
     """Find where rows start and stop, newlines in quotes apart, and on which line each starts."""
     view = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(view == LINE_FEED)
@@ -185,7 +207,7 @@ def _rows_of(block: bytes, first_line: int) -> tuple[Rows, Rows, Rows]:
     return starts, stops, first_line + np.searchsorted(ends, starts)
 
 
-def _even_out(block: bytes, starts: Rows, stops: Rows, shape: CsvShape) -> tuple[bytes, Flags]:
+def _even_out(block: Block, starts: Rows, stops: Rows, shape: CsvShape) -> tuple[Block, Flags]:
     """Fill up rows that are too short, cut those that are too long, mark those that said more."""
     view = np.frombuffer(block, np.uint8)
     separators = np.flatnonzero(view == ord(shape.separator))
@@ -194,7 +216,7 @@ def _even_out(block: bytes, starts: Rows, stops: Rows, shape: CsvShape) -> tuple
     firsts = np.searchsorted(separators, starts)
     counts = np.searchsorted(separators, stops) - firsts + 1
     too_wide = np.zeros(len(starts), np.bool_)
-    parts, done = list[bytes](), 0
+    parts, done = list[Block](), 0
     for row in np.flatnonzero(counts != shape.width).tolist():
         start, stop = int(starts[row]), int(stops[row])
         if counts[row] < shape.width:
@@ -202,7 +224,7 @@ def _even_out(block: bytes, starts: Rows, stops: Rows, shape: CsvShape) -> tuple
             parts += [block[done:stop], shape.separator.encode() * missing]
         else:
             cut = int(separators[firsts[row] + shape.width - 1])
-            rest = block[cut:stop].replace(shape.separator.encode(), b"").replace(b'"', b"")
+            rest = bytes(block[cut:stop]).replace(shape.separator.encode(), b"").replace(b'"', b"")
             too_wide[row] = bool(rest.strip())
             parts.append(block[done:cut])
         assert done <= start

@@ -112,9 +112,10 @@ def lay_out(
     for name, dtype in table_schema(kind).items():
         if name == "name_raw" and "name" in columns:
             names = columns["name"]
-            laid[name] = (
-                names.values(rows) if names.texts is None else names.spread(names.texts, rows)
-            )
+            # Most names are written as they are meant: then there is nothing to spread again.
+            raw = names.texts
+            as_meant = raw is None or raw.equals(names.reading.values)
+            laid[name] = laid["name"] if raw is None or as_meant else names.spread(raw, rows)
         elif name == "person_key" and "person_id" in columns:
             ids = columns["person_id"]
             laid[name] = ids.spread(person_keys(ids.reading.values), rows)
