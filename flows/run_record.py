@@ -126,7 +126,8 @@ def _manifest(
             outcome.boundary: {check.check: check.status for check in outcome.checks}
             for outcome in night.outcomes
         },
-        "batches": _batch_ids(night),
+        # A stopped run drafted nothing: what it drew up in memory was never written.
+        "batches": [] if stopped else _batch_ids(night),
         "warnings": _warnings(night),
         "counts": _counts(night),
     }
@@ -231,7 +232,7 @@ def _run_summary(night: Night, stopped: str | None) -> RunSummary:
         if determined
         else (),
         entitlements=count_entitlements(night.entitled.entitlements) if night.entitled else (),
-        batches=count_batches(night.drafted.batches) if night.drafted else (),
+        batches=count_batches(night.drafted.batches) if night.drafted and not stopped else (),
         findings=count_findings(_findings(night)) if determined else (),
         warnings=_warnings(night),
         notes=snapshot.manifest["notes"],
