@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -25,12 +26,14 @@ def prefect_server() -> Iterator[None]:
 
 async def recorded() -> tuple[list[Any], list[Any], list[Any]]:
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 
+    # This server takes no empty sort or limit, so each is given.
     async with get_client() as client:
         return (
-            await client.read_flow_runs(),
-            await client.read_task_runs(),
-            await client.read_artifacts(),
+            await client.read_flow_runs(sort=FlowRunSort.END_TIME_DESC, limit=50),
+            await client.read_task_runs(sort=TaskRunSort.END_TIME_DESC, limit=50),
+            httpx.post(f"{client.api_url}artifacts/filter", json={"limit": 50}).json(),
         )
 
 
@@ -48,8 +51,8 @@ def test_nightly_is_the_same_run_recorded_stage_by_stage(
     assert [run.name for run in flow_runs] == ["nightly 2020-03-31 · drop"]
     assert len(task_runs) == len(STAGES)
     assert all(run.state_name == "Completed" for run in task_runs)
-    (table,) = [found for found in artifacts if found.key == "wuxing-nightly-counts"]
-    assert "outcome" in str(table.data)
+    (table,) = [found for found in artifacts if found["key"] == "wuxing-nightly-counts"]
+    assert "outcome" in str(table["data"])
 
 
 @pytest.mark.usefixtures("prefect_server")
