@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
+from flows.run_money import entitlements_of, money_of_rows
 from flows.snapshot_rows import SnapshotRows
 from flows.store import Home, read_manifest
-from sql.texts import policy_cards, policy_grain
+from sql.texts import policy_cards, policy_grain, rules_digest
 from transforms.card_text import card_lines, describe_card
-from transforms.errors import DropRefusedError, UsageError
+from transforms.errors import DigestDiffersError, DropRefusedError, UsageError
 from transforms.explanation import (
     KEY,
     explain_row,
@@ -28,6 +29,7 @@ from transforms.policies import PolicyCard
 FULL_ROWS = 40
 SHORT_ROWS = 200
 FORM_OF_ID = {"person": PERSON_ID_FORM, "employer": EMPLOYER_CODE_FORM}
+PROVISION = r"(s[0-9]+|g)_"
 PERIOD = re.compile(r"\d{4}(-\d{2})?")
 
 
@@ -57,8 +59,21 @@ def explain_lines(
 ) -> tuple[dict[str, Any], list[str]]:
     """Say why: each matching determination of a run with provisions, facts and source rows.
 
-    Raises:  UsageError for words that can't be meant; DropRefusedError if there is no such run
+    Raises:  UsageError for words that can't be meant; DropRefusedError if there is no such run;
+             DigestDiffersError if a file of the run or its snapshot can't be read
     """
+    try:
+        return _explain(home, run_id, policy, beneficiary, subject, period)
+    except (pl.exceptions.ComputeError, OSError) as broken:
+        raise DigestDiffersError(
+            f"a file of run {run_id} or of its snapshot can't be read: it is missing or damaged; "
+            "`wuxing verify` names it"
+        ) from broken
+
+
+def _explain(
+    home: Home, run_id: str, policy: str, beneficiary: str, subject: str | None, period: str | None
+) -> tuple[dict[str, Any], list[str]]:
     card = card_named(policy)
     asked = _asked(card, beneficiary, subject, period)
     folder = home.runs / run_id
@@ -79,16 +94,27 @@ def explain_lines(
         "reason": status["reason"],
         "universe": policy_grain(policy),
         "parameters": status["parameters_used"],
+        "rules_changed_since": manifest["rules_digest"] != rules_digest(),
     }
     if status["status"] != "ran":
         text = f"{policy} was not run: {status['reason']}"
         return {**head, "rows": [], "message": text}, [*_head_lines(head), text]
     rows, determinations = _rows_about(folder, policy, asked)
+    _expect_same_rules(run_id, card, rows)
     place = home.snapshots / manifest["snapshot_id"]
+    read_manifest(place, "snapshot")
     source = SnapshotRows(place, date.fromisoformat(manifest["as_of"]), manifest["own_rows"])
     if not rows.height:
         return _explain_absence(head, card, asked, source, folder)
     return _explain_presence(head, card, rows, determinations, source, home, manifest)
+
+
+def _expect_same_rules(run_id: str, card: PolicyCard, rows: pl.DataFrame) -> None:
+    if [name for name in rows.columns if re.match(PROVISION, name)] != card.provision_names:
+        raise DigestDiffersError(
+            f"run {run_id} was made with other provisions of {card.policy_id} than the rules have "
+            "now: explain it with the code version that its manifest.json names"
+        )
 
 
 def _asked(
@@ -132,7 +158,7 @@ def _explain_presence(
     found = {tuple(row[name] for name in KEY): row for row in determinations.to_dicts()}
     full = rows.head(FULL_ROWS).to_dicts()
     source.expect(full)
-    money = _money_of(home, manifest, card.policy_id, full)
+    money = money_of_rows(home, manifest, card.policy_id, full)
     explained = []
     for row in full:
         key = tuple(row[name] for name in KEY)
@@ -164,7 +190,7 @@ def _explain_absence(
         f"{card.policy_id} has no row for this {card.beneficiary} here: it is not in its universe, "
         f"which is: {head['universe']}"
     )
-    recovered = _entitlements(folder, card.policy_id).filter(
+    recovered = entitlements_of(folder, card.policy_id).filter(
         pl.all_horizontal(pl.col(name) == value for name, value in asked.items())
     )
     content = {
@@ -183,10 +209,12 @@ def _explain_absence(
 
 
 def _head_lines(head: Mapping[str, Any]) -> list[str]:
+    changed = "  note: rule files were changed since this run; clauses are shown as they are now"
     return [
         f"{head['policy_id']}  {head['title']}  {head['authority']}",
         f"  run {head['run_id']} as of {head['as_of']}, snapshot {head['snapshot_id']}",
         f"  {head['clause']}",
+        *([changed] if head["rules_changed_since"] else []),
     ]
 
 
@@ -196,47 +224,3 @@ def _decision_lines(decisions: list[dict[str, Any]]) -> list[str]:
         f"{row['decided_by']}, {row['decided_on']}, {row.get('document_no', 'no document')}"
         for row in decisions
     ]
-
-
-def _money_of(
-    home: Home, manifest: Mapping[str, Any], policy: str, rows: list[dict[str, Any]]
-) -> dict[tuple[str, ...], dict[str, Any]]:
-    beneficiaries = sorted({row["beneficiary_id"] for row in rows})
-    entitled = _entitlements(home.runs / manifest["run_id"], policy).filter(
-        pl.col("beneficiary_id").is_in(beneficiaries)
-    )
-    of_key = {tuple(row[name] for name in KEY): row for row in entitled.to_dicts()}
-    payments = _payments(home, manifest["batches"], policy, beneficiaries)
-    return {
-        key: {
-            "entitlement": of_key.get(key),
-            "payments": payments.get(key[4], [])
-            if of_key.get(key, {}).get("status") == "payable"
-            else [],
-        }
-        for key in (tuple(row[name] for name in KEY) for row in rows)
-    }
-
-
-def _entitlements(folder: Path, policy: str) -> pl.DataFrame:
-    path = folder / "entitlements.parquet"
-    if not path.is_file():
-        schema = dict.fromkeys([*KEY, "status"], pl.String)
-        return pl.DataFrame(schema=schema)
-    return pl.scan_parquet(path).filter(pl.col("policy_id") == policy).collect()
-
-
-def _payments(
-    home: Home, batches: list[str], policy: str, beneficiaries: list[str]
-) -> dict[str, list[dict[str, Any]]]:
-    shown = ["batch_id", "payment_id", "amount_fen", "line_count"]
-    payments: dict[str, list[dict[str, Any]]] = {}
-    for batch in batches:
-        path = home.batches / batch / "instructions.parquet"
-        if path.is_file():
-            found = pl.scan_parquet(path).filter(
-                (pl.col("policy_id") == policy) & pl.col("beneficiary_id").is_in(beneficiaries)
-            )
-            for row in found.select("beneficiary_id", *shown).collect().to_dicts():
-                payments.setdefault(row.pop("beneficiary_id"), []).append(row)
-    return payments

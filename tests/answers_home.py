@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.determine import Determined, determine
 from flows.store import Home, write_manifest
+from sql.texts import rules_digest
 from tests.golden import paid_lines_of, tables_of
 from tests.golden_run import background, cases_of, write_tables
 from transforms.entitlements import ENTITLEMENT_SCHEMA
@@ -27,6 +28,7 @@ def home_of_cases(root: Path, policy: str, as_of: date) -> tuple[Home, Determine
     cases.append(background(as_of))
     tables = root / "snapshots" / SNAPSHOT_ID / "tables"
     tables.mkdir(parents=True)
+    write_manifest(tables.parent, {"snapshot_id": SNAPSHOT_ID})
     paths = write_tables(tables_of(cases, ()), tables)
     determined = determine(paths, as_of, paid_lines_of(cases), threads=1, only=[policy])
     home = Home(root)
@@ -63,6 +65,7 @@ def _manifest(determined: Determined, as_of: date) -> dict[str, Any]:
         "snapshot_id": SNAPSHOT_ID,
         "as_of": as_of.isoformat(),
         "stopped_at": None,
+        "rules_digest": rules_digest(),
         "own_rows": determined.own_rows.to_dicts(),
         "batches": [],
         "policies": {

@@ -106,6 +106,44 @@ def test_explain_shows_the_payment_of_a_payable_line(night: tuple[Home, Path]) -
     assert payment["amount_fen"] >= row["due_fen"]
 
 
+def test_explain_shows_all_claimants_of_a_conflict(night: tuple[Home, Path]) -> None:
+    home, folder = night
+    entitlements = pl.read_parquet(folder / "entitlements.parquet")
+    row = entitlements.filter(pl.col("status") == "conflict").row(0, named=True)
+    content, lines = explain_lines(
+        home,
+        folder.name,
+        row["policy_id"],
+        row["beneficiary_id"],
+        row["subject_id"],
+        row["period"],
+    )
+    claimants = content["rows"][0]["claimants"]
+    assert len(claimants) >= 2 and row["policy_id"] in {c["policy_id"] for c in claimants}
+    assert {row["reason"]} <= {c["policy_id"] for c in claimants}
+    assert sum("claimed by" in line for line in lines) == len(claimants)
+
+
+def test_a_damaged_or_missing_file_is_told_without_a_traceback(
+    night: tuple[Home, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, folder = night
+    shutil.copytree(home.root, tmp_path / "home")
+    row = pl.read_parquet(folder / "determinations.parquet").row(0, named=True)
+    words = ["explain", folder.name, "--policy", row["policy_id"]]
+    words += ["--beneficiary", row["beneficiary_id"], "--home", str(tmp_path / "home")]
+    copy = tmp_path / "home" / "runs" / folder.name / "determinations.parquet"
+    copy.write_bytes(copy.read_bytes()[:100])
+    assert run_command(app, words) == 14
+    copy.unlink()
+    assert run_command(app, words) == 14
+    told = capsys.readouterr().err
+    assert "`wuxing verify`" in told and row["beneficiary_id"] not in told
+    shutil.copy(folder / "determinations.parquet", copy)
+    shutil.rmtree(tmp_path / "home" / "snapshots")
+    assert run_command(app, words) == 10
+
+
 def test_explain_prints_one_json_object(
     night: tuple[Home, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -131,6 +131,7 @@ def explanation_lines(explained: Mapping[str, Any]) -> list[str]:
     if explained.get("entitlement"):
         lines.append(f"  entitlement  {entitlement_text(explained['entitlement'])}")
     lines += [f"  payment      {payment_text(paid)}" for paid in explained.get("payments", ())]
+    lines += [f"  claimed by   {claim_text(claim)}" for claim in explained.get("claimants", ())]
     for provision in explained["provisions"]:
         lines += _provision_lines(provision)
     facts = "  ".join(cell_text(name, cell) for name, cell in explained["facts"].items())
@@ -181,6 +182,14 @@ def payment_text(payment: Mapping[str, Any]) -> str:
         f"batch {payment['batch_id']}, payment {payment['payment_id']}, "
         f"{payment['line_count']} line{'s'[: payment['line_count'] != 1]} together "
         f"{yuan_text(payment['amount_fen'])} 元"
+    )
+
+
+def claim_text(claim: Mapping[str, Any]) -> str:
+    """Write one of the lines that claim the same person and month."""
+    return (
+        f"{claim['policy_id']} {claim['period']} for {claim['beneficiary_id']}, "
+        f"{yuan_text(claim['determined_fen'])} 元"
     )
 
 
