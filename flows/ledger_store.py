@@ -265,7 +265,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def ledger_view(home: Home, beneficiary: str | None) -> dict[str, Any]:
-    """Return balances, and the entries of one beneficiary.
+    """Return balances and entries, of all or of one beneficiary.
 
     Units:   fen and, for people, yuan
     """
@@ -274,15 +274,10 @@ def ledger_view(home: Home, beneficiary: str | None) -> dict[str, Any]:
         triples = ledger.connection.execute(
             f"select debit_account, credit_account, amount_fen from entries {where}", values
         ).fetchall()
-        entries = (
-            ledger.connection.execute(
-                f"select entry_id, {', '.join(ENTRY_FIELDS)} from entries {where} "
-                "order by entry_id",
-                values,
-            ).fetchall()
-            if beneficiary
-            else []
-        )
+        entries = ledger.connection.execute(
+            f"select entry_id, {', '.join(ENTRY_FIELDS)} from entries {where} order by entry_id",
+            values,
+        ).fetchall()
     shown = [
         {"account": account, "balance_fen": fen, "balance_yuan": yuan_text(fen)}
         for account, fen in balances(triples).items()
