@@ -254,6 +254,7 @@ def summarise_run(night: Night) -> dict[str, Any]:
             "run": str(run_folder),
             "report": str(run_folder / "report.html"),
             "snapshot": str(home.snapshots / night.identity["snapshot_id"]),
+            "omitted": str(run_folder / "omitted.xlsx"),
             "reviews": [str(home.batches / batch / "review.xlsx") for batch in batches],
         },
         "counts": _counts(night),
@@ -284,6 +285,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         )
     lines += [f"  warning: {warning}" for warning in summary["warnings"]]
     lines.append(f"  report  {summary['paths']['report']}")
+    lines.append(f"  omitted {summary['paths']['omitted']}")
     lines += [f"  review  {path}" for path in summary["paths"]["reviews"]]
     return lines
 
