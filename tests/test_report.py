@@ -208,12 +208,23 @@ def test_a_stopped_run_renders_before_anything_was_determined() -> None:
             "超出预算：本批需要 10.00 元，尚余 3.00 元，预算共 5.00 元",
         ),
         (
+            "contributions: no row of 养老 for 202002, between its first and last month; "
+            "touches youth_training",
+            "个人缴费明细：没有险种 养老 的行，月份 202002（在首月与末月之间）；"
+            "涉及：劳动预备制培训",
+        ),
+        (
+            "designations: list 严重失信 has no row; touches youth_training",
+            "认定名单：名单 严重失信 一行都没有；涉及：劳动预备制培训",
+        ),
+        ("x.csv: not listed in 交接单.csv", "x.csv：没有列在 交接单.csv"),
+        (
             "not in force on 2031-01-01: it ended on 2020-12-31, facts were taken to 2021-06-30",
             "不在有效期，基准日 2031-01-01，已于此日截止：2020-12-31，后续事实收到：2021-06-30",
         ),
     ],
 )
 def test_reasons_are_in_the_clerks_words(reason: str, chinese: str) -> None:
-    assert reason_in_chinese(reason) == chinese
+    assert reason_in_chinese(reason, {"youth_training": "劳动预备制培训"}) == chinese
     assert in_chinese("held") == "暂扣"
     assert reason_in_chinese("deaths.csv:7") == "deaths.csv:7"

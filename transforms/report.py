@@ -18,6 +18,9 @@ CITIZEN_ID = re.compile(
     r"[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
 )
 
+# A word that is no part of a file's name.
+LONE_WORD = re.compile(r"(?<![A-Za-z0-9_.-])[a-z_]{3,}(?![A-Za-z0-9_.-])")
+
 WORDS: Mapping[str, str] = {
     "passed": "通过",
     "failed": "未通过",
@@ -72,6 +75,15 @@ WORDS: Mapping[str, str] = {
 }
 
 PHRASES: Mapping[str, str] = {
+    ": no row of ": "：没有险种 ",
+    " for ": " 的行，月份 ",
+    ", between its first and last month": "（在首月与末月之间）",
+    "; touches ": "；涉及：",
+    ": list ": "：名单 ",
+    " has no row": " 一行都没有",
+    ": not listed in ": "：没有列在 ",
+    ": no rule uses the list ": "：没有规则用到名单 ",
+    ": columns kept out, their labels are unknown: ": "：有不认识的列，没有读入：",
     "extract not delivered: ": "数据未送达：",
     "part of contributions not delivered: ": "缴费明细缺少部分：",
     "not in force on ": "不在有效期，基准日 ",
@@ -132,15 +144,16 @@ def in_chinese(word: str) -> str:
     return WORDS.get(word, word)
 
 
-def reason_in_chinese(reason: str) -> str:
-    """Turn the engine's reason for a policy that did not run into the clerk's words.
+def reason_in_chinese(reason: str, titles: Mapping[str, str] | None = None) -> str:
+    """Turn a sentence of the stages into the clerk's words; `titles` name the policies.
 
     >>> reason_in_chinese("extract not delivered: payroll, deaths")
     '数据未送达：工资发放明细, 死亡信息'
     """
+    known = titles or {}
     for phrase, chinese in PHRASES.items():
         reason = reason.replace(phrase, chinese)
-    return re.sub(r"(?<![\w.-])[a-z_]{3,}(?![\w.-])", lambda word: in_chinese(word.group()), reason)
+    return LONE_WORD.sub(lambda word: known.get(word.group()) or in_chinese(word.group()), reason)
 
 
 @cache
