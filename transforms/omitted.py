@@ -6,9 +6,11 @@ from typing import Any
 import polars as pl
 
 from transforms.extracts.kinds import KINDS
+from transforms.extracts.rules import RULES
 from transforms.money import yuan_text
 from transforms.open_questions import KEY
 from transforms.policies import PolicyCard
+from transforms.report import in_chinese
 from transforms.sheets import Sheet
 
 OMITTED_SCHEMA: dict[str, Any] = {
@@ -129,14 +131,18 @@ def parties_with_rows_set_aside(
         ],
         schema=dict.fromkeys(("policy_id", "policy_title", "kind"), pl.String),
     )
-    place = pl.concat_str("title", pl.lit(" "), "source_file", pl.lit(":"), "source_line")
+    words = {rule: in_chinese(rule) for rule in RULES}
+    place = pl.format(
+        "{} {}:{}（{}）", "title", "source_file", "source_line", pl.col("rule").replace(words)
+    )
     touched = (
         named.join(readers, on="kind", how="inner")
         .join(_served(determinations), on=["policy_id", "subject_id"], how="anti")
         .with_columns(pl.col("kind").replace(_kind_titles()).alias("title"))
         .with_columns(place.alias("place"), _party_kind().alias("subject_kind"))
     )
-    places = pl.col("place").unique().sort()
+    in_file_order = pl.col("place").sort_by("source_file", "source_line")
+    places = in_file_order.unique(maintain_order=True)
     return (
         touched.group_by("subject_kind", "subject_id")
         .agg(
