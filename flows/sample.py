@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import xlsxwriter
 
+from sql.texts import policy_cards
 from transforms.errors import UsageError
 from transforms.extracts.kinds import KINDS
 from transforms.money import yuan_text
@@ -22,6 +23,7 @@ from transforms.sample.histories import Calendar, make_calendar
 from transforms.sample.labels import file_title, text_table, typed_table
 from transforms.sample.persons import make_people
 from transforms.sample.planted import Planted, planted_cast
+from transforms.sample.readme import cast_readme
 
 FORMATS = ("mixed", "csv", "csv-utf8", "parquet")
 CHUNK_PERSONS = 40_000
@@ -227,3 +229,6 @@ def _write_truth(truth: Path, planted: Planted) -> None:
     for name in ("expected", "entitlements", "not_reachable"):
         frame: pl.DataFrame = getattr(planted, name)
         frame.write_csv(truth / f"{name}.csv", include_bom=True)
+    titles = {name: card.title for name, card in policy_cards().items()}
+    page = cast_readme(planted.expected, titles)
+    (truth / "README.md").write_text(page, encoding="utf-8")

@@ -113,8 +113,8 @@ def refused_if_done(act: Callable[[], Any]) -> None:
         assert "already" in str(refusal), refusal
 
 
-def in_child(act: Callable[[], None]) -> int:
-    """Run in a forked child; return its exit code, negative for a signal."""
+def fork(act: Callable[[], None]) -> int:
+    """Run in a forked child; return its process number."""
     child = os.fork()
     if child == 0:
         try:
@@ -123,6 +123,11 @@ def in_child(act: Callable[[], None]) -> int:
             sys.stderr.write(f"{type(broken).__name__}: {broken}\n")
             os._exit(1)
         os._exit(0)
+    return child
+
+
+def wait_for(child: int) -> int:
+    """Wait for a child; return its exit code, negative for a signal."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -153,45 +158,69 @@ def main(template: Path, drop: Path, work: Path, points: int) -> int:
         scenario(undisturbed, drop, effects)
         listing.write_text(json.dumps(effects.names))
 
-    if in_child(listed) != 0:
+    if wait_for(fork(listed)) != 0:
         return 1
     wanted = end_state(undisturbed)
-    names = [name for name in json.loads(listing.read_text()) if not name.startswith("[")]
-    for point in chosen(json.loads(listing.read_text()), points):
+    names = json.loads(listing.read_text())
+    points = chosen(names, points)
+    effects = [name for name in names if not name.startswith("[")]
+    # Two workers share the points: each is a fork, so neither starts a thread in the other.
+    workers = [
+        fork(lambda mine=points[turn::2]: try_points(mine, effects, wanted, template, drop, work))
+        for turn in range(2)
+    ]
+    return max(abs(wait_for(worker)) for worker in workers)
+
+
+def try_points(
+    points: list[int],
+    effects: list[str],
+    wanted: dict[str, str],
+    template: Path,
+    drop: Path,
+    work: Path,
+) -> None:
+    """Kill at each point, run again plainly, print what differs from the undisturbed home."""
+    for point in points:
         home = Home(work / f"killed-{point}")
         shutil.copytree(template, home.root)
 
         def killed(home: Home = home, point: int = point) -> None:
-            effects = Effects(fatal=point)
-            effects.watch()
+            Effects(fatal=point).watch()
             scenario(home, drop)
 
-        code = in_child(killed)
-        again = in_child(lambda home=home: scenario(home, drop))
+        code = wait_for(fork(killed))
+        again = wait_for(fork(lambda home=home: scenario(home, drop)))
         found = end_state(home)
         differing = sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n))
-        line = {"point": point, "effect": names[point - 1], "killed": code == KILLED}
-        print(json.dumps({**line, "again": again, "differing": differing}), flush=True)
+        line = {"point": point, "effect": effects[point - 1], "killed": code == KILLED}
+        # One write a line: two workers share the pipe.
+        os.write(1, (json.dumps({**line, "again": again, "differing": differing}) + "\n").encode())
         shutil.rmtree(home.root)
-    return 0
 
 
 def chosen(names: list[str], points: int) -> list[int]:
-    """Choose effects to die at: every one of the releases, the rest spread over the whole job."""
-    numbers: list[int] = []
-    releasing: list[int] = []
+    """Choose effects to die at: half of them inside the releases, half over the whole job.
+
+    Both are spread evenly by place, so that stages with many effects do not hide the others.
+    """
     number, stage_start = 0, 1
+    releasing: list[int] = []
     for name in names:
         if not name.startswith("["):
             number += 1
-            numbers.append(number)
-        else:
-            if name == "[release]":
-                releasing += range(stage_start, number + 1)
-            stage_start = number + 1
-    step = max(1, len(numbers) // points)
-    kept = releasing[:: max(1, len(releasing) // (points // 2))]
-    return sorted({*numbers[::step][:points], *kept})
+            continue
+        if name == "[release]":
+            releasing += range(stage_start, number + 1)
+        stage_start = number + 1
+    everywhere = spread(list(range(1, number + 1)), points)
+    return sorted({*spread(releasing, points // 2), *everywhere})
+
+
+def spread(numbers: list[int], count: int) -> list[int]:
+    """Take so many numbers, evenly by place, the first and the last among them."""
+    last = len(numbers) - 1
+    return [numbers[place * last // (count - 1)] for place in range(count)]
 
 
 if __name__ == "__main__":
