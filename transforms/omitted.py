@@ -123,20 +123,12 @@ def parties_with_rows_set_aside(
     named = quarantine.filter(
         pl.col("subject_id").is_not_null() & ~pl.col("rule").is_in(NO_LOSS_RULES)
     )
-    readers = pl.DataFrame(
-        [
-            {"policy_id": name, "policy_title": card.title, "kind": kind}
-            for name, card in sorted(cards.items())
-            for kind in card.reads
-        ],
-        schema=dict.fromkeys(("policy_id", "policy_title", "kind"), pl.String),
-    )
     words = {rule: in_chinese(rule) for rule in RULES}
     place = pl.format(
         "{} {}:{}（{}）", "title", "source_file", "source_line", pl.col("rule").replace(words)
     )
     touched = (
-        named.join(readers, on="kind", how="inner")
+        named.join(_readers(cards), on="kind", how="inner")
         .join(_served(determinations), on=["policy_id", "subject_id"], how="anti")
         .with_columns(pl.col("kind").replace(_kind_titles()).alias("title"))
         .with_columns(place.alias("place"), _party_kind().alias("subject_kind"))
@@ -162,6 +154,17 @@ def parties_with_rows_set_aside(
             ).alias("detail"),
             pl.lit(0, pl.Int64).alias("missed_fen"),
         )
+    )
+
+
+def _readers(cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {"policy_id": name, "policy_title": card.title, "kind": kind}
+            for name, card in sorted(cards.items())
+            for kind in card.reads
+        ],
+        schema=dict.fromkeys(("policy_id", "policy_title", "kind"), pl.String),
     )
 
 
