@@ -12,10 +12,10 @@ from flows.ingest_csv import open_csv, read_csv_pieces
 from flows.ingest_damage import refuse_damage
 from flows.ingest_files import RawFile
 from flows.ingest_parquet import open_parquet
-from flows.ingest_tables import RowGroups, TableWriter, in_buckets
+from flows.ingest_tables import LayOut, RowGroups, TableWriter, in_buckets
 from flows.ingest_workbook import read_workbook
 from transforms.extracts.cells import Piece, ReadColumn, Rows
-from transforms.extracts.duplicates import Hashes, row_hashes
+from transforms.extracts.duplicates import row_hashes
 from transforms.extracts.headers import Header
 from transforms.extracts.kinds import Kind
 from transforms.extracts.links import apply_links, links_of_file
@@ -67,7 +67,6 @@ class KindTally:
     table: TableWriter
     late: RowGroups
     files: list[FileTally] = field(default_factory=list)
-    hashes: list[Hashes] = field(default_factory=list)
     quarantine: list[pl.DataFrame] = field(default_factory=list)
     repairs: list[pl.DataFrame] = field(default_factory=list)
     findings: list[tuple[str, str, str]] = field(default_factory=list)
@@ -140,14 +139,7 @@ def _take_piece(
     clear = verdicts.clear_rows()
     late = judge_beside_others(kind, columns, clear, beside)
     accepted = clear if not late.rules.any() else clear[late.rules == 0]
-    edges = None
-    if tally.table.buckets:
-        accepted, edges = in_buckets(columns["person_id"], accepted)
-    frame = lay_out(kind, piece, columns, accepted, name)
-    if kind.name == "contributions" and beside.units is not None:
-        frame = frame.with_columns(employer_key=_employer_keys(columns, accepted, beside.units))
-    tally.table.add(frame, edges)
-    tally.hashes.append(row_hashes(kind, frame))
+    tally.table.add(len(accepted), _layer_of(tally, piece, columns, accepted, name, beside.units))
     if late.rules.any():
         _hold_late(tally, piece, columns, late, clear, name)
     file.rows += piece.height
@@ -159,6 +151,26 @@ def _take_piece(
             ("cell_emptied", "info", f"{name}:{line}: {column} can't be read and was emptied")
             for line in piece.lines[rows].tolist()
         ]
+
+
+def _layer_of(
+    tally: KindTally,
+    piece: Piece,
+    columns: dict[str, ReadColumn],
+    accepted: Rows,
+    name: str,
+    units: pl.DataFrame | None,
+) -> LayOut:
+    """Put off laying rows out until it is known whether they go to buckets."""
+
+    def laid_out(by_bucket: bool) -> tuple[pl.DataFrame, Rows | None]:
+        rows, edges = in_buckets(columns["person_id"], accepted) if by_bucket else (accepted, None)
+        frame = lay_out(tally.kind, piece, columns, rows, name)
+        if tally.kind.name == "contributions" and units is not None:
+            frame = frame.with_columns(employer_key=_employer_keys(columns, rows, units))
+        return frame, edges
+
+    return laid_out
 
 
 def _employer_keys(columns: dict[str, ReadColumn], rows: Rows, units: pl.DataFrame) -> pl.Series:
@@ -228,4 +240,4 @@ def _hold_late(
         subjects_read(columns, clear[hit]),
     )
     tally.late.add(rows.with_columns(told["rule"], told["column"].alias("blamed")))
-    tally.hashes.append(row_hashes(tally.kind, rows))
+    tally.table.hashes.append(row_hashes(tally.kind, rows))

@@ -15,8 +15,8 @@ def settle_duplicates(tally: KindTally) -> pl.DataFrame:
 
     Rows:    returns  accepted rows that fall: source_file, source_line
     """
-    repeated = repeated_hashes(np.concatenate(tally.hashes or [np.zeros(0, np.uint64)]))
-    tally.hashes = []
+    repeated = repeated_hashes(np.concatenate(tally.table.hashes or [np.zeros(0, np.uint64)]))
+    tally.table.hashes = []
     late = pl.DataFrame()
     if tally.late.path.exists():
         late = pl.read_parquet(tally.late.path)

@@ -1,6 +1,6 @@
 """Write the rows of a kind to its table: one file, or 16 buckets by person once there are many."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +10,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from transforms.extracts.cells import ReadColumn, Rows
+from transforms.extracts.duplicates import Hashes, row_hashes
 from transforms.extracts.kinds import Kind
-from transforms.extracts.readers import Reading
 from transforms.extracts.rows import table_schema
 from transforms.identifiers import person_keys
 
@@ -22,6 +22,10 @@ ROW_GROUP_ROWS = 250_000
 WITH_STATISTICS = ("month", "paid_on", "worked_on", "person_key")
 # An odd constant of 64 bits: multiplying by it spreads keys that lie close together.
 MIXER = np.uint64(0x9E3779B97F4A7C15)
+
+
+# Lays rows out as a frame, by bucket with the edges of the buckets if asked to.
+LayOut = Callable[[bool], tuple[pl.DataFrame, Rows | None]]
 
 
 def buckets_of(person_keys: pl.Series) -> npt.NDArray[np.uint8]:
@@ -87,25 +91,31 @@ class TableWriter:
         self.kind, self.folder = kind, folder
         self.empty = pl.DataFrame(schema=table_schema(kind))
         self.held = [self.empty]
+        self.waiting: list[LayOut] = []
         self.rows = 0
+        self.hashes: list[Hashes] = []
         self.buckets: list[RowGroups] = []
         self.writers = ThreadPoolExecutor(max_workers=2)
         self.under_way: list[Future[None]] = []
 
-    def add(self, frame: pl.DataFrame, edges: Rows | None = None) -> None:
-        """Take accepted rows: as they were read, or by bucket where `edges` says so."""
-        self.rows += frame.height
-        if edges is not None:
-            self._add_to_buckets(frame, edges)
-            return
-        self.held.append(frame)
-        if self.kind.bucketed and self.rows > ROWS_BEFORE_BUCKETS:
+    def add(self, count: int, lay_out: LayOut) -> None:
+        """Take accepted rows; they are laid out once it is known whether in buckets."""
+        self.rows += count
+        self.waiting.append(lay_out)
+        if not self.buckets and self.kind.bucketed and self.rows > ROWS_BEFORE_BUCKETS:
             self.buckets = [RowGroups(self._bucket_path(number)) for number in range(BUCKETS)]
-            early = pl.concat(self.held)
-            ids = ReadColumn(Reading(early["person_id"], early["person_id"].is_null(), ""), None)
-            order, edges = in_buckets(ids, np.arange(early.height))
-            self._add_to_buckets(early[order], edges)
-            self.held = []
+        if self.buckets or not self.kind.bucketed:
+            self._lay_out_waiting()
+
+    def _lay_out_waiting(self) -> None:
+        for lay_out in self.waiting:
+            frame, edges = lay_out(bool(self.buckets))
+            self.hashes.append(row_hashes(self.kind, frame))
+            if edges is None:
+                self.held.append(frame)
+            else:
+                self._add_to_buckets(frame, edges)
+        self.waiting = []
 
     def _bucket_path(self, number: int) -> Path:
         return self.folder / self.kind.name / f"bucket-{number:02d}.parquet"
@@ -124,6 +134,10 @@ class TableWriter:
 
     def close(self) -> None:
         """End all files; a table in one file waits for `finish`."""
+        self._lay_out_waiting()
+        if self.buckets:
+            empty = np.zeros(BUCKETS + 1, np.int64)
+            self._add_to_buckets(self.empty, empty)
         self._wait()
         for closed in [self.writers.submit(bucket.close) for bucket in self.buckets]:
             closed.result()
