@@ -133,6 +133,26 @@ def release(
 
 
 @app.command()
+def settle(
+    batch_id: BatchArgument,
+    file: Annotated[Path, typer.Argument(metavar="RETURNFILE", help="The bank's answer.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the bank's answer (its return file or pain.002): what came back is due again."""
+    from flows.settle import settle_batch
+
+    place = Home(home)
+    with hold_home(place):
+        settled = settle_batch(place, batch_id, file)
+    line = (
+        f"{batch_id} settled: {settled['arrived']} arrived, {settled['returned']} came back "
+        f"({settled['returned_yuan']} 元), {settled['unanswered']} not answered"
+    )
+    show(settled, as_json, [line])
+
+
+@app.command()
 def ledger(
     beneficiary: Annotated[
         str | None, typer.Option("--beneficiary", help="Only this beneficiary's entries.")

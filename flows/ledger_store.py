@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from transforms.ledger import (
     BatchState,
     balances,
     chain_hash,
+    collision,
     state_digest,
     states_of,
 )
@@ -59,6 +60,17 @@ class Ledger:
             if state.reserves
         ]
         return pl.concat([pl.DataFrame(schema=PAID_SCHEMA), *frames]).sort(["payment_id", *KEY])
+
+    def payments_of(self, batch_id: str) -> pl.DataFrame:
+        """Return a batch's payment entries, returned ones too, as they were posted."""
+        rows = self.connection.execute(
+            f"select {', '.join(ENTRY_FIELDS)} from entries "
+            "where batch_id = ? and kind = 'payment' order by entry_id",
+            (batch_id,),
+        ).fetchall()
+        numbers = {"budget_year": pl.Int64(), "amount_fen": pl.Int64()}
+        schema = {name: numbers.get(name, pl.String()) for name in ENTRY_FIELDS}
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
     def payment_ids(self) -> list[str]:
         """Return every payment id that this home ever released, returned ones too."""
@@ -161,7 +173,7 @@ class Ledger:
                 added.append((*values, previous, entry_hash))
                 previous = entry_hash
             elif found != values:
-                raise LedgerForbidsError(_collision(found, values))
+                raise LedgerForbidsError(collision(found, values))
         marks = ", ".join("?" * (len(ENTRY_FIELDS) + 2))
         self.connection.executemany(
             f"insert into entries ({fields}, previous_hash, entry_hash) values ({marks})", added
@@ -218,16 +230,6 @@ class Ledger:
     def _frame(self, text: str) -> pl.DataFrame:
         rows = self.connection.execute(f"{text} order by entry_id").fetchall()
         return pl.DataFrame(rows, schema=PAID_SCHEMA, orient="row").sort(["payment_id", *KEY])
-
-
-def _collision(found: Iterable[Any], values: Iterable[Any]) -> str:
-    differing = [
-        name for name, there, new in zip(ENTRY_FIELDS, found, values, strict=True) if there != new
-    ]
-    return (
-        f"already paid: the ledger holds a payment of the same entitlement with another "
-        f"{', '.join(differing)}; nothing was posted; make a new run"
-    )
 
 
 @contextmanager

@@ -110,6 +110,37 @@ def payment_entries(
     return entries
 
 
+def return_entries(payments: pl.DataFrame, payment_ids: Sequence[str]) -> pl.DataFrame:
+    """Make the entries that take back returned payments: beneficiary debited, fund credited.
+
+    Rows:    payments  the payment entries of a batch; returns one per line of a returned payment
+    Units:   fen
+    """
+    return (
+        payments.filter(pl.col("payment_id").is_in(list(payment_ids)))
+        .with_columns(
+            pl.concat_str(pl.lit("return|"), "idempotency_key").alias("idempotency_key"),
+            pl.lit("return").alias("kind"),
+            pl.col("idempotency_key").alias("reverses"),
+            pl.col("credit_account").alias("debit_account"),
+            pl.col("debit_account").alias("credit_account"),
+        )
+        .sort(KEY)
+        .select(ENTRY_FIELDS)
+    )
+
+
+def collision(found: Iterable[Any], values: Iterable[Any]) -> str:
+    """Say in which columns an entry differs from the one that holds its key, without values."""
+    differing = [
+        name for name, there, new in zip(ENTRY_FIELDS, found, values, strict=True) if there != new
+    ]
+    return (
+        f"already paid: the ledger holds a payment of the same entitlement with another "
+        f"{', '.join(differing)}; nothing was posted; make a new run"
+    )
+
+
 def states_of(events: Iterable[Mapping[str, Any]]) -> dict[str, BatchState]:
     """Add up the events of all batches, in their order.
 

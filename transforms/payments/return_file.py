@@ -1,0 +1,126 @@
+"""The bank's answer: which payments arrived and which came back, from its file or pain.002."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from lxml import etree
+
+from transforms.errors import DropRefusedError
+from transforms.payments.profile import Profile
+
+STATES = {"成功": True, "失败": False}
+FINAL_STATUSES = {"ACSC": True, "ACCC": True, "RJCT": False, "CANC": False}
+PAIN002 = re.compile(r"urn:iso:std:iso:20022:tech:xsd:pain\.002\.001\.[0-9]{2}")
+SHOWN_LINES = 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the bank says of one payment, and the line of its file that says so."""
+
+    payment_id: str
+    arrived: bool
+    reason: str
+    answered_on: str
+    line: int
+
+
+def read_answers(content: bytes, profile: Profile, where: str) -> list[Answer]:
+    """Read the bank's answer: pain.002 if it is XML, else the bank profile's return file.
+
+    Rows:    returns  one per payment with a final state, in the order of the file
+    Raises:  DropRefusedError naming every line that is not as expected
+    """
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return _read_pain002(content, where)
+    return _read_text(content, profile, where)
+
+
+def _read_text(content: bytes, profile: Profile, where: str) -> list[Answer]:
+    try:
+        text = content.decode(profile.encoding)
+    except UnicodeDecodeError as broken:
+        number = content[: broken.start].count(b"\n") + 1
+        raise DropRefusedError(
+            f"{where}, line {number}: is not {profile.encoding}; ask the bank for the file again"
+        ) from broken
+    answers, wrong = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        answer = _answer(line.split(profile.separator or "|"), number)
+        if answer is None:
+            wrong.append(number)
+        else:
+            answers.append(answer)
+    _refuse(wrong, where, "expected payment_id|成功 or 失败|reason|YYYYMMDD")
+    return answers
+
+
+def _answer(cells: Sequence[str], line: int) -> Answer | None:
+    if len(cells) != 4 or cells[1] not in STATES:
+        return None
+    day = cells[3]
+    try:
+        date(int(day[:4]), int(day[4:6]), int(day[6:8]))
+    except ValueError:
+        return None
+    if not re.fullmatch("[0-9]{8}", day):
+        return None
+    return Answer(cells[0].strip(), STATES[cells[1]], cells[2].strip(), day, line)
+
+
+def _read_pain002(content: bytes, where: str) -> list[Answer]:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as broken:
+        raise DropRefusedError(f"{where}, line {broken.lineno}: is no XML: ask again") from broken
+    namespace = etree.QName(root).namespace or ""
+    if not PAIN002.fullmatch(namespace):
+        raise DropRefusedError(f"{where}: expected a pain.002 message, found {namespace[:60]!r}")
+    prefix = f"{{{namespace}}}"
+    day = (root.findtext(f".//{prefix}GrpHdr/{prefix}CreDtTm") or "")[:10].replace("-", "")
+    answers: list[Answer] = []
+    wrong: list[int] = []
+    for transaction in root.iter(f"{prefix}TxInfAndSts"):
+        payment_id = transaction.findtext(f"{prefix}OrgnlEndToEndId")
+        status = transaction.findtext(f"{prefix}TxSts")
+        line = int(str(transaction.sourceline or 0))
+        if not payment_id or not status:
+            wrong.append(line)
+        elif status in FINAL_STATUSES:
+            said = transaction.find(f"{prefix}StsRsnInf")
+            texts = [] if said is None else [str(text).strip() for text in said.itertext()]
+            reason = " ".join(text for text in texts if text)
+            answers.append(Answer(payment_id, FINAL_STATUSES[status], reason, day, line))
+    _refuse(wrong, where, "expected OrgnlEndToEndId and TxSts in each transaction")
+    return answers
+
+
+def check_answers(
+    answers: Sequence[Answer], paid: Collection[str], returned: Collection[str], where: str
+) -> None:
+    """Refuse a file whole if a payment id is repeated, not of this batch, or returned before.
+
+    Raises:  DropRefusedError naming the lines
+    """
+    if not answers:
+        raise DropRefusedError(f"{where}: answers no payment; check that it is the right file")
+    counts = Counter(answer.payment_id for answer in answers)
+    repeated = [answer.line for answer in answers if counts[answer.payment_id] > 1]
+    _refuse(repeated, where, "a payment id occurs more than once")
+    foreign = [answer.line for answer in answers if answer.payment_id not in paid]
+    _refuse(foreign, where, "a payment id is not of this batch")
+    again = [answer.line for answer in answers if answer.payment_id in returned]
+    _refuse(again, where, "a payment came back already with an earlier file")
+
+
+def _refuse(lines: Sequence[int], where: str, why: str) -> None:
+    if lines:
+        shown = ", ".join(str(line) for line in lines[:SHOWN_LINES])
+        more = f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else ""
+        raise DropRefusedError(f"{where}, line {shown}{more}: {why}; nothing of it was taken")
