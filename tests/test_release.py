@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ from transforms.errors import (
     DigestDiffersError,
     DropRefusedError,
     LedgerForbidsError,
+    ParameterMissingError,
     UsageError,
 )
 from transforms.payments.pain001 import NAMESPACE
@@ -428,3 +430,41 @@ def test_one_home_after_another_keeps_the_ledger_verifiable(home: Home) -> None:
         ledger.verify_chain()
         assert ledger.paid_lines()["amount_fen"].sum() == 1002 + 7
         assert sorted(ledger.installments()["times"].to_list()) == [3, 3]
+
+
+def test_a_year_without_known_holidays_stops_before_anything_is_posted(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    text = home.funds_path.read_text(encoding="utf-8").replace("2020 = ", "2099 = ")
+    home.funds_path.write_text(text, encoding="utf-8")
+    batch = night(home, "R1", ROWS, as_of=date(2099, 3, 31))[1].batches[0].batch_id
+    sign_both(home, batch)
+    with pytest.raises(ParameterMissingError, match="2099"):
+        release_batch(home, batch)
+    assert posted(home) == [] and list_batches(home)[0]["state"] == "signed"
+
+
+def test_a_signature_that_does_not_hold_stops_the_release(home: Home, batch: str) -> None:
+    sign(home, batch, "reviewer")
+    with open_ledger(home) as ledger:
+        (said,) = ledger.batch_states()[batch].signatures.values()
+        (approver,) = [
+            {**key, "fingerprint": fingerprint}
+            for fingerprint, key in ledger.keys().items()
+            if key["role"] == "approver"
+        ]
+        with ledger.transaction():
+            forged = {**said, **approver}
+            ledger.add_event(batch, "signed", "approver", forged)
+    with pytest.raises(DigestDiffersError, match="signature as approver"):
+        release_batch(home, batch)
+    assert posted(home) == []
+
+
+def test_the_payer_is_the_one_that_was_signed_not_the_one_configured_later(
+    home: Home, batch: str
+) -> None:
+    sign_both(home, batch)
+    text = home.funds_path.read_text(encoding="utf-8").replace("0000000000000001", "999")
+    home.funds_path.write_text(text, encoding="utf-8")
+    release_batch(home, batch)
+    assert b"|0000000000000001|" in (home.batches / batch / "bank.txt").read_bytes()
