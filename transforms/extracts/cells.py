@@ -97,6 +97,12 @@ class ReadColumn:
 
     def spread(self, distinct: pl.Series, rows: Rows | None = None) -> pl.Series:
         """Give what belongs to the texts of some rows, or of all."""
+        if self.codes is None and rows is None:
+            return distinct
         if self.codes is None:
-            return distinct if rows is None else distinct.gather(rows)
-        return distinct.gather(self.codes if rows is None else self.codes[rows])
+            places = pl.Series(rows).cast(pl.UInt32)
+        else:
+            codes = self.codes if rows is None else self.codes[rows]
+            # The same bits without a sign: Polars takes them as they are, without a check.
+            places = pl.Series(codes.view(np.uint32))
+        return distinct.gather(places)
