@@ -16,6 +16,7 @@ from flows.console import (
     show,
 )
 from flows.store import Home, hold_home
+from transforms.errors import UsageError
 
 BatchArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
@@ -29,7 +30,13 @@ def ask_passphrase(confirm: bool) -> str:
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is not None:
         return given
-    return str(typer.prompt("passphrase", hide_input=True, confirmation_prompt=confirm, err=True))
+    try:
+        asked = typer.prompt("passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    except typer.Abort as nobody:
+        raise UsageError(
+            f"no passphrase was given: run on a terminal, or set {PASSPHRASE_VARIABLE}"
+        ) from nobody
+    return str(asked)
 
 
 @app.command()
