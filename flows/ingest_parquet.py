@@ -15,7 +15,7 @@ from transforms.extracts.kinds import Kind
 from transforms.extracts.totals import piece_of
 from transforms.extracts.typed import cells_of_arrow
 
-ROWS_AT_ONCE = 1_500_000
+ROWS_AT_ONCE = 1_000_000
 
 
 def open_parquet(raw: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[Piece]]:

@@ -1,6 +1,5 @@
 """Settle what one row alone can't: duplicates, contradictions, and that no row got lost."""
 
-import numpy as np
 import polars as pl
 
 from flows.ingest_kind import KindTally
@@ -15,7 +14,7 @@ def settle_duplicates(tally: KindTally) -> pl.DataFrame:
 
     Rows:    returns  accepted rows that fall: source_file, source_line
     """
-    repeated = repeated_hashes(np.concatenate(tally.table.hashes or [np.zeros(0, np.uint64)]))
+    repeated = repeated_hashes(tally.table.hashes)
     tally.table.hashes = []
     late = pl.DataFrame()
     if tally.late.path.exists():

@@ -157,11 +157,11 @@ class TableWriter:
         return pl.concat(self.held).lazy()
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Read the rows back bucket by bucket, after `close`."""
+        """Read the rows back a row group at a time, after `close`."""
         if not self.buckets:
             yield pl.concat(self.held)
         for path in self.paths() if self.buckets else []:
-            yield pl.read_parquet(path)
+            yield from _row_groups_of(path)
 
     def finish(self, fallen: pl.DataFrame, extra: pl.DataFrame | None = None) -> None:
         """Leave out rows that fell after they were written, and write a table in one file.
@@ -200,12 +200,16 @@ def _without(frame: pl.DataFrame, fallen: pl.DataFrame) -> pl.DataFrame:
     return frame.join(fallen, on=["source_file", "source_line"], how="anti", maintain_order="left")
 
 
+def _row_groups_of(path: Path) -> Iterator[pl.DataFrame]:
+    with pq.ParquetFile(path) as source:
+        for number in range(source.num_row_groups):
+            yield pl.DataFrame(pl.from_arrow(source.read_row_group(number)))
+
+
 def _rewrite_without(path: Path, fallen: pl.DataFrame) -> None:
     fresh = path.with_suffix(".fresh")
     rewritten = RowGroups(fresh)
-    with pq.ParquetFile(path) as source:
-        for number in range(source.num_row_groups):
-            group = pl.DataFrame(pl.from_arrow(source.read_row_group(number)))
-            rewritten.add(_without(group, fallen))
+    for rows in _row_groups_of(path):
+        rewritten.add(_without(rows, fallen))
     rewritten.close()
     fresh.replace(path)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import xlsxwriter
@@ -26,6 +27,7 @@ from tests.ingest_drops import (
     write_drop,
 )
 from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.extracts.duplicates import repeated_hashes
 
 PEOPLE = [
     row("residents", 身份证号=LI, 姓名="𠮷田㛃"),
@@ -302,3 +304,12 @@ def test_a_damaged_snapshot_is_not_used(tmp_path: Path) -> None:
         load_snapshot(snapshot.folder.parent, snapshot.snapshot_id)
     with pytest.raises(DropRefusedError):
         load_snapshot(snapshot.folder.parent, "S0")
+
+
+def test_repeated_hashes_are_found_in_any_number_of_parts() -> None:
+    generator = np.random.default_rng(1)
+    pieces = [generator.integers(0, 2**64, 500, dtype=np.uint64) for _ in range(3)]
+    pieces.append(pieces[0][:40])
+    wanted = np.sort(pieces[0][:40]).tolist()
+    for at_once in (10_000, 700, 90, 7):
+        assert np.sort(repeated_hashes(pieces, at_once)).tolist() == wanted

@@ -1,5 +1,7 @@
 """Find equal rows and rows that share a key: hashes propose candidates, the contents decide."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -28,19 +30,20 @@ def row_hashes(kind: Kind, frame: pl.DataFrame) -> Hashes:
     return hashes.to_numpy()
 
 
-def repeated_hashes(hashes: Hashes) -> Hashes:
+def repeated_hashes(pieces: Sequence[Hashes], at_once: int = HASHES_AT_ONCE) -> Hashes:
     """Give the hashes that occur more than once, in parts that fit the memory.
 
-    >>> repeated_hashes(np.array([3, 1, 3, 2], dtype=np.uint64)).tolist()
-    [3]
+    >>> repeated_hashes([np.array([3, 1], dtype=np.uint64), np.array([3, 2], dtype=np.uint64)])
+    array([3], dtype=uint64)
     """
     parts = 1
-    while len(hashes) // parts > HASHES_AT_ONCE:
+    while sum(map(len, pieces)) // parts > at_once:
         parts *= 2
     shift = np.uint64(64 - parts.bit_length() + 1)
-    found = []
+    found = [np.zeros(0, np.uint64)]
     for part in range(parts):
-        mine = np.sort(hashes if parts == 1 else hashes[hashes >> shift == part])
+        of_part = pieces if parts == 1 else [piece[piece >> shift == part] for piece in pieces]
+        mine = np.sort(np.concatenate([found[0], *of_part]))
         found.append(np.unique(mine[1:][mine[1:] == mine[:-1]]))
     return np.concatenate(found)
 
