@@ -1,8 +1,9 @@
 """Kill the whole job at one effect on the disk after another, run it again, compare the end states.
 
 A child process does run, sign, sign, release; it is killed (SIGKILL) just before or after its
-n-th effect: an fsync, a rename, a SQLite statement or commit. A second child then does the same
-words plainly again. The end state must be that of an undisturbed home, byte for byte.
+n-th effect: an fsync, a rename, a SQLite statement or commit. A second child then gives the
+interrupted command plainly again, and the rest. The end state must be that of an undisturbed
+home, byte for byte.
 
 Run as `python -m tests.kill_harness TEMPLATE_HOME DROP WORK POINTS`; prints one JSON line a point.
 The heavy imports are made once, before forking, by a process that starts no thread of its own.
@@ -22,6 +23,7 @@ from typing import Any
 
 from expectations import gate
 from flows import pipeline, release
+from flows.batch import list_batches
 from flows.progress import Progress
 from flows.store import Home
 from transforms.errors import LedgerForbidsError
@@ -83,22 +85,37 @@ class Effects:
 
 
 def scenario(home: Home, drop: Path, effects: Effects | None = None) -> None:
-    """Do the whole job in plain words; what was done already is refused and that is well."""
-    with Path(os.devnull).open("w") as nowhere:
-        summary = pipeline.run_night(
-            pipeline.NightRequest(home, AS_OF, drop=drop, threads=1), Progress(nowhere)
-        )
-    mark(effects, "run")
-    for batch_id in summary["batches"]:
+    """Give the commands of the whole job, one after another, beginning with the one interrupted.
+
+    A command that ended is not given again: a run after a signature nets against it, and would
+    rightly be another run. The list of ended commands is the operator's memory, outside the home.
+    """
+    ended = Path(f"{home.root}.ended")
+    known = ended.read_text().split() if ended.exists() else []
+
+    def give(command: str, act: Callable[[], Any]) -> None:
+        if command not in known:
+            refused_if_done(act)
+            with ended.open("a") as memory:
+                memory.write(f"{command}\n")
+        mark(effects, command)
+
+    give("run", lambda: run_quietly(home, drop))
+    for batch in list_batches(home):
+        batch_id = batch["batch_id"]
         for role in ("reviewer", "approver"):
-            refused_if_done(
-                lambda b=batch_id, r=role: release.sign_batch(
-                    home, b, r, home.root / f"{r}.key", PASSPHRASE
-                )
+            key = home.root / f"{role}.key"
+            give(
+                f"sign-{role}-{batch_id}",
+                lambda b=batch_id, r=role, k=key: release.sign_batch(home, b, r, k, PASSPHRASE),
             )
-            mark(effects, f"sign {role}")
-        refused_if_done(lambda b=batch_id: release.release_batch(home, b))
-        mark(effects, "release")
+        give(f"release-{batch_id}", lambda b=batch_id: release.release_batch(home, b))
+
+
+def run_quietly(home: Home, drop: Path) -> None:
+    with Path(os.devnull).open("w") as nowhere:
+        request = pipeline.NightRequest(home, AS_OF, drop=drop, threads=1)
+        pipeline.run_night(request, Progress(nowhere))
 
 
 def mark(effects: Effects | None, name: str) -> None:
@@ -131,6 +148,11 @@ def wait_for(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def in_child(act: Callable[[], None]) -> int:
+    """Run in a forked child; return its exit code, negative for a signal."""
+    return wait_for(fork(act))
+
+
 def end_state(home: Home) -> dict[str, str]:
     """Describe a home: the digest of every file, and of the ledger every row of every table."""
     state: dict[str, str] = {}
@@ -158,7 +180,7 @@ def main(template: Path, drop: Path, work: Path, points: int) -> int:
         scenario(undisturbed, drop, effects)
         listing.write_text(json.dumps(effects.names))
 
-    if wait_for(fork(listed)) != 0:
+    if in_child(listed) != 0:
         return 1
     wanted = end_state(undisturbed)
     names = json.loads(listing.read_text())
@@ -189,8 +211,8 @@ def try_points(
             Effects(fatal=point).watch()
             scenario(home, drop)
 
-        code = wait_for(fork(killed))
-        again = wait_for(fork(lambda home=home: scenario(home, drop)))
+        code = in_child(killed)
+        again = in_child(lambda home=home: scenario(home, drop))
         found = end_state(home)
         differing = sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n))
         line = {"point": point, "effect": effects[point - 1], "killed": code == KILLED}
@@ -210,7 +232,7 @@ def chosen(names: list[str], points: int) -> list[int]:
         if not name.startswith("["):
             number += 1
             continue
-        if name == "[release]":
+        if name.startswith("[release"):
             releasing += range(stage_start, number + 1)
         stage_start = number + 1
     everywhere = spread(list(range(1, number + 1)), points)

@@ -9,11 +9,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from flows.release import release_batch, sign_batch
 
 from flows.console import run_command
 from flows.pipeline import NightRequest, run_night
 from flows.progress import Progress
+from flows.release import release_batch, sign_batch
 from flows.store import Home
 from tests.conftest import AS_OF, PASSPHRASE
 from transforms.digest import frame_digest
