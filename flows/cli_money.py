@@ -160,6 +160,20 @@ def settle(
 
 
 @app.command()
+def notice(
+    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """Write the public notice (公示) of a batch: masked, for five working days."""
+    from flows.notice import write_notice
+
+    place = Home(home)
+    with hold_home(place):
+        written = write_notice(place, batch_id)
+    line = f"{written['path']}: {written['rows']} rows, to be shown until {written['last_day']}"
+    show(written, as_json, [line])
+
+
+@app.command()
 def ledger(
     beneficiary: Annotated[
         str | None, typer.Option("--beneficiary", help="Only this beneficiary's entries.")

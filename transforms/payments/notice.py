@@ -1,0 +1,50 @@
+"""The public notice (公示) of a batch: who is to be paid how much, persons masked, five days."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import polars as pl
+
+from transforms.masking import masked_name, masked_person_id
+from transforms.payments.sheet_rows import yuan_column
+from transforms.payments.working_days import next_working_day
+
+NOTICE_DAYS = 5
+KINDS = {"person": "个人", "employer": "单位"}
+
+
+def notice_window(as_of: date) -> tuple[date, date]:
+    """Return the first and last day of the notice: five working days after the as-of date.
+
+    >>> notice_window(date(2020, 4, 3))
+    (datetime.date(2020, 4, 7), datetime.date(2020, 4, 13))
+    """
+    first = last = next_working_day(as_of + timedelta(days=1))
+    for _ in range(NOTICE_DAYS - 1):
+        last = next_working_day(last + timedelta(days=1))
+    return first, last
+
+
+def notice_list(
+    instructions: pl.DataFrame, titles: Mapping[str, str], window: tuple[date, date]
+) -> pl.DataFrame:
+    """Lay out the public notice of a batch.
+
+    Rows:    instructions  as stored; returns one per instruction, in its order
+    Holds:   no account, no payment id, of persons neither full id nor full name; units stay,
+             their register is public
+    """
+    is_person = pl.col("beneficiary_kind") == "person"
+    return instructions.select(
+        pl.int_range(1, pl.len() + 1).alias("序号"),
+        pl.col("policy_id").replace_strict(titles, return_dtype=pl.String).alias("政策"),
+        pl.col("beneficiary_kind").replace_strict(KINDS, return_dtype=pl.String).alias("主体类型"),
+        pl.when(is_person).then(masked_name("holder")).otherwise(pl.col("holder")).alias("名称"),
+        pl.when(is_person)
+        .then(masked_person_id("beneficiary_id"))
+        .otherwise(pl.col("beneficiary_id"))
+        .alias("代码"),
+        yuan_column("amount_fen").alias("金额(元)"),
+        pl.lit(window[0].isoformat()).alias("公示起"),
+        pl.lit(window[1].isoformat()).alias("公示止"),
+    )
