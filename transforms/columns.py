@@ -64,7 +64,9 @@ def _columns(*entries: Column) -> dict[str, Column]:
 PERSON_ID_LABELS = ("社会保障号码", "身份证号", "身份证号码", "公民身份号码", "证件号码")
 
 COLUMNS: dict[str, Column] = _columns(
-    Column("person_id", "person_id", "citizen id, 18 characters", PERSON_ID_LABELS, "", "person_id"),
+    Column(
+        "person_id", "person_id", "citizen id, 18 characters", PERSON_ID_LABELS, "", "person_id"
+    ),
     Column("name", "name", "a person's name", ("姓名",), "", "name"),
     Column("employer_code", "employer_code", "unified social credit code", ("统一社会信用代码",)),
     Column("employer_name", "text", "name of a unit", ("名称", "单位名称", "企业名称")),
@@ -77,9 +79,7 @@ COLUMNS: dict[str, Column] = _columns(
         "",
         "person_id",
     ),
-    Column(
-        "subject_name", "text", "name of the subject", ("名称", "姓名", "主体名称"), "", "name"
-    ),
+    Column("subject_name", "text", "name of the subject", ("名称", "姓名", "主体名称"), "", "name"),
     Column("unit_no", "text", "number of an insured unit", ("单位编号",)),
     Column("entity_type", "code", "what sort of unit", ("类型", "主体类型", "单位类型")),
     Column("status", "code", "state of the registration", ("登记状态", "经营状态")),
@@ -91,7 +91,12 @@ COLUMNS: dict[str, Column] = _columns(
     Column("founded_on", "date", "day of founding", ("成立日期",)),
     Column("division_code", "text", "town or subdistrict", ("镇办代码", "行政区划", "户籍地代码")),
     Column(
-        "legal_rep_id", "person_id", "legal representative", ("法定代表人证件号码",), "", "person_id"
+        "legal_rep_id",
+        "person_id",
+        "legal representative",
+        ("法定代表人证件号码",),
+        "",
+        "person_id",
     ),
     Column("is_dispatch", "code", "labour dispatch unit", ("是否劳务派遣",)),
     Column("sex", "code", "sex", ("性别",), "", "about_person"),
