@@ -61,10 +61,12 @@ def nightly(
 
 
 @app.command()
-def serve(drop: DropArgument, home: HomeOption = DEFAULT_HOME) -> None:
+def serve(drop: DropArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Keep the nightly schedule (02:00 Asia/Shanghai) under Prefect until stopped."""
     from flows.nightly import serve as serve_schedule
 
+    content = {"schedule": "02:00 Asia/Shanghai", "drop": str(drop), "home": str(home)}
+    show(content, as_json, [f"every night at 02:00 Asia/Shanghai: {drop} → {home}"])
     serve_schedule(home, drop)
 
 

@@ -16,6 +16,7 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
+from prefect.schedules import Cron
 from prefect.states import Failed
 
 from flows import pipeline
@@ -138,7 +139,7 @@ def serve(home: Path, drop: Path) -> None:
     """Run the nightly schedule until stopped: 02:00 in the district, one run at a time."""
     nightly.serve(
         name="nightly",
-        cron="0 2 * * *",
+        schedules=[Cron("0 2 * * *", timezone=str(DISTRICT_TIME))],
         limit=1,
         parameters={"drop": str(drop), "as_of": None, "home": str(home)},
     )
