@@ -62,6 +62,7 @@ def create_key(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase.encode())
     ).decode()
     header = f"wuxing signing key\nrole: {role}\nname: {name.strip()}\nkey: {fingerprint}\n\n"
+    home.root.mkdir(parents=True, exist_ok=True)
     # Registered first: a kill in between leaves a key nobody holds, never one nobody knows.
     with open_ledger(home) as ledger, ledger.transaction():
         content = {"role": role, "name": name.strip(), "public_key": public_key}

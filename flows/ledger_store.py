@@ -41,6 +41,7 @@ class Ledger:
 
     connection: sqlite3.Connection
     batches: Path
+    is_kept: bool = True
 
     def paid_lines(self) -> pl.DataFrame:
         """Return the lines that were released and not returned.
@@ -130,6 +131,7 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all that is added inside durable together, or nothing of it."""
+        assert self.is_kept, "nothing is posted to the ledger of a home that is not there"
         self.connection.execute("begin immediate")
         try:
             yield
@@ -234,12 +236,14 @@ class Ledger:
 
 @contextmanager
 def open_ledger(home: Home) -> Iterator[Ledger]:
-    """Open the ledger of a home, making it if there is none.
+    """Open the ledger of a home, making it if there is none; of no home, an empty one.
 
     Raises:  DigestDiffersError if the file is no ledger of ours
     """
-    home.root.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(home.ledger_path, isolation_level=None, timeout=30)
+    # Who writes holds the home, which makes its folder; who only looks must not make one.
+    is_kept = home.root.is_dir()
+    place = home.ledger_path if is_kept else ":memory:"
+    connection = sqlite3.connect(place, isolation_level=None, timeout=30)
     try:
         try:
             connection.execute("pragma journal_mode = wal")
@@ -249,7 +253,7 @@ def open_ledger(home: Home) -> Iterator[Ledger]:
             raise DigestDiffersError(
                 f"{home.ledger_path} is no ledger or is damaged; restore it from a backup"
             ) from broken
-        yield Ledger(connection, home.batches)
+        yield Ledger(connection, home.batches, is_kept)
     finally:
         connection.close()
 

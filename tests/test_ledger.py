@@ -112,6 +112,12 @@ def test_a_file_that_is_no_ledger_is_refused(home: Home) -> None:
         pass
 
 
+def test_looking_at_a_home_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    absent = Home(tmp_path / "absent")
+    assert list_batches(absent) == [] and ledger_view(absent, None)["entries"] == []
+    assert not absent.root.exists()
+
+
 def test_debits_and_credits_add_up_to_zero(home: Home) -> None:
     pay(home, "R1", ROWS)
     view = ledger_view(home, None)
