@@ -12,7 +12,15 @@ from flows.ingest_damage import refuse_damaged_top
 from flows.ingest_files import RawFile, Utf8Stream
 from transforms.errors import DropRefusedError
 from transforms.extracts.cells import Piece
-from transforms.extracts.csv_text import CsvShape, count_lines, end_of_rows, read_block, top_rows
+from transforms.extracts.csv_text import (
+    QUOTE,
+    CsvShape,
+    count_bytes,
+    count_lines,
+    end_of_rows,
+    read_block,
+    top_rows,
+)
 from transforms.extracts.grid import even_rows
 from transforms.extracts.headers import Header, find_header, match_header
 from transforms.extracts.kinds import Kind
@@ -87,14 +95,18 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
     while not is_last:
         block = file.stream.window(file.kept, PIECE_BYTES)
         is_last = len(block) == file.kept
-        end = end_of_rows(block, file.shape.separator, is_last)
+        is_quoted = count_bytes(block, QUOTE) > 0
+        end = end_of_rows(block, file.shape.separator, is_quoted, is_last)
         if end is None or (is_last and end < len(block)):
             yield from _read_irregular(file, bytes(block))
             break
         file.kept = len(block) - end
         if end:
-            columns, lines, too_wide = read_block(block[:end], file.line, file.shape)
-            file.line += count_lines(block[:end])
+            count = count_lines(block[:end])
+            columns, lines, too_wide = read_block(
+                block[:end], file.line, count, is_quoted, file.shape
+            )
+            file.line += count
             yield piece_of(file.names, columns, lines, too_wide)
 
 

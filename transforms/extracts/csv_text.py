@@ -40,13 +40,13 @@ def top_rows(top: bytes, separator: str, limit: int = 60) -> list[tuple[int, lis
     return rows
 
 
-def end_of_rows(block: Block, separator: str, is_last: bool) -> int | None:
+def end_of_rows(block: Block, separator: str, is_quoted: bool, is_last: bool) -> int | None:
     """Find where the last whole row of a block ends; None if its quotes follow no rule.
 
     Holds:   0 if no row ends in the block; nothing follows the last block, so it ends a row
     """
     view = np.frombuffer(block, np.uint8)
-    if not count_bytes(block, QUOTE):
+    if not is_quoted:
         return len(view) if is_last else _last_line_end(view)
     quotes, ends = np.flatnonzero(view == QUOTE), np.flatnonzero(view == LINE_FEED)
     if is_last:
@@ -85,17 +85,16 @@ def _quotes_keep_the_rule(
 
 
 def read_block(
-    block: Block, first_line: int, shape: CsvShape
+    block: Block, first_line: int, line_count: int, is_quoted: bool, shape: CsvShape
 ) -> tuple[list[CodedCells], Rows, Flags | None]:
     """Read a block of whole rows: its columns, each row's physical line, rows that are too wide.
 
     Rows:    a line that is altogether empty is no row; a row too short gets empty cells
     """
     broken: list[int] = []
-    ends = count_lines(block)
-    table = _parse(block, shape, broken, inside=False) if not count_bytes(block, QUOTE) else None
-    if table is not None and not broken and table.num_rows == ends:
-        return _coded_columns(table, shape), np.arange(first_line, first_line + ends), None
+    table = None if is_quoted else _parse(block, shape, broken, inside=False)
+    if table is not None and not broken and table.num_rows == line_count:
+        return _coded_columns(table, shape), np.arange(first_line, first_line + line_count), None
     starts, stops, lines = _rows_of(block, first_line)
     patched, too_wide = _even_out(block, starts, stops, shape)
     broken.clear()

@@ -18,6 +18,8 @@ from transforms.money import read_fen
 PLAIN_TEXT = "^[!-~]+$"
 WHOLE_NUMBER = r"^(-?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4}))(?:[.]0+)?$"
 SPACED_DIGITS = "^[0-9]+(?: +[0-9]+)*$"
+# Han characters that no normal form changes: compatibility ideographs are left out.
+PLAIN_NAME = r"^[\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{20000}-\x{2a6df}]+$"
 BANK_CODE = "^[0-9]{12}$"
 # Dots that mean the middle dot of a transliterated name; NFKC has narrowed the wide ones.
 DOT_IN_NAME = r"(\p{Han})[•.・∙](\p{Han})"
@@ -111,6 +113,13 @@ def read_names(texts: pl.Series) -> pl.Series:
     >>> read_names(pl.Series(["阿・卜．都", "张 三"])).to_list()
     ['阿·卜·都', '张三']
     """
+    plain = texts.str.contains(PLAIN_NAME)
+    if not plain.all():
+        return texts.clone().scatter((~plain).arg_true(), _clean_names(texts.filter(~plain)))
+    return texts
+
+
+def _clean_names(texts: pl.Series) -> pl.Series:
     bare = texts.str.normalize("NFKC").str.replace_all(r"\s", "")
     # Twice: the character between two dots belongs to both.
     dotted = bare.str.replace_all(DOT_IN_NAME, "$1·$2").str.replace_all(DOT_IN_NAME, "$1·$2")
