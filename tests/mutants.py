@@ -121,21 +121,22 @@ def parameter_mutants(parameters: Iterable[Parameter]) -> Iterator[Mutant]:
 
 
 def _moved(unit: str, value: Any, step: int) -> Any:
-    if unit in COUNTED or (unit == "period" and isinstance(value, int)):
-        return value + step
-    if unit == "period":
-        return str(int(value) + step)
-    if unit == "yuan":
-        return str(Decimal(value.replace(" ", "")) + Decimal(step) / 100)
-    if unit == "fraction":
-        numerator, denominator = str(value).split("/")
-        return f"{int(numerator) + step}/{denominator}"
-    if unit == "date":
-        return value + timedelta(days=step)
-    if unit == "month":
-        moved = plus_months(date(value // 100, value % 100, 1), step)
-        return moved.year * 100 + moved.month
-    return None
+    match unit:
+        case "yuan":
+            moved: Any = str(Decimal(value.replace(" ", "")) + Decimal(step) / 100)
+        case "fraction":
+            numerator, denominator = str(value).split("/")
+            moved = f"{int(numerator) + step}/{denominator}"
+        case "date":
+            moved = value + timedelta(days=step)
+        case "month":
+            month = plus_months(date(value // 100, value % 100, 1), step)
+            moved = month.year * 100 + month.month
+        case "period":
+            moved = type(value)(int(value) + step)
+        case _:
+            moved = value + step if unit in COUNTED else None
+    return moved
 
 
 class Bench:
@@ -190,9 +191,9 @@ class Bench:
             old = parameters[name]
             values = tuple(replace(one, value=value) for one in old.values)
             parameters[name] = replace(old, values=values)
-        if mutant is not None and mutant.parameter is not None:
-            if mutant.parameter.name in parameters or mutant.parameter.name in shared_parameters():
-                parameters[mutant.parameter.name] = mutant.parameter
+        known = {**shared_parameters(), **parameters}
+        if mutant is not None and mutant.parameter is not None and mutant.parameter.name in known:
+            parameters[mutant.parameter.name] = mutant.parameter
         if mutant is not None and mutant.path:
             texts = {mutant.path: mutant.text}
             changes.enter_context(
@@ -225,7 +226,8 @@ def mutants_under(card: PolicyCard) -> dict[str, Mutant]:
     named = {f"{one}: {mutant.name}": mutant for one in texts for mutant in text_mutants(one)}
     named |= {f"{path}: {mutant.name}": mutant for mutant in provision_mutants(card)}
     known = {**shared_parameters(), **card.parameters}
-    taken = [known[name] for name in sorted(known) if any(name in word for word in words_under(path))]
+    words = words_under(path)
+    taken = [known[name] for name in sorted(known) if any(name in word for word in words)]
     for mutant in parameter_mutants(taken):
         assert mutant.parameter is not None
         is_shared = mutant.parameter.name in shared_parameters()
@@ -259,8 +261,10 @@ def main() -> int:
     survivors = tried.difference(*(share[1] for share in shares_done))
     reasons = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or {}
     unexplained = sorted(survivors - set(reasons))
-    print(f"{len(tried)} changes: {len(tried - survivors)} noticed, {len(survivors)} survived, "
-          f"{len(survivors) - len(unexplained)} of them with a reason")
+    print(
+        f"{len(tried)} changes: {len(tried - survivors)} noticed, {len(survivors)} survived, "
+        f"{len(survivors) - len(unexplained)} of them with a reason"
+    )
     for name in unexplained:
         print(f"survived: {name}")
     outdated = sorted(set(reasons) & (tried - survivors))
