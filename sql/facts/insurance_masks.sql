@@ -5,31 +5,44 @@
 -- Grain: person, employer (0 = self), insurance, era.
 with booked_masks as (
     select
-        person_key,
-        employer_key,
-        insurance,
-        month_era(month) as era,
+        contributions.person_key,
+        contributions.employer_key,
+        contributions.insurance,
+        calendar_months.era,
         bit_or(
             case
-                when entry = '退费' then 0
-                when state = '缓缴' or (state = '已到账' and paid_on <= $as_of)
-                    then month_bit(month)
+                when contributions.entry = '退费' then 0
+                when contributions.state = '缓缴' then calendar_months.bit
+                when contributions.state = '已到账' and contributions.paid_on <= $as_of
+                    then calendar_months.bit
                 else 0
             end
         ) as insured_mask,
         bit_or(
             case
-                when entry = '正常' and state = '已到账' and paid_on <= $as_of
-                    then month_bit(month)
+                when contributions.entry = '正常'
+                    and contributions.state = '已到账'
+                    and contributions.paid_on <= $as_of
+                    then calendar_months.bit
                 else 0
             end
         ) as on_time_mask,
         bit_or(
-            case when entry <> '退费' and state = '未到账' then month_bit(month) else 0 end
+            case
+                when contributions.entry <> '退费' and contributions.state = '未到账'
+                    then calendar_months.bit
+                else 0
+            end
         ) as unpaid_mask
     from contributions
-    where month <= $as_of_month
-    group by person_key, employer_key, insurance, month_era(month)
+    -- many rows to exactly one month
+    inner join calendar_months on contributions.month = calendar_months.month
+    where contributions.month <= $as_of_month
+    group by
+        contributions.person_key,
+        contributions.employer_key,
+        contributions.insurance,
+        calendar_months.era
 ),
 
 kept_masks as (
