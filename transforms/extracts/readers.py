@@ -56,7 +56,7 @@ def read_column(column: KindColumn, texts: pl.Series, is_number: pl.Series | Non
         values = values.zip_with(values.is_in(list(column.codes)), _nothing(pl.String()))
     else:
         values = READERS[column.type](cleaned)
-    bad = values.is_null() & _is_filled(cleaned)
+    bad = _filled_where(values.is_null(), cleaned)
     if column.type == "account_no" and is_number is not None:
         values, bad = values.zip_with(~is_number, _nothing(pl.String())), bad | is_number
     return Reading(values, bad, rule)
@@ -74,7 +74,7 @@ def _read_ids(
         is_valid = is_valid & ~is_number
         values = values.zip_with(is_valid, _nothing(pl.String()))
         repairs = repairs.zip_with(is_valid, _nothing(pl.String()))
-    return Reading(values, ~is_valid & _is_filled(texts), rule, repairs)
+    return Reading(values, _filled_where(~is_valid, texts), rule, repairs)
 
 
 def read_any_ids(texts: pl.Series) -> Reading:
@@ -83,7 +83,8 @@ def read_any_ids(texts: pl.Series) -> Reading:
     values = persons.values.zip_with(persons.is_valid, employers.values)
     values = values.zip_with(values.is_not_null(), _read_texts(texts))
     repairs = persons.repairs.zip_with(persons.is_valid, employers.repairs)
-    return Reading(values, values.is_null() & _is_filled(texts), "unreadable_value", repairs)
+    bad = _filled_where(values.is_null(), texts)
+    return Reading(values, bad, "unreadable_value", repairs)
 
 
 def _nothing(dtype: pl.DataType) -> pl.Series:
@@ -94,8 +95,11 @@ def _stripped(texts: pl.Series) -> pl.Series:
     return texts.str.normalize("NFKC").str.strip_chars()
 
 
-def _is_filled(texts: pl.Series) -> pl.Series:
-    return _stripped(texts) != ""
+def _filled_where(marks: pl.Series, texts: pl.Series) -> pl.Series:
+    """Mark, of the texts marked, those that are not empty; only they are looked at."""
+    if not marks.any():
+        return marks
+    return marks.clone().scatter(marks.arg_true(), _stripped(texts.filter(marks)) != "")
 
 
 def _read_texts(texts: pl.Series) -> pl.Series:
