@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-POINTS = 40
+POINTS = 36
 
 
 def test_killed_anywhere_a_plain_rerun_ends_the_same(
