@@ -313,3 +313,24 @@ def test_repeated_hashes_are_found_in_any_number_of_parts() -> None:
     wanted = np.sort(pieces[0][:40]).tolist()
     for at_once in (10_000, 700, 90, 7):
         assert np.sort(repeated_hashes(pieces, at_once)).tolist() == wanted
+
+
+def test_a_long_number_is_no_serial_number(tmp_path: Path) -> None:
+    model = row("contributions")
+    long = [123456789012345678.0, *list(model.values())[1:]]
+    short = [12345678.0, *list(model.values())[1:]]
+    snapshot = ingest(tmp_path, {"contributions.xlsx": workbook([list(model), long, short])})
+    assert verdicts(snapshot) == [(2, "unreadable_value", "serial_no")]
+    assert table(snapshot, "contributions")["serial_no"].to_list() == ["12345678"]
+
+
+def test_workbooks_and_parquet_files_without_rows_are_delivered(tmp_path: Path) -> None:
+    drop = write_drop(tmp_path, {"payroll.xlsx": workbook([list(row("payroll"))])})
+    empty = pl.DataFrame(schema=dict.fromkeys(row("residents"), pl.String()))
+    empty.write_parquet(drop / "residents.parquet")
+    snapshot = ingest_drop(drop, tmp_path / "snapshots")
+    assert {kind: entry["rows"] for kind, entry in snapshot.manifest["tables"].items()} == {
+        "payroll": 0,
+        "residents": 0,
+    }
+    assert table(snapshot, "payroll").schema["net_fen"] == pl.Int64()

@@ -57,8 +57,10 @@ def read_column(column: KindColumn, texts: pl.Series, is_number: pl.Series | Non
     else:
         values = READERS[column.type](cleaned)
     bad = _filled_where(values.is_null(), cleaned)
-    if column.type == "account_no" and is_number is not None:
-        values, bad = values.zip_with(~is_number, _nothing(pl.String())), bad | is_number
+    if is_number is not None and column.type in ("account_no", "text", "name"):
+        # A number with an exponent lost its low digits: as a text it would look whole.
+        spoilt = is_number & (cleaned.str.contains("e") | (column.type == "account_no"))
+        values, bad = values.zip_with(~spoilt, _nothing(pl.String())), bad | spoilt
     return Reading(values, bad, rule)
 
 
