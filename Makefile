@@ -18,11 +18,11 @@ check: format lint types sql-lint tests
 
 format: $(STAMP)
 	@echo "== format: is every file written as ruff would write it?"
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --no-cache .
 
 lint: $(STAMP)
 	@echo "== lint: ruff"
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 
 types: $(STAMP)
 	@echo "== types: mypy --strict"

@@ -36,7 +36,6 @@ class Quiet:
 
 def ingest(drop: str, home: str) -> dict[str, object]:
     from flows.ingest import ingest_drop
-
     from flows.store import Home, hold_home
 
     place, started = Home(Path(home)), time.perf_counter()
@@ -49,7 +48,6 @@ def ingest(drop: str, home: str) -> dict[str, object]:
 def scan(home: str, snapshot: str) -> dict[str, object]:
     """Decode every column of every table: the least anybody must do who looks at all of it."""
     from flows.ingest import load_snapshot
-
     from flows.store import Home
     from sql import connect, register_tables
 

@@ -31,7 +31,6 @@ def make_home(root: Path) -> Any:
     """A home folder with budgets and a key for each role."""
     from flows.funds import initialise_home
     from flows.keys import create_key
-
     from flows.store import Home
 
     home = Home(root)
