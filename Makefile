@@ -14,7 +14,7 @@ run: $(STAMP)
 
 test: check
 
-check: format lint types sql-lint tests
+check: format lint types sql-lint tests mutants
 
 format: $(STAMP)
 	@echo "== format: is every file written as ruff would write it?"

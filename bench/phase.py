@@ -1,5 +1,6 @@
 """One measured phase in a process of its own; prints one JSON line: seconds by part, peak memory.
 
+python -m bench.phase sample DROP PERSONS FORMATS
 python -m bench.phase ingest DROP HOME
 python -m bench.phase scan HOME SNAPSHOT
 python -m bench.phase rest HOME SNAPSHOT
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 AS_OF = date(2020, 11, 30)
+MONTHS = 24
 THREADS = 2
 MEMORY_LIMIT = "3GB"
 DETERMINING = ("determine_rows",)
@@ -32,6 +34,13 @@ class Quiet:
 
     def isatty(self) -> bool:
         return False
+
+
+def sample(drop: str, persons: str, formats: str) -> dict[str, object]:
+    from flows.sample import write_sample
+
+    write_sample(Path(drop), int(persons), 1, AS_OF, False, formats, None, MONTHS)
+    return {}
 
 
 def ingest(drop: str, home: str) -> dict[str, object]:
@@ -116,7 +125,7 @@ def _is_utf8(path: Path) -> bool:
     return True
 
 
-PHASES = {"ingest": ingest, "scan": scan, "rest": rest, "polars": polars}
+PHASES = {"sample": sample, "ingest": ingest, "scan": scan, "rest": rest, "polars": polars}
 
 if __name__ == "__main__":
     outcome = PHASES[sys.argv[1]](*sys.argv[2:])

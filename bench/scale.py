@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import time
-from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -72,11 +71,10 @@ def measure_size(persons: int, pairs: int) -> dict[str, Any]:
 
 
 def make_drop(persons: int, formats: str) -> tuple[Path, Path]:
-    from flows.sample import write_sample
-
     folder = OUT / f"{formats}-{persons}"
     started = time.perf_counter()
-    write_sample(folder / "drop", persons, 1, date(2020, 11, 30), False, formats, None, 24)
+    # In a process of its own: what it needed would stand in the peak of every later child.
+    phase("sample", folder / "drop", persons, formats)
     print(f"  sample written in {time.perf_counter() - started:.1f} s", flush=True)
     return folder / "drop", folder / "home"
 

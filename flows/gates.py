@@ -52,6 +52,7 @@ FRAMES: dict[str, Any] = {
         "kind": pl.String(),
         "status": pl.String(),
         "is_in_force": pl.Boolean(),
+        "amount_cap_fen": pl.Int64(),
     },
 }
 TOLD_PLACES = 3
@@ -90,13 +91,14 @@ def register(connection: Connection, name: str, frame: pl.DataFrame) -> None:
 
 
 def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as_of: date) -> None:
-    """Give the gates what became of each policy: its kind, whether in force, whether it ran."""
+    """Give the gates what became of each policy, and its amount cap in fen."""
     rows = [
         {
             "policy_id": policy_id,
             "kind": card.kind,
             "status": statuses.get(policy_id, "not_run"),
             "is_in_force": outside_span(card, as_of) is None,
+            "amount_cap_fen": card.amount_cap_fen,
         }
         for policy_id, card in policy_cards().items()
     ]

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from transforms.errors import ContractError
-from transforms.parameters import Parameter, month_first_day, parse_parameter
+from transforms.parameters import Parameter, fen_of, month_first_day, parse_parameter
 
 FIRST_MONTH = 202001
 KINDS_OF_POLICY = ("payment", "relief", "referral")
@@ -52,6 +52,8 @@ class PolicyCard:
     bureau: str
     authority: str
     clause: str
+    guide: str
+    amount_cap_fen: int
     force_from: date
     force_to: date | None
     tail_months: int
@@ -88,6 +90,8 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         raise ContractError(f"policy {name}: unknown kind {entry['kind']} or period")
     if (entry["kind"] == "payment") != ("fund" in entry):
         raise ContractError(f"policy {name}: a payment has a fund, nothing else has")
+    if (entry["kind"] == "referral") == ("amount_cap" in entry):
+        raise ContractError(f"policy {name}: all but a referral have an amount_cap")
     needs = entry.get("needs", {})
     parameters = {used: shared[used] for used in entry.get("uses", [])} | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
@@ -101,6 +105,8 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         bureau=entry["bureau"],
         authority=entry["authority"],
         clause=entry["clause"].strip(),
+        guide=entry["guide"].strip(),
+        amount_cap_fen=_cap_fen(name, entry.get("amount_cap")),
         force_from=entry["in_force"]["from"],
         force_to=entry["in_force"]["to"],
         tail_months=entry["in_force"]["tail_months"],
@@ -115,6 +121,14 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         provisions=tuple(_provision(key, value) for key, value in entry["provisions"].items()),
         span_is_reading=bool(entry["in_force"].get("reading", False)),
     )
+
+
+def _cap_fen(name: str, entry: Mapping[str, str] | None) -> int:
+    if entry is None:
+        return 0
+    if not entry.get("reason"):
+        raise ContractError(f"policy {name}: its amount_cap has no reason")
+    return fen_of(entry["value"])
 
 
 def _provision(name: str, entry: Mapping[str, Any]) -> Provision:

@@ -1,7 +1,7 @@
 """docs/policies.md: the annex of the notice, item by item, and every policy card; generated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ WORDS = {
     "monitoring": "monitoring planned",
     "none": "not computed",
 }
-KIND_OF_WORD = {"policy": ("payment",), "list": ("relief", "referral")}
 INTRODUCTION = """# Policies
 
 What the product does for each of the 24 items of the annex of 川政发〔2020〕3号, and every policy
@@ -61,8 +60,8 @@ def read_annex() -> list[AnnexItem]:
     items = []
     for number, entry in sorted(entries.items()):
         unknown = [said["what"] for said in entry["does"] if said["what"] not in WORDS]
-        if unknown or not entry["does"]:
-            raise ContractError(f"annex item {number}: unknown or no answer {unknown}")
+        if unknown:
+            raise ContractError(f"annex item {number}: unknown answer {unknown}")
         items.append(AnnexItem(number=number, **entry))
     return items
 
@@ -70,11 +69,10 @@ def read_annex() -> list[AnnexItem]:
 def policy_guide(cards: Mapping[str, PolicyCard], universes: Mapping[str, str]) -> str:
     """Write docs/policies.md.
 
-    Holds:   every policy stands under its item, with the kind of answer that its card says
-    Raises:  ContractError if annex and cards differ
+    Holds:   every policy stands under the item that its card names
+    Raises:  ContractError if an item has no answer, or a card names no item
     """
-    items = read_annex()
-    check_annex(items, cards)
+    items = with_policies(read_annex(), cards)
     lines = [INTRODUCTION, "## The annex, item by item", "", *_overview(items)]
     for item in items:
         lines += _item_lines(item, cards)
@@ -84,22 +82,26 @@ def policy_guide(cards: Mapping[str, PolicyCard], universes: Mapping[str, str]) 
     return "\n".join(lines).rstrip() + "\n"
 
 
-def check_annex(items: Sequence[AnnexItem], cards: Mapping[str, PolicyCard]) -> None:
-    """Compare what the annex says of each policy with its card.
+def with_policies(items: Sequence[AnnexItem], cards: Mapping[str, PolicyCard]) -> list[AnnexItem]:
+    """Put each policy before the other answers of the item that its card names.
 
-    Raises:  ContractError naming what differs
+    Raises:  ContractError if an item has no answer, or a card names no item
     """
-    said = {
-        entry["policy"]: (item.number, entry["what"])
-        for item in items
-        for entry in item.does
-        if "policy" in entry
-    }
-    if set(said) != set(cards):
-        raise ContractError(f"annex and cards differ: {sorted(set(said) ^ set(cards))}")
-    for name, (number, word) in said.items():
-        if cards[name].item != number or cards[name].kind not in KIND_OF_WORD[word]:
-            raise ContractError(f"annex item {number} says {word} of {name}, its card differs")
+    astray = [name for name, card in cards.items() if not 1 <= card.item <= ITEM_COUNT]
+    if astray:
+        raise ContractError(f"no item of the annex: {', '.join(astray)}")
+    answered = []
+    for item in items:
+        own = [_answer(card) for card in cards.values() if card.item == item.number]
+        if not own and not item.does:
+            raise ContractError(f"annex item {item.number}: no policy and no answer")
+        answered.append(replace(item, does=[*own, *item.does]))
+    return answered
+
+
+def _answer(card: PolicyCard) -> Mapping[str, str]:
+    word = "policy" if card.kind == "payment" else "list"
+    return {"what": word, "policy": card.policy_id, "note": card.guide}
 
 
 def _overview(items: Sequence[AnnexItem]) -> list[str]:

@@ -1,19 +1,13 @@
 -- check: no single amount is beyond what the policy can grant
--- reads: determinations
-with capped_policies as (
-    select
-        unnest(map_keys($caps_fen)) as policy_id,
-        unnest(map_values($caps_fen)) as cap_fen
-),
-
--- A policy without a cap may grant nothing: each new policy must be given one.
-excessive_groups as (
+-- reads: determinations policy_runs
+with excessive_groups as (
     select
         determinations.policy_id || ' ' || determinations.period as group_name,
         count(*) as row_count
     from determinations
-    left join capped_policies on capped_policies.policy_id = determinations.policy_id
-    where determinations.amount_fen > coalesce(capped_policies.cap_fen, 0)
+    left join policy_runs on policy_runs.policy_id = determinations.policy_id
+    -- A policy without a cap may grant nothing.
+    where determinations.amount_fen > coalesce(policy_runs.amount_cap_fen, 0)
     group by determinations.policy_id, determinations.period
 )
 
