@@ -53,7 +53,7 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
 
     Raises:  DropRefusedError if there is no header, or a required column is missing in it
     """
-    file = CsvFile(raw, kind, Utf8Stream(path, raw))
+    file = CsvFile(raw, kind, Utf8Stream(path, raw, PIECE_BYTES))
     top = bytes(file.stream.window(0, TOP_BYTES))
     separator = _separator_of(top, kind)
     rows = top_rows(top, separator)

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import RawIOBase
 from mmap import ACCESS_READ, mmap
@@ -25,6 +26,8 @@ FORMATS = {
 BOM = codecs.BOM_UTF8
 BYTES_OF_A_CHARACTER = 4
 TOP_BYTES = 1 << 16
+# Decoding lets no other thread run; a slice takes milliseconds.
+SLICE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -162,11 +165,12 @@ def _is_utf8(block: memoryview) -> bool:
 class Utf8Stream:
     """Windows on a CSV file as UTF-8 without BOM, whatever its encoding.
 
-    A file that is UTF-8 already is not copied: its windows look at the file itself.
+    A file that is UTF-8 already is not copied: its windows look at the file itself. Of another,
+    `ahead` bytes are read and decoded before they are asked for.
     """
 
-    def __init__(self, path: Path, raw: RawFile) -> None:
-        self.path, self.name = path, raw.file.name
+    def __init__(self, path: Path, raw: RawFile, ahead: int = SLICE_BYTES) -> None:
+        self.path, self.name, self.ahead = path, raw.file.name, ahead
         self.is_gb18030 = raw.encoding == "gb18030"
         self.stream = path.open("rb")
         self.position = len(BOM) if raw.encoding == "utf-8-sig" else 0
@@ -176,6 +180,8 @@ class Utf8Stream:
         self.ends_with_cr = b"\n" not in top and b"\r" in top
         self.decoder = codecs.getincrementaldecoder("gb18030")("strict")
         self.held = b""
+        self.reader = ThreadPoolExecutor(max_workers=1)
+        self.coming: Future[bytes] | None = None
         self.mapped: memoryview | None = None
         if raw.bytes and not self.is_gb18030 and not self.ends_with_cr:
             self.mapped = memoryview(mmap(self.stream.fileno(), 0, access=ACCESS_READ))
@@ -191,13 +197,18 @@ class Utf8Stream:
             seen = self.mapped[start : self.position]
             self.position = start + len(seen)
             return seen
-        self.held = self.held[len(self.held) - kept :] + self._read(size)
+        block = self._read(size) if self.coming is None else self.coming.result()
+        self.held = self.held[len(self.held) - kept :] + block
+        # Read and decoded while this window is taken apart.
+        self.coming = self.reader.submit(self._read, self.ahead) if block else None
         return self.held
 
     def _read(self, size: int) -> bytes:
-        block = self.stream.read(size)
         if self.is_gb18030:
-            block = self._transcode(block)
+            sizes = [SLICE_BYTES] * (size // SLICE_BYTES) + [size % SLICE_BYTES]
+            block = b"".join(self._transcode(self.stream.read(one)) for one in sizes if one)
+        else:
+            block = self.stream.read(size)
         return block.replace(b"\r", b"\n") if self.ends_with_cr else block
 
     def _transcode(self, block: bytes) -> bytes:

@@ -92,8 +92,9 @@ def read_block(
     Rows:    a line that is altogether empty is no row; a row too short gets empty cells
     """
     broken: list[int] = []
-    table = None if is_quoted else _parse(block, shape, broken, inside=False)
-    if table is not None and not broken and table.num_rows == line_count:
+    table = _parse(block, shape, broken, inside=is_quoted)
+    # As many rows as lines: none is empty, and no cell holds the end of a line.
+    if not broken and table.num_rows == line_count:
         return _coded_columns(table, shape), np.arange(first_line, first_line + line_count), None
     starts, stops, lines = _rows_of(block, first_line)
     patched, too_wide = _even_out(block, starts, stops, shape)
