@@ -42,4 +42,4 @@ def test_nothing_is_read_before_every_file_is_known(tmp_path: Path) -> None:
 
 
 def test_there_are_enough_bad_files() -> None:
-    assert len(BAD_DROPS) >= 25
+    assert len(BAD_DROPS) >= 40

@@ -1,5 +1,6 @@
 """The corpus: one entry per way a drop can be unusable; small enough to be written by code."""
 
+import gzip
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -194,4 +195,93 @@ BAD_DROPS = (
         ("交接单.csv, line 2",),
     ),
     BadDrop("an empty note", {"insured_units.csv": UNITS, "交接单.csv": b""}, ("交接单.csv",)),
+    BadDrop(
+        "a compressed file",
+        {"insured_units.csv.gz": gzip.compress(UNITS.encode())},
+        (".gz", "CSV, XLSX or Parquet"),
+    ),
+    BadDrop("an archive", {"insured_units.zip": b"PK\x03\x04"}, (".zip", "Nothing was read")),
+    BadDrop("another office's table", {"insured_units.et": b"\xd0\xcf\x11\xe0"}, (".et",)),
+    BadDrop(
+        "cells parted by semicolons",
+        {"insured_units.csv": UNITS.replace(",", ";")},
+        ("insured_units.csv", "no header found"),
+    ),
+    BadDrop(
+        "a picture under a table's name",
+        {"insured_units.csv": b"\x89PNG\r\n\x1a\n" + bytes(range(256))},
+        ("insured_units.csv", "neither UTF-8 nor GB18030"),
+    ),
+    BadDrop("nothing but zeros", {"insured_units.csv": b"\0" * 4096}, ("no header found",)),
+    BadDrop(
+        "UTF-32",
+        {"insured_units.csv": UNITS.encode("utf-32")},
+        ("insured_units.csv, line 1", "neither UTF-8 nor GB18030"),
+    ),
+    BadDrop(
+        "a workbook with a password",
+        {"insured_units.xlsx": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512},
+        ("insured_units.xlsx", "password"),
+    ),
+    BadDrop(
+        "a workbook cut off",
+        {"insured_units.xlsx": workbook(UNIT_LABELS, UNIT_CELLS)[:-100]},
+        ("insured_units.xlsx", "damaged"),
+    ),
+    BadDrop(
+        "a header too far down",
+        {"insured_units.csv": "标题\n" * 70 + UNITS},
+        ("insured_units.csv", "no header found"),
+    ),
+    BadDrop(
+        "another kind under this name",
+        {"insured_units.csv": CONTRIBUTIONS},
+        ("insured_units.csv", "required column missing", "统一社会信用代码"),
+    ),
+    BadDrop(
+        "another kind of Parquet under this name",
+        {"insured_units.parquet": parquet([row("contributions")])},
+        ("insured_units.parquet", "required column missing"),
+    ),
+    BadDrop(
+        "a column missing in the second part",
+        {
+            "insured_units_001.csv": UNITS,
+            "insured_units_002.csv": UNITS.replace("单位编号", "编号"),
+        },
+        ("insured_units_002.csv", "unit_no"),
+    ),
+    BadDrop(
+        "one bad file beside a good one",
+        {
+            "insured_units.csv": UNITS,
+            "contributions.csv": CONTRIBUTIONS.encode("gb18030") + b"\xff",
+        },
+        ("contributions.csv, line 3", "neither UTF-8 nor GB18030"),
+    ),
+    BadDrop(
+        "a note whose amount is none",
+        {"contributions.csv": CONTRIBUTIONS, "交接单.csv": NOTE + "contributions.csv,1,很多,\n"},
+        ("交接单.csv, line 2", "amount in 元"),
+    ),
+    BadDrop(
+        "a note of less than no rows",
+        {"insured_units.csv": UNITS, "交接单.csv": NOTE + "insured_units.csv,-1,,\n"},
+        ("交接单.csv, line 2",),
+    ),
+    BadDrop(
+        "a note that names no file",
+        {"insured_units.csv": UNITS, "交接单.csv": NOTE + "insured_units.csv,1,,\n,1,,\n"},
+        ("交接单.csv, line 3",),
+    ),
+    BadDrop(
+        "a note with a digest cut short",
+        {"insured_units.csv": UNITS, "交接单.csv": NOTE + "insured_units.csv,1,,abc\n"},
+        ("交接单.csv, line 2", "SHA256 stated abc"),
+    ),
+    BadDrop(
+        "a damaged note",
+        {"insured_units.csv": UNITS, "交接单.csv": NOTE.encode("gb18030") + b"\xff\xff\n"},
+        ("交接单.csv, line 2", "neither UTF-8 nor GB18030"),
+    ),
 )
