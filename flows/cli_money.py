@@ -122,7 +122,8 @@ def sign(
     place, passphrase = Home(home), ask_passphrase(confirm=False)
     with hold_home(place):
         signed: dict[str, Any] = sign_batch(place, batch_id, role, key, passphrase)
-    show(signed, as_json, [f"{batch_id} signed as {role}; state: {signed['state']}"])
+    lines = [f"{batch_id} signed as {role}; state: {signed['state']}"]
+    show(signed, as_json, lines + [f"warning: {said}" for said in signed["warnings"]])
 
 
 @app.command()
@@ -136,7 +137,8 @@ def release(
     with hold_home(place):
         released: dict[str, Any] = release_batch(place, batch_id)
     lines = [f"{batch_id} released: {released['count']} payments, {released['amount_yuan']} 元"]
-    show(released, as_json, lines + [f"payment file: {path}" for path in released["files"]])
+    lines += [f"payment file: {path}" for path in released["files"]]
+    show(released, as_json, lines + [f"warning: {said}" for said in released["warnings"]])
 
 
 @app.command()

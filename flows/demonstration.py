@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from flows.funds import PLACEHOLDER
+
 AS_OF = "2020-03-31"
 SAMPLE_PASSPHRASE = "sample town only"
 SAMPLE_BUDGET_YUAN = 5_000_000
@@ -42,7 +44,8 @@ def main() -> None:
 
 def _fill_sample_funds(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("2020 = 0", f"2020 = {SAMPLE_BUDGET_YUAN}"), encoding="utf-8")
+    text = text.replace("2020 = 0", f"2020 = {SAMPLE_BUDGET_YUAN}")
+    path.write_text(text.replace(PLACEHOLDER, "样例"), encoding="utf-8")
 
 
 def _wuxing(*words: str, quiet: bool = False) -> str:

@@ -73,7 +73,10 @@ def _funds(home: Home) -> dict[str, str]:
     if not home.funds_path.is_file():
         return _check("warn", "funds.toml", "not there: batches can't be released; `wuxing init`")
     try:
-        read_funds(home)
+        funds = read_funds(home)
     except WuxingError as wrong:
         return _check("bad", "funds.toml", str(wrong))
+    left = [said for fund in funds.by_name.values() for said in fund.warnings()]
+    if left:
+        return _check("warn", "funds.toml", "; ".join(left))
     return _check("good", "funds.toml", str(home.funds_path))

@@ -24,6 +24,8 @@ from transforms.payments.profile import (
 FUND_KEYS = ("bank_profile", "payer_name", "payer_account", "bank_code", "budget_yuan")
 OPTIONAL_KEYS = ("bank_name",)
 PROFILE_FOLDER = "bank_profiles"
+# How `wuxing init` marks the names that are to be replaced.
+PLACEHOLDER = "请改为"
 INITIAL_FUNDS = Path(__file__).with_name("initial_funds.toml")
 
 
@@ -48,6 +50,19 @@ class Fund:
             "bank_name": self.bank_name,
             "profile": dict(self.profile.content),
         }
+
+    def warnings(self) -> list[str]:
+        """Say what of the fund was not filled in yet."""
+        return payer_warnings(
+            self.name, {"payer_name": self.payer_name, "bank_name": self.bank_name}
+        )
+
+
+def payer_warnings(fund: str, names: Mapping[str, Any]) -> list[str]:
+    """Say which names of a fund's payer still stand as `wuxing init` wrote them."""
+    left = [key for key in ("payer_name", "bank_name") if PLACEHOLDER in str(names.get(key, ""))]
+    said = f"{fund}: {', '.join(left)} in funds.toml is still the placeholder; no bank will pay"
+    return [said] if left else []
 
 
 @dataclass(frozen=True)

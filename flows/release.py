@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.batch_folder import StoredBatch, known_state, verify_batch
-from flows.funds import read_funds
+from flows.funds import payer_warnings, read_funds
 from flows.keys import check_role, open_key, signature_holds
 from flows.ledger_store import Ledger, open_ledger
 from flows.store import Home, file_digest, sync_path
@@ -45,7 +45,7 @@ def sign_batch(
             raise LedgerForbidsError(f"batch {batch_id} is already {state.state}: not to be signed")
         if role in state.signatures:
             raise LedgerForbidsError(f"batch {batch_id} is already signed as {role}")
-        verify_batch(home, state)
+        funding = verify_batch(home, state).manifest["funding"]
         key = open_key(ledger, key_file, passphrase, role)
         for other in state.signatures.values():
             if other["public_key"] == key.public_key or same_person(other["name"], key.name):
@@ -71,6 +71,7 @@ def sign_batch(
         "state": signed.state,
         "fingerprint": key.fingerprint,
         "missing_signatures": missing_roles(signed.signatures),
+        "warnings": payer_warnings(state.fund, funding),
     }
 
 
@@ -131,6 +132,7 @@ def release_batch(home: Home, batch_id: str) -> dict[str, Any]:
         "amount_fen": control["amount_fen"],
         "amount_yuan": yuan_text(control["amount_fen"]),
         "files": [str(stored.folder / name) for name in files],
+        "warnings": payer_warnings(state.fund, stored.manifest["funding"]),
     }
 
 

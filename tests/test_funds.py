@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.doctor import examine
 from flows.funds import initialise_home, read_funds
 from flows.store import Home
 from transforms.errors import DropRefusedError
@@ -99,3 +100,14 @@ def test_a_damaged_profile_is_named(home: Home) -> None:
 def test_the_default_profile_need_not_be_in_the_home(home: Home) -> None:
     (home.root / "bank_profiles" / "default.toml").unlink()
     assert read_funds(home).profile_of(FUND).encoding == "gb18030"
+
+
+def test_names_that_init_wrote_are_warned_of_until_they_are_replaced(home: Home) -> None:
+    warned = read_funds(home).by_name[FUND].warnings()
+    assert len(warned) == 1 and "payer_name, bank_name" in warned[0]
+    rewrite(home, "请改为失业保险基金财政专户户名", "淄川区财政局失业保险基金专户")
+    assert "payer_name" not in read_funds(home).by_name[FUND].warnings()[0]
+    rewrite(home, "请改为开户行名称", "样例银行淄川支行")
+    assert read_funds(home).by_name[FUND].warnings() == []
+    (checked,) = [one for one in examine(home)["checks"] if one["what"] == "funds.toml"]
+    assert checked["verdict"] == "warn" and "就业补助资金" in checked["found"]
