@@ -42,6 +42,13 @@ def tables_of(cases: list[Case], missing: tuple[str, ...]) -> dict[str, pl.DataF
             if kind != "paid":
                 assert kind in KINDS, f"{case.sentence}: {label}: no kind {kind}"
                 rows[kind].extend(_typed_rows(case, KINDS[kind], row))
+    return typed_tables(rows, missing)
+
+
+def typed_tables(
+    rows: dict[str, list[dict[str, Any]]], missing: tuple[str, ...] = ()
+) -> dict[str, pl.DataFrame]:
+    """Make the tables of a snapshot of rows by kind, with the columns that ingest adds."""
     _add_employer_keys(rows, "insured_units" in missing)
     return {
         name: _frame(KINDS[name], kind_rows)
