@@ -43,7 +43,8 @@ def repeated_hashes(pieces: Sequence[Hashes], at_once: int = HASHES_AT_ONCE) -> 
     found = [np.zeros(0, np.uint64)]
     for part in range(parts):
         of_part = pieces if parts == 1 else [piece[piece >> shift == part] for piece in pieces]
-        mine = np.sort(np.concatenate([found[0], *of_part]))
+        # Polars sorts in all threads.
+        mine = pl.Series(np.concatenate([found[0], *of_part])).sort().to_numpy()
         found.append(np.unique(mine[1:][mine[1:] == mine[:-1]]))
     return np.concatenate(found)
 
