@@ -26,12 +26,13 @@ def employer_ranks(
 def names_on_record(before: pl.DataFrame | None, persons: pl.DataFrame) -> pl.DataFrame:
     """Add persons who have no name on record yet; a name on record stays.
 
-    Rows:    persons  accepted insured_persons, then residents; returns one per person_key
+    Rows:    persons  accepted insured_persons, then residents
+             returns  one per person_key, in its order
     """
     names = persons.select("person_key", reference_name="name")
-    if before is None:
-        return names
-    return pl.concat([before, names.join(before, on="person_key", how="anti")])
+    if before is not None:
+        names = pl.concat([before, names.join(before, on="person_key", how="anti")])
+    return names.sort("person_key")
 
 
 def notes_on_lists(designations: pl.DataFrame) -> list[str]:

@@ -190,7 +190,7 @@ def judge_beside_others(
     verdicts = Verdicts(kind, np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint8))
     if kind.name == "contributions" and references.units is not None and "unit_no" in columns:
         units = columns["unit_no"]
-        known = units.reading.values.is_in(references.units["unit_no"].to_list())
+        known = units.reading.values.is_in(references.units["unit_no"].implode())
         unknown = units.rows_where(~known.fill_null(True))
         verdicts.mark("unknown_unit", "unit_no", None if unknown is None else unknown[rows])
     if references.names is not None and {"name", "person_id"} <= set(columns):
@@ -200,13 +200,17 @@ def judge_beside_others(
 
 def _name_conflicts(columns: dict[str, ReadColumn], rows: Rows, names: pl.DataFrame) -> Flags:
     ids = columns["person_id"]
-    keys = person_keys(ids.reading.values).to_frame()
-    # m:1: a person has one name on record
-    on_record = keys.join(names, on="person_key", how="left", maintain_order="left", validate="m:1")
-    said = columns["name"].values(rows)
-    flags: Flags = (
-        (ids.spread(on_record["reference_name"], rows) != said).fill_null(False).to_numpy()
+    if names.height == 0:
+        return np.zeros(len(rows), np.bool_)
+    # Looked up in the order of the keys: a join would hash all persons anew for each piece.
+    keys = person_keys(ids.reading.values)
+    places = names["person_key"].search_sorted(keys.fill_null(0)).clip(upper_bound=names.height - 1)
+    met = names[places]
+    on_record = met["reference_name"].zip_with(
+        (met["person_key"] == keys).fill_null(False), pl.repeat(None, len(keys), eager=True)
     )
+    said = columns["name"].values(rows)
+    flags: Flags = (ids.spread(on_record, rows) != said).fill_null(False).to_numpy()
     return flags
 
 
