@@ -58,7 +58,11 @@ def _context() -> Any:
 @cache
 def _new_context() -> Any:
     # Its warnings and bars would drown a run's own lines on stderr.
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    logger = logging.getLogger("great_expectations")
+    logger.setLevel(logging.CRITICAL)
+    # A module of it sets a level of its own again; what it says must not reach the run's handlers.
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx

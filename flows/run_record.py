@@ -17,6 +17,7 @@ from sql.texts import parameters_digest, policy_cards, rules_digest
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import DigestDiffersError
 from transforms.exclusions import exclusions_digest
+from transforms.money import yuan_text
 from transforms.report import render_report
 from transforms.run_summary import (
     RunSummary,
@@ -280,9 +281,8 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     outcomes = counts["determinations"].items()
     lines.append("  determinations  " + ", ".join(f"{name} {n:,}" for name, n in outcomes))
     for status, entry in counts["entitlements"].items():
-        lines.append(
-            f"  {status:<12} {entry['rows']:>7,} lines {entry['due_fen'] / 100:>16,.2f} 元"
-        )
+        due = yuan_text(entry["due_fen"], ",")
+        lines.append(f"  {status:<12} {entry['rows']:>7,} lines {due:>16} 元")
     lines += [f"  warning: {warning}" for warning in summary["warnings"]]
     lines.append(f"  report  {summary['paths']['report']}")
     lines.append(f"  omitted {summary['paths']['omitted']}")

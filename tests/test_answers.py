@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +66,19 @@ def test_nobody_eligible_is_lost(night: tuple[Home, Path]) -> None:
     assert undetermined.join(omitted, on=KEY, how="anti").height == 0
 
 
+def explain_row(home: Home, folder: Path, row: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """Explain the one row that a determination or an entitlement names."""
+    names = ("policy_id", "beneficiary_id", "subject_id", "period")
+    return explain_lines(home, folder.name, *(row[name] for name in names))
+
+
 def test_explain_works_for_every_policy_and_outcome(night: tuple[Home, Path]) -> None:
     home, folder = night
     determinations = pl.read_parquet(folder / "determinations.parquet")
     some = determinations.group_by("policy_id", "outcome", maintain_order=True).head(2)
     assert set(some["policy_id"]) == set(policy_cards())
     for row in some.to_dicts():
-        content, lines = explain_lines(
-            home,
-            folder.name,
-            row["policy_id"],
-            row["beneficiary_id"],
-            row["subject_id"],
-            row["period"],
-        )
+        content, lines = explain_row(home, folder, row)
         (explained,) = content["rows"]
         assert explained["outcome"] == row["outcome"]
         false = [p["provision"] for p in explained["provisions"] if p["value"] == "false"]
@@ -91,14 +90,7 @@ def test_explain_shows_the_payment_of_a_payable_line(night: tuple[Home, Path]) -
     home, folder = night
     entitlements = pl.read_parquet(folder / "entitlements.parquet")
     row = entitlements.filter(pl.col("status") == "payable").row(0, named=True)
-    content, lines = explain_lines(
-        home,
-        folder.name,
-        row["policy_id"],
-        row["beneficiary_id"],
-        row["subject_id"],
-        row["period"],
-    )
+    content, lines = explain_row(home, folder, row)
     (explained,) = content["rows"]
     assert explained["entitlement"]["due_fen"] == row["due_fen"]
     (payment,) = explained["payments"]
@@ -110,14 +102,7 @@ def test_explain_shows_all_claimants_of_a_conflict(night: tuple[Home, Path]) -> 
     home, folder = night
     entitlements = pl.read_parquet(folder / "entitlements.parquet")
     row = entitlements.filter(pl.col("status") == "conflict").row(0, named=True)
-    content, lines = explain_lines(
-        home,
-        folder.name,
-        row["policy_id"],
-        row["beneficiary_id"],
-        row["subject_id"],
-        row["period"],
-    )
+    content, lines = explain_row(home, folder, row)
     claimants = content["rows"][0]["claimants"]
     assert len(claimants) >= 2 and row["policy_id"] in {c["policy_id"] for c in claimants}
     assert {row["reason"]} <= {c["policy_id"] for c in claimants}

@@ -45,11 +45,11 @@ def _hundredths(frame: pl.DataFrame, form: str) -> pl.Series:
     return frame.select(signed.alias("fen")).to_series()
 
 
-def yuan_text(fen: int) -> str:
-    """Write 分 as 元 with two decimals.
+def yuan_text(fen: int, grouping: str = "") -> str:
+    """Write 分 as 元 with two decimals; `grouping` "," parts the thousands.
 
-    >>> yuan_text(-114650), yuan_text(5)
-    ('-1146.50', '0.05')
+    >>> yuan_text(-114650), yuan_text(5), yuan_text(129815565, ",")
+    ('-1146.50', '0.05', '1,298,155.65')
     """
     whole, hundredths = divmod(abs(fen), 100)
-    return f"{'-' if fen < 0 else ''}{whole}.{hundredths:02d}"
+    return f"{'-' if fen < 0 else ''}{whole:{grouping}}.{hundredths:02d}"

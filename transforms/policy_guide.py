@@ -52,7 +52,7 @@ class AnnexItem:
 def read_annex() -> list[AnnexItem]:
     """Read the annex, in the order of its items.
 
-    Raises:  ContractError if an item is missing or says nothing
+    Raises:  ContractError if an item is missing, or an answer of it is none that is known
     """
     entries = yaml.safe_load(ANNEX.read_text(encoding="utf-8"))
     if sorted(entries) != list(range(1, ITEM_COUNT + 1)):
