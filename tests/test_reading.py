@@ -20,7 +20,8 @@ from tests.golden_run import write_tables
 from tests.reading import monthly, relief, yearly
 from tests.reading.deciding import Found
 from tests.reading.facts import Facts
-from tests.reading.towns import Town
+from tests.reading.town_rows import Town
+from tests.reading.towns import random_town
 from transforms.sample.scene_rows import typed_tables
 
 HOUSEHOLDS = 60
@@ -44,7 +45,7 @@ def test_every_policy_is_read_a_second_time() -> None:
 @pytest.mark.parametrize("seed", range(2 * len(DAYS)))
 def test_engine_and_reading_agree(seed: int) -> None:
     day = DAYS[seed % len(DAYS)]
-    town = Town(seed, day, HOUSEHOLDS)
+    town = random_town(seed, day, HOUSEHOLDS)
     determined, facts = run_engine(town), Facts(town.tables, day)
     for name, reading in READINGS.items():
         status = determined.policies[name]
@@ -60,7 +61,7 @@ def test_engine_and_reading_agree(seed: int) -> None:
 def test_the_towns_are_worth_it() -> None:
     seen: Counter[tuple[str, str]] = Counter()
     for seed, day in enumerate(DAYS[:6]):
-        facts = Facts(Town(seed, day, HOUSEHOLDS).tables, day)
+        facts = Facts(random_town(seed, day, HOUSEHOLDS).tables, day)
         for name, reading in READINGS.items():
             seen.update((name, outcome) for outcome, _, _ in reading(facts).values())
     for name in READINGS:

@@ -10,7 +10,7 @@ from transforms.extracts.kinds import KINDS
 INSURANCES = ("养老", "医疗", "失业", "工伤", "生育")
 
 
-class TownRows:
+class Town:
     """A town in the making: its random numbers and its tables."""
 
     def __init__(self, seed: int, as_of: date) -> None:
@@ -31,7 +31,7 @@ class TownRows:
         drawn = first + timedelta(days=self.random.randint(0, (last - first).days))
         return self.random.choice((first, last, drawn, drawn, drawn, drawn.replace(day=1)))
 
-    def _listed(self, kind: str, subject: str, name: str) -> None:
+    def listed(self, kind: str, subject: str, name: str) -> None:
         since = self.day(date(2019, 1, 1), self.as_of + timedelta(days=20))
         until = since + timedelta(days=self.random.randint(0, 500)) if self.chance(0.4) else None
         self.add(
@@ -43,7 +43,7 @@ class TownRows:
             valid_to=until,
         )
 
-    def _support(self, subject_kind: str, subject: str, kind: str, last: int, length: int) -> None:
+    def support(self, subject_kind: str, subject: str, kind: str, last: int, length: int) -> None:
         self.add(
             "support",
             support_type=kind,
@@ -54,7 +54,7 @@ class TownRows:
             months_used=self.random.choice((length + 1, length + 1, 3, 9, 11, 12, 22)),
         )
 
-    def _wages(self, person: str, employer: str, first: int) -> None:
+    def wages(self, person: str, employer: str, first: int) -> None:
         pick = self.random.choice
         for month in months(first, self.last_month):
             if self.chance(0.15):
@@ -67,25 +67,25 @@ class TownRows:
                 month=month,
                 gross_fen=net + pick((0, 1, 999)),
                 net_fen=net,
-                paid_on=self._within(month),
+                paid_on=self.within(month),
             )
         if self.chance(0.3):
             for _ in range(self.random.randint(1, 9)):
                 worked = self.day(date(2020, 1, 23), date(2020, 2, 10))
                 self.add("attendance", employer_code=employer, person_id=person, worked_on=worked)
 
-    def _within(self, month: int) -> date:
+    def within(self, month: int) -> date:
         last = plus(month, self.random.choice((0, 0, 0, 1)))
         return date(last // 100, last % 100, self.random.choice((1, 10, 15, 28)))
 
-    def _own_insurance(self, person: str) -> None:
+    def own_insurance(self, person: str) -> None:
         first = self.random.choice((201912, 202001, 202003, 202007))
         for month in months(first, self.last_month):
             for insurance in ("养老", "医疗"):
                 if self.chance(0.9):
-                    self._contribution(person, None, insurance, month)
+                    self.contribution(person, None, insurance, month)
 
-    def _contribution(
+    def contribution(
         self, person: str, unit: str | None, insurance: str, month: int, plain: bool = False
     ) -> None:
         pick = self.random.choice
@@ -96,7 +96,7 @@ class TownRows:
         cells = {"person_id": person, "unit_no": unit, "insurance": insurance, "month": month}
 
         def paid(state: str) -> date | None:
-            return self._within(month) if state == "已到账" else None
+            return self.within(month) if state == "已到账" else None
 
         self.add(
             "contributions",
@@ -118,7 +118,7 @@ class TownRows:
                 person_fen=min(0, short - person_fen),
                 entry="退费",
                 state="已到账",
-                paid_on=self._within(month),
+                paid_on=self.within(month),
             )
         else:
             state = pick(("已到账", "未到账", "缓缴"))
