@@ -10,7 +10,7 @@ export GX_ANALYTICS_ENABLED := false
 .PHONY: run test check format lint types sql-lint tests bench mutants lock clean
 
 run: $(STAMP)
-	$(BIN)/python -m flows.demonstration out
+	$(BIN)/python -m flows.cli.demonstration out
 
 test: check
 
@@ -40,7 +40,7 @@ bench: $(STAMP)
 	$(BIN)/python -m bench.scale
 
 mutants: $(STAMP)
-	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m tests.rules.mutants
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \

@@ -37,14 +37,14 @@ class Quiet:
 
 
 def sample(drop: str, persons: str, formats: str) -> dict[str, object]:
-    from flows.sample import write_sample
+    from data_samples.town.write import write_sample
 
     write_sample(Path(drop), int(persons), 1, AS_OF, False, formats, None, MONTHS)
     return {}
 
 
 def ingest(drop: str, home: str) -> dict[str, object]:
-    from flows.ingest import ingest_drop
+    from flows.ingest.drop import ingest_drop
     from flows.store import Home, hold_home
 
     place, started = Home(Path(home)), time.perf_counter()
@@ -56,7 +56,7 @@ def ingest(drop: str, home: str) -> dict[str, object]:
 
 def scan(home: str, snapshot: str) -> dict[str, object]:
     """Decode every column of every table: the least anybody must do who looks at all of it."""
-    from flows.ingest import load_snapshot
+    from flows.ingest.drop import load_snapshot
     from flows.store import Home
     from sql import connect, register_tables
 
@@ -74,8 +74,8 @@ def scan(home: str, snapshot: str) -> dict[str, object]:
 def rest(home: str, snapshot: str) -> dict[str, object]:
     """Do everything from the snapshot to draft batches, stage by stage."""
     from expectations import gate
-    from flows import pipeline
-    from flows.progress import Progress
+    from flows.night import pipeline
+    from flows.night.progress import Progress
     from flows.store import Home, hold_home
 
     started = time.perf_counter()

@@ -42,7 +42,8 @@ from sql.texts import (
 from transforms.columns import STORED_AS
 from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS, Kind
-from transforms.parameters import (
+from transforms.policies.cards import PolicyCard, Reach, month_of
+from transforms.policies.parameters import (
     MONTHLY_SUFFIX,
     Parameter,
     monthly_columns,
@@ -50,7 +51,6 @@ from transforms.parameters import (
     value_on,
     values_by_month,
 )
-from transforms.policies import PolicyCard, Reach, month_of
 
 __all__ = [
     "KEY_COLUMNS",

@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from transforms.digest import content_digest
-from transforms.parameters import MONTHLY_SUFFIX, Parameter
-from transforms.policies import PolicyCard, parse_card, parse_shared
+from transforms.policies.cards import PolicyCard, parse_card, parse_shared
+from transforms.policies.parameters import MONTHLY_SUFFIX, Parameter
 
 FOLDER = Path(__file__).parent
 BY_BUCKET = re.compile(r"^-- by bucket: (\w+)$", re.MULTILINE)

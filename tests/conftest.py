@@ -20,7 +20,7 @@ PASSPHRASE = "test passphrase"
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean sample drop; its known answers lie in the folder truth beside it."""
-    from flows.sample import write_sample
+    from data_samples.town.write import write_sample
 
     drop = tmp_path_factory.mktemp("town") / "drop"
     write_sample(drop, 300, 7, AS_OF)
@@ -29,8 +29,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_home(root: Path) -> Any:
     """A home folder with budgets and a key for each role."""
-    from flows.funds import initialise_home
-    from flows.keys import create_key
+    from flows.money.funds import initialise_home
+    from flows.money.keys import create_key
     from flows.store import Home
 
     home = Home(root)
@@ -54,8 +54,8 @@ def run_home(
     town: Path, empty_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
     """A home in which the town's night ran once (copy it, never change it), and its summary."""
-    from flows.pipeline import NightRequest, run_night
-    from flows.progress import Progress
+    from flows.night.pipeline import NightRequest, run_night
+    from flows.night.progress import Progress
     from flows.store import Home
 
     root = tmp_path_factory.mktemp("run") / "home"

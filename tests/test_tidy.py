@@ -11,7 +11,7 @@ from transforms.columns import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 CORE = ("transforms", "sql", "expectations")
-PACKAGES = ("flows", *CORE)
+PACKAGES = ("flows", "data_samples", *CORE)
 PYTHON_FILES = sorted(
     p for package in (*PACKAGES, "tests", "bench") for p in (ROOT / package).rglob("*.py")
 )
@@ -22,16 +22,17 @@ POLICY_FILES = sorted((ROOT / "sql" / "policies").glob("*.sql"))
 CARDS = sorted((ROOT / "sql" / "policies").glob("*.yaml"))
 
 MAY_IMPORT = {
-    "flows": {"flows", "transforms", "sql", "expectations"},
+    "flows": {"flows", "data_samples", "transforms", "sql", "expectations"},
+    "data_samples": {"data_samples", "transforms", "sql"},
     "expectations": {"expectations", "transforms"},
     "sql": {"sql", "transforms"},
     "transforms": {"transforms"},
 }
 ONLY_IMPORTER = {
     "duckdb": "sql/__init__.py",
-    "sqlite3": "flows/ledger_store.py",
+    "sqlite3": "flows/money/ledger_store.py",
     "great_expectations": "expectations/gate.py",
-    "prefect": "flows/nightly.py",
+    "prefect": "flows/night/nightly.py",
 }
 CLOCKS_AND_CHANCE = {"time", "datetime.now", "random", "uuid", "os", "socket", "secrets"}
 BAD_NAMES = {"utils", "helpers", "common", "manager", "misc"}
@@ -119,7 +120,7 @@ def test_policy_is_three_files_with_a_full_header(path: Path) -> None:
     for heading in ("policy:", "title:", "authority:", "in force:", "grain:", "reads:"):
         assert f"-- {heading}" in text, heading
     assert path.with_suffix(".yaml").is_file()
-    assert (ROOT / "tests" / "policies" / f"{path.stem}.yaml").is_file()
+    assert (ROOT / "tests" / "rules" / f"{path.stem}.yaml").is_file()
     assert "order by" in sql_without_comments(path)
 
 
@@ -145,7 +146,7 @@ def test_parameters_have_unit_source_and_confirmation(path: Path) -> None:
 def test_every_provision_is_in_sql_and_failed_by_a_case(path: Path) -> None:
     card = yaml.safe_load(path.read_text(encoding="utf-8"))
     sql = sql_without_comments(path.with_suffix(".sql"))
-    cases = (ROOT / "tests" / "policies" / path.name).read_text(encoding="utf-8")
+    cases = (ROOT / "tests" / "rules" / path.name).read_text(encoding="utf-8")
     for provision, entry in card["provisions"].items():
         assert re.search(rf"\b{provision}\b", sql), provision
         assert provision in cases, f"no golden case names {provision}"

@@ -6,10 +6,10 @@ engine judges many small, unlike worlds at once.
 
 from datetime import date, timedelta
 
+from data_samples.town.scenes import employer_code, person_id
 from tests.reading.basics import LABOUR, SIZES, add_months, add_years, months, plus
 from tests.reading.facts import BLACK_LISTS
 from tests.reading.town_rows import INSURANCES, Town
-from transforms.sample.scenes import employer_code, person_id
 
 REASONS = ("退休", "本人辞职", "协商解除", "经济性裁员", "合同期满", None)
 LISTS_OF_EMPLOYERS = (

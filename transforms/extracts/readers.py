@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from transforms.amounts import read_fen
 from transforms.columns import ColumnType
 from transforms.extracts.dates import read_dates, read_months
 from transforms.extracts.kinds import KindColumn
 from transforms.identifiers import read_employer_codes, read_person_ids
-from transforms.money import read_fen
 
 PLAIN_TEXT = "^[!-~]+$"
 WHOLE_NUMBER = r"^(-?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4}))(?:[.]0+)?$"

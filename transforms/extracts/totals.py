@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from transforms.amounts import yuan_text
 from transforms.extracts.cells import Cells, CodedCells, Flags, Piece, ReadColumn, Rows, TypedCells
 from transforms.extracts.kinds import Kind
-from transforms.money import yuan_text
 
 # A quick look that every totals row passes, then the closer one.
 MAY_BE_TOTALS = r"^\s*[合小总制审]"

@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
+from transforms.amounts import yuan_text
 from transforms.errors import ContractError
-from transforms.money import yuan_text
 from transforms.payments.bank_file import Payment
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"

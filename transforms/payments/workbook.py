@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import xlsxwriter
 
-from transforms.money import yuan_text
+from transforms.amounts import yuan_text
 from transforms.payments.sheet_rows import fill_sheets, yuan_column
 
 CREATED = datetime(2000, 1, 1)  # a fixed stamp: a clock would change the bytes

@@ -1,0 +1,1 @@
+"""A small synthetic town, and what makes larger ones."""

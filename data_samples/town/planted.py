@@ -1,0 +1,198 @@
+"""The planted cast: scenes of cast/*.yaml as rows of extracts, and the truth they must become.
+
+The truth is what the scenes say by hand; nothing here runs a rule. A file of scenes is dated for
+one as-of date and holds until another (`until`); for other dates its scenes are left out, whole.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from data_samples.town.naming import GIVEN, SURNAMES
+from data_samples.town.scene_rows import tables_of
+from data_samples.town.scenes import Case, fen, is_employer, keys_in, read_scenes
+
+CAST = Path(__file__).parent / "cast"
+FIRST_NUMBER = 1400
+SCENES_A_FILE = 30
+SAME_HOLDER = "户名相同"
+TRADES = ("精密机械", "建材", "纺织", "食品", "物流", "餐饮管理", "商贸", "陶瓷")
+EXPECTED = (
+    "policy_id",
+    "period",
+    "subject_kind",
+    "subject_id",
+    "beneficiary_kind",
+    "beneficiary_id",
+    "outcome",
+    "amount_fen",
+    "reason_codes",
+    "case",
+)
+ENTITLED = (
+    "policy_id",
+    "period",
+    "subject_id",
+    "beneficiary_id",
+    "status",
+    "reason",
+    "due_fen",
+    "case",
+)
+NOT_REACHABLE = ("policy_id", "provision", "side", "why")
+ADDED_BY_INGEST = ("source_file", "source_line", "name_raw", "person_key", "employer_key")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """The cast of a sample.
+
+    Rows:    tables        kind → rows with the kind's canonical columns
+             expected      one per determination that a scene states
+             entitlements  one per entitlement that a scene states (first run, empty ledger)
+             not_reachable one per side of a provision that no row can take, and why
+    """
+
+    tables: dict[str, pl.DataFrame]
+    expected: pl.DataFrame
+    entitlements: pl.DataFrame
+    not_reachable: pl.DataFrame
+
+
+def planted_cast(as_of: date) -> Planted:
+    """Return the cast for an as-of date: rows, and what they must become."""
+    cases = [
+        case
+        for case in _all_cases()
+        if case.as_of <= as_of and case.until is not None and as_of <= case.until
+    ]
+    typed = tables_of(cases, ())
+    tables = {
+        kind: _with_names(table.drop(ADDED_BY_INGEST, strict=False), cases)
+        for kind, table in typed.items()
+        if table.height
+    }
+    stated = [row for case in cases for row in _expected_rows(case)]
+    accounts = _accounts(cases, tables.get("accounts"))
+    entitled = [row for case in cases for row in _entitled_rows(case)]
+    never = yaml.safe_load((CAST / "not_reachable.yaml").read_text(encoding="utf-8"))
+    return Planted(
+        tables={**tables, "accounts": accounts},
+        expected=pl.DataFrame(stated, schema=dict.fromkeys(EXPECTED, pl.String()), orient="row"),
+        entitlements=pl.DataFrame(
+            entitled, schema=dict.fromkeys(ENTITLED, pl.String()), orient="row"
+        ),
+        not_reachable=pl.DataFrame(
+            never, schema=dict.fromkeys(NOT_REACHABLE, pl.String()), orient="row"
+        ),
+    )
+
+
+def _all_cases() -> list[Case]:
+    files = sorted(path for path in CAST.glob("*.yaml") if path.stem != "not_reachable")
+    cases: list[Case] = []
+    for place, path in enumerate(files):
+        text = path.read_text(encoding="utf-8")
+        policy = yaml.safe_load(text).get("policy", path.stem)
+        found = read_scenes(text, policy, FIRST_NUMBER + place * SCENES_A_FILE)
+        assert len(found) <= SCENES_A_FILE, f"{path.name} has more scenes than numbers"
+        cases += found
+    return cases
+
+
+def _expected_rows(case: Case) -> Iterable[tuple[str, ...]]:
+    expect = case.expect if isinstance(case.expect, dict) else {}
+    assert expect, f"{case.sentence}: the cast states whom and which period it is about"
+    for key, sentence in expect.items():
+        for period, subject, beneficiary in keys_in(key):
+            assert period and subject, f"{case.sentence}: {key}"
+            paid = beneficiary or subject
+            outcome, *words = sentence.split()
+            amount = fen(words[0]) if outcome == "eligible" else 0
+            reasons = "" if outcome == "eligible" else "|".join(sorted(words))
+            about = (_kind(subject), _id(case, subject), _kind(paid), _id(case, paid))
+            row = (case.policy, period, *about, outcome, str(amount), reasons)
+            yield (*row, f"{case.sentence}")
+
+
+def _entitled_rows(case: Case) -> Iterable[tuple[str, ...]]:
+    if not case.entitled:
+        return
+    ((key, _),) = case.expect.items()
+    ((period, subject, beneficiary),) = keys_in(key)
+    status, *reason, due = case.entitled.split()
+    subject_id = _id(case, str(subject))
+    paid_id = _id(case, str(beneficiary or subject))
+    about = (case.policy, str(period), subject_id, paid_id)
+    yield (*about, status, " ".join(reason), str(fen(due)), case.sentence)
+
+
+def _kind(symbol: str) -> str:
+    if symbol.startswith("户"):
+        return "household"
+    return "employer" if is_employer(symbol) else "person"
+
+
+def _id(case: Case, symbol: str) -> str:
+    return f"{case.number:04d}-{symbol}" if _kind(symbol) == "household" else case.id_of(symbol)
+
+
+def _names(cases: Iterable[Case]) -> dict[str, str]:
+    """Give every id of the cast a name, the same wherever it occurs."""
+    names: dict[str, str] = {}
+    for case in cases:
+        for place, (symbol, identifier) in enumerate(case.ids.items()):
+            turn = case.number * 37 + place * 11
+            if is_employer(symbol):
+                brand = GIVEN[turn % len(GIVEN)] + GIVEN[(turn * 7 + 3) % len(GIVEN)]
+                trade = TRADES[turn % len(TRADES)]
+                names[identifier] = f"淄川{brand}{trade}有限公司"
+            else:
+                given = GIVEN[(turn * 5 + 1) % len(GIVEN)] + GIVEN[(turn * 3 + 2) % len(GIVEN)]
+                names[identifier] = SURNAMES[turn % len(SURNAMES)] + given
+    return names
+
+
+def _with_names(table: pl.DataFrame, cases: Iterable[Case]) -> pl.DataFrame:
+    names = _names(cases)
+    for column, key in (
+        ("name", "person_id"),
+        ("employer_name", "employer_code"),
+        ("subject_name", "subject_id"),
+    ):
+        if column in table.columns:
+            named = pl.col(key).replace_strict(names, default=None, return_dtype=pl.String)
+            literal = pl.col(column).str.starts_with("=")
+            given = pl.col(column).str.strip_chars_start("=")
+            table = table.with_columns(pl.when(literal).then(given).otherwise(named).alias(column))
+    return table
+
+
+def _accounts(cases: Iterable[Case], stated: pl.DataFrame | None) -> pl.DataFrame:
+    """Add a good account for everybody of the cast, but where scenes are about accounts."""
+    names = _names(cases)
+    rows: list[dict[str, Any]] = [
+        {
+            "subject_kind": "单位" if is_employer(symbol) else "个人",
+            "subject_id": identifier,
+            "holder": names[identifier],
+            "account_no": f"6228{case.number:06d}{place:09d}",
+            "bank_name": "淄川农村商业银行",
+            "bank_code": "402453100018",
+            "account_state": "正常",
+        }
+        for case in cases
+        if "accounts" not in case.missing and not any("accounts" in r for r in case.rows.values())
+        for place, (symbol, identifier) in enumerate(case.ids.items())
+    ]
+    usual = pl.DataFrame(rows)
+    if stated is None:
+        return usual
+    same = pl.col("subject_id").replace_strict(names, default=None, return_dtype=pl.String)
+    holder = pl.when(pl.col("holder") == SAME_HOLDER).then(same).otherwise("holder")
+    return pl.concat([stated.with_columns(holder.alias("holder")), usual], how="diagonal")

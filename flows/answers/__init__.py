@@ -1,0 +1,1 @@
+"""Answers: what people ask of a run, read from what it left."""

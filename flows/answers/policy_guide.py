@@ -1,0 +1,18 @@
+"""Writes docs/policies.md from the policy files: `python -m flows.answers.policy_guide`."""
+
+from pathlib import Path
+
+from sql.texts import policy_cards, policy_grain
+from transforms.policies.policy_guide import policy_guide
+
+GUIDE = Path(__file__).parent.parent.parent / "docs" / "policies.md"
+
+
+def guide_text() -> str:
+    """Return the guide as the policy files say it now."""
+    cards = policy_cards()
+    return policy_guide(cards, {name: policy_grain(name) for name in cards})
+
+
+if __name__ == "__main__":
+    GUIDE.write_text(guide_text(), encoding="utf-8")

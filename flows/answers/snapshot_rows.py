@@ -1,0 +1,150 @@
+"""Reads from a snapshot's tables only the rows that a question is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.ingest.tables import buckets_of
+from transforms.answers.explanation import row_list
+from transforms.answers.source_rows import (
+    Parties,
+    Register,
+    about,
+    key_columns,
+    months_asked_for,
+    parties_of,
+    persons_asked_for,
+    rows_asked_for,
+    shown_columns,
+    visible,
+    without_own,
+)
+
+BUCKET_NAME = "bucket-{:02d}.parquet"
+KEYS_OF_DECISION = ("period", "subject_id", "beneficiary_id")
+
+
+@dataclass
+class SnapshotRows:
+    """The visible source rows about the rows to be explained; each kind is read once per question.
+
+    `own_rows`: places of our own payments come back, which no rule looked at.
+    """
+
+    folder: Path
+    as_of: date
+    own_rows: Sequence[Mapping[str, Any]] = ()
+    register: Register = field(default_factory=Register)
+    subjects: Parties = field(default_factory=Parties)
+    beneficiaries: Parties = field(default_factory=Parties)
+    read: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def expect(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take note of all rows to be explained, so that each extract is read once for all."""
+        listed = list(rows)
+        self.subjects = parties_of((row["subject_kind"], row["subject_id"]) for row in listed)
+        self.beneficiaries = parties_of(
+            (row["beneficiary_kind"], row["beneficiary_id"]) for row in listed
+        )
+        self.register = self._register(self.subjects, self.beneficiaries)
+
+    def rows_of(self, spec: Mapping[str, Any], row: Mapping[str, Any]) -> pl.DataFrame:
+        """Return the source rows that one `rows` entry of a card means for one policy row."""
+        kind = spec["kind"]
+        of_all = rows_asked_for(spec, self.subjects, self.beneficiaries, self.register)
+        if of_all is None or not table_files(self.folder, kind):
+            return pl.DataFrame(schema=dict.fromkeys(shown_columns(kind), pl.String))
+        name = f"{kind} {spec['of']} {spec.get('only', {})}"
+        if name not in self.read:
+            persons = persons_asked_for(spec, self.subjects, self.beneficiaries, self.register)
+            self.read[name] = self._visible_rows(kind, of_all, persons)
+        subject = parties_of([(row["subject_kind"], row["subject_id"])])
+        beneficiary = parties_of([(row["beneficiary_kind"], row["beneficiary_id"])])
+        found = self.read[name]
+        one = rows_asked_for(spec, subject, beneficiary, self.register)
+        if one is not None:
+            found = found.filter(one)
+        months = months_asked_for(spec, row["period"], self.as_of)
+        if months is not None:
+            found = found.filter(months)
+        return found.select(shown_columns(kind))
+
+    def decisions_about(self, policy: str, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """List a clerk's decisions on one determination, with their place."""
+        kind = "clerical_decisions"
+        if not table_files(self.folder, kind):
+            return []
+        same = [pl.col(name) == row[name] for name in KEYS_OF_DECISION]
+        found = self._visible_rows(kind, pl.all_horizontal(pl.col("policy_id") == policy, *same))
+        return list(row_list(found.select(shown_columns(kind)), row)["rows"])
+
+    def counts_about(
+        self, kinds: Sequence[str], party_kind: str, identifier: str
+    ) -> dict[str, int]:
+        """Count the visible rows of some extracts about one party."""
+        parties = parties_of([(party_kind, identifier)])
+        self.register = self._register(parties)
+        counts = {}
+        for kind in kinds:
+            meant = about(kind, parties, self.register)
+            if meant is not None and table_files(self.folder, kind):
+                persons = [identifier] if party_kind == "person" else None
+                counts[kind] = self._visible_rows(kind, meant, persons).height
+        return counts
+
+    def _visible_rows(
+        self, kind: str, meant: pl.Expr, persons: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        columns = [*shown_columns(kind), *key_columns(kind)]
+        files = _files_of(table_files(self.folder, kind), persons)
+        rows = pl.scan_parquet(files).filter(meant & visible(kind, self.as_of))
+        found = rows.select(columns)
+        return without_own(found.collect(), kind, self.own_rows)
+
+    def _register(self, *parties: Parties) -> Register:
+        employers = sorted(frozenset().union(*(side.employers for side in parties)))
+        households = sorted(frozenset().union(*(side.households for side in parties)))
+        unit_nos: dict[str, tuple[str, ...]] = {}
+        employer_keys: dict[str, int] = {}
+        members: dict[str, tuple[str, ...]] = {}
+        if employers and table_files(self.folder, "insured_units"):
+            units = scan_kind(self.folder, "insured_units").filter(
+                pl.col("employer_code").is_in(employers)
+            )
+            wanted = units.select("employer_code", "employer_key", "unit_no").collect()
+            for code, key, unit in wanted.sort("unit_no").iter_rows():
+                unit_nos[code] = (*unit_nos.get(code, ()), unit)
+                employer_keys[code] = key
+        if households and table_files(self.folder, "residents"):
+            residents = scan_kind(self.folder, "residents").filter(
+                pl.col("household_no").is_in(households)
+            )
+            for number, person in residents.select("household_no", "person_id").collect().rows():
+                members[number] = (*members.get(number, ()), person)
+        return Register(unit_nos, employer_keys, members)
+
+
+def table_files(folder: Path, kind: str) -> list[Path]:
+    """Return the Parquet files of one kind in a snapshot; none if it was not delivered."""
+    single = folder / "tables" / f"{kind}.parquet"
+    return [single] if single.is_file() else sorted((folder / "tables" / kind).glob("*.parquet"))
+
+
+def scan_kind(folder: Path, kind: str) -> pl.LazyFrame:
+    """Scan one kind of a snapshot without reading it."""
+    return pl.scan_parquet(table_files(folder, kind))
+
+
+def _files_of(files: list[Path], persons: Sequence[str] | None) -> list[Path]:
+    """Leave out the buckets that hold none of the persons; at least one file stays."""
+    if not persons or len(files) < 2:
+        return files
+    keys = pl.Series([int(person[:17]) for person in persons], dtype=pl.Int64)
+    wanted = {BUCKET_NAME.format(number) for number in buckets_of(keys).tolist()}
+    return [path for path in files if path.name in wanted] or files[:1]

@@ -1,0 +1,29 @@
+"""The command `wuxing`: every command, found in one place, and the way out."""
+
+import sys
+
+from flows.cli import answers as cli_answers
+from flows.cli import money as cli_money
+from flows.cli import policies as cli_policies
+from flows.cli import run as cli_run
+from flows.cli.console import app, run_command
+
+COMMAND_MODULES = (cli_run, cli_money, cli_policies, cli_answers)
+
+
+def command_names() -> list[str]:
+    """Return every command as it is typed, groups included; the documentation names each."""
+    names = [
+        str(entry.name or entry.callback.__name__)
+        for entry in app.registered_commands
+        if entry.callback
+    ]
+    for group in app.registered_groups:
+        inner = group.typer_instance.registered_commands if group.typer_instance else []
+        names += [f"{group.name} {e.name or e.callback.__name__}" for e in inner if e.callback]
+    return sorted(names)
+
+
+def main() -> None:
+    """Run the command line of this process and leave with its exit code."""
+    sys.exit(run_command(app, sys.argv[1:]))

@@ -1,0 +1,79 @@
+"""`make run`: the whole job on a sample town, from nothing to payment files, in plain commands."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from flows.money.funds import PLACEHOLDER
+
+AS_OF = "2020-03-31"
+SAMPLE_PASSPHRASE = "sample town only"
+SAMPLE_BUDGET_YUAN = 5_000_000
+
+
+def main() -> None:
+    """Write the sample, run the night, sign with two sample keys, release, say where things lie."""
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else "out").resolve()
+    # A demonstration starts from nothing; the marker keeps it from ever removing another folder.
+    marker = root / ".wuxing-demonstration"
+    if root.exists() and not marker.exists():
+        sys.exit(f"{root} exists and is no demonstration folder: move it away or name another")
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    marker.touch()
+    drop, home = root / "drop", root / "home"
+    os.environ.setdefault("PREFECT_HOME", str(root / "prefect"))
+    os.environ["WUXING_PASSPHRASE"] = SAMPLE_PASSPHRASE
+    os.environ["WUXING_HOME"] = str(home)
+    _wuxing("sample", str(drop), "--persons", "600", "--employers", "40", "--seed", "20200326")
+    _wuxing("init")
+    _fill_sample_funds(home / "funds.toml")
+    summary = json.loads(_wuxing("nightly", str(drop), "--as-of", AS_OF, "--json", quiet=True))
+    for role, name in (("reviewer", "sample-reviewer"), ("approver", "sample-approver")):
+        _wuxing("key", "new", "--role", role, "--name", name, "--out", str(root / f"{role}.key"))
+    released = []
+    for batch in summary["batches"]:
+        for role in ("reviewer", "approver"):
+            _wuxing("sign", batch, "--role", role, "--key", str(root / f"{role}.key"))
+        released.append(json.loads(_wuxing("release", batch, "--json", quiet=True)))
+    _tell(summary, released, home)
+
+
+def _fill_sample_funds(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("2020 = 0", f"2020 = {SAMPLE_BUDGET_YUAN}")
+    path.write_text(text.replace(PLACEHOLDER, "样例"), encoding="utf-8")
+
+
+def _wuxing(*words: str, quiet: bool = False) -> str:
+    """Run one command as a user would; its stdout is returned, and shown unless quiet."""
+    print(f"$ wuxing {' '.join(words)}", flush=True)
+    command = [sys.executable, "-m", "flows", *words]
+    finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if not quiet or finished.returncode:
+        print(finished.stdout, end="", flush=True)
+    if finished.returncode:
+        sys.exit(finished.returncode)
+    return finished.stdout
+
+
+def _tell(summary: dict[str, object], released: list[dict[str, object]], home: Path) -> None:
+    run_folder = home / "runs" / str(summary["run_id"])
+    print("\nThe night is done. What to look at:")
+    print(f"  what ran, what did not and why   {run_folder / 'report.html'}")
+    for batch in released:
+        folder = home / "batches" / str(batch["batch_id"])
+        print(f"  review pack ({batch['fund']})   {folder / 'review.xlsx'}")
+        for path in batch["files"]:  # type: ignore[attr-defined]
+            print(f"  payment file                     {path}")
+    print(
+        f"  ask why, for example             .venv/bin/wuxing explain {summary['run_id']} --home "
+        f"{home} --policy stability_refund --beneficiary <统一社会信用代码>"
+    )
+
+
+if __name__ == "__main__":
+    main()

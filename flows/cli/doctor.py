@@ -1,0 +1,82 @@
+"""Look at the installation and the home folder before something goes wrong at two at night."""
+
+import importlib.metadata
+import os
+import shutil
+import sys
+from typing import Any
+
+from flows.money.funds import read_funds
+from flows.store import Home
+from transforms.errors import WuxingError
+
+NEEDED = (
+    "duckdb",
+    "polars",
+    "pyarrow",
+    "great-expectations",
+    "prefect",
+    "cryptography",
+    "xlsxwriter",
+)
+DISK_GIB_WANTED = 10
+OLDEST_PYTHON = (3, 11)
+
+
+def examine(home: Home) -> dict[str, Any]:
+    """Check installation, home, disk and funds; a check is good, warn or bad, with advice."""
+    checks = [
+        _python(),
+        *(_package(name) for name in NEEDED),
+        _home(home),
+        _disk(home),
+        _funds(home),
+    ]
+    return {"checks": checks, "good": all(check["verdict"] != "bad" for check in checks)}
+
+
+def _check(verdict: str, what: str, found: str) -> dict[str, str]:
+    return {"verdict": verdict, "what": what, "found": found}
+
+
+def _python() -> dict[str, str]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    good = sys.version_info[:2] >= OLDEST_PYTHON
+    return _check("good" if good else "bad", "Python", version)
+
+
+def _package(name: str) -> dict[str, str]:
+    try:
+        return _check("good", name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return _check("bad", name, "not installed: run `make run` once, it installs everything")
+
+
+def _home(home: Home) -> dict[str, str]:
+    if not home.root.is_dir():
+        return _check("warn", "home folder", f"{home.root} is not there yet: run `wuxing init`")
+    if not os.access(home.root, os.W_OK):
+        return _check("bad", "home folder", f"{home.root} can't be written: ask for the right to")
+    return _check("good", "home folder", str(home.root))
+
+
+def _disk(home: Home) -> dict[str, str]:
+    place = home.root if home.root.is_dir() else home.root.absolute().parent
+    while not place.exists():
+        place = place.parent
+    free_gib = shutil.disk_usage(place).free >> 30
+    verdict = "good" if free_gib >= DISK_GIB_WANTED else "warn"
+    return _check(verdict, "disk space", f"{free_gib} GiB free; {DISK_GIB_WANTED} GiB are advised")
+
+
+def _funds(home: Home) -> dict[str, str]:
+    if not home.funds_path.is_file():
+        return _check("warn", "funds.toml", "not there: batches can't be released; `wuxing init`")
+    try:
+        funds = read_funds(home)
+    except WuxingError as wrong:
+        return _check("bad", "funds.toml", str(wrong))
+    left = [said for fund in funds.by_name.values() for said in fund.warnings()]
+    if left:
+        return _check("warn", "funds.toml", "; ".join(left))
+    return _check("good", "funds.toml", str(home.funds_path))

@@ -1,0 +1,113 @@
+"""Commands of the main job: run, nightly, serve, ingest, sample."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.console import (
+    DEFAULT_HOME,
+    AsOfOption,
+    HomeOption,
+    JsonOption,
+    ThreadsOption,
+    app,
+    read_day,
+    show,
+)
+from flows.night.progress import Progress
+from flows.store import Home
+
+DropArgument = Annotated[Path, typer.Argument(help="Folder that holds the night's files.")]
+
+
+@app.command()
+def run(
+    as_of: AsOfOption,
+    drop: Annotated[Path | None, typer.Argument(help="Folder of the night's files.")] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option("--snapshot", help="Id of an existing snapshot, instead of a drop."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    threads: ThreadsOption = None,
+    memory_limit: Annotated[
+        str | None, typer.Option("--memory-limit", help="Most memory for the rules, e.g. 4GB.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do the main job: extracts, snapshot, gates, determinations, entitlements, draft batches."""
+    from flows.night.pipeline import NightRequest, run_night
+    from flows.night.run_record import summary_lines
+
+    request = NightRequest(Home(home), read_day(as_of), drop, snapshot, threads, memory_limit)
+    summary = run_night(request, Progress())
+    show(summary, as_json, summary_lines(summary))
+
+
+@app.command()
+def nightly(
+    drop: DropArgument,
+    as_of: AsOfOption,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Do the same as `run`, as the Prefect flow, recorded by Prefect."""
+    from flows.night.nightly import run_flow
+    from flows.night.run_record import summary_lines
+
+    summary = run_flow(drop, read_day(as_of), home)
+    show(summary, as_json, summary_lines(summary))
+
+
+@app.command()
+def serve(drop: DropArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Keep the nightly schedule (02:00 Asia/Shanghai) under Prefect until stopped."""
+    from flows.night.nightly import serve as serve_schedule
+
+    content = {"schedule": "02:00 Asia/Shanghai", "drop": str(drop), "home": str(home)}
+    show(content, as_json, [f"every night at 02:00 Asia/Shanghai: {drop} → {home}"])
+    serve_schedule(home, drop)
+
+
+@app.command()
+def ingest(
+    drop: DropArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """Only turn the extracts into a snapshot, and print its id."""
+    from flows.ingest.drop import ingest_drop
+    from flows.night.run_record import file_lines
+    from flows.store import hold_home
+
+    place, progress = Home(home), Progress()
+    with hold_home(place):
+        made = ingest_drop(drop, place.snapshots, report=progress.report)
+    progress.end()
+    content = {
+        "snapshot_id": made.snapshot_id,
+        "path": str(made.folder),
+        "files": made.manifest["files"],
+        "warnings": made.manifest["warnings"],
+    }
+    show(content, as_json, [*file_lines(made.manifest), f"snapshot {made.snapshot_id}"])
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write; must be empty.")],
+    persons: Annotated[int, typer.Option(min=1, help="How many persons.")] = 600,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+    as_of: AsOfOption = "2020-03-31",
+    employers: Annotated[int | None, typer.Option(min=1, help="How many employers.")] = None,
+    dirty: Annotated[bool, typer.Option("--dirty", help="With the defects of real files.")] = False,
+    formats: Annotated[
+        str, typer.Option("--format", help="mixed (CSV, XLSX and Parquet), csv or parquet.")
+    ] = "mixed",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a synthetic district with known answers (in the folder `truth` beside it)."""
+    from data_samples.town.write import write_sample
+
+    made = write_sample(folder, persons, seed, read_day(as_of), dirty, formats, employers)
+    content = made.as_content()
+    show(content, as_json, [f"{name}: {value}" for name, value in content.items()])

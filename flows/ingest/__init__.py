@@ -1,0 +1,1 @@
+"""Ingest: a drop of extracts becomes an immutable snapshot."""

@@ -1,0 +1,156 @@
+"""Read a CSV file in pieces of bounded size."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from flows.ingest.damage import refuse_damaged_top
+from flows.ingest.files import RawFile, Utf8Stream
+from transforms.errors import DropRefusedError
+from transforms.extracts.cells import Piece
+from transforms.extracts.csv_text import (
+    QUOTE,
+    CsvShape,
+    count_bytes,
+    count_lines,
+    end_of_rows,
+    read_block,
+    top_rows,
+)
+from transforms.extracts.grid import even_rows
+from transforms.extracts.headers import Header, find_header, match_header
+from transforms.extracts.kinds import Kind
+from transforms.extracts.totals import piece_of
+
+PIECE_BYTES = 96 << 20
+TOP_BYTES = 1 << 20
+LONGEST_ROW_LINES = 50
+ROWS_AT_ONCE = 100_000
+# A line that no file holds: a quote that is still open at the end swallows it, and shows.
+END_OF_FILE = "\0end of file"
+
+
+@dataclass
+class CsvFile:
+    """An open CSV file: what was read and not yet used, and the line on which it starts."""
+
+    raw: RawFile
+    kind: Kind
+    stream: Utf8Stream
+    kept: int = 0
+    line: int = 1
+    names: list[str | None] = field(default_factory=list)
+    header: Header | None = None
+    shape: CsvShape | None = None
+
+
+def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
+    """Open a CSV file and read its header.
+
+    Raises:  DropRefusedError if there is no header, or a required column is missing in it
+    """
+    file = CsvFile(raw, kind, Utf8Stream(path, raw, PIECE_BYTES))
+    top = bytes(file.stream.window(0, TOP_BYTES))
+    separator = _separator_of(top, kind)
+    rows = top_rows(top, separator)
+    refuse_damaged_top(raw.file, rows)
+    number, file.header = find_header(kind, [cells for _, cells in rows], raw.file.name)
+    file.names = [None] * file.header.width
+    for name, position in file.header.positions.items():
+        file.names[position] = name
+    file.shape = CsvShape(
+        separator,
+        file.header.width,
+        frozenset(
+            file.header.positions[name] for name in kind.key if name in file.header.positions
+        ),
+    )
+    lines_above = rows[number][0]
+    file.line = lines_above + 1
+    below = top.split(b"\n", lines_above)
+    file.kept = len(below[-1]) if len(below) > lines_above else 0
+    return file
+
+
+def _separator_of(top: bytes, kind: Kind) -> str:
+    """Take the separator under which a header is found; comma if under none."""
+    for separator in ",\t":
+        if any(match_header(kind, cells) for _, cells in top_rows(top, separator)):
+            return separator
+    first_line = top.split(b"\n", 1)[0]
+    return "\t" if first_line.count(b"\t") > first_line.count(b",") else ","
+
+
+def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
+    """Read the rows below the header, piece by piece, in order.
+
+    Raises:  DropRefusedError if a quote never closes
+    """
+    assert file.shape is not None
+    is_last = False
+    while not is_last:
+        block = file.stream.window(file.kept, PIECE_BYTES)
+        is_last = len(block) == file.kept
+        is_quoted = count_bytes(block, QUOTE) > 0
+        end = end_of_rows(block, file.shape.separator, is_quoted, is_last)
+        if end is None or (is_last and end < len(block)):
+            yield from _read_irregular(file, bytes(block))
+            break
+        file.kept = len(block) - end
+        if end:
+            count = count_lines(block[:end])
+            columns, lines, too_wide = read_block(
+                block[:end], file.line, count, is_quoted, file.shape
+            )
+            file.line += count
+            yield piece_of(file.names, columns, lines, too_wide)
+
+
+def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:
+    """Read what is left row by row: its quotes do not stand at the edges of cells."""
+    assert file.shape is not None
+    reader = csv.reader(_text_lines(file, block), delimiter=file.shape.separator)
+    rows, lines, line = list[list[str]](), list[int](), 0
+    for cells in reader:
+        is_end = cells == [END_OF_FILE]
+        if reader.line_num - line > LONGEST_ROW_LINES or _swallowed_the_end(cells):
+            raise DropRefusedError(_open_quote_message(file, line))
+        if cells and not is_end:
+            rows.append(cells)
+            lines.append(file.line + line)
+        line = reader.line_num
+        if len(rows) == ROWS_AT_ONCE or (is_end and rows):
+            yield _piece_of_rows(file, rows, lines)
+            rows, lines = [], []
+
+
+def _swallowed_the_end(cells: list[str]) -> bool:
+    return bool(cells) and cells != [END_OF_FILE] and cells[-1].endswith(END_OF_FILE)
+
+
+def _open_quote_message(file: CsvFile, line: int) -> str:
+    return (
+        f"{file.raw.file.name}, line {file.line + line}: a quote opens here and does not close "
+        f"within {LONGEST_ROW_LINES} lines; correct the line and deliver the file again"
+    )
+
+
+def _piece_of_rows(file: CsvFile, rows: list[list[str]], lines: list[int]) -> Piece:
+    assert file.shape is not None
+    columns, too_wide = even_rows(rows, file.shape.width)
+    return piece_of(file.names, columns, np.array(lines, np.int64), too_wide)
+
+
+def _text_lines(file: CsvFile, block: bytes) -> Iterator[str]:
+    """Give the lines of a block and of all that follows it in the stream."""
+    while block:
+        longer = bytes(file.stream.window(len(block), PIECE_BYTES))
+        is_last = len(longer) == len(block)
+        end = len(longer) if is_last else longer.rfind(b"\n") + 1
+        yield from io.StringIO(longer[:end].decode(), newline="\n")
+        block = longer[end:]
+    yield END_OF_FILE

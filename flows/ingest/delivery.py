@@ -1,0 +1,133 @@
+"""The delivery note: what the supplier says it sent, held against what came."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.ingest.files import RawFile, Utf8Stream
+from transforms.amounts import read_fen, yuan_text
+from transforms.errors import DropRefusedError
+from transforms.extracts.csv_text import top_rows
+from transforms.extracts.headers import plain_label
+
+COLUMNS = {
+    "name": ("文件名", "file_name", "file"),
+    "rows": ("行数", "rows"),
+    "amount": ("金额合计", "amount", "amount_yuan"),
+    "sha256": ("sha256",),
+}
+LONGEST_NOTE = 100_000
+
+
+@dataclass(frozen=True)
+class NoteLine:
+    """One file as the supplier states it; None where the note is silent."""
+
+    line: int
+    name: str
+    rows: int
+    amount_fen: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A delivery note: its own file name, and a line per file."""
+
+    name: str
+    lines: tuple[NoteLine, ...]
+
+
+def read_delivery(raws: Sequence[RawFile], folder: Path) -> Delivery | None:
+    """Read the delivery note of a drop; None if there is none.
+
+    Raises:  DropRefusedError if a column is missing, or a cell can't be read
+    """
+    note = next((raw for raw in raws if raw.file.kind is None), None)
+    if note is None:
+        return None
+    stream = Utf8Stream(folder / note.file.name, note)
+    content, seen = b"", -1
+    while len(content) > seen:
+        seen = len(content)
+        content = bytes(stream.window(seen, note.bytes + 1))
+    separator = "\t" if content.count(b"\t") > content.count(b",") else ","
+    rows = top_rows(content, separator, LONGEST_NOTE)
+    labels = [plain_label(cell) for cell in rows[0][1]] if rows else []
+    places = {
+        name: labels.index(word)
+        for name, words in COLUMNS.items()
+        for word in words
+        if word in labels
+    }
+    for name in ("name", "rows"):
+        if name not in places:
+            raise DropRefusedError(
+                f"{note.file.name}: column {COLUMNS[name][0]} is missing; expected 文件名, 行数, "
+                "金额合计(元), SHA256"
+            )
+    lines, above = [], rows[0][0]
+    for after, cells in rows[1:]:
+        if any(cell.strip() for cell in cells):
+            lines.append(_read_line(note.file.name, above + 1, cells, places))
+        above = after
+    return Delivery(note.file.name, tuple(lines))
+
+
+def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, int]) -> NoteLine:
+    said = {
+        name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()
+    }
+    rows = said["rows"].replace(",", "")
+    amount = said.get("amount", "")
+    fen = read_fen(pl.Series([amount])).item() if amount else None
+    if not (rows.isascii() and rows.isdigit()) or not said["name"] or (amount and fen is None):
+        raise DropRefusedError(
+            f"{note}, line {line}: expected a file name, a number of rows and an amount in 元 "
+            "or nothing; correct the note"
+        )
+    return NoteLine(line, said["name"], int(rows), fen, said.get("sha256", "").lower() or None)
+
+
+def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Hold each line of the note against its file; warn of files the note does not list.
+
+    Rows:    files  entries of a snapshot's manifest
+    Raises:  DropRefusedError at the first difference, with both figures
+    """
+    if delivery is None:
+        return []
+    entry_of = {str(entry["name"]): entry for entry in files}
+    for line in delivery.lines:
+        entry = entry_of.get(line.name)
+        if entry is None or entry["kind"] == "delivery_note":
+            raise DropRefusedError(
+                f"{delivery.name}, line {line.line}: {line.name} is listed but was not delivered; "
+                "ask the supplier for it"
+            )
+        for what, stated, found in _differences(line, entry):
+            raise DropRefusedError(
+                f"{delivery.name}, line {line.line}: {line.name}: {what} stated {stated}, found "
+                f"{found}; ask the supplier which is right"
+            )
+    listed = {line.name for line in delivery.lines}
+    return [
+        f"{name}: not listed in {delivery.name}"
+        for name, entry in entry_of.items()
+        if name not in listed and entry["kind"] != "delivery_note"
+    ]
+
+
+def _differences(line: NoteLine, entry: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    rows, amount = int(entry["rows"]) - int(entry["totals_rows"]), entry.get("amount_fen")
+    found = []
+    if line.sha256 is not None and line.sha256 != entry["sha256"]:
+        found.append(("SHA256", line.sha256, str(entry["sha256"])))
+    if line.rows != rows:
+        found.append(("行数", str(line.rows), str(rows)))
+    if line.amount_fen is not None and line.amount_fen != (amount or 0):
+        found.append(("金额合计", yuan_text(line.amount_fen), yuan_text(int(amount or 0))))
+    return found

@@ -1,0 +1,228 @@
+"""Stage one: a drop of extracts becomes an immutable snapshot, whole or not at all."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from flows.ingest.contradictions import check_conservation, settle_duplicates
+from flows.ingest.delivery import Delivery, check_delivery, read_delivery
+from flows.ingest.files import DropFile, RawFile, digest_file, list_drop
+from flows.ingest.kind import (
+    FINDINGS,
+    KindTally,
+    Report,
+    ingest_kind,
+)
+from flows.store import file_digest, read_manifest, staged_folder, write_manifest
+from transforms.digest import short_id
+from transforms.errors import DigestDiffersError
+from transforms.extracts.kinds import KINDS
+from transforms.extracts.links import contradicting_links
+from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
+from transforms.extracts.rows import REPAIRS
+from transforms.extracts.rules import QUARANTINE_SCHEMA, References
+
+# Raise it when the same files would become another snapshot: another reader, rule or layout.
+INGEST_RULES_VERSION = "1"
+# What other extracts are held against comes first.
+FIRST_KINDS = ("clerical_links", "insured_units", "insured_persons", "residents")
+
+
+@dataclass(frozen=True)
+class SnapshotRef:
+    """A snapshot that is there, whole."""
+
+    snapshot_id: str
+    folder: Path
+    manifest: dict[str, Any]
+
+    def tables(self) -> dict[str, list[Path]]:
+        """Return the files of every kind that was delivered."""
+        return {
+            kind: [self.folder / name for name in sorted(entry["files"])]
+            for kind, entry in sorted(self.manifest["tables"].items())
+        }
+
+
+def ingest_drop(drop: Path, snapshots: Path, *, report: Report | None = None) -> SnapshotRef:
+    """Read a drop into a snapshot; the same files again are the same snapshot.
+
+    Holds:   per file, rows == accepted + quarantined; nothing appears before all is on disk
+    Raises:  DropRefusedError if the drop or one of its files can't be used
+    """
+    tell: Report = report or (lambda what, rows: None)
+    files = list_drop(drop)
+    snapshots.mkdir(parents=True, exist_ok=True)
+    receiving = Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots))
+    try:
+        raws = _receive(files, receiving, tell)
+        snapshot_id = name_snapshot(raws)
+        delivery = read_delivery(raws, receiving)
+        if (snapshots / snapshot_id).exists():
+            found = load_snapshot(snapshots, snapshot_id)
+            check_delivery(delivery, found.manifest["files"])
+            return found
+        with staged_folder(snapshots / snapshot_id) as staging:
+            receiving.rename(staging / "raw")
+            manifest = _fill(snapshot_id, raws, delivery, staging, tell)
+            write_manifest(staging, manifest)
+            tell("syncing to disk", 0)
+    finally:
+        shutil.rmtree(receiving, ignore_errors=True)
+    return SnapshotRef(snapshot_id, snapshots / snapshot_id, manifest)
+
+
+def _receive(files: list[DropFile], raw: Path, tell: Report) -> list[RawFile]:
+    tell("copying and digesting the drop", 0)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(lambda file: digest_file(file, raw), files))
+
+
+def name_snapshot(raws: list[RawFile]) -> str:
+    """Name a snapshot by the contents of its files, their kinds and the ingest rules."""
+    contents = sorted(
+        [raw.file.kind.name if raw.file.kind else "delivery_note", raw.sha256] for raw in raws
+    )
+    return short_id("S", {"files": contents, "ingest_rules_version": INGEST_RULES_VERSION})
+
+
+def _fill(
+    snapshot_id: str, raws: list[RawFile], delivery: Delivery | None, staging: Path, tell: Report
+) -> dict[str, Any]:
+    """Fill the staged folder: tables, quarantine, repairs, findings; give the manifest."""
+    (staging / "tables").mkdir()
+    tallies, beside = list[KindTally](), References()
+    for name in [*FIRST_KINDS, *(name for name in KINDS if name not in FIRST_KINDS)]:
+        parts = [raw for raw in raws if raw.file.kind is KINDS[name]]
+        if not parts:
+            continue
+        judged_beside = replace(beside, names=None) if name in FIRST_KINDS else beside
+        tally = ingest_kind(KINDS[name], parts, staging / "raw", staging, judged_beside, tell)
+        tell(f"looking for duplicates in {name}", 0)
+        fallen = settle_duplicates(tally)
+        tally.table.finish(fallen, employer_ranks(tally.table.scan(), fallen, name))
+        check_conservation(tally)
+        beside = _refer(beside, tally)
+        tallies.append(tally)
+    shutil.rmtree(staging / ".late", ignore_errors=True)
+    files = _file_entries(raws, tallies)
+    warnings = check_delivery(delivery, files)
+    _write_lists(staging, tallies)
+    return {
+        "snapshot_id": snapshot_id,
+        "ingest_rules_version": INGEST_RULES_VERSION,
+        "files": files,
+        "tables": {tally.kind.name: _table_entry(staging, tally) for tally in tallies},
+        "lists": {
+            f"{name}.parquet": file_digest(staging / f"{name}.parquet")
+            for name in ("quarantine", "repairs", "findings")
+        },
+        "notes": [note for tally in tallies for note in _notes(tally)],
+        "warnings": warnings,
+    }
+
+
+def _refer(beside: References, tally: KindTally) -> References:
+    if tally.kind.name not in FIRST_KINDS:
+        return beside
+    rows = tally.table.frame()
+    if tally.kind.name == "clerical_links":
+        said = contradicting_links(rows)
+        tally.findings += [("clerical_links_differ", "warning", detail) for detail in said]
+        return replace(beside, links=rows)
+    if tally.kind.name == "insured_units":
+        return replace(beside, units=rows.select("unit_no", "employer_key"))
+    return replace(beside, names=names_on_record(beside.names, rows))
+
+
+def _notes(tally: KindTally) -> list[str]:
+    if tally.kind.name != "designations":
+        return tally.notes
+    return tally.notes + notes_on_lists(tally.table.frame())
+
+
+def _file_entries(raws: list[RawFile], tallies: list[KindTally]) -> list[dict[str, Any]]:
+    """List the drop's files for the manifest, in the order of their names."""
+    counted = {file.raw.file.name: file for tally in tallies for file in tally.files}
+    entries = []
+    for raw in raws:
+        entry: dict[str, Any] = {
+            "name": raw.file.name,
+            "kind": raw.file.kind.name if raw.file.kind else "delivery_note",
+            "sha256": raw.sha256,
+            "bytes": raw.bytes,
+            "format": raw.file.format,
+            "encoding": raw.encoding,
+            "rows": 0,
+            "accepted": 0,
+            "quarantined": 0,
+            "totals_rows": 0,
+        }
+        file = counted.get(raw.file.name)
+        if file is not None:
+            entry |= {
+                "rows": file.rows,
+                "accepted": file.rows - file.quarantined,
+                "quarantined": file.quarantined,
+                "totals_rows": file.totals_rows,
+                "amount_fen": file.amount_fen,
+            }
+        entries.append(entry)
+    return entries
+
+
+def _table_entry(staging: Path, tally: KindTally) -> dict[str, Any]:
+    paths = tally.table.paths()
+    return {
+        "rows": tally.table.rows,
+        "files": {path.relative_to(staging).as_posix(): file_digest(path) for path in paths},
+    }
+
+
+def _write_lists(staging: Path, tallies: list[KindTally]) -> None:
+    """Write quarantine, repairs and findings, each in a total order."""
+    quarantine = pl.concat(
+        [QUARANTINE_SCHEMA.to_frame(), *(frame for tally in tallies for frame in tally.quarantine)]
+    )
+    _write(quarantine.sort("kind", "source_file", "source_line"), staging / "quarantine.parquet")
+    repairs = pl.concat([REPAIRS, *(frame for tally in tallies for frame in tally.repairs)])
+    ordered = repairs.sort("kind", "source_file", "source_line", "column")
+    _write(ordered, staging / "repairs.parquet")
+    rows = [
+        (finding, severity, "", "", "", detail)
+        for tally in tallies
+        for finding, severity, detail in tally.findings
+    ]
+    schema = dict.fromkeys(FINDINGS, pl.String())
+    findings = pl.DataFrame(rows, schema=schema, orient="row")
+    _write(findings.sort(FINDINGS), staging / "findings.parquet")
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    pq.write_table(frame.to_arrow(), path, compression="zstd", compression_level=1)
+
+
+def load_snapshot(snapshots: Path, snapshot_id: str) -> SnapshotRef:
+    """Open a snapshot, and hold every table's row count against its manifest.
+
+    Raises:  DropRefusedError if there is none; DigestDiffersError if it is damaged
+    """
+    folder = snapshots / snapshot_id
+    found = SnapshotRef(snapshot_id, folder, read_manifest(folder, "snapshot"))
+    for kind, paths in found.tables().items():
+        expected: Mapping[str, Any] = found.manifest["tables"][kind]
+        missing = [path for path in paths if not path.is_file()]
+        rows = sum(pq.read_metadata(path).num_rows for path in paths if path not in missing)
+        if missing or rows != expected["rows"]:
+            raise DigestDiffersError(
+                f"snapshot {snapshot_id}: table {kind} has {rows} rows, expected "
+                f"{expected['rows']}: restore it, or ingest the drop into a new home"
+            )
+    return found

@@ -1,0 +1,1 @@
+"""Money: the ledger on disk, batches, keys, signing, release, settlement."""

@@ -1,0 +1,139 @@
+"""A batch on disk: written once, read back, and checked byte by byte against its manifest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
+from transforms.errors import DigestDiffersError, LedgerForbidsError
+from transforms.money.batches import DraftBatch
+from transforms.money.ledger import PAID_SCHEMA, BatchState
+from transforms.payments.workbook import review_workbook
+
+REVIEW = "review.xlsx"
+FRAMES = ("instructions", "lines", "unpaid_lines")
+
+
+@dataclass(frozen=True)
+class StoredBatch:
+    """A batch as it lies on disk; its frames are read when asked for."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    def frame(self, name: str) -> pl.DataFrame:
+        """Read instructions, lines or unpaid_lines.
+
+        Raises:  DigestDiffersError if the file can't be read
+        """
+        return _read_frame(self.folder / f"{name}.parquet")
+
+
+def write_batch(home: Home, batch: DraftBatch) -> str:
+    """Write a batch's folder, or find it there already the same; return its digest.
+
+    Holds:   the same run writes the same bytes
+    Raises:  DigestDiffersError if a batch of that id is there with other contents
+    """
+    target = home.batches / batch.batch_id
+    if target.exists():
+        _check_redrawn(target, batch)
+        return batch_digest(target)
+    with staged_folder(target) as folder:
+        for name in FRAMES:
+            getattr(batch, name).write_parquet(folder / f"{name}.parquet")
+        (folder / REVIEW).write_bytes(
+            review_workbook(batch.manifest, batch.instructions, batch.lines, batch.unpaid_lines)
+        )
+        names = sorted(path.name for path in folder.iterdir())
+        files = {name: file_digest(folder / name) for name in names}
+        write_manifest(folder, {**batch.manifest, "files": files})
+    return batch_digest(target)
+
+
+def _check_redrawn(target: Path, batch: DraftBatch) -> None:
+    manifest = dict(read_manifest(target, "batch"))
+    manifest.pop("files", None)
+    if manifest != batch.manifest:
+        differing = sorted(
+            name
+            for name in manifest.keys() | batch.manifest.keys()
+            if manifest.get(name) != batch.manifest.get(name)
+        )
+        raise DigestDiffersError(
+            f"batch {batch.batch_id} is there already and differs in {', '.join(differing)} from "
+            "what the same run draws up now; run `wuxing verify`"
+        )
+
+
+def batch_digest(folder: Path) -> str:
+    """Return a batch's digest: of its manifest's bytes, which name every other file's digest."""
+    return file_digest(folder / "manifest.json")
+
+
+def read_batch(home: Home, batch_id: str) -> StoredBatch:
+    """Read a batch's manifest.
+
+    Raises:  DropRefusedError if there is no such batch; DigestDiffersError if it is damaged
+    """
+    folder = home.batches / batch_id
+    return StoredBatch(folder, read_manifest(folder, "batch"))
+
+
+def known_state(states: Mapping[str, BatchState], batch_id: str) -> BatchState:
+    """Return a batch's state from the ledger.
+
+    Raises:  LedgerForbidsError if this home's ledger knows no such batch
+    """
+    if batch_id not in states:
+        raise LedgerForbidsError(
+            f"this home's ledger knows no batch {batch_id}: it was drawn up in another home, or "
+            "its run was interrupted; `wuxing batch list` shows the batches"
+        )
+    return states[batch_id]
+
+
+def verify_batch(home: Home, state: BatchState) -> StoredBatch:
+    """Check that every byte of a batch is as it was when it was drawn up.
+
+    Raises:  DigestDiffersError naming the file
+    """
+    stored = read_batch(home, state.batch_id)
+    if batch_digest(stored.folder) != state.batch_digest:
+        raise DigestDiffersError(_changed(stored.folder / "manifest.json"))
+    for name, digest in stored.manifest["files"].items():
+        path = stored.folder / name
+        if not path.is_file() or file_digest(path) != digest:
+            raise DigestDiffersError(_changed(path))
+    return stored
+
+
+def _changed(path: Path) -> str:
+    return (
+        f"{path} is not as it was when the batch was drawn up: restore it from a backup; "
+        "nothing was signed or paid"
+    )
+
+
+def read_lines_with_accounts(folder: Path) -> pl.DataFrame:
+    """Return a batch's lines as the ledger would hold them.
+
+    Rows:    one per line, columns PAID_SCHEMA
+    """
+    accounts = _read_frame(folder / "instructions.parquet").select("payment_id", "account_no")
+    lines = _read_frame(folder / "lines.parquet")
+    return lines.join(accounts, on="payment_id", how="left", validate="m:1").select(
+        pl.col(name).cast(dtype) for name, dtype in PAID_SCHEMA.items()
+    )
+
+
+def _read_frame(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as broken:
+        raise DigestDiffersError(
+            f"{path} is missing or damaged: restore it from a backup"
+        ) from broken

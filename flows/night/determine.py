@@ -1,0 +1,257 @@
+"""The stage that applies the rules: tables and an as-of date in, determinations out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from sql import (
+    KEY_COLUMNS,
+    Connection,
+    FactStore,
+    connect,
+    query,
+    register_frame,
+    register_tables,
+    run_findings,
+    run_policy,
+)
+from sql.texts import policy_cards
+from transforms.errors import UsageError
+from transforms.policies.cards import PolicyCard, Reach, outside_span, reach_of
+from transforms.policies.coverage import (
+    gap_warnings,
+    list_warnings,
+    missing_extracts,
+    missing_parts,
+)
+from transforms.policies.parameters import Parameter, month_first_day, value_on
+
+DETERMINATION_SCHEMA: dict[str, pl.DataType] = {
+    "policy_id": pl.String(),
+    "period": pl.String(),
+    "subject_kind": pl.String(),
+    "subject_id": pl.String(),
+    "beneficiary_kind": pl.String(),
+    "beneficiary_id": pl.String(),
+    "outcome": pl.String(),
+    "amount_fen": pl.Int64(),
+    "reason_codes": pl.List(pl.String()),
+}
+PAID_LINE_SCHEMA: dict[str, Any] = {
+    "payment_id": pl.String(),
+    **{name: DETERMINATION_SCHEMA[name] for name in ("policy_id", *KEY_COLUMNS, "amount_fen")},
+}
+SORTED_BY = ["policy_id", *KEY_COLUMNS]
+
+
+@dataclass(frozen=True)
+class PolicyStatus:
+    """Whether a policy ran, why not, what it can speak about, and which numbers it used."""
+
+    status: str
+    reason: str
+    reach_from_month: int | None
+    reach_to_month: int | None
+    parameters_used: list[dict[str, Any]]
+
+    def reaches(self, period: str) -> bool:
+        """Say whether the policy ran and a period (`2020` or `2020-03`) is inside its reach."""
+        if self.reach_from_month is None or self.reach_to_month is None:
+            return False
+        return Reach(self.reach_from_month, self.reach_to_month).covers(period)
+
+
+@dataclass(frozen=True)
+class Determined:
+    """What the rules gave; the connection stays open for gates, payees and findings."""
+
+    connection: Connection
+    determinations: pl.DataFrame
+    policies: dict[str, PolicyStatus]
+    findings: pl.DataFrame
+    warnings: list[str]
+    own_rows: pl.DataFrame
+
+    def policy_rows(self, policy_id: str) -> pl.DataFrame:
+        """Return a policy's provisions, facts and the clerk's answers that were applied."""
+        keys = " and ".join(f"policy.{key} = outcome.{key}" for key in KEY_COLUMNS)
+        order = ", ".join(f"policy.{key}" for key in KEY_COLUMNS)
+        return query(
+            self.connection,
+            f"select policy.*, outcome.clerk_answers from policy_{policy_id} as policy "
+            f"inner join determination_{policy_id} as outcome on {keys} order by {order}",
+        )
+
+
+def determine(
+    tables: Mapping[str, Sequence[Path]],
+    as_of: date,
+    paid_lines: pl.DataFrame,
+    *,
+    ledger_payment_ids: Sequence[str] = (),
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    temp_folder: Path | None = None,
+    only: Sequence[str] | None = None,
+    on_step: Callable[[str], None] = lambda _step: None,
+) -> Determined:
+    """Apply every policy in force to a snapshot's tables.
+
+    Rows:    paid_lines  one per paid entitlement line not returned
+             returns     determinations: one per policy, period, subject and beneficiary
+    Units:   fen
+    Holds:   the same tables, date and paid lines give the same determinations, byte for byte
+    Source:  rulebook §0 to §3; `ledger_payment_ids` adds payments whose line was returned
+    Raises:  UsageError for an unknown policy, ParameterMissingError, ContractError
+    """
+    cards = _chosen(only)
+    connection = connect(threads, memory_limit, temp_folder)
+    register_tables(connection, tables)
+    _register_ledger(connection, paid_lines, ledger_payment_ids)
+    store = FactStore(connection, tables, as_of, on_fact=on_step)
+    months = _months_delivered(store)
+    policies: dict[str, PolicyStatus] = {}
+    for card in cards:
+        reason = _reason_not_run(card, tables, months, as_of)
+        if reason:
+            policies[card.policy_id] = PolicyStatus("not_run", reason, None, None, [])
+            continue
+        on_step(card.policy_id)
+        reach = reach_of(card, as_of)
+        run_policy(store, card, reach)
+        used = _parameters_used(store.parameters_under(card), as_of, reach)
+        policies[card.policy_id] = PolicyStatus("ran", "", reach.from_month, reach.to_month, used)
+    store.build("clerical_answers")
+    running = [card for card in cards if policies[card.policy_id].status == "ran"]
+    on_step("findings")
+    findings = run_findings(store, [card.policy_id for card in running])
+    return Determined(
+        connection=connection,
+        determinations=_determinations(connection, running),
+        policies=policies,
+        findings=findings,
+        warnings=_warnings(connection, running, months, tables),
+        own_rows=_own_rows(store),
+    )
+
+
+def _chosen(only: Sequence[str] | None) -> list[PolicyCard]:
+    cards = policy_cards()
+    unknown = sorted(set(only or ()) - set(cards))
+    if unknown:
+        raise UsageError(f"no policy named {', '.join(unknown)}; there are {', '.join(cards)}")
+    return [card for name, card in cards.items() if only is None or name in only]
+
+
+def _register_ledger(
+    connection: Connection, paid_lines: pl.DataFrame, ledger_payment_ids: Sequence[str]
+) -> None:
+    paid = paid_lines.select(pl.col(name).cast(dtype) for name, dtype in PAID_LINE_SCHEMA.items())
+    payment_ids = sorted({*paid["payment_id"].drop_nulls().to_list(), *ledger_payment_ids})
+    types = [
+        {"support_type": support_type, "policy_id": card.policy_id}
+        for card in policy_cards().values()
+        for support_type in card.support_types
+    ]
+    register_frame(connection, "paid_lines", paid)
+    register_frame(
+        connection,
+        "ledger_payment_ids",
+        pl.DataFrame({"payment_id": payment_ids}, schema={"payment_id": pl.String}),
+    )
+    register_frame(
+        connection,
+        "policy_support_types",
+        pl.DataFrame(types, schema={"support_type": pl.String, "policy_id": pl.String}),
+    )
+
+
+def _months_delivered(store: FactStore) -> dict[str, set[int]]:
+    store.build("contribution_coverage")
+    months: dict[str, set[int]] = {}
+    for insurance, month in query(
+        store.connection, "select distinct insurance, month from contribution_coverage order by all"
+    ).iter_rows():
+        months.setdefault(insurance, set()).add(month)
+    return months
+
+
+def _reason_not_run(
+    card: PolicyCard,
+    tables: Mapping[str, Sequence[Path]],
+    months: Mapping[str, set[int]],
+    as_of: date,
+) -> str | None:
+    outside = outside_span(card, as_of)
+    if outside:
+        return outside
+    extracts = missing_extracts(card, tables)
+    if extracts:
+        return f"extract not delivered: {', '.join(extracts)}"
+    parts = missing_parts(card, months, as_of)
+    if parts:
+        return f"part of contributions not delivered: {', '.join(parts)}"
+    return None
+
+
+def _parameters_used(
+    parameters: Sequence[Parameter], as_of: date, reach: Reach
+) -> list[dict[str, Any]]:
+    used = []
+    for parameter in parameters:
+        last_day = max(as_of, month_first_day(reach.to_month))
+        current = value_on(parameter, as_of) if parameter.values[0].since <= as_of else None
+        first_month = month_first_day(reach.from_month)
+        for value, following in zip(parameter.values, (*parameter.values[1:], None), strict=True):
+            over = following is not None and following.since <= first_month
+            if value is current or (
+                not over and first_month <= last_day and value.since <= last_day
+            ):
+                used.append(
+                    {
+                        "name": parameter.name,
+                        "unit": parameter.unit,
+                        "value": _shown(value.value),
+                        "from": value.since.isoformat(),
+                        "source": value.source,
+                        "confirmed": value.confirmed,
+                    }
+                )
+    return used
+
+
+def _shown(value: Any) -> str:
+    return f"{len(value)} rows" if isinstance(value, list) else str(value)
+
+
+def _determinations(connection: Connection, ran: Sequence[PolicyCard]) -> pl.DataFrame:
+    columns = ", ".join(DETERMINATION_SCHEMA)
+    frames = [
+        query(connection, f"select {columns} from determination_{card.policy_id}").cast(
+            pl.Schema(DETERMINATION_SCHEMA)
+        )
+        for card in ran
+    ]
+    return pl.concat([pl.DataFrame(schema=DETERMINATION_SCHEMA), *frames]).sort(SORTED_BY)
+
+
+def _warnings(
+    connection: Connection,
+    ran: Sequence[PolicyCard],
+    months: Mapping[str, set[int]],
+    tables: Mapping[str, Sequence[Path]],
+) -> list[str]:
+    warnings = gap_warnings(ran, months)
+    if "designations" in tables:
+        lists = query(connection, "select distinct list from designations order by list")
+        warnings += list_warnings(ran, lists["list"].to_list())
+    return warnings
+
+
+def _own_rows(store: FactStore) -> pl.DataFrame:
+    store.build("own_rows")
+    return query(store.connection, "select * from own_rows order by all")

@@ -1,0 +1,231 @@
+"""The gates' shell: take the measures of a boundary by SQL, have them judged, stop a bad run.
+
+Every check is one file sql/gates/<boundary>/<check>.sql that gives one row: how many were
+checked, how many failed, and up to twenty places to look (file:line or counts, never a person).
+Tables it may read: the kinds of extract, the facts that the run built, and the frames that are
+registered under the names of FRAMES.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+from expectations import gate
+from expectations.suites import Threshold, load_suite
+from flows.store import read_manifest
+from sql import Connection, connect, policy_cards, query, register_frame, register_tables, run_sql
+from transforms.errors import ContractError, GateStoppedError
+from transforms.gates import CheckOutcome, GateOutcome
+from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
+from transforms.policies.cards import month_of, outside_span
+
+FRAMES: dict[str, Any] = {
+    "files": {
+        "name": pl.String(),
+        "kind": pl.String(),
+        "rows": pl.Int64(),
+        "accepted": pl.Int64(),
+        "quarantined": pl.Int64(),
+        "totals_rows": pl.Int64(),
+    },
+    "quarantine": {
+        "kind": pl.String(),
+        "source_file": pl.String(),
+        "source_line": pl.Int64(),
+        "rule": pl.String(),
+    },
+    "findings": {"finding": pl.String(), "detail": pl.String()},
+    "repairs": {"kind": pl.String(), "source_file": pl.String(), "source_line": pl.Int64()},
+    "batches": {
+        "batch_id": pl.String(),
+        "instruction_count": pl.Int64(),
+        "line_count": pl.Int64(),
+        "amount_fen": pl.Int64(),
+    },
+    "policy_runs": {
+        "policy_id": pl.String(),
+        "kind": pl.String(),
+        "status": pl.String(),
+        "is_in_force": pl.Boolean(),
+        "amount_cap_fen": pl.Int64(),
+    },
+}
+TOLD_PLACES = 3
+MEASURE_SCHEMA: dict[str, Any] = {
+    "check": pl.String(),
+    "checked_count": pl.Int64(),
+    "failed_count": pl.Int64(),
+    "bad_rows": pl.List(pl.String()),
+    "note": pl.String(),
+}
+
+
+class StoredSnapshot(Protocol):
+    """What the first gate needs of a snapshot: its folder and its tables' files."""
+
+    @property
+    def folder(self) -> Path:
+        """Return the snapshot's folder."""
+
+    def tables(self) -> Mapping[str, Any]:
+        """Return the Parquet files of each kind."""
+
+
+def preload() -> None:
+    """Start importing the judge in the background, so that it overlaps the reading of extracts."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    gate.preload()
+
+
+def register(connection: Connection, name: str, frame: pl.DataFrame) -> None:
+    """Give the gates a frame under a name; of a listed one only the columns they use."""
+    columns = FRAMES.get(name)
+    register_frame(
+        connection, name, frame.select(list(columns)).cast(columns) if columns else frame
+    )
+
+
+def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as_of: date) -> None:
+    """Give the gates what became of each policy, and its amount cap in fen."""
+    rows = [
+        {
+            "policy_id": policy_id,
+            "kind": card.kind,
+            "status": statuses.get(policy_id, "not_run"),
+            "is_in_force": outside_span(card, as_of) is None,
+            "amount_cap_fen": card.amount_cap_fen,
+        }
+        for policy_id, card in policy_cards().items()
+    ]
+    register(connection, "policy_runs", pl.DataFrame(rows, schema=FRAMES["policy_runs"]))
+
+
+def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> None:
+    """Give the gates the drafts of a run: control totals, instructions and lines."""
+    totals = [{"batch_id": batch.batch_id, **batch.manifest["control"]} for batch in batches]
+    frames = [
+        ("batches", [pl.DataFrame(totals)] if totals else [], FRAMES["batches"]),
+        ("instructions", [batch.instructions for batch in batches], INSTRUCTION_SCHEMA),
+        ("lines", [batch.lines for batch in batches], LINE_SCHEMA),
+    ]
+    for name, parts, schema in frames:
+        register(connection, name, pl.concat(parts) if parts else pl.DataFrame(schema=schema))
+
+
+@contextmanager
+def connected(snapshot: StoredSnapshot) -> Iterator[Connection]:
+    """Open a connection on a snapshot for the first gate, before any fact is built."""
+    connection = connect()
+    try:
+        register_tables(connection, snapshot.tables())
+        files = read_manifest(snapshot.folder, "snapshot")["files"]
+        frame = pl.DataFrame(
+            [{name: file[name] for name in FRAMES["files"]} for file in files],
+            schema=FRAMES["files"],
+        )
+        register(connection, "files", frame)
+        for name in ("quarantine", "repairs", "findings"):
+            columns = list(FRAMES[name])
+            path = snapshot.folder / f"{name}.parquet"
+            register(connection, name, pl.read_parquet(path, columns=columns))
+        yield connection
+    finally:
+        connection.close()
+
+
+def judge_boundary(connection: Connection, boundary: str, as_of: date) -> GateOutcome:
+    """Measure one boundary and judge it."""
+    return gate.judge(boundary, measure(connection, boundary, as_of))
+
+
+def measure(connection: Connection, boundary: str, as_of: date) -> pl.DataFrame:
+    """Take all measures of one boundary.
+
+    Rows:    returns  one per check of the suite: check, checked_count, failed_count, bad_rows
+                      and a note; counts are null where the measure could not be taken
+    """
+    names = query(connection, "select table_name from information_schema.tables order by all")
+    present = frozenset(names["table_name"].to_list())
+    dates = {"as_of": as_of, "as_of_month": month_of(as_of)}
+    rows = [
+        _measured(connection, boundary, threshold, present, dates)
+        for threshold in load_suite(boundary).thresholds
+    ]
+    return pl.DataFrame(rows, schema=MEASURE_SCHEMA)
+
+
+def stop_if_critical(outcome: GateOutcome, where: str) -> None:
+    """Stop the run at a boundary that a critical check failed at.
+
+    Raises:  GateStoppedError naming the checks, with their counts
+    """
+    if not outcome.stops_run:
+        return
+    failed = "; ".join(_told(check) for check in outcome.checks if check.stops_run)
+    raise GateStoppedError(
+        f"gate {outcome.boundary} stopped the run: {failed}; no batch was drafted, what was made "
+        f"is kept; see {where} for the reasons and what to do"
+    )
+
+
+def _told(check: CheckOutcome) -> str:
+    if check.status == "errored":
+        return f"{check.check} (could not be measured)"
+    places = ", ".join(check.bad_rows[:TOLD_PLACES])
+    counts = f"{check.failed_count} of {check.checked_count}, allowed {check.threshold}"
+    return f"{check.check} ({counts}; {places})" if places else f"{check.check} ({counts})"
+
+
+def _measured(
+    connection: Connection,
+    boundary: str,
+    threshold: Threshold,
+    present: frozenset[str],
+    dates: Mapping[str, Any],
+) -> dict[str, Any]:
+    absent = [name for name in threshold.needs if name not in present]
+    if absent:
+        # A fact is built only where a policy that runs rests on it: there is nothing to check.
+        note = f"本次运行的政策都不需要 {'、'.join(absent)}"
+        return _row(threshold, 0, 0, [], note)
+    path = f"gates/{boundary}/{threshold.check}.sql"
+    try:
+        measured = run_sql(connection, path, {**dates, **_sql_values(threshold)})
+        (row,) = measured.iter_rows(named=True)
+        return _row(threshold, row["checked_count"], row["failed_count"], row["bad_rows"] or [], "")
+    except ContractError:
+        raise
+    except Exception as failure:
+        # Recorded, not passed over: a check without a measure is errored, and that stops the
+        # run. The engine's message may quote a row, so only the kind of error is kept.
+        return _row(threshold, None, None, [], f"测量出错：{type(failure).__name__}")
+
+
+def _sql_values(threshold: Threshold) -> dict[str, Any]:
+    return {
+        name: {"key": list(value), "value": list(value.values())}
+        if isinstance(value, Mapping)
+        else value
+        for name, value in threshold.parameters.items()
+    }
+
+
+def _row(
+    threshold: Threshold,
+    checked_count: int | None,
+    failed_count: int | None,
+    bad_rows: list[str],
+    note: str,
+) -> dict[str, Any]:
+    return {
+        "check": threshold.check,
+        "checked_count": checked_count,
+        "failed_count": failed_count,
+        "bad_rows": bad_rows,
+        "note": note,
+    }

@@ -1,0 +1,186 @@
+"""What a real night leaves for people: lists, the omitted, the clerk's questions, explanations."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import polars as pl
+import pytest
+
+from flows.answers.clerical import import_decisions
+from flows.answers.explain import explain_lines
+from flows.cli import app
+from flows.cli.console import run_command
+from flows.night.pipeline import NightRequest, run_night
+from flows.night.progress import Progress
+from flows.store import Home
+from sql.texts import policy_cards
+from tests.conftest import AS_OF
+
+KEY = ["policy_id", "period", "subject_id", "beneficiary_id"]
+
+
+@pytest.fixture(scope="module")
+def night(run_home: tuple[Path, dict[str, Any]]) -> Iterator[tuple[Home, Path]]:
+    root, summary = run_home
+    yield Home(root), root / "runs" / summary["run_id"]
+
+
+def test_the_run_leaves_every_list_and_report(night: tuple[Home, Path]) -> None:
+    _, folder = night
+    left = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    assert {"omitted.xlsx", "omitted.parquet", "clerical_decisions.xlsx"} <= left
+    for name, card in policy_cards().items():
+        assert (f"lists/{name}.csv" in left) == (card.kind != "payment")
+
+
+def test_relief_and_referral_never_reach_a_batch(night: tuple[Home, Path]) -> None:
+    home, folder = night
+    unpaid = {name for name, card in policy_cards().items() if card.kind != "payment"}
+    entitlements = pl.read_parquet(folder / "entitlements.parquet")
+    assert not set(entitlements["policy_id"]) & unpaid
+    for batch in json.loads((folder / "manifest.json").read_text("utf-8"))["batches"]:
+        lines = pl.read_parquet(home.batches / batch / "lines.parquet")
+        assert lines.height and not set(lines["policy_id"]) & unpaid
+
+
+def test_nobody_eligible_is_lost(night: tuple[Home, Path]) -> None:
+    """Eligible rows are payable, due nothing, superseded, on a list, or on the omitted report."""
+    _, folder = night
+    determinations = pl.read_parquet(folder / "determinations.parquet")
+    entitlements = pl.read_parquet(folder / "entitlements.parquet")
+    omitted = pl.read_parquet(folder / "omitted.parquet")
+    paid = [name for name, card in policy_cards().items() if card.kind == "payment"]
+    settled = entitlements.filter(
+        pl.col("status").is_in(["payable", "nothing_due", "superseded", "recovery"])
+    )
+    eligible = determinations.filter(
+        (pl.col("outcome") == "eligible") & pl.col("policy_id").is_in(paid)
+    )
+    lost = eligible.join(settled, on=KEY, how="anti").join(omitted, on=KEY, how="anti")
+    assert eligible.height and lost.height == 0
+    undetermined = determinations.filter(pl.col("outcome") == "undetermined")
+    assert undetermined.join(omitted, on=KEY, how="anti").height == 0
+
+
+def explain_row(home: Home, folder: Path, row: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """Explain the one row that a determination or an entitlement names."""
+    names = ("policy_id", "beneficiary_id", "subject_id", "period")
+    return explain_lines(home, folder.name, *(row[name] for name in names))
+
+
+def test_explain_works_for_every_policy_and_outcome(night: tuple[Home, Path]) -> None:
+    home, folder = night
+    determinations = pl.read_parquet(folder / "determinations.parquet")
+    some = determinations.group_by("policy_id", "outcome", maintain_order=True).head(2)
+    assert set(some["policy_id"]) == set(policy_cards())
+    for row in some.to_dicts():
+        content, lines = explain_row(home, folder, row)
+        (explained,) = content["rows"]
+        assert explained["outcome"] == row["outcome"]
+        false = [p["provision"] for p in explained["provisions"] if p["value"] == "false"]
+        assert bool(false) == (row["outcome"] == "ineligible")
+        assert len(lines) > len(explained["provisions"])
+
+
+def test_explain_shows_the_payment_of_a_payable_line(night: tuple[Home, Path]) -> None:
+    home, folder = night
+    entitlements = pl.read_parquet(folder / "entitlements.parquet")
+    row = entitlements.filter(pl.col("status") == "payable").row(0, named=True)
+    content, lines = explain_row(home, folder, row)
+    (explained,) = content["rows"]
+    assert explained["entitlement"]["due_fen"] == row["due_fen"]
+    (payment,) = explained["payments"]
+    assert payment["payment_id"] in "\n".join(lines)
+    assert payment["amount_fen"] >= row["due_fen"]
+
+
+def test_explain_shows_all_claimants_of_a_conflict(night: tuple[Home, Path]) -> None:
+    home, folder = night
+    entitlements = pl.read_parquet(folder / "entitlements.parquet")
+    row = entitlements.filter(pl.col("status") == "conflict").row(0, named=True)
+    content, lines = explain_row(home, folder, row)
+    claimants = content["rows"][0]["claimants"]
+    assert len(claimants) >= 2 and row["policy_id"] in {c["policy_id"] for c in claimants}
+    assert {row["reason"]} <= {c["policy_id"] for c in claimants}
+    assert sum("claimed by" in line for line in lines) == len(claimants)
+
+
+def test_a_damaged_or_missing_file_is_told_without_a_traceback(
+    night: tuple[Home, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, folder = night
+    shutil.copytree(home.root, tmp_path / "home")
+    row = pl.read_parquet(folder / "determinations.parquet").row(0, named=True)
+    words = ["explain", folder.name, "--policy", row["policy_id"]]
+    words += ["--beneficiary", row["beneficiary_id"], "--home", str(tmp_path / "home")]
+    copy = tmp_path / "home" / "runs" / folder.name / "determinations.parquet"
+    copy.write_bytes(copy.read_bytes()[:100])
+    assert run_command(app, words) == 14
+    copy.unlink()
+    assert run_command(app, words) == 14
+    told = capsys.readouterr().err
+    assert "`wuxing verify`" in told and row["beneficiary_id"] not in told
+    shutil.copy(folder / "determinations.parquet", copy)
+    shutil.rmtree(tmp_path / "home" / "snapshots")
+    assert run_command(app, words) == 10
+
+
+def test_explain_prints_one_json_object(
+    night: tuple[Home, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, folder = night
+    row = pl.read_parquet(folder / "determinations.parquet").row(0, named=True)
+    words = ["explain", folder.name, "--policy", row["policy_id"], "--home", str(home.root)]
+    assert run_command(app, [*words, "--beneficiary", row["beneficiary_id"], "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["run_id"] == folder.name and content["rows"]
+
+
+def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
+    town: Path, night: tuple[Home, Path], tmp_path: Path
+) -> None:
+    _, folder = night
+    filled = tmp_path / "filled.xlsx"
+    shutil.copy(folder / "clerical_decisions.xlsx", filled)
+    book = openpyxl.load_workbook(filled)
+    page = book.active
+    places = {cell.value: cell.column for cell in page[3]}
+    wanted = "s5_not_dispatcher"
+    for number in range(page.max_row, 3, -1):
+        if page.cell(number, places["条款"]).value == wanted:
+            for label, text in {
+                "裁定": "是",
+                "裁定人": "王核",
+                "裁定日期": AS_OF.isoformat(),
+            }.items():
+                page.cell(number, places[label]).value = text
+        else:
+            page.delete_rows(number)
+    book.save(filled)
+    drop = tmp_path / "drop"
+    shutil.copytree(town, drop)
+    (drop / "交接单.csv").unlink(missing_ok=True)
+    _, count = import_decisions(filled, drop / "人工裁定-复核.csv")
+    home = Home(tmp_path / "home")
+    summary = run_night(NightRequest(home, AS_OF, drop), Progress())
+    after = pl.read_parquet(home.runs / summary["run_id"] / "determinations.parquet")
+    before = pl.read_parquet(folder / "determinations.parquet")
+    assert count and reasons(before, wanted) == count and reasons(after, wanted) == 0
+    policy = home.runs / summary["run_id"] / "policies" / "stability_refund.parquet"
+    answered = pl.read_parquet(policy).filter(pl.col("clerk_answers").list.len() > 0)
+    row = answered.row(0, named=True)
+    _, lines = explain_lines(
+        home, summary["run_id"], "stability_refund", row["beneficiary_id"], None, None
+    )
+    assert any("a clerk decided: 是" in line for line in lines)
+    assert any("人工裁定-复核.csv:" in line and "王核" in line for line in lines)
+
+
+def reasons(determinations: pl.DataFrame, provision: str) -> int:
+    return determinations.filter(
+        (pl.col("outcome") == "undetermined") & pl.col("reason_codes").list.contains(provision)
+    ).height

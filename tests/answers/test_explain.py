@@ -1,0 +1,158 @@
+"""`wuxing explain` on real runs of the engine over golden cases."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.answers.explain import describe_policies, explain_lines
+from flows.store import Home
+from sql.texts import policy_cards
+from tests.answers.answers_home import RUN_ID, home_of_cases
+from tests.rules.golden import policy_names
+from tests.rules.golden_run import cases_of
+from transforms.errors import DropRefusedError, UsageError
+
+VALUE_OF_WORD = {"true": True, "false": False, "unknown": None}
+
+
+@dataclass
+class Asked:
+    """A home with one run, the policy it ran and what was determined."""
+
+    home: Home
+    policy: str
+    determinations: pl.DataFrame
+    policy_rows: pl.DataFrame
+
+    def explain(self, row: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        return explain_lines(
+            self.home,
+            RUN_ID,
+            self.policy,
+            row["beneficiary_id"],
+            row["subject_id"],
+            row["period"],
+        )
+
+
+@pytest.fixture(scope="module", params=policy_names())
+def asked(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Asked]:
+    policy = request.param
+    days = [case.as_of for case in cases_of(policy)]
+    as_of = max(set(days), key=lambda day: (days.count(day), day))
+    home, determined = home_of_cases(tmp_path_factory.mktemp(policy), policy, as_of)
+    yield Asked(home, policy, determined.determinations, determined.policy_rows(policy))
+
+
+def few_rows(asked: Asked) -> list[dict[str, Any]]:
+    by_outcome = asked.determinations.group_by("outcome", maintain_order=True).head(6)
+    return by_outcome.to_dicts()
+
+
+def test_each_provision_has_its_value_clause_and_rows(asked: Asked) -> None:
+    card = policy_cards()[asked.policy]
+    assert asked.determinations.height
+    for row in few_rows(asked):
+        content, lines = asked.explain(row)
+        assert content["row_count"] == 1
+        explained = content["rows"][0]
+        assert explained["outcome"] == row["outcome"]
+        assert explained["amount_fen"] == row["amount_fen"]
+        assert [entry["provision"] for entry in explained["provisions"]] == card.provision_names
+        key = {name: row[name] for name in ("period", "subject_id", "beneficiary_id")}
+        saved = asked.policy_rows.filter(
+            pl.all_horizontal(pl.col(name) == value for name, value in key.items())
+        ).row(0, named=True)
+        for entry in explained["provisions"]:
+            assert VALUE_OF_WORD[entry["value"]] == saved[entry["provision"]]
+            assert entry["clause"] in "\n".join(lines)
+            for source in entry["sources"]:
+                assert source["row_count"] >= len(source["rows"])
+                assert all(":" in found["source"] for found in source["rows"])
+
+
+def test_a_card_shows_rows_only_of_extracts_that_it_reads(asked: Asked) -> None:
+    card = policy_cards()[asked.policy]
+    wanted = {spec["kind"] for provision in card.provisions for spec in provision.rows}
+    assert wanted <= set(card.reads)
+
+
+def test_facts_of_each_provision_are_columns_of_the_policy(asked: Asked) -> None:
+    for provision in policy_cards()[asked.policy].provisions:
+        assert set(provision.facts) <= set(asked.policy_rows.columns), provision.name
+
+
+def test_parameters_come_with_source_and_confirmation(asked: Asked) -> None:
+    content, lines = asked.explain(few_rows(asked)[0])
+    for entry in content["parameters"]:
+        assert entry["source"] and isinstance(entry["confirmed"], bool)
+        assert any(entry["name"] in line and entry["source"] in line for line in lines)
+
+
+def test_a_clerks_answer_is_shown_where_it_was_used(asked: Asked) -> None:
+    answered = asked.policy_rows.filter(pl.col("clerk_answers").list.len() > 0)
+    for row in answered.to_dicts():
+        content, lines = asked.explain(row)
+        used = [entry for entry in content["rows"][0]["provisions"] if entry["clerk_answer"]]
+        assert used and all(entry["value"] == "unknown" for entry in used)
+        assert content["rows"][0]["clerical_decisions"]
+        assert any("a clerk decided" in line for line in lines)
+
+
+def test_who_is_outside_the_universe_is_told_what_it_is(asked: Asked) -> None:
+    card = policy_cards()[asked.policy]
+    stranger = {
+        "household": "nobody-1",
+        "employer": "91370302MA0000000X",
+        "person": "370302190001010010",
+    }[card.beneficiary]
+    content, lines = explain_lines(asked.home, RUN_ID, asked.policy, stranger, None, None)
+    assert content["rows"] == []
+    assert content["universe"] and content["universe"] in "\n".join(lines)
+    assert all(count == 0 for count in content["source_row_counts"].values())
+
+
+def test_unknown_policy_run_and_id_are_named_without_an_id() -> None:
+    home = Home(Path("/nowhere"))
+    with pytest.raises(UsageError, match="there is no policy 'x'; there are benefit_to"):
+        explain_lines(home, RUN_ID, "x", "91370302MA0000000X", None, None)
+    with pytest.raises(DropRefusedError, match=f"there is no run {RUN_ID}"):
+        explain_lines(home, RUN_ID, "stability_refund", "91370302MA0000000X", None, None)
+    with pytest.raises(UsageError, match="18 characters") as refused:
+        explain_lines(home, RUN_ID, "stability_refund", "张三", None, None)
+    assert "张三" not in str(refused.value)
+    with pytest.raises(UsageError, match="--period"):
+        explain_lines(home, RUN_ID, "stability_refund", "91370302MA0000000X", None, "March")
+
+
+def test_a_policy_that_was_not_run_says_why(tmp_path: Path) -> None:
+    home, _ = home_of_cases(tmp_path, "stability_refund", date(2019, 1, 1))
+    content, lines = explain_lines(
+        home, RUN_ID, "stability_refund", "91370302MA0000000X", None, None
+    )
+    assert content["status"] == "not_run"
+    assert "not in force" in lines[-1]
+
+
+def test_every_card_is_described_with_each_value_and_its_source() -> None:
+    content, lines = describe_policies(None)
+    assert [entry["policy_id"] for entry in content["policies"]] == list(policy_cards())
+    text = "\n".join(lines)
+    for card in policy_cards().values():
+        assert card.authority in text and card.clause in text
+        for parameter in card.parameters.values():
+            for value in parameter.values:
+                assert f"{value.since}: {value.value}" in text and value.source in text
+
+
+def test_one_card_alone() -> None:
+    content, lines = describe_policies("stability_refund")
+    assert len(content["policies"]) == 1
+    assert any("UNCONFIRMED" in line for line in lines)

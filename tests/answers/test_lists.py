@@ -1,0 +1,156 @@
+"""Lists of relief and referral: for the bureau named, with the clause, masked where they leave."""
+
+import csv
+import io
+import re
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from python_calamine import CalamineWorkbook
+
+from flows.answers.lists import write_lists
+from sql.texts import policy_cards
+from tests.answers.answers_home import home_of_cases
+from tests.rules.golden_run import cases_of
+from transforms.answers.lists import AMOUNT, IDENTIFIER, NAME, list_of, list_sheet, masked_list
+from transforms.answers.sheets import (
+    MOST_ROWS_OF_SHEET,
+    Sheet,
+    csv_bytes,
+    safe_cell,
+    workbook_bytes,
+)
+
+LISTED = sorted(name for name, card in policy_cards().items() if card.kind != "payment")
+
+
+def usual_day(policy: str) -> date:
+    """Return the as-of date of most of a policy's cases."""
+    days = [case.as_of for case in cases_of(policy)]
+    return max(set(days), key=lambda day: (days.count(day), day))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"))))
+
+
+def text_of(path: Path) -> str:
+    if path.suffix == ".csv":
+        return path.read_text("utf-8-sig")
+    return str(CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python())
+
+
+@pytest.mark.parametrize("policy", LISTED)
+def test_a_list_holds_exactly_the_eligible_rows_with_the_clause(
+    policy: str, tmp_path: Path
+) -> None:
+    card = policy_cards()[policy]
+    as_of = usual_day(policy)
+    _, determined = home_of_cases(tmp_path, policy, as_of)
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    write_lists(folder, determined, as_of)
+    eligible = determined.determinations.filter(pl.col("outcome") == "eligible")
+    assert eligible.height
+    listed = rows_of(folder / "lists" / f"{policy}.csv")
+    assert len(listed) == eligible.height
+    assert {row["条款"] for row in listed} == {card.clause}
+    assert {row["责任单位"] for row in listed} == {card.bureau}
+    if card.kind == "relief":
+        yuan = sum(int(row[AMOUNT].replace(".", "")) for row in listed)
+        assert yuan == eligible["amount_fen"].sum()
+    sheet = CalamineWorkbook.from_path(folder / "lists" / f"{policy}.xlsx").get_sheet_by_index(0)
+    lines = sheet.to_python()
+    assert len(lines) == len(listed) + 5
+    assert card.bureau in lines[1][0] and card.clause in lines[2][0]
+
+
+def test_what_leaves_the_bureau_names_no_person(tmp_path: Path) -> None:
+    as_of = usual_day("youth_training")
+    _, determined = home_of_cases(tmp_path, "youth_training", as_of)
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    written = write_lists(folder, determined, as_of)
+    eligible = determined.determinations.filter(pl.col("outcome") == "eligible")
+    outside = [path for path in written if ".internal." not in path.name]
+    for person in eligible["subject_id"]:
+        for path in outside:
+            assert person not in text_of(path)
+    inside = rows_of(folder / "lists" / "youth_training.internal.csv")
+    masked = rows_of(folder / "lists" / "youth_training.csv")
+    assert [row[IDENTIFIER].strip("'") for row in inside] == eligible["subject_id"].to_list()
+    for known, shown in zip(inside, masked, strict=True):
+        identifier = known[IDENTIFIER].strip("'")
+        assert known["序号"] == shown["序号"]
+        assert shown[IDENTIFIER] == f"{identifier[:6]}********{identifier[-4:]}"
+
+
+def test_a_household_is_named_by_its_members_inside_and_by_nobody_outside(tmp_path: Path) -> None:
+    as_of = usual_day("zero_employment_household")
+    _, determined = home_of_cases(tmp_path, "zero_employment_household", as_of)
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    write_lists(folder, determined, as_of)
+    inside = rows_of(folder / "lists" / "zero_employment_household.internal.csv")
+    outside = rows_of(folder / "lists" / "zero_employment_household.csv")
+    assert inside and all(row[NAME] for row in inside)
+    assert not any(row[NAME] for row in outside)
+    assert all(re.fullmatch(r"\*{4}..", row[IDENTIFIER]) for row in outside)
+
+
+def test_names_of_persons_keep_their_first_character() -> None:
+    card = policy_cards()["youth_training"]
+    rows = pl.DataFrame({IDENTIFIER: ["370302200101010013"] * 2, NAME: ["欧阳明", ""]})
+    assert masked_list(card, rows)[NAME].to_list() == ["欧**", ""]
+    employers = replace(card, subject="employer")
+    assert masked_list(employers, rows).equals(rows)
+
+
+def test_a_policy_that_found_nobody_has_an_empty_list_with_its_header() -> None:
+    card = policy_cards()["disability_levy_relief"]
+    listed = pl.DataFrame(
+        schema={
+            "period": pl.String,
+            "subject_kind": pl.String,
+            "subject_id": pl.String,
+            "amount_fen": pl.Int64,
+        }
+    )
+    names = pl.DataFrame(
+        schema=dict.fromkeys(("subject_kind", "subject_id", "subject_name"), pl.String)
+    )
+    rows = list_of(card, listed, names)
+    assert rows.height == 0 and AMOUNT in rows.columns
+    assert csv_bytes(rows).decode("utf-8-sig").startswith("序号,")
+    assert "共 0 条" in list_sheet(card, rows, "2020-06-30", is_masked=True).lines_above[0]
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+86", "-3", "@a", "\tx", "\rx"])
+def test_no_cell_is_a_formula(cell: str) -> None:
+    assert safe_cell(cell) == f"'{cell}"
+    book = workbook_bytes([Sheet("a", pl.DataFrame({"x": [cell]}))])
+    sheet = CalamineWorkbook.from_filelike(io.BytesIO(book)).get_sheet_by_index(0)
+    assert sheet.to_python()[1] == [cell.replace("\r", "\n")] or sheet.to_python()[1] == [cell]
+
+
+def test_long_numbers_stay_text() -> None:
+    identifier = "370302198503150014"
+    assert safe_cell(identifier) == f"'{identifier}"
+    book = workbook_bytes([Sheet("a", pl.DataFrame({"x": [identifier]}))])
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(book)).get_sheet_by_index(0).to_python()
+    assert rows[1] == [identifier]
+
+
+def test_the_same_sheet_is_the_same_bytes() -> None:
+    sheet = Sheet("a", pl.DataFrame({"x": ["一", None], "n": [1, 2]}), ["头"], ["x"], {"x": ["是"]})
+    assert workbook_bytes([sheet]) == workbook_bytes([sheet])
+
+
+def test_what_is_cut_off_is_said_on_top() -> None:
+    frame = pl.DataFrame({"n": range(MOST_ROWS_OF_SHEET + 1)})
+    sheet = Sheet("a", frame, ["头"], rest="见 CSV。")
+    assert re.fullmatch(r"本表只列前 5,000 行，共 5,001 行。见 CSV。", sheet.notes[0])
+    assert Sheet("a", frame.head(3), ["头"]).notes == ["头"]

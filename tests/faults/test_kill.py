@@ -1,0 +1,34 @@
+"""Kill -9 at more than fifty effects of the whole job: the plain re-run ends as if undisturbed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+POINTS = 36
+
+
+def test_killed_anywhere_a_plain_rerun_ends_the_same(
+    town: Path, empty_home: Path, tmp_path: Path
+) -> None:
+    finished = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.faults.kill_harness",
+            empty_home,
+            town,
+            tmp_path,
+            str(POINTS),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    points = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert len(points) >= 50
+    assert all(point["killed"] for point in points), "a point that kills nobody proves nothing"
+    assert {point["effect"].split()[1] for point in points} >= {"fsync", "rename", "commit"}
+    disturbed = [p for p in points if p["again"] != 0 or p["differing"]]
+    assert not disturbed, disturbed

@@ -1,0 +1,337 @@
+"""Encodings, shapes and formats: the same rows in any dress are the same table."""
+
+import hashlib
+import io
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import xlsxwriter
+
+from flows.ingest import csv_files as ingest_csv
+from flows.ingest import tables as ingest_tables
+from flows.ingest.drop import ingest_drop, load_snapshot
+from tests.ingest.ingest_drops import (
+    JIA,
+    LI,
+    WANG,
+    ZHANG,
+    csv_text,
+    ingest,
+    listed,
+    row,
+    table,
+    verdicts,
+    write_drop,
+)
+from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.extracts.duplicates import repeated_hashes
+
+PEOPLE = [
+    row("residents", 身份证号=LI, 姓名="𠮷田㛃"),
+    row("residents", 身份证号=WANG, 姓名="䶮某", 户号="H2"),
+]
+TEXT = csv_text(PEOPLE)
+
+
+def lines_of(folder: Path, name: str, content: str | bytes, kind: str = "residents") -> list[int]:
+    """Ingest one file; give the source lines of its accepted rows."""
+    return table(ingest(folder, {name: content}), kind)["source_line"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (TEXT.encode(), "utf-8"),
+        (TEXT.encode("utf-8-sig"), "utf-8-sig"),
+        (TEXT.encode("gb18030"), "gb18030"),
+        (csv_text(PEOPLE, "\t").encode("gb18030"), "gb18030"),
+        (csv_text(PEOPLE, ",", "\r\n").encode("utf-8-sig"), "utf-8-sig"),
+        (csv_text(PEOPLE, "\t", "\r\n").encode(), "utf-8"),
+        (csv_text(PEOPLE, ",", "\r").encode(), "utf-8"),
+        (TEXT.encode().rstrip(), "utf-8"),
+    ],
+)
+def test_encodings_and_line_ends(tmp_path: Path, content: bytes, encoding: str) -> None:
+    snapshot = ingest(tmp_path, {"户籍人口.csv": content})
+    assert table(snapshot, "residents")["name"].to_list() == ["𠮷田㛃", "䶮某"]
+    assert table(snapshot, "residents")["source_line"].to_list() == [2, 3]
+    assert snapshot.manifest["files"][0]["encoding"] == encoding
+
+
+def test_gbk_is_read_as_gb18030(tmp_path: Path) -> None:
+    content = csv_text([row("residents")]).encode("gbk")
+    assert table(ingest(tmp_path, {"residents.csv": content}), "residents").height == 1
+
+
+def test_utf8_cut_between_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for size in (1, 2, 3, 5, 7):
+        monkeypatch.setattr("flows.ingest.files.CHUNK_BYTES", size)
+        snapshot = ingest(tmp_path / str(size), {"residents.csv": TEXT})
+        assert snapshot.manifest["files"][0]["encoding"] == "utf-8"
+
+
+def test_lines_are_physical_lines(tmp_path: Path) -> None:
+    header, first, second = TEXT.splitlines()
+    quoted = first.replace("H1", '"H\n1"')
+    assert lines_of(tmp_path / "a", "residents.csv", f"{header}\n\n{first}\n\r\n{second}\n") == [
+        3,
+        5,
+    ]
+    assert lines_of(tmp_path / "b", "residents.csv", f"{header}\n{quoted}\n{second}") == [2, 4]
+    assert lines_of(
+        tmp_path / "c", "residents.csv", f"标题\n\n{header}\n{first}\n,,,\n{second}\n"
+    ) == [
+        4,
+        6,
+    ]
+    irregular = second.replace("䶮某", '䶮"某')
+    assert lines_of(tmp_path / "d", "residents.csv", f"{header}\n{quoted}\n\n{irregular}\n") == [
+        2,
+        5,
+    ]
+    assert lines_of(
+        tmp_path / "e", "residents.csv", f"{header}\n{first}\n{irregular}".encode("gb18030")
+    ) == [2, 3]
+
+
+def test_quotes_and_separators_inside_cells(tmp_path: Path) -> None:
+    header, first, _ = TEXT.splitlines()
+    quoted = ",".join(f'"{cell}"' for cell in first.replace("H1", 'H,""1""').split(","))
+    snapshot = ingest(
+        tmp_path, {"residents.csv": f"{header}\n{first.replace('H1', chr(34) + 'H,2' + chr(34))}\n"}
+    )
+    assert table(snapshot, "residents")["household_no"].item() == "H,2"
+    assert quoted.count('"') == 14
+
+
+def test_rows_of_other_lengths(tmp_path: Path) -> None:
+    header, first, second = TEXT.splitlines()
+    short, long, blank_long = first.rsplit(",", 1)[0], f"{second},x", f"{second}, ,"
+    snapshot = ingest(
+        tmp_path, {"residents.csv": f"{header}\n{short}\n{long}\n{blank_long}\n制表人\n"}
+    )
+    assert table(snapshot, "residents")["source_line"].to_list() == [2, 4]
+    assert verdicts(snapshot) == [(3, "unreadable_value", ""), (5, "totals_row", "")]
+
+
+def test_pieces_of_any_size_make_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        row("attendance", 出勤日期=f"2020-{m:02d}-{d:02d}")
+        for m in range(1, 13)
+        for d in range(1, 29)
+    ]
+    content = csv_text(rows) + csv_text(rows[:5]).split("\n", 1)[1]
+    whole = ingest(tmp_path / "a", {"attendance.csv": content})
+    monkeypatch.setattr(ingest_csv, "PIECE_BYTES", 700)
+    monkeypatch.setattr(ingest_csv, "TOP_BYTES", 300)
+    pieces = ingest(tmp_path / "b", {"attendance.csv": content})
+    assert pieces.manifest == whole.manifest
+    assert [rule for _, rule, _ in verdicts(pieces)] == ["duplicate_row"] * 5
+
+
+def test_many_rows_lie_in_buckets_by_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [LI, WANG, ZHANG]
+    rows = [
+        row("attendance", 身份证号=people[day % 3], 出勤日期=f"2020-{month:02d}-{day:02d}")
+        for month in range(1, 13)
+        for day in range(1, 29)
+    ]
+    content = csv_text([*rows, *rows[3:9]])
+    plain = table(ingest(tmp_path / "a", {"attendance.csv": content}), "attendance")
+    monkeypatch.setattr(ingest_tables, "ROWS_BEFORE_BUCKETS", 40)
+    monkeypatch.setattr(ingest_tables, "ROW_GROUP_ROWS", 50)
+    monkeypatch.setattr(ingest_csv, "PIECE_BYTES", 1500)
+    monkeypatch.setattr(ingest_csv, "TOP_BYTES", 300)
+    snapshot = ingest(tmp_path / "b", {"attendance.csv": content})
+    paths = snapshot.tables()["attendance"]
+    assert [path.name for path in paths] == [f"bucket-{number:02d}.parquet" for number in range(16)]
+    order = ["source_line"]
+    assert table(snapshot, "attendance").sort(order).equals(plain.sort(order))
+    persons = [set(pl.read_parquet(path)["person_id"]) for path in paths]
+    assert sum(map(len, persons)) == 3
+    assert load_snapshot(snapshot.folder.parent, snapshot.snapshot_id).manifest == snapshot.manifest
+
+
+def workbook(rows: list[list[object]], sheet: str = "Sheet1", first: str | None = None) -> bytes:
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"default_date_format": "yyyy-mm-dd"}) as book:
+        if first:
+            book.add_worksheet(first).write_row(0, 0, ["说明"])
+        page = book.add_worksheet(sheet)
+        for number, cells in enumerate(rows):
+            page.write_row(number, 0, cells)
+    return content.getvalue()
+
+
+def test_a_workbook_with_titles_dates_numbers_and_totals(tmp_path: Path) -> None:
+    model = row("payroll")
+    cells: list[object] = list(model.values())
+    cells[4:8] = [5000.1, 4500.5, 20, datetime(2020, 2, 20)]
+    damaged = [JIA, "张三", 370302198503150000, *cells[3:8], 6.2e18, "P2"]
+    spoilt = [*cells[:8], 6222000011112222.0, "P3"]
+    totals: list[object] = ["合计", None, None, None, 15000.3, 13501.5]
+    rows = [
+        ["工资表"],
+        [],
+        [f"*{label}(元)" for label in model],
+        cells,
+        [],
+        damaged,
+        spoilt,
+        totals,
+    ]
+    snapshot = ingest(tmp_path, {"payroll.xlsx": workbook(rows, "工资发放明细", "说明")})
+    assert table(snapshot, "payroll").select(
+        "source_line", "gross_fen", "days", "paid_on"
+    ).rows() == [
+        (4, 500010, 20, date(2020, 2, 20)),
+        (7, 500010, 20, date(2020, 2, 20)),
+    ]
+    assert verdicts(snapshot) == [(6, "invalid_person_id", "person_id"), (8, "totals_row", "")]
+    assert listed(snapshot, "findings")["finding"].to_list() == ["cell_emptied"]
+
+
+def test_account_numbers_of_accounts_that_are_numbers_are_unreadable(tmp_path: Path) -> None:
+    model = row("accounts")
+    cells = [*list(model.values())[:3], 6222000011112222.0, *list(model.values())[4:]]
+    snapshot = ingest(tmp_path, {"accounts.xlsx": workbook([list(model), cells])})
+    assert verdicts(snapshot) == [(2, "unreadable_value", "account_no")]
+
+
+def test_parquet_columns_keep_their_types(tmp_path: Path) -> None:
+    model = row("contributions", 缴费明细流水号="S1")
+    columns: dict[str, object] = {label: [cell, cell, cell] for label, cell in model.items()}
+    columns |= {
+        "缴费明细流水号": ["S1", "S2", "S3"],
+        "费款所属期": [202002, 202003, None],
+        "缴费基数": [3000, 3000, 3000],
+        "单位缴费金额": pl.Series(
+            [Decimal("480.00"), Decimal("0.01"), None], dtype=pl.Decimal(12, 2)
+        ),
+        "个人缴费金额": [240.1, 240.0, 1.0],
+        "到账日期": [date(2020, 2, 15), date(2020, 3, 15), None],
+    }
+    drop = write_drop(tmp_path, {})
+    pl.DataFrame(columns).write_parquet(drop / "contributions.parquet")
+    snapshot = ingest_drop(drop, tmp_path / "snapshots")
+    wanted = ["source_line", "month", "base_fen", "unit_fen", "person_fen", "paid_on"]
+    assert table(snapshot, "contributions").select(wanted).rows() == [
+        (1, 202002, 300000, 48000, 24010, date(2020, 2, 15)),
+        (2, 202003, 300000, 1, 24000, date(2020, 3, 15)),
+    ]
+    assert verdicts(snapshot) == [(3, "missing_value", "month")]
+
+
+def test_parquet_ids_that_are_floats_are_damaged(tmp_path: Path) -> None:
+    drop = write_drop(tmp_path, {})
+    model: dict[str, object] = {label: [cell] for label, cell in row("residents").items()}
+    pl.DataFrame(model | {"身份证号": [370302199001010010.0]}).write_parquet(
+        drop / "residents.parquet"
+    )
+    snapshot = ingest_drop(drop, tmp_path / "snapshots")
+    assert verdicts(snapshot) == [(1, "invalid_person_id", "person_id")]
+
+
+def test_raw_files_are_kept_byte_for_byte(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "residents.csv": TEXT.encode("gb18030"),
+        "交接单.csv": "文件名,行数,金额合计(元),SHA256\nresidents.csv,2,,\n",
+    }
+    snapshot = ingest(tmp_path, files)
+    for entry in snapshot.manifest["files"]:
+        content = (snapshot.folder / "raw" / entry["name"]).read_bytes()
+        assert content == (tmp_path / "drop" / entry["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"]
+    assert snapshot.manifest["warnings"] == []
+
+
+def test_the_id_depends_on_contents_and_kinds_alone(tmp_path: Path) -> None:
+    first = ingest(tmp_path / "a", {"residents.csv": TEXT})
+    renamed = ingest(tmp_path / "b", {"户籍人口_三月.csv": TEXT})
+    other = ingest(tmp_path / "c", {"residents.csv": TEXT + "\n"})
+    assert first.snapshot_id == renamed.snapshot_id != other.snapshot_id
+    again = ingest_drop(tmp_path / "a" / "drop", first.folder.parent)
+    assert again.manifest == first.manifest
+
+
+def test_a_false_note_stops_a_drop_that_is_known_already(tmp_path: Path) -> None:
+    note = "文件名,行数\nresidents.csv,{}\n"
+    ingest(tmp_path, {"residents.csv": TEXT, "delivery_note.csv": note.format(2)})
+    with pytest.raises(DropRefusedError, match="stated 3, found 2"):
+        ingest(tmp_path, {"residents.csv": TEXT, "delivery_note.csv": note.format(3)})
+
+
+def test_what_a_note_does_not_list_is_a_warning(tmp_path: Path) -> None:
+    model = csv_text([row("payroll"), row("payroll", 流水号="P2", 实发工资="坏")])
+    snapshot = ingest(
+        tmp_path,
+        {
+            "payroll.csv": model + "合计,,,,,1,,,,\n",
+            "residents.csv": TEXT,
+            "交接单.csv": '文件名,行数,金额合计(元),SHA256\r\npayroll.csv,2,"4,500.50",\r\n',
+        },
+    )
+    assert snapshot.manifest["warnings"] == ["residents.csv: not listed in 交接单.csv"]
+
+
+def test_columns_nobody_knows_and_lists_nobody_uses_are_named(tmp_path: Path) -> None:
+    lines = csv_text([row("designations", 名单类别="纳税百强")]).splitlines()
+    snapshot = ingest(tmp_path, {"designations.csv": f"{lines[0]},备注\n{lines[1]},x\n"})
+    assert snapshot.manifest["notes"] == [
+        "designations.csv: columns kept out, their labels are unknown: 备注",
+        "designations: no rule uses the list 纳税百强",
+    ]
+    assert table(snapshot, "designations").height == 1
+
+
+def test_a_header_without_rows_is_delivered(tmp_path: Path) -> None:
+    snapshot = ingest(tmp_path, {"residents.csv": TEXT.splitlines()[0]})
+    assert table(snapshot, "residents").height == 0
+    assert snapshot.manifest["tables"]["residents"]["rows"] == 0
+
+
+def test_a_damaged_snapshot_is_not_used(tmp_path: Path) -> None:
+    snapshot = ingest(tmp_path, {"residents.csv": TEXT})
+    snapshot.tables()["residents"][0].unlink()
+    with pytest.raises(DigestDiffersError, match="residents has 0 rows, expected 2"):
+        load_snapshot(snapshot.folder.parent, snapshot.snapshot_id)
+    with pytest.raises(DropRefusedError):
+        load_snapshot(snapshot.folder.parent, "S0")
+
+
+def test_repeated_hashes_are_found_in_any_number_of_parts() -> None:
+    generator = np.random.default_rng(1)
+    pieces = [generator.integers(0, 2**64, 500, dtype=np.uint64) for _ in range(3)]
+    pieces.append(pieces[0][:40])
+    wanted = np.sort(pieces[0][:40]).tolist()
+    for at_once in (10_000, 700, 90, 7):
+        assert np.sort(repeated_hashes(pieces, at_once)).tolist() == wanted
+
+
+def test_a_long_number_is_no_serial_number(tmp_path: Path) -> None:
+    model = row("contributions")
+    long = [123456789012345678.0, *list(model.values())[1:]]
+    short = [12345678.0, *list(model.values())[1:]]
+    snapshot = ingest(tmp_path, {"contributions.xlsx": workbook([list(model), long, short])})
+    assert verdicts(snapshot) == [(2, "unreadable_value", "serial_no")]
+    assert table(snapshot, "contributions")["serial_no"].to_list() == ["12345678"]
+
+
+def test_workbooks_and_parquet_files_without_rows_are_delivered(tmp_path: Path) -> None:
+    drop = write_drop(tmp_path, {"payroll.xlsx": workbook([list(row("payroll"))])})
+    empty = pl.DataFrame(schema=dict.fromkeys(row("residents"), pl.String()))
+    empty.write_parquet(drop / "residents.parquet")
+    snapshot = ingest_drop(drop, tmp_path / "snapshots")
+    assert {kind: entry["rows"] for kind, entry in snapshot.manifest["tables"].items()} == {
+        "payroll": 0,
+        "residents": 0,
+    }
+    assert table(snapshot, "payroll").schema["net_fen"] == pl.Int64()

@@ -1,0 +1,128 @@
+"""What each type of cell accepts, and what it refuses."""
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.amounts import read_fen, yuan_text
+from transforms.extracts.dates import read_dates, read_months
+from transforms.extracts.kinds import KINDS
+from transforms.extracts.readers import read_column, read_names
+
+
+def read(kind: str, column: str, *texts: str) -> list[object]:
+    return read_column(KINDS[kind].column_named[column], pl.Series(texts), None).values.to_list()
+
+
+@given(st.integers(-(10**12), 10**12))
+@settings(max_examples=300, deadline=None)
+def test_money_written_is_money_read(fen: int) -> None:
+    whole, hundredths = divmod(abs(fen), 100)
+    sign = "-" if fen < 0 else ""
+    forms = [
+        yuan_text(fen),
+        f"{sign}{whole:,}.{hundredths:02d}",
+        f"{sign}￥{whole}.{hundredths:02d}",
+        f"{sign}{whole}.{hundredths:02d}00元",
+        f"({whole:,}.{hundredths:02d})" if fen < 0 else f" {whole}.{hundredths:02d} ",
+    ]
+    assert read_fen(pl.Series(forms)).to_list() == [fen] * len(forms)
+
+
+@given(st.from_regex(r"\A[0-9,.￥元()+E-]{1,9}\Z"))
+@settings(max_examples=300, deadline=None)
+def test_money_is_read_as_it_stands_or_not_at_all(text: str) -> None:
+    found = read_fen(pl.Series([text])).item()
+    if found is not None:
+        digits = "".join(character for character in text if character.isdigit() or character == ".")
+        whole, _, decimals = digits.partition(".")
+        assert abs(found) == int(whole) * 100 + int((decimals + "00")[:2])
+        assert not decimals[2:].strip("0")
+
+
+@pytest.mark.parametrize(
+    "text", ["1.234", "1.2.3", "--1", "1,2,3", "12,34.00", "1e3", "abc", "(-1)", "1146美元", "."]
+)
+def test_what_is_no_money(text: str) -> None:
+    assert read_fen(pl.Series([text])).item() is None
+
+
+@given(st.dates(date(1900, 1, 1), date(2100, 12, 31)))
+@settings(max_examples=200, deadline=None)
+def test_dates_written_are_dates_read(day: date) -> None:
+    forms = [
+        day.isoformat(),
+        f"{day.year}/{day.month}/{day.day}",
+        f"{day.year}.{day.month}.{day.day}",
+        f"{day:%Y%m%d}",
+        f"{day.year}年{day.month}月{day.day}日",
+        f"{day.isoformat()} 00:00:00",
+        f"{day.year}/{day.month}/{day.day} 0:00",
+    ]
+    serial = (day - date(1899, 12, 30)).days
+    if 10_000 <= serial <= 99_999:
+        forms.append(str(serial))
+    assert read_dates(pl.Series(forms)).to_list() == [day] * len(forms)
+    month = day.year * 100 + day.month
+    assert read_months(pl.Series(forms)).to_list() == [month] * len(forms)
+
+
+def test_days_no_calendar_has_are_no_dates() -> None:
+    wrong = [
+        "2020/2/30",
+        "2019-02-29",
+        "2020-13-01",
+        "2020-2/9",
+        "9/2/2020",
+        "4387",
+        "2020-02-09 12:30",
+    ]
+    assert read_dates(pl.Series(wrong)).null_count() == len(wrong)
+    assert read_dates(pl.Series(["2020-02-28"])).item() + timedelta(1) == date(2020, 2, 29)
+
+
+def test_months() -> None:
+    right = ["202002", "2020-02", "2020/2", "2020年2月", "２０２０年２月", " 202002 "]
+    assert read_months(pl.Series(right)).to_list() == [202002] * len(right)
+    wrong = ["202013", "202000", "2020-13", "2020.2", "20202", "二月"]
+    # Five digits are an Excel date, and a date counts as its month.
+    assert read_months(pl.Series(wrong)).to_list() == [None, None, None, None, 195504, None]
+
+
+def test_integers() -> None:
+    assert read("registrations", "staff", "12", "12.0", "1,200", "-3") == [12, 12, 1200, -3]
+    assert read("registrations", "staff", "12.5", "1,2", "十二", "") == [None] * 4
+
+
+def test_amounts_of_ten_thousand_yuan() -> None:
+    assert read("registrations", "revenue_wan_x100", "1,146.00", "3.5万元", "2") == [
+        114600,
+        350,
+        200,
+    ]
+    assert read("registrations", "revenue_wan_x100", "1146元", "3.555") == [None, None]
+
+
+def test_accounts_and_bank_codes() -> None:
+    assert read("accounts", "account_no", "6222 0000 1111", "０１") == ["622200001111", "01"]
+    assert read("accounts", "account_no", "6.2E+18", "6222-0000", "6222.0") == [None] * 3
+    assert read("accounts", "bank_code", "102453000012", "10245300001") == ["102453000012", None]
+
+
+def test_codes_are_words_of_the_list() -> None:
+    assert read("accounts", "account_state", " 正常 ", "正 常", "冻结") == ["正常", None, "冻结"]
+
+
+def test_names_of_one_person_are_one() -> None:
+    written = [
+        "阿依古丽・买买提",
+        "阿依古丽•买买提",
+        "阿依古丽．买买提",
+        "阿依古丽.买买提",
+        "阿依古丽 ∙ 买买提",
+    ]
+    assert read_names(pl.Series(written)).unique().to_list() == ["阿依古丽·买买提"]
+    assert read_names(pl.Series(["𠮷田㛃", "J. Smith"])).to_list() == ["𠮷田㛃", "J.Smith"]

@@ -1,0 +1,67 @@
+"""The sample: same seed same bytes, every provision on both sides, every defect told beforehand."""
+
+import csv
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from data_samples.town.planted import planted_cast
+from data_samples.town.write import write_sample
+from flows.ingest.drop import ingest_drop
+from sql.texts import policy_cards
+from tests.conftest import AS_OF
+from transforms.errors import UsageError
+
+
+def test_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_sample(tmp_path / name / "drop", 120, 5, AS_OF, dirty=True)
+    written = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
+    assert written
+    for path in written:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
+
+
+@pytest.mark.parametrize("policy", sorted(policy_cards()))
+def test_every_provision_occurs_on_both_sides(policy: str) -> None:
+    planted = planted_cast(AS_OF)
+    rows = planted.expected.filter(pl.col("policy_id") == policy)
+    assert rows.filter(pl.col("outcome") == "eligible").height > 0
+    never = set(planted.not_reachable.select("policy_id", "provision").iter_rows())
+    for provision in policy_cards()[policy].provision_names:
+        alone = rows.filter(pl.col("reason_codes") == provision)
+        assert alone.height or (policy, provision) in never, provision
+
+
+def test_every_defect_is_set_aside_under_its_rule(tmp_path: Path) -> None:
+    write_sample(tmp_path / "drop", 120, 5, AS_OF, dirty=True)
+    snapshot = ingest_drop(tmp_path / "drop", tmp_path / "snapshots")
+    quarantine = pl.read_parquet(snapshot.folder / "quarantine.parquet")
+    found = set(quarantine.select("kind", "source_file", "source_line", "rule").iter_rows())
+    with (tmp_path / "truth" / "quarantine.csv").open(encoding="utf-8-sig", newline="") as stream:
+        told = {(r["kind"], r["file"], int(r["line"]), r["rule"]) for r in csv.DictReader(stream)}
+    assert told and found == told
+    repairs = pl.read_parquet(snapshot.folder / "repairs.parquet")
+    repaired = set(repairs.select("kind", "source_file", "source_line", "column").iter_rows())
+    with (tmp_path / "truth" / "repairs.csv").open(encoding="utf-8-sig", newline="") as stream:
+        wanted = {
+            (r["kind"], r["file"], int(r["line"]), r["column"]) for r in csv.DictReader(stream)
+        }
+    assert wanted and repaired == wanted
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop" / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        write_sample(tmp_path / "drop", 50, 1, AS_OF)
+
+
+def test_the_committed_town_is_what_the_command_writes(tmp_path: Path) -> None:
+    committed = Path(__file__).parent.parent.parent / "data_samples"
+    write_sample(tmp_path / "drop", 150, 20200326, AS_OF, employers=12)
+    for path in sorted((committed / "truth").iterdir()):
+        assert path.read_bytes() == (tmp_path / "truth" / path.name).read_bytes(), path.name
+    for path in sorted((committed / "drop").glob("*.csv")):
+        assert path.read_bytes() == (tmp_path / "drop" / path.name).read_bytes(), path.name

@@ -1,0 +1,211 @@
+"""A hand-made town for the tests of the money: a few determinations, accounts, names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.money.batch import Drafted, Entitled, build_entitlements, draft_batches, record_drafts
+from flows.money.funds import initialise_home, read_funds
+from flows.money.keys import create_key
+from flows.money.ledger_store import open_ledger
+from flows.money.release import release_batch, sign_batch
+from flows.night.determine import DETERMINATION_SCHEMA, SORTED_BY, Determined, PolicyStatus
+from flows.store import Home
+from sql import connect, register_frame, register_tables
+from transforms.columns import STORED_AS
+from transforms.extracts.kinds import KINDS
+
+AS_OF = date(2020, 3, 31)
+PASSPHRASE = "a test only"
+ALL_POLICIES = (
+    *("stability_refund", "stability_refund_difficult", "new_hire_subsidy"),
+    *("graduate_hire_insurance", "graduate_flexible_insurance", "internship_subsidy"),
+    *("public_post_extension", "flexible_insurance_extension", "benefit_to_retirement"),
+)
+ONE, TWO = "91370302MA3C00001A", "91370302MA3C00002B"
+ANN, BOB = "370302199001011234", "370302199002022345"
+
+
+def refund(
+    amount_fen: int, employer: str = ONE, policy: str = "stability_refund"
+) -> dict[str, Any]:
+    """Return an eligible yearly row of an employer."""
+    return row(policy, "2020", "employer", employer, "employer", employer, amount_fen)
+
+
+def month(
+    policy: str, person: str, amount_fen: int, period: str = "2020-02", payee: str = ""
+) -> dict[str, Any]:
+    """Return an eligible monthly row of a person, paid to the person or to an employer."""
+    kind = "employer" if payee else "person"
+    return row(policy, period, "person", person, kind, payee or person, amount_fen)
+
+
+def row(*values: Any) -> dict[str, Any]:
+    names = ("policy_id", "period", "subject_kind", "subject_id")
+    names += ("beneficiary_kind", "beneficiary_id", "amount_fen")
+    return {**dict(zip(names, values, strict=True)), "outcome": "eligible", "reason_codes": []}
+
+
+def account(subject: str, holder: str, **other: Any) -> dict[str, Any]:
+    kind = "单位" if subject.startswith("9") else "个人"
+    return {
+        "subject_kind": kind,
+        "subject_id": subject,
+        "holder": holder,
+        "account_no": "6222" + subject[4:16].replace("M", "0").replace("A", "0").replace("C", "0"),
+        "bank_name": "淄川农商银行",
+        "bank_code": "402453000012",
+        "account_state": "正常",
+        **other,
+    }
+
+
+@dataclass
+class Town:
+    """What the extracts say; change a list before a night to make a case."""
+
+    registrations: list[dict[str, Any]] = field(
+        default_factory=lambda: [
+            {"employer_code": ONE, "employer_name": "淄川一厂"},
+            {"employer_code": TWO, "employer_name": "淄川二厂"},
+        ]
+    )
+    insured_persons: list[dict[str, Any]] = field(
+        default_factory=lambda: [
+            {"person_id": ANN, "name": "安娜"},
+            {"person_id": BOB, "name": "鲍勃"},
+        ]
+    )
+    residents: list[dict[str, Any]] = field(default_factory=list)
+    accounts: list[dict[str, Any]] | None = field(
+        default_factory=lambda: [
+            account(ONE, "淄川一厂"),
+            account(TWO, "淄川二厂"),
+            account(ANN, "安娜"),
+            account(BOB, "鲍勃"),
+        ]
+    )
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+
+def answer(
+    policy: str, person: str, is_yes: bool, payee: str = "", provision: str = "conflict"
+) -> dict[str, Any]:
+    return {
+        "policy_id": policy,
+        "period": "2020-02",
+        "subject_id": person,
+        "beneficiary_id": payee or person,
+        "provision": provision,
+        "is_yes": is_yes,
+    }
+
+
+def determined_of(
+    folder: Path,
+    rows: Sequence[dict[str, Any]],
+    town: Town,
+    not_run: Sequence[str] = (),
+    reach_to: int = 202003,
+) -> Determined:
+    """Make what the determine stage would hand over, with the town's extracts behind it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    connection = connect(threads=1)
+    tables = {}
+    for name in ("registrations", "insured_persons", "residents", "accounts"):
+        found = getattr(town, name)
+        if found is None:
+            continue
+        schema = {column.name: STORED_AS[column.type] for column in KINDS[name].columns}
+        path = folder / f"{name}.parquet"
+        pl.DataFrame(found, schema=schema).write_parquet(path)
+        tables[name] = [path]
+    register_tables(connection, tables)
+    texts = ("policy_id", "period", "subject_id", "beneficiary_id", "provision")
+    answers = pl.DataFrame(
+        town.answers, schema={**dict.fromkeys(texts, pl.String()), "is_yes": pl.Boolean()}
+    )
+    register_frame(connection, "clerical_answers", answers)
+    ran = PolicyStatus("ran", "", 202001, reach_to, [_unconfirmed()])
+    stopped = PolicyStatus("not_run", "extract not delivered", None, None, [])
+    return Determined(
+        connection=connection,
+        determinations=pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA).sort(SORTED_BY),
+        policies={name: stopped if name in not_run else ran for name in ALL_POLICIES},
+        findings=pl.DataFrame(),
+        warnings=[],
+        own_rows=pl.DataFrame(),
+    )
+
+
+def _unconfirmed() -> dict[str, Any]:
+    return {
+        "name": "layoff_rate_method",
+        "value": "average_less_attrition",
+        "from": "2020-01-01",
+        "source": "reading",
+        "confirmed": False,
+    }
+
+
+def new_home(root: Path, budget_yuan: int = 1_000_000) -> Home:
+    """Make a home with funds and a key for each role."""
+    home = Home(root)
+    initialise_home(home)
+    text = home.funds_path.read_text(encoding="utf-8")
+    home.funds_path.write_text(text.replace("2020 = 0", f"2020 = {budget_yuan}"), encoding="utf-8")
+    for role, name in (("reviewer", "审核员"), ("approver", "批准人")):
+        create_key(home, role, name, PASSPHRASE, root / f"{role}.key")
+    return home
+
+
+def entitle(
+    home: Home, rows: Sequence[dict[str, Any]], town: Town | None = None, **other: Any
+) -> Entitled:
+    """Entitle one night's determinations; nothing is drafted."""
+    determined = determined_of(home.root / "extracts", rows, town or Town(), **other)
+    with open_ledger(home) as ledger:
+        return build_entitlements(determined, ledger, read_funds(home))
+
+
+def night(
+    home: Home,
+    run_id: str,
+    rows: Sequence[dict[str, Any]],
+    town: Town | None = None,
+    as_of: date = AS_OF,
+    **other: Any,
+) -> tuple[Entitled, Drafted]:
+    """Do the money's part of one night: entitle, draft, record."""
+    determined = determined_of(home.root / "extracts", rows, town or Town(), **other)
+    funds = read_funds(home)
+    with open_ledger(home) as ledger:
+        entitled = build_entitlements(determined, ledger, funds)
+        drafted = draft_batches(run_id, as_of, entitled, determined, funds, ledger)
+        record_drafts(home, drafted, ledger)
+    return entitled, drafted
+
+
+def sign_both(home: Home, batch_id: str) -> None:
+    for role in ("reviewer", "approver"):
+        sign_batch(home, batch_id, role, home.root / f"{role}.key", PASSPHRASE)
+
+
+def pay(home: Home, run_id: str, rows: Sequence[dict[str, Any]], **other: Any) -> list[str]:
+    """Do a night, sign and release every batch of it; return their ids."""
+    _, drafted = night(home, run_id, rows, **other)
+    for batch in drafted.batches:
+        sign_both(home, batch.batch_id)
+        release_batch(home, batch.batch_id)
+    return [batch.batch_id for batch in drafted.batches]
+
+
+def statuses(entitled: Entitled) -> list[tuple[str, str, int, str]]:
+    """Return policy, status, due and reason of each entitlement, in order."""
+    columns = ("policy_id", "status", "due_fen", "reason")
+    return list(entitled.entitlements.select(columns).iter_rows())

@@ -1,0 +1,329 @@
+"""What is due: netting, exclusions, holds; each case at its edge."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.money.ledger_store import open_ledger
+from flows.money.release import sign_batch
+from flows.store import Home
+from tests.money.money_town import (
+    ANN,
+    BOB,
+    ONE,
+    PASSPHRASE,
+    TWO,
+    Town,
+    account,
+    answer,
+    entitle,
+    month,
+    new_home,
+    night,
+    pay,
+    refund,
+    statuses,
+)
+from transforms.errors import ContractError
+from transforms.money.exclusions import parse_exclusions
+
+GRADUATE, FLEXIBLE = "graduate_hire_insurance", "graduate_flexible_insurance"
+DIFFICULT = "stability_refund_difficult"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+def test_what_is_determined_and_not_paid_is_payable(home: Home) -> None:
+    assert statuses(entitle(home, [refund(1)])) == [("stability_refund", "payable", 1, "")]
+
+
+def test_an_eligible_row_of_nothing_is_nothing_due(home: Home) -> None:
+    assert statuses(entitle(home, [refund(0)])) == [("stability_refund", "nothing_due", 0, "")]
+
+
+def test_rows_that_are_not_eligible_or_not_paid_policies_are_no_entitlement(home: Home) -> None:
+    ineligible = {**refund(0), "outcome": "ineligible"}
+    relief = {**refund(900), "policy_id": "disability_levy_relief"}
+    assert entitle(home, [ineligible, relief]).entitlements.height == 0
+
+
+@pytest.mark.parametrize(
+    ("now_fen", "status", "due_fen", "reason"),
+    [
+        (1001, "payable", 1, ""),
+        (1000, "nothing_due", 0, ""),
+        (999, "recovery", -1, "less_determined"),
+    ],
+)
+def test_one_fen_more_or_less_than_was_paid(
+    home: Home, now_fen: int, status: str, due_fen: int, reason: str
+) -> None:
+    pay(home, "R1", [refund(1000)])
+    entitled = entitle(home, [refund(now_fen)])
+    assert statuses(entitled) == [("stability_refund", status, due_fen, reason)]
+    assert entitled.entitlements["paid_before_fen"].to_list() == [1000]
+
+
+def test_money_paid_and_no_longer_eligible_is_recovered(home: Home) -> None:
+    pay(home, "R1", [refund(1000)])
+    assert statuses(entitle(home, [])) == [("stability_refund", "recovery", -1000, "not_eligible")]
+
+
+def test_no_recovery_for_a_policy_that_did_not_run(home: Home) -> None:
+    pay(home, "R1", [refund(1000)])
+    assert statuses(entitle(home, [], not_run=["stability_refund"])) == []
+
+
+def test_no_recovery_outside_the_reach(home: Home) -> None:
+    pay(home, "R1", [month("benefit_to_retirement", ANN, 5, "2020-03")])
+    assert statuses(entitle(home, [], reach_to=202002)) == []
+    assert len(statuses(entitle(home, [], reach_to=202003))) == 1
+
+
+def test_one_signature_reserves_a_draft_does_not(home: Home) -> None:
+    _, drafted = night(home, "R1", [refund(1000)])
+    assert statuses(entitle(home, [refund(1000)]))[0][1] == "payable"
+    batch = drafted.batches[0].batch_id
+    sign_batch(home, batch, "reviewer", home.root / "reviewer.key", PASSPHRASE)
+    assert statuses(entitle(home, [refund(1000)]))[0][1] == "nothing_due"
+
+
+def test_a_top_up_is_paid_by_the_next_run_as_a_second_payment(home: Home) -> None:
+    pay(home, "R1", [refund(1000)])
+    (batch,) = pay(home, "R2", [refund(1500)])
+    assert statuses(entitle(home, [refund(1500)])) == [("stability_refund", "nothing_due", 0, "")]
+    with open_ledger(home) as ledger:
+        assert ledger.paid_lines()["amount_fen"].sum() == 1500
+        assert ledger.installments()["times"].to_list() == [2]
+        assert batch in ledger.batch_states()
+
+
+# --- exclusions ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("plain_fen", "difficult_fen", "stands"),
+    [(100, 99, "stability_refund"), (100, 100, DIFFICULT), (100, 101, DIFFICULT)],
+)
+def test_the_larger_refund_stands_equal_the_difficult_one(
+    home: Home, plain_fen: int, difficult_fen: int, stands: str
+) -> None:
+    entitled = entitle(home, [refund(plain_fen), refund(difficult_fen, policy=DIFFICULT)])
+    rows = {row[0]: row for row in statuses(entitled)}
+    other = "stability_refund" if stands == DIFFICULT else DIFFICULT
+    assert rows[stands][1:] == ("payable", max(plain_fen, difficult_fen), "")
+    assert rows[other][1:] == ("superseded", 0, stands)
+
+
+def test_what_was_paid_under_the_other_refund_counts_as_paid(home: Home) -> None:
+    pay(home, "R1", [refund(1000)])
+    both = [refund(1000), refund(5000, policy=DIFFICULT)]
+    entitled = entitle(home, both)
+    assert statuses(entitled) == [
+        ("stability_refund", "superseded", 0, DIFFICULT),
+        (DIFFICULT, "payable", 4000, ""),
+    ]
+    assert entitled.entitlements["paid_before_fen"].to_list() == [0, 1000]
+    pay(home, "R2", both)
+    assert [row[1] for row in statuses(entitle(home, both))] == ["superseded", "nothing_due"]
+
+
+def test_refunds_of_two_employers_do_not_exclude_each_other(home: Home) -> None:
+    entitled = entitle(home, [refund(10), refund(20, TWO, DIFFICULT)])
+    assert [row[1] for row in statuses(entitled)] == ["payable", "payable"]
+
+
+def test_two_policies_for_one_person_month_are_both_in_conflict(home: Home) -> None:
+    entitled = entitle(home, [month(GRADUATE, ANN, 100, payee=ONE), month(FLEXIBLE, ANN, 70)])
+    assert statuses(entitled) == [
+        (FLEXIBLE, "conflict", 0, GRADUATE),
+        (GRADUATE, "conflict", 0, FLEXIBLE),
+    ]
+
+
+def test_three_rows_two_of_one_policy_name_each_other(home: Home) -> None:
+    rows = [month(GRADUATE, ANN, 1, payee=ONE), month(GRADUATE, ANN, 1, payee=TWO)]
+    entitled = entitle(home, [*rows, month(FLEXIBLE, ANN, 1)])
+    assert [row[3] for row in statuses(entitled)] == [
+        GRADUATE,
+        f"{FLEXIBLE},{GRADUATE}",
+        f"{FLEXIBLE},{GRADUATE}",
+    ]
+
+
+def test_no_conflict_in_another_month_or_without_an_amount(home: Home) -> None:
+    entitled = entitle(
+        home,
+        [
+            month(GRADUATE, ANN, 100, "2020-01", ONE),
+            month(FLEXIBLE, ANN, 70, "2020-02"),
+            month(GRADUATE, BOB, 0, "2020-02", ONE),
+            month(FLEXIBLE, BOB, 70, "2020-02"),
+        ],
+    )
+    assert sorted(row[1] for row in statuses(entitled)) == ["nothing_due"] + ["payable"] * 3
+
+
+def test_a_conflict_that_was_paid_once_is_not_paid_again_and_is_found(home: Home) -> None:
+    pay(home, "R1", [month(FLEXIBLE, ANN, 70)])
+    entitled = entitle(home, [month(FLEXIBLE, ANN, 70), month(GRADUATE, ANN, 100, payee=ONE)])
+    assert [row[1] for row in statuses(entitled)] == ["conflict", "conflict"]
+    assert entitled.findings["finding"].to_list() == ["paid_then_in_conflict"]
+
+
+def judged(home: Home, *answers: dict[str, object]) -> list[tuple[str, str, int, str]]:
+    town = Town(answers=list(answers))
+    rows = [month(FLEXIBLE, ANN, 70), month(GRADUATE, ANN, 100, payee=ONE)]
+    return statuses(entitle(home, rows, town))
+
+
+def test_a_clerks_yes_lets_that_row_stand(home: Home) -> None:
+    assert judged(home, answer(FLEXIBLE, ANN, True)) == [
+        (FLEXIBLE, "payable", 70, ""),
+        (GRADUATE, "superseded", 0, FLEXIBLE),
+    ]
+
+
+def test_a_clerks_no_leaves_the_one_other_row_standing(home: Home) -> None:
+    assert judged(home, answer(FLEXIBLE, ANN, False)) == [
+        (FLEXIBLE, "superseded", 0, GRADUATE),
+        (GRADUATE, "payable", 100, ""),
+    ]
+
+
+def test_two_clerks_two_yeses_settle_nothing(home: Home) -> None:
+    town = Town(answers=[answer(FLEXIBLE, ANN, True), answer(GRADUATE, ANN, True, ONE)])
+    rows = [month(FLEXIBLE, ANN, 70), month(GRADUATE, ANN, 100, payee=ONE)]
+    entitled = entitle(home, rows, town)
+    assert [row[1] for row in statuses(entitled)] == ["conflict", "conflict"]
+    assert set(entitled.findings["finding"]) == {"conflict_decisions_contradict"}
+
+
+def test_no_to_both_leaves_none_standing(home: Home) -> None:
+    found = judged(home, answer(FLEXIBLE, ANN, False), answer(GRADUATE, ANN, False, ONE))
+    assert [row[1:] for row in found] == [("superseded", 0, "none_stands")] * 2
+
+
+def test_no_to_one_of_three_leaves_two_in_conflict(home: Home) -> None:
+    rows = [month(GRADUATE, ANN, 1, payee=ONE), month(GRADUATE, ANN, 1, payee=TWO)]
+    town = Town(answers=[answer(FLEXIBLE, ANN, False)])
+    entitled = entitle(home, [*rows, month(FLEXIBLE, ANN, 1)], town)
+    assert statuses(entitled) == [
+        (FLEXIBLE, "superseded", 0, "none_stands"),
+        (GRADUATE, "conflict", 0, GRADUATE),
+        (GRADUATE, "conflict", 0, GRADUATE),
+    ]
+
+
+def test_a_row_that_stands_can_still_be_held(home: Home) -> None:
+    town = Town(answers=[answer(FLEXIBLE, ANN, True)], accounts=[])
+    rows = [month(FLEXIBLE, ANN, 70), month(GRADUATE, ANN, 100, payee=ONE)]
+    assert statuses(entitle(home, rows, town))[0] == (FLEXIBLE, "held", 70, "account_missing")
+
+
+# --- accounts and identity -------------------------------------------------------------------
+
+
+def held(home: Home, town: Town) -> tuple[str, str]:
+    ((_, status, due_fen, reason),) = statuses(entitle(home, [month(FLEXIBLE, ANN, 70)], town))
+    assert due_fen == 70, "what is held stays due"
+    return status, reason
+
+
+@pytest.mark.parametrize(
+    ("accounts", "reason"),
+    [
+        (None, "accounts_not_delivered"),
+        ([], "account_missing"),
+        ([account(ANN, "安娜", subject_kind="单位")], "account_missing"),
+        ([account(ANN, "安娜", account_state="挂失")], "account_not_normal"),
+        ([account(ANN, "安娜"), account(ANN, "安娜", account_no="2")], "account_ambiguous"),
+        ([account(ANN, "安 妮")], "account_name_mismatch"),
+        ([account(ANN, "安娜", bank_name="淄川|支行")], "holder_not_encodable"),
+        ([account(ANN, "安娜", bank_name="淄川\n支行")], "holder_not_encodable"),
+    ],
+)
+def test_each_account_reason(home: Home, accounts: list[dict[str, object]], reason: str) -> None:
+    assert held(home, Town(accounts=accounts)) == ("held", reason)
+
+
+def test_one_normal_account_beside_a_closed_one_is_paid(home: Home) -> None:
+    closed = account(ANN, "别人", account_state="销户", account_no="9")
+    assert held(home, Town(accounts=[account(ANN, "安娜"), closed])) == ("payable", "")
+
+
+def test_holder_and_name_are_compared_as_names(home: Home) -> None:
+    persons = [{"person_id": ANN, "name": "阿·卜·都"}]
+    town = Town(insured_persons=persons, accounts=[account(ANN, "阿・ 卜．都 ")])
+    assert held(home, town) == ("payable", "")
+
+
+def test_a_separator_in_the_holder_is_held_back(home: Home) -> None:
+    persons = [{"person_id": ANN, "name": "安|娜"}]
+    town = Town(insured_persons=persons, accounts=[account(ANN, "安|娜")])
+    assert held(home, town) == ("held", "holder_not_encodable")
+
+
+def test_a_name_outside_the_banks_encoding_is_held_back(home: Home) -> None:
+    persons = [{"person_id": ANN, "name": "𠮷娜"}]
+    town = Town(insured_persons=persons, accounts=[account(ANN, "𠮷娜")])
+    assert held(home, town) == ("payable", ""), "GB18030 holds four-byte characters"
+    profile = home.root / "bank_profiles" / "default.toml"
+    text = profile.read_text(encoding="utf-8").replace('"gb18030"', '"gbk"')
+    profile.write_text(text, encoding="utf-8")
+    assert held(home, town) == ("held", "holder_not_encodable")
+
+
+def test_residents_give_the_name_where_insurance_has_none(home: Home) -> None:
+    town = Town(insured_persons=[], residents=[{"person_id": ANN, "name": "安娜"}])
+    assert held(home, town) == ("payable", "")
+    assert held(home, Town(insured_persons=[])) == ("held", "no_reference_name")
+
+
+def test_two_names_for_the_payee_hold_the_row_before_its_account(home: Home) -> None:
+    town = Town(residents=[{"person_id": ANN, "name": "安妮"}], accounts=[])
+    assert held(home, town) == ("held", "identity_conflict")
+
+
+def test_two_names_for_the_subject_hold_the_employers_row(home: Home) -> None:
+    town = Town(residents=[{"person_id": ANN, "name": "安妮"}])
+    rows = [month(GRADUATE, ANN, 5, payee=ONE), month(GRADUATE, BOB, 5, payee=ONE)]
+    assert [row[1:] for row in statuses(entitle(home, rows, town))] == [
+        ("held", 5, "identity_conflict"),
+        ("payable", 5, ""),
+    ]
+
+
+def test_a_clerk_who_says_two_ids_are_one_person_holds_both(home: Home) -> None:
+    town = Town(answers=[answer("any", ANN, True, BOB, "same_person")])
+    rows = [month(FLEXIBLE, ANN, 5), month(FLEXIBLE, BOB, 5)]
+    entitled = entitle(home, rows, town)
+    assert {row[3] for row in statuses(entitled)} == {"identity_conflict"}
+    assert entitled.findings.height == 2
+    denied = Town(answers=[answer("any", ANN, False, BOB, "same_person")])
+    assert {row[1] for row in statuses(entitle(home, rows, denied))} == {"payable"}
+
+
+def test_what_was_held_is_paid_by_a_later_run_once_mended(home: Home) -> None:
+    rows = [month(FLEXIBLE, ANN, 70)]
+    _, drafted = night(home, "R1", rows, Town(accounts=[]))
+    assert not drafted.batches
+    pay(home, "R2", rows)
+    assert statuses(entitle(home, rows))[0][1] == "nothing_due"
+
+
+def test_the_same_key_twice_is_a_broken_promise(home: Home) -> None:
+    with pytest.raises(ContractError, match="twice"):
+        entitle(home, [refund(1), refund(2)])
+
+
+def test_exclusions_without_authority_are_refused() -> None:
+    with pytest.raises(ContractError, match="authority"):
+        parse_exclusions("exclusions: [{exclusion: x, form: clerk_decides, policies: [a, b]}]")
+    with pytest.raises(ContractError, match="form"):
+        parse_exclusions(
+            "exclusions: [{exclusion: x, form: first, policies: [a, b], authority: law}]"
+        )

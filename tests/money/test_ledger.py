@@ -1,0 +1,188 @@
+"""The ledger: append only, chained, each payment once for ever."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.money.batch import list_batches
+from flows.money.ledger_store import Ledger, ledger_view, open_ledger
+from flows.store import Home
+from tests.money.money_town import ANN, ONE, TWO, month, new_home, night, pay, refund, sign_both
+from transforms.errors import DigestDiffersError, LedgerForbidsError
+from transforms.money.ledger import ENTRY_FIELDS, payment_entries
+
+ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+def entries_of(home: Home, batch_id: str) -> pl.DataFrame:
+    folder = home.batches / batch_id
+    frames = [pl.read_parquet(folder / f"{name}.parquet") for name in ("lines", "instructions")]
+    return payment_entries(frames[0], frames[1], 2020)
+
+
+def post(ledger: Ledger, entries: pl.DataFrame) -> int:
+    with ledger.transaction():
+        return ledger.add_entries(entries)
+
+
+def rows_in(home: Home) -> int:
+    with open_ledger(home) as ledger:
+        (count,) = ledger.connection.execute("select count(*) from entries").fetchone()
+    return int(count)
+
+
+def test_the_same_entries_again_are_no_new_entries(home: Home) -> None:
+    (batch,) = pay(home, "R1", ROWS)
+    with open_ledger(home) as ledger:
+        assert post(ledger, entries_of(home, batch)) == 0
+        assert ledger.verify_chain() > 0
+    assert rows_in(home) == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("amount_fen", 1001), ("account_no", "1"), ("holder", "别人"), ("payment_id", "P0")],
+)
+def test_the_same_key_with_another_content_is_refused_whole(
+    home: Home, column: str, value: Any
+) -> None:
+    (batch,) = pay(home, "R1", ROWS)
+    changed = entries_of(home, batch).with_columns(pl.lit(value).alias(column))
+    new_key = changed.head(1).with_columns(pl.lit("payment|new").alias("idempotency_key"))
+    with (
+        open_ledger(home) as ledger,
+        pytest.raises(LedgerForbidsError, match=f"already paid.*{column}"),
+    ):
+        post(ledger, pl.concat([new_key, changed]))
+    assert rows_in(home) == 3, "nothing of a refused posting stays"
+
+
+@pytest.mark.parametrize("table", ["entries", "events"])
+@pytest.mark.parametrize("statement", ["update {} set batch_id = 'X'", "delete from {}"])
+def test_update_and_delete_are_refused(home: Home, table: str, statement: str) -> None:
+    pay(home, "R1", ROWS)
+    connection = sqlite3.connect(home.ledger_path)
+    with pytest.raises(sqlite3.IntegrityError, match="append only"):
+        connection.execute(statement.format(table))
+    connection.close()
+
+
+def tampered(home: Home, statement: str) -> None:
+    connection = sqlite3.connect(home.ledger_path)
+    for table in ("entries", "events"):
+        for verb in ("update", "delete"):
+            connection.execute(f"drop trigger {table}_refuse_{verb}")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update entries set amount_fen = amount_fen + 1 where entry_id = 2",
+        "update entries set account_no = '1' where entry_id = 1",
+        "update entries set entry_hash = 'x' where entry_id = 3",
+        "delete from entries where entry_id = 2",
+        "delete from entries where entry_id = 3",
+        "update events set content = '{}' where sequence = 1",
+        "delete from events where kind = 'key_registered'",
+    ],
+)
+def test_the_chain_shows_whatever_was_changed(home: Home, statement: str) -> None:
+    pay(home, "R1", ROWS)
+    tampered(home, statement)
+    with open_ledger(home) as ledger, pytest.raises(DigestDiffersError, match="ledger"):
+        ledger.verify_chain()
+
+
+def test_a_file_that_is_no_ledger_is_refused(home: Home) -> None:
+    for path in home.root.glob("ledger.sqlite*"):
+        path.unlink()
+    home.ledger_path.write_bytes(b"this is no database at all, but a text" * 30)
+    with pytest.raises(DigestDiffersError, match="no ledger"), open_ledger(home):
+        pass
+
+
+def test_looking_at_a_home_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    absent = Home(tmp_path / "absent")
+    assert list_batches(absent) == [] and ledger_view(absent, None)["entries"] == []
+    assert not absent.root.exists()
+
+
+def test_debits_and_credits_add_up_to_zero(home: Home) -> None:
+    pay(home, "R1", ROWS)
+    view = ledger_view(home, None)
+    assert view["balances"] == [
+        {"account": "fund:失业保险基金", "balance_fen": -1507, "balance_yuan": "-15.07"}
+    ]
+    one = ledger_view(home, ONE)
+    assert [entry["amount_yuan"] for entry in one["entries"]] == ["10.00"]
+    assert sum(balance["balance_fen"] for balance in one["balances"]) == 0
+
+
+def test_drafts_are_no_part_of_the_state_signatures_and_releases_are(home: Home) -> None:
+    def digest() -> str:
+        with open_ledger(home) as ledger:
+            return ledger.state_digest()
+
+    empty = digest()
+    _, drafted = night(home, "R1", ROWS)
+    assert digest() == empty
+    sign_both(home, drafted.batches[0].batch_id)
+    signed = digest()
+    assert signed != empty
+    night(home, "R2", ROWS)
+    assert digest() == signed
+
+
+def test_a_new_run_withdraws_older_drafts_the_same_run_does_not(home: Home) -> None:
+    night(home, "R1", ROWS)
+    night(home, "R1", ROWS)
+    assert [batch["state"] for batch in list_batches(home)] == ["draft"]
+    night(home, "R2", ROWS)
+    assert [batch["state"] for batch in list_batches(home)] == ["withdrawn", "draft"]
+    night(home, "R1", ROWS)
+    assert [batch["state"] for batch in list_batches(home)] == ["draft", "withdrawn"]
+    folders = sorted(path.name for path in home.batches.iterdir())
+    assert folders == sorted(batch["batch_id"] for batch in list_batches(home))
+
+
+def test_signed_lines_come_from_the_signed_batch(home: Home) -> None:
+    _, drafted = night(home, "R1", ROWS)
+    sign_both(home, drafted.batches[0].batch_id)
+    with open_ledger(home) as ledger:
+        signed, paid = ledger.signed_lines(), ledger.paid_lines()
+        assert ledger.spent_fen("失业保险基金", 2020) == 1507
+        assert ledger.spent_fen("失业保险基金", 2021) == 0
+    assert signed["amount_fen"].sum() == 1507
+    assert paid.height == 0 and paid.schema == signed.schema
+
+
+def test_a_returned_line_is_not_paid_and_may_be_paid_again(home: Home) -> None:
+    (batch,) = pay(home, "R1", [refund(1000)])
+    with open_ledger(home) as ledger:
+        paid = entries_of(home, batch)
+        returned = paid.with_columns(
+            pl.concat_str(pl.lit("return|"), "idempotency_key").alias("idempotency_key"),
+            pl.lit("return").alias("kind"),
+            pl.col("idempotency_key").alias("reverses"),
+            pl.col("credit_account").alias("debit_account"),
+            pl.col("debit_account").alias("credit_account"),
+        )
+        assert post(ledger, returned.select(ENTRY_FIELDS)) == 1
+        assert ledger.paid_lines().height == 0
+        assert ledger.spent_fen("失业保险基金", 2020) == 0
+        assert len(ledger.payment_ids()) == 1
+    pay(home, "R2", [refund(1000)])
+    with open_ledger(home) as ledger:
+        assert ledger.paid_lines()["amount_fen"].to_list() == [1000]
+        assert ledger.verify_chain() > 0

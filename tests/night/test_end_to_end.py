@@ -1,0 +1,161 @@
+"""The whole job on the sample town: every planted case, every promise of conservation."""
+
+import csv
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.cli.console import run_command
+from flows.money.release import release_batch, sign_batch
+from flows.night.pipeline import NightRequest, run_night
+from flows.night.progress import Progress
+from flows.store import Home
+from tests.conftest import AS_OF, PASSPHRASE
+from transforms.digest import frame_digest
+from transforms.errors import LedgerForbidsError
+
+KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
+
+
+def read_truth(town: Path, name: str) -> list[dict[str, str]]:
+    with (town.parent / "truth" / name).open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def files_of(root: Path, folder: str) -> dict[str, bytes]:
+    below = root / folder
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in below.rglob("*") if p.is_file()}
+
+
+def release_everything(home: Home, batches: list[str]) -> list[dict[str, Any]]:
+    released = []
+    for batch_id in batches:
+        for role in ("reviewer", "approver"):
+            sign_batch(home, batch_id, role, home.root / f"{role}.key", PASSPHRASE)
+        released.append(release_batch(home, batch_id))
+    return released
+
+
+def test_every_planted_case_becomes_what_it_must(
+    town: Path, run_home: tuple[Path, dict[str, Any]]
+) -> None:
+    root, summary = run_home
+    path = root / "runs" / summary["run_id"] / "determinations.parquet"
+    rows = pl.read_parquet(path).with_columns(pl.col("reason_codes").list.join("|"))
+    found = {tuple(row[name] for name in KEY): row for row in rows.iter_rows(named=True)}
+    wrong = []
+    planted = read_truth(town, "expected.csv")
+    for case in planted:
+        row = found.get(tuple(case[name] for name in KEY))
+        got = row and (row["outcome"], str(row["amount_fen"]), row["reason_codes"])
+        if got != (case["outcome"], case["amount_fen"], case["reason_codes"]):
+            wrong.append((case["policy_id"], case["case"], got))
+    assert planted and not wrong, wrong[:10]
+
+
+def test_every_planted_entitlement_has_its_status(
+    town: Path, run_home: tuple[Path, dict[str, Any]]
+) -> None:
+    root, summary = run_home
+    rows = pl.read_parquet(root / "runs" / summary["run_id"] / "entitlements.parquet")
+    names = ["policy_id", "period", "subject_id", "beneficiary_id"]
+    found = {tuple(row[n] for n in names): row for row in rows.iter_rows(named=True)}
+    planted = read_truth(town, "entitlements.csv")
+    for case in planted:
+        row = found[tuple(case[name] for name in names)]
+        assert (row["status"], row["reason"] or "", str(row["due_fen"])) == (
+            case["status"],
+            case["reason"],
+            case["due_fen"],
+        ), case
+    assert planted
+
+
+def test_rows_in_are_accepted_or_quarantined(run_home: tuple[Path, dict[str, Any]]) -> None:
+    root, summary = run_home
+    folder = root / "snapshots" / summary["snapshot_id"]
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for entry in manifest["files"]:
+        assert entry["rows"] == entry["accepted"] + entry["quarantined"], entry["name"]
+    quarantined = pl.read_parquet(folder / "quarantine.parquet").height
+    assert quarantined == sum(entry["quarantined"] for entry in manifest["files"])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_same_bytes_whatever_the_threads(
+    town: Path,
+    run_home: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    threads: int,
+    empty_home: Path,
+) -> None:
+    root, summary = run_home
+    shutil.copytree(empty_home, tmp_path / "home")
+    request = NightRequest(Home(tmp_path / "home"), AS_OF, drop=town, threads=threads)
+    again = run_night(request, Progress())
+    assert again["run_id"] == summary["run_id"]
+    for folder in ("snapshots", "runs", "batches"):
+        assert files_of(tmp_path / "home", folder) == files_of(root, folder)
+
+
+def test_same_run_twice_leaves_its_draft_standing(town: Path, home_after_run: Home) -> None:
+    before = files_of(home_after_run.root, "batches")
+    again = run_night(NightRequest(home_after_run, AS_OF, drop=town), Progress())
+    assert before == files_of(home_after_run.root, "batches")
+    assert all(f"batches/{batch}/manifest.json" in before for batch in again["batches"])
+
+
+def test_money_is_conserved_to_the_ledger_and_paid_once(
+    town: Path, home_after_run: Home, run_home: tuple[Path, dict[str, Any]]
+) -> None:
+    summary = run_home[1]
+    release_everything(home_after_run, summary["batches"])
+    run = home_after_run.runs / summary["run_id"]
+    payable = pl.read_parquet(run / "entitlements.parquet").filter(pl.col("status") == "payable")
+    lines = pl.concat(
+        pl.read_parquet(home_after_run.batches / b / "lines.parquet") for b in summary["batches"]
+    )
+    instructions = pl.concat(
+        pl.read_parquet(home_after_run.batches / b / "instructions.parquet")
+        for b in summary["batches"]
+    )
+    total = payable["due_fen"].sum()
+    assert total == lines["amount_fen"].sum() == instructions["amount_fen"].sum() > 0
+    with sqlite3.connect(home_after_run.ledger_path) as connection:
+        (posted,) = connection.execute("select sum(amount_fen) from entries").fetchone()
+    assert posted == total
+    for batch in summary["batches"]:
+        with pytest.raises(LedgerForbidsError):
+            release_batch(home_after_run, batch)
+    second = run_night(NightRequest(home_after_run, AS_OF, drop=town), Progress())
+    assert second["run_id"] != summary["run_id"]
+    assert second["counts"]["entitlements"].get("payable", {"rows": 0})["rows"] == 0
+    determined = [
+        frame_digest(pl.read_parquet(home_after_run.runs / s["run_id"] / "determinations.parquet"))
+        for s in (summary, second)
+    ]
+    assert determined[0] == determined[1], "our own payments are no facts"
+
+
+def test_snapshot_gives_the_same_run_as_its_drop(home_after_run: Home, town: Path) -> None:
+    drop_run = run_night(NightRequest(home_after_run, AS_OF, drop=town), Progress())
+    request = NightRequest(home_after_run, AS_OF, snapshot_id=drop_run["snapshot_id"])
+    assert run_night(request, Progress())["run_id"] == drop_run["run_id"]
+
+
+def test_commands_speak_json_and_nothing_else(
+    home_after_run: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.cli import app
+
+    home = ["--home", str(home_after_run.root), "--json"]
+    for words in (["batch", "list"], ["ledger"], ["verify"], ["doctor"]):
+        assert run_command(app, [*words, *home]) == 0, words
+        assert isinstance(json.loads(capsys.readouterr().out), dict)
+    assert run_command(app, ["policies", "--json"]) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), dict)

@@ -1,0 +1,136 @@
+"""The gates over what the money stage really makes: sound nights pass, tampered ones stop."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.money.batch import build_entitlements, draft_batches
+from flows.money.funds import read_funds
+from flows.money.ledger_store import open_ledger
+from flows.night import gates
+from flows.store import Home
+from tests.money.money_town import (
+    ANN,
+    AS_OF,
+    BOB,
+    ONE,
+    TWO,
+    Town,
+    account,
+    determined_of,
+    month,
+    new_home,
+    pay,
+    refund,
+)
+from transforms.gates import GateOutcome
+from transforms.money.batches import DraftBatch
+
+SOUND = [
+    refund(100_00),
+    month("benefit_to_retirement", ANN, 1719_00),
+    month("internship_subsidy", BOB, 1146_00, payee=TWO),
+]
+
+
+def judged(
+    home: Home, rows: Sequence[dict[str, Any]], tamper: Any = None, **other: Any
+) -> list[GateOutcome]:
+    """Do the money's part of a night and judge its three boundaries; nothing is recorded."""
+    town = other.pop("town", Town())
+    determined = determined_of(home.root / "extracts", rows, town, **other)
+    connection, funds = determined.connection, read_funds(home)
+    with open_ledger(home) as ledger:
+        entitled = build_entitlements(determined, ledger, funds)
+        drafted = draft_batches("R2", AS_OF, entitled, determined, funds, ledger)
+    batches = [tamper(batch) for batch in drafted.batches] if tamper else drafted.batches
+    statuses = {name: run.status for name, run in determined.policies.items()}
+    gates.register_policy_runs(connection, statuses, AS_OF)
+    gates.register(connection, "determinations", determined.determinations)
+    gates.register(connection, "entitlements", entitled.entitlements)
+    gates.register_drafts(connection, batches)
+    boundaries = ("determinations", "entitlements", "batch")
+    return [gates.judge_boundary(connection, boundary, AS_OF) for boundary in boundaries]
+
+
+def stopping(outcomes: Sequence[GateOutcome]) -> list[str]:
+    return [check.check for gate in outcomes for check in gate.checks if check.stops_run]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        SOUND,
+        [refund(100_00), refund(200_00, policy="stability_refund_difficult")],
+        [month("benefit_to_retirement", ANN, 1), month("graduate_flexible_insurance", ANN, 2)],
+        [month("graduate_flexible_insurance", ANN, 0)],
+    ],
+    ids=["nobody", "three funds' lines", "superseded", "conflict", "an amount of zero"],
+)
+def test_a_sound_night_is_not_stopped(home: Home, rows: Sequence[dict[str, Any]]) -> None:
+    assert stopping(judged(home, rows)) == []
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        SOUND,
+        SOUND[1:],
+        [refund(60_00), *SOUND[1:]],
+        [refund(160_00), *SOUND[1:]],
+        [*SOUND, refund(200_00, policy="stability_refund_difficult")],
+    ],
+    ids=["nothing due", "no longer eligible", "less", "more", "paid under the other policy"],
+)
+def test_a_night_after_payment_is_not_stopped(home: Home, rows: Sequence[dict[str, Any]]) -> None:
+    pay(home, "R1", SOUND)
+    assert stopping(judged(home, rows)) == []
+
+
+def test_holds_of_every_sort_are_not_stopped(home: Home) -> None:
+    town = Town(accounts=[account(ONE, "别家厂"), account(ANN, "安娜", account_state="冻结")])
+    assert stopping(judged(home, SOUND, town=town)) == []
+    assert stopping(judged(home, SOUND, town=Town(accounts=None))) == []
+
+
+def test_a_policy_that_did_not_run_asks_nothing_back(home: Home) -> None:
+    pay(home, "R1", SOUND)
+    assert stopping(judged(home, SOUND[1:], not_run=["stability_refund"])) == []
+
+
+def one_more_fen(batch: DraftBatch) -> DraftBatch:
+    raised = batch.instructions.with_columns(pl.col("amount_fen") + 1)
+    return replace(batch, instructions=raised)
+
+
+def another_account(batch: DraftBatch) -> DraftBatch:
+    moved = batch.instructions.with_columns(pl.lit("6222000000000000").alias("account_no"))
+    return replace(batch, instructions=moved)
+
+
+def one_line_twice(batch: DraftBatch) -> DraftBatch:
+    return replace(batch, lines=pl.concat([batch.lines, batch.lines.head(1)]))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "stopped_by"),
+    [
+        (one_more_fen, ["instructions_sum_lines", "control_totals_agree"]),
+        (another_account, ["destinations_delivered"]),
+        (one_line_twice, ["instructions_sum_lines", "payable_drafted", "control_totals_agree"]),
+    ],
+)
+def test_a_batch_that_is_off_by_one_fen_line_or_account_is_stopped(
+    home: Home, tamper: Any, stopped_by: list[str]
+) -> None:
+    assert stopping(judged(home, SOUND, tamper)) == stopped_by

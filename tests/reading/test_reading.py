@@ -1,0 +1,87 @@
+"""The engine against a second reading of the rules, on random towns crowded with edges.
+
+`tests/reading` says the rules once more, row by row in plain Python, written from the rules and
+not from the SQL. Both must give the same outcomes, amounts and reasons, row for row.
+"""
+
+import tempfile
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from data_samples.town.scene_rows import typed_tables
+from flows.night.determine import Determined, determine
+from sql.texts import policy_cards
+from tests.reading import monthly, relief, yearly
+from tests.reading.deciding import Found
+from tests.reading.facts import Facts
+from tests.reading.town_rows import Town
+from tests.reading.towns import random_town
+from tests.rules.golden import paid_lines_of
+from tests.rules.golden_run import write_tables
+
+HOUSEHOLDS = 60
+READINGS: dict[str, Any] = {
+    name: getattr(module, name)
+    for module in (yearly, monthly, relief)
+    for name in policy_cards()
+    if hasattr(module, name)
+}
+# The last two are after the end of most spans: what runs then must still agree.
+DAYS = (
+    *(date(2020, 3, 31), date(2020, 4, 1), date(2020, 6, 15), date(2020, 12, 31)),
+    *(date(2021, 3, 10), date(2021, 6, 30), date(2021, 11, 5), date(2022, 2, 28)),
+)
+
+
+def test_every_policy_is_read_a_second_time() -> None:
+    assert set(READINGS) == set(policy_cards())
+
+
+@pytest.mark.parametrize("seed", range(2 * len(DAYS)))
+def test_engine_and_reading_agree(seed: int) -> None:
+    day = DAYS[seed % len(DAYS)]
+    town = random_town(seed, day, HOUSEHOLDS)
+    determined, facts = run_engine(town), Facts(town.tables, day)
+    for name, reading in READINGS.items():
+        status = determined.policies[name]
+        if status.status == "ran":
+            expected, found = reading(facts), rows_of(determined, name)
+            differing = [key for key in expected | found if expected.get(key) != found.get(key)]
+            told = [(key, expected.get(key), found.get(key)) for key in sorted(differing)[:5]]
+            assert not told, f"{name} on {day}: reading against engine: {told}"
+        else:
+            assert "not in force" in status.reason
+
+
+def test_the_towns_are_worth_it() -> None:
+    seen: Counter[tuple[str, str]] = Counter()
+    for seed, day in enumerate(DAYS[:6]):
+        facts = Facts(random_town(seed, day, HOUSEHOLDS).tables, day)
+        for name, reading in READINGS.items():
+            seen.update((name, outcome) for outcome, _, _ in reading(facts).values())
+    for name in READINGS:
+        assert seen[name, "eligible"] and seen[name, "ineligible"], name
+
+
+def run_engine(town: Town) -> Determined:
+    tables = typed_tables({kind: [dict(row) for row in rows] for kind, rows in town.tables.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_tables(tables, Path(folder))
+        return determine(paths, town.as_of, paid_lines_of([]), threads=2)
+
+
+def rows_of(determined: Determined, policy: str) -> Found:
+    rows = determined.determinations.filter(pl.col("policy_id") == policy)
+    return {
+        (row["period"], row["subject_id"], row["beneficiary_id"]): (
+            row["outcome"],
+            row["amount_fen"],
+            tuple(sorted(row["reason_codes"])),
+        )
+        for row in rows.iter_rows(named=True)
+    }

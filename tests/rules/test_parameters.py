@@ -1,0 +1,148 @@
+"""Dated numbers, spans and reaches: the day on either side of every edge."""
+
+from datetime import date
+
+import pytest
+
+from sql.texts import policy_cards, shared_parameters
+from transforms.errors import ContractError, ParameterMissingError
+from transforms.policies.cards import Reach, month_before, outside_span, plus_months, reach_of
+from transforms.policies.parameters import (
+    fen_of,
+    months_between,
+    parse_parameter,
+    value_on,
+    values_by_month,
+)
+
+CARDS = policy_cards()
+WAGE = shared_parameters()["minimum_wage_fen"]
+
+
+def test_a_value_holds_from_its_first_day() -> None:
+    assert value_on(WAGE, date(2021, 9, 30)).value == "1910.00"
+    assert value_on(WAGE, date(2021, 10, 1)).value == "2100.00"
+
+
+def test_before_the_first_value_there_is_an_error_that_names_parameter_and_date() -> None:
+    with pytest.raises(ParameterMissingError, match=r"minimum_wage_fen .* 2017-05-31"):
+        value_on(WAGE, date(2017, 5, 31))
+
+
+def test_a_month_takes_the_value_of_its_first_day() -> None:
+    months = values_by_month(WAGE, 202109, 202111)
+    assert months == [(202109, 191000), (202110, 210000), (202111, 210000)]
+
+
+def test_a_month_before_the_first_value_is_an_error_too() -> None:
+    with pytest.raises(ParameterMissingError, match="2017-05-01"):
+        values_by_month(WAGE, 201705, 201706)
+
+
+def test_a_fraction_by_month_keeps_both_of_its_numbers() -> None:
+    share = shared_parameters()["flexible_share"]
+    assert values_by_month(share, 202001, 202001) == [(202001, 2, 3)]
+
+
+def test_an_empty_reach_has_no_values() -> None:
+    assert values_by_month(WAGE, 202001, 201912) == []
+
+
+@pytest.mark.parametrize("yuan", ["0.001", "1.005"])
+def test_an_amount_with_parts_of_a_fen_is_refused(yuan: str) -> None:
+    with pytest.raises(ContractError, match="whole number of fen"):
+        fen_of(yuan)
+
+
+def test_values_out_of_order_are_refused() -> None:
+    value = {"from": date(2020, 1, 1), "value": 1, "source": "x", "confirmed": True}
+    with pytest.raises(ContractError, match="order of their dates"):
+        parse_parameter("twice", {"unit": "months", "values": [value, value]})
+
+
+def test_an_unknown_unit_is_refused() -> None:
+    with pytest.raises(ContractError, match="unit florins"):
+        parse_parameter("odd", {"unit": "florins", "values": []})
+
+
+def test_months_cross_the_year() -> None:
+    assert months_between(201911, 202002) == [201911, 201912, 202001, 202002]
+    assert months_between(202002, 202001) == []
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "lands_on"),
+    [
+        (date(2020, 12, 31), 6, date(2021, 6, 30)),
+        (date(2020, 8, 31), 6, date(2021, 2, 28)),
+        (date(2020, 1, 31), 1, date(2020, 2, 29)),
+        (date(2020, 1, 15), 0, date(2020, 1, 15)),
+    ],
+)
+def test_months_land_on_the_day_or_the_last_of_the_month(
+    day: date, months: int, lands_on: date
+) -> None:
+    assert plus_months(day, months) == lands_on
+
+
+@pytest.mark.parametrize(
+    ("policy", "as_of", "runs"),
+    [
+        ("new_hire_subsidy", date(2019, 12, 31), False),
+        ("new_hire_subsidy", date(2020, 1, 1), True),
+        ("new_hire_subsidy", date(2021, 6, 30), True),
+        ("new_hire_subsidy", date(2021, 7, 1), False),
+        ("public_post_extension", date(2022, 6, 30), True),
+        ("public_post_extension", date(2022, 7, 1), False),
+        ("disability_levy_relief", date(2022, 12, 31), True),
+        ("disability_levy_relief", date(2023, 1, 1), False),
+        ("benefit_to_retirement", date(2019, 11, 30), False),
+        ("benefit_to_retirement", date(2019, 12, 1), True),
+        ("benefit_to_retirement", date(2099, 1, 1), True),
+        ("youth_training", date(2019, 12, 31), False),
+        ("youth_training", date(2030, 1, 1), True),
+    ],
+)
+def test_a_policy_runs_to_the_last_day_of_its_tail(policy: str, as_of: date, runs: bool) -> None:
+    assert (outside_span(CARDS[policy], as_of) is None) is runs
+
+
+@pytest.mark.parametrize(
+    ("policy", "as_of", "reach"),
+    [
+        ("internship_subsidy", date(2020, 3, 31), Reach(202001, 202003)),
+        ("internship_subsidy", date(2021, 3, 31), Reach(202001, 202012)),
+        ("public_post_extension", date(2022, 1, 5), Reach(202001, 202112)),
+        ("benefit_to_retirement", date(2026, 1, 5), Reach(202001, 202601)),
+        ("benefit_to_retirement", date(2019, 12, 5), Reach(202001, 201912)),
+        ("youth_training", date(2020, 5, 1), Reach(202005, 202005)),
+        ("disability_levy_relief", date(2021, 5, 1), Reach(202001, 202012)),
+        ("stability_refund", date(2021, 5, 1), Reach(202001, 202012)),
+    ],
+)
+def test_a_reach_ends_with_the_as_of_month_or_the_span(
+    policy: str, as_of: date, reach: Reach
+) -> None:
+    assert reach_of(CARDS[policy], as_of) == reach
+
+
+def test_a_reach_covers_its_months_and_its_year() -> None:
+    reach = Reach(202001, 202003)
+    assert [reach.covers(period) for period in ("2019-12", "2020-01", "2020-03", "2020-04")] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert reach.covers("2020")
+    assert not reach.covers("2019")
+
+
+def test_the_month_before_january_is_december() -> None:
+    assert month_before(date(2020, 1, 31)) == 201912
+
+
+@pytest.mark.parametrize("policy", sorted(CARDS))
+def test_every_parameter_has_a_value_when_its_policy_begins(policy: str) -> None:
+    for parameter in CARDS[policy].parameters.values():
+        value_on(parameter, CARDS[policy].force_from)

@@ -1,0 +1,110 @@
+"""The golden cases: every policy against the rulebook, one test per sentence."""
+
+from datetime import date
+
+import pytest
+
+from sql.texts import policy_cards
+from tests.rules.golden import Case, employer_code, person_id
+from tests.rules.golden_run import all_cases, background, case_id, determined_of, judge, run_cases
+
+# What each policy reads, copied from the cards of the rulebook.
+READS = {
+    "holiday_production_subsidy": "attendance payroll designations registrations support",
+    "new_hire_subsidy": "employment contributions insured_units registrations designations support",
+    "stability_refund": (
+        "contributions insured_units employment unemployment_benefits registrations designations "
+        "support"
+    ),
+    "stability_refund_difficult": (
+        "contributions insured_units employment unemployment_benefits registrations designations "
+        "support"
+    ),
+    "graduate_hire_insurance": (
+        "graduates employment contributions insured_units registrations designations support"
+    ),
+    "graduate_flexible_insurance": (
+        "graduates contributions insured_units registrations deaths custody support"
+    ),
+    "internship_subsidy": (
+        "employment graduates payroll contributions insured_units registrations designations "
+        "support"
+    ),
+    "public_post_extension": (
+        "support employment contributions insured_units insured_persons registrations designations "
+        "deaths custody"
+    ),
+    "flexible_insurance_extension": (
+        "support contributions insured_units registrations designations deaths custody"
+    ),
+    "benefit_to_retirement": (
+        "unemployment_benefits contributions insured_units insured_persons deaths custody"
+    ),
+    "disability_levy_relief": "contributions insured_units payroll designations registrations",
+    "startup_loan_prequalification": (
+        "employment contributions insured_units unemployment graduates designations registrations"
+    ),
+    "youth_training": "unemployment contributions insured_units deaths custody",
+    "zero_employment_household": (
+        "residents contributions insured_units unemployment registrations deaths"
+    ),
+}
+KINDS_READ = sorted({kind for reads in READS.values() for kind in reads.split()})
+
+
+@pytest.mark.parametrize("case", all_cases(), ids=case_id)
+def test_case(case: Case) -> None:
+    told = judge(case, determined_of(case))
+    assert not told, "\n".join([case.sentence, *told])
+
+
+@pytest.mark.parametrize("kind", KINDS_READ)
+def test_a_missing_extract_stops_exactly_the_policies_that_read_it(kind: str) -> None:
+    ordinary = background(date(2020, 6, 30), missing=(kind,))
+    policies = run_cases([ordinary], list(READS)).policies
+    for policy, reads in READS.items():
+        if kind in reads.split():
+            assert policies[policy].status == "not_run", policy
+            assert kind in policies[policy].reason, policies[policy].reason
+        elif kind != "contributions":
+            assert policies[policy].status == "ran", policies[policy].reason
+
+
+def test_every_policy_of_the_rulebook_is_there_and_runs_on_empty_extracts() -> None:
+    policies = run_cases([background(date(2020, 6, 30))], list(READS)).policies
+    assert sorted(policies) == sorted(READS) == sorted(policy_cards())
+    assert {status.status for status in policies.values()} == {"ran"}
+
+
+def test_every_policy_has_at_least_eight_cases() -> None:
+    counts = dict.fromkeys(policy_cards(), 0)
+    for case in all_cases():
+        counts[case.policy] += 1
+    assert min(counts.values()) >= 8, counts
+
+
+def test_sentences_are_told_once() -> None:
+    sentences = [case_id(case) for case in all_cases()]
+    assert len(sentences) == len(set(sentences))
+
+
+@pytest.mark.parametrize("policy", policy_cards())
+def test_every_provision_is_failed_alone_by_a_case(policy: str) -> None:
+    alone = {
+        sentence.split()[1]
+        for case in all_cases()
+        if case.policy == policy
+        for sentence in (case.expect.values() if isinstance(case.expect, dict) else [case.expect])
+        if sentence.startswith("ineligible") and len(sentence.split()) == 2
+    }
+    never_false = {"s5_not_dispatcher", "s6_entity_known"}
+    provisions = set(policy_cards()[policy].provision_names) - never_false
+    assert provisions <= alone, f"no case fails only {sorted(provisions - alone)}"
+
+
+def test_ids_made_for_cases_are_valid() -> None:
+    from stdnum.cn import ric, uscc
+
+    woman = person_id(101, "1960-02-29", 1, "女")
+    assert woman[:17] == "37010119600229002" and woman[17] == ric.calc_check_digit(woman)
+    assert uscc.is_valid(employer_code(101, 1)), employer_code(101, 1)

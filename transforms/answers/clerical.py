@@ -1,0 +1,160 @@
+"""The clerk's workbook: what is not known or contradicts itself goes out, decisions come back.
+
+Its first columns are those of the extract clerical_decisions, so that what a clerk fills in becomes
+the next drop's 人工裁定.csv. A check code per line tells whether the line's key was altered.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from transforms.amounts import yuan_text
+from transforms.answers.open_questions import KEY
+from transforms.answers.sheets import Sheet
+from transforms.digest import text_digest
+from transforms.errors import DropRefusedError
+from transforms.extracts.dates import read_dates
+from transforms.extracts.kinds import KINDS
+
+KIND = KINDS["clerical_decisions"]
+NAMES = [column.name for column in KIND.columns]
+LABELS = {column.name: column.labels[1] for column in KIND.columns} | {
+    "subject_id": "主体代码",
+    "decided_by": "裁定人",
+    "decided_on": "裁定日期",
+    "document_no": "文号",
+}
+KEY_NAMES = ["policy_id", "period", "subject_id", "beneficiary_id", "provision"]
+ANSWER_NAMES = ["decision", "decided_by", "decided_on"]
+OPEN_NAMES = [*ANSWER_NAMES, "document_no"]
+DECISIONS = ("是", "否")
+CHECK = "校验码"
+ROW_NUMBER = "row_number"
+CONFLICT = "conflict"
+CODE_LENGTH = 12
+SHOWN_NUMBERS = 20
+
+
+def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
+    """Ask of each conflicting line whether it may stand.
+
+    Rows:    one per entitlement with status conflict, with the questions' columns
+    """
+    others = pl.col("reason").str.split(",").list.eval(pl.element().replace(titles)).list.join("、")
+    return entitlements.filter(pl.col("status") == CONFLICT).select(
+        *KEY,
+        pl.lit(CONFLICT).alias("provision"),
+        pl.lit("排斥待裁").alias("title"),
+        pl.lit("同一人同一月不得重复享受（规则：排斥）").alias("clause"),
+        pl.concat_str(pl.lit("与下列政策的同月享受相排斥："), others).alias("missing"),
+        pl.col("determined_fen").alias("amount_fen"),
+    )
+
+
+def clerical_sheet(questions: pl.DataFrame, titles: Mapping[str, str], as_of: str) -> Sheet:
+    """Lay out the workbook's sheet: key, cells to fill in, and what the clerk needs to decide.
+
+    Rows:    questions  one per unknown provision or conflicting line
+    Holds:   conflicting lines of one person and month stand together
+    """
+    is_conflict = pl.col("provision") == CONFLICT
+    asked = questions.sort(
+        is_conflict,
+        pl.when(is_conflict).then(pl.concat_str("subject_id", "period")).otherwise(pl.lit("")),
+        *KEY,
+        "provision",
+    )
+    yuan = pl.Series("金额(元)", [yuan_text(fen) for fen in asked["amount_fen"]], pl.String)
+    checks = pl.Series(
+        CHECK, [check_code(row) for row in asked.select(KEY_NAMES).iter_rows()], pl.String
+    )
+    question = (
+        pl.when(is_conflict)
+        .then(pl.lit("此行是否成立？"))
+        .otherwise(pl.concat_str(pl.lit("「"), pl.col("title"), pl.lit("」是否成立？")))
+    )
+    frame = asked.select(
+        *(
+            pl.lit("").alias(LABELS[name])
+            if name in OPEN_NAMES
+            else pl.col(name).alias(LABELS[name])
+            for name in NAMES
+        ),
+        pl.col("policy_id").replace(titles).alias("政策名称"),
+        question.alias("问题"),
+        pl.col("missing").alias("缺什么"),
+        pl.col("clause").alias("依据"),
+        yuan,
+        checks,
+    )
+    return Sheet(
+        title="人工裁定",
+        frame=frame,
+        lines_above=[
+            f"人工裁定（截至 {as_of}，共 {frame.height:,} 行）：黄色各列由裁定人填写，裁定填是或否",
+            "不裁定的行请整行删除；其他各列不得改动。填好后：wuxing clerical import 本文件",
+        ],
+        open_columns=[LABELS[name] for name in OPEN_NAMES],
+        choices={LABELS["decision"]: DECISIONS},
+        rest="其余在这些行裁定后的下一次运行中列出。",
+    )
+
+
+def check_code(cells: Sequence[str]) -> str:
+    """Return the code of a line's key: it tells a slip of the hand, it is no signature.
+
+    >>> check_code(["stability_refund", "2020", "A", "A", "s5_is_enterprise"])
+    '5539e2122904'
+    """
+    return text_digest("|".join(cells))[:CODE_LENGTH]
+
+
+def decided_lines(filled: pl.DataFrame, file_name: str) -> pl.DataFrame:
+    """Turn a filled-in sheet into the extract clerical_decisions; the whole file or nothing.
+
+    Rows:    filled   text cells by column label, with row_number, the sheet's own
+             returns  one per line, with the extract's columns and labels
+    Raises:  DropRefusedError naming the rows that are unchanged, incomplete, altered or repeated
+    """
+    missing = [label for label in (*LABELS.values(), CHECK) if label not in filled.columns]
+    if missing:
+        raise DropRefusedError(f"{file_name}: column missing: {', '.join(missing)}; restore it")
+    cells = filled.with_columns(pl.col(pl.String).str.strip_chars())
+    read = cells.rename({label: name for name, label in LABELS.items()})
+    days = read_dates(read["decided_on"])
+    codes = pl.Series(
+        [check_code(row) for row in read.select(KEY_NAMES).iter_rows()], dtype=pl.String
+    )
+    is_empty = pl.all_horizontal(pl.col(name) == "" for name in ANSWER_NAMES)
+    faults = {
+        "unchanged: decide them, or delete the lines": is_empty,
+        "key cells or check code altered: restore the line as it came": pl.lit(codes)
+        != pl.col(CHECK),
+        "裁定 is neither 是 nor 否": ~pl.col("decision").is_in(DECISIONS),
+        "裁定人 is empty": pl.col("decided_by") == "",
+        "裁定日期 is no date": pl.lit(days).is_null(),
+        "the same line twice": pl.struct(KEY_NAMES).is_duplicated(),
+    }
+    _refuse(read, faults, file_name)
+    if not read.height:
+        raise DropRefusedError(f"{file_name}: no line is left; there is nothing to import")
+    return read.with_columns(days.alias("decided_on")).select(
+        pl.col(name).alias(LABELS[name]) for name in NAMES
+    )
+
+
+def _refuse(read: pl.DataFrame, faults: Mapping[str, pl.Expr], file_name: str) -> None:
+    told: list[str] = []
+    taken = pl.lit(False)
+    for fault, broken in faults.items():
+        rows = read.filter(broken & ~taken)[ROW_NUMBER].to_list()
+        taken = taken | broken
+        if rows:
+            listed = ", ".join(str(number) for number in rows[:SHOWN_NUMBERS])
+            more = f" and {len(rows) - SHOWN_NUMBERS} more" if len(rows) > SHOWN_NUMBERS else ""
+            told.append(f"row {listed}{more}: {fault}")
+    if told:
+        raise DropRefusedError(
+            f"{file_name}: nothing was imported; {'; '.join(told)}. "
+            "Mend the workbook, then import it again"
+        )

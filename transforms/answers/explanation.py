@@ -1,0 +1,211 @@
+"""Why a row was determined as it was: every provision with its value, clause, facts and rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from transforms.amounts import yuan_text
+from transforms.answers.source_rows import PLACE
+from transforms.policies.card_text import confirmation
+from transforms.policies.cards import PolicyCard, Provision
+
+WORD_OF_VALUE = {True: "true", False: "false", None: "unknown"}
+SHOWN_ROWS = 20
+MOST_ROWS = 10_000
+KEY = ("period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
+RowsOf = Callable[[Mapping[str, Any], Mapping[str, Any]], pl.DataFrame]
+
+
+def explain_row(
+    row: Mapping[str, Any], determination: Mapping[str, Any], card: PolicyCard, rows_of: RowsOf
+) -> dict[str, Any]:
+    """Explain one determination from its saved policy row.
+
+    Rows:    row            the policy's own row: keys, provisions, amount, facts, clerk_answers
+             determination  the same key in determinations
+             rows_of        gives the source rows for one `rows` entry and one policy row
+    """
+    answers = clerk_answers(row)
+    names = set(card.provision_names) | {*KEY, "amount_fen", "clerk_answers"}
+    return {
+        **{name: row[name] for name in KEY},
+        "outcome": determination["outcome"],
+        "amount_fen": determination["amount_fen"],
+        "amount_if_eligible_fen": row["amount_fen"],
+        "reason_codes": list(determination["reason_codes"]),
+        "provisions": [
+            _provision(entry, row, answers.get(entry.name), rows_of) for entry in card.provisions
+        ],
+        "facts": {name: plain(row[name]) for name in row if name not in names},
+    }
+
+
+def clerk_answers(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the clerk's answers that were applied to a row, by provision.
+
+    >>> clerk_answers({"clerk_answers": ["s5_is_enterprise=是 川人社裁1号"]})
+    {'s5_is_enterprise': '是 川人社裁1号'}
+    """
+    pairs = (answer.split("=", 1) for answer in row.get("clerk_answers") or ())
+    return {provision: answer.strip() for provision, answer in pairs}
+
+
+def _provision(
+    entry: Provision, row: Mapping[str, Any], answer: str | None, rows_of: RowsOf
+) -> dict[str, Any]:
+    sources = [
+        {"kind": spec["kind"], "of": spec["of"], **row_list(rows_of(spec, row), row)}
+        for spec in entry.rows
+    ]
+    return {
+        "provision": entry.name,
+        "title": entry.title,
+        "clause": entry.clause,
+        "value": WORD_OF_VALUE[row[entry.name]],
+        "clerk_answer": answer,
+        "facts": {name: plain(row[name]) for name in entry.facts if name in row},
+        "sources": sources,
+    }
+
+
+def row_list(frame: pl.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]:
+    """List source rows as file:line with what they say; the ids asked about are not repeated.
+
+    Holds:   rows of the month paid for come first, then all by file and line
+    """
+    known = {row["subject_id"], row["beneficiary_id"]}
+    order: list[Any] = list(PLACE)
+    if "month" in frame.columns and len(row["period"]) == 7:
+        order = [pl.col("month") != int(row["period"].replace("-", "")), *order]
+    kept = frame.sort(order).head(MOST_ROWS)
+    return {
+        "row_count": frame.height,
+        "rows": [
+            {
+                "source": f"{found['source_file']}:{found['source_line']}",
+                **{
+                    name: plain(cell)
+                    for name, cell in found.items()
+                    if name not in PLACE and cell is not None and cell not in known
+                },
+            }
+            for found in kept.iter_rows(named=True)
+        ],
+    }
+
+
+def plain(cell: Any) -> Any:
+    """Return a cell as JSON can hold it."""
+    return cell.isoformat() if isinstance(cell, date) else cell
+
+
+def cell_text(name: str, cell: Any) -> str:
+    """Write a named cell; money in yuan or 万元.
+
+    >>> cell_text("unit_fen", 60000), cell_text("month", 202003), cell_text("ends_on", None)
+    ('unit=600.00元', 'month=202003', 'ends_on=(empty)')
+    """
+    if cell is None:
+        return f"{name}=(empty)"
+    if name.endswith("_wan_x100"):
+        return f"{name.removesuffix('_wan_x100')}={yuan_text(cell)}万元"
+    if name.endswith("_fen"):
+        return f"{name.removesuffix('_fen')}={yuan_text(cell)}元"
+    return f"{name}={cell}"
+
+
+def explanation_lines(explained: Mapping[str, Any]) -> list[str]:
+    """Write one explained row as lines a person reads."""
+    lines = [
+        f"{explained['period']}  {explained['subject_kind']} {explained['subject_id']}"
+        f" → {explained['beneficiary_kind']} {explained['beneficiary_id']}",
+        f"  outcome      {explained['outcome']}, {yuan_text(explained['amount_fen'])} 元",
+    ]
+    if explained["outcome"] != "eligible":
+        reasons = ", ".join(explained["reason_codes"])
+        lines.append(f"  because of   {reasons}")
+        worth = yuan_text(explained["amount_if_eligible_fen"])
+        lines.append(f"  it would be  {worth} 元 if every provision were true")
+    if explained.get("entitlement"):
+        lines.append(f"  entitlement  {entitlement_text(explained['entitlement'])}")
+    lines += [f"  payment      {payment_text(paid)}" for paid in explained.get("payments", ())]
+    lines += [f"  claimed by   {claim_text(claim)}" for claim in explained.get("claimants", ())]
+    for provision in explained["provisions"]:
+        lines += _provision_lines(provision)
+    facts = "  ".join(cell_text(name, cell) for name, cell in explained["facts"].items())
+    lines.append(f"  all facts    {facts}")
+    return lines
+
+
+def _provision_lines(provision: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"  {provision['value']:<8} {provision['provision']}  {provision['title']}",
+        f"           〔{provision['clause']}〕",
+    ]
+    if provision["clerk_answer"]:
+        lines.append(f"           a clerk decided: {provision['clerk_answer']}")
+    if provision["facts"]:
+        facts = "  ".join(cell_text(name, cell) for name, cell in provision["facts"].items())
+        lines.append(f"           facts: {facts}")
+    for source in provision["sources"]:
+        lines += _source_lines(source)
+    return lines
+
+
+def _source_lines(source: Mapping[str, Any]) -> list[str]:
+    rows, count = source["rows"], source["row_count"]
+    lines = [f"           {source['kind']} of {source['of']}: {count:,} row{'s'[: count != 1]}"]
+    for row in rows[:SHOWN_ROWS]:
+        cells = "  ".join(cell_text(name, cell) for name, cell in row.items() if name != "source")
+        lines.append(f"             {row['source']}  {cells}")
+    if count > SHOWN_ROWS:
+        lines.append(f"             … {count - SHOWN_ROWS:,} more; --json lists {len(rows):,}")
+    return lines
+
+
+def entitlement_text(entitlement: Mapping[str, Any]) -> str:
+    """Write an entitlement: status, reason, and how its amount came about."""
+    reason = f" ({entitlement['reason']})" if entitlement["reason"] else ""
+    return (
+        f"{entitlement['status']}{reason}: "
+        f"determined {yuan_text(entitlement['determined_fen'])} 元, "
+        f"paid before {yuan_text(entitlement['paid_before_fen'])} 元, "
+        f"due {yuan_text(entitlement['due_fen'])} 元"
+    )
+
+
+def payment_text(payment: Mapping[str, Any]) -> str:
+    """Write the instruction a row is part of."""
+    return (
+        f"batch {payment['batch_id']}, payment {payment['payment_id']}, "
+        f"{payment['line_count']} line{'s'[: payment['line_count'] != 1]} together "
+        f"{yuan_text(payment['amount_fen'])} 元"
+    )
+
+
+def claim_text(claim: Mapping[str, Any]) -> str:
+    """Write one of the lines that claim the same person and month."""
+    return (
+        f"{claim['policy_id']} {claim['period']} for {claim['beneficiary_id']}, "
+        f"{yuan_text(claim['determined_fen'])} 元"
+    )
+
+
+def used_parameter_lines(used: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Write the dated numbers a run used, each with its source and whether it is confirmed."""
+    return [
+        f"  {entry['name']} = {entry['value']} ({entry['unit']}) from {entry['from']}  "
+        f"{confirmation(entry['confirmed'])}  {entry['source']}"
+        for entry in used
+    ]
+
+
+def short_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Write determinations one a line, where there are too many to explain at once."""
+    return [
+        f"  {row['period']}  {row['subject_id']} → {row['beneficiary_id']}  {row['outcome']}  "
+        f"{yuan_text(row['amount_fen'])} 元  {', '.join(row['reason_codes'])}".rstrip()
+        for row in rows
+    ]

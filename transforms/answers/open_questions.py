@@ -1,0 +1,132 @@
+"""What is not known: each unknown provision of an undetermined row, in words for a clerk."""
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any
+
+import polars as pl
+
+from transforms.columns import COLUMNS
+from transforms.extracts.kinds import KINDS
+from transforms.policies.cards import PolicyCard, Provision
+
+KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
+QUESTION_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(KEY, pl.String()),
+    "provision": pl.String(),
+    "title": pl.String(),
+    "clause": pl.String(),
+    "missing": pl.String(),
+    "amount_fen": pl.Int64(),
+}
+REGISTERS = ("registrations", "insured_units", "insured_persons")
+SIDES = ("subject", "beneficiary")
+NEEDS_A_LOOK = "登记信息齐全，须人工核对"
+
+
+def parties_asked(determinations: pl.DataFrame) -> pl.DataFrame:
+    """Return the subjects and beneficiaries of undetermined rows, each once.
+
+    Rows:    returns  party_kind, party_id
+    """
+    undetermined = determinations.filter(pl.col("outcome") == "undetermined")
+    sides = [
+        undetermined.select(
+            pl.col(f"{side}_kind").alias("party_kind"), pl.col(f"{side}_id").alias("party_id")
+        )
+        for side in SIDES
+    ]
+    return pl.concat(sides).unique().sort("party_kind", "party_id")
+
+
+def questions_of(
+    card: PolicyCard, policy_rows: pl.DataFrame, determinations: pl.DataFrame, gaps: pl.DataFrame
+) -> pl.DataFrame:
+    """Ask one question for each unknown provision of each undetermined row of a policy.
+
+    Rows:    policy_rows     the policy's own rows: keys, provisions, amount_fen, facts
+             determinations  of all policies; gaps: which register lacks which party
+             returns         QUESTION_SCHEMA; amount_fen is what it would be were all true
+    Holds:   a provision that a clerk has answered is asked no more
+    """
+    open_rows = determinations.filter(
+        (pl.col("policy_id") == card.policy_id) & (pl.col("outcome") == "undetermined")
+    ).select(*KEY, "reason_codes")
+    rows = open_rows.join(policy_rows, on=KEY[1:], how="inner", validate="1:1")
+    for side in SIDES:
+        lacks = gaps.rename({f"lacks_{kind}": f"{side}_lacks_{kind}" for kind in REGISTERS})
+        rows = rows.join(
+            lacks,
+            left_on=[f"{side}_kind", f"{side}_id"],
+            right_on=["party_kind", "party_id"],
+            how="left",
+            validate="m:1",
+        )
+    asked = [_questions(provision, rows) for provision in card.provisions]
+    return pl.concat([pl.DataFrame(schema=QUESTION_SCHEMA), *asked]).sort([*KEY, "provision"])
+
+
+def _questions(provision: Provision, rows: pl.DataFrame) -> pl.DataFrame:
+    unknown = rows.filter(pl.col("reason_codes").list.contains(provision.name))
+    named = {
+        "provision": provision.name,
+        "title": provision.title,
+        "clause": provision.clause,
+    }
+    return unknown.with_columns(
+        missing_words(provision, rows.columns).alias("missing"),
+        *(pl.lit(text).alias(name) for name, text in named.items()),
+    ).select(pl.col(name).cast(dtype) for name, dtype in QUESTION_SCHEMA.items())
+
+
+def missing_words(provision: Provision, columns: list[str]) -> pl.Expr:
+    """Say what is missing for an unknown provision: a row of a register, else an empty cell."""
+    words = [
+        pl.when(pl.col(f"{side}_lacks_{kind}")).then(pl.lit(f"{KINDS[kind].titles[1]}中无此主体"))
+        for kind in REGISTERS
+        if any(spec["kind"] == kind for spec in provision.rows)
+        for side in SIDES
+    ]
+    absent_rows = [pl.coalesce(words)] if words else []
+    empty_cells = [
+        pl.when(pl.col(fact).is_null()).then(pl.lit(fact_label(fact)))
+        for fact in provision.facts
+        if fact in columns
+    ]
+    if empty_cells:
+        listed = pl.concat_str(empty_cells, separator="、", ignore_nulls=True)
+        is_any = reduce(
+            lambda one, other: one | other, [_is_empty(f, columns) for f in provision.facts]
+        )
+        absent_rows.append(pl.when(is_any).then(pl.concat_str(pl.lit("未填或未知："), listed)))
+    return pl.coalesce([*absent_rows, pl.lit(NEEDS_A_LOOK)])
+
+
+def _is_empty(fact: str, columns: list[str]) -> pl.Expr:
+    return pl.col(fact).is_null() if fact in columns else pl.lit(False)
+
+
+def fact_label(fact: str) -> str:
+    """Return the heading under which bureaus know a fact; its own name if it is a derived one.
+
+    >>> fact_label("ends_on"), fact_label("layoff_count")
+    ('合同结束日期', 'layoff_count')
+    >>> fact_label("is_willing")
+    '择业愿望'
+    """
+    column = COLUMNS.get(fact) or COLUMNS.get(fact.removeprefix("is_"))
+    return column.labels[0] if column and column.labels else fact
+
+
+def all_questions(
+    cards: Mapping[str, PolicyCard],
+    policy_rows: Mapping[str, pl.DataFrame],
+    determinations: pl.DataFrame,
+    gaps: pl.DataFrame,
+) -> pl.DataFrame:
+    """Ask the questions of all policies that ran, sorted by key and provision."""
+    asked = [
+        questions_of(cards[name], rows, determinations, gaps)
+        for name, rows in sorted(policy_rows.items())
+    ]
+    return pl.concat([pl.DataFrame(schema=QUESTION_SCHEMA), *asked]).sort([*KEY, "provision"])

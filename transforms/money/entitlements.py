@@ -1,0 +1,236 @@
+"""From determinations to what is due: exclusions, netting, holds, one status per row."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from transforms.errors import ContractError
+from transforms.money.exclusions import (
+    ROW,
+    Exclusion,
+    contradicting_answers,
+    settle_by_clerk,
+    settle_larger_stands,
+)
+
+KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
+ENTITLEMENT_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(KEY, pl.String()),
+    "determined_fen": pl.Int64(),
+    "paid_before_fen": pl.Int64(),
+    "due_fen": pl.Int64(),
+    "status": pl.String(),
+    "reason": pl.String(),
+}
+FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]
+STATUSES = ("recovery", "superseded", "conflict", "nothing_due", "held", "payable")
+
+
+def net_against_ledger(
+    eligible: pl.DataFrame, paid: pl.DataFrame, recoverable: Collection[tuple[str, str]]
+) -> pl.DataFrame:
+    """Set what is determined against what was paid or signed for the same key.
+
+    Rows:    eligible     one per key, amount_fen
+             paid         one per line paid and not returned, or signed and not yet released
+             recoverable  (policy, period) of policies that ran, inside their reach
+             returns      one per eligible key, and one per key paid that may be recovered
+    Units:   fen
+    Source:  rulebook §4.2, §4.4
+    Raises:  ContractError if an eligible key occurs twice
+    """
+    paid_sums = paid.group_by(KEY).agg(pl.col("amount_fen").sum().alias("paid_before_fen"))
+    determined = eligible.select(
+        *KEY, pl.col("amount_fen").alias("determined_fen"), pl.lit(True).alias("is_eligible")
+    )
+    if determined.select(KEY).is_duplicated().any():
+        raise ContractError("an eligible determination occurs twice")
+    reached = pl.DataFrame(
+        sorted(recoverable), schema={"policy_id": pl.String, "period": pl.String}, orient="row"
+    ).with_columns(pl.lit(True).alias("is_reached"))
+    return (
+        determined.join(paid_sums, on=KEY, how="full", coalesce=True, validate="1:1")
+        .join(reached, on=["policy_id", "period"], how="left", validate="m:1")
+        .with_columns(
+            pl.col("is_eligible").fill_null(False),
+            pl.col("determined_fen").fill_null(0),
+            pl.col("paid_before_fen").fill_null(0),
+        )
+        # Money paid under a policy that did not run, or for a month it can't speak about, is
+        # neither due nor to be asked back: there is nothing to compare it with.
+        .filter(
+            pl.col("is_eligible")
+            | (pl.col("is_reached").fill_null(False) & pl.col("paid_before_fen").ne(0))
+        )
+        .drop("is_reached")
+        .sort(KEY)
+        .with_row_index(ROW)
+    )
+
+
+def settle_exclusions(
+    netted: pl.DataFrame, exclusions: Sequence[Exclusion], answers: pl.DataFrame
+) -> pl.DataFrame:
+    """Apply the exclusions in their order.
+
+    Rows:    netted   one per key; answers: a clerk's decisions `conflict`, one per row's key
+             returns  the same, plus superseded_by and conflict_with (null where they do not apply)
+    """
+    settled = netted.with_columns(
+        pl.lit(None, pl.String).alias("superseded_by"),
+        pl.lit(None, pl.String).alias("conflict_with"),
+    )
+    for exclusion in exclusions:
+        if exclusion.form == "larger_stands":
+            settled = settle_larger_stands(settled, exclusion)
+        else:
+            settled = settle_by_clerk(settled, exclusion, answers)
+    return settled.with_columns(
+        (pl.col("determined_fen") - pl.col("paid_before_fen")).alias("open_fen")
+    )
+
+
+def open_rows(settled: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that would be paid now, were nothing in the way of the account."""
+    return settled.filter(
+        (pl.col("open_fen") > 0)
+        & pl.col("superseded_by").is_null()
+        & pl.col("conflict_with").is_null()
+    )
+
+
+def decide_statuses(settled: pl.DataFrame, holds: pl.DataFrame) -> pl.DataFrame:
+    """Give each row its status, the first that applies, with the reason and what is due.
+
+    Rows:    settled  one per key; holds: row_number and hold_reason of rows that can't be paid
+             returns  the contract's entitlements, sorted by key
+    Units:   fen
+    Holds:   due_fen + paid_before_fen == determined_fen where payable, held or recovery;
+             due_fen is 0 elsewhere
+    Source:  rulebook §4.2
+    """
+    status = (
+        pl.when(pl.col("open_fen") < 0)
+        .then(pl.lit("recovery"))
+        .when(pl.col("superseded_by").is_not_null())
+        .then(pl.lit("superseded"))
+        .when(pl.col("conflict_with").is_not_null())
+        .then(pl.lit("conflict"))
+        .when(pl.col("open_fen") == 0)
+        .then(pl.lit("nothing_due"))
+        .when(pl.col("hold_reason").is_not_null())
+        .then(pl.lit("held"))
+        .otherwise(pl.lit("payable"))
+    )
+    is_due = pl.col("status").is_in(["recovery", "held", "payable"])
+    entitlements = (
+        settled.join(holds, on=ROW, how="left", validate="1:1")
+        .with_columns(status.alias("status"))
+        .with_columns(
+            pl.when(is_due).then("open_fen").otherwise(0).alias("due_fen"),
+            pl.when(pl.col("status") == "recovery")
+            .then(
+                pl.when("is_eligible")
+                .then(pl.lit("less_determined"))
+                .otherwise(pl.lit("not_eligible"))
+            )
+            .when(pl.col("status") == "superseded")
+            .then("superseded_by")
+            .when(pl.col("status") == "conflict")
+            .then("conflict_with")
+            .when(pl.col("status") == "held")
+            .then("hold_reason")
+            .otherwise(pl.lit(""))
+            .alias("reason"),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in ENTITLEMENT_SCHEMA.items())
+        .sort(KEY)
+    )
+    check_entitlements(entitlements)
+    return entitlements
+
+
+def check_entitlements(entitlements: pl.DataFrame) -> None:
+    """Assert what every entitlement promises.
+
+    Raises:  ContractError naming the broken promise
+    """
+    due, status = pl.col("due_fen"), pl.col("status")
+    balanced = due + pl.col("paid_before_fen") == pl.col("determined_fen")
+    promises = {
+        "due + paid before = determined": ~status.is_in(["payable", "held", "recovery"]) | balanced,
+        "payable and held are above zero": ~status.is_in(["payable", "held"]) | (due > 0),
+        "recovery is below zero": (status == "recovery") == (due < 0),
+        "settled rows are not due": ~status.is_in(["superseded", "conflict", "nothing_due"])
+        | (due == 0),
+        "a reason stands where one is due": ~status.is_in(["superseded", "conflict", "held"])
+        | (pl.col("reason") != ""),
+    }
+    for promise, holds in promises.items():
+        if not entitlements.select(holds.fill_null(False).all()).item():
+            raise ContractError(f"entitlements break a promise: {promise}")
+    if entitlements.select(KEY).is_duplicated().any():
+        raise ContractError("an entitlement occurs twice")
+
+
+def money_findings(
+    settled: pl.DataFrame, answers: pl.DataFrame, identity_conflicts: pl.DataFrame
+) -> pl.DataFrame:
+    """Say what a person should look at: money paid on a row that is now excluded, and doubts.
+
+    Rows:    identity_conflicts  person_id and cause, one per person and cause
+             returns             findings, one per policy, subject and matter; sorted
+    """
+    excluded = settled.filter(pl.col("paid_before_fen") > 0)
+    parts = [
+        _finding(
+            excluded.filter(pl.col("superseded_by").is_not_null()),
+            "paid_then_superseded",
+            "money was paid for a row that another policy supersedes; recover it by hand if due",
+        ),
+        _finding(
+            excluded.filter(pl.col("conflict_with").is_not_null()),
+            "paid_then_in_conflict",
+            "money was paid for a row that is now in conflict with another",
+        ),
+        _finding(
+            contradicting_answers(settled, answers),
+            "conflict_decisions_contradict",
+            "a clerk let two rows of one person's month stand; that settles nothing",
+        ),
+        identity_conflicts.select(
+            pl.lit("identity_conflict").alias("finding"),
+            pl.lit("warning").alias("severity"),
+            pl.lit("").alias("policy_id"),
+            pl.lit("person").alias("subject_kind"),
+            pl.col("person_id").alias("subject_id"),
+            pl.col("cause").alias("detail"),
+        ),
+    ]
+    return pl.concat(parts).select(FINDING_COLUMNS).unique().sort(FINDING_COLUMNS)
+
+
+def _finding(rows: pl.DataFrame, finding: str, detail: str) -> pl.DataFrame:
+    return rows.select(
+        pl.lit(finding).alias("finding"),
+        pl.lit("warning").alias("severity"),
+        "policy_id",
+        "subject_kind",
+        "subject_id",
+        pl.concat_str(pl.lit(f"{detail}: "), "period").alias("detail"),
+    )
+
+
+def recoverable_periods(paid: pl.DataFrame, policies: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """List the (policy, period) pairs of money paid that this run can speak about.
+
+    Rows:    paid  one per paid line; policies: what became of each policy, with `reaches(period)`
+    Source:  rulebook §4.4
+    """
+    pairs = paid.select("policy_id", "period").unique().sort("policy_id", "period").iter_rows()
+    return {
+        (policy_id, period)
+        for policy_id, period in pairs
+        if policy_id in policies and policies[policy_id].reaches(period)
+    }

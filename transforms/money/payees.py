@@ -1,0 +1,80 @@
+"""Why a beneficiary can't be paid yet: identity in doubt, or something about the account."""
+
+import polars as pl
+
+from transforms.extracts.readers import read_names
+from transforms.money.exclusions import ROW
+
+PAYEE = ["beneficiary_kind", "beneficiary_id"]
+IDENTITY_CONFLICT = "identity_conflict"
+
+
+def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame:
+    """Say the first thing that is wrong with each beneficiary's account, in the rulebook's order.
+
+    Rows:    payees   one per beneficiary, from payees.sql; is_delivered: the extract accounts was
+             returns  the same, plus account_reason (null: nothing is wrong)
+    Source:  rulebook §4.5; whether the bank's file can hold the name is asked later, per fund
+    """
+    named = payees.with_columns(
+        read_names(payees["holder"].fill_null("")).alias("holder_name"),
+        read_names(payees["reference_name"].fill_null("")).alias("known_name"),
+    )
+    reason = (
+        pl.when(not is_delivered)
+        .then(pl.lit("accounts_not_delivered"))
+        .when(pl.col("account_count") == 0)
+        .then(pl.lit("account_missing"))
+        .when(pl.col("normal_count") == 0)
+        .then(pl.lit("account_not_normal"))
+        .when(pl.col("normal_count") > 1)
+        .then(pl.lit("account_ambiguous"))
+        .when(pl.col("known_name").is_null())
+        .then(pl.lit("no_reference_name"))
+        .when(pl.col("holder_name").ne_missing(pl.col("known_name")))
+        .then(pl.lit("account_name_mismatch"))
+    )
+    return named.with_columns(reason.alias("account_reason")).drop("holder_name", "known_name")
+
+
+def hold_reasons(
+    open_rows: pl.DataFrame, payees: pl.DataFrame, unwritable: pl.DataFrame, doubtful: pl.DataFrame
+) -> pl.DataFrame:
+    """Say of each row that would be paid whether it is held, and by what first.
+
+    Rows:    open_rows   one per key, with fund
+             payees      one per beneficiary, with account_reason
+             unwritable  fund and beneficiary whose account line the bank's file can't hold
+             doubtful    person_id, one per person whose identity is in doubt
+             returns     row_number and hold_reason of the rows that are held
+    Source:  rulebook §4.2, §4.5, §4.6
+    """
+    persons = doubtful.select("person_id").unique().with_columns(pl.lit(True).alias("is_doubtful"))
+    joined = (
+        open_rows.join(payees, on=PAYEE, how="left", validate="m:1")
+        .join(
+            unwritable.select("fund", *PAYEE).with_columns(pl.lit(True).alias("is_unwritable")),
+            on=["fund", *PAYEE],
+            how="left",
+            validate="m:1",
+        )
+        .join(persons, left_on="subject_id", right_on="person_id", how="left", validate="m:1")
+        .join(
+            persons.rename({"is_doubtful": "is_payee_doubtful"}),
+            left_on="beneficiary_id",
+            right_on="person_id",
+            how="left",
+            validate="m:1",
+        )
+    )
+    reason = (
+        pl.when(
+            pl.col("is_doubtful").fill_null(False) | pl.col("is_payee_doubtful").fill_null(False)
+        )
+        .then(pl.lit(IDENTITY_CONFLICT))
+        .when(pl.col("account_reason").is_not_null())
+        .then("account_reason")
+        .when(pl.col("is_unwritable"))
+        .then(pl.lit("holder_not_encodable"))
+    )
+    return joined.select(ROW, reason.alias("hold_reason")).drop_nulls("hold_reason")

@@ -1,0 +1,1 @@
+"""Policy cards and the dated numbers of the law."""

@@ -1,0 +1,127 @@
+"""Policy cards as content and as lines: citation, span, provisions, dated parameters."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from transforms.policies.cards import PolicyCard
+from transforms.policies.parameters import Parameter
+
+OPEN_END = "open"
+
+
+def describe_card(card: PolicyCard, universe: str) -> dict[str, Any]:
+    """Return everything a card says, as plain content; `universe`: which rows are judged.
+
+    Holds:   every value of every parameter is there, with its source and whether it is confirmed
+    """
+    return {
+        "policy_id": card.policy_id,
+        "title": card.title,
+        "item": card.item,
+        "kind": card.kind,
+        "fund": card.fund,
+        "bureau": card.bureau,
+        "authority": card.authority,
+        "clause": card.clause,
+        "in_force": {
+            "from": card.force_from.isoformat(),
+            "to": card.force_to.isoformat() if card.force_to else None,
+            "facts_taken_for_months_after": card.tail_months,
+            "is_reading": card.span_is_reading,
+        },
+        "period": card.period,
+        "subject": card.subject,
+        "beneficiary": card.beneficiary,
+        "universe": universe,
+        "reads": list(card.reads),
+        "provisions": [
+            {"provision": entry.name, "title": entry.title, "clause": entry.clause}
+            for entry in card.provisions
+        ],
+        "parameters": [describe_parameter(entry) for entry in sorted_parameters(card)],
+    }
+
+
+def sorted_parameters(card: PolicyCard) -> list[Parameter]:
+    """Return a card's parameters by name."""
+    return [card.parameters[name] for name in sorted(card.parameters)]
+
+
+def describe_parameter(parameter: Parameter) -> dict[str, Any]:
+    """Return a parameter with all its values, oldest first."""
+    return {
+        "name": parameter.name,
+        "unit": parameter.unit,
+        "values": [
+            {
+                "from": value.since.isoformat(),
+                "value": str(value.value),
+                "source": value.source,
+                "confirmed": value.confirmed,
+            }
+            for value in parameter.values
+        ],
+    }
+
+
+def card_lines(described: Mapping[str, Any]) -> list[str]:
+    """Write one described card as lines a person reads."""
+    fund = described["fund"] or f"nothing is paid: a list for {described['bureau']}"
+    return [
+        f"{described['policy_id']}  {described['title']}",
+        f"  authority    {described['authority']}",
+        f"  clause       {described['clause']}",
+        f"  in force     {span_text(described['in_force'])}",
+        f"  {described['kind']:<11}  {fund}",
+        f"  in charge    {described['bureau']}",
+        f"  grain        {described['subject']} → {described['beneficiary']}, "
+        f"by {described['period'].replace('_', ' ')}",
+        f"  universe     {described['universe']}",
+        f"  reads        {', '.join(described['reads'])}",
+        "  provisions",
+        *provision_lines(described["provisions"]),
+        "  parameters",
+        *parameter_lines(described["parameters"]),
+        "",
+    ]
+
+
+def span_text(in_force: Mapping[str, Any]) -> str:
+    """Write a span; a span that is a reading of the notice says so.
+
+    >>> span_text({"from": "2020-01-01", "to": None, "is_reading": True,
+    ...            "facts_taken_for_months_after": 0})
+    '2020-01-01 to open (reading)'
+    """
+    text = f"{in_force['from']} to {in_force['to'] or OPEN_END}"
+    if in_force["is_reading"]:
+        text += " (reading)"
+    if in_force["to"] and in_force["facts_taken_for_months_after"]:
+        text += f", facts taken for {in_force['facts_taken_for_months_after']} months after"
+    return text
+
+
+def provision_lines(provisions: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Write provisions in the notice's order, each with its clause below."""
+    lines = []
+    for entry in provisions:
+        lines += [f"    {entry['provision']}  {entry['title']}", f"      〔{entry['clause']}〕"]
+    return lines
+
+
+def parameter_lines(parameters: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Write parameters with each value's first day and source; unconfirmed ones stand out."""
+    lines = []
+    for parameter in parameters:
+        lines.append(f"    {parameter['name']} ({parameter['unit']})")
+        lines += [
+            f"      from {value['from']}: {value['value']}  {confirmation(value['confirmed'])}"
+            f"  {value['source']}"
+            for value in parameter["values"]
+        ]
+    return lines
+
+
+def confirmation(confirmed: bool) -> str:
+    """Say whether the bureau in charge has confirmed a value."""
+    return "confirmed" if confirmed else "UNCONFIRMED"

@@ -1,0 +1,197 @@
+"""Policy cards: what a policy is, when it is in force, what it needs, and what it asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import yaml
+
+from transforms.errors import ContractError
+from transforms.policies.parameters import Parameter, fen_of, month_first_day, parse_parameter
+
+FIRST_MONTH = 202001
+KINDS_OF_POLICY = ("payment", "relief", "referral")
+PERIODS = ("year", "month", "as_of_month", "fee_year")
+
+
+@dataclass(frozen=True)
+class Provision:
+    """One condition of a policy, with its clause and what explain shows for it."""
+
+    name: str
+    title: str
+    clause: str
+    facts: tuple[str, ...]
+    rows: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The months or the year that a run on one as-of date can speak about."""
+
+    from_month: int
+    to_month: int
+
+    def covers(self, period: str) -> bool:
+        """Say whether a period (`2020` or `2020-03`) lies inside the reach."""
+        if len(period) == 4:
+            return self.from_month // 100 <= int(period) <= self.to_month // 100
+        return self.from_month <= int(period.replace("-", "")) <= self.to_month
+
+
+@dataclass(frozen=True)
+class PolicyCard:
+    """Everything about a policy that is not SQL."""
+
+    policy_id: str
+    title: str
+    item: int
+    kind: str
+    fund: str | None
+    bureau: str
+    authority: str
+    clause: str
+    guide: str
+    amount_cap_fen: int
+    force_from: date
+    force_to: date | None
+    tail_months: int
+    period: str
+    subject: str
+    beneficiary: str
+    reads: tuple[str, ...]
+    needs: Mapping[str, Any]
+    touches: tuple[str, ...]
+    support_types: tuple[str, ...]
+    parameters: Mapping[str, Parameter]
+    provisions: tuple[Provision, ...]
+    span_is_reading: bool
+
+    @property
+    def provision_names(self) -> list[str]:
+        """The provisions in the notice's order."""
+        return [provision.name for provision in self.provisions]
+
+
+def parse_shared(text: str) -> dict[str, Parameter]:
+    """Read the parameters that several policies or facts use."""
+    return {name: parse_parameter(name, entry) for name, entry in yaml.safe_load(text).items()}
+
+
+def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
+    """Read one policy card; `uses` names the shared parameters it needs.
+
+    Raises:  ContractError if a word of the card is not one the engine knows
+    """
+    entry = yaml.safe_load(text)
+    name = entry["policy"]
+    if entry["kind"] not in KINDS_OF_POLICY or entry["period"] not in PERIODS:
+        raise ContractError(f"policy {name}: unknown kind {entry['kind']} or period")
+    if (entry["kind"] == "payment") != ("fund" in entry):
+        raise ContractError(f"policy {name}: a payment has a fund, nothing else has")
+    if (entry["kind"] == "referral") == ("amount_cap" in entry):
+        raise ContractError(f"policy {name}: all but a referral have an amount_cap")
+    needs = entry.get("needs", {})
+    parameters = {used: shared[used] for used in entry.get("uses", [])} | {
+        key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
+    }
+    return PolicyCard(
+        policy_id=name,
+        title=entry["title"],
+        item=entry["item"],
+        kind=entry["kind"],
+        fund=entry.get("fund"),
+        bureau=entry["bureau"],
+        authority=entry["authority"],
+        clause=entry["clause"].strip(),
+        guide=entry["guide"].strip(),
+        amount_cap_fen=_cap_fen(name, entry.get("amount_cap")),
+        force_from=entry["in_force"]["from"],
+        force_to=entry["in_force"]["to"],
+        tail_months=entry["in_force"]["tail_months"],
+        period=entry["period"],
+        subject=entry["subject"],
+        beneficiary=entry["beneficiary"],
+        reads=tuple(entry["reads"]),
+        needs=needs,
+        touches=tuple(entry.get("touches", needs.get("insurances", ()))),
+        support_types=tuple(entry.get("support_types", ())),
+        parameters=parameters,
+        provisions=tuple(_provision(key, value) for key, value in entry["provisions"].items()),
+        span_is_reading=bool(entry["in_force"].get("reading", False)),
+    )
+
+
+def _cap_fen(name: str, entry: Mapping[str, str] | None) -> int:
+    if entry is None:
+        return 0
+    if not entry.get("reason"):
+        raise ContractError(f"policy {name}: its amount_cap has no reason")
+    return fen_of(entry["value"])
+
+
+def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
+    return Provision(
+        name=name,
+        title=entry["title"],
+        clause=entry["clause"].strip(),
+        facts=tuple(entry.get("facts", ())),
+        rows=tuple(entry.get("rows", ())),
+    )
+
+
+def month_of(day: date) -> int:
+    """Return the month YYYYMM of a day."""
+    return day.year * 100 + day.month
+
+
+def plus_months(day: date, months: int) -> date:
+    """Add months; land on the corresponding day, or on the month's last if there is none.
+
+    >>> plus_months(date(2020, 8, 31), 6)
+    datetime.date(2021, 2, 28)
+    """
+    number = day.year * 12 + day.month - 1 + months
+    first = date(number // 12, number % 12 + 1, 1)
+    following = date((number + 1) // 12, (number + 1) % 12 + 1, 1)
+    return min(
+        date.fromordinal(first.toordinal() + day.day - 1),
+        date.fromordinal(following.toordinal() - 1),
+    )
+
+
+def outside_span(card: PolicyCard, as_of: date) -> str | None:
+    """Say why a policy does not run on a date, or None if it does.
+
+    Source:  rulebook §0, In force: to the span's last day and its tail, that day included
+    """
+    if as_of < card.force_from:
+        return f"not in force on {as_of}: it begins on {card.force_from}"
+    if card.force_to is None:
+        return None
+    last = plus_months(card.force_to, card.tail_months)
+    if as_of > last:
+        return f"not in force on {as_of}: it ended on {card.force_to}, facts were taken to {last}"
+    return None
+
+
+def reach_of(card: PolicyCard, as_of: date) -> Reach:
+    """Return the months a run can speak about: 202001 … min(month(D), the span's last month).
+
+    Holds:   a yearly policy reaches its whole first year, a referral the as-of month only
+    """
+    this_month = month_of(as_of)
+    if card.period == "as_of_month":
+        return Reach(this_month, this_month)
+    if card.period == "fee_year":
+        return Reach((as_of.year - 1) * 100 + 1, (as_of.year - 1) * 100 + 12)
+    if card.period == "year":
+        return Reach(card.force_from.year * 100 + 1, card.force_from.year * 100 + 12)
+    last = month_of(card.force_to) if card.force_to else this_month
+    return Reach(FIRST_MONTH, min(this_month, last))
+
+
+def month_before(as_of: date) -> int:
+    """Return the month YYYYMM before the month of a day."""
+    return month_of(date.fromordinal(month_first_day(month_of(as_of)).toordinal() - 1))

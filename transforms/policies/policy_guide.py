@@ -1,0 +1,166 @@
+"""docs/policies.md: the annex of the notice, item by item, and every policy card; generated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from transforms.errors import ContractError
+from transforms.policies.card_text import confirmation, describe_card, span_text
+from transforms.policies.cards import PolicyCard
+
+ANNEX = Path(__file__).parent / "annex.yaml"
+ITEM_COUNT = 24
+WORDS = {
+    "policy": "pays",
+    "list": "list",
+    "monitoring": "monitoring planned",
+    "none": "not computed",
+}
+INTRODUCTION = """# Policies
+
+What the product does for each of the 24 items of the annex of 川政发〔2020〕3号, and every policy
+with its clauses and numbers. Made from `sql/policies/*.yaml` and `transforms/policies/annex.yaml`
+by `python -m flows.answers.policy_guide`; a test compares. Do not edit it by hand.
+
+- **pays**: eligible rows become entitlements, and draft batches that the finance bureau releases.
+- **list**: nothing is paid. Each run writes `lists/<policy>.csv` and `.xlsx` for the bureau in
+  charge. They leave the house, so persons appear as `370302********1234` and 张\\*, households by
+  their last two characters; the twin `<policy>.internal.csv` and `.xlsx` is unmasked, has the same
+  numbers, and stays inside. Employers are never masked: their register is public.
+- **monitoring planned**: can be watched from the data, is not yet.
+- **not computed**: no extract holds what the rule asks, or there is no rule; the reason is given.
+
+UNCONFIRMED marks a number that is a reading: no bureau has confirmed it, and every batch that used
+it says so.
+"""
+
+
+@dataclass(frozen=True)
+class AnnexItem:
+    """One item of the annex: its task, clause and bureaus, and what the product does for it."""
+
+    number: int
+    task: str
+    bureaus: str
+    clause: str
+    does: Sequence[Mapping[str, str]]
+
+
+def read_annex() -> list[AnnexItem]:
+    """Read the annex, in the order of its items.
+
+    Raises:  ContractError if an item is missing, or an answer of it is none that is known
+    """
+    entries = yaml.safe_load(ANNEX.read_text(encoding="utf-8"))
+    if sorted(entries) != list(range(1, ITEM_COUNT + 1)):
+        raise ContractError(f"annex: expected items 1 to {ITEM_COUNT}, found {sorted(entries)}")
+    items = []
+    for number, entry in sorted(entries.items()):
+        unknown = [said["what"] for said in entry["does"] if said["what"] not in WORDS]
+        if unknown:
+            raise ContractError(f"annex item {number}: unknown answer {unknown}")
+        items.append(AnnexItem(number=number, **entry))
+    return items
+
+
+def policy_guide(cards: Mapping[str, PolicyCard], universes: Mapping[str, str]) -> str:
+    """Write docs/policies.md.
+
+    Holds:   every policy stands under the item that its card names
+    Raises:  ContractError if an item has no answer, or a card names no item
+    """
+    items = with_policies(read_annex(), cards)
+    lines = [INTRODUCTION, "## The annex, item by item", "", *_overview(items)]
+    for item in items:
+        lines += _item_lines(item, cards)
+    lines += ["## The policies", ""]
+    for name, card in cards.items():
+        lines += _card_lines(describe_card(card, universes[name]))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def with_policies(items: Sequence[AnnexItem], cards: Mapping[str, PolicyCard]) -> list[AnnexItem]:
+    """Put each policy before the other answers of the item that its card names.
+
+    Raises:  ContractError if an item has no answer, or a card names no item
+    """
+    astray = [name for name, card in cards.items() if not 1 <= card.item <= ITEM_COUNT]
+    if astray:
+        raise ContractError(f"no item of the annex: {', '.join(astray)}")
+    answered = []
+    for item in items:
+        own = [_answer(card) for card in cards.values() if card.item == item.number]
+        if not own and not item.does:
+            raise ContractError(f"annex item {item.number}: no policy and no answer")
+        answered.append(replace(item, does=[*own, *item.does]))
+    return answered
+
+
+def _answer(card: PolicyCard) -> Mapping[str, str]:
+    word = "policy" if card.kind == "payment" else "list"
+    return {"what": word, "policy": card.policy_id, "note": card.guide}
+
+
+def _overview(items: Sequence[AnnexItem]) -> list[str]:
+    lines = ["| item | 重点任务 | what the product does |", "|---|---|---|"]
+    for item in items:
+        words = "<br>".join(_short(entry) for entry in item.does)
+        lines.append(f"| {item.number} | {item.task} | {words} |")
+    return [*lines, ""]
+
+
+def _short(entry: Mapping[str, str]) -> str:
+    policy = entry.get("policy")
+    named = f" [`{policy}`](#{policy})" if policy else ""
+    return f"{WORDS[entry['what']]}{named}"
+
+
+def _item_lines(item: AnnexItem, cards: Mapping[str, PolicyCard]) -> list[str]:
+    lines = [f"### Item {item.number} {item.task}", "", f"> {item.clause}", ""]
+    lines += [f"责任单位：{item.bureaus}", ""]
+    for entry in item.does:
+        title = f" {cards[entry['policy']].title}" if "policy" in entry else ""
+        lines.append(f"- **{_short(entry)}**{title}: {entry['note']}")
+    return [*lines, ""]
+
+
+def _card_lines(card: Mapping[str, Any]) -> list[str]:
+    paid = f"paid from {card['fund']}" if card["fund"] else f"{card['kind']}: nothing is paid"
+    return [
+        f'<a id="{card["policy_id"]}"></a>',
+        "",
+        f"### {card['title']} `{card['policy_id']}`",
+        "",
+        f"> {card['clause']}",
+        "",
+        f"- **authority**: {card['authority']}",
+        f"- **in force**: {span_text(card['in_force'])}",
+        f"- **money**: {paid}; in charge: {card['bureau']}",
+        f"- **universe**: {card['universe']}",
+        f"- **reads**: {', '.join(card['reads'])}",
+        "",
+        "| provision | what it asks | 条文 |",
+        "|---|---|---|",
+        *(
+            f"| `{entry['provision']}` | {_cell(entry['title'])} | {_cell(entry['clause'])} |"
+            for entry in card["provisions"]
+        ),
+        "",
+        "| parameter | from | value | unit | source | |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| `{parameter['name']}` | {value['from']} | {_cell(value['value'])} "
+            f"| {parameter['unit']} | {_cell(value['source'])} "
+            f"| {confirmation(value['confirmed'])} |"
+            for parameter in card["parameters"]
+            for value in parameter["values"]
+        ),
+        "",
+    ]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
