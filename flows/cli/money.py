@@ -1,6 +1,5 @@
-"""Commands of the money: init, batch, key, sign, release, ledger, verify, doctor."""
+"""Commands of the money: batch, sign, release, settle, notice, ledger, verify, doctor."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,43 +11,14 @@ from flows.cli.console import (
     JsonOption,
     app,
     batch_app,
-    key_app,
     show,
 )
 from flows.store import Home, hold_home
-from transforms.errors import UsageError
 
 BatchArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
 ]
 RoleOption = Annotated[str, typer.Option("--role", help="reviewer or approver.")]
-PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
-
-
-def ask_passphrase(confirm: bool) -> str:
-    """Take the passphrase from WUXING_PASSPHRASE, else ask for it without showing it."""
-    given = os.environ.get(PASSPHRASE_VARIABLE)
-    if given is not None:
-        return given
-    try:
-        asked = typer.prompt("passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
-    except typer.Abort as nobody:
-        raise UsageError(
-            f"no passphrase was given: run on a terminal, or set {PASSPHRASE_VARIABLE}"
-        ) from nobody
-    return str(asked)
-
-
-@app.command()
-def init(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """Make a home folder with a commented funds.toml and the default bank profile."""
-    from flows.money.funds import initialise_home
-
-    place = Home(home)
-    with hold_home(place):
-        written = [str(path) for path in initialise_home(place)]
-    lines = [f"written: {path}" for path in written] or ["nothing to do: everything is there"]
-    show({"home": str(home), "written": written}, as_json, lines)
 
 
 @batch_app.command("list")
@@ -89,40 +59,69 @@ def batch_pack(
     show({"batch_id": batch_id, "review": str(path)}, as_json, [f"review pack: {path}"])
 
 
-@key_app.command("new")
-def key_new(
-    role: RoleOption,
-    name: Annotated[str, typer.Option("--name", help="The person who will hold the key.")],
-    home: HomeOption = DEFAULT_HOME,
+@batch_app.command("export")
+def batch_export(
+    batch_id: BatchArgument,
     out: Annotated[
-        Path | None, typer.Option("--out", help="File for the key (default: keys/ in the home).")
+        Path | None, typer.Option("--out", help="The file (default: ID.zip in this folder).")
     ] = None,
+    home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a signing key (Ed25519); its private half is encrypted with a passphrase."""
-    from flows.money.keys import create_key
+    """Write what a signer takes to the own machine: review, manifest, digest, the ledger."""
+    from flows.money.export import export_batch
 
-    place, passphrase = Home(home), ask_passphrase(confirm=True)
+    place = Home(home)
     with hold_home(place):
-        made = create_key(place, role, name, passphrase, out)
-    show(made, as_json, [f"key {made['fingerprint']} for {role}: {made['path']}"])
+        written = export_batch(place, batch_id, out or Path(f"{batch_id}.zip"))
+    show(written, as_json, [f"{written['path']}: {', '.join(written['files'])}"])
+
+
+@batch_app.command("accept")
+def batch_accept(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The signature's file.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a signature that was made on another machine."""
+    from flows.money.export import read_signature
+    from flows.money.sign import accept_signature
+
+    place = Home(home)
+    with hold_home(place):
+        accepted = accept_signature(place, read_signature(file))
+    _show_signed(accepted, as_json)
 
 
 @app.command()
 def sign(
-    batch_id: BatchArgument,
+    batch: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="Batch at its home, or its exported file.")
+    ],
     role: RoleOption,
     key: Annotated[Path, typer.Option("--key", help="Key file made by `key new`.")],
+    count: Annotated[
+        int | None, typer.Option("--count", help="Payments, as the review says.")
+    ] = None,
+    amount: Annotated[str | None, typer.Option("--amount", help="Sum in 元, as it says.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File for the signature of an exported batch.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Sign a batch as reviewer or approver; both roles, by two persons, are needed to release."""
-    from flows.money.release import sign_batch
+    from flows.cli.signing import sign_at_home, sign_file
 
-    place, passphrase = Home(home), ask_passphrase(confirm=False)
-    with hold_home(place):
-        signed: dict[str, Any] = sign_batch(place, batch_id, role, key, passphrase)
-    lines = [f"{batch_id} signed as {role}; state: {signed['state']}"]
+    typed = (count, amount)
+    if Path(batch).is_file():
+        sign_file(Path(batch), role, key, typed, out, as_json)
+    else:
+        _show_signed(sign_at_home(Home(home), batch, role, key, typed), as_json)
+
+
+def _show_signed(signed: dict[str, Any], as_json: bool) -> None:
+    lines = [f"{signed['batch_id']} signed as {signed['role']}; state: {signed['state']}"]
     show(signed, as_json, lines + [f"warning: {said}" for said in signed["warnings"]])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.money.batch_folder import known_state, verify_batch
 from flows.money.ledger_store import open_ledger
+from flows.money.standing import expect_whole, witnessed
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.errors import DropRefusedError, LedgerForbidsError
@@ -27,6 +28,7 @@ def settle_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
         raise DropRefusedError(f"{path} can't be read: check the path") from unreadable
     file_digest = hashlib.sha256(content).hexdigest()
     with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
         state = known_state(ledger.batch_states(), batch_id)
         if state.released is None:
             raise LedgerForbidsError(f"batch {batch_id} is {state.state}: not released")
@@ -49,9 +51,8 @@ def settle_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
             "returned_fen": int(entries["amount_fen"].sum()),
             "returned": [[a.payment_id, a.reason, a.answered_on] for a in refused],
         }
-        with ledger.transaction():
-            ledger.add_entries(entries)
-            ledger.add_event(batch_id, "settled", file_digest, event)
+        with witnessed(home, ledger):
+            ledger.post("settled", event, batch_id, file_digest, entries)
     return {
         "batch_id": batch_id,
         "state": "settled",

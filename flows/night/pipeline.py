@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import polars as pl
 
 from flows.ingest.drop import SnapshotRef, ingest_drop, load_snapshot
-from flows.money.batch import Drafted, draft_batches, record_drafts
+from flows.money.batch import Drafted, draft_batches, record_drafts, record_stopped_run
 from flows.money.batch_folder import signed_lines
 from flows.money.funds import Funds, read_funds
 from flows.money.ledger_store import open_ledger
+from flows.money.standing import expect_whole
 from flows.night import gates
 from flows.night.determine import Determined, determine
 from flows.night.entitle import Entitled, build_entitlements
@@ -77,6 +78,8 @@ def begin(request: NightRequest, progress: Progress) -> Night:
 def read_extracts(night: Night) -> None:
     """Make the snapshot of the drop, or open the one that was asked for."""
     home, request = night.request.home, night.request
+    with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
     if request.drop is not None:
         night.snapshot = ingest_drop(request.drop, home.snapshots, report=night.progress.report)
     else:
@@ -206,6 +209,8 @@ def _judge(night: Night, boundary: str, connection: Any) -> None:
     night.outcomes.append(outcome)
     if outcome.stops_run:
         folder = write_run(night, stopped=boundary)
+        with open_ledger(night.request.home) as ledger:
+            record_stopped_run(night.request.home, night.run_id, ledger)
         gates.stop_if_critical(outcome, str(folder / "report.html"))
 
 

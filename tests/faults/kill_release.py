@@ -11,10 +11,12 @@ from pathlib import Path
 
 from flows.money.release import release_batch
 from flows.store import Home
+from tests.ceremony import one_place
 from tests.faults.kill_harness import KILLED, Effects, end_state, in_child, refused_if_done
 
 
 def main(template: Path, batch_id: str, work: Path) -> int:
+    one_place()
     undisturbed, listing = Home(work / "undisturbed"), work / "effects.json"
     shutil.copytree(template, undisturbed.root)
 

@@ -8,21 +8,23 @@ from typing import Any
 
 import polars as pl
 
+from flows.ingest.drop import snapshot_name
 from flows.money.batch import Drafted, Entitled, build_entitlements, draft_batches, record_drafts
 from flows.money.batch_folder import signed_lines
-from flows.money.funds import initialise_home, read_funds
-from flows.money.keys import create_key
+from flows.money.funds import PLACEHOLDER, read_funds
 from flows.money.ledger_store import open_ledger
-from flows.money.release import release_batch, sign_batch
+from flows.money.release import release_batch
+from flows.money.sign import sign_batch
 from flows.night.determine import DETERMINATION_SCHEMA, SORTED_BY, Determined, PolicyStatus
-from flows.store import Home
+from flows.store import Home, write_manifest
 from sql import connect, register_frame, register_tables
+from tests.ceremony import hold_ceremony, key_of
 from transforms.columns import STORED_AS
+from transforms.digest import short_id
 from transforms.extracts.kinds import KINDS
 from transforms.money.ledger import PAID_SCHEMA
 
 AS_OF = date(2020, 3, 31)
-PASSPHRASE = "a test only"
 ALL_POLICIES = (
     *("stability_refund", "stability_refund_difficult", "new_hire_subsidy"),
     *("graduate_hire_insurance", "graduate_flexible_insurance", "internship_subsidy"),
@@ -157,14 +159,28 @@ def _unconfirmed() -> dict[str, Any]:
 
 
 def new_home(root: Path, budget_yuan: int = 1_000_000) -> Home:
-    """Make a home with funds and a key for each role."""
+    """Make a home with funds, two heads, and an enrolled key for each role."""
     home = Home(root)
-    initialise_home(home)
-    text = home.funds_path.read_text(encoding="utf-8")
-    home.funds_path.write_text(text.replace("2020 = 0", f"2020 = {budget_yuan}"), encoding="utf-8")
-    for role, name in (("reviewer", "审核员"), ("approver", "批准人")):
-        create_key(home, role, name, PASSPHRASE, root / f"{role}.key")
+    hold_ceremony(home)
+    text = home.funds_path.read_text(encoding="utf-8").replace("2020 = 0", f"2020 = {budget_yuan}")
+    home.funds_path.write_text(text.replace(PLACEHOLDER, "样例"), encoding="utf-8")
     return home
+
+
+def leave_run(home: Home, label: str, as_of: date = AS_OF) -> str:
+    """Leave the folders of a run and its snapshot, as far as the money asks for them."""
+    snapshot = {"files": [], "tables": {}, "lists": {}, "ingest_rules_version": "1"}
+    snapshot_id = snapshot_name([])
+    goes_in = {"snapshot_id": snapshot_id, "as_of": as_of.isoformat()}
+    goes_in |= {name: label for name in ("rules_digest", "parameters_digest", "ledger_digest")}
+    run_id = short_id("R", goes_in)
+    for folder, manifest in (
+        (home.runs / run_id, {**goes_in, "state": "done", "files": {}}),
+        (home.snapshots / snapshot_id, snapshot),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_manifest(folder, manifest)
+    return run_id
 
 
 def entitle(
@@ -177,7 +193,7 @@ def entitle(
 
 def night(
     home: Home,
-    run_id: str,
+    label: str,
     rows: Sequence[dict[str, Any]],
     town: Town | None = None,
     as_of: date = AS_OF,
@@ -185,7 +201,7 @@ def night(
 ) -> tuple[Entitled, Drafted]:
     """Do the money's part of one night: entitle, draft, record."""
     determined = determined_of(home.root / "extracts", rows, town or Town(), **other)
-    entitled, drafted = draw_up(home, run_id, determined, as_of)
+    entitled, drafted = draw_up(home, leave_run(home, label, as_of), determined, as_of)
     with open_ledger(home) as ledger:
         record_drafts(home, drafted, ledger)
     return entitled, drafted
@@ -205,12 +221,12 @@ def draw_up(
 
 def sign_both(home: Home, batch_id: str) -> None:
     for role in ("reviewer", "approver"):
-        sign_batch(home, batch_id, role, home.root / f"{role}.key", PASSPHRASE)
+        sign_batch(home, batch_id, role, key_of(home, role))
 
 
-def pay(home: Home, run_id: str, rows: Sequence[dict[str, Any]], **other: Any) -> list[str]:
+def pay(home: Home, label: str, rows: Sequence[dict[str, Any]], **other: Any) -> list[str]:
     """Do a night, sign and release every batch of it; return their ids."""
-    _, drafted = night(home, run_id, rows, **other)
+    _, drafted = night(home, label, rows, **other)
     for batch in drafted.batches:
         sign_both(home, batch.batch_id)
         release_batch(home, batch.batch_id)

@@ -19,6 +19,7 @@ from tests.money.money_town import (
     Town,
     determined_of,
     draw_up,
+    leave_run,
     month,
     new_home,
     night,
@@ -96,7 +97,7 @@ def test_a_night_in_which_no_policy_ran_drafts_nothing(home: Home) -> None:
     determined = determined_of(home.root / "extracts", [], Town())
     query(determined.connection, "drop table clerical_answers")
     determined = dataclasses.replace(determined, policies={})
-    entitled, drafted = draw_up(home, "R1", determined)
+    entitled, drafted = draw_up(home, leave_run(home, "R1"), determined)
     with open_ledger(home) as ledger:
         record_drafts(home, drafted, ledger)
     assert entitled.entitlements.height == entitled.findings.height == 0

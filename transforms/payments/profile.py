@@ -14,7 +14,10 @@ from transforms.errors import DropRefusedError
 
 DEFAULT_PROFILE = Path(__file__).with_name("default_profile.toml")
 HEADER_WORDS = frozenset(
-    ("batch_id", "payer_account", "payer_name", "project", "month", "count", "sum_fen", "version")
+    (
+        *("batch_id", "payer_account", "payer_name", "project", "month"),
+        *("count", "sum_fen", "version", "ledger_head"),
+    )
 )
 DETAIL_WORDS = frozenset(
     (
