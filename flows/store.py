@@ -106,7 +106,7 @@ def place_of(home: Home) -> str:
 def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
     shutil.rmtree(home.temporary, ignore_errors=True)
-    for folder in (home.root, home.snapshots, home.runs, home.batches):
+    for folder in (home.root, home.snapshots, home.runs, home.batches, *home.batches.glob("*/")):
         for leftover in folder.glob(".making-*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)

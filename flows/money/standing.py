@@ -20,13 +20,14 @@ def expect_whole(home: Home, ledger: Ledger) -> None:
     Holds:   afterwards the journal has seen every posting
     Raises:  DigestDiffersError: nothing is to be drawn up, signed or paid until it is reconciled
     """
+    if not ledger.is_kept:
+        raise LedgerForbidsError(f"there is no ledger in {home.root}: `wuxing init` makes one")
     postings, books = ledger.postings(), ledger.books()
     problem = next(ledger.entry_problems(), None)
     if problem:
         raise DigestDiffersError(f"{home.ledger_path}, {problem}; {ADVICE}")
-    if ledger.is_kept:
-        tell_witness(home.journal_path, postings)
-        expect_anchors(read_anchors(home), books.home_id, books.hashes)
+    tell_witness(home.journal_path, postings)
+    expect_anchors(read_anchors(home), books.home_id, books.hashes)
     unknown = unknown_payment_files(home, books)
     if unknown:
         raise DigestDiffersError(

@@ -28,7 +28,7 @@ from flows.money.batch import list_batches
 from flows.money.sign import sign_batch
 from flows.night import pipeline
 from flows.night.progress import Progress
-from flows.store import Home
+from flows.store import Home, hold_home
 from tests.ceremony import key_of, one_place
 from transforms.errors import LedgerForbidsError
 
@@ -109,9 +109,15 @@ def scenario(home: Home, drop: Path, effects: Effects | None = None) -> None:
         for role in ("reviewer", "approver"):
             give(
                 f"sign-{role}-{batch_id}",
-                lambda b=batch_id, r=role: sign_batch(home, b, r, key_of(home, r)),
+                lambda b=batch_id, r=role: held(home, sign_batch, b, r, key_of(home, r)),
             )
-        give(f"release-{batch_id}", lambda b=batch_id: release.release_batch(home, b))
+        give(f"release-{batch_id}", lambda b=batch_id: held(home, release.release_batch, b))
+
+
+def held(home: Home, act: Callable[..., Any], *words: Any) -> None:
+    """Do what a command does: the holder of the home sweeps what a kill left."""
+    with hold_home(home):
+        act(home, *words)
 
 
 def run_quietly(home: Home, drop: Path) -> None:
