@@ -89,7 +89,7 @@ def read_extracts(night: Night) -> None:
 def judge_extracts(night: Night) -> None:
     """Gate: what came in is complete and mostly usable."""
     snapshot = _made(night.snapshot)
-    with gates.connected(snapshot) as connection:
+    with gates.connected(snapshot, night.request.as_of) as connection:
         _judge(night, "extracts", connection)
 
 
