@@ -58,14 +58,16 @@ def draft_batches(
     determined: Determined,
     funds: Funds,
     ledger: Ledger,
+    signed: pl.DataFrame,
 ) -> Drafted:
     """Draw up a batch for each fund that has something to pay, in memory.
 
-    Rows:    returns  batches in the order of the funds' names
+    Rows:    signed   one per line of a batch that is signed and not yet released
+             returns  batches in the order of the funds' names
     Units:   fen
     Source:  rulebook §4.7
     """
-    cards, installments = policy_cards(), ledger.installments()
+    cards, installments = policy_cards(), ledger.installments(signed)
     fund_of = {name: card.fund for name, card in cards.items() if card.fund}
     by_fund = entitled.entitlements.with_columns(
         pl.col("policy_id").replace_strict(fund_of, return_dtype=pl.String).alias("fund")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from flows.money.funds import Funds
-from flows.money.ledger_store import Ledger
 from flows.night.determine import Determined
 from sql import policy_cards, query, register_frame, run_sql
 from transforms.money.entitlements import (
@@ -34,10 +33,11 @@ class Entitled:
     payees: pl.DataFrame
 
 
-def build_entitlements(determined: Determined, ledger: Ledger, funds: Funds) -> Entitled:
+def build_entitlements(determined: Determined, paid: pl.DataFrame, funds: Funds) -> Entitled:
     """Turn determinations into entitlements: exclusions, netting, identity, accounts.
 
-    Rows:    returns  the contract's entitlements, findings, and one payee per beneficiary due
+    Rows:    paid     one per line paid and not returned, or signed and not yet released
+             returns  the contract's entitlements, findings, and one payee per beneficiary due
     Units:   fen
     Source:  rulebook §4.2 to §4.6
     """
@@ -46,7 +46,6 @@ def build_entitlements(determined: Determined, ledger: Ledger, funds: Funds) -> 
     eligible = determined.determinations.filter(
         (pl.col("outcome") == "eligible") & pl.col("policy_id").is_in(sorted(fund_of))
     )
-    paid = pl.concat([ledger.paid_lines(), ledger.signed_lines()])
     answers = _answers(determined)
     recoverable = recoverable_periods(paid, determined.policies)
     settled = settle_exclusions(

@@ -13,6 +13,7 @@ import polars as pl
 
 from flows.ingest.drop import SnapshotRef, ingest_drop, load_snapshot
 from flows.money.batch import Drafted, draft_batches, record_drafts
+from flows.money.batch_folder import signed_lines
 from flows.money.funds import Funds, read_funds
 from flows.money.ledger_store import open_ledger
 from flows.night import gates
@@ -89,7 +90,7 @@ def read_extracts(night: Night) -> None:
 def judge_extracts(night: Night) -> None:
     """Gate: what came in is complete and mostly usable."""
     snapshot = _made(night.snapshot)
-    with gates.connected(snapshot) as connection:
+    with gates.connected(snapshot, night.request.as_of) as connection:
         _judge(night, "extracts", connection)
 
 
@@ -127,8 +128,10 @@ def judge_determinations(night: Night) -> None:
 def make_entitlements(night: Night) -> None:
     """Net what is determined against what was paid, apply exclusions, find accounts."""
     night.progress.report("entitlements", 0)
-    with open_ledger(night.request.home) as ledger:
-        night.entitled = build_entitlements(_made(night.determined), ledger, night.funds)
+    home = night.request.home
+    with open_ledger(home) as ledger:
+        paid = pl.concat([ledger.paid_lines(), signed_lines(home, ledger.batch_states().values())])
+    night.entitled = build_entitlements(_made(night.determined), paid, night.funds)
 
 
 def judge_entitlements(night: Night) -> None:
@@ -140,7 +143,8 @@ def judge_entitlements(night: Night) -> None:
 
 def make_batches(night: Night) -> None:
     """Draw up a batch for each fund, in memory: nothing is written before its gate."""
-    with open_ledger(night.request.home) as ledger:
+    home = night.request.home
+    with open_ledger(home) as ledger:
         night.drafted = draft_batches(
             night.run_id,
             night.request.as_of,
@@ -148,6 +152,7 @@ def make_batches(night: Night) -> None:
             _made(night.determined),
             night.funds,
             ledger,
+            signed_lines(home, ledger.batch_states().values()),
         )
 
 
