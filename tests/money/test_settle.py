@@ -17,7 +17,13 @@ from flows.money.verify import verify_home
 from flows.store import Home
 from tests.money.money_town import ANN, TWO, entitle, month, new_home, night, pay, refund, statuses
 from transforms.errors import DropRefusedError, LedgerForbidsError
-from transforms.payments.profile import DEFAULT_PROFILE, parse_profile
+from transforms.payments.profile import (
+    DEFAULT_PROFILE,
+    SHIPPED_NAMES,
+    AnswerFormat,
+    parse_profile,
+    shipped_profile,
+)
 from transforms.payments.return_file import read_answers
 
 ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
@@ -209,6 +215,41 @@ def test_each_bank_answers_in_the_form_of_its_profile(
     with open_ledger(home) as ledger:
         (taken,) = ledger.batch_states()[batch].settled
     assert taken["returned"] == [[two, *said]]
+
+
+def answer_of(form: AnswerFormat, **said: str) -> str:
+    """Write one line as the bank would."""
+    cells = [(field, said.get(field.word, "x")) for field in form.fields]
+    if form.separator:
+        return form.separator.join(cell for _, cell in cells)
+    padded = [cell.encode(form.encoding).ljust(field.width) for field, cell in cells]
+    return b"".join(padded).decode(form.encoding)
+
+
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
+def test_every_shipped_profile_pays_and_takes_its_bank_s_answer(name: str, tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    text = home.funds_path.read_text(encoding="utf-8")
+    home.funds_path.write_text(
+        text.replace('bank_profile = "default"', f'bank_profile = "{name}"'), encoding="utf-8"
+    )
+    batch = pay(home, "R1", ROWS)[0]
+    profile = shipped_profile(name)
+    assert "answer" in profile.content
+    paid = (home.batches / batch / "bank.txt").read_bytes().decode(profile.encoding)
+    one, two, _ = ids_of(home, batch)
+    assert all(payment_id in paid for payment_id in (one, two))
+    form = profile.answer
+    day = form.date_format.replace("YYYY", "2020").replace("MM", "04").replace("DD", "01")
+    words = {is_good: word for word, is_good in form.has_arrived.items()}
+    lines = ["标题"] * form.heading_lines + [
+        answer_of(form, payment_id=one, state=words[True], reason="", date=day),
+        answer_of(form, payment_id=two, state=words[False], reason="销户", date=day),
+    ]
+    path = home.root / "answer.txt"
+    path.write_bytes("\r\n".join(lines).encode(form.encoding))
+    settled = settle_batch(home, batch, path)
+    assert (settled["arrived"], settled["returned"], settled["unanswered"]) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(

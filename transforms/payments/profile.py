@@ -12,7 +12,9 @@ import polars as pl
 
 from transforms.errors import DropRefusedError
 
-DEFAULT_PROFILE = Path(__file__).with_name("default_profile.toml")
+PROFILES = Path(__file__).with_name("profiles")
+DEFAULT_PROFILE = PROFILES / "default.toml"
+SHIPPED_NAMES = tuple(sorted(path.stem for path in PROFILES.glob("*.toml")))
 HEADER_WORDS = frozenset(
     ("batch_id", "payer_account", "payer_name", "project", "month", "count", "sum_fen", "version")
 )
@@ -79,9 +81,15 @@ class Profile:
 
 
 @cache
+def shipped_profile(name: str) -> Profile:
+    """Return one of the profiles that come with the product."""
+    text = (PROFILES / f"{name}.toml").read_text(encoding="utf-8")
+    return parse_profile(text, f"the {name} profile")
+
+
 def default_profile() -> Profile:
     """Return the profile that is used where a fund names none of its own."""
-    return parse_profile(DEFAULT_PROFILE.read_text(encoding="utf-8"), "the default profile")
+    return shipped_profile("default")
 
 
 def parse_profile(text: str, where: str) -> Profile:
