@@ -62,12 +62,12 @@ def scan(home: str, snapshot: str) -> dict[str, object]:
 
     tables = load_snapshot(Home(Path(home)).snapshots, snapshot).tables()
     connection = connect(threads=THREADS)
-    register_tables(connection, tables)
+    register_tables(connection, tables, AS_OF)
     started = time.perf_counter()
     for kind in sorted(tables):
-        columns = [row[0] for row in connection.execute(f"describe {kind}").fetchall()]
+        columns = [row[0] for row in connection.execute(f"describe delivered_{kind}").fetchall()]
         listed = ", ".join(f'"{column}"' for column in columns)
-        connection.execute(f"select sum(hash({listed})) from {kind}").fetchall()
+        connection.execute(f"select sum(hash({listed})) from delivered_{kind}").fetchall()
     return {"scan": time.perf_counter() - started}
 
 

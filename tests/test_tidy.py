@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from transforms.columns import COLUMNS
+from transforms.extracts.kinds import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 CORE = ("transforms", "sql", "expectations")

@@ -100,7 +100,7 @@ def determine(
     """
     cards = _chosen(only)
     connection = connect(threads, memory_limit, temp_folder)
-    register_tables(connection, tables)
+    register_tables(connection, tables, as_of)
     _register_ledger(connection, paid_lines, ledger_payment_ids)
     store = FactStore(connection, tables, as_of, on_fact=on_step)
     months = _months_delivered(store)
@@ -235,7 +235,7 @@ def _warnings(
 ) -> list[str]:
     warnings = gap_warnings(ran, months)
     if "designations" in tables:
-        lists = query(connection, "select distinct list from designations order by list")
+        lists = query(connection, "select distinct list from delivered_designations order by 1")
         warnings += list_warnings(ran, lists["list"].to_list())
     return warnings
 

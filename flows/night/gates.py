@@ -116,11 +116,11 @@ def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> No
 
 
 @contextmanager
-def connected(snapshot: StoredSnapshot) -> Iterator[Connection]:
+def connected(snapshot: StoredSnapshot, as_of: date) -> Iterator[Connection]:
     """Open a connection on a snapshot for the first gate, before any fact is built."""
     connection = connect()
     try:
-        register_tables(connection, snapshot.tables())
+        register_tables(connection, snapshot.tables(), as_of)
         files = read_manifest(snapshot.folder, "snapshot")["files"]
         frame = pl.DataFrame(
             [{name: file[name] for name in FRAMES["files"]} for file in files],

@@ -117,7 +117,7 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
 @stage("gate: extracts")
 def judge_extracts(run: RunSoFar) -> RunSoFar:
     """Gate: what came in is complete and mostly usable."""
-    with gates.connected(run.snapshot) as connection:
+    with gates.connected(run.snapshot, run.as_of) as connection:
         return _judged(run, "extracts", connection)
 
 

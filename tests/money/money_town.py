@@ -130,7 +130,7 @@ def determined_of(
         path = folder / f"{name}.parquet"
         pl.DataFrame(found, schema=schema).write_parquet(path)
         tables[name] = [path]
-    register_tables(connection, tables)
+    register_tables(connection, tables, AS_OF)
     texts = ("policy_id", "period", "subject_id", "beneficiary_id", "provision")
     answers = pl.DataFrame(
         town.answers, schema={**dict.fromkeys(texts, pl.String()), "is_yes": pl.Boolean()}
