@@ -7,6 +7,7 @@ import polars as pl
 from flows.money.funds import Funds
 from flows.night.determine import Determined
 from sql import policy_cards, query, register_frame, run_sql
+from sql.texts import exclusions
 from transforms.money.entitlements import (
     decide_statuses,
     money_findings,
@@ -15,7 +16,6 @@ from transforms.money.entitlements import (
     recoverable_periods,
     settle_exclusions,
 )
-from transforms.money.exclusions import exclusions
 from transforms.money.payees import PAYEE, account_reasons, hold_reasons
 from transforms.payments.profile import writable
 

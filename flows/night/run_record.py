@@ -26,7 +26,6 @@ from transforms.answers.run_summary import (
 )
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import DigestDiffersError
-from transforms.money.exclusions import exclusions_digest
 
 if TYPE_CHECKING:
     from flows.ingest.drop import SnapshotRef
@@ -50,7 +49,7 @@ def run_identity(
         "as_of": as_of.isoformat(),
         "rules_digest": rules_digest(),
         "parameters_digest": content_digest(
-            [parameters_digest(), exclusions_digest(), thresholds_digest(), funds_digest]
+            [parameters_digest(), thresholds_digest(), funds_digest]
         ),
         "ledger_digest": ledger_digest,
     }
