@@ -14,7 +14,7 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 AS_OF = date(2020, 11, 30)
 MONTHS = 24
@@ -76,7 +76,7 @@ def rest(home: str, snapshot: str) -> dict[str, object]:
     from expectations import gate
     from flows.night import pipeline
     from flows.night.progress import Progress
-    from flows.store import Home, hold_home
+    from flows.store import Home
 
     started = time.perf_counter()
     gate.preload().join()
@@ -89,17 +89,20 @@ def rest(home: str, snapshot: str) -> dict[str, object]:
     request = pipeline.NightRequest(
         place, AS_OF, snapshot_id=snapshot, threads=THREADS, memory_limit=MEMORY_LIMIT
     )
-    night = pipeline.begin(request, Progress(stream))
-    with hold_home(place):
-        for stage in pipeline.STAGES:
-            started = time.perf_counter()
-            stage(night)
-            seconds[stage.__name__] = time.perf_counter() - started
+
+    def timed(_name: str, stage: Any, /, *given: Any, **named: Any) -> Any:
+        started = time.perf_counter()
+        made = stage.act(*given, **named)
+        taken[stage.act.__name__] = time.perf_counter() - started
+        return made
+
+    taken: dict[str, float] = {}
+    summary = pipeline.run_night(request, Progress(stream), timed)
     return {
-        "stages": seconds,
-        "determining": sum(seconds[name] for name in DETERMINING),
-        "all": sum(seconds[stage.__name__] for stage in pipeline.STAGES),
-        "determinations": pipeline.summarise(night)["counts"],
+        "stages": {**seconds, **taken},
+        "determining": sum(taken[name] for name in DETERMINING),
+        "all": sum(taken.values()),
+        "determinations": summary["counts"],
     }
 
 

@@ -68,6 +68,7 @@ __all__ = [
     "run_policy",
     "run_sql",
     "shared_parameters",
+    "show_frame",
 ]
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -133,6 +134,13 @@ def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> No
     connection.register("incoming_frame", frame.to_arrow())
     connection.execute(f"create or replace table {name} as select * from incoming_frame")
     connection.unregister("incoming_frame")
+
+
+def show_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
+    """Make a view over a frame: its rows stay where they are. For the rules, which are planned by
+    counts that a view has not, copy it with register_frame."""
+    _check_name(name)
+    connection.register(name, frame.to_arrow())
 
 
 def _check_name(name: str) -> None:

@@ -2,20 +2,27 @@
 -- reads: employment unemployment deaths custody designations graduates attendance
 -- A date mistyped in the command shows here: nearly every fact would lie after it.
 -- Money arrives late, so payments and contributions are no sign of it.
-with delivered_kinds as (
+with visible_kinds as (
     select
-        delivered_counts.kind,
-        delivered_counts.row_count,
-        delivered_counts.row_count - visible_counts.row_count as later_count
-    from delivered_counts
-    -- one to one
-    inner join visible_counts on visible_counts.kind = delivered_counts.kind
+        kind,
+        row_count
+    from visible_counts
     where
-        delivered_counts.kind in (
+        kind in (
             'employment', 'unemployment', 'deaths', 'custody', 'designations', 'graduates',
             'attendance'
         )
-        and delivered_counts.row_count > 0
+),
+
+delivered_kinds as (
+    select
+        delivered_counts.kind,
+        delivered_counts.row_count,
+        delivered_counts.row_count - visible_kinds.row_count as later_count
+    from visible_kinds
+    -- one to one
+    inner join delivered_counts on delivered_counts.kind = visible_kinds.kind
+    where delivered_counts.row_count > 0
 ),
 
 later_kinds as (
