@@ -27,7 +27,6 @@ from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import DigestDiffersError
 from transforms.gates import GateOutcome
 from transforms.money.batches import DraftBatch
-from transforms.money.exclusions import exclusions_digest
 from transforms.policies.cards import PolicyStatus
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
@@ -48,7 +47,7 @@ def run_identity(
         "as_of": as_of.isoformat(),
         "rules_digest": rules_digest(),
         "parameters_digest": content_digest(
-            [parameters_digest(), exclusions_digest(), thresholds_digest(), funds_digest]
+            [parameters_digest(), thresholds_digest(), funds_digest]
         ),
         "ledger_digest": ledger_digest,
     }
