@@ -24,9 +24,9 @@ PLACE = "the only place of the tests"
 
 def one_place() -> None:
     """Let every home of the tests lie at one place: they are copied to and fro."""
-    from flows.money import standing
+    from flows.money import whole
 
-    standing.place_of = heads.place_of = lambda _home: PLACE
+    whole.place_of = heads.place_of = lambda _home: PLACE
 
 
 def person(role: str, **other: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from flows.money.funds import write_initial_files
 from flows.money.keys import SigningKey, read_json
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import create_ledger, open_ledger
-from flows.money.standing import expect_whole, witnessed
+from flows.money.whole import expect_whole, witnessed
 from flows.store import Home, place_of, replace_file
 from transforms.digest import canonical_json
 from transforms.errors import DropRefusedError, LedgerForbidsError

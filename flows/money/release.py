@@ -11,7 +11,7 @@ from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
 from flows.money.ledger_store import Ledger, open_ledger
-from flows.money.standing import expect_at_home, expect_whole, witnessed
+from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.money.witnesses import tell_anchors
 from flows.store import Home, file_digest, sync_path
 from transforms.amounts import yuan_text

@@ -6,7 +6,7 @@ from typing import Any
 
 from flows.money.batch_folder import known_state, verify_batch
 from flows.money.ledger_store import open_ledger
-from flows.money.standing import expect_whole, witnessed
+from flows.money.whole import expect_whole, witnessed
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.errors import DropRefusedError, LedgerForbidsError

@@ -12,7 +12,7 @@ from flows.money.funds import payer_warnings, read_anchors
 from flows.money.keys import SigningKey
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
-from flows.money.standing import expect_at_home, expect_whole, witnessed
+from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.money.witnesses import expect_seen, read_seen, write_seen
 from flows.store import Home
 from transforms.amounts import yuan_text

@@ -1,71 +1,41 @@
-"""Whether a home may spend: its ledger whole and not behind any witness, nothing unknown paid."""
+"""What the ledger says of payments when a run begins."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from flows.money.funds import read_anchors
-from flows.money.ledger import Ledger
-from flows.money.witnesses import ADVICE, expect_anchors, tell_anchors, tell_witness
-from flows.store import Home, place_of
-from transforms.errors import DigestDiffersError, LedgerForbidsError
-from transforms.money.books import Books
+import polars as pl
 
-PAYMENT_FILES = ("payments*.xml", "bank*.txt")
+from flows.money.batch_folder import signed_lines
+from flows.money.ledger_store import open_ledger
+from flows.store import Home
+from sql import policy_cards
 
 
-def expect_whole(home: Home, ledger: Ledger) -> None:
-    """Check the ledger from its first posting to its last entry, its witnesses, the disk.
+@dataclass(frozen=True)
+class Standing:
+    """The ledger, read once, so that a whole run nets against the state that its id names."""
 
-    Holds:   afterwards the journal has seen every posting
-    Raises:  DigestDiffersError: nothing is to be drawn up, signed or paid until it is reconciled
+    digest: str
+    paid: pl.DataFrame
+    signed: pl.DataFrame
+    payment_ids: Sequence[str]
+    installments: pl.DataFrame
+    spent_fen: Mapping[str, int]
+
+
+def read_standing(home: Home, budget_year: int) -> Standing:
+    """Read what is paid or signed for, and what each policy's fund has spent in a budget year.
+
+    Units:   fen
     """
-    if not ledger.is_kept:
-        raise LedgerForbidsError(f"there is no ledger in {home.root}: `wuxing init` makes one")
-    postings, books = ledger.postings(), ledger.books()
-    problem = next(ledger.entry_problems(), None)
-    if problem:
-        raise DigestDiffersError(f"{home.ledger_path}, {problem}; {ADVICE}")
-    tell_witness(home.journal_path, postings)
-    expect_anchors(read_anchors(home), books.home_id, books.hashes)
-    unknown = unknown_payment_files(home, books)
-    if unknown:
-        raise DigestDiffersError(
-            f"{unknown[0]} is a payment file that the ledger did not release; {ADVICE}"
+    funds = sorted({card.fund for card in policy_cards().values() if card.fund})
+    with open_ledger(home) as ledger:
+        signed = signed_lines(home, ledger.batch_states().values())
+        return Standing(
+            digest=ledger.state_digest(),
+            paid=ledger.paid_lines(),
+            signed=signed,
+            payment_ids=ledger.payment_ids(),
+            installments=ledger.installments(signed),
+            spent_fen={fund: ledger.spent_fen(fund, budget_year) for fund in funds},
         )
-
-
-def unknown_payment_files(home: Home, books: Books) -> list[Path]:
-    """List the payment files of batches that the ledger has not released."""
-    released = {state.batch_id for state in books.batches.values() if state.released is not None}
-    return sorted(
-        path
-        for form in PAYMENT_FILES
-        for path in home.batches.glob(f"*/{form}")
-        if path.parent.name not in released
-    )
-
-
-def expect_at_home(home: Home, books: Books) -> None:
-    """Check that this home lies where its heads have put it.
-
-    Raises:  LedgerForbidsError for a copy: it can look, replay and verify, not sign or release
-    """
-    if books.place != place_of(home):
-        raise LedgerForbidsError(
-            f"this is a copy of home {books.home_id}, or it was moved: it can be looked at, "
-            "replayed and verified; to sign and release here, both heads sign `wuxing home move`"
-        )
-
-
-@contextmanager
-def witnessed(home: Home, ledger: Ledger) -> Iterator[None]:
-    """Post inside: every anchor folder is reached before, and holds the new head afterwards.
-
-    Raises:  LedgerForbidsError if an anchor folder is not there: nothing is posted
-    """
-    folders, home_id = read_anchors(home), ledger.books().home_id
-    tell_anchors(folders, home_id, ledger.postings())
-    with ledger.transaction():
-        yield
-    tell_anchors(folders, home_id, ledger.postings())

@@ -9,9 +9,9 @@ from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.signatures import holds
-from flows.money.standing import unknown_payment_files
 from flows.money.verify_batches import batch_problems
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
+from flows.money.whole import unknown_payment_files
 from flows.money.witnesses import anchor_path, expect_witnessed
 from flows.store import Home
 from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError

@@ -9,13 +9,14 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.drop import snapshot_name
-from flows.money.batch import Drafted, Entitled, build_entitlements, draft_batches, record_drafts
-from flows.money.batch_folder import signed_lines
+from flows.money.batch import Drafted, draft_batches, record_drafts
+from flows.money.entitle import Entitled, build_entitlements
 from flows.money.funds import PLACEHOLDER, read_funds
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.sign import sign_batch
-from flows.night.determine import DETERMINATION_SCHEMA, SORTED_BY, Determined, PolicyStatus
+from flows.money.standing import read_standing
+from flows.night.determine import DETERMINATION_SCHEMA, Determined
 from flows.store import Home, write_manifest
 from sql import connect, register_frame, register_tables
 from tests.ceremony import hold_ceremony, key_of
@@ -23,6 +24,7 @@ from transforms.columns import STORED_AS
 from transforms.digest import short_id
 from transforms.extracts.kinds import KINDS
 from transforms.money.ledger import PAID_SCHEMA
+from transforms.policies.cards import PolicyStatus
 
 AS_OF = date(2020, 3, 31)
 ALL_POLICIES = (
@@ -130,17 +132,18 @@ def determined_of(
         path = folder / f"{name}.parquet"
         pl.DataFrame(found, schema=schema).write_parquet(path)
         tables[name] = [path]
-    register_tables(connection, tables)
+    register_tables(connection, tables, AS_OF)
     texts = ("policy_id", "period", "subject_id", "beneficiary_id", "provision")
     answers = pl.DataFrame(
         town.answers, schema={**dict.fromkeys(texts, pl.String()), "is_yes": pl.Boolean()}
     )
     register_frame(connection, "clerical_answers", answers)
+    determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
+    register_frame(connection, "determinations", determinations)
     ran = PolicyStatus("ran", "", 202001, reach_to, [_unconfirmed()])
     stopped = PolicyStatus("not_run", "extract not delivered", None, None, [])
     return Determined(
         connection=connection,
-        determinations=pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA).sort(SORTED_BY),
         policies={name: stopped if name in not_run else ran for name in ALL_POLICIES},
         findings=pl.DataFrame(),
         warnings=[],
@@ -212,10 +215,9 @@ def draw_up(
 ) -> tuple[Entitled, Drafted]:
     """Entitle and draft against what the ledger says; nothing is recorded."""
     funds = read_funds(home)
-    with open_ledger(home) as ledger:
-        signed = signed_lines(home, ledger.batch_states().values())
-        entitled = build_entitlements(determined, pl.concat([ledger.paid_lines(), signed]), funds)
-        drafted = draft_batches(run_id, as_of, entitled, determined, funds, ledger, signed)
+    standing = read_standing(home, as_of.year)
+    entitled = build_entitlements(determined.connection, determined.policies, standing, funds)
+    drafted = draft_batches(run_id, as_of, entitled, determined.policies, funds, standing)
     return entitled, drafted
 
 

@@ -10,7 +10,6 @@ import pytest
 from flows.money.batch import list_batches, record_drafts
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
-from sql import query
 from tests.money.money_town import (
     ANN,
     BOB,
@@ -95,7 +94,6 @@ def test_a_night_with_nothing_to_pay_drafts_nothing_and_withdraws_the_rest(home:
 
 def test_a_night_in_which_no_policy_ran_drafts_nothing(home: Home) -> None:
     determined = determined_of(home.root / "extracts", [], Town())
-    query(determined.connection, "drop table clerical_answers")
     determined = dataclasses.replace(determined, policies={})
     entitled, drafted = draw_up(home, leave_run(home, "R1"), determined)
     with open_ledger(home) as ledger:

@@ -10,7 +10,7 @@ import pytest
 from flows.money.batch import list_batches
 from flows.money.batch_folder import signed_lines
 from flows.money.ledger_store import Ledger, ledger_view, open_ledger
-from flows.money.standing import expect_whole
+from flows.money.whole import expect_whole
 from flows.store import Home
 from tests.money.money_town import ANN, ONE, TWO, month, new_home, night, pay, refund, sign_both
 from transforms.errors import DigestDiffersError, LedgerForbidsError

@@ -46,7 +46,6 @@ def judged(
     batches = [tamper(batch) for batch in drafted.batches] if tamper else drafted.batches
     statuses = {name: run.status for name, run in determined.policies.items()}
     gates.register_policy_runs(connection, statuses, AS_OF)
-    gates.register(connection, "determinations", determined.determinations)
     gates.register(connection, "entitlements", entitled.entitlements)
     gates.register_drafts(connection, batches)
     boundaries = ("determinations", "entitlements", "batch")
