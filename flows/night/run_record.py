@@ -26,6 +26,7 @@ from transforms.answers.run_summary import (
 )
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import DigestDiffersError
+from transforms.gates import check_frames
 from transforms.money.exclusions import exclusions_digest
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _frames(night: Night) -> dict[str, pl.DataFrame]:
         frames |= {f"policies/{name}": determined.policy_rows(name) for name in ran}
     if night.entitled is not None:
         frames["entitlements"] = night.entitled.entitlements
-    return frames
+    return frames | check_frames(night.outcomes)
 
 
 def _findings(night: Night) -> pl.DataFrame:

@@ -33,7 +33,8 @@ def snapshot(tmp_path: Path) -> Snapshot:
         "files": [{**file, "rows": 120, "accepted": 60, "quarantined": 60, "totals_rows": 0}]
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    pl.DataFrame({"source_file": ["deaths.csv"] * 60, "source_line": lines}).write_parquet(
+    places = {"source_file": ["deaths.csv"] * 60, "source_line": lines}
+    pl.DataFrame({"died_on": [date(2020, 1, 1)] * 60, **places}).write_parquet(
         tmp_path / "deaths.parquet"
     )
     pl.DataFrame(
@@ -61,7 +62,7 @@ def test_a_snapshot_that_lost_half_a_kind_is_stopped_at_the_first_gate(snapshot:
     assert failed(outcome) == ["unusable_rows_share", "quarantined_by_rule", "kinds_delivered"]
     assert outcome.stops_run
     (stopping,) = [check for check in outcome.checks if check.stops_run]
-    assert stopping.bad_rows == ("deaths: 60 / 120",)
+    assert stopping.places == ("deaths: 60 / 120",)
 
 
 def test_a_row_missing_from_a_table_is_stopped(snapshot: Snapshot) -> None:
