@@ -18,7 +18,7 @@ PYTHON_FILES = sorted(
 )
 PRODUCT_FILES = [path for path in PYTHON_FILES if path.relative_to(ROOT).parts[0] in PACKAGES]
 CORE_FILES = [path for path in PYTHON_FILES if path.relative_to(ROOT).parts[0] in CORE]
-SQL_FILES = sorted((ROOT / "sql").rglob("*.sql"))
+SQL_FILES = sorted(p for folder in ("sql", "expectations") for p in (ROOT / folder).rglob("*.sql"))
 POLICY_FILES = sorted((ROOT / "sql" / "policies").glob("*.sql"))
 CARDS = [path.with_suffix(".yaml") for path in POLICY_FILES]
 
