@@ -11,6 +11,7 @@ from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
 from flows.money.ledger_store import Ledger, open_ledger
+from flows.money.newest import expect_still_due
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.money.witnesses import tell_anchors
 from flows.store import Home, file_digest, sync_path
@@ -109,6 +110,7 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     _expect_anchors_agreed(home, state)
     books = ledger.books()
     expect_evidence(home, state.run_id, books.runs[state.run_id])
+    expect_still_due(home, books, stored)
     year = int(state.as_of[:4])
     budget_fen = read_funds(home).budget_fen(state.fund, year)
     spent_fen = ledger.spent_fen(state.fund, year, without=state.batch_id)

@@ -179,7 +179,11 @@ def judge_entitlements(run: RunSoFar, connection: Connection, entitled: Entitled
     gates.register(connection, "entitlements", entitled.entitlements)
     run = replace(
         run,
-        frames={**run.frames, "entitlements": lambda: entitled.entitlements},
+        frames={
+            **run.frames,
+            "entitlements": lambda: entitled.entitlements,
+            "signed_lines": lambda: entitled.signed_lines,
+        },
         findings=(*run.findings, entitled.findings),
     )
     return _judged(run, "entitlements", connection)

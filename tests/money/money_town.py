@@ -17,7 +17,7 @@ from flows.money.release import release_batch
 from flows.money.sign import sign_batch
 from flows.money.standing import read_standing
 from flows.night.determine import DETERMINATION_SCHEMA, Determined
-from flows.store import Home, write_manifest
+from flows.store import Home, file_digest, write_manifest
 from sql import connect, register_frame, register_tables
 from tests.ceremony import hold_ceremony, key_of
 from transforms.columns import STORED_AS
@@ -170,20 +170,31 @@ def new_home(root: Path, budget_yuan: int = 1_000_000) -> Home:
     return home
 
 
-def leave_run(home: Home, label: str, as_of: date = AS_OF) -> str:
+def run_name(label: str, as_of: date = AS_OF) -> str:
+    """Name a run by a test's word for it."""
+    return short_id("R", goes_in(label, as_of))
+
+
+def goes_in(label: str, as_of: date) -> dict[str, str]:
+    names = ("rules_digest", "parameters_digest", "ledger_digest")
+    said = {"snapshot_id": snapshot_name([]), "as_of": as_of.isoformat()}
+    return {**said, **dict.fromkeys(names, label)}
+
+
+def leave_run(
+    home: Home, label: str, as_of: date = AS_OF, entitled: Entitled | None = None
+) -> None:
     """Leave the folders of a run and its snapshot, as far as the money asks for them."""
-    snapshot = {"files": [], "tables": {}, "lists": {}, "ingest_rules_version": "1"}
-    snapshot_id = snapshot_name([])
-    goes_in = {"snapshot_id": snapshot_id, "as_of": as_of.isoformat()}
-    goes_in |= {name: label for name in ("rules_digest", "parameters_digest", "ledger_digest")}
-    run_id = short_id("R", goes_in)
-    for folder, manifest in (
-        (home.runs / run_id, {**goes_in, "state": "done", "files": {}}),
-        (home.snapshots / snapshot_id, snapshot),
-    ):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_manifest(folder, manifest)
-    return run_id
+    folder, snapshot = home.runs / run_name(label, as_of), home.snapshots / snapshot_name([])
+    folder.mkdir(parents=True, exist_ok=True)
+    snapshot.mkdir(parents=True, exist_ok=True)
+    manifest = {"files": [], "tables": {}, "lists": {}, "ingest_rules_version": "1"}
+    write_manifest(snapshot, manifest)
+    if entitled is not None:
+        entitled.entitlements.write_parquet(folder / "entitlements.parquet")
+        entitled.signed_lines.write_parquet(folder / "signed_lines.parquet")
+    files = {path.name: file_digest(path) for path in sorted(folder.glob("*.parquet"))}
+    write_manifest(folder, {**goes_in(label, as_of), "state": "done", "files": files})
 
 
 def entitle(
@@ -204,7 +215,8 @@ def night(
 ) -> tuple[Entitled, Drafted]:
     """Do the money's part of one night: entitle, draft, record."""
     determined = determined_of(home.root / "extracts", rows, town or Town(), **other)
-    entitled, drafted = draw_up(home, leave_run(home, label, as_of), determined, as_of)
+    entitled, drafted = draw_up(home, run_name(label, as_of), determined, as_of)
+    leave_run(home, label, as_of, entitled)
     with open_ledger(home) as ledger:
         record_drafts(home, drafted, ledger)
     return entitled, drafted

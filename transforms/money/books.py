@@ -48,6 +48,11 @@ class Books:
         return len(self.hashes)
 
     @property
+    def newest_run(self) -> str:
+        """Return the run that was recorded last, of those that were not stopped."""
+        return next((r for r in reversed(self.runs) if self.runs[r]["state"] == "done"), "")
+
+    @property
     def head(self) -> str:
         """Return the last posting's hash."""
         return self.hashes[-1] if self.hashes else FIRST_HASH
@@ -184,6 +189,7 @@ def _home_moved(books: Books, posting: Posting, holds: Holds) -> str:
 
 def _run_recorded(books: Books, posting: Posting, holds: Holds) -> str:
     said = posting.said
+    books.runs.pop(posting.subject, None)
     books.runs[posting.subject] = {
         name: said[name]
         for name in ("state", "as_of", "snapshot_id", "run_manifest", "snapshot_manifest")
