@@ -2,20 +2,24 @@
 -- ended; an end_reason without ended_on is ignored. Grain: as the extract.
 with visible_rows as (
     select
-        employer_code,
-        person_id,
-        person_key,
-        contract_type,
-        starts_on,
-        ends_on,
+        employment.employer_code,
+        employers.employer_key,
+        employment.person_id,
+        employment.person_key,
+        employment.contract_type,
+        employment.starts_on,
+        employment.ends_on,
         case when ended_on <= $as_of then ended_on end as ended_on,
         case when ended_on <= $as_of then end_reason end as end_reason
     from employment
-    where starts_on <= $as_of
+    -- many to at most one: not every employer has an insured unit
+    left join employers on employment.employer_code = employers.employer_code
+    where employment.starts_on <= $as_of
 )
 
 select
     employer_code,
+    employer_key,
     person_id,
     person_key,
     contract_type,
