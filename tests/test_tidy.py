@@ -264,13 +264,10 @@ def test_sql_is_small_and_keeps_the_bans(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", POLICY_FILES, ids=relative)
-def test_policy_is_three_files_with_a_full_header(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    for heading in ("policy:", "title:", "authority:", "in force:", "grain:", "reads:"):
-        assert f"-- {heading}" in text, heading
+def test_policy_is_three_files_and_says_its_universe(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").startswith("-- universe: ")
     assert path.with_suffix(".yaml").is_file()
     assert (ROOT / "tests" / "rules" / f"{path.stem}.yaml").is_file()
-    assert "order by" in sql_without_comments(path)
 
 
 @pytest.mark.parametrize("path", POLICY_FILES, ids=relative)
@@ -302,7 +299,8 @@ def test_every_provision_is_in_sql_and_failed_by_a_case(path: Path) -> None:
     sql = sql_without_comments(path.with_suffix(".sql"))
     cases = (ROOT / "tests" / "rules" / path.name).read_text(encoding="utf-8")
     for provision, entry in card["provisions"].items():
-        assert re.search(rf"\b{provision}\b", sql), provision
+        counted = "limit" in entry and re.search(r"\bas turn\b", sql)
+        assert counted or re.search(rf"\b{provision}\b", sql), provision
         assert provision in cases, f"no golden case names {provision}"
         assert entry["clause"], provision
 
