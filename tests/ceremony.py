@@ -6,7 +6,7 @@ The keys are made once per process, cheaply: what a passphrase costs to try is t
 from functools import cache
 from pathlib import Path
 
-from flows.money import heads, keys
+from flows.money import acts, heads, keys
 from flows.money.keys import SigningKey, create_key, open_key
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
@@ -61,20 +61,20 @@ def found(home: Home) -> dict[str, SigningKey]:
     heads.initialise_home(home)
     pair = [new_key(home, home.root / f"{role}.key", role) for role in ("hr_head", "finance_head")]
     act = heads.heads_act(home_id(home), pair[0].said, pair[1].said)
-    heads.post_act(home, heads.countersign(act, pair))
+    heads.post_act(home, acts.countersign(act, pair))
     return {key.said["role"]: key for key in pair}
 
 
 def enrol(home: Home, key: SigningKey) -> None:
     """Enrol a key with both heads' signatures."""
-    act = heads.read_act(key.path.with_name(f"{key.path.name}.request.json"))
-    heads.post_act(home, heads.countersign(act, [key_of(home, r) for r in list(NAMES)[:2]]))
+    act = acts.read_act(key.path.with_name(f"{key.path.name}.request.json"))
+    heads.post_act(home, acts.countersign(act, [key_of(home, r) for r in list(NAMES)[:2]]))
 
 
 def revoke(home: Home, key: SigningKey) -> None:
     """Revoke a key with both heads' signatures."""
     act = heads.revoke_act(home, key.key_id, "test")
-    heads.post_act(home, heads.countersign(act, [key_of(home, r) for r in list(NAMES)[:2]]))
+    heads.post_act(home, acts.countersign(act, [key_of(home, r) for r in list(NAMES)[:2]]))
 
 
 def hold_ceremony(home: Home) -> None:

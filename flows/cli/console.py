@@ -34,6 +34,8 @@ app = typer.Typer(
 )
 batch_app = typer.Typer(help="Batches and their state.", no_args_is_help=True)
 key_app = typer.Typer(help="Signing keys.", no_args_is_help=True)
+ledger_app = typer.Typer(help="Balances and entries.", invoke_without_command=True)
+app.add_typer(ledger_app, name="ledger")
 home_app = typer.Typer(help="Where a home is.", no_args_is_help=True)
 app.add_typer(home_app, name="home")
 app.add_typer(batch_app, name="batch")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +18,9 @@ from flows.cli.console import (
     key_app,
     show,
 )
+from flows.cli.signing import countersigned, post_or_write, to_be_signed
 from flows.store import Home, hold_home
-from transforms.errors import LedgerForbidsError, UsageError
+from transforms.errors import UsageError
 
 HrKeyOption = Annotated[
     Path | None, typer.Option("--hr-key", help="Key file of the HR bureau's head.")
@@ -50,7 +52,7 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a home folder and its ledger, and register the keys of the two heads, together."""
-    from flows.money import heads
+    from flows.money import acts, heads
     from flows.money.keys import open_key
 
     place, made = Home(home), dict[str, Any]()
@@ -63,12 +65,13 @@ def init(
                 for path, who in ((hr_key, HR), (finance_key, FINANCE))
             ]
             act = heads.heads_act(home_id, keys[0].said, keys[1].said)
-            made = heads.post_act(place, heads.countersign(act, keys))
+            made = heads.post_act(place, acts.countersign(act, keys))
         elif hr_request and finance_request:
-            said = [heads.read_act(path)["statement"] for path in (hr_request, finance_request)]
-            made = _written(heads.heads_act(home_id, *said), out, Path("heads.json"))
+            said = [acts.read_act(path)["statement"] for path in (hr_request, finance_request)]
+            act, default = heads.heads_act(home_id, *said), Path("heads.json")
+            made = post_or_write(act, [], out or default, partial(heads.post_act, place))
         elif signed:
-            made = heads.post_act(place, heads.read_act(signed))
+            made = heads.post_act(place, acts.read_act(signed))
     lines = [f"written: {path}" for path in written] or ["nothing to write: everything is there"]
     lines += [f"home: {home_id}", *_roster_lines(made)]
     if not made:
@@ -122,13 +125,13 @@ def key_countersign(
     as_json: JsonOption = False,
 ) -> None:
     """Sign a request or act as a head; its file holds the signature afterwards."""
-    from flows.money import heads
+    from flows.money import acts
     from flows.money.keys import open_key
 
-    act = heads.read_act(file)
+    act = acts.read_act(file)
     opened = open_key(key, ask_passphrase(False))
-    heads.write_act(file, heads.countersign(act, [opened]))
-    content = {"file": str(file), "key_id": opened.key_id, "digest": heads.act_digest(act)}
+    acts.write_act(file, acts.countersign(act, [opened]))
+    content = {"file": str(file), "key_id": opened.key_id, "digest": acts.act_digest(act)}
     lines = [f"{name}: {value}" for name, value in act["statement"].items()]
     show(content, as_json, [*lines, f"signed with {opened.key_id}; digest {content['digest']}"])
 
@@ -142,17 +145,17 @@ def key_enrol(
     as_json: JsonOption = False,
 ) -> None:
     """Put a key on the roster: its request, countersigned by both heads."""
-    from flows.money import heads
+    from flows.money import acts, heads
 
     place = Home(home)
     with hold_home(place):
-        act = heads.read_act(request)
+        act = acts.read_act(request)
         if act["statement"]["act"] != "enrol":
             raise UsageError(
                 f"{request} is no request: see `wuxing key revoke`, `wuxing home move`"
             )
         heads.expect_enrollable(place, act["statement"])
-        made = heads.post_act(place, _countersigned(act, hr_key, finance_key))
+        made = heads.post_act(place, countersigned(act, _both(hr_key, finance_key)))
     show(made, as_json, _roster_lines(made))
 
 
@@ -168,14 +171,15 @@ def key_revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Revoke a key, signed by both heads; what it signed before stands."""
-    from flows.money import heads
+    from flows.money import acts, heads
 
     if (key_id is None) == (signed is None):
         raise UsageError("give the key's id, or --signed with the act that both heads have signed")
     place = Home(home)
     with hold_home(place):
-        act = heads.read_act(signed) if signed else heads.revoke_act(place, str(key_id), reason)
-        made = _settle(place, act, hr_key, finance_key, out, Path(f"revoke-{key_id}.json"))
+        act = acts.read_act(signed) if signed else heads.revoke_act(place, str(key_id), reason)
+        keys, default = _both(hr_key, finance_key), Path(f"revoke-{key_id}.json")
+        made = post_or_write(act, keys, out or default, partial(heads.post_act, place))
     show(made, as_json, _roster_lines(made))
 
 
@@ -198,57 +202,23 @@ def home_move(
     as_json: JsonOption = False,
 ) -> None:
     """Let a home that was moved or copied here sign and release here; both heads sign it."""
-    from flows.money import heads
+    from flows.money import acts, heads
 
     place = Home(home)
     with hold_home(place):
-        act = heads.read_act(signed) if signed else heads.move_act(place)
-        made = _settle(place, act, hr_key, finance_key, out, Path("move.json"))
+        act = acts.read_act(signed) if signed else heads.move_act(place)
+        keys, default = _both(hr_key, finance_key), Path("move.json")
+        made = post_or_write(act, keys, out or default, partial(heads.post_act, place))
     show(made, as_json, _roster_lines(made))
 
 
-def _settle(
-    home: Home,
-    act: dict[str, Any],
-    hr_key: Path | None,
-    finance_key: Path | None,
-    out: Path | None,
-    default: Path,
-) -> dict[str, Any]:
-    """Post an act if both heads have signed or sign now; else write it to be signed."""
-    from flows.money import heads
-
-    act = _countersigned(act, hr_key, finance_key)
-    return heads.post_act(home, act) if act["signatures"] else _written(act, out, default)
-
-
-def _countersigned(
-    act: dict[str, Any], hr_key: Path | None, finance_key: Path | None
-) -> dict[str, Any]:
-    from flows.money import heads
-    from flows.money.keys import open_key
-
-    given = [(path, who) for path, who in ((hr_key, HR), (finance_key, FINANCE)) if path]
-    return heads.countersign(act, [open_key(p, ask_passphrase(False, who)) for p, who in given])
-
-
-def _written(act: dict[str, Any], out: Path | None, default: Path) -> dict[str, Any]:
-    from flows.money import heads
-
-    path = out or default
-    if path.exists():
-        raise LedgerForbidsError(f"{path} is there already: name another file with --out")
-    heads.write_act(path, act)
-    return {"to_be_signed": str(path), "digest": heads.act_digest(act)}
+def _both(hr_key: Path | None, finance_key: Path | None) -> list[tuple[Path, str]]:
+    return [(path, who) for path, who in ((hr_key, HR), (finance_key, FINANCE)) if path]
 
 
 def _roster_lines(content: Mapping[str, Any]) -> list[str]:
     if "to_be_signed" in content:
-        return [
-            f"{content['to_be_signed']}: both heads sign it with `wuxing key countersign`, then "
-            "give it with --signed",
-            f"digest: {content['digest']}",
-        ]
+        return to_be_signed(content)
     lines = [
         f"{k['key_id']}  {k['state']:<8} {k['role']:<12} {k['staff_number']} {k['name']} "
         f"({k['bureau']})  {k['valid_from']} – {k['valid_to']}"

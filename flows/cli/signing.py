@@ -1,6 +1,7 @@
 """The dialogue of signing: what is shown, and what the signer types before the key is used."""
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def _ask_typed() -> tuple[int, int]:
     if not sys.stdin.isatty():
         raise UsageError("type count and amount on a terminal, or give --count and --amount")
     count = typer.prompt("笔数 payments", type=int, err=True)
-    return count, _fen(typer.prompt("金额 amount (元)", err=True))
+    return count, read_fen(typer.prompt("金额 amount (元)", err=True))
 
 
 def _read_typed(typed: Typed) -> tuple[int, int] | None:
@@ -76,11 +77,50 @@ def _read_typed(typed: Typed) -> tuple[int, int] | None:
         return None
     if count is None or amount is None:
         raise UsageError("give both --count and --amount, as the review says")
-    return count, _fen(amount)
+    return count, read_fen(amount)
 
 
-def _fen(text: str) -> int:
+def read_fen(text: str) -> int:
+    """Read an amount in yuan, as it was typed."""
     whole, _, decimals = text.strip().replace(",", "").partition(".")
     if not whole.isdecimal() or not (decimals.isdecimal() or not decimals) or len(decimals) > 2:
         raise UsageError(f"--amount takes yuan, for example 1,146.00; found {text!r}")
     return int(whole) * 100 + int(decimals.ljust(2, "0"))
+
+
+# --- acts: what two persons sign together -------------------------------------------------------
+
+
+def post_or_write(
+    act: dict[str, Any],
+    keys: list[tuple[Path, str]],
+    path: Path,
+    post: Callable[[dict[str, Any]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Post an act that is signed, or signed now by the keys given; else write it to be signed."""
+    from flows.money.acts import act_digest, write_act
+
+    act = countersigned(act, keys)
+    if act["signatures"]:
+        return post(act)
+    if path.exists():
+        raise UsageError(f"{path} is there already: name another file with --out")
+    write_act(path, act)
+    return {"to_be_signed": str(path), "digest": act_digest(act)}
+
+
+def countersigned(act: dict[str, Any], keys: list[tuple[Path, str]]) -> dict[str, Any]:
+    """Sign an act with the keys given, each with its own passphrase."""
+    from flows.money.acts import countersign
+    from flows.money.keys import open_key
+
+    return countersign(act, [open_key(path, ask_passphrase(False, who)) for path, who in keys])
+
+
+def to_be_signed(content: Mapping[str, Any]) -> list[str]:
+    """Say what is to be done with an act's file."""
+    return [
+        f"{content['to_be_signed']}: both sign it with `wuxing key countersign`, then it is given "
+        "with --signed",
+        f"digest: {content['digest']}",
+    ]

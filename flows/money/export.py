@@ -13,11 +13,12 @@ from flows.money.keys import read_json
 from flows.money.ledger_store import open_ledger
 from flows.money.sign import Signable, signable_batch
 from flows.money.signatures import holds
+from flows.money.witnesses import read_witness
 from flows.store import MANIFEST, Home, replace_file
 from transforms.digest import canonical_json
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.money.books import read_books
-from transforms.money.postings import broken_link, posting_line, read_postings
+from transforms.money.postings import Posting, broken_link, posting_line, read_postings
 
 POSTINGS, BATCH = "ledger.journal", "batch.json"
 # What a zip file says of time is always the same: the same batch gives the same bytes.
@@ -78,6 +79,22 @@ def read_export(path: Path) -> Signable:
     for name in digests.keys() - {BATCH, POSTINGS, MANIFEST}:
         _expect(path, name, manifest["files"].get(name, ""), digests)
     return Signable(batch_id, postings, books, manifest, anchors)
+
+
+def postings_in(path: Path) -> list[Posting]:
+    """Return the postings that an exported batch or an anchor's file holds.
+
+    Raises:  DropRefusedError if it holds none; DigestDiffersError if they are damaged
+    """
+    if not zipfile.is_zipfile(path):
+        return read_witness(path)
+    try:
+        postings = read_postings(_contents(path)[POSTINGS].decode())
+    except (KeyError, ValueError) as foreign:
+        raise DropRefusedError(f"{path} is no file of `wuxing batch export`") from foreign
+    if broken_link(postings):
+        raise DigestDiffersError(f"{path}: its postings are not as they were written")
+    return postings
 
 
 def _contents(path: Path) -> dict[str, bytes]:

@@ -1,21 +1,20 @@
 """What the two heads do together: name themselves, enrol and revoke keys, move the home.
 
-An act is a statement and its signatures in one small file. It is posted when both heads have
-signed: at one machine with their key files, or each at the own one with `wuxing key countersign`.
+An act is posted when both heads have signed: at one machine with their key files, or each at the
+own one with `wuxing key countersign`.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.money.acts import POSTED_AS, unsigned
 from flows.money.funds import write_initial_files
-from flows.money.keys import SigningKey, read_json
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import create_ledger, open_ledger
 from flows.money.whole import expect_whole, witnessed
-from flows.store import Home, place_of, replace_file
-from transforms.digest import canonical_json
+from flows.store import Home, place_of
 from transforms.errors import DropRefusedError, LedgerForbidsError
 from transforms.money.roster import (
     HEAD_ROLES,
@@ -25,15 +24,7 @@ from transforms.money.roster import (
     key_id_of,
     person_problem,
     revoke_statement,
-    statement_digest,
 )
-
-POSTED_AS = {
-    "heads": "heads_registered",
-    "enrol": "enrolled",
-    "revoke": "revoked",
-    "move": "home_moved",
-}
 
 
 def initialise_home(home: Home) -> list[Path]:
@@ -93,36 +84,6 @@ def move_act(home: Home) -> dict[str, Any]:
     return unsigned(statement)
 
 
-def unsigned(statement: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an act that nobody has signed yet."""
-    return {"statement": dict(statement), "signatures": {}}
-
-
-def read_act(path: Path) -> dict[str, Any]:
-    """Read an act from its file.
-
-    Raises:  DropRefusedError if it holds none
-    """
-    content = read_json(path, "a request or act of `wuxing key`")
-    statement, signatures = content.get("statement"), content.get("signatures")
-    if not isinstance(statement, dict) or not isinstance(signatures, dict):
-        raise DropRefusedError(f"{path} holds no act: expected a statement and its signatures")
-    if statement.get("act") not in POSTED_AS:
-        raise DropRefusedError(f"{path} holds the act {statement.get('act')!r}, which is none")
-    return {"statement": statement, "signatures": signatures}
-
-
-def write_act(path: Path, act: Mapping[str, Any]) -> None:
-    """Write an act to a file."""
-    replace_file(path, (canonical_json(dict(act)) + "\n").encode())
-
-
-def countersign(act: Mapping[str, Any], keys: Sequence[SigningKey]) -> dict[str, Any]:
-    """Add heads' signatures to an act."""
-    added = {key.key_id: key.sign(act["statement"]) for key in keys}
-    return {"statement": act["statement"], "signatures": {**act["signatures"], **added}}
-
-
 def post_act(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     """Post an act that both heads have signed; return the roster as it stands then.
 
@@ -171,8 +132,3 @@ def _shown(member: Member) -> dict[str, Any]:
     said = {name: getattr(member, name) for name in names}
     state = "revoked" if member.revoked_at else "enrolled"
     return {"key_id": member.key_id, **said, "state": state, "enrolled_at": member.enrolled_at}
-
-
-def act_digest(act: Mapping[str, Any]) -> str:
-    """Return the digest of what an act states, to be compared aloud by those who sign it."""
-    return statement_digest(act["statement"])

@@ -23,9 +23,17 @@ from transforms.money.postings import (
     next_posting,
 )
 
-PAID = """kind = 'payment' and not exists (
-    select 1 from entries as returns
-    where returns.reverses = entries.idempotency_key and returns.reverses <> '')"""
+# What a beneficiary still holds of each line: paid, not taken back, less what was recovered.
+PAID = """select paid.*, paid.amount_fen - coalesce(sum(recovered.amount_fen), 0) as left_fen
+    from entries as paid
+    left join entries as recovered
+        on recovered.kind = 'recovered' and recovered.batch_id = paid.batch_id
+        and recovered.payment_id = paid.payment_id and recovered.period = paid.period
+        and recovered.subject_kind = paid.subject_kind and recovered.subject_id = paid.subject_id
+    where paid.kind in ('payment', 'restored') and not exists (
+        select 1 from entries as reversal
+        where reversal.reverses = paid.idempotency_key and reversal.reverses <> '')
+    group by paid.entry_id"""
 NUMBERS = {"budget_year": pl.Int64(), "amount_fen": pl.Int64()}
 ENTRY_SCHEMA = {name: NUMBERS.get(name, pl.String()) for name in ENTRY_FIELDS}
 
@@ -44,20 +52,36 @@ class Ledger:
 
         Rows:    one per line: payment_id, the entitlement's key, amount_fen, account_no
         """
-        return self._frame(f"select {', '.join(PAID_SCHEMA)} from entries where {PAID}")
+        names = ["left_fen" if name == "amount_fen" else name for name in PAID_SCHEMA]
+        return self._frame(f"select {', '.join(names)} from ({PAID}) where left_fen > 0")
 
     def payments_of(self, batch_id: str) -> pl.DataFrame:
         """Return a batch's payment entries, returned ones too, as they were posted."""
         return self.entries_of(batch_id, "payment")
 
-    def entries_of(self, batch_id: str, kind: str) -> pl.DataFrame:
-        """Return a batch's entries of one kind, as they were posted."""
+    def entries_of(self, batch_id: str, kind: str = "") -> pl.DataFrame:
+        """Return a batch's entries, of one kind or all, as they were posted."""
         rows = self.connection.execute(
             f"select {', '.join(ENTRY_FIELDS)} from entries "
-            "where batch_id = ? and kind = ? order by entry_id",
+            "where batch_id = ? and ? in (kind, '') order by entry_id",
             (batch_id, kind),
         ).fetchall()
         return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+
+    def entries_at(self, sequence: int) -> pl.DataFrame:
+        """Return the entries of one posting."""
+        rows = self.connection.execute(
+            f"select {', '.join(ENTRY_FIELDS)} from entries where sequence = ? order by entry_id",
+            (sequence,),
+        ).fetchall()
+        return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+
+    def batch_of(self, payment_id: str) -> str:
+        """Return the batch by which a payment was released; nothing if none was."""
+        row = self.connection.execute(
+            "select min(batch_id) from entries where payment_id = ?", (payment_id,)
+        ).fetchone()
+        return str(row[0] or "")
 
     def count_entries(self) -> int:
         """Return how many entries there are."""
@@ -86,8 +110,7 @@ class Ledger:
     def spent_fen(self, fund: str, budget_year: int, without: str = "") -> int:
         """Return what a fund has released (and not got back) or signed for in a budget year."""
         (paid,) = self.connection.execute(
-            f"select coalesce(sum(amount_fen), 0) from entries where fund = ? and budget_year = ? "
-            f"and {PAID}",
+            f"select coalesce(sum(left_fen), 0) from ({PAID}) where fund = ? and budget_year = ?",
             (fund, budget_year),
         ).fetchone()
         signed = sum(

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError
 from transforms.money.ledger import ENTRY_FIELDS, balances
 from transforms.money.ledger_schema import SCHEMA, SCHEMA_VERSION
-from transforms.money.postings import POSTING_FIELDS, next_posting
+from transforms.money.postings import POSTING_FIELDS, Posting, next_posting
 
 __all__ = ["Ledger", "create_ledger", "ledger_view", "open_ledger"]
 
@@ -26,16 +26,25 @@ def create_ledger(home: Home, content: Mapping[str, Any]) -> None:
     """
     expect_no_traces(home)
     making = home.root / ".making-ledger.sqlite"
-    making.unlink(missing_ok=True)
-    with closing(sqlite3.connect(making, isolation_level=None)) as connection:
-        connection.execute("pragma journal_mode = wal")
-        _make_tables(connection)
-        posting = next_posting(None, "home_made", "", "", content)
-        Ledger(connection, home).insert("postings", POSTING_FIELDS, [posting.values()])
-    sync_path(making)
+    posting = next_posting(None, "home_made", "", "", content)
+    write_ledger(making, [posting], [])
     os.replace(making, home.ledger_path)
     sync_path(home.root)
     tell_witness(home.journal_path, [posting])
+
+
+def write_ledger(path: Path, postings: Sequence[Posting], entries: Sequence[Sequence[Any]]) -> None:
+    """Write a ledger's file of postings and entries, each with its posting's number first."""
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("begin")
+        _make_tables(connection)
+        ledger = Ledger(connection, Home(path.parent))
+        ledger.insert("postings", POSTING_FIELDS, [posting.values() for posting in postings])
+        ledger.insert("entries", ("sequence", *ENTRY_FIELDS), entries)
+        connection.execute("commit")
+    sync_path(path)
 
 
 def expect_no_traces(home: Home) -> None:

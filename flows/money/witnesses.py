@@ -21,9 +21,13 @@ ADVICE = (
 )
 
 
+# How an anchor folder names what it keeps of a home's ledger.
+ANCHOR_FORM = "wuxing-*.anchor"
+
+
 def anchor_path(folder: Path, home_id: str) -> Path:
     """Return the file in which an anchor folder keeps what it saw of a home's ledger."""
-    return folder / f"wuxing-{home_id}.anchor"
+    return folder / ANCHOR_FORM.replace("*", home_id)
 
 
 def read_witness(path: Path) -> list[Posting]:

@@ -34,7 +34,8 @@ def entries_of(home: Home, batch_id: str) -> pl.DataFrame:
 def post(ledger: Ledger, batch: str, entries: pl.DataFrame) -> None:
     """Post entries beside a bank's answer that returned nothing."""
     with ledger.transaction():
-        ledger.post("settled", {"returned": []}, batch, entries=entries)
+        said = {"file_digest": entries["kind"][0], "late": [], "new_count": 0, "returned": []}
+        ledger.post("settled", said, batch, entries=entries)
 
 
 def rows_in(home: Home) -> int:

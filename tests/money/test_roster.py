@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.money import heads
+from flows.money import acts, heads
 from flows.money.keys import SigningKey
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
@@ -29,11 +29,11 @@ def batch_of(home: Home) -> str:
 
 
 def request_of(key: SigningKey) -> dict[str, Any]:
-    return heads.read_act(key.path.with_name(f"{key.path.name}.request.json"))
+    return acts.read_act(key.path.with_name(f"{key.path.name}.request.json"))
 
 
 def signed_by(home: Home, act: dict[str, Any], *roles: str) -> dict[str, Any]:
-    return heads.countersign(act, [key_of(home, role) for role in roles])
+    return acts.countersign(act, [key_of(home, role) for role in roles])
 
 
 BOTH = ("hr_head", "finance_head")
@@ -172,14 +172,14 @@ def test_the_heads_are_two_and_named_once(tmp_path: Path) -> None:
     same = new_key(home, home.root / "same.key", "finance_head", name="鸣一赵", staff_number="7")
     act = heads.heads_act(home_id(home), one.said, same.said)
     with pytest.raises(LedgerForbidsError, match="two different persons"):
-        heads.post_act(home, heads.countersign(act, [one, same]))
+        heads.post_act(home, acts.countersign(act, [one, same]))
     two = new_key(home, home.root / "two.key", "finance_head")
     act = heads.heads_act(home_id(home), one.said, two.said)
     with pytest.raises(LedgerForbidsError, match="not signed by finance_head"):
-        heads.post_act(home, heads.countersign(act, [one]))
-    heads.post_act(home, heads.countersign(act, [one, two]))
+        heads.post_act(home, acts.countersign(act, [one]))
+    heads.post_act(home, acts.countersign(act, [one, two]))
     with pytest.raises(LedgerForbidsError, match="registered already"):
-        heads.post_act(home, heads.countersign(act, [one, two]))
+        heads.post_act(home, acts.countersign(act, [one, two]))
     with pytest.raises(DropRefusedError, match="expected the key of the hr_head"):
         heads.heads_act(home_id(home), two.said, one.said)
 
@@ -209,10 +209,10 @@ def test_the_rosters_digest_changes_with_every_act(home: Home) -> None:
 
 def test_an_act_goes_from_head_to_head_as_a_file(home: Home, tmp_path: Path) -> None:
     act, path = heads.revoke_act(home, key_of(home, "reviewer").key_id, "left"), tmp_path / "act"
-    heads.write_act(path, act)
+    acts.write_act(path, act)
     for role in BOTH:
-        heads.write_act(path, signed_by(home, heads.read_act(path), role))
-    keys = heads.post_act(home, heads.read_act(path))["keys"]
+        acts.write_act(path, signed_by(home, acts.read_act(path), role))
+    keys = heads.post_act(home, acts.read_act(path))["keys"]
     assert [key["state"] for key in keys] == ["enrolled"] * 2 + ["revoked", "enrolled"]
 
 
@@ -221,7 +221,7 @@ def test_files_that_are_no_act(tmp_path: Path, content: str) -> None:
     path = tmp_path / "act"
     path.write_text(content)
     with pytest.raises(DropRefusedError):
-        heads.read_act(path)
+        acts.read_act(path)
 
 
 def test_the_ceremony_is_that_of_four_people(tmp_path: Path) -> None:

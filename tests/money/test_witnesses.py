@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import store
-from flows.money import heads, whole
+from flows.money import acts, heads, whole
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.settle import settle_batch
@@ -231,10 +231,10 @@ def test_a_copy_signs_and_releases_only_after_both_heads_moved_it(
     with pytest.raises(LedgerForbidsError, match="has not moved"):
         heads.move_act(home)
     act = heads.move_act(copy)
-    one = heads.countersign(act, [key_of(copy, "hr_head")])
+    one = acts.countersign(act, [key_of(copy, "hr_head")])
     with pytest.raises(LedgerForbidsError, match="not signed by finance_head"):
         heads.post_act(copy, one)
-    both = heads.countersign(one, [key_of(copy, "finance_head")])
+    both = acts.countersign(one, [key_of(copy, "finance_head")])
     heads.post_act(copy, both)
     sign_both(copy, batch)
     release_batch(copy, batch)

@@ -15,6 +15,7 @@ from transforms.money.roster import (
     HEAD_ROLES,
     Holds,
     Roster,
+    confirm_problem,
     enrol,
     missing_signatures,
     register_heads,
@@ -249,12 +250,38 @@ def _released(books: Books, posting: Posting, holds: Holds) -> str:
 
 
 def _settled(books: Books, posting: Posting, holds: Holds) -> str:
-    state = books.batches[posting.batch_id]
+    state, said = books.batches[posting.batch_id], posting.said
     if state.released is None:
         return f"batch {posting.batch_id} is {state.state}: not released"
-    state.state = "settled"
-    state.settled.append(posting.said)
+    if any(taken["file_digest"] == said["file_digest"] for taken in state.settled):
+        return f"batch {posting.batch_id}: this file was taken already"
+    if said["late"]:
+        late = {"act": "late_return", "payments": said["late"], "file_digest": said["file_digest"]}
+        problem = _confirmed(books, posting, late, holds)
+        if problem:
+            return problem
+    state.settled.append(said)
+    answered = sum(taken["new_count"] for taken in state.settled)
+    state.state = "settled" if answered == state.instruction_count else "released"
     return ""
+
+
+def _recovered(books: Books, posting: Posting, holds: Holds) -> str:
+    if books.batches[posting.batch_id].released is None:
+        return f"batch {posting.batch_id} is not released"
+    return _confirmed(books, posting, {"act": "recovered"}, holds)
+
+
+def _confirmed(books: Books, posting: Posting, expected: Mapping[str, Any], holds: Holds) -> str:
+    """Say why two persons have not confirmed what a posting says, for this state; else nothing."""
+    act = posting.said["act"]
+    statement, position = act["statement"], act["statement"]["ledger_position"]
+    about = {"home_id": books.home_id, "batch_id": posting.batch_id, **expected}
+    if any(statement[name] != value for name, value in about.items()):
+        return "it was confirmed for something else"
+    if not 0 < position <= books.position or books.hashes[position - 1] != statement["ledger_head"]:
+        return "it was confirmed for another ledger"
+    return confirm_problem(books.roster, act, holds)
 
 
 RULES: Mapping[str, Callable[[Books, Posting, Holds], str]] = {
@@ -269,4 +296,5 @@ RULES: Mapping[str, Callable[[Books, Posting, Holds], str]] = {
     "signed": _signed,
     "released": _released,
     "settled": _settled,
+    "recovered": _recovered,
 }

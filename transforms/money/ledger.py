@@ -1,6 +1,6 @@
 """The ledger's entries: what a payment and a return post, and what they add up to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -29,6 +29,10 @@ PAID_SCHEMA: dict[str, Any] = {
     "amount_fen": pl.Int64(),
     "account_no": pl.String(),
 }
+
+
+# Entries by which a beneficiary holds money: paid, or found to be paid after all.
+PAID_KINDS = ("payment", "restored")
 
 
 def payment_entries(
@@ -66,17 +70,44 @@ def payment_entries(
     return entries
 
 
-def return_entries(payments: pl.DataFrame, payment_ids: Sequence[str]) -> pl.DataFrame:
-    """Make the entries that take back returned payments: beneficiary debited, fund credited.
+def posted_entries(
+    kind: str, said: Mapping[str, Any], history: pl.DataFrame, drawn: Callable[[], pl.DataFrame]
+) -> pl.DataFrame:
+    """Make the entries that a posting of a batch posts, from what it says.
 
-    Rows:    payments  the payment entries of a batch; returns one per line of a returned payment
+    Rows:    history  the batch's entries so far; drawn: the payment entries of its lines
+             returns  none for a posting that moves no money
     Units:   fen
     """
+    if kind == "released":
+        return drawn()
+    if kind == "settled":
+        returned = [answer[0] for answer in (*said["returned"], *said["late"])]
+        restored = [answer[0] for answer in said["restored"]]
+        return pl.concat(
+            [
+                _reversal(history, PAID_KINDS, "return", returned),
+                _reversal(history, ("return",), "restored", restored),
+            ]
+        )
+    if kind == "recovered":
+        return _recovered(history, said["act"]["statement"])
+    return history.clear()
+
+
+def _reversal(
+    history: pl.DataFrame, kinds: Sequence[str], kind: str, payment_ids: Sequence[str]
+) -> pl.DataFrame:
+    """Take back the entries of some payments that still stand: the accounts change sides."""
+    standing = history.filter(
+        pl.col("kind").is_in(kinds)
+        & ~pl.col("idempotency_key").is_in(history["reverses"].to_list())
+    )
     return (
-        payments.filter(pl.col("payment_id").is_in(list(payment_ids)))
+        standing.filter(pl.col("payment_id").is_in(list(payment_ids)))
         .with_columns(
-            pl.concat_str(pl.lit("return|"), "idempotency_key").alias("idempotency_key"),
-            pl.lit("return").alias("kind"),
+            pl.concat_str(pl.lit(f"{kind}|"), "idempotency_key").alias("idempotency_key"),
+            pl.lit(kind).alias("kind"),
             pl.col("idempotency_key").alias("reverses"),
             pl.col("credit_account").alias("debit_account"),
             pl.col("debit_account").alias("credit_account"),
@@ -84,6 +115,24 @@ def return_entries(payments: pl.DataFrame, payment_ids: Sequence[str]) -> pl.Dat
         .sort(KEY)
         .select(ENTRY_FIELDS)
     )
+
+
+def _recovered(history: pl.DataFrame, said: Mapping[str, Any]) -> pl.DataFrame:
+    """Make the entry of money that a beneficiary gave back, for one line of a payment."""
+    line = pl.col("payment_id") == said["payment_id"]
+    for name in KEY:
+        line &= pl.col(name) == said["line"][name]
+    paid = history.filter(line & pl.col("kind").is_in(PAID_KINDS)).head(1)
+    line_key = [said["line"][name] for name in KEY]
+    words = ("recovered", said["document_no"], said["payment_id"], *line_key)
+    return paid.with_columns(
+        pl.lit("|".join(words)).alias("idempotency_key"),
+        pl.lit("recovered").alias("kind"),
+        pl.lit("").alias("reverses"),
+        pl.col("credit_account").alias("debit_account"),
+        pl.col("debit_account").alias("credit_account"),
+        pl.lit(said["amount_fen"], pl.Int64).alias("amount_fen"),
+    ).select(ENTRY_FIELDS)
 
 
 def collision(found: Iterable[Any], values: Iterable[Any]) -> str:

@@ -226,3 +226,17 @@ def signing_problem(member: Member | None, role: str, signed_on: str) -> str:
     if not member.valid_from <= signed_on <= member.valid_to:
         return f"key {member.key_id} is valid from {member.valid_from} to {member.valid_to}"
     return ""
+
+
+def confirm_problem(roster: Roster, act: Mapping[str, Any], holds: Holds) -> str:
+    """Say why an act is not confirmed by a reviewer and an approver, two persons; else nothing."""
+    signers = [roster.members[key] for key in act["signatures"] if key in roster.members]
+    by_role = {member.role: member for member in signers}
+    for role in ROLES:
+        wrong = signing_problem(by_role.get(role), role, act["statement"]["signed_on"])
+        if wrong:
+            return wrong if role in by_role else f"not signed by a {role}"
+    if same_person(*(by_role[role].person for role in ROLES)):
+        return "the same person signed it twice; two different persons must sign"
+    missing = missing_signatures([by_role[role] for role in ROLES], act, holds)
+    return f"not signed by {missing[0]}" if missing else ""
