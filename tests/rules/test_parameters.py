@@ -1,12 +1,22 @@
 """Dated numbers, spans and reaches: the day on either side of every edge."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from sql.texts import policy_cards, shared_parameters
 from transforms.errors import ContractError, ParameterMissingError
-from transforms.policies.cards import Reach, month_before, outside_span, plus_months, reach_of
+from transforms.policies.cards import (
+    PolicyCard,
+    Reach,
+    cap_fen,
+    month_before,
+    outside_span,
+    parse_card,
+    plus_months,
+    reach_of,
+)
 from transforms.policies.parameters import (
     fen_of,
     months_between,
@@ -15,6 +25,7 @@ from transforms.policies.parameters import (
     values_by_month,
 )
 
+ROOT = Path(__file__).parent.parent.parent
 CARDS = policy_cards()
 WAGE = shared_parameters()["minimum_wage_fen"]
 
@@ -57,12 +68,49 @@ def test_an_amount_with_parts_of_a_fen_is_refused(yuan: str) -> None:
 def test_values_out_of_order_are_refused() -> None:
     value = {"from": date(2020, 1, 1), "value": 1, "source": "x", "confirmed": True}
     with pytest.raises(ContractError, match="order of their dates"):
-        parse_parameter("twice", {"unit": "months", "values": [value, value]})
+        parse_parameter("twice", {"unit": "months", "on": "as_of", "values": [value, value]})
 
 
 def test_an_unknown_unit_is_refused() -> None:
     with pytest.raises(ContractError, match="unit florins"):
-        parse_parameter("odd", {"unit": "florins", "values": []})
+        parse_parameter("odd", {"unit": "florins", "on": "as_of", "values": []})
+
+
+def test_a_parameter_that_says_no_day_is_refused() -> None:
+    with pytest.raises(ContractError, match="say `on:`"):
+        parse_parameter("timeless", {"unit": "months", "values": []})
+
+
+def card_with(cap: str, amount: str = "1000.00") -> PolicyCard:
+    text = (ROOT / "sql" / "policies" / "new_hire_subsidy.yaml").read_text(encoding="utf-8")
+    old = '- {from: 2020-01-01, value: "1000.00", reason: 通知写明的最高数额}'
+    assert old in text
+    later = '      - {from: 2020-07-01, value: "1200.00", source: 试, confirmed: false}\n'
+    text = text.replace(old, cap).replace("  hire_window_from:\n", later + "  hire_window_from:\n")
+    return parse_card(
+        text.replace('value: "1000.00"\n', f'value: "{amount}"\n'), shared_parameters()
+    )
+
+
+CAP = '- {from: 2020-01-01, value: "1000.00", reason: 试}'
+HIGHER = '- {from: 2020-07-01, value: "1500.00", reason: 试}'
+
+
+def test_a_cap_below_an_amount_in_force_is_refused_when_the_card_is_read() -> None:
+    with pytest.raises(ContractError, match=r"amount_cap is 1000.00 on 2020-07-01, below hire_am"):
+        card_with(CAP)
+
+
+def test_a_cap_counts_from_its_day_and_the_highest_of_a_period_holds() -> None:
+    card = card_with(f"{CAP}\n    {HIGHER}")
+    assert (cap_fen(card, "2020-06"), cap_fen(card, "2020-07")) == (100000, 150000)
+    assert cap_fen(card, "2020") == 150000
+    assert cap_fen(CARDS["youth_training"], "2020-03") == 0
+
+
+def test_a_shared_parameter_can_be_taken_on_another_day() -> None:
+    days = {name: CARDS[name].parameters["graduate_years"].on for name in CARDS if "grad" in name}
+    assert days == {"graduate_flexible_insurance": "month", "graduate_hire_insurance": "starts_on"}
 
 
 def test_months_cross_the_year() -> None:

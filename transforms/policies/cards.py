@@ -1,14 +1,20 @@
 """Policy cards: what a policy is, when it is in force, what it needs, and what it asks for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-import yaml
-
 from transforms.errors import ContractError
-from transforms.policies.parameters import Parameter, fen_of, month_first_day, parse_parameter
+from transforms.policies.parameters import (
+    Parameter,
+    ParameterValue,
+    fen_of,
+    month_first_day,
+    parse_parameter,
+    read_yaml,
+    value_on,
+)
 
 FIRST_MONTH = 202001
 KINDS_OF_POLICY = ("payment", "relief", "referral")
@@ -53,7 +59,7 @@ class PolicyCard:
     authority: str
     clause: str
     guide: str
-    amount_cap_fen: int
+    amount_cap: Parameter | None
     force_from: date
     force_to: date | None
     tail_months: int
@@ -76,7 +82,7 @@ class PolicyCard:
 
 def parse_shared(text: str) -> dict[str, Parameter]:
     """Read the parameters that several policies or facts use."""
-    return {name: parse_parameter(name, entry) for name, entry in yaml.safe_load(text).items()}
+    return {name: parse_parameter(name, entry) for name, entry in read_yaml(text).items()}
 
 
 def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
@@ -84,7 +90,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
 
     Raises:  ContractError if a word of the card is not one the engine knows
     """
-    entry = yaml.safe_load(text)
+    entry = read_yaml(text)
     name = entry["policy"]
     if entry["kind"] not in KINDS_OF_POLICY or entry["period"] not in PERIODS:
         raise ContractError(f"policy {name}: unknown kind {entry['kind']} or period")
@@ -93,7 +99,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     if (entry["kind"] == "referral") == ("amount_cap" in entry):
         raise ContractError(f"policy {name}: all but a referral have an amount_cap")
     needs = entry.get("needs", {})
-    parameters = {used: shared[used] for used in entry.get("uses", [])} | {
+    parameters = _shared_used(entry.get("uses", []), shared) | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
     }
     return PolicyCard(
@@ -106,7 +112,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         authority=entry["authority"],
         clause=entry["clause"].strip(),
         guide=entry["guide"].strip(),
-        amount_cap_fen=_cap_fen(name, entry.get("amount_cap")),
+        amount_cap=_amount_cap(entry, parameters),
         force_from=entry["in_force"]["from"],
         force_to=entry["in_force"]["to"],
         tail_months=entry["in_force"]["tail_months"],
@@ -123,12 +129,51 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     )
 
 
-def _cap_fen(name: str, entry: Mapping[str, str] | None) -> int:
-    if entry is None:
+def _shared_used(
+    uses: Sequence[str | Mapping[str, str]], shared: Mapping[str, Parameter]
+) -> dict[str, Parameter]:
+    """Take the shared parameters a card uses; `{name: day}` takes one on another day than usual."""
+    used: dict[str, Parameter] = {}
+    for word in uses:
+        for name, day in ({word: ""} if isinstance(word, str) else word).items():
+            used[name] = replace(shared[name], on=day) if day else shared[name]
+    return used
+
+
+def _amount_cap(entry: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> Parameter | None:
+    """Read the dated cap on one amount; `covers` names the amounts of the law it must reach.
+
+    Raises:  ContractError if a value has no reason, or lies below an amount in force
+    """
+    if "amount_cap" not in entry:
+        return None
+    name, cap = f"policy {entry['policy']}: amount_cap", entry["amount_cap"]
+    values = tuple(
+        ParameterValue(value["from"], value["value"], value.get("reason", ""), False)
+        for value in cap["values"]
+    )
+    if not all(value.source for value in values):
+        raise ContractError(f"{name} has no reason")
+    read = Parameter(name, "yuan", "year", values)
+    for covered in (parameters[word] for word in cap.get("covers", ())):
+        first = max(values[0].since, covered.values[0].since)
+        days = {value.since for value in (*values, *covered.values) if value.since >= first}
+        for day in sorted(days | {first}):
+            least, most = value_on(covered, day).value, value_on(read, day).value
+            if fen_of(most) < fen_of(least):
+                raise ContractError(f"{name} is {most} on {day}, below {covered.name} {least}")
+    return read
+
+
+def cap_fen(card: PolicyCard, period: str) -> int:
+    """Return the highest cap in force on a day of a period (`2020` or `2020-03`); 0 without one."""
+    if card.amount_cap is None:
         return 0
-    if not entry.get("reason"):
-        raise ContractError(f"policy {name}: its amount_cap has no reason")
-    return fen_of(entry["value"])
+    first = date(int(period[:4]), int(period[5:] or 1), 1)
+    beyond = plus_months(first, 12 if len(period) == 4 else 1)
+    since = value_on(card.amount_cap, first).since
+    values = card.amount_cap.values
+    return max(fen_of(value.value) for value in values if since <= value.since < beyond)
 
 
 def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
