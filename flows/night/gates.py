@@ -22,7 +22,7 @@ from sql.checks import run_check, run_text, tables_present
 from transforms.errors import ContractError, GateStoppedError
 from transforms.gates import CheckOutcome, GateOutcome, Measure
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
-from transforms.policies.cards import month_of, outside_span
+from transforms.policies.cards import caps_until, month_of, outside_span
 
 FRAMES: dict[str, Any] = {
     "files": {
@@ -52,6 +52,10 @@ FRAMES: dict[str, Any] = {
         "kind": pl.String(),
         "status": pl.String(),
         "is_in_force": pl.Boolean(),
+    },
+    "amount_caps": {
+        "policy_id": pl.String(),
+        "period": pl.String(),
         "amount_cap_fen": pl.Int64(),
     },
 }
@@ -82,18 +86,23 @@ def register(connection: Connection, name: str, frame: pl.DataFrame) -> None:
 
 
 def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as_of: date) -> None:
-    """Give the gates what became of each policy, and its amount cap in fen."""
+    """Give the gates what became of each policy, and its amount caps in fen, by period."""
     rows = [
         {
             "policy_id": policy_id,
             "kind": card.kind,
             "status": statuses.get(policy_id, "not_run"),
             "is_in_force": outside_span(card, as_of) is None,
-            "amount_cap_fen": card.amount_cap_fen,
         }
         for policy_id, card in policy_cards().items()
     ]
     register(connection, "policy_runs", pl.DataFrame(rows, schema=FRAMES["policy_runs"]))
+    caps = [cap for card in policy_cards().values() for cap in caps_until(card, as_of)]
+    register(
+        connection,
+        "amount_caps",
+        pl.DataFrame(caps, schema=FRAMES["amount_caps"], orient="row"),
+    )
 
 
 def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> None:
@@ -150,12 +159,12 @@ def measure(connection: Connection, suite: Suite, as_of: date) -> list[Measure]:
 def _frames(connection: Connection, suite: Suite) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
     """Read the tables that expectations are held against, and what they must come to in total.
 
-    Rows:    returns  each with the cap of its row's policy; none if one can't be read, so that
-                      all their checks are errored
+    Rows:    returns  each with the cap of its row's policy and period; none if one can't be
+                      read, so that all their checks are errored
     """
     capped = (
-        "select {0}.*, policy_runs.amount_cap_fen from {0} "
-        "left join policy_runs on policy_runs.policy_id = {0}.policy_id"
+        "select {0}.*, amount_caps.amount_cap_fen from {0} left join amount_caps "
+        "on amount_caps.policy_id = {0}.policy_id and amount_caps.period = {0}.period"
     )
     text = check_sql(suite.boundary, TOTALS)
     try:

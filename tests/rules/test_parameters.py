@@ -10,7 +10,7 @@ from transforms.errors import ContractError, ParameterMissingError
 from transforms.policies.cards import (
     PolicyCard,
     Reach,
-    cap_fen,
+    caps_until,
     month_before,
     outside_span,
     parse_card,
@@ -22,7 +22,6 @@ from transforms.policies.parameters import (
     months_between,
     parse_parameter,
     value_on,
-    values_by_month,
 )
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,25 +37,6 @@ def test_a_value_holds_from_its_first_day() -> None:
 def test_before_the_first_value_there_is_an_error_that_names_parameter_and_date() -> None:
     with pytest.raises(ParameterMissingError, match=r"minimum_wage_fen .* 2017-05-31"):
         value_on(WAGE, date(2017, 5, 31))
-
-
-def test_a_month_takes_the_value_of_its_first_day() -> None:
-    months = values_by_month(WAGE, 202109, 202111)
-    assert months == [(202109, 191000), (202110, 210000), (202111, 210000)]
-
-
-def test_a_month_before_the_first_value_is_an_error_too() -> None:
-    with pytest.raises(ParameterMissingError, match="2017-05-01"):
-        values_by_month(WAGE, 201705, 201706)
-
-
-def test_a_fraction_by_month_keeps_both_of_its_numbers() -> None:
-    share = shared_parameters()["flexible_share"]
-    assert values_by_month(share, 202001, 202001) == [(202001, 2, 3)]
-
-
-def test_an_empty_reach_has_no_values() -> None:
-    assert values_by_month(WAGE, 202001, 201912) == []
 
 
 @pytest.mark.parametrize("yuan", ["0.001", "1.005"])
@@ -103,14 +83,16 @@ def test_a_cap_below_an_amount_in_force_is_refused_when_the_card_is_read() -> No
 
 def test_a_cap_counts_from_its_day_and_the_highest_of_a_period_holds() -> None:
     card = card_with(f"{CAP}\n    {HIGHER}")
-    assert (cap_fen(card, "2020-06"), cap_fen(card, "2020-07")) == (100000, 150000)
-    assert cap_fen(card, "2020") == 150000
-    assert cap_fen(CARDS["youth_training"], "2020-03") == 0
+    caps = {period: cap for _, period, cap in caps_until(card, date(2021, 1, 31))}
+    assert (caps["2020-06"], caps["2020-07"], caps["2020"]) == (100000, 150000, 150000)
+    assert caps["2021-01"] == 150000 and "2019-12" not in caps
+    assert caps_until(CARDS["youth_training"], date(2020, 3, 31)) == []
 
 
 def test_a_shared_parameter_can_be_taken_on_another_day() -> None:
-    days = {name: CARDS[name].parameters["graduate_years"].on for name in CARDS if "grad" in name}
-    assert days == {"graduate_flexible_insurance": "month", "graduate_hire_insurance": "starts_on"}
+    assert shared_parameters()["graduate_years"].on == "as_of"
+    days = [CARDS[name].parameters["graduate_years"].on for name in CARDS if "grad" in name]
+    assert days == ["month", "month"]
 
 
 def test_months_cross_the_year() -> None:
@@ -194,3 +176,36 @@ def test_the_month_before_january_is_december() -> None:
 def test_every_parameter_has_a_value_when_its_policy_begins(policy: str) -> None:
     for parameter in CARDS[policy].parameters.values():
         value_on(parameter, CARDS[policy].force_from)
+
+
+def test_a_later_amount_is_paid_for_later_hires_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = replace(CARDS["new_hire_subsidy"].parameters["hire_amount_fen"].values[0])
+    later = replace(later, since=date(2020, 3, 1), value="1200.00")
+    card = CARDS["new_hire_subsidy"]
+    amount = card.parameters["hire_amount_fen"]
+    dated = replace(amount, values=(*amount.values, later))
+    card = replace(card, parameters={**card.parameters, "hire_amount_fen": dated})
+    cards = {**CARDS, "new_hire_subsidy": card}
+    monkeypatch.setattr("flows.night.determine.policy_cards", lambda: cards)
+    cases = [case for case in cases_of("new_hire_subsidy") if case.text.startswith(HIRED_ON)]
+    determined = run_cases(cases, ["new_hire_subsidy"])
+    rows = query(determined.connection, "select * from policy_new_hire_subsidy")
+    paid = rows.filter(starts_on=date(2020, 3, 10))["amount_fen"].to_list()
+    before = rows.filter(starts_on=date(2020, 2, 10))["amount_fen"].to_list()
+    assert set(paid) == {120_000} and set(before) == {100_000}
+
+
+def test_a_row_whose_day_lies_before_the_first_value_stops_the_run_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = CARDS["new_hire_subsidy"]
+    amount = card.parameters["hire_amount_fen"]
+    late = replace(amount, values=(replace(amount.values[0], since=date(2020, 3, 1)),))
+    cards = {
+        **CARDS,
+        "new_hire_subsidy": replace(card, parameters={**card.parameters, "hire_amount_fen": late}),
+    }
+    monkeypatch.setattr("flows.night.determine.policy_cards", lambda: cards)
+    cases = [case for case in cases_of("new_hire_subsidy") if case.text.startswith(HIRED_ON)]
+    with pytest.raises(ParameterMissingError, match=r"hire_amount_fen .* 2020-02-10: add one"):
+        run_cases(cases, ["new_hire_subsidy"])

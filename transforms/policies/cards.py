@@ -11,6 +11,7 @@ from transforms.policies.parameters import (
     ParameterValue,
     fen_of,
     month_first_day,
+    months_between,
     parse_parameter,
     read_yaml,
     value_on,
@@ -203,15 +204,30 @@ def _amount_cap(entry: Mapping[str, Any], parameters: Mapping[str, Parameter]) -
     return read
 
 
-def cap_fen(card: PolicyCard, period: str) -> int:
-    """Return the highest cap in force on a day of a period (`2020` or `2020-03`); 0 without one."""
-    if card.amount_cap is None:
-        return 0
-    first = date(int(period[:4]), int(period[5:] or 1), 1)
-    beyond = plus_months(first, 12 if len(period) == 4 else 1)
-    since = value_on(card.amount_cap, first).since
-    values = card.amount_cap.values
-    return max(fen_of(value.value) for value in values if since <= value.since < beyond)
+def caps_until(card: PolicyCard, as_of: date) -> list[tuple[str, str, int]]:
+    """List (policy, period, fen): the highest cap in force on a day of each period up to a day.
+
+    Rows:    one per month and year from the first cap to the as-of date; none without a cap
+    """
+    cap = card.amount_cap
+    if cap is None:
+        return []
+    months = months_between(cap.values[0].since.year * 100 + 1, month_of(as_of))
+    periods = {f"{month // 100}-{month % 100:02}": (month, month) for month in months}
+    periods |= {f"{m // 100}": (m // 100 * 100 + 1, m // 100 * 100 + 12) for m in months}
+    ends = [value.since for value in cap.values[1:]] + [date.max]
+    return [
+        (card.policy_id, period, max(caps))
+        for period, (first, last) in periods.items()
+        if (
+            caps := [
+                fen_of(value.value)
+                for value, end in zip(cap.values, ends, strict=True)
+                if value.since < plus_months(month_first_day(last), 1)
+                and end > month_first_day(first)
+            ]
+        )
+    ]
 
 
 def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
@@ -279,3 +295,25 @@ def reach_of(card: PolicyCard, as_of: date) -> Reach:
 def month_before(as_of: date) -> int:
     """Return the month YYYYMM before the month of a day."""
     return month_of(date.fromordinal(month_first_day(month_of(as_of)).toordinal() - 1))
+
+
+def year_day(card: PolicyCard, as_of: date) -> date:
+    """Return the day that parameters `on: year` are taken on: 1 January of the policy year.
+
+    Source:  rulebook §6; the levy's is the year after its fee year
+    """
+    return date(as_of.year if card.period == "fee_year" else FIRST_MONTH // 100, 1, 1)
+
+
+def values_used(
+    parameter: Parameter, as_of: date, year_start: date, reach: Reach
+) -> list[ParameterValue]:
+    """Return the values of a parameter that a run on a day may have taken, oldest first."""
+    if parameter.on == "as_of":
+        return [value_on(parameter, as_of)]
+    if parameter.on == "year":
+        return [value_on(parameter, year_start)]
+    first = month_first_day(reach.from_month)
+    over = [value.since for value in parameter.values if value.since <= first][-1:]
+    since = over[0] if parameter.on == "month" and over else date.min
+    return [value for value in parameter.values if since <= value.since <= max(as_of, since)]

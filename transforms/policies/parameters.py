@@ -7,7 +7,7 @@ later value is added:
     on: year        1 January of the policy year (levy: of the year after the fee year)
     on: month       the first day of the month judged
     on: starts_on   any other word is a date column of the rows judged: the event's own day (a
-                    column `…_month`: that month's first day)
+                    column `…_month`: that month's first day); `day`: the day a question asks of
 """
 
 import re
@@ -25,9 +25,8 @@ UNITS = (
     *("yuan", "fraction", "percent", "permille", "multiple", "months", "years", "days", "persons"),
     *("month", "date", "period", "method", "size"),
 )
-MONTHLY_SUFFIX = "_by_month"
 BOUND_DAYS = ("as_of", "year")
-COLUMN_NAME = re.compile(r"[a-z]\w*(\.[a-z]\w*)?")
+COLUMN_NAME = re.compile(r"[a-z]\w*")
 
 
 @dataclass(frozen=True)
@@ -130,6 +129,8 @@ def sql_values(parameter: Parameter, value: ParameterValue) -> dict[str, Any]:
             f"{parameter.name}_numerator": int(numerator),
             f"{parameter.name}_denominator": int(denominator),
         }
+    if parameter.unit == "size":
+        return {parameter.name: size_rows(parameter)}
     return {parameter.name: value.value}
 
 
@@ -148,21 +149,28 @@ def months_between(first: int, last: int) -> list[int]:
     return [number // 12 * 100 + number % 12 + 1 for number in numbers]
 
 
-def monthly_columns(parameter: Parameter) -> tuple[str, ...]:
-    """Name the columns of a parameter's table by month."""
-    if parameter.unit == "fraction":
-        return ("month", "numerator", "denominator")
-    return ("month", "value")
+def is_bound(parameter: Parameter) -> bool:
+    """Say whether one value holds for all rows of a run; else each row takes that of its day."""
+    return parameter.on in BOUND_DAYS or parameter.unit == "size"
 
 
-def values_by_month(parameter: Parameter, first: int, last: int) -> list[tuple[int, ...]]:
-    """Return one row per month: the month, then the value in force on its first day.
+def dated_values(parameter: Parameter) -> dict[str, list[tuple[date, Any]]]:
+    """Return what SQL sees of a parameter by day: per name the first days and values, newest first.
 
-    Rows:    one per month from first to last, columns as monthly_columns names them
-    Units:   fen for a parameter in yuan
-    Raises:  ParameterMissingError for a month before the first value
+    Units:   fen for yuan; a fraction is two whole numbers
     """
+    found: dict[str, list[tuple[date, Any]]] = {}
+    for value in reversed(parameter.values):
+        for name, seen in sql_values(parameter, value).items():
+            found.setdefault(name, []).append((value.since, seen))
+    return found
+
+
+def size_rows(parameter: Parameter) -> list[dict[str, Any]]:
+    """Return a table of the law with all its versions, each row with the days it holds."""
+    ends = [value.since for value in parameter.values[1:]] + [date.max]
     return [
-        (month, *sql_values(parameter, value_on(parameter, month_first_day(month))).values())
-        for month in months_between(first, last)
+        {**row, "standard_from": value.since, "standard_before": end}
+        for value, end in zip(parameter.values, ends, strict=True)
+        for row in value.value
     ]
