@@ -22,7 +22,8 @@ from sql.checks import run_check, run_text, tables_present
 from transforms.errors import ContractError, GateStoppedError
 from transforms.gates import CheckOutcome, GateOutcome, Measure
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
-from transforms.policies.cards import caps_until, month_of, outside_span
+from transforms.policies.amount_cap import caps_until
+from transforms.policies.cards import month_of, outside_span
 
 FRAMES: dict[str, Any] = {
     "files": {
@@ -97,7 +98,11 @@ def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as
         for policy_id, card in policy_cards().items()
     ]
     register(connection, "policy_runs", pl.DataFrame(rows, schema=FRAMES["policy_runs"]))
-    caps = [cap for card in policy_cards().values() for cap in caps_until(card, as_of)]
+    caps = [
+        row
+        for name, card in policy_cards().items()
+        for row in caps_until(name, card.amount_cap, as_of)
+    ]
     register(
         connection,
         "amount_caps",
@@ -159,17 +164,22 @@ def measure(connection: Connection, suite: Suite, as_of: date) -> list[Measure]:
 def _frames(connection: Connection, suite: Suite) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
     """Read the tables that expectations are held against, and what they must come to in total.
 
-    Rows:    returns  each with the cap of its row's policy and period; none if one can't be
+    Rows:    returns  each with the cap of its row's policy and period, but instructions, which are
+                      sums; none if one can't be
                       read, so that all their checks are errored
     """
     capped = (
         "select {0}.*, amount_caps.amount_cap_fen from {0} left join amount_caps "
         "on amount_caps.policy_id = {0}.policy_id and amount_caps.period = {0}.period"
     )
+    texts = {
+        name: "select * from {0}" if name == "instructions" else capped for name in suite.frames
+    }
     text = check_sql(suite.boundary, TOTALS)
     try:
         totals = run_text(connection, text, {}).row(0, named=True) if text else {}
-        return {name: query(connection, capped.format(name)) for name in suite.frames}, totals
+        read = {name: query(connection, text.format(name)) for name, text in texts.items()}
+        return read, totals
     except ContractError:
         raise
     except Exception:

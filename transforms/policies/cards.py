@@ -6,12 +6,11 @@ from datetime import date
 from typing import Any
 
 from transforms.errors import ContractError
+from transforms.policies.amount_cap import read_cap
 from transforms.policies.parameters import (
     Parameter,
     ParameterValue,
-    fen_of,
     month_first_day,
-    months_between,
     parse_parameter,
     read_yaml,
     value_on,
@@ -151,7 +150,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         authority=entry["authority"],
         clause=entry["clause"].strip(),
         guide=entry["guide"].strip(),
-        amount_cap=_amount_cap(entry, parameters),
+        amount_cap=read_cap(entry, parameters),
         force_from=entry["in_force"]["from"],
         force_to=entry["in_force"]["to"],
         tail_months=entry["in_force"]["tail_months"],
@@ -177,57 +176,6 @@ def _shared_used(
         for name, day in ({word: ""} if isinstance(word, str) else word).items():
             used[name] = replace(shared[name], on=day) if day else shared[name]
     return used
-
-
-def _amount_cap(entry: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> Parameter | None:
-    """Read the dated cap on one amount; `covers` names the amounts of the law it must reach.
-
-    Raises:  ContractError if a value has no reason, or lies below an amount in force
-    """
-    if "amount_cap" not in entry:
-        return None
-    name, cap = f"policy {entry['policy']}: amount_cap", entry["amount_cap"]
-    values = tuple(
-        ParameterValue(value["from"], value["value"], value.get("reason", ""), False)
-        for value in cap["values"]
-    )
-    if not all(value.source for value in values):
-        raise ContractError(f"{name} has no reason")
-    read = Parameter(name, "yuan", "year", values)
-    for covered in (parameters[word] for word in cap.get("covers", ())):
-        first = max(values[0].since, covered.values[0].since)
-        days = {value.since for value in (*values, *covered.values) if value.since >= first}
-        for day in sorted(days | {first}):
-            least, most = value_on(covered, day).value, value_on(read, day).value
-            if fen_of(most) < fen_of(least):
-                raise ContractError(f"{name} is {most} on {day}, below {covered.name} {least}")
-    return read
-
-
-def caps_until(card: PolicyCard, as_of: date) -> list[tuple[str, str, int]]:
-    """List (policy, period, fen): the highest cap in force on a day of each period up to a day.
-
-    Rows:    one per month and year from the first cap to the as-of date; none without a cap
-    """
-    cap = card.amount_cap
-    if cap is None:
-        return []
-    months = months_between(cap.values[0].since.year * 100 + 1, month_of(as_of))
-    periods = {f"{month // 100}-{month % 100:02}": (month, month) for month in months}
-    periods |= {f"{m // 100}": (m // 100 * 100 + 1, m // 100 * 100 + 12) for m in months}
-    ends = [value.since for value in cap.values[1:]] + [date.max]
-    return [
-        (card.policy_id, period, max(caps))
-        for period, (first, last) in periods.items()
-        if (
-            caps := [
-                fen_of(value.value)
-                for value, end in zip(cap.values, ends, strict=True)
-                if value.since < plus_months(month_first_day(last), 1)
-                and end > month_first_day(first)
-            ]
-        )
-    ]
 
 
 def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
