@@ -102,7 +102,12 @@ def check_sql(boundary: str, check: str) -> str:
 
 def thresholds_digest() -> str:
     """Return the digest over all suites and their SQL: they decide whether a run stops."""
-    files = [path for name in BOUNDARIES for path in sorted((FOLDER / name).iterdir())]
+    files = [
+        path
+        for boundary in BOUNDARIES
+        for pattern in ("*.yaml", "*.sql")
+        for path in sorted((FOLDER / boundary).glob(pattern))
+    ]
     return content_digest(
         {path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8") for path in files}
     )

@@ -3,7 +3,9 @@
 import ast
 import inspect
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -180,8 +182,17 @@ def test_an_unknown_boundary_is_refused() -> None:
         load_suite("release")
 
 
-def test_the_digest_of_thresholds_is_stable() -> None:
-    assert thresholds_digest() == thresholds_digest() and len(thresholds_digest()) == 64
+@pytest.mark.parametrize("name", ["batch/suite.yaml", "snapshot/names_agree.sql"])
+def test_the_digest_covers_every_suite_and_its_sql(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = thresholds_digest()
+    shutil.copytree(suites.FOLDER, tmp_path / "expectations")
+    monkeypatch.setattr(suites, "FOLDER", tmp_path / "expectations")
+    assert thresholds_digest() == before
+    with (tmp_path / "expectations" / name).open("a", encoding="utf-8") as file:
+        file.write("\n")
+    assert thresholds_digest() != before
 
 
 TOTALS = {"instruction_count": 3, "amount_fen": 1}

@@ -14,6 +14,7 @@ from flows.night import gates
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from tests.conftest import AS_OF
+from transforms.digest import frame_digest
 from transforms.errors import GateStoppedError
 from transforms.gates import BOUNDARIES, Measure
 
@@ -75,3 +76,17 @@ def test_a_critical_failure_keeps_what_was_made_and_drafts_nothing(
         page.index("没有生成任何付款批次") < page.index("一、未通过的检查") < page.index("二、政策")
     )
     assert batches_and_states(home_after_run) == before
+
+
+def test_bad_rows_of_an_ordinary_night_are_kept_and_digested(run_home: tuple[Path, Any]) -> None:
+    folder = run_home[0] / "runs" / run_home[1]["run_id"]
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    page = (folder / "report.html").read_text("utf-8")
+    kept = sorted(path.relative_to(folder).as_posix() for path in folder.glob("checks/*"))
+    assert kept and kept == sorted(name for name in manifest["files"] if "checks/" in name)
+    for name in kept:
+        rows = pl.read_parquet(folder / name)
+        assert rows.height == manifest["outputs"][name.removesuffix(".parquet")]["rows"] > 0
+        assert frame_digest(rows) == manifest["outputs"][name.removesuffix(".parquet")]["digest"]
+        for column in {"person_key", "subject_id", "beneficiary_id"} & set(rows.columns):
+            assert not any(str(value) in page for value in rows[column].unique())
