@@ -20,7 +20,7 @@ SAID_OF_KIND = frozenset({"titles", "row", "columns", "visible_from"})
 WORDS_OF_KIND = SAID_OF_KIND | {"key", "bucketed", "note_sums", "others_look_up"}
 WORDS_OF_COLUMN = frozenset(
     {"type", "labels", "codes", "open_when_empty", "visible_from"}
-    | {"never_negative", "never_positive_where", "required_where"}
+    | {"never_negative", "negative_only_where", "never_positive_where", "required_where"}
 )
 LOOKED_UP = ("links", "units", "names")
 # Rows that say all of these words: (column, word).
@@ -32,7 +32,6 @@ class KindColumn:
     """One column of a kind. `open_when_empty`: empty means open, so a bad cell is no empty one.
 
     `visible_from`: the cell counts as empty unless that day of its row is set and has come.
-    `negative_where`: rows that `never_negative` does not bind.
     """
 
     name: str
@@ -43,7 +42,7 @@ class KindColumn:
     open_when_empty: bool = False
     visible_from: str | None = None
     never_negative: bool = False
-    negative_where: Where = ()
+    negative_only_where: Where = ()
     never_positive_where: Where = ()
     required_where: Where = ()
 
@@ -146,7 +145,7 @@ def _check(kind: Kind, where: str) -> None:
     dated = days | {column.name for column in columns if column.type == "month"}
     wheres = [moment.where for moment in kind.visible_from]
     for column in columns:
-        wheres += [column.negative_where, column.never_positive_where, column.required_where]
+        wheres += [column.negative_only_where, column.never_positive_where, column.required_where]
     asked = {pair for pairs in wheres for pair in pairs}
     codes = {(column.name, code) for column in columns for code in column.codes if column.required}
     _refuse({moment.column for moment in kind.visible_from} - dated, f"{where}: visible_from")
@@ -158,7 +157,6 @@ def _check(kind: Kind, where: str) -> None:
 
 def _column(where: str, spec: str, entry: Mapping[str, Any], named: Column) -> KindColumn:
     _refuse(set(entry) - WORDS_OF_COLUMN, f"{where}: unknown words")
-    never_negative = entry.get("never_negative", {})
     return KindColumn(
         name=named.name,
         required=spec.endswith("!"),
@@ -167,8 +165,8 @@ def _column(where: str, spec: str, entry: Mapping[str, Any], named: Column) -> K
         codes=tuple(entry.get("codes", "").split()),
         open_when_empty=entry.get("open_when_empty", False),
         visible_from=entry.get("visible_from"),
-        never_negative=bool(never_negative),
-        negative_where=_where(never_negative.get("except") if never_negative is not True else None),
+        never_negative=entry.get("never_negative", False),
+        negative_only_where=_where(entry.get("negative_only_where")),
         never_positive_where=_where(entry.get("never_positive_where")),
         required_where=_where(entry.get("required_where")),
     )

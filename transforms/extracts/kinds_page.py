@@ -50,8 +50,9 @@ def _line_of(column: KindColumn, entry: Column) -> str:
     if column.required_where:
         notes.append(f"required{_where(column.required_where)}")
     if column.never_negative:
-        spared = _where(column.negative_where)
-        notes.append("never negative" + (f" but{spared}" if spared else ""))
+        notes.append("never negative")
+    if column.negative_only_where:
+        notes.append(f"negative only{_where(column.negative_only_where)}")
     if column.never_positive_where:
         notes.append(f"never positive{_where(column.never_positive_where)}")
     name = column.name + ("!" if column.required else "")

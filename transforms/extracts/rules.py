@@ -155,9 +155,9 @@ def _out_of_range(column: KindColumn, read: ReadColumn, said: Sayings) -> Flags 
     if column.type == "date":
         return read.rows_where((values < FIRST_DAY).fill_null(False))
     flags = None
-    if column.never_negative:
+    if column.never_negative or column.negative_only_where:
         flags = read.rows_where((values < 0).fill_null(False))
-        spared = said.rows(column.negative_where)
+        spared = said.rows(column.negative_only_where)
         flags = flags if flags is None or spared is None else flags & ~spared
     bound = said.rows(column.never_positive_where)
     if bound is not None:
