@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent
 ANNEX = "policies/annex.yaml"
 BY_BUCKET = re.compile(r"^-- by bucket: (\w+)$", re.MULTILINE)
 UNIVERSE = re.compile(r"^-- universe: (.*(?:\n--   .*)*)$", re.MULTILINE)
+QUOTED = re.compile(r"'([^']*)'")
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
 DOLLAR = re.compile(r"\$([a-z][a-z_0-9]*)")
 FRACTION_SUFFIX = re.compile(r"_(numerator|denominator)$")
@@ -32,6 +33,13 @@ def sql_text(path: str) -> str:
 def sql_words(path: str) -> frozenset[str]:
     """Return the lower-case words of an SQL file outside comments; `$name` keeps its sign."""
     return frozenset(WORD.findall(COMMENT.sub("", sql_text(path))))
+
+
+@cache
+def rule_words() -> frozenset[str]:
+    """Return the words that rules quote: codes and names of lists they ask for."""
+    texts = [COMMENT.sub("", text) for text in _texts("*.sql").values()]
+    return frozenset(word for text in texts for word in QUOTED.findall(text))
 
 
 def dollar_names(path: str) -> list[str]:
