@@ -11,6 +11,8 @@ import pytest
 
 from flows.night import gates
 from sql import connect, policy_cards, query, register_tables
+from sql.checks import run_check
+from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.gates import GateOutcome
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
@@ -98,3 +100,14 @@ def test_drafts_of_any_number_are_registered_with_their_control_totals(count: in
     gates.register_drafts(connection, batches)
     rows = query(connection, "select batch_id, amount_fen from batches order by all")
     assert rows["batch_id"].to_list() == [f"B{n}" for n in range(count)]
+
+
+def test_a_check_counts_what_it_says_it_looks_at_and_refuses_a_text_that_says_nothing() -> None:
+    connection = connect(threads=1)
+    text = "-- checked: range(10)\nselect range as n from range(10) where range > $most order by 1"
+    checked_count, bad_rows = run_check(connection, text, {"most": 7})
+    assert (checked_count, bad_rows["n"].to_list()) == (10, [8, 9])
+    with pytest.raises(ContractError, match="needs a line"):
+        run_check(connection, "select 1", {})
+    with pytest.raises(ContractError, match="takes most"):
+        run_check(connection, text, {})
