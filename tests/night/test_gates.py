@@ -202,7 +202,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ),
     ("determinations", "policies_all_ran"): (
         "insert into policy_runs values ('youth_training', 'referral', 'not_run', true), "
-        "('stability_refund', 'payment', 'not_run', false, 1)",
+        "('stability_refund', 'payment', 'not_run', false)",
         1,
     ),
     ("entitlements", "entitlements_unique"): (
