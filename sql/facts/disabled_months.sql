@@ -10,7 +10,7 @@ with disabled_masks as (
                 least(month_of(valid_to), year($as_of) * 100 - 88)
             )
         ) as listed_mask
-    from current_designations
+    from designations
     where
         list = '残疾人'
         and subject_kind = '个人'
