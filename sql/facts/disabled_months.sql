@@ -1,3 +1,4 @@
+-- cut by: employer
 -- T of the levy: months of the fee year in which insured staff were on list 残疾人.
 -- Grain: employer.
 with disabled_masks as (

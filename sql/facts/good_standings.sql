@@ -1,3 +1,4 @@
+-- cut by: employer
 -- good_standing(u): on one of three lists on D: false, even without a registration; else what the
 -- registration says; neither: unknown (no row here). Grain: employer.
 with listed_employers as (

@@ -1,3 +1,4 @@
+-- cut by: whole
 -- The legal ages of retirement. Grain: one row.
 select
     $retirement_age_men as men,

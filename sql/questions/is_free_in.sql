@@ -1,3 +1,4 @@
+-- cut by: person
 -- free_in(p,m): not in custody on the first day of the month.
 create or replace macro is_free_in(person_key, month) as not exists (
     select 1

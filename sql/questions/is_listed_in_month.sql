@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- listed_in_month(list,subject,m): valid on at least one day of the month.
 create or replace macro is_listed_in_month(list, subject_kind, subject_id, month) as exists (
     select 1

@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- valid_on(list,subject,day).
 create or replace macro is_valid_on(list, subject_kind, subject_id, day) as exists (
     select 1

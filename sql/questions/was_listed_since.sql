@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- On the list on some day from that one on, whenever it was listed.
 create or replace macro was_listed_since(list, subject_kind, subject_id, day) as exists (
     select 1
