@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from sql.limits import check_limits
 from sql.texts import (
     COMMENT,
     DOLLAR,
@@ -179,6 +180,10 @@ class FactStore:
     built: set[str] = field(default_factory=set)
     year_day: date = date(FIRST_MONTH // 100, 1, 1)
     on_fact: Callable[[str], None] = lambda _name: None
+
+    def __post_init__(self) -> None:
+        """Refuse rules that ask a fact for what it does not hold."""
+        check_limits()
 
     def build_under(self, path: str) -> None:
         """Build all facts and questions that an SQL file rests on, unless they stand already."""

@@ -18,7 +18,7 @@ from transforms.policies.parameters import Parameter
 
 PROVISION = re.compile(r"(s[0-9]+|g)_")
 KEYS_AND_AMOUNT = {"subject_id", "beneficiary_id", "month", "amount_fen"}
-COUNTED = "is_within_limit"
+LIMIT_COLUMN = "is_within_limit"
 EARLIER = "earlier_months"
 
 
@@ -50,7 +50,7 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
     else:
         limit = {"limit_count": card.limit} if isinstance(card.limit, Parameter) else {}
         _make(store, f"policy_{name}", "counted.sql", limit, values)
-        renamed = f"alter table policy_{name} rename column {COUNTED} to "
+        renamed = f"alter table policy_{name} rename column {LIMIT_COLUMN} to "
         store.connection.execute(renamed + card.provision_names[-1])
     _check_policy_table(store.connection, card)
     store.connection.execute(f"create or replace view policy_rows as from policy_{name}")

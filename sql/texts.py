@@ -64,6 +64,24 @@ def dated_text(text: str, parameters: Mapping[str, Parameter]) -> str:
     return DOLLAR.sub(dated, text)
 
 
+def split_list(code: str) -> list[str]:
+    """Split SQL at its top-level commas, up to the bracket that closes it, if one does.
+
+    >>> split_list("a, f(b, 'c)') as d, [1, 2]) from t")
+    ['a', "f(b, 'c)') as d", '[1, 2]']
+    """
+    items, depth, start = [], 0, 0
+    for found in re.finditer(r"'[^']*'|[][(){},]", code):
+        sign = found[0]
+        if depth == 0 and sign in ",)]}":
+            items.append(code[start : found.start()].strip())
+            start = found.end()
+            if sign != ",":
+                return items
+        depth += (sign in "([{") - (sign in ")]}")
+    return [*items, code[start:].strip()]
+
+
 def bucket_kind(path: str) -> str | None:
     """Return the kind of extract that a fact walks through bucket by bucket, if it does."""
     found = BY_BUCKET.search(sql_text(path))

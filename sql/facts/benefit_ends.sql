@@ -1,3 +1,4 @@
+-- cut by: person
 -- e: the latest to_month of a person's spells of unemployment benefit, and when they retire.
 -- Grain: person.
 select

@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- Months that an employer insured a graduate in the first twelve of a labour contract, with what
 -- the law asks of that contract. e = the earliest labour contract of (u,p) that has a graduation.
 -- Grain: person, employer, month from 202001.

@@ -1,3 +1,4 @@
+-- cut by: whole
 -- Person-days of the holiday window: attended, paid as well, doubled (counting for two employers,
 -- so for neither), and what counts, each day at its own rate.
 -- Grain: employer with attendance in the window.

@@ -1,3 +1,4 @@
+-- cut by: person
 -- Months of a public post after the subsidy for it expired, with the host.
 -- Grain: person, month.
 select

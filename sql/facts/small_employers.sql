@@ -1,3 +1,4 @@
+-- cut by: employer
 -- size_class(u) as far as the rules ask: small or micro, three-valued (rulebook §1, §7).
 -- Stated: as stated. Else by the table: a size is reached when every indicator of the line is at
 -- its limit; one below: not reached; none below and one missing: unknown. No line: unknown.

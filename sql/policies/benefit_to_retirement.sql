@@ -1,4 +1,5 @@
 -- universe: person × month after the last spell of benefit, up to 12 months
+-- cut by: person
 with benefit_months as (
     select
         *,

@@ -1,4 +1,5 @@
 -- universe: person × month paid alone and on time, in the 12 months after the subsidy expired
+-- cut by: person
 select
     person_id as subject_id,
     month,

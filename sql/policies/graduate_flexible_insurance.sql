@@ -1,4 +1,5 @@
 -- universe: graduate × month paid alone and on time
+-- cut by: person
 select
     person_id as subject_id,
     month,

@@ -1,4 +1,5 @@
 -- universe: graduate × employer × month insured, in the 12 months from the start of the contract
+-- cut by: person
 select
     person_id as subject_id,
     employer_code as beneficiary_id,

@@ -1,4 +1,5 @@
 -- universe: employer with attendance in the holiday window, period 2020
+-- cut by: whole
 select
     employer_code as subject_id,
     -- 疫情防控重点物资生产企业

@@ -1,4 +1,5 @@
 -- universe: intern × host × month with at least 15 days
+-- cut by: person
 select
     person_id as subject_id,
     employer_code as beneficiary_id,

@@ -1,4 +1,5 @@
 -- universe: person × month in a public post, in the 12 months after the subsidy expired
+-- cut by: person
 select
     person_id as subject_id,
     employer_code as beneficiary_id,

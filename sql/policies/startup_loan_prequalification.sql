@@ -1,4 +1,5 @@
 -- universe: employer with a new hire that counts, period month(D)
+-- cut by: employer
 select
     employer_code as subject_id,
     -- 降低小微企业创业担保贷款申请条件

@@ -1,3 +1,4 @@
+-- cut by: employer
 -- size_class(u) as far as the rules ask, by the table in force on a day. Not registered: unknown.
 create or replace macro is_small_or_micro(employer_code, day) as (
     select small_employers.is_below_medium

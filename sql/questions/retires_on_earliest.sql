@@ -1,3 +1,4 @@
+-- cut by: person
 -- retirement_date(p) by the law in force on a day; of a woman without a category the earlier of the
 -- two that are tried.
 create or replace macro retires_on_earliest(person_id, day) as (
