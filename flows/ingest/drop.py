@@ -28,6 +28,7 @@ from transforms.extracts.links import contradicting_links
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import REPAIRS
 from transforms.extracts.rules import QUARANTINE_SCHEMA, References
+from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
 INGEST_RULES_VERSION = "1"
@@ -42,6 +43,13 @@ class SnapshotRef:
     snapshot_id: str
     folder: Path
     manifest: dict[str, Any]
+
+    def said(self, name: str) -> list[Said]:
+        """Return its `warnings` or `notes`; one of before 0.2.0 has them in English only."""
+        if "said" not in self.manifest:
+            return [Said("said_in_english", {"text": text}) for text in self.manifest[name]]
+        said: list[Said] = said_of(self.manifest["said"][name])
+        return said
 
     def tables(self) -> dict[str, list[Path]]:
         """Return the files of every kind that was delivered."""
@@ -113,7 +121,10 @@ def _fill(
         tallies.append(tally)
     shutil.rmtree(staging / ".late", ignore_errors=True)
     files = _file_entries(raws, tallies)
-    warnings = check_delivery(delivery, files)
+    said = {
+        "warnings": check_delivery(delivery, files),
+        "notes": [note for tally in tallies for note in _notes(tally)],
+    }
     _write_lists(staging, tallies)
     return {
         "snapshot_id": snapshot_id,
@@ -124,8 +135,8 @@ def _fill(
             f"{name}.parquet": file_digest(staging / f"{name}.parquet")
             for name in ("quarantine", "repairs", "findings")
         },
-        "notes": [note for tally in tallies for note in _notes(tally)],
-        "warnings": warnings,
+        **{name: [str(one) for one in every] for name, every in said.items()},
+        "said": {name: [one.content() for one in every] for name, every in said.items()},
     }
 
 
@@ -142,7 +153,7 @@ def _refer(beside: References, tally: KindTally) -> References:
     return replace(beside, names=names_on_record(beside.names, rows))
 
 
-def _notes(tally: KindTally) -> list[str]:
+def _notes(tally: KindTally) -> list[Said]:
     if tally.kind.name != "designations":
         return tally.notes
     return tally.notes + notes_on_lists(tally.table.frame())

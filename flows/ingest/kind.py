@@ -35,6 +35,7 @@ from transforms.extracts.totals import (
     sums_of_amounts,
     totals_findings,
 )
+from transforms.words import Said
 
 Report = Callable[[str, int], None]
 FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail")
@@ -70,7 +71,7 @@ class KindTally:
     quarantine: list[pl.DataFrame] = field(default_factory=list)
     repairs: list[pl.DataFrame] = field(default_factory=list)
     findings: list[tuple[str, str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Said] = field(default_factory=list)
 
 
 def ingest_kind(
@@ -90,10 +91,8 @@ def ingest_kind(
         links = links_of_file(beside.links, kind, part.sha256)
         header, pieces = _open_part(part, raw / part.file.name, kind)
         if header.unknown:
-            tally.notes.append(
-                f"{part.file.name}: columns kept out, their labels are unknown: "
-                + ", ".join(header.unknown)
-            )
+            kept_out = {"file": part.file.name, "labels": list(header.unknown)}
+            tally.notes.append(Said("columns_kept_out", kept_out))
         for piece in _ahead(pieces):
             refuse_damage(part.file, piece)
             _take_piece(tally, file, piece, beside, links)

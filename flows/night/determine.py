@@ -29,6 +29,7 @@ from transforms.policies.coverage import (
     missing_parts,
 )
 from transforms.policies.parameters import Parameter, month_first_day, value_on
+from transforms.words import Said
 
 DETERMINATION_SCHEMA: dict[str, pl.DataType] = {
     "policy_id": pl.String(),
@@ -53,7 +54,7 @@ class PolicyStatus:
     """Whether a policy ran, why not, what it can speak about, and which numbers it used."""
 
     status: str
-    reason: str
+    reason: Said | None
     reach_from_month: int | None
     reach_to_month: int | None
     parameters_used: list[dict[str, Any]]
@@ -73,7 +74,7 @@ class Determined:
     determinations: pl.DataFrame
     policies: dict[str, PolicyStatus]
     findings: pl.DataFrame
-    warnings: list[str]
+    warnings: list[Said]
     own_rows: pl.DataFrame
 
     def policy_rows(self, policy_id: str) -> pl.DataFrame:
@@ -124,7 +125,7 @@ def determine(
         reach = reach_of(card, as_of)
         run_policy(store, card, reach)
         used = _parameters_used(store.parameters_under(card), as_of, reach)
-        policies[card.policy_id] = PolicyStatus("ran", "", reach.from_month, reach.to_month, used)
+        policies[card.policy_id] = PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
     on_step("findings")
@@ -185,16 +186,16 @@ def _reason_not_run(
     tables: Mapping[str, Sequence[Path]],
     months: Mapping[str, set[int]],
     as_of: date,
-) -> str | None:
+) -> Said | None:
     outside = outside_span(card, as_of)
     if outside:
         return outside
     extracts = missing_extracts(card, tables)
     if extracts:
-        return f"extract not delivered: {', '.join(extracts)}"
+        return Said("extract_not_delivered", {"kinds": extracts})
     parts = missing_parts(card, months, as_of)
     if parts:
-        return f"part of contributions not delivered: {', '.join(parts)}"
+        return Said("part_not_delivered", {"parts": parts})
     return None
 
 
@@ -244,7 +245,7 @@ def _warnings(
     ran: Sequence[PolicyCard],
     months: Mapping[str, set[int]],
     tables: Mapping[str, Sequence[Path]],
-) -> list[str]:
+) -> list[Said]:
     warnings = gap_warnings(ran, months)
     if "designations" in tables:
         lists = query(connection, "select distinct list from designations order by list")

@@ -27,6 +27,7 @@ from transforms.answers.run_summary import (
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import DigestDiffersError
 from transforms.money.exclusions import exclusions_digest
+from transforms.words import Said
 
 if TYPE_CHECKING:
     from flows.ingest.drop import SnapshotRef
@@ -129,7 +130,8 @@ def _manifest(
         },
         # A stopped run drafted nothing: what it drew up in memory was never written.
         "batches": [] if stopped else _batch_ids(night),
-        "warnings": _warnings(night),
+        "warnings": [str(said) for said in _warnings(night)],
+        "said": [said.content() for said in _warnings(night)],
         "counts": _counts(night),
     }
 
@@ -155,7 +157,8 @@ def _policies(night: Night) -> dict[str, Any]:
     return {
         name: {
             "status": status.status,
-            "reason": status.reason,
+            "reason": str(status.reason or ""),
+            "said": status.reason and status.reason.content(),
             "reach": [status.reach_from_month, status.reach_to_month],
             "parameters_used": status.parameters_used,
         }
@@ -167,11 +170,9 @@ def _batch_ids(night: Night) -> list[str]:
     return [batch.batch_id for batch in night.drafted.batches] if night.drafted else []
 
 
-def _warnings(night: Night) -> list[str]:
-    warnings: list[str] = list(night.snapshot.manifest["warnings"]) if night.snapshot else []
-    if night.determined is not None:
-        warnings += night.determined.warnings
-    return warnings
+def _warnings(night: Night) -> list[Said]:
+    said = night.snapshot.said("warnings") if night.snapshot else []
+    return said + (night.determined.warnings if night.determined else [])
 
 
 def _counts(night: Night) -> dict[str, Any]:
@@ -236,7 +237,7 @@ def _run_summary(night: Night, stopped: str | None) -> RunSummary:
         batches=count_batches(night.drafted.batches) if night.drafted and not stopped else (),
         findings=count_findings(_findings(night)) if determined else (),
         warnings=_warnings(night),
-        notes=snapshot.manifest["notes"],
+        notes=snapshot.said("notes"),
         digests={name: str(value) for name, value in night.identity.items() if "digest" in name},
     )
 
@@ -263,7 +264,7 @@ def summarise_run(night: Night) -> dict[str, Any]:
             name: {"status": entry["status"], "reason": entry["reason"]}
             for name, entry in _policies(night).items()
         },
-        "warnings": _warnings(night),
+        "warnings": [str(warning) for warning in _warnings(night)],
     }
 
 

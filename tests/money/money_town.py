@@ -131,8 +131,8 @@ def determined_of(
         town.answers, schema={**dict.fromkeys(texts, pl.String()), "is_yes": pl.Boolean()}
     )
     register_frame(connection, "clerical_answers", answers)
-    ran = PolicyStatus("ran", "", 202001, reach_to, [_unconfirmed()])
-    stopped = PolicyStatus("not_run", "extract not delivered", None, None, [])
+    ran = PolicyStatus("ran", None, 202001, reach_to, [_unconfirmed()])
+    stopped = PolicyStatus("not_run", None, None, None, [])
     return Determined(
         connection=connection,
         determinations=pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA).sort(SORTED_BY),

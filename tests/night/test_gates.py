@@ -11,8 +11,8 @@ import pytest
 from expectations.suites import load_suite
 from flows.night import gates
 from sql import Connection, connect, register_frame, register_tables
-from transforms.answers.report import in_chinese
 from transforms.gates import BOUNDARIES
+from transforms.words import word
 
 AS_OF = date(2020, 6, 30)
 FOLDER = Path(__file__).parent.parent.parent / "sql" / "gates"
@@ -296,7 +296,7 @@ def test_the_operators_page_says_what_the_thresholds_say() -> None:
     page = (FOLDER.parent.parent / "docs" / "gates.md").read_text(encoding="utf-8")
     for boundary in BOUNDARIES:
         for threshold in load_suite(boundary).thresholds:
-            severity = in_chinese(threshold.severity)
+            severity = word(threshold.severity)
             row = f"| `{boundary}/{threshold.check}` | {threshold.title} | {severity} | "
             row += f"{threshold.text} | {threshold.reason} | {threshold.action} |"
             assert row in page, f"docs/gates.md differs from expectations: {boundary} {row}"

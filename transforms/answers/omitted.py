@@ -7,11 +7,11 @@ import polars as pl
 
 from transforms.amounts import yuan_text
 from transforms.answers.open_questions import KEY
-from transforms.answers.report import in_chinese
 from transforms.answers.sheets import Sheet
 from transforms.extracts.kinds import KINDS
 from transforms.extracts.rules import RULES
 from transforms.policies.cards import PolicyCard
+from transforms.words import word
 
 OMITTED_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(KEY, pl.String()),
@@ -123,7 +123,7 @@ def parties_with_rows_set_aside(
     named = quarantine.filter(
         pl.col("subject_id").is_not_null() & ~pl.col("rule").is_in(NO_LOSS_RULES)
     )
-    words = {rule: in_chinese(rule) for rule in RULES}
+    words = {rule: word(rule) for rule in RULES}
     place = pl.format(
         "{} {}:{}（{}）", "title", "source_file", "source_line", pl.col("rule").replace(words)
     )

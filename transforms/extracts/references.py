@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from transforms.words import Said
+
 # Each of these words is a list that some rule asks for.
 LISTS_IN_USE = [
     *("疫情防控重点物资生产企业", "严重失信", "僵尸企业", "拖欠农民工工资失信"),
@@ -35,7 +37,7 @@ def names_on_record(before: pl.DataFrame | None, persons: pl.DataFrame) -> pl.Da
     return names.sort("person_key")
 
 
-def notes_on_lists(designations: pl.DataFrame) -> list[str]:
+def notes_on_lists(designations: pl.DataFrame) -> list[Said]:
     """Name, once each, the lists that no rule uses."""
     unused = designations.filter(~pl.col("list").is_in(LISTS_IN_USE))["list"].unique().sort()
-    return [f"designations: no rule uses the list {name}" for name in unused]
+    return [Said("list_not_used", {"list": name}) for name in unused]
