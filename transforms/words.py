@@ -135,16 +135,18 @@ class _Wording(Formatter):
         if form == "word":
             return word(item, self.language, self.names)
         if form == "yuan":
-            return yuan_text(item)
+            return yuan_text(item, "," if self.language == "zh" else "")
         return f"{item:,}" if form == "count" else str(item)
 
 
-def said_column(code: str, **values: pl.Expr) -> pl.Expr:
+def said_column(code: str, **values: pl.Expr | str) -> pl.Expr:
     """Word a sentence row by row, its values in columns; null where one of them is null."""
     parts: list[pl.Expr] = []
     for text, name, _, _ in Formatter().parse(catalogue()[code]["zh"]):
         parts += [pl.lit(text)] if text else []
-        parts += [values[name].cast(pl.String)] if name else []
+        if name:
+            value = values[name]
+            parts.append((pl.col(value) if isinstance(value, str) else value).cast(pl.String))
     return pl.concat_str(parts)
 
 

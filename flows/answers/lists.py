@@ -9,8 +9,9 @@ from flows.night.determine import Determined
 from sql import register_frame, run_sql
 from sql.texts import policy_cards
 from transforms.answers.lists import has_persons, list_of, list_sheet, listed_subjects, masked_list
-from transforms.answers.sheets import csv_bytes, workbook_bytes
 from transforms.policies.cards import PolicyCard
+from transforms.sheets.csv_file import csv_bytes
+from transforms.sheets.workbook import workbook_bytes
 
 INSIDE = "internal"
 
