@@ -1,8 +1,9 @@
 """The rules, and the little that runs them: the only importer of DuckDB.
 
 Facts (facts/*.sql) become tables named as their files, policies (policies/*.sql) tables
-`policy_<id>`. What a file needs is found from the words in it: names of facts, names of kinds of
-extract, `$names` of parameters. A parameter has one of two forms in SQL:
+`policy_<id>`. A kind of extract is read by its name, cut at the as-of date, or whole as
+`delivered_<kind>`. What a file needs is found from the words in it: names of facts, names of kinds
+of extract, `$names` of parameters. A parameter has one of two forms in SQL:
 
     $name              its value on the as-of date (yuan as fen; a fraction as $name_numerator
                        and $name_denominator)
@@ -39,9 +40,9 @@ from sql.texts import (
     sql_text,
     words_under,
 )
-from transforms.columns import STORED_AS
+from sql.visible import visible_views
 from transforms.errors import ContractError
-from transforms.extracts.kinds import KINDS, Kind
+from transforms.extracts.kinds import KINDS, table_schema
 from transforms.policies.cards import PolicyCard, Reach, month_of
 from transforms.policies.parameters import (
     MONTHLY_SUFFIX,
@@ -67,7 +68,7 @@ __all__ = [
     "run_policy",
     "run_sql",
     "shared_parameters",
-    "table_schema",
+    "show_frame",
 ]
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -99,8 +100,13 @@ def connect(
     return connection
 
 
-def register_tables(connection: Connection, tables: Mapping[str, Sequence[Path]]) -> None:
-    """Make one view per kind of extract over its Parquet files; empty if it was not delivered.
+def register_tables(
+    connection: Connection, tables: Mapping[str, Sequence[Path]], as_of: date
+) -> None:
+    """Make `delivered_<kind>` of every kind's Parquet files, empty if it was not delivered.
+
+    `<kind>` is what of it is visible on the as-of date. `delivered_counts` and `visible_counts`
+    count both, by kind.
 
     Raises:  ContractError for a kind that does not exist
     """
@@ -109,27 +115,17 @@ def register_tables(connection: Connection, tables: Mapping[str, Sequence[Path]]
         raise ContractError(f"tables of unknown kinds: {', '.join(unknown)}")
     for kind in KINDS.values():
         if kind.name in tables:
-            _view(connection, kind.name, tables[kind.name])
+            _view_delivered(connection, kind.name, tables[kind.name])
         else:
-            register_frame(connection, kind.name, pl.DataFrame(schema=table_schema(kind)))
+            empty = pl.DataFrame(schema=table_schema(kind))
+            register_frame(connection, f"delivered_{kind.name}", empty)
+    for statement in visible_views(KINDS.values(), as_of):
+        connection.execute(statement)
 
 
-def _view(connection: Connection, name: str, paths: Sequence[Path]) -> None:
-    connection.read_parquet([str(path) for path in paths]).create_view(name, replace=True)
-
-
-def table_schema(kind: Kind) -> dict[str, pl.DataType]:
-    """Return the columns and types of a kind's table, those that ingest adds among them."""
-    schema: dict[str, pl.DataType] = {}
-    for column in kind.columns:
-        schema[column.name] = STORED_AS[column.type]
-        if column.name == "name":
-            schema["name_raw"] = pl.String()
-        if column.name == "person_id":
-            schema["person_key"] = pl.Int64()
-    if kind.name in ("insured_units", "contributions"):
-        schema["employer_key"] = pl.Int32()
-    return schema | {"source_file": pl.String(), "source_line": pl.Int64()}
+def _view_delivered(connection: Connection, kind: str, paths: Sequence[Path]) -> None:
+    files = connection.read_parquet([str(path) for path in paths])
+    files.create_view(f"delivered_{kind}", replace=True)
 
 
 def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
@@ -138,6 +134,13 @@ def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> No
     connection.register("incoming_frame", frame.to_arrow())
     connection.execute(f"create or replace table {name} as select * from incoming_frame")
     connection.unregister("incoming_frame")
+
+
+def show_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
+    """Make a view over a frame: its rows stay where they are. For the rules, which are planned by
+    counts that a view has not, copy it with register_frame."""
+    _check_name(name)
+    connection.register(name, frame.to_arrow())
 
 
 def _check_name(name: str) -> None:
@@ -199,10 +202,10 @@ class FactStore:
             self.connection.execute(statement, values)
             return
         for bucket in self.tables[kind]:
-            _view(self.connection, kind, [bucket])
+            _view_delivered(self.connection, kind, [bucket])
             self.connection.execute(statement, values)
             statement = f"insert into {name} {sql_text(path)}"
-        _view(self.connection, kind, self.tables[kind])
+        _view_delivered(self.connection, kind, self.tables[kind])
 
     def values_for(self, path: str, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
         """Return the as-of date and those parameters of the file that have a value on it."""

@@ -5,10 +5,14 @@ from functools import cache
 from pathlib import Path
 
 from transforms.digest import content_digest
+from transforms.extracts.kinds import DECLARED
+from transforms.money.exclusions import Exclusion, parse_exclusions
 from transforms.policies.cards import PolicyCard, parse_card, parse_shared
 from transforms.policies.parameters import MONTHLY_SUFFIX, Parameter
+from transforms.policies.policy_guide import AnnexItem, parse_annex
 
 FOLDER = Path(__file__).parent
+ANNEX = "policies/annex.yaml"
 BY_BUCKET = re.compile(r"^-- by bucket: (\w+)$", re.MULTILINE)
 GRAIN = re.compile(r"^-- grain: (.*(?:\n--   .*)*)$", re.MULTILINE)
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
@@ -17,7 +21,7 @@ WORD = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
 
 @cache
 def sql_text(path: str) -> str:
-    """Return one SQL file by its path under sql/."""
+    """Return one file by its path under sql/."""
     return (FOLDER / path).read_text(encoding="utf-8")
 
 
@@ -69,9 +73,21 @@ def shared_parameters() -> dict[str, Parameter]:
 def policy_cards() -> dict[str, PolicyCard]:
     """Return every policy card, by policy id, in the order of the ids."""
     return {
-        path.stem: parse_card(path.read_text(encoding="utf-8"), shared_parameters())
-        for path in sorted((FOLDER / "policies").glob("*.yaml"))
+        path.stem: parse_card(path.with_suffix(".yaml").read_text("utf-8"), shared_parameters())
+        for path in sorted((FOLDER / "policies").glob("*.sql"))
     }
+
+
+@cache
+def exclusions() -> tuple[Exclusion, ...]:
+    """Return which policies exclude each other, in the order in which that is settled."""
+    return parse_exclusions(sql_text("policies/exclusions.yaml"))
+
+
+@cache
+def annex_items() -> tuple[AnnexItem, ...]:
+    """Return the items of the notice's annex, in their order."""
+    return parse_annex(sql_text(ANNEX))
 
 
 def fact_path(name: str) -> str:
@@ -110,22 +126,18 @@ def words_under(path: str) -> frozenset[str]:
 
 
 def rules_digest() -> str:
-    """Return the digest over all SQL text; comments count, for they are the rules' reasons."""
-    return _digest_of("*.sql")
+    """Return the digest over all SQL text and what says when a row counts; comments count too."""
+    return content_digest({**_texts("*.sql"), DECLARED.name: DECLARED.read_text("utf-8")})
 
 
 def parameters_digest() -> str:
-    """Return the digest over all policy cards and shared parameters."""
-    return _digest_of("*.yaml")
+    """Return the digest over cards, exclusions and shared numbers; the annex decides nothing."""
+    return content_digest({path: text for path, text in _texts("*.yaml").items() if path != ANNEX})
 
 
-def _digest_of(pattern: str) -> str:
-    return content_digest(
-        {
-            path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8")
-            for path in sorted(FOLDER.rglob(pattern))
-        }
-    )
+def _texts(pattern: str) -> dict[str, str]:
+    paths = [path.relative_to(FOLDER).as_posix() for path in sorted(FOLDER.rglob(pattern))]
+    return {path: sql_text(path) for path in paths}
 
 
 def policy_grain(policy_id: str) -> str:

@@ -18,7 +18,7 @@ import polars as pl
 from expectations import gate
 from expectations.suites import Threshold, load_suite
 from flows.store import read_manifest
-from sql import Connection, connect, policy_cards, query, register_frame, register_tables, run_sql
+from sql import Connection, connect, policy_cards, query, register_tables, run_sql, show_frame
 from transforms.errors import ContractError, GateStoppedError
 from transforms.gates import CheckOutcome, GateOutcome
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
@@ -83,11 +83,9 @@ def preload() -> None:
 
 
 def register(connection: Connection, name: str, frame: pl.DataFrame) -> None:
-    """Give the gates a frame under a name; of a listed one only the columns they use."""
+    """Show the gates a frame under a name; of a listed one only the columns they use."""
     columns = FRAMES.get(name)
-    register_frame(
-        connection, name, frame.select(list(columns)).cast(columns) if columns else frame
-    )
+    show_frame(connection, name, frame.select(list(columns)).cast(columns) if columns else frame)
 
 
 def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as_of: date) -> None:
@@ -118,11 +116,11 @@ def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> No
 
 
 @contextmanager
-def connected(snapshot: StoredSnapshot) -> Iterator[Connection]:
+def connected(snapshot: StoredSnapshot, as_of: date) -> Iterator[Connection]:
     """Open a connection on a snapshot for the first gate, before any fact is built."""
     connection = connect()
     try:
-        register_tables(connection, snapshot.tables())
+        register_tables(connection, snapshot.tables(), as_of)
         files = read_manifest(snapshot.folder, "snapshot")["files"]
         frame = pl.DataFrame(
             [{name: file[name] for name in FRAMES["files"]} for file in files],

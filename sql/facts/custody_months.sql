@@ -14,7 +14,6 @@ with spell_months as (
             )
         ) as month
     from custody
-    where from_date <= $as_of
 )
 
 select

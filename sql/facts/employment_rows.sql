@@ -1,19 +1,5 @@
--- The visible employment rows, with what the rulebook asks of them. What ends after D has not
--- ended; an end_reason without ended_on is ignored. Grain: as the extract.
-with visible_rows as (
-    select
-        employer_code,
-        person_id,
-        person_key,
-        contract_type,
-        starts_on,
-        ends_on,
-        case when ended_on <= $as_of then ended_on end as ended_on,
-        case when ended_on <= $as_of then end_reason end as end_reason
-    from employment
-    where starts_on <= $as_of
-)
-
+-- The visible employment rows, with what the rulebook asks of them: what ends after D has not
+-- ended. Grain: as the extract.
 select
     employer_code,
     person_id,
@@ -47,4 +33,4 @@ select
             ended_on desc nulls first,
             end_reason asc nulls first
     ) as rank_at_employer
-from visible_rows
+from employment

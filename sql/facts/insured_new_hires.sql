@@ -40,7 +40,6 @@ where
                 and unemployment.registered_on <= hires.starts_on
                 and (
                     unemployment.closed_on is null
-                    or unemployment.closed_on > $as_of
                     or unemployment.closed_on >= hires.starts_on
                 )
         )

@@ -14,7 +14,6 @@ with stipends as (
             payroll.person_key = intern_months.person_key
             and payroll.employer_code = intern_months.employer_code
             and payroll.month = intern_months.month
-    where payroll.paid_on <= $as_of
     group by payroll.employer_code, payroll.person_key, payroll.month
 )
 

@@ -55,21 +55,21 @@ insert into files select kind || '.csv', kind, 0, 0, 0, 0 from (values ('payroll
     ('unemployment'), ('unemployment_benefits'), ('graduates'), ('designations'), ('custody'),
     ('support')) as undelivered (kind);
 insert into quarantine values ('employment', 'e.csv', 3, 'missing_value');
-insert into registrations (employer_code) values ('E1');
-insert into insured_units (unit_no, employer_code, source_file, source_line)
+insert into delivered_registrations (employer_code) values ('E1');
+insert into delivered_insured_units (unit_no, employer_code, source_file, source_line)
     values ('U1', 'E1', 'u.csv', 2);
-insert into insured_persons (person_id, person_key, name, source_file, source_line)
+insert into delivered_insured_persons (person_id, person_key, name, source_file, source_line)
     values ('P1', 37030219900101123, '甲', 'p.csv', 2);
-insert into residents (person_id, person_key, name, source_file, source_line)
+insert into delivered_residents (person_id, person_key, name, source_file, source_line)
     values ('P1', 37030219900101123, '甲', 'h.csv', 2);
-insert into accounts (subject_kind, subject_id, holder, account_no, account_state, source_file,
-    source_line) values ('个人', 'P1', '甲', '62001', '正常', 'a.csv', 2),
+insert into delivered_accounts (subject_kind, subject_id, holder, account_no, account_state,
+    source_file, source_line) values ('个人', 'P1', '甲', '62001', '正常', 'a.csv', 2),
     ('单位', 'E1', '某厂', '62002', '正常', 'a.csv', 3);
-insert into employment (person_id, employer_code, starts_on, source_file, source_line)
+insert into delivered_employment (person_id, employer_code, starts_on, source_file, source_line)
     values ('P1', 'E1', date '2020-02-10', 'e.csv', 2);
-insert into contributions (serial_no, month, source_file, source_line)
+insert into delivered_contributions (serial_no, month, source_file, source_line)
     values ('1', 202005, 'c.csv', 2);
-insert into deaths (person_id, person_key, died_on, source_file, source_line)
+insert into delivered_deaths (person_id, person_key, died_on, source_file, source_line)
     values ('P9', 37030219500101124, date '2020-03-31', 'd.csv', 2);
 insert into headcounts values ('E1', '养老', 202004, 100), ('E1', '养老', 202005, 110);
 insert into insurance_masks values (37030219900101123, 1);
@@ -99,7 +99,7 @@ insert into batches values ('B1', 1, 1, 100000), ('B2', 1, 2, 343800);
 FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ("extracts", "rows_accounted"): ("update files set rows = 3 where name = 'e.csv'", 1),
     ("extracts", "quarantine_recorded"): ("delete from quarantine", 1),
-    ("extracts", "accepted_rows_stored"): ("delete from deaths", 1),
+    ("extracts", "accepted_rows_stored"): ("delete from delivered_deaths", 1),
     ("extracts", "unusable_rows_share"): (
         "update files set rows = 509, quarantined = 51 where name = 'p.csv'; insert into "
         "quarantine select 'insured_persons', 'p.csv', n, 'missing_value' from range(51) as r (n)",
@@ -125,36 +125,45 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         "select 'insured_persons', 'p.csv', n // 2 from range(42) as r (n)",
         1,
     ),
-    ("snapshot", "keys_unique"): ("insert into residents select * from residents", 1),
-    ("snapshot", "births_before_as_of"): (
-        "update residents set person_key = 37030220200701123",
+    ("snapshot", "keys_unique"): (
+        "insert into delivered_residents select * from delivered_residents",
         1,
     ),
-    ("snapshot", "facts_happened"): ("update employment set starts_on = date '2020-07-01'", 1),
-    ("snapshot", "contribution_months_happened"): ("update contributions set month = 202007", 1),
+    ("snapshot", "births_before_as_of"): (
+        "update delivered_residents set person_key = 37030220200701123",
+        1,
+    ),
+    ("snapshot", "facts_happened"): (
+        "update delivered_employment set starts_on = date '2020-07-01'",
+        1,
+    ),
+    ("snapshot", "contribution_months_happened"): (
+        "update delivered_contributions set month = 202007",
+        1,
+    ),
     ("snapshot", "contributions_recent"): ("update headcounts set month = month - 3", 1),
     ("snapshot", "headcounts_steady"): (
         "update headcounts set headcount = 151 where month = 202005",
         1,
     ),
     ("snapshot", "payers_known"): ("update insurance_masks set person_key = 1", 1),
-    ("snapshot", "units_registered"): ("delete from registrations", 1),
-    ("snapshot", "employed_at_insured_units"): ("delete from insured_units", 1),
-    ("snapshot", "names_agree"): ("update residents set name = '乙'", 1),
+    ("snapshot", "units_registered"): ("delete from delivered_registrations", 1),
+    ("snapshot", "employed_at_insured_units"): ("delete from delivered_insured_units", 1),
+    ("snapshot", "names_agree"): ("update delivered_residents set name = '乙'", 1),
     ("snapshot", "dead_not_insured"): (
-        "insert into deaths (person_key, died_on, source_file, source_line) "
+        "insert into delivered_deaths (person_key, died_on, source_file, source_line) "
         "select 37030219500101200 + n, date '2020-03-31', 'd.csv', n from range(6) as r (n); "
         "insert into employer_insured_masks select 37030219500101200 + n, month_era(202005), "
         "month_bit(202005) from range(6) as r (n)",
         6,
     ),
     ("snapshot", "accounts_single"): (
-        "insert into accounts (subject_kind, subject_id, account_no, account_state, source_file, "
-        "source_line) select '个人', 'S' || n // 2, '7' || n, '正常', 'a.csv', n "
+        "insert into delivered_accounts (subject_kind, subject_id, account_no, account_state, "
+        "source_file, source_line) select '个人', 'S' || n // 2, '7' || n, '正常', 'a.csv', n "
         "from range(12) as r (n)",
         6,
     ),
-    ("snapshot", "accounts_not_shared"): ("update accounts set account_no = '62001'", 2),
+    ("snapshot", "accounts_not_shared"): ("update delivered_accounts set account_no = '62001'", 2),
     ("determinations", "keys_unique"): (
         "insert into determinations select * from determinations where period = '2020-03'",
         1,
@@ -220,7 +229,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("entitlements", "payable_has_account"): (
-        "update accounts set account_state = '挂失' where subject_id = 'P1'",
+        "update delivered_accounts set account_state = '挂失' where subject_id = 'P1'",
         2,
     ),
     ("entitlements", "held_share"): (
@@ -256,7 +265,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ("batch", "totals_by_two_routes"): ("delete from batches where batch_id = 'B1'", 1),
     ("batch", "destinations_complete"): ("update instructions set account_no = '6.2E+18'", 2),
     ("batch", "destinations_delivered"): (
-        "update accounts set account_no = '62009' where subject_id = 'P1'",
+        "update delivered_accounts set account_no = '62009' where subject_id = 'P1'",
         1,
     ),
     ("batch", "accounts_not_shared"): ("update instructions set account_no = '62001'", 2),
@@ -273,7 +282,7 @@ def engine() -> Iterator[Connection]:
 
 @pytest.fixture
 def world(engine: Connection) -> Connection:
-    register_tables(engine, {})
+    register_tables(engine, {}, AS_OF)
     engine.execute(SOUND_WORLD)
     return engine
 
@@ -332,7 +341,7 @@ def test_a_flaw_is_counted_and_shown(world: Connection, boundary: str, check: st
 
 def test_places_are_at_most_twenty(world: Connection) -> None:
     world.execute(
-        "insert into insured_units (unit_no, employer_code, source_file, source_line) "
+        "insert into delivered_insured_units (unit_no, employer_code, source_file, source_line) "
         "select 'V' || n, 'E' || n, 'u.csv', n from range(100, 200) as r (n)"
     )
     row = measured(world, "snapshot", "units_registered")

@@ -336,8 +336,8 @@ def test_persons_that_need_a_look_are_findings(tmp_path: Path) -> None:
 
 def test_an_extract_that_was_not_delivered_is_an_empty_table(tmp_path: Path) -> None:
     delivered, missing = connect(1), connect(1)
-    register_tables(delivered, write_tables(tmp_path, {}))
-    register_tables(missing, {})
+    register_tables(delivered, write_tables(tmp_path, {}), AS_OF)
+    register_tables(missing, {}, AS_OF)
     for kind in KINDS:
         described = f"describe {kind}"
         assert missing.sql(described).fetchall() == delivered.sql(described).fetchall()

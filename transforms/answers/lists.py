@@ -6,7 +6,7 @@ masked in it; the same numbers stand in the unmasked list that stays inside.
 
 import polars as pl
 
-from transforms.answers.masking import masked_household, masked_name, masked_person_id
+from transforms.masking import masked_household, masked_name, masked_person_id
 from transforms.policies.cards import PolicyCard
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, word, words_column

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.columns import COLUMNS
+from transforms.extracts.kinds import COLUMNS
 from transforms.policies.cards import PolicyCard, Provision
 from transforms.words import said_column, word
 

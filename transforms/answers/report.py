@@ -7,9 +7,9 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 
 from transforms.amounts import yuan_text
-from transforms.answers.masking import without_person_ids
 from transforms.answers.run_summary import OUTCOMES, RunSummary
 from transforms.gates import failures_first
+from transforms.masking import without_person_ids
 from transforms.words import word, worded
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from transforms.answers.masking import masked_name, masked_person_id
+from transforms.masking import masked_name, masked_person_id
 from transforms.payments.working_days import next_working_day
 from transforms.words import words_column
 

@@ -42,6 +42,23 @@ class Reach:
 
 
 @dataclass(frozen=True)
+class PolicyStatus:
+    """Whether a policy ran, why not, what it can speak about, and which numbers it used."""
+
+    status: str
+    reason: Said | None
+    reach_from_month: int | None
+    reach_to_month: int | None
+    parameters_used: list[dict[str, Any]]
+
+    def reaches(self, period: str) -> bool:
+        """Say whether the policy ran and a period (`2020` or `2020-03`) is inside its reach."""
+        if self.reach_from_month is None or self.reach_to_month is None:
+            return False
+        return Reach(self.reach_from_month, self.reach_to_month).covers(period)
+
+
+@dataclass(frozen=True)
 class PolicyCard:
     """Everything about a policy that is not SQL."""
 

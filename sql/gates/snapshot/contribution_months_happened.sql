@@ -5,13 +5,13 @@ with early_files as (
     select
         source_file as group_name,
         count(*) as row_count
-    from contributions
+    from delivered_contributions
     where month > $as_of_month
     group by source_file
 )
 
 select
-    (select count(*) from contributions) as checked_count,
+    (select count(*) from delivered_contributions) as checked_count,
     (select cast(coalesce(sum(row_count), 0) as bigint) from early_files) as failed_count,
     (
         select list(bad_row order by bad_row)

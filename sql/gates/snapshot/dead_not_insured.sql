@@ -7,7 +7,6 @@ with dead_persons as (
         min(source_file) as source_file,
         min(source_line) as source_line
     from deaths
-    where died_on <= $as_of
     group by person_key
 ),
 

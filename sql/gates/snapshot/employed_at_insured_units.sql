@@ -4,16 +4,16 @@ with uninsured_employments as (
     select
         source_file,
         source_line
-    from employment
+    from delivered_employment
     where not exists (
         select 1
         from insured_units
-        where insured_units.employer_code = employment.employer_code
+        where insured_units.employer_code = delivered_employment.employer_code
     )
 )
 
 select
-    (select count(*) from employment) as checked_count,
+    (select count(*) from delivered_employment) as checked_count,
     (select count(*) from uninsured_employments) as failed_count,
     (
         select list(bad_row order by bad_row)

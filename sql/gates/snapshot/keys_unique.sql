@@ -5,25 +5,25 @@ with keyed_kinds as (
         'registrations' as group_name,
         count(*) as checked_count,
         count(*) - count(distinct employer_code) as row_count
-    from registrations
+    from delivered_registrations
     union all
     select
         'insured_units' as group_name,
         count(*) as checked_count,
         count(*) - count(distinct unit_no) as row_count
-    from insured_units
+    from delivered_insured_units
     union all
     select
         'insured_persons' as group_name,
         count(*) as checked_count,
         count(*) - count(distinct person_key) as row_count
-    from insured_persons
+    from delivered_insured_persons
     union all
     select
         'residents' as group_name,
         count(*) as checked_count,
         count(*) - count(distinct person_key) as row_count
-    from residents
+    from delivered_residents
 ),
 
 repeated_kinds as (

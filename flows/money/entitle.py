@@ -1,14 +1,16 @@
-"""The stage between rules and money: entitlements from determinations, ledger and accounts."""
+"""The step between rules and money: entitlements from determinations, ledger and accounts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from flows.money.funds import Funds
-from flows.money.ledger_store import Ledger
-from flows.night.determine import Determined
-from sql import policy_cards, query, register_frame, run_sql
+from flows.money.standing import Standing
+from sql import Connection, policy_cards, query, run_sql, show_frame
+from sql.texts import exclusions
 from transforms.money.entitlements import (
+    KEY,
     decide_statuses,
     money_findings,
     net_against_ledger,
@@ -16,9 +18,9 @@ from transforms.money.entitlements import (
     recoverable_periods,
     settle_exclusions,
 )
-from transforms.money.exclusions import exclusions
 from transforms.money.payees import PAYEE, account_reasons, hold_reasons
 from transforms.payments.profile import writable
+from transforms.policies.cards import PolicyStatus
 
 ANSWER_KEY = ("policy_id", "period", "subject_id", "beneficiary_id")
 ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(ANSWER_KEY, pl.String()), "is_yes": pl.Boolean()})
@@ -34,7 +36,12 @@ class Entitled:
     payees: pl.DataFrame
 
 
-def build_entitlements(determined: Determined, ledger: Ledger, funds: Funds) -> Entitled:
+def build_entitlements(
+    connection: Connection,
+    policies: Mapping[str, PolicyStatus],
+    standing: Standing,
+    funds: Funds,
+) -> Entitled:
     """Turn determinations into entitlements: exclusions, netting, identity, accounts.
 
     Rows:    returns  the contract's entitlements, findings, and one payee per beneficiary due
@@ -43,20 +50,21 @@ def build_entitlements(determined: Determined, ledger: Ledger, funds: Funds) -> 
     """
     cards = policy_cards()
     fund_of = {name: card.fund for name, card in cards.items() if card.kind == "payment"}
-    eligible = determined.determinations.filter(
-        (pl.col("outcome") == "eligible") & pl.col("policy_id").is_in(sorted(fund_of))
-    )
-    paid = pl.concat([ledger.paid_lines(), ledger.signed_lines()])
-    answers = _answers(determined)
-    recoverable = recoverable_periods(paid, determined.policies)
+    eligible = query(
+        connection,
+        f"select {', '.join(KEY)}, amount_fen from determinations where outcome = 'eligible'",
+    ).filter(pl.col("policy_id").is_in(sorted(fund_of)))
+    paid = pl.concat([standing.paid, standing.signed])
+    answers = run_sql(connection, "money/conflict_answers.sql", {}).cast(ANSWER_SCHEMA)
+    recoverable = recoverable_periods(paid, policies)
     settled = settle_exclusions(
         net_against_ledger(eligible, paid, recoverable), exclusions(), answers
     )
     waiting = open_rows(settled).with_columns(
         pl.col("policy_id").replace_strict(fund_of, return_dtype=pl.String).alias("fund")
     )
-    payees = _payees(determined, waiting)
-    doubtful = _identity_conflicts(determined, waiting)
+    payees = _payees(connection, waiting)
+    doubtful = _identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
     return Entitled(
         entitlements=decide_statuses(settled, holds),
@@ -65,30 +73,14 @@ def build_entitlements(determined: Determined, ledger: Ledger, funds: Funds) -> 
     )
 
 
-def _has_table(determined: Determined, name: str) -> bool:
-    names = query(determined.connection, "select table_name from information_schema.tables")
-    return name in names["table_name"].to_list()
-
-
-def _answers(determined: Determined) -> pl.DataFrame:
-    # The fact is built with the first policy that runs; where none ran, nothing is eligible.
-    if not _has_table(determined, "clerical_answers"):
-        return pl.DataFrame(schema=ANSWER_SCHEMA)
-    return run_sql(determined.connection, "money/conflict_answers.sql", {}).cast(ANSWER_SCHEMA)
-
-
-def _payees(determined: Determined, waiting: pl.DataFrame) -> pl.DataFrame:
-    register_frame(
-        determined.connection, "beneficiaries", waiting.select(PAYEE).unique().sort(PAYEE)
-    )
-    delivered = run_sql(determined.connection, "money/delivered_accounts.sql", {})
-    payees = run_sql(determined.connection, "payees.sql", {})
+def _payees(connection: Connection, waiting: pl.DataFrame) -> pl.DataFrame:
+    show_frame(connection, "beneficiaries", waiting.select(PAYEE).unique().sort(PAYEE))
+    delivered = run_sql(connection, "money/delivered_accounts.sql", {})
+    payees = run_sql(connection, "payees.sql", {})
     return account_reasons(payees, is_delivered=delivered["is_delivered"][0]).sort(PAYEE)
 
 
-def _identity_conflicts(determined: Determined, waiting: pl.DataFrame) -> pl.DataFrame:
-    if not _has_table(determined, "clerical_answers"):
-        return pl.DataFrame(schema=DOUBT_SCHEMA)
+def _identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.DataFrame:
     concerned = (
         pl.concat(
             [
@@ -101,8 +93,8 @@ def _identity_conflicts(determined: Determined, waiting: pl.DataFrame) -> pl.Dat
         .unique()
         .sort("person_id")
     )
-    register_frame(determined.connection, "concerned_persons", concerned)
-    found = run_sql(determined.connection, "money/identity_conflicts.sql", {})
+    show_frame(connection, "concerned_persons", concerned)
+    found = run_sql(connection, "money/identity_conflicts.sql", {})
     return found.cast(DOUBT_SCHEMA)
 
 
