@@ -25,7 +25,7 @@ from transforms.answers.run_summary import (
 )
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import DigestDiffersError
-from transforms.gates import GateOutcome
+from transforms.gates import GateOutcome, check_frames
 from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyStatus
 from transforms.words import Said
@@ -122,7 +122,7 @@ def _frames(run: RunSoFar) -> dict[str, pl.DataFrame]:
         found = [*run.findings, pl.read_parquet(run.snapshot.folder / "findings.parquet")]
         columns = run.findings[0].columns
         frames["findings"] = pl.concat([frame.select(columns) for frame in found]).sort(columns)
-    return frames
+    return frames | check_frames(run.gates)
 
 
 def _manifest(
