@@ -12,6 +12,8 @@ CITIZEN_ID = re.compile(
     r"[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
 )
 
+LONG_NUMBER = re.compile(r"[0-9]{15,}[Xx]?")
+
 
 def masked_person_id(column: str) -> pl.Expr:
     """Mask a person id: the first six and the last four characters stay.
@@ -46,3 +48,12 @@ def masked_household(column: str) -> pl.Expr:
 def without_person_ids(text: str) -> str:
     """Take out of a page whatever looks like a person id (in a file's name, say)."""
     return CITIZEN_ID.sub(word("person_id_hidden"), text)
+
+
+def without_long_numbers(text: str) -> str:
+    """Take out of a text whatever could be an id or an account: a file may be named after a person.
+
+    >>> without_long_numbers("张三370302199001011234.csv:7")
+    '张三（号码已隐去）.csv:7'
+    """
+    return LONG_NUMBER.sub(word("long_number_hidden"), text)

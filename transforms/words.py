@@ -12,7 +12,6 @@ import yaml
 
 from transforms.amounts import yuan_text
 from transforms.errors import ContractError
-from transforms.extracts.kinds import KINDS
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -85,30 +84,30 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
 
 
 def vocabulary(names: Mapping[str, str] = NO_NAMES) -> dict[str, str]:
-    """Return the Chinese words of all codes that are no sentences; `names`: policies' titles."""
+    """Return the Chinese words of all codes that are no sentences, and `names`."""
     known = {code: words["zh"] for code, words in catalogue().items() if "{" not in words["en"]}
-    return {**known, **{name: kind.titles[1] for name, kind in KINDS.items()}, **names}
+    return {**known, **names}
 
 
 def word(code: str, language: Language = "zh", names: Mapping[str, str] = NO_NAMES) -> str:
     """Return the word for a code; a code without one is shown as it is: no night stops for it.
 
-    >>> word("duplicate_row"), word("contributions"), word("B1")
-    ('重复行', '个人缴费明细', 'B1')
+    `names` are those of kinds of extract and of policies, which have them in their own files.
+
+    >>> word("duplicate_row"), word("deaths", names={"deaths": "死亡信息"}), word("B1")
+    ('重复行', '死亡信息', 'B1')
     """
     words = catalogue().get(code)
     if words:
         return words[language]
-    if language == "zh" and code in KINDS:
-        return KINDS[code].titles[1]
     return names.get(code, code) if language == "zh" else code
 
 
 def worded(said: Said, language: Language = "zh", names: Mapping[str, str] = NO_NAMES) -> str:
     """Word what a stage said.
 
-    >>> worded(Said("extract_not_delivered", {"kinds": ["deaths", "payroll"]}))
-    '数据未送达：死亡信息、工资发放明细'
+    >>> worded(Said("list_without_rows", {"list": "严重失信", "policies": ["a", "b"]}))
+    '认定名单：名单“严重失信”一行都没有；涉及：a、b'
     """
     return _Wording(language, names).vformat(catalogue()[said.code][language], (), said.values)
 

@@ -21,7 +21,7 @@ from flows.ingest.kind import (
     ingest_kind,
 )
 from flows.store import file_digest, read_manifest, staged_folder, write_manifest
-from transforms.digest import short_id
+from transforms.digest import canonical_json, short_id
 from transforms.errors import DigestDiffersError
 from transforms.extracts.kinds import KINDS
 from transforms.extracts.links import contradicting_links
@@ -146,7 +146,7 @@ def _refer(beside: References, tally: KindTally) -> References:
     rows = tally.table.frame()
     if tally.kind.name == "clerical_links":
         said = contradicting_links(rows)
-        tally.findings += [("clerical_links_differ", "warning", detail) for detail in said]
+        tally.findings += [("clerical_links_differ", "warning", one) for one in said]
         return replace(beside, links=rows)
     if tally.kind.name == "insured_units":
         return replace(beside, units=rows.select("unit_no", "employer_key"))
@@ -207,9 +207,9 @@ def _write_lists(staging: Path, tallies: list[KindTally]) -> None:
     ordered = repairs.sort("kind", "source_file", "source_line", "column")
     _write(ordered, staging / "repairs.parquet")
     rows = [
-        (finding, severity, "", "", "", detail)
+        (finding, severity, "", "", "", str(said), canonical_json(said.content()))
         for tally in tallies
-        for finding, severity, detail in tally.findings
+        for finding, severity, said in tally.findings
     ]
     schema = dict.fromkeys(FINDINGS, pl.String())
     findings = pl.DataFrame(rows, schema=schema, orient="row")

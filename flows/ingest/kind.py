@@ -33,7 +33,7 @@ from transforms.extracts.totals import stated_totals, sums_of_amounts, totals_fi
 from transforms.words import Said
 
 Report = Callable[[str, int], None]
-FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail")
+FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail", "said")
 
 
 @dataclass
@@ -65,7 +65,7 @@ class KindTally:
     files: list[FileTally] = field(default_factory=list)
     quarantine: list[pl.DataFrame] = field(default_factory=list)
     repairs: list[pl.DataFrame] = field(default_factory=list)
-    findings: list[tuple[str, str, str]] = field(default_factory=list)
+    findings: list[tuple[str, str, Said]] = field(default_factory=list)
     notes: list[Said] = field(default_factory=list)
 
 
@@ -141,8 +141,9 @@ def _take_piece(
     _note_fallen(tally, piece, columns, verdicts, name)
     tally.repairs.append(list_repairs(kind, piece, columns, name))
     for column, rows in emptied_cells(kind, columns, verdicts):
+        at = {"file": name, "column": column}
         tally.findings += [
-            ("cell_emptied", "info", f"{name}:{line}: {column} can't be read and was emptied")
+            ("cell_emptied", "info", Said("cell_not_read", at | {"line": line}))
             for line in piece.lines[rows].tolist()
         ]
 
@@ -193,7 +194,7 @@ def _add_sums(file: FileTally, kind: Kind, piece: Piece, columns: dict[str, Read
 
 def _check_totals(tally: KindTally, file: FileTally) -> None:
     for line, stated in file.stated:
-        for said in totals_findings(f"{file.raw.file.name}:{line}", stated, file.sums):
+        for said in totals_findings(file.raw.file.name, line, stated, file.sums):
             tally.findings.append(("totals_differ", "warning", said))
 
 

@@ -161,7 +161,7 @@ def test_what_stopped_the_run_stands_before_warnings_and_before_counts() -> None
     checks = (
         check("soft", "warning", "failed"),
         check("hard", "critical", "failed", places=("a.csv:7",)),
-        check("lost", "warning", "errored", note="could not be measured"),
+        check("lost", "warning", "errored", note=Said("not_measured")),
     )
     gates = [GateOutcome("extracts", "收到的数据", checks, "critical")]
     page = render_report(summary(gates=gates, stopped_at="extracts", batches=()))
@@ -202,10 +202,21 @@ def test_a_stopped_run_renders_before_anything_was_determined() -> None:
 
 def test_every_place_of_a_gate_is_named_in_words() -> None:
     title = policy_cards()["stability_refund"].title
-    places = ("contributions: 3 / 10", "stability_refund 2020: 7", "held: 4", "deaths.csv:7")
-    checks = (check("soft", "warning", "failed", bad_rows=places),)
+    total = {"file": "a.csv", "line": 9, "column": "net_fen", "stated_fen": 100, "sum_fen": 123456}
+    named_after = {"file": f"{PERSON}.csv", "line": 2, "column": "ends_on"}
+    places = (
+        *("contributions: 3 / 10", "stability_refund 2020: 7", "held: 4", "deaths.csv:7"),
+        *(Said("total_differs", total), Said("cell_not_read", named_after)),
+    )
+    checks = (check("soft", "warning", "failed", places=places),)
     runs = count_policies(policy_cards(), {"stability_refund": Run("ran")}, determinations())
     gates = [GateOutcome("extracts", "收到的数据", checks, "warning")]
     page = render_report(summary(gates=gates, policies=runs))
-    for shown in ("个人缴费明细: 3 / 10", f"{title} 2020: 7", "暂扣: 4", "deaths.csv:7"):
+    for shown in (
+        *("个人缴费明细: 3 / 10", f"{title} 2020: 7", "暂扣: 4", "deaths.csv:7"),
+        *(
+            "a.csv:9：实发工资合计写 1.00，各行之和 1,234.56",
+            "（号码已隐去）.csv:2：合同结束日期读不懂，已清空",
+        ),
+    ):
         assert f"<li>{shown}</li>" in page

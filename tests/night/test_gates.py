@@ -22,7 +22,7 @@ SOUND_WORLD = f"""
 create or replace table files (name text, kind text, rows bigint, accepted bigint,
     quarantined bigint, totals_rows bigint);
 create or replace table quarantine (kind text, source_file text, source_line bigint, rule text);
-create or replace table findings (finding text, detail text);
+create or replace table findings (finding text, detail text, said text);
 create or replace table repairs (kind text, source_file text, source_line bigint);
 create or replace table policy_runs (policy_id text, kind text, status text,
     is_in_force boolean, amount_cap_fen bigint);
@@ -112,11 +112,11 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ),
     ("extracts", "extracts_not_empty"): ("", 8),
     ("extracts", "totals_agree"): (
-        "insert into findings values ('totals_differ', 'c.csv:9: the total of unit_fen says 1')",
+        "insert into findings values ('totals_differ', 'c.csv:9: the total says 1', null)",
         1,
     ),
     ("extracts", "cells_emptied"): (
-        "insert into findings select 'cell_emptied', 'p.csv:' || n from range(21) as r (n)",
+        "insert into findings select 'cell_emptied', 'p.csv:' || n, null from range(21) as r (n)",
         21,
     ),
     ("extracts", "kinds_delivered"): ("delete from files where kind = 'custody'", 1),
@@ -425,7 +425,7 @@ def test_all_bad_rows_are_kept_and_two_hundred_are_shown(world: Connection) -> N
 def test_a_fact_no_policy_needed_is_said_not_failed(world: Connection) -> None:
     world.execute("drop table headcounts")
     found = judged(world, "snapshot", "headcounts_steady")
-    assert (found.status, found.checked_count) == ("passed", 0) and "headcounts" in found.note
+    assert (found.status, found.checked_count) == ("passed", 0) and "headcounts" in str(found.note)
 
 
 def test_a_check_that_cannot_be_measured_stops_the_run(world: Connection) -> None:

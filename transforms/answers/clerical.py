@@ -88,7 +88,7 @@ def clerical_sheet(questions: pl.DataFrame, titles: Mapping[str, str], as_of: st
         Said("clerical_then"),
     ]
     return Sheet(
-        title=word(KIND.name),
+        title=KIND.titles[1],
         frame=frame,
         above=said_lines(above),
         open_columns=[LABELS[name] for name in OPEN_NAMES],

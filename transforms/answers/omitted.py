@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from transforms.answers.open_questions import KEY
+from transforms.extracts.kinds import names_of_kinds
 from transforms.policies.cards import PolicyCard
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word, words_column
@@ -93,7 +94,7 @@ def parties_with_rows_set_aside(
     )
     place = said_column(
         "row_set_aside",
-        kind=words_column("kind"),
+        kind=words_column("kind", names_of_kinds()),
         file="source_file",
         line="source_line",
         rule=words_column("rule"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.extracts.kinds import COLUMNS
+from transforms.extracts.kinds import COLUMNS, KINDS
 from transforms.policies.cards import PolicyCard, Provision
 from transforms.words import said_column, word
 
@@ -82,7 +82,7 @@ def missing_words(provision: Provision, columns: list[str]) -> pl.Expr:
     """Say what is missing for an unknown provision: a row of a register, else an empty cell."""
     words = [
         pl.when(pl.col(f"{side}_lacks_{kind}")).then(
-            said_column("not_in_register", kind=pl.lit(word(kind)))
+            said_column("not_in_register", kind=pl.lit(KINDS[kind].titles[1]))
         )
         for kind in REGISTERS
         if any(spec["kind"] == kind for spec in provision.rows)

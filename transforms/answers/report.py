@@ -8,9 +8,10 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from transforms.amounts import yuan_text
 from transforms.answers.run_summary import OUTCOMES, RunSummary
+from transforms.extracts.kinds import names_of_kinds
 from transforms.gates import failures_first
-from transforms.masking import without_person_ids
-from transforms.words import word, worded
+from transforms.masking import without_long_numbers, without_person_ids
+from transforms.words import Said, word, worded
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -21,6 +22,7 @@ def render_report(run: RunSummary) -> str:
     Holds:   the same summary gives the same bytes; the page loads nothing from anywhere; what
              looks like a citizen id (in a file's name, say) is not on it
     """
+    titles = {policy.policy_id: policy.title for policy in run.policies}
     page = _template().render(
         run=run,
         failures=failures_first(run.gates),
@@ -32,18 +34,21 @@ def render_report(run: RunSummary) -> str:
         held_fen=sum(row.due_fen for row in run.entitlements if row.status == "held"),
         ran=[policy for policy in run.policies if policy.status == "ran"],
         not_run=[policy for policy in run.policies if policy.status != "ran"],
-        titles={policy.policy_id: policy.title for policy in run.policies},
+        titles=titles,
+        names=names_of_kinds() | titles,
         outcomes=OUTCOMES,
     )
     return without_person_ids(page)
 
 
-def place_words(place: str, names: Mapping[str, str]) -> str:
+def place_words(place: str | Said, names: Mapping[str, str]) -> str:
     """Word a place of a gate: the codes that name it, then its counts as they are.
 
-    >>> place_words("deaths 2020-03: 5 / 7", {}), place_words("deaths.csv:7", {})
-    ('死亡信息 2020-03: 5 / 7', 'deaths.csv:7')
+    >>> place_words("held 2020-03: 5 / 7", {}), place_words("held.csv:7", {})
+    ('暂扣 2020-03: 5 / 7', 'held.csv:7')
     """
+    if isinstance(place, Said):
+        return without_long_numbers(worded(place, names=names))
     named, colon, counts = place.partition(": ")
     return " ".join(word(code, names=names) for code in named.split(" ")) + colon + counts
 
