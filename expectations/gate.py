@@ -18,8 +18,9 @@ import polars as pl
 
 from expectations.suites import Suite, Threshold, load_suite
 from transforms.gates import CheckOutcome, GateOutcome, Measure, Status, Worst, places_of
+from transforms.words import Said
 
-NOT_MEASURED = "没有测量"
+NOT_MEASURED = Said("not_measured")
 # No result holds what stood in a cell: only how many rows failed, and their places in the frame.
 RESULT_FORMAT = {
     "result_format": "COMPLETE",

@@ -22,13 +22,14 @@ from flows.ingest.kind import (
 )
 from flows.store import file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import rule_words
-from transforms.digest import short_id
+from transforms.digest import canonical_json, short_id
 from transforms.errors import DigestDiffersError
 from transforms.extracts.kinds import KINDS, LOOKED_UP
 from transforms.extracts.links import contradicting_links
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import REPAIRS
 from transforms.extracts.rules import QUARANTINE_SCHEMA, References
+from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
 INGEST_RULES_VERSION = "1"
@@ -43,6 +44,13 @@ class SnapshotRef:
     snapshot_id: str
     folder: Path
     manifest: dict[str, Any]
+
+    def said(self, name: str) -> list[Said]:
+        """Return its `warnings` or `notes`; one of before 0.2.0 has them in English only."""
+        if "said" not in self.manifest:
+            return [Said("said_in_english", {"text": text}) for text in self.manifest[name]]
+        said: list[Said] = said_of(self.manifest["said"][name])
+        return said
 
     def tables(self) -> dict[str, list[Path]]:
         """Return the files of every kind that was delivered."""
@@ -116,7 +124,10 @@ def _fill(
         tallies.append(tally)
     shutil.rmtree(staging / ".late", ignore_errors=True)
     files = _file_entries(raws, tallies)
-    warnings = check_delivery(delivery, files)
+    said = {
+        "warnings": check_delivery(delivery, files),
+        "notes": [note for tally in tallies for note in _notes(tally)],
+    }
     _write_lists(staging, tallies)
     return {
         "snapshot_id": snapshot_id,
@@ -127,8 +138,8 @@ def _fill(
             f"{name}.parquet": file_digest(staging / f"{name}.parquet")
             for name in ("quarantine", "repairs", "findings")
         },
-        "notes": [note for tally in tallies for note in _notes(tally)],
-        "warnings": warnings,
+        **{name: [str(one) for one in every] for name, every in said.items()},
+        "said": {name: [one.content() for one in every] for name, every in said.items()},
     }
 
 
@@ -139,14 +150,14 @@ def _refer(beside: References, tally: KindTally) -> References:
     rows = tally.table.frame()
     if looked_up == "links":
         said = contradicting_links(rows)
-        tally.findings += [("clerical_links_differ", "warning", detail) for detail in said]
+        tally.findings += [("clerical_links_differ", "warning", one) for one in said]
         return replace(beside, links=rows)
     if looked_up == "units":
         return replace(beside, units=rows.select("unit_no", "employer_key"))
     return replace(beside, names=names_on_record(beside.names, rows))
 
 
-def _notes(tally: KindTally) -> list[str]:
+def _notes(tally: KindTally) -> list[Said]:
     if tally.kind.name != "designations":
         return tally.notes
     return tally.notes + notes_on_lists(tally.table.frame(), rule_words())
@@ -200,9 +211,9 @@ def _write_lists(staging: Path, tallies: list[KindTally]) -> None:
     ordered = repairs.sort("kind", "source_file", "source_line", "column")
     _write(ordered, staging / "repairs.parquet")
     rows = [
-        (finding, severity, "", "", "", detail)
+        (finding, severity, "", "", "", str(said), canonical_json(said.content()))
         for tally in tallies
-        for finding, severity, detail in tally.findings
+        for finding, severity, said in tally.findings
     ]
     schema = dict.fromkeys(FINDINGS, pl.String())
     findings = pl.DataFrame(rows, schema=schema, orient="row")

@@ -36,6 +36,7 @@ from transforms.policies.coverage import (
     missing_extracts,
     missing_parts,
 )
+from transforms.words import Said
 
 DETERMINATION_SCHEMA: dict[str, pl.DataType] = {
     "policy_id": pl.String(),
@@ -63,7 +64,7 @@ class Determined:
     connection: Connection
     policies: dict[str, PolicyStatus]
     findings: pl.DataFrame
-    warnings: list[str]
+    warnings: list[Said]
     own_rows: pl.DataFrame
 
     @property
@@ -121,7 +122,7 @@ def determine(
         reach = reach_of(card, as_of)
         run_policy(store, card, reach)
         used = _parameters_used(card, as_of, reach)
-        policies[card.policy_id] = PolicyStatus("ran", "", reach.from_month, reach.to_month, used)
+        policies[card.policy_id] = PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
     _show_determinations(connection, running)
@@ -182,16 +183,16 @@ def _reason_not_run(
     tables: Mapping[str, Sequence[Path]],
     months: Mapping[str, set[int]],
     as_of: date,
-) -> str | None:
+) -> Said | None:
     outside = outside_span(card, as_of)
     if outside:
         return outside
     extracts = missing_extracts(card, tables)
     if extracts:
-        return f"extract not delivered: {', '.join(extracts)}"
+        return Said("extract_not_delivered", {"kinds": extracts})
     parts = missing_parts(card, months, as_of)
     if parts:
-        return f"part of contributions not delivered: {', '.join(parts)}"
+        return Said("part_not_delivered", {"parts": parts})
     return None
 
 
@@ -228,7 +229,7 @@ def _warnings(
     ran: Sequence[PolicyCard],
     months: Mapping[str, set[int]],
     tables: Mapping[str, Sequence[Path]],
-) -> list[str]:
+) -> list[Said]:
     warnings = gap_warnings(ran, months)
     if "designations" in tables:
         lists = query(connection, "select distinct list from delivered_designations order by 1")

@@ -21,9 +21,11 @@ from sql import Connection, connect, policy_cards, query, register_tables, show_
 from sql.checks import run_check, run_text, tables_present
 from transforms.errors import ContractError, GateStoppedError
 from transforms.gates import CheckOutcome, GateOutcome, Measure
+from transforms.masking import without_long_numbers
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
 from transforms.policies.amount_cap import caps_until
 from transforms.policies.cards import month_of, outside_span
+from transforms.words import Said
 
 FRAMES: dict[str, Any] = {
     "files": {
@@ -40,7 +42,7 @@ FRAMES: dict[str, Any] = {
         "source_line": pl.Int64(),
         "rule": pl.String(),
     },
-    "findings": {"finding": pl.String(), "detail": pl.String()},
+    "findings": dict.fromkeys(("finding", "detail", "said"), pl.String()),
     "repairs": {"kind": pl.String(), "source_file": pl.String(), "source_line": pl.Int64()},
     "batches": {
         "batch_id": pl.String(),
@@ -135,9 +137,9 @@ def connected(snapshot: StoredSnapshot, as_of: date) -> Iterator[Connection]:
         )
         register(connection, "files", frame)
         for name in ("quarantine", "repairs", "findings"):
-            columns = list(FRAMES[name])
-            path = snapshot.folder / f"{name}.parquet"
-            register(connection, name, pl.read_parquet(path, columns=columns))
+            stored = pl.read_parquet(snapshot.folder / f"{name}.parquet")
+            empty = pl.DataFrame(schema=FRAMES[name])
+            register(connection, name, pl.concat([empty, stored], how="diagonal"))
         yield connection
     finally:
         connection.close()
@@ -203,7 +205,7 @@ def stop_if_critical(outcome: GateOutcome, where: str) -> None:
 def _told(check: CheckOutcome) -> str:
     if check.status == "errored":
         return f"{check.check} (could not be measured)"
-    places = ", ".join(check.places[:TOLD_PLACES])
+    places = ", ".join(without_long_numbers(str(place)) for place in check.places[:TOLD_PLACES])
     counts = f"{check.failed_count} of {check.checked_count}, allowed {check.threshold}"
     return f"{check.check} ({counts}; {places})" if places else f"{check.check} ({counts})"
 
@@ -219,7 +221,7 @@ def _measured(
     absent = [name for name in threshold.needs if name not in present]
     if absent:
         # A fact is built only where a policy that runs rests on it: there is nothing to check.
-        return Measure(check, 0, 0, note=f"本次运行的政策都不需要 {'、'.join(absent)}")
+        return Measure(check, 0, 0, note=Said("no_policy_needs", {"facts": absent}))
     values = {**dates, **threshold.parameters}
     try:
         checked_count, bad_rows = run_check(connection, check_sql(boundary, check), values)
@@ -229,4 +231,5 @@ def _measured(
     except Exception as failure:
         # Recorded, not passed over: a check without a measure is errored, and that stops the
         # run. The engine's message may quote a row, so only the kind of error is kept.
-        return Measure(check, note=f"测量出错：{type(failure).__name__}")
+        failed = Said("measuring_failed", {"error": type(failure).__name__})
+        return Measure(check, note=failed)

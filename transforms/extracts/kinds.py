@@ -186,6 +186,12 @@ def _where(entry: Mapping[str, str] | None) -> Where:
     return tuple((entry or {}).items())
 
 
+def names_of_kinds() -> dict[str, str]:
+    """Return the bureaus' own names for the kinds of extract and their columns, by code."""
+    headings = {name: column.labels[0] for name, column in COLUMNS.items() if column.labels}
+    return headings | {name: kind.titles[1] for name, kind in KINDS.items()}
+
+
 def _refuse(words: set[str], what: str) -> None:
     if words:
         raise ContractError(f"{what}: {', '.join(sorted(words))}")

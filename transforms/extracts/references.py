@@ -4,6 +4,8 @@ from collections.abc import Collection
 
 import polars as pl
 
+from transforms.words import Said
+
 
 def employer_ranks(units: pl.LazyFrame, fallen: pl.DataFrame) -> pl.DataFrame:
     """Number the employers of accepted insured_units from 1, in the order of their codes.
@@ -27,7 +29,7 @@ def names_on_record(before: pl.DataFrame | None, persons: pl.DataFrame) -> pl.Da
     return names.sort("person_key")
 
 
-def notes_on_lists(designations: pl.DataFrame, rule_words: Collection[str]) -> list[str]:
+def notes_on_lists(designations: pl.DataFrame, rule_words: Collection[str]) -> list[Said]:
     """Name, once each, the lists that no rule speaks of."""
     unused = sorted(set(designations["list"]) - set(rule_words))
-    return [f"designations: no rule uses the list {name}" for name in unused]
+    return [Said("list_not_used", {"list": name}) for name in unused]

@@ -11,6 +11,7 @@ import polars as pl
 from transforms.extracts.cells import Flags, Piece, ReadColumn, Rows
 from transforms.extracts.kinds import Kind, KindColumn, Where
 from transforms.identifiers import person_keys
+from transforms.words import word
 
 RULES = (
     "",
@@ -27,19 +28,6 @@ RULES = (
     "name_conflict",
 )
 NUMBER_OF = {rule: number for number, rule in enumerate(RULES)}
-MESSAGES = {
-    "totals_row": "sums up or signs other rows; set aside",
-    "missing_value": "is required and empty",
-    "unreadable_value": "can't be read as its type",
-    "unknown_code": "is not one of the words of the list",
-    "invalid_person_id": "is no valid person id",
-    "invalid_employer_code": "is no valid employer code",
-    "out_of_range": "is out of range",
-    "duplicate_row": "is equal to an earlier row in every column",
-    "conflicting_key": "is the key of another row with other contents",
-    "unknown_unit": "is in no accepted row of insured_units",
-    "name_conflict": "differs from the name on record for the person id",
-}
 FIRST_DAY, FIRST_MONTH, LAST_MONTH = date(1900, 1, 1), 190001, 210012
 # Whom a row is about: the first of these that could be read.
 SUBJECT_COLUMNS = ("person_id", "subject_id", "employer_code")
@@ -256,7 +244,8 @@ def quarantine_of(
 
 def add_messages(quarantine: pl.DataFrame) -> pl.DataFrame:
     """Add `message` to rows that have kind, rule and column."""
-    said = pl.col("rule").replace_strict(MESSAGES, return_dtype=pl.String)
+    messages = {rule: word(rule, "en") for rule in RULES[1:]}
+    said = pl.col("rule").replace_strict(messages, return_dtype=pl.String)
     return quarantine.with_columns(
         message=pl.concat_str(
             pl.when(pl.col("column") == "").then(pl.lit("the row")).otherwise("column"),

@@ -15,6 +15,7 @@ from transforms.policies.parameters import (
     read_yaml,
     value_on,
 )
+from transforms.words import Said
 
 FIRST_MONTH = 202001
 KINDS_OF_POLICY = ("payment", "relief", "referral")
@@ -62,7 +63,7 @@ class PolicyStatus:
     """Whether a policy ran, why not, what it can speak about, and which numbers it used."""
 
     status: str
-    reason: str
+    reason: Said | None
     reach_from_month: int | None
     reach_to_month: int | None
     parameters_used: list[dict[str, Any]]
@@ -209,18 +210,19 @@ def plus_months(day: date, months: int) -> date:
     )
 
 
-def outside_span(card: PolicyCard, as_of: date) -> str | None:
+def outside_span(card: PolicyCard, as_of: date) -> Said | None:
     """Say why a policy does not run on a date, or None if it does.
 
     Source:  rulebook §0, In force: to the span's last day and its tail, that day included
     """
     if as_of < card.force_from:
-        return f"not in force on {as_of}: it begins on {card.force_from}"
+        return Said("begins_later", {"as_of": str(as_of), "begins_on": str(card.force_from)})
     if card.force_to is None:
         return None
     last = plus_months(card.force_to, card.tail_months)
     if as_of > last:
-        return f"not in force on {as_of}: it ended on {card.force_to}, facts were taken to {last}"
+        span = {"as_of": str(as_of), "ended_on": str(card.force_to), "taken_to": str(last)}
+        return Said("ended_before", span)
     return None
 
 
