@@ -1,15 +1,15 @@
 """The rules, and the little that runs them: the only importer of DuckDB.
 
-Facts (facts/*.sql) become tables named as their files, policies (policies/*.sql) tables
-`policy_<id>`. A kind of extract is read by its name, cut at the as-of date, or whole as
-`delivered_<kind>`. What a file needs is found from the words in it: names of facts, names of kinds
-of extract, `$names` of parameters. A parameter is written `$name`
-everywhere (yuan as fen; a fraction as $name_numerator and $name_denominator); on which day its
-value is taken, the card says (`on:`): one value for the run is bound, one by the row's own day is
-looked up by the macro `name_on(day)`, which stands in its place when the SQL is run.
+Facts (facts/*.sql) become tables named as their files, questions (questions/*.sql) macros, policies
+(policies/*.sql) tables `policy_<id>` (policy_runs.py). A kind of extract is read by its name, cut
+at the as-of date, or whole as `delivered_<kind>`. What a file needs is found from the words in it:
+names of facts, questions and kinds of extract, `$names` of parameters. A parameter is written
+`$name` everywhere (yuan as fen; a fraction as $name_numerator and $name_denominator); on which day
+its value is taken, the card says (`on:`): one value for the run is bound, one by the row's own day
+is looked up by the macro `name_on(day)`, which stands in its place when the SQL is run.
 
-Besides those, SQL may take $as_of, $as_of_month, $reach_from_month, $reach_to_month, $policy_id
-and $provisions. Macros of calendar, rounding and identity numbers stand in macros.sql.
+Besides those, SQL may take $as_of and $as_of_month. Macros of calendar, rounding and identity
+numbers stand in macros.sql. Headers say `-- by bucket:`, `-- limited to:` (limits.py), `-- cut by:`.
 """
 
 import re
