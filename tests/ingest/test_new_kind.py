@@ -39,6 +39,7 @@ from pathlib import Path
 import polars as pl
 from data_samples.town.labels import file_title, text_table
 from data_samples.town.scenes import person_id
+from expectations.suites import load_suite
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.ingest.drop import ingest_drop
 from flows.night import gates
@@ -68,8 +69,8 @@ subject = {"subject_kind": "person", "subject_id": who, "beneficiary_kind": "per
            "beneficiary_id": who, "period": "2020"}
 shown.expect([subject])
 with gates.connected(snapshot, as_of) as judged:
-    measures = gates.measure(judged, "extracts", as_of)
-stored = measures.row(by_predicate=pl.col("check") == "accepted_rows_stored", named=True)
+    measures = gates.measure(judged, load_suite("extracts"), as_of)
+(stored,) = [measure for measure in measures if measure.check == "accepted_rows_stored"]
 print(json.dumps({
     "labels": text_table("certificates", table).columns,
     "noted_fen": snapshot.manifest["files"][0]["amount_fen"],
@@ -79,7 +80,7 @@ print(json.dumps({
     "explained": shown.rows_of(entry, subject)["course"].to_list(),
     "stored": connection.sql("select * from delivered_certificates").columns,
     "schema": list(table_schema(kind)),
-    "counted": [stored["checked_count"] - len(KINDS), stored["failed_count"]],
+    "counted": [stored.checked_count - len(KINDS), stored.failed_count],
     "on_the_page": "## certificates 培训证书" in kinds_page(KINDS, COLUMNS),
 }))
 """
