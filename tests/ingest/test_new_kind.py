@@ -78,6 +78,7 @@ print(json.dumps({
     "delivered": query(connection, "select course from delivered_certificates")["course"].to_list(),
     "visible": query(connection, "select course from certificates")["course"].to_list(),
     "explained": shown.rows_of(entry, subject)["course"].to_list(),
+    "persons": query(connection, "select kind from delivered_persons")["kind"].to_list(),
     "stored": connection.sql("select * from delivered_certificates").columns,
     "schema": list(table_schema(kind)),
     "counted": [stored.checked_count - len(KINDS), stored.failed_count],
@@ -108,6 +109,7 @@ def test_one_entry_makes_a_kind(tmp_path: Path) -> None:
     assert told["noted_fen"] == 12_004 and told["quarantined"] == ["out_of_range"]
     assert sorted(told["delivered"]) == ["焊工0", "焊工1"]
     assert told["visible"] == told["explained"] == ["焊工0"]
+    assert told["persons"] == ["certificates"] * 2
     assert told["stored"] == told["schema"]
     assert told["counted"] == [0, 0] and told["on_the_page"]
 
