@@ -106,7 +106,7 @@ def register_tables(
     """Make `delivered_<kind>` of every kind's Parquet files, empty if it was not delivered.
 
     `<kind>` is what of it is visible on the as-of date. `delivered_counts` and `visible_counts`
-    count both, by kind.
+    count both, by kind; `delivered_persons` are the persons of all kinds that name one.
 
     Raises:  ContractError for a kind that does not exist
     """

@@ -39,6 +39,7 @@ from pathlib import Path
 import polars as pl
 from data_samples.town.labels import file_title, text_table
 from data_samples.town.scenes import person_id
+from expectations.suites import load_suite
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.ingest.drop import ingest_drop
 from flows.night import gates
@@ -68,8 +69,8 @@ subject = {"subject_kind": "person", "subject_id": who, "beneficiary_kind": "per
            "beneficiary_id": who, "period": "2020"}
 shown.expect([subject])
 with gates.connected(snapshot, as_of) as judged:
-    measures = gates.measure(judged, "extracts", as_of)
-stored = measures.row(by_predicate=pl.col("check") == "accepted_rows_stored", named=True)
+    measures = gates.measure(judged, load_suite("extracts"), as_of)
+(stored,) = [measure for measure in measures if measure.check == "accepted_rows_stored"]
 print(json.dumps({
     "labels": text_table("certificates", table).columns,
     "noted_fen": snapshot.manifest["files"][0]["amount_fen"],
@@ -77,9 +78,10 @@ print(json.dumps({
     "delivered": query(connection, "select course from delivered_certificates")["course"].to_list(),
     "visible": query(connection, "select course from certificates")["course"].to_list(),
     "explained": shown.rows_of(entry, subject)["course"].to_list(),
+    "persons": query(connection, "select kind from delivered_persons")["kind"].to_list(),
     "stored": connection.sql("select * from delivered_certificates").columns,
     "schema": list(table_schema(kind)),
-    "counted": [stored["checked_count"] - len(KINDS), stored["failed_count"]],
+    "counted": [stored.checked_count - len(KINDS), stored.failed_count],
     "on_the_page": "## certificates 培训证书" in kinds_page(KINDS, COLUMNS),
 }))
 """
@@ -107,6 +109,7 @@ def test_one_entry_makes_a_kind(tmp_path: Path) -> None:
     assert told["noted_fen"] == 12_004 and told["quarantined"] == ["out_of_range"]
     assert sorted(told["delivered"]) == ["焊工0", "焊工1"]
     assert told["visible"] == told["explained"] == ["焊工0"]
+    assert told["persons"] == ["certificates"] * 2
     assert told["stored"] == told["schema"]
     assert told["counted"] == [0, 0] and told["on_the_page"]
 
