@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from expectations import gate
-from expectations.suites import TOTALS, Suite, Threshold, check_sql, load_suite
+from expectations.suites import COUNTS, TOTALS, Suite, Threshold, check_sql, load_suite
 from flows.store import read_manifest
 from sql import Connection, connect, policy_cards, query, register_tables, show_frame
 from sql.checks import run_check, run_text, tables_present
@@ -159,7 +159,7 @@ def measure(connection: Connection, suite: Suite, as_of: date) -> list[Measure]:
     return [
         _measured(connection, suite.boundary, threshold, present, dates)
         for threshold in suite.thresholds
-        if not threshold.expect
+        if threshold.frame == COUNTS
     ]
 
 
