@@ -287,6 +287,15 @@ def test_the_review_pack_says_in_chinese_why_a_batch_and_a_line_wait(home: Home)
     assert reasons == ["原因", "公益性岗位延长一年", "就业见习补贴"]
 
 
+def test_a_batch_of_an_earlier_version_can_still_be_laid_out(home: Home) -> None:
+    batch = night(home, "R1", [refund(100)])[1].batches[0]
+    frames = (batch.instructions, batch.lines, batch.unpaid_lines)
+    old = {
+        name: said for name, said in batch.manifest.items() if name not in ("titles", "mark_said")
+    }
+    assert review_workbook(old, *frames) != review_workbook(batch.manifest, *frames)
+
+
 def test_a_review_pack_whose_rows_differ_from_its_total_is_not_written(home: Home) -> None:
     batch = night(home, "R1", [refund(100), refund(70, TWO)])[1].batches[0]
     for instructions, lines in (

@@ -1,6 +1,6 @@
 """The review pack: one workbook per batch for the people who sign, the same bytes every time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -10,10 +10,26 @@ from transforms.sheets.workbook import Line, Sheet, Yuan, workbook_bytes
 from transforms.words import Said, said_of, word, worded, words_column
 
 UNPAID_STATUSES = ("held", "conflict", "superseded", "recovery")
-ACCOUNT_COLUMNS = ("holder", "account_no", "bank_name", "bank_code")
-BATCH_FACTS = ("batch_id", "run_id", "as_of", "fund")
-FUNDING_FACTS = ("payer_name", "payer_account", "budget_year", "budget_fen", "spent_fen")
-CONTROL_FACTS = ("amount_fen", "instruction_count", "line_count")
+SUBJECT = ("period", "subject_kind", "subject_id")
+PAYEE = ("beneficiary_kind", "beneficiary_id")
+ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
+AMOUNTS = ("determined_fen", "paid_before_fen")
+LINE_COLUMNS = (
+    *("number", "policy_title", *SUBJECT, *PAYEE, *ACCOUNT, *AMOUNTS),
+    *("paid_now_fen", "payment_id", "verdict", "remark"),
+)
+INSTRUCTION_COLUMNS = (
+    *("number", "policy_title", *PAYEE, *ACCOUNT, "amount_fen", "line_count", "payment_id"),
+)
+UNPAID_COLUMNS = ("number", "policy_title", *SUBJECT, *PAYEE, *AMOUNTS, "due_fen", "reason")
+SUM_COLUMNS = (
+    *("policy_title", "authority", "instruction_count", "line_count", "amount_fen", "clause"),
+)
+NUMBER = ("name", "value", "source")
+FACTS = (
+    *("batch_id", "run_id", "as_of", "fund", "payer_name", "payer_account", "budget_year"),
+    *("budget_fen", "spent_fen", "amount_fen", "instruction_count", "line_count"),
+)
 
 
 def review_workbook(
@@ -33,11 +49,19 @@ def review_workbook(
     if sums != {manifest["control"]["amount_fen"]}:
         raise ContractError(f"batch {manifest['batch_id']}: its rows differ from its control total")
     titles = manifest.get("titles", {})
+    accounts = instructions.select("payment_id", *ACCOUNT)
+    # Many lines to one instruction.
+    paid = lines.join(accounts, on="payment_id", how="left", validate="m:1", maintain_order="left")
+    tables = {
+        "sheet_payment_lines": (paid.rename({"amount_fen": "paid_now_fen"}), LINE_COLUMNS),
+        "sheet_instructions": (instructions, INSTRUCTION_COLUMNS),
+    } | {
+        status: (unpaid_lines.filter(pl.col("status") == status), UNPAID_COLUMNS)
+        for status in UNPAID_STATUSES
+    }
     sheets = [
         _overview(manifest, titles),
-        Sheet(word("sheet_payment_lines"), _lines(lines, instructions, titles)),
-        Sheet(word("sheet_instructions"), _instructions(instructions, titles)),
-        *(Sheet(word(status), _unpaid(unpaid_lines, status, titles)) for status in UNPAID_STATUSES),
+        *(Sheet(word(name), _table(*table, titles)) for name, table in tables.items()),
     ]
     return workbook_bytes(sheets, worded(Said("review_pack_of", {"batch": manifest["batch_id"]})))
 
@@ -45,21 +69,15 @@ def review_workbook(
 def _overview(manifest: Mapping[str, Any], titles: Mapping[str, str]) -> Sheet:
     """Lay out the first sheet: unproven numbers, the batch, whether it may go, sums by policy."""
     unconfirmed = [
-        Line("warn", [titles[used["policy_id"]], used["name"], used["value"], used["source"]])
+        Line("warn", [word(used["policy_id"], names=titles), *(used[name] for name in NUMBER)])
         for used in manifest["unconfirmed"]
     ]
+    # A batch of before 0.2.0 has its mark in English only.
     mark = manifest.get("mark_said")
-    may_go = Line("fact", [word("may_be_released"), word("it_may")])
-    may_not_go = Line("warn", [word("may_not_be_released"), worded(said_of(mark))] if mark else [])
-    facts = [
-        (name, part[name])
-        for part, names in (
-            (manifest, BATCH_FACTS),
-            (manifest["funding"], FUNDING_FACTS),
-            (manifest["control"], CONTROL_FACTS),
-        )
-        for name in names
-    ]
+    verdict = Line("fact", [word("may_be_released"), word("it_may")])
+    if mark:
+        verdict = Line("warn", [word("may_not_be_released"), worded(said_of(mark))])
+    facts = {**manifest, **manifest["funding"], **manifest["control"]}
     entries = {entry["policy_id"]: entry for entry in manifest["policies"]}
     sums = [
         {**total, **{name: entries[total["policy_id"]][name] for name in ("authority", "clause")}}
@@ -67,20 +85,13 @@ def _overview(manifest: Mapping[str, Any], titles: Mapping[str, str]) -> Sheet:
     ]
     return Sheet(
         title=word("sheet_overview"),
-        frame=pl.DataFrame(sums).select(
-            pl.col("policy_id").replace(titles).alias("policy_title"),
-            "authority",
-            "instruction_count",
-            "line_count",
-            "amount_fen",
-            "clause",
-        ),
+        frame=_table(pl.DataFrame(sums), SUM_COLUMNS, titles),
         above=[
             Line("title", [word("unconfirmed_numbers")]),
             *(unconfirmed or [Line("fact", [word("no_unconfirmed_numbers")])]),
             Line("note", []),
-            *(Line("fact", [word(name), _fact(name, value)]) for name, value in facts),
-            may_not_go if mark else may_go,
+            *(Line("fact", [word(name), _fact(name, facts[name])]) for name in FACTS),
+            verdict,
             Line("note", []),
         ],
     )
@@ -94,58 +105,14 @@ def _fact(name: str, value: str | int | None) -> str | int | Yuan:
     return str(value) if name == "budget_year" else value
 
 
-def _lines(
-    lines: pl.DataFrame, instructions: pl.DataFrame, titles: Mapping[str, str]
-) -> pl.DataFrame:
-    accounts = instructions.select("payment_id", *ACCOUNT_COLUMNS)
-    paid = lines.join(accounts, on="payment_id", how="left", validate="m:1", maintain_order="left")
-    return paid.select(
-        *_first_cells(titles),
-        *_subject_cells(),
-        *_payee_cells(),
-        *ACCOUNT_COLUMNS,
-        "determined_fen",
-        "paid_before_fen",
-        pl.col("amount_fen").alias("paid_now_fen"),
-        "payment_id",
+def _table(rows: pl.DataFrame, columns: Sequence[str], titles: Mapping[str, str]) -> pl.DataFrame:
+    """Lay rows out for people: numbered, policies by their titles, codes in words."""
+    codes = [name for name in ("subject_kind", "beneficiary_kind", "reason") if name in columns]
+    return rows.select(
+        pl.int_range(1, pl.len() + 1).alias("number"),
+        pl.col("policy_id").replace(titles).alias("policy_title"),
+        *(words_column(name, titles) for name in codes),
+        pl.exclude(codes),
         pl.lit("").alias("verdict"),
         pl.lit("").alias("remark"),
-    )
-
-
-def _instructions(instructions: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
-    return instructions.select(
-        *_first_cells(titles),
-        *_payee_cells(),
-        *ACCOUNT_COLUMNS,
-        "amount_fen",
-        "line_count",
-        "payment_id",
-    )
-
-
-def _unpaid(unpaid: pl.DataFrame, status: str, titles: Mapping[str, str]) -> pl.DataFrame:
-    return unpaid.filter(pl.col("status") == status).select(
-        *_first_cells(titles),
-        *_subject_cells(),
-        *_payee_cells(),
-        "determined_fen",
-        "paid_before_fen",
-        "due_fen",
-        words_column("reason", titles),
-    )
-
-
-def _first_cells(titles: Mapping[str, str]) -> list[pl.Expr]:
-    return [
-        pl.int_range(1, pl.len() + 1).alias("number"),
-        pl.col("policy_id").replace_strict(titles, return_dtype=pl.String).alias("policy_title"),
-    ]
-
-
-def _subject_cells() -> list[pl.Expr]:
-    return [pl.col("period"), words_column("subject_kind"), pl.col("subject_id")]
-
-
-def _payee_cells() -> list[pl.Expr]:
-    return [words_column("beneficiary_kind"), pl.col("beneficiary_id")]
+    ).select(columns)

@@ -11,7 +11,7 @@ import polars as pl
 import xlsxwriter
 
 from transforms.amounts import is_amount, yuan_text
-from transforms.sheets.rows import Rows, display_width, fill_sheets
+from transforms.sheets.rows import Rows, column_name, display_width, fill_sheets
 from transforms.words import Said, word, worded
 
 MADE_ON = datetime(2020, 1, 1)  # a fixed stamp: a clock would change the bytes
@@ -118,6 +118,7 @@ def _lay_out(
             allowed = {"validate": "list", "source": list(sheet.choices[name])}
             page.data_validation(top + 1, place, last, place, allowed)
     page.autofilter(top, 0, last, rows.width - 1)
+    page.ignore_errors({"number_stored_as_text": f"A1:{column_name(rows.width - 1)}{last + 1}"})
     if top <= MOST_FROZEN:
         page.freeze_panes(top + 1, 0)
         page.repeat_rows(top)
