@@ -9,7 +9,7 @@ its value is taken, the card says (`on:`): one value for the run is bound, one b
 is looked up by the macro `name_on(day)`, which stands in its place when the SQL is run.
 
 Besides those, SQL may take $as_of and $as_of_month. Macros of calendar, rounding and identity
-numbers stand in macros.sql. Headers say `-- by bucket:`, `-- limited to:` (limits.py), `-- cut by:`.
+numbers stand in macros.sql. Headers: `-- by bucket:`, `-- limited to:` (limits.py), `-- cut by:`.
 """
 
 import re
