@@ -59,7 +59,7 @@ def _longest(home: Home, given: Sequence[Path]) -> tuple[list[Posting], Path]:
     postings, source = max(seen, key=lambda pair: len(pair[0]))
     if not postings:
         raise DropRefusedError(
-            f"nobody has kept a posting of {home.root}: bring an anchor folder's file or an exported "
+            f"nobody has kept a posting of {home.root}: bring an anchor's file or an exported "
             "batch; without one, reconcile with the bank and begin a new home"
         )
     hashes = [posting.posting_hash for posting in postings]

@@ -20,9 +20,8 @@ from flows.night.determine import DETERMINATION_SCHEMA, Determined
 from flows.store import Home, file_digest, write_manifest
 from sql import connect, register_frame, register_tables
 from tests.ceremony import hold_ceremony, key_of
-from transforms.columns import STORED_AS
 from transforms.digest import short_id
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.ledger import PAID_SCHEMA
 from transforms.policies.cards import PolicyStatus
 
@@ -128,7 +127,7 @@ def determined_of(
         found = getattr(town, name)
         if found is None:
             continue
-        schema = {column.name: STORED_AS[column.type] for column in KINDS[name].columns}
+        schema = table_schema(KINDS[name])
         path = folder / f"{name}.parquet"
         pl.DataFrame(found, schema=schema).write_parquet(path)
         tables[name] = [path]
@@ -140,8 +139,8 @@ def determined_of(
     register_frame(connection, "clerical_answers", answers)
     determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
     register_frame(connection, "determinations", determinations)
-    ran = PolicyStatus("ran", "", 202001, reach_to, [_unconfirmed()])
-    stopped = PolicyStatus("not_run", "extract not delivered", None, None, [])
+    ran = PolicyStatus("ran", None, 202001, reach_to, [_unconfirmed()])
+    stopped = PolicyStatus("not_run", None, None, None, [])
     return Determined(
         connection=connection,
         policies={name: stopped if name in not_run else ran for name in ALL_POLICIES},
