@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from flows.money.funds import read_funds
-from flows.store import Home
+from flows.store import PRIVATE, Home
 from transforms.errors import WuxingError
 
 NEEDED = (
@@ -20,6 +20,7 @@ NEEDED = (
     "xlsxwriter",
 )
 DISK_GIB_WANTED = 10
+SHOWN = 5
 OLDEST_PYTHON = (3, 11)
 
 
@@ -31,6 +32,8 @@ def examine(home: Home) -> dict[str, Any]:
         _home(home),
         _disk(home),
         _funds(home),
+        _modes(home),
+        _keys(home),
     ]
     return {"checks": checks, "good": all(check["verdict"] != "bad" for check in checks)}
 
@@ -80,3 +83,25 @@ def _funds(home: Home) -> dict[str, str]:
     if left:
         return _check("warn", "funds.toml", "; ".join(left))
     return _check("good", "funds.toml", str(home.funds_path))
+
+
+def _modes(home: Home) -> dict[str, str]:
+    """Find what others than its owner can read or write: names, accounts and amounts lie there."""
+    there = [home.root, *home.root.rglob("*")] if home.root.is_dir() else []
+    open_to_others = [
+        path for path in there if not path.is_symlink() and path.stat().st_mode & PRIVATE
+    ]
+    if not open_to_others:
+        return _check("good", "rights", "files 0600, folders 0700")
+    first = ", ".join(str(path) for path in open_to_others[:SHOWN])
+    found = f"{len(open_to_others)} are open to others: {first}; `chmod -R go= {home.root}`"
+    return _check("warn", "rights", found)
+
+
+def _keys(home: Home) -> dict[str, str]:
+    """Say where nobody could sign, or who owns the home could try another's passphrase."""
+    beside = sorted(home.root.rglob("*.key")) if home.root.is_dir() else []
+    if beside:
+        found = f"{len(beside)} key files lie in the home: each belongs on its holder's own machine"
+        return _check("warn", "keys", found)
+    return _check("good", "keys", "none lies in the home")

@@ -33,6 +33,21 @@ SignedOption = Annotated[
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="File for what is to be signed.")]
 ActArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Request or act.")]
+RoleOption = Annotated[
+    str, typer.Option("--role", help="reviewer, approver, hr_head or finance_head.")
+]
+NameOption = Annotated[str, typer.Option("--name", help="The person who will hold the key.")]
+NumberOption = Annotated[str, typer.Option("--staff-number", help="The person's number.")]
+BureauOption = Annotated[str, typer.Option("--bureau", help="The person's bureau.")]
+FromOption = Annotated[
+    str | None, typer.Option("--valid-from", help="YYYY-MM-DD (default: today).")
+]
+ToOption = Annotated[
+    str | None, typer.Option("--valid-to", help="YYYY-MM-DD (default: a year on).")
+]
+HomeIdOption = Annotated[
+    str | None, typer.Option("--home-id", help="The home's id, where the home is not at hand.")
+]
 HR, FINANCE = "HR", "FINANCE"
 
 
@@ -81,18 +96,14 @@ def init(
 
 @key_app.command("new")
 def key_new(
-    role: Annotated[
-        str, typer.Option("--role", help="reviewer, approver, hr_head or finance_head.")
-    ],
-    name: Annotated[str, typer.Option("--name", help="The person who will hold the key.")],
-    staff_number: Annotated[str, typer.Option("--staff-number", help="The person's number.")],
-    bureau: Annotated[str, typer.Option("--bureau", help="The person's bureau.")],
-    valid_from: Annotated[str | None, typer.Option(help="YYYY-MM-DD (default: today).")] = None,
-    valid_to: Annotated[str | None, typer.Option(help="YYYY-MM-DD (default: a year on).")] = None,
+    role: RoleOption,
+    name: NameOption,
+    staff_number: NumberOption,
+    bureau: BureauOption,
+    valid_from: FromOption = None,
+    valid_to: ToOption = None,
     home: HomeOption = DEFAULT_HOME,
-    home_id: Annotated[
-        str | None, typer.Option("--home-id", help="The home's id, where the home is not at hand.")
-    ] = None,
+    home_id: HomeIdOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File for the key (default: keys/ in the home).")
     ] = None,
@@ -102,20 +113,41 @@ def key_new(
     from flows.money.heads import list_keys
     from flows.money.keys import create_key
 
-    place, today = Home(home), datetime.now().date()
-    person = {
-        "role": role,
-        "staff_number": staff_number,
-        "name": name,
-        "bureau": bureau,
-        "valid_from": valid_from or today.isoformat(),
-        "valid_to": valid_to or (today + timedelta(days=365)).isoformat(),
-    }
+    place, person = Home(home), _person(role, staff_number, name, bureau, valid_from, valid_to)
     target = out or place.keys / f"{role}-{staff_number}.key"
     known = home_id or list_keys(place)["home_id"]
     made = create_key(person, known, ask_passphrase(True), target)
     lines = [f"key {made['key_id']} for {role}: {made['path']}", f"request: {made['request']}"]
     show(made, as_json, lines)
+
+
+@key_app.command("request")
+def key_request(
+    role: RoleOption,
+    name: NameOption,
+    staff_number: NumberOption,
+    bureau: BureauOption,
+    public_key: Annotated[Path, typer.Option("--public-key", help="Its key or certificate.")],
+    verifier: Annotated[Path, typer.Option("--verifier", help="Program that verifies for it.")],
+    valid_from: FromOption = None,
+    valid_to: ToOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    home_id: HomeIdOption = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the request to enrol an outside seal (电子签章), whose key never comes here."""
+    from flows.money.acts import write_act
+    from flows.money.heads import list_keys
+    from flows.money.seals import seal_request
+    from transforms.money.roster import key_id_of
+
+    person = _person(role, staff_number, name, bureau, valid_from, valid_to)
+    known = home_id or list_keys(Home(home))["home_id"]
+    act, path = seal_request(person, known, public_key, verifier), out or Path("seal.request.json")
+    write_act(path, act)
+    made = {"key_id": key_id_of(act["statement"]["public_key"]), **person, "request": str(path)}
+    show(made, as_json, [f"seal {made['key_id']} for {role}; request: {path}"])
 
 
 @key_app.command("countersign")
@@ -210,6 +242,20 @@ def home_move(
         keys, default = _both(hr_key, finance_key), Path("move.json")
         made = post_or_write(act, keys, out or default, partial(heads.post_act, place))
     show(made, as_json, _roster_lines(made))
+
+
+def _person(
+    role: str, number: str, name: str, bureau: str, valid_from: str | None, valid_to: str | None
+) -> dict[str, str]:
+    today = datetime.now().date()
+    return {
+        "role": role,
+        "staff_number": number,
+        "name": name,
+        "bureau": bureau,
+        "valid_from": valid_from or today.isoformat(),
+        "valid_to": valid_to or (today + timedelta(days=365)).isoformat(),
+    }
 
 
 def _both(hr_key: Path | None, finance_key: Path | None) -> list[tuple[Path, str]]:

@@ -1,4 +1,4 @@
-"""Commands of the money: batch, sign, release, settle, notice, ledger, verify, doctor."""
+"""Commands of the money: sign, release, settle, notice, ledger, verify, doctor."""
 
 from functools import partial
 from pathlib import Path
@@ -6,21 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli.batches import BatchArgument, show_signed
 from flows.cli.console import (
     DEFAULT_HOME,
     HomeOption,
     JsonOption,
     app,
-    batch_app,
     ledger_app,
     show,
 )
 from flows.cli.signing import post_or_write, read_fen, sign_at_home, sign_file, to_be_signed
 from flows.store import Home, hold_home
 
-BatchArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
-]
 ReviewerKeyOption = Annotated[
     Path | None, typer.Option("--reviewer-key", help="Key file of a reviewer.")
 ]
@@ -34,85 +31,16 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="File for what is 
 RoleOption = Annotated[str, typer.Option("--role", help="reviewer or approver.")]
 
 
-@batch_app.command("list")
-def batch_list(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """List the batches and their state."""
-    from flows.money.batch import list_batches
-
-    batches = list_batches(Home(home))
-    lines = [
-        f"{b['batch_id']}  {b['state']:<10} {b['fund']}  {b['line_count']} lines  "
-        f"{b['amount_yuan']} 元  as of {b['as_of']}{'  ! ' + b['mark'] if b['mark'] else ''}"
-        for b in batches
-    ]
-    show({"batches": batches}, as_json, lines or ["no batch yet"])
-
-
-@batch_app.command("show")
-def batch_show(
-    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
-) -> None:
-    """Show one batch: state, totals by policy, signatures, files."""
-    from flows.money.batch import show_batch
-
-    content = show_batch(Home(home), batch_id)
-    show(content, as_json, [f"{name}: {value}" for name, value in content.items()])
-
-
-@batch_app.command("pack")
-def batch_pack(
-    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
-) -> None:
-    """Write the review pack again, and check that it is the same to the byte."""
-    from flows.money.batch import pack_batch
-
-    place = Home(home)
-    with hold_home(place):
-        path = pack_batch(place, batch_id)
-    show({"batch_id": batch_id, "review": str(path)}, as_json, [f"review pack: {path}"])
-
-
-@batch_app.command("export")
-def batch_export(
-    batch_id: BatchArgument,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The file (default: ID.zip in this folder).")
-    ] = None,
-    home: HomeOption = DEFAULT_HOME,
-    as_json: JsonOption = False,
-) -> None:
-    """Write what a signer takes to the own machine: review, manifest, digest, the ledger."""
-    from flows.money.export import export_batch
-
-    place = Home(home)
-    with hold_home(place):
-        written = export_batch(place, batch_id, out or Path(f"{batch_id}.zip"))
-    show(written, as_json, [f"{written['path']}: {', '.join(written['files'])}"])
-
-
-@batch_app.command("accept")
-def batch_accept(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The signature's file.")],
-    home: HomeOption = DEFAULT_HOME,
-    as_json: JsonOption = False,
-) -> None:
-    """Take a signature that was made on another machine."""
-    from flows.money.export import read_signature
-    from flows.money.sign import accept_signature
-
-    place = Home(home)
-    with hold_home(place):
-        accepted = accept_signature(place, read_signature(file))
-    _show_signed(accepted, as_json)
-
-
 @app.command()
 def sign(
     batch: Annotated[
         str, typer.Argument(metavar="ID|FILE", help="Batch at its home, or its exported file.")
     ],
     role: RoleOption,
-    key: Annotated[Path, typer.Option("--key", help="Key file made by `key new`.")],
+    key: Annotated[Path | None, typer.Option("--key", help="Key file made by `key new`.")] = None,
+    seal: Annotated[
+        str | None, typer.Option("--seal", help="Id of an outside seal: writes what it signs.")
+    ] = None,
     count: Annotated[
         int | None, typer.Option("--count", help="Payments, as the review says.")
     ] = None,
@@ -126,9 +54,14 @@ def sign(
     """Sign a batch as reviewer or approver; both roles, by two persons, are needed to release."""
     typed = (count, amount)
     if Path(batch).is_file():
-        sign_file(Path(batch), role, key, typed, out, as_json)
+        signed = sign_file(Path(batch), role, key, seal, typed, out)
     else:
-        _show_signed(sign_at_home(Home(home), batch, role, key, typed), as_json)
+        signed = sign_at_home(Home(home), batch, role, key, seal, typed, out)
+    if "signature_file" not in signed:
+        show_signed(signed, as_json)
+        return
+    lines = [f"{signed['signature_file']}; digest {signed['digest']}"]
+    show(signed, as_json, [*lines, "it comes back with `wuxing batch accept`"])
 
 
 def both(reviewer_key: Path | None, approver_key: Path | None) -> list[tuple[Path, str]]:
@@ -137,21 +70,21 @@ def both(reviewer_key: Path | None, approver_key: Path | None) -> list[tuple[Pat
     return [(path, who) for path, who in given if path]
 
 
-def _show_signed(signed: dict[str, Any], as_json: bool) -> None:
-    lines = [f"{signed['batch_id']} signed as {signed['role']}; state: {signed['state']}"]
-    show(signed, as_json, lines + [f"warning: {said}" for said in signed["warnings"]])
-
-
 @app.command()
 def release(
-    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+    batch_id: BatchArgument,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Payer is the placeholder: nothing is to be paid.")
+    ] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Release a signed batch: write the payment files and post the ledger, once."""
     from flows.money.release import release_batch
 
     place = Home(home)
     with hold_home(place):
-        released: dict[str, Any] = release_batch(place, batch_id)
+        released: dict[str, Any] = release_batch(place, batch_id, is_rehearsal=rehearsal)
     lines = [f"{batch_id} released: {released['count']} payments, {released['amount_yuan']} 元"]
     lines += [f"payment file: {path}" for path in released["files"]]
     show(released, as_json, lines + [f"warning: {said}" for said in released["warnings"]])

@@ -7,68 +7,98 @@ from typing import Any
 
 import typer
 
-from flows.cli.console import ask_passphrase, show
+from flows.cli.console import ask_passphrase
 from flows.store import Home, hold_home
 from transforms.errors import UsageError
+from transforms.words import word
 
 Typed = tuple[int | None, str | None]
 
 
-def sign_at_home(home: Home, batch_id: str, role: str, key: Path, typed: Typed) -> dict[str, Any]:
+def sign_at_home(
+    home: Home,
+    batch_id: str,
+    role: str,
+    key: Path | None,
+    seal: str | None,
+    typed: Typed,
+    out: Path | None,
+) -> dict[str, Any]:
     """Sign a batch where its home is; count and amount are held against it where given."""
     from flows.money.keys import open_key
-    from flows.money.sign import sign_batch
+    from flows.money.sign import sign_batch, state_for_seal
 
+    read = _read_typed(typed)
     with hold_home(home):
-        opened = open_key(key, ask_passphrase(False))
-        return sign_batch(home, batch_id, role, opened, _read_typed(typed))
+        if seal:
+            path = out or Path(f"{batch_id}.{role}.statement")
+            signed = state_for_seal(home, batch_id, role, _seal(seal, path), read)
+            return _written(path, signed)
+        return sign_batch(home, batch_id, role, open_key(_key(key), ask_passphrase(False)), read)
 
 
 def sign_file(
-    file: Path, role: str, key: Path, typed: Typed, out: Path | None, as_json: bool
-) -> None:
+    file: Path, role: str, key: Path | None, seal: str | None, typed: Typed, out: Path | None
+) -> dict[str, Any]:
     """Sign an exported batch on the signer's own machine; the home is not needed."""
-    from flows.money.export import read_export, write_signature
+    from flows.money.export import read_export
     from flows.money.keys import open_key
     from flows.money.sign import sign, what_is_signed
 
     batch = read_export(file)
-    shown = what_is_signed(batch, key)
+    ending = "statement" if seal else "signature.json"
+    path = out or file.with_name(f"{batch.batch_id}.{role}.{ending}")
+    holder = _seal(seal, path) if seal else None
+    shown = what_is_signed(batch, holder.path if holder else _key(key))
     for line in _lines(shown):
         typer.echo(line, err=True)
     read = _read_typed(typed) or _ask_typed()
-    signed = sign(batch, role, open_key(key, ask_passphrase(False)), read)
-    path = out or file.with_name(f"{batch.batch_id}.{role}.signature.json")
+    signed = sign(batch, role, holder or open_key(_key(key), ask_passphrase(False)), read)
+    return {**shown, "role": role, **_written(path, signed)}
+
+
+def _key(key: Path | None) -> Path:
+    if key is None:
+        raise UsageError("give --key with the key file, or --seal with an outside seal's id")
+    return key
+
+
+def _seal(key_id: str, path: Path) -> Any:
+    from flows.money.seals import Seal
+
+    return Seal(key_id, path.with_name(key_id))
+
+
+def _written(path: Path, signed: dict[str, Any]) -> dict[str, Any]:
+    from flows.money.export import write_signature
+    from transforms.money.roster import statement_digest
+
     write_signature(path, signed)
-    content = {**shown, "role": role, "signature_file": str(path)}
-    show(content, as_json, [f"signature: {path}; give it to `wuxing batch accept`"])
+    return {"signature_file": str(path), "digest": statement_digest(signed["statement"])}
 
 
 def _lines(shown: dict[str, Any]) -> list[str]:
-    changed = ", ".join(f"{kind} {count}" for kind, count in shown["changed"].items()) or "nothing"
-    lines = [
-        f"批次 batch     {shown['batch_id']}  {shown['as_of']}",
-        f"资金 fund      {shown['fund']}",
-        f"笔数 payments  {shown['count']}",
-        f"金额 amount    {shown['amount_yuan']} 元",
-        f"大写           {shown['amount_in_capitals']}",
-        f"since your last signature (posting {shown['last_signed_position']}): {changed}",
-        f"batch digest   {shown['batch_digest']}",
-        f"roster digest  {shown['roster_digest']}",
-        f"anchors        {', '.join(shown['anchors']) or 'none: nobody else keeps the ledger'}",
-    ]
-    lines += [f"! {shown['mark']}"] if shown["mark"] else []
+    """Word what is to be signed, in both languages, the unconfirmed numbers last."""
+    from flows.money.approval import said
+
+    names = ("batch_id", "as_of", "fund", "instruction_count", "amount_fen", "amount_in_capitals")
+    lines = [said(name, str(shown[name])) for name in names]
+    changed = ", ".join(f"{kind} {count}" for kind, count in shown["changed"].items())
+    lines.append(said("changed_since", f"{shown['last_signed_position']} → {changed or '0'}"))
+    lines += [said(name, shown[name]) for name in ("batch_digest", "roster_digest")]
+    lines.append(said("anchors", ", ".join(shown["anchors"]) or word("no_anchors")))
+    lines += [said("may_not_be_released", shown["mark"])] if shown["mark"] else []
     return lines + [
-        f"unconfirmed    {said['policy_id']} {said['name']} = {said['value']} ({said['source']})"
-        for said in shown["unconfirmed"]
+        said("unconfirmed", f"{n['policy_id']} {n['name']} = {n['value']} ({n['source']})")
+        for n in shown["unconfirmed"]
     ]
 
 
 def _ask_typed() -> tuple[int, int]:
     if not sys.stdin.isatty():
         raise UsageError("type count and amount on a terminal, or give --count and --amount")
-    count = typer.prompt("笔数 payments", type=int, err=True)
-    return count, read_fen(typer.prompt("金额 amount (元)", err=True))
+    count = typer.prompt(word("instruction_count"), type=int, err=True)
+    return count, read_fen(typer.prompt(word("amount_fen"), err=True))
 
 
 def _read_typed(typed: Typed) -> tuple[int, int] | None:

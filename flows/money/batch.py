@@ -14,6 +14,7 @@ from flows.money.batch_folder import REVIEW, known_state, read_batch, verify_bat
 from flows.money.entitle import Entitled
 from flows.money.funds import Funds
 from flows.money.ledger_store import Ledger, open_ledger
+from flows.money.payment_files import rendered
 from flows.money.standing import Standing
 from flows.store import MANIFEST, Home, file_digest, read_manifest, replace_file
 from sql import policy_cards
@@ -76,9 +77,8 @@ def draft_batches(
             "titles": {name: card.title for name, card in policy_cards().items()},
         }
         funding = _funding(fund, as_of.year, funds, standing)
-        batches.append(
-            draw_batch(identity, rows, entitled.payees, standing.installments, funding, entries)
-        )
+        drawn = draw_batch(identity, rows, entitled.payees, standing.installments, funding, entries)
+        batches.append(rendered(drawn))
     return Drafted(
         run_id=run_id,
         batches=batches,

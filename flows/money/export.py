@@ -115,18 +115,26 @@ def _expect(path: Path, name: str, digest: str, digests: Mapping[str, str]) -> N
 
 
 def write_signature(path: Path, signed: Mapping[str, Any]) -> None:
-    """Write a signature's small file."""
-    replace_file(path, (canonical_json(dict(signed)) + "\n").encode())
+    """Write a signature's small file; for a seal, the very bytes that it is to sign."""
+    is_signed = bool(signed["signature"])
+    content = signed if is_signed else signed["statement"]
+    ending = "\n" if is_signed else ""
+    replace_file(path, (canonical_json(dict(content)) + ending).encode())
 
 
-def read_signature(path: Path) -> dict[str, Any]:
-    """Read a signature's file.
+def read_signature(path: Path, seal_signature: Path | None = None) -> dict[str, Any]:
+    """Read a signature's file, or a seal's statement and its detached signature.
 
     Raises:  DropRefusedError if it holds none
     """
     content = read_json(path, "a signature made by `wuxing sign`")
+    if seal_signature:
+        try:
+            content = {"statement": content, "signature": seal_signature.read_bytes().hex()}
+        except OSError as unreadable:
+            raise DropRefusedError(f"{seal_signature} can't be read: check it") from unreadable
     statement, signature = content.get("statement"), content.get("signature")
-    if not isinstance(statement, dict) or not isinstance(signature, str):
+    if not isinstance(statement, dict) or not isinstance(signature, str) or not signature:
         raise DropRefusedError(f"{path} holds no signature: expected a file of `wuxing sign`")
     if not {"batch_id", "role", "key_id", "signed_on", "ledger_position"} <= set(statement):
         raise DropRefusedError(f"{path} holds no signature of a batch")

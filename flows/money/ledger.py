@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.money.signatures import holds
+from flows.money.signatures import holds, holds_truly
 from flows.money.witnesses import ADVICE, tell_witness
 from flows.store import Home
 from transforms.errors import DigestDiffersError, LedgerForbidsError
@@ -200,7 +200,7 @@ class Ledger:
         books = self.books()
         last = self.postings(after=books.position - 1)
         posting = next_posting(last[-1] if last else None, kind, batch_id, subject, content, rows)
-        problem = enter(books, posting, holds)
+        problem = enter(books, posting, holds_truly(self.home))
         if problem:
             raise LedgerForbidsError(problem)
         self.insert("postings", POSTING_FIELDS, [posting.values()])

@@ -3,35 +3,33 @@
 import hashlib
 import os
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
+from flows.money.approval import APPROVAL, approval_sheet
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.newest import expect_still_due
+from flows.money.payment_files import payment_files
+from flows.money.signatures import holds_truly
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.money.witnesses import tell_anchors
-from flows.store import Home, file_digest, sync_path
+from flows.store import Home, file_digest, replace_file, sync_path
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, release_obstacle
 from transforms.money.batches import budget_mark
+from transforms.money.books import Books
 from transforms.money.ledger import payment_entries
-from transforms.payments.bank_file import Payment, bank_files
-from transforms.payments.pain001 import pain001
-from transforms.payments.profile import profile_of
-from transforms.payments.working_days import next_working_day
-
-PAYMENTS_XML = "payments.xml"
-# So much of the ledger's head fits into a payment file's own reference beside the batch's id.
-HEAD_SHOWN = 12
+from transforms.money.roster import statement_bytes
 
 
-def release_batch(home: Home, batch_id: str) -> dict[str, Any]:
+def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> dict[str, Any]:
     """Release a batch signed by two persons: post the ledger, write the payment files.
+
+    A batch whose payer still is the placeholder is released as a rehearsal or not at all.
 
     Holds:   the ledger is posted in one transaction before any payment file gets its name; a
              release that was interrupted is completed, to the byte, and never done twice
@@ -46,14 +44,17 @@ def release_batch(home: Home, batch_id: str) -> dict[str, Any]:
         stored = verify_batch(home, state)
         if state.released is None:
             _check_releasable(home, ledger, state, stored)
+            _expect_payer(state, stored, is_rehearsal)
             head = ledger.books().head
         else:
-            head = state.released["ledger_head"]
-        files = payment_files(stored, head)
+            head, is_rehearsal = state.released["ledger_head"], state.released["is_rehearsal"]
+        instructions = stored.frame("instructions")
+        files = payment_files(stored.manifest, instructions, head, is_rehearsal=is_rehearsal)
+        _expect_sizes(stored, files, is_rehearsal)
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         _stage(stored.folder, files)
         if state.released is None:
-            _post(home, ledger, state, stored, digests)
+            _post(home, ledger, state, stored, {"files": digests, "is_rehearsal": is_rehearsal})
         elif digests != state.released["files"]:
             raise DigestDiffersError(
                 f"batch {batch_id} was released with other payment files than this version writes; "
@@ -61,6 +62,9 @@ def release_batch(home: Home, batch_id: str) -> dict[str, Any]:
             )
         else:
             tell_anchors(read_anchors(home), ledger.books().home_id, ledger.postings())
+        books = ledger.books()
+        sheet = approval_sheet(books, books.batches[batch_id])
+        replace_file(stored.folder / APPROVAL, sheet)
         _put_in_place(stored.folder, files)
     control = stored.manifest["control"]
     return {
@@ -90,25 +94,13 @@ def payment_files_there(home: Home, state: BatchState) -> bool:
     return there
 
 
-def verify_payment_files(home: Home, state: BatchState) -> int:
-    """Check the payment files of a released batch; return how many there are.
-
-    Raises:  DigestDiffersError if one was changed, or is missing after an interrupted release
-    """
-    if not payment_files_there(home, state):
-        raise DigestDiffersError(
-            f"batch {state.batch_id} is released, but a payment file is missing: `wuxing release "
-            f"{state.batch_id}` writes it again, the same to the byte"
-        )
-    return len(state.released["files"]) if state.released else 0
-
-
 def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: StoredBatch) -> None:
     obstacle = release_obstacle(state)
     if obstacle:
         raise LedgerForbidsError(obstacle)
     _expect_anchors_agreed(home, state)
     books = ledger.books()
+    _expect_signatures(home, books, state)
     expect_evidence(home, state.run_id, books.runs[state.run_id])
     expect_still_due(home, books, stored)
     year = int(state.as_of[:4])
@@ -117,6 +109,30 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     mark = budget_mark(budget_fen, spent_fen, stored.manifest["control"]["amount_fen"])
     if mark:
         raise LedgerForbidsError(f"batch {state.batch_id}: {mark}; correct funds.toml")
+
+
+def _expect_signatures(home: Home, books: Books, state: BatchState) -> None:
+    """Verify the batch's signatures once more, an outside seal's by its own command."""
+    for role, said in state.signatures.items():
+        member = books.roster.members[said["statement"]["key_id"]]
+        message = statement_bytes(said["statement"])
+        if not holds_truly(home)(member, message, said["signature"]):
+            raise DigestDiffersError(
+                f"batch {state.batch_id}: the signature as {role} does not hold; do not pay it"
+            )
+
+
+def _expect_payer(state: BatchState, stored: StoredBatch, is_rehearsal: bool) -> None:
+    said = payer_warnings(state.fund, stored.manifest["funding"])
+    if said and not is_rehearsal:
+        raise LedgerForbidsError(
+            f"batch {state.batch_id}: {said[0]}; fill it in and make a new run, or release it with "
+            "--rehearsal"
+        )
+    if is_rehearsal and not said:
+        raise LedgerForbidsError(
+            f"batch {state.batch_id} has a real payer: --rehearsal is for a home without one"
+        )
 
 
 def _expect_anchors_agreed(home: Home, state: BatchState) -> None:
@@ -129,46 +145,13 @@ def _expect_anchors_agreed(home: Home, state: BatchState) -> None:
         )
 
 
-def payment_files(stored: StoredBatch, head: str) -> dict[str, bytes]:
-    """Make the payment files of a batch from its own folder and the ledger's head before it.
-
-    Holds:   the same batch gives the same bytes; sums are those of the batch's control totals
-    """
-    manifest = stored.manifest
-    funding, as_of = manifest["funding"], date.fromisoformat(manifest["as_of"])
-    profile = profile_of(funding["profile"], f"batch {manifest['batch_id']}, its bank profile")
-    titles = {entry["policy_id"]: entry["title"] for entry in manifest["policies"]}
-    payments = [
-        Payment(
-            payment_id=row["payment_id"],
-            holder=row["holder"],
-            account_no=row["account_no"],
-            bank_name=row["bank_name"] or "",
-            bank_code=row["bank_code"] or "",
-            beneficiary_kind=row["beneficiary_kind"],
-            beneficiary_id=row["beneficiary_id"],
-            amount_fen=row["amount_fen"],
-            purpose=titles[row["policy_id"]],
+def _expect_sizes(stored: StoredBatch, files: Mapping[str, bytes], is_rehearsal: bool) -> None:
+    found = {name: len(content) for name, content in files.items()}
+    if not is_rehearsal and found != stored.manifest["payment_file_bytes"]:
+        raise DigestDiffersError(
+            f"batch {stored.manifest['batch_id']}: its payment files are not of the size they had "
+            "when it was drawn up; release it with the version that drew it up"
         )
-        for row in stored.frame("instructions").iter_rows(named=True)
-    ]
-    control = manifest["control"]
-    if (len(payments), sum(payment.amount_fen for payment in payments)) != (
-        control["instruction_count"],
-        control["amount_fen"],
-    ):
-        raise DigestDiffersError(f"batch {manifest['batch_id']}: control totals do not agree")
-    header = {
-        "batch_id": manifest["batch_id"],
-        "payer_account": funding["payer_account"],
-        "payer_name": funding["payer_name"],
-        "project": manifest["fund"],
-        "month": f"{as_of.year}{as_of.month:02d}",
-        "ledger_head": head,
-    }
-    payer = {**funding, "reference": f"{manifest['batch_id']}-{head[:HEAD_SHOWN]}"}
-    message = pain001(payments, manifest["batch_id"], payer, as_of, next_working_day(as_of))
-    return {PAYMENTS_XML: message, **bank_files(payments, header, profile)}
 
 
 def _staged(folder: Path, name: str) -> Path:
@@ -196,11 +179,11 @@ def _post(
     ledger: Ledger,
     state: BatchState,
     stored: StoredBatch,
-    digests: Mapping[str, str],
+    said: Mapping[str, Any],
 ) -> None:
     entries = payment_entries(
         stored.frame("lines"), stored.frame("instructions"), int(state.as_of[:4])
     )
     posted = {"line_count": len(entries), "amount_fen": int(entries["amount_fen"].sum())}
     with witnessed(home, ledger):
-        ledger.post("released", {**posted, "files": dict(digests)}, state.batch_id, entries=entries)
+        ledger.post("released", {**posted, **said}, state.batch_id, entries=entries)

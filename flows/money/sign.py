@@ -12,6 +12,7 @@ from flows.money.funds import payer_warnings, read_anchors
 from flows.money.keys import SigningKey
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.seals import Seal
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.money.witnesses import expect_seen, read_seen, write_seen
 from flows.store import Home
@@ -50,7 +51,11 @@ def signable_batch(home: Home, ledger: Ledger, batch_id: str) -> Signable:
 
 
 def sign_batch(
-    home: Home, batch_id: str, role: str, key: SigningKey, typed: tuple[int, int] | None = None
+    home: Home,
+    batch_id: str,
+    role: str,
+    key: SigningKey | Seal,
+    typed: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Sign a batch at its home and post the signature.
 
@@ -60,12 +65,21 @@ def sign_batch(
     with open_ledger(home) as ledger:
         batch = signable_batch(home, ledger, batch_id)
         expect_at_home(home, batch.books)
-        signed = sign(batch, role, key, typed)
-        return _post(home, ledger, batch, signed)
+        return _post(home, ledger, batch, sign(batch, role, key, typed))
+
+
+def state_for_seal(
+    home: Home, batch_id: str, role: str, seal: Seal, typed: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """State at its home what a seal is to sign of a batch; the signature comes by `accept`."""
+    with open_ledger(home) as ledger:
+        batch = signable_batch(home, ledger, batch_id)
+        expect_at_home(home, batch.books)
+        return sign(batch, role, seal, typed)
 
 
 def sign(
-    batch: Signable, role: str, key: SigningKey, typed: tuple[int, int] | None
+    batch: Signable, role: str, key: SigningKey | Seal, typed: tuple[int, int] | None
 ) -> dict[str, Any]:
     """Sign a batch: return the statement and its signature, and keep what was seen.
 
@@ -138,8 +152,8 @@ def what_is_signed(batch: Signable, key_file: Path) -> dict[str, Any]:
         "batch_id": batch.batch_id,
         "fund": state.fund,
         "as_of": state.as_of,
-        "count": state.instruction_count,
-        "amount_yuan": yuan_text(state.amount_fen, ","),
+        "instruction_count": state.instruction_count,
+        "amount_fen": yuan_text(state.amount_fen, ","),
         "amount_in_capitals": amount_in_capitals(state.amount_fen),
         "mark": state.mark,
         "unconfirmed": batch.manifest["unconfirmed"],

@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
-from flows.money.signatures import holds
+from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
 from flows.money.whole import unknown_payment_files
@@ -53,7 +53,7 @@ def verify_home(home: Home) -> dict[str, int]:
         if not ledger.is_kept:
             raise DropRefusedError(f"{home.root} is no home: `wuxing init` makes one")
         postings = ledger.postings()
-        books = read_books(postings, holds)
+        books = read_books(postings, holds_truly(home))
         seen.look("ledger rows", home.ledger_path, partial(_ledger_problems, ledger, books))
         seen.counts["ledger rows"] = len(postings) + ledger.count_entries()
         seen.counts["signatures"] = sum(len(s.signatures) for s in books.batches.values())

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from flows.money.approval import APPROVAL, approval_sheet
 from flows.money.batch_folder import StoredBatch, read_batch
 from flows.money.ledger import ENTRY_SCHEMA, Ledger
 from flows.money.notice import NOTICE, notice_bytes
@@ -28,12 +29,13 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     files += [(kept_path(stored, d), d) for d in (said["file_digest"] for said in state.settled)]
     yield from digest_problems(files)
     known = [path for path, _ in files]
-    notice = folder / NOTICE
-    if notice.is_file():
-        known.append(notice)
-        if notice.read_bytes() != notice_bytes(stored):
-            yield f"{notice} was changed after it was written"
-    yield from files_beside(folder, known)
+    written = {folder / NOTICE: notice_bytes(stored)} if (folder / NOTICE).is_file() else {}
+    if state.released:
+        written[folder / APPROVAL] = approval_sheet(ledger.books(), state)
+    for path, content in written.items():
+        if not path.is_file() or path.read_bytes() != content:
+            yield f"{path} is not as it was written"
+    yield from files_beside(folder, [*known, *written])
     if short_id("B", {"run_id": state.run_id, "fund": state.fund}) != state.batch_id:
         yield f"{folder / MANIFEST} names another run or fund than the batch's id does"
     for name, digest in stored.manifest["content_digests"].items():

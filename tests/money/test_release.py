@@ -13,10 +13,12 @@ from lxml import etree
 from flows.money import batch as batch_module
 from flows.money import release as release_module
 from flows.money.batch import list_batches, pack_batch, show_batch
-from flows.money.batch_folder import read_batch
+from flows.money.funds import PLACEHOLDER
 from flows.money.ledger_store import open_ledger
-from flows.money.release import payment_files, release_batch
+from flows.money.payment_files import payment_files
+from flows.money.release import release_batch
 from flows.money.sign import sign_batch
+from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import key_of
 from tests.money.money_town import (
@@ -37,7 +39,6 @@ from transforms.errors import (
     DigestDiffersError,
     DropRefusedError,
     LedgerForbidsError,
-    ParameterMissingError,
 )
 from transforms.payments.pain001 import NAMESPACE
 
@@ -319,7 +320,7 @@ def test_money_is_conserved_from_lines_to_ledger(
                 (home.batches / batch.batch_id / "manifest.json").read_text(encoding="utf-8")
             )["control"]["amount_fen"]
         )
-        files = payment_files(read_batch(home, batch.batch_id), "0" * 64)
+        files = payment_files(batch.manifest, batch.instructions, "0" * 64)
         assert total == bank_total(files, row_limit)
         root = etree.fromstring(files["payments.xml"])
         sums = [e.text for e in root.iter(f"{{{NAMESPACE}}}CtrlSum")]
@@ -357,15 +358,111 @@ def test_one_home_after_another_keeps_the_ledger_verifiable(home: Home) -> None:
         assert sorted(ledger.installments(NOTHING_SIGNED)["times"].to_list()) == [3, 3]
 
 
-def test_a_year_without_known_holidays_stops_before_anything_is_posted(tmp_path: Path) -> None:
+def test_a_year_without_known_holidays_is_marked_before_anybody_signs(tmp_path: Path) -> None:
     home = new_home(tmp_path / "home")
     text = home.funds_path.read_text(encoding="utf-8").replace("2020 = ", "2099 = ")
     home.funds_path.write_text(text, encoding="utf-8")
-    batch = night(home, "R1", ROWS, as_of=date(2099, 3, 31))[1].batches[0].batch_id
-    sign_both(home, batch)
-    with pytest.raises(ParameterMissingError, match="2099"):
-        release_batch(home, batch)
+    batch = night(home, "R1", ROWS, as_of=date(2099, 3, 31))[1].batches[0]
+    assert "2099" in batch.mark and batch.manifest["mark_said"]["code"] == "not_writable"
+    sign_both(home, batch.batch_id)
+    with pytest.raises(LedgerForbidsError, match="2099"):
+        release_batch(home, batch.batch_id)
     assert posted(home) == [] and list_batches(home)[0]["state"] == "signed"
+
+
+NARROW = """header = [{field = "batch_id", width = 21}]
+detail = [
+    {field = "account_no", width = 20}, {field = "holder", width = 40},
+    {field = "amount_fen", width = 5}, {field = "payment_id", width = 35},
+]
+trailer = [{field = "sum_fen", width = 15}]
+"""
+
+
+@pytest.mark.parametrize(("amount_fen", "fits"), [(99999, True), (100000, False)])
+def test_a_profile_too_narrow_for_an_amount_is_found_before_anybody_signs(
+    home: Home, amount_fen: int, fits: bool
+) -> None:
+    path = home.root / "bank_profiles" / "default.toml"
+    text = path.read_text(encoding="utf-8").replace('separator = "|"', 'separator = ""', 1)
+    start, end = text.index("header = ["), text.index("# 银行回盘文件")
+    path.write_text(text[:start] + NARROW + text[end:], encoding="utf-8")
+    batch = night(home, "R1", [refund(amount_fen)])[1].batches[0]
+    if fits:
+        assert batch.mark == "" and set(batch.manifest["payment_file_bytes"]) == {
+            "payments.xml",
+            "bank.txt",
+        }
+        sign_both(home, batch.batch_id)
+        release_batch(home, batch.batch_id)
+    else:
+        assert "amount_fen is wider than its 5 bytes" in batch.mark
+
+
+def test_a_placeholder_payer_is_a_rehearsal_and_says_so(home: Home) -> None:
+    text = home.funds_path.read_text(encoding="utf-8").replace("样例", PLACEHOLDER)
+    home.funds_path.write_text(text, encoding="utf-8")
+    batch = night(home, "R1", ROWS)[1].batches[0].batch_id
+    sign_both(home, batch)
+    with pytest.raises(LedgerForbidsError, match="--rehearsal"):
+        release_batch(home, batch)
+    files = release_batch(home, batch, is_rehearsal=True)["files"]
+    assert [Path(path).name for path in files] == ["rehearsal-payments.xml", "rehearsal-bank.txt"]
+    for path in files:
+        assert "REHEARSAL" in Path(path).read_text("gb18030").upper()
+    Path(files[0]).unlink()
+    release_batch(home, batch)
+    assert verify_home(home)["payment files"] == 2
+    assert "演练" in (home.batches / batch / "approval.txt").read_text(encoding="utf-8")
+
+
+def test_a_real_payer_is_no_rehearsal(home: Home, batch: str) -> None:
+    sign_both(home, batch)
+    with pytest.raises(LedgerForbidsError, match="real payer"):
+        release_batch(home, batch, is_rehearsal=True)
+    assert posted(home) == []
+
+
+def test_the_approval_sheet_names_signers_amount_and_head(home: Home, batch: str) -> None:
+    sign_both(home, batch)
+    release_batch(home, batch)
+    text = (home.batches / batch / "approval.txt").read_text(encoding="utf-8")
+    with open_ledger(home) as ledger:
+        head = ledger.books().head
+    for said in ("人民币壹仟元零叁分", "孙三立 (S003", "李四光 (S004", batch, head):
+        assert said in text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"account_no": "62220000"}, "now has another account"),
+        ({"account_state": "冻结"}, r"now held \(account_not_normal\)"),
+        ({"holder": "别人"}, r"now held \(account_name_mismatch\)"),
+    ],
+)
+def test_a_payee_that_the_newest_run_would_not_pay_so_is_not_paid(
+    home: Home, batch: str, change: dict[str, str], said: str
+) -> None:
+    sign_both(home, batch)
+    town = Town()
+    assert town.accounts is not None
+    town.accounts[1] = (
+        account(TWO, "淄川二厂", **change) if "holder" not in change else account(TWO, "别人")
+    )
+    night(home, "R2", ROWS, town)
+    with pytest.raises(LedgerForbidsError, match=f"line 2 .*{said}"):
+        release_batch(home, batch)
+    assert posted(home) == []
+
+
+def test_a_line_that_the_newest_run_asks_back_is_not_paid(home: Home, batch: str) -> None:
+    sign_both(home, batch)
+    night(home, "R2", ROWS[1:])
+    with pytest.raises(LedgerForbidsError, match=r"line 1 .* is now recovery"):
+        release_batch(home, batch)
+    night(home, "R3", ROWS)
+    release_batch(home, batch)
 
 
 def test_the_payer_is_the_one_that_was_signed_not_the_one_configured_later(

@@ -209,7 +209,11 @@ def test_what_a_signer_is_shown(home: Home, batch: str) -> None:
     sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
     export_batch(home, batch, home.root / "b.zip")
     shown = what_is_signed(read_export(home.root / "b.zip"), key_of(home, "reviewer").path)
-    assert (shown["fund"], shown["count"], shown["amount_yuan"]) == ("失业保险基金", 2, "1,000.03")
+    assert (shown["fund"], shown["instruction_count"], shown["amount_fen"]) == (
+        "失业保险基金",
+        2,
+        "1,000.03",
+    )
     assert shown["amount_in_capitals"] == "人民币壹仟元零叁分"
     assert shown["changed"] == {"signed": 1}
     assert [said["name"] for said in shown["unconfirmed"]] == ["layoff_rate_method"]

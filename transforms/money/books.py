@@ -245,7 +245,14 @@ def _released(books: Books, posting: Posting, holds: Holds) -> str:
     if found != (state.line_count, state.line_count, state.amount_fen):
         return f"batch {posting.batch_id}: its entries are not those of its totals"
     # The files name the ledger that they were released from: the posting before this one.
-    state.state, state.released = "released", {**said, "ledger_head": books.head}
+    state.state, state.released = (
+        "released",
+        {
+            **said,
+            "ledger_head": books.head,
+            "position": posting.sequence,
+        },
+    )
     return ""
 
 

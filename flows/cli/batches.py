@@ -1,0 +1,95 @@
+"""Commands of batches: what there is, the review pack, export to a signer and back."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, batch_app, show
+from flows.store import Home, hold_home
+
+BatchArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
+]
+
+
+def show_signed(signed: dict[str, Any], as_json: bool) -> None:
+    """Show a signature that was posted."""
+    lines = [f"{signed['batch_id']} signed as {signed['role']}; state: {signed['state']}"]
+    show(signed, as_json, lines + [f"warning: {said}" for said in signed["warnings"]])
+
+
+@batch_app.command("list")
+def batch_list(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """List the batches and their state."""
+    from flows.money.batch import list_batches
+
+    batches = list_batches(Home(home))
+    lines = [
+        f"{b['batch_id']}  {b['state']:<10} {b['fund']}  {b['line_count']} lines  "
+        f"{b['amount_yuan']} 元  as of {b['as_of']}{'  ! ' + b['mark'] if b['mark'] else ''}"
+        for b in batches
+    ]
+    show({"batches": batches}, as_json, lines or ["no batch yet"])
+
+
+@batch_app.command("show")
+def batch_show(
+    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """Show one batch: state, totals by policy, signatures, files."""
+    from flows.money.batch import show_batch
+
+    content = show_batch(Home(home), batch_id)
+    show(content, as_json, [f"{name}: {value}" for name, value in content.items()])
+
+
+@batch_app.command("pack")
+def batch_pack(
+    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """Write the review pack again, and check that it is the same to the byte."""
+    from flows.money.batch import pack_batch
+
+    place = Home(home)
+    with hold_home(place):
+        path = pack_batch(place, batch_id)
+    show({"batch_id": batch_id, "review": str(path)}, as_json, [f"review pack: {path}"])
+
+
+@batch_app.command("export")
+def batch_export(
+    batch_id: BatchArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file (default: ID.zip in this folder).")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what a signer takes to the own machine: review, manifest, digest, the ledger."""
+    from flows.money.export import export_batch
+
+    place = Home(home)
+    with hold_home(place):
+        written = export_batch(place, batch_id, out or Path(f"{batch_id}.zip"))
+    show(written, as_json, [f"{written['path']}: {', '.join(written['files'])}"])
+
+
+@batch_app.command("accept")
+def batch_accept(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The signature's file.")],
+    seal_signature: Annotated[
+        Path | None,
+        typer.Option("--seal-signature", help="A seal's detached signature; FILE: what it signed."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a signature that was made on another machine."""
+    from flows.money.export import read_signature
+    from flows.money.sign import accept_signature
+
+    place = Home(home)
+    with hold_home(place):
+        accepted = accept_signature(place, read_signature(file, seal_signature))
+    show_signed(accepted, as_json)

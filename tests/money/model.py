@@ -1,0 +1,361 @@
+"""Three people, one of them dishonest and master of the machine: all they can do, step by step.
+
+The rules are the program's own (`transforms/money`); only disks and signatures are played: a
+signature is a digest that needs its holder's secret. E and F are honest, and the two heads; E
+approves, F reviews. D reviews too, owns the machine, changes what lies on it, puts it back as it
+was, and posts past every rule. What D can't do is sign as another, or reach the anchor.
+
+    python -m tests.money.model [DEPTH]
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from transforms.digest import canonical_json, text_digest
+from transforms.money.books import Books, batch_statement, read_books, signing_obstacle
+from transforms.money.postings import FIRST_HASH, Posting, broken_link, next_posting, parted_at
+from transforms.money.roster import Member, heads_statement, revoke_statement, statement_bytes
+
+HOME, PLACE, ELSEWHERE, TODAY = "H1", "here", "elsewhere", "2020-04-01"
+DEPTH = 8
+RUNS = 3
+# Who holds which key: role, staff number, name.
+KEYS = {
+    "E head": ("hr_head", "1", "Ellen"),
+    "F head": ("finance_head", "2", "Frank"),
+    "D": ("reviewer", "3", "Doris"),
+    "E": ("approver", "1", "Ellen"),
+    "F": ("reviewer", "2", "Frank"),
+    "D alias": ("approver", "4", "Siród"),
+    "D twin": ("approver", "3", "Doris"),
+}
+HEADS = ("E head", "F head")
+
+
+def public(key: str) -> str:
+    return text_digest(f"public {key}")
+
+
+OWNER = {public(key): key for key in KEYS}
+
+
+def made_by(key: str, message: bytes) -> str:
+    """Sign: only who holds the key calls this."""
+    return text_digest(f"secret {key} {message.hex()}")
+
+
+def holds(member: Member, message: bytes, signature: str) -> bool:
+    return signature == made_by(OWNER[member.public_key], message)
+
+
+def person_of(key: str) -> str:
+    return key.split(maxsplit=1)[0]
+
+
+@dataclass(frozen=True)
+class World:
+    """What lies on the machine, what others have seen, and what money left."""
+
+    ledger: tuple[Posting, ...]
+    disk: tuple[tuple[str, str], ...]
+    place: str = PLACE
+    kept: "World | None" = None
+    anchor: tuple[str, ...] = ()
+    seen: tuple[tuple[str, int, str], ...] = ()
+    signatures: tuple[tuple[str, str, str], ...] = ()
+    paid: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+
+@cache
+def books_of(ledger: tuple[Posting, ...]) -> Books:
+    books = read_books(ledger, holds)
+    if broken_link(ledger):
+        books.problems.append("the chain is broken")
+    return books
+
+
+def add(world: World, kind: str, content: dict[str, Any], batch: str = "", subject: str = "") -> World:
+    """Post by the rules; what they forbid is not posted."""
+    posting = next_posting(world.ledger[-1] if world.ledger else None, kind, batch, subject, content)
+    ledger = (*world.ledger, posting)
+    return world if books_of(ledger).problems else replace(world, ledger=ledger)
+
+
+def force(world: World, kind: str, content: dict[str, Any], batch: str, subject: str) -> World:
+    """Post past the rules, as D can."""
+    posting = next_posting(world.ledger[-1], kind, batch, subject, content)
+    return replace(world, ledger=(*world.ledger, posting))
+
+
+def is_whole(world: World, has_anchor: bool) -> bool:
+    """Do the program's checks before anything is signed or paid."""
+    books = books_of(world.ledger)
+    witnessed = [*enumerate(world.anchor, start=1)] if has_anchor else []
+    return not books.problems and not parted_at(books.hashes, witnessed) and world.place == books.place
+
+
+def digest_of(world: World, batch: str) -> str:
+    return text_digest(dict(world.disk).get(batch, ""))
+
+
+def newest(world: World) -> str:
+    """Return the batch that people are asked to sign."""
+    states = books_of(world.ledger).batches
+    return next((b for b in reversed(states) if states[b].state in ("draft", "signed")), "")
+
+
+# --- what people do ------------------------------------------------------------------------------
+
+
+def run(world: World, has_anchor: bool) -> World:
+    """Draw up what is due: entitlement X, unless the ledger says it is paid or signed."""
+    books = books_of(world.ledger)
+    count = len(books.runs)
+    if not is_whole(world, has_anchor) or count >= RUNS:
+        return world
+    run_id, batch = f"R{count}", f"B{count}"
+    recorded = dict.fromkeys(("as_of", "snapshot_id", "run_manifest", "snapshot_manifest"), run_id)
+    world = add(world, "run_recorded", {"state": "done", **recorded}, subject=run_id)
+    for old, state in books.batches.items():
+        if state.state == "draft":
+            world = add(world, "withdrawn", {"by_run": run_id}, old, run_id)
+    if any(state.state in ("signed", "released") for state in books.batches.values()):
+        return world
+    world = replace(world, disk=(*world.disk, (batch, "to the right account")))
+    said = {"run_id": run_id, "fund": "F", "as_of": TODAY, "mark": "", "line_count": 0}
+    said |= {"batch_digest": digest_of(world, batch), "instruction_count": 1, "amount_fen": 0}
+    return add(world, "drafted", said, batch, run_id)
+
+
+def sign(key: str) -> Callable[[World, bool], World]:
+    def signed(world: World, has_anchor: bool) -> World:
+        books, batch = books_of(world.ledger), newest(world)
+        if not batch or batch not in books.batches:
+            return world
+        state, who = books.batches[batch], person_of(key)
+        if who != "D":
+            # Honest people sign what the program lets them sign, and look at what they have seen.
+            mine = [(position, head) for name, position, head in world.seen if name == key]
+            if not is_whole(world, has_anchor) or digest_of(world, batch) != state.batch_digest:
+                return world
+            if dict(world.disk)[batch] != "to the right account" or parted_at(books.hashes, mine):
+                return world
+        signer = {"role": KEYS[key][0], "key_id": key_id(key), "signed_on": TODAY, "anchors": []}
+        if signing_obstacle(books, batch, signer, books.position):
+            return world
+        statement = batch_statement(books, state, signer, books.position)
+        signature = made_by(key, statement_bytes(statement))
+        seen = tuple(s for s in world.seen if s[0] != key) + ((key, books.position, books.head),)
+        world = replace(world, seen=tuple(sorted(seen)))
+        if who != "D":
+            # What was signed for which content of the batch: the property looks at this alone.
+            said = (key, state.batch_digest, canonical_json(dict(statement)) + "|" + signature)
+            world = replace(world, signatures=tuple(sorted({*world.signatures, said})))
+        content = {"statement": statement, "signature": signature}
+        return add(world, "signed", content, batch, KEYS[key][0])
+
+    return signed
+
+
+def key_id(key: str) -> str:
+    return text_digest(public(key))[:16]
+
+
+def person(key: str) -> dict[str, str]:
+    return {"staff_number": KEYS[key][1], "name": KEYS[key][2], "bureau": "b", "public_key": public(key)}
+
+
+def act_of(statement: dict[str, Any], *keys: str) -> dict[str, Any]:
+    signatures = {key_id(key): made_by(key, statement_bytes(statement)) for key in keys}
+    return {"statement": statement, "signatures": signatures}
+
+
+def request(key: str) -> dict[str, Any]:
+    days = {"valid_from": "2020-01-01", "valid_to": "2020-12-31", "verifier": ""}
+    return {"act": "enrol", "home_id": HOME, "role": KEYS[key][0], **person(key), **days}
+
+
+def enrol(key: str, *by: str) -> Callable[[World, bool], World]:
+    def enrolled(world: World, has_anchor: bool) -> World:
+        return told(add(world, "enrolled", act_of(request(key), key, *by), subject=key_id(key)), world)
+
+    return enrolled
+
+
+def revoke(key: str, *by: str) -> Callable[[World, bool], World]:
+    def revoked(world: World, has_anchor: bool) -> World:
+        if not is_whole(world, has_anchor):
+            return world
+        statement = revoke_statement(HOME, key_id(key), "left")
+        return told(add(world, "revoked", act_of(statement, *by), subject=key_id(key)), world)
+
+    return revoked
+
+
+def told(world: World, before: World) -> World:
+    """Let the anchor see what was posted by the program."""
+    if len(world.ledger) == len(before.ledger):
+        return before
+    return replace(world, anchor=tuple(books_of(world.ledger).hashes))
+
+
+def edit(world: World, has_anchor: bool) -> World:
+    """D turns the payment to the own account, on the disk alone."""
+    batch = newest(world)
+    disk = tuple((b, "to D" if b == batch else content) for b, content in world.disk)
+    return replace(world, disk=disk)
+
+
+def edit_and_chain(world: World, has_anchor: bool) -> World:
+    """D does the same, and writes ledger and chain to fit from the draft on."""
+    batch, world = newest(world), edit(world, has_anchor)
+    ledger: list[Posting] = []
+    for posting in world.ledger:
+        said = dict(posting.said)
+        if posting.kind == "drafted" and posting.batch_id == batch:
+            said["batch_digest"] = digest_of(world, batch)
+        last = ledger[-1] if ledger else None
+        ledger.append(next_posting(last, posting.kind, posting.batch_id, posting.subject, said))
+    return replace(world, ledger=tuple(ledger))
+
+
+def swap(world: World, has_anchor: bool) -> World:
+    """D pastes an honest signature, made for whatever batch, under the newest one."""
+    batch = newest(world)
+    if not world.signatures or not batch:
+        return world
+    statement, signature = world.signatures[-1][2].rsplit("|", 1)
+    import json
+
+    content = {"statement": json.loads(statement), "signature": signature}
+    return force(world, "signed", content, batch, content["statement"]["role"])
+
+
+def keep(world: World, has_anchor: bool) -> World:
+    return replace(world, kept=replace(world, kept=None))
+
+
+def roll_back(world: World, has_anchor: bool) -> World:
+    """D puts back all that lies on the machine, and takes the payment files away."""
+    if world.kept is None:
+        return world
+    return replace(world, ledger=world.kept.ledger, disk=world.kept.disk, place=world.kept.place)
+
+
+def copy(world: World, has_anchor: bool) -> World:
+    """D carries on with a copy on another machine, or comes back to the first."""
+    return replace(world, place=ELSEWHERE if world.place == PLACE else PLACE)
+
+
+def release(world: World, has_anchor: bool) -> World:
+    batch = newest(world)
+    if not batch or not is_whole(world, has_anchor):
+        return world
+    state = books_of(world.ledger).batches[batch]
+    if digest_of(world, batch) != state.batch_digest:
+        return world
+    said = {"line_count": 0, "amount_fen": 0, "files": {}, "is_rehearsal": False}
+    after = add(world, "released", said, batch)
+    if after is world:
+        return world
+    keys = tuple(sorted(OWNER_BY_ID[s["statement"]["key_id"]] for s in state.signatures.values()))
+    payment = (batch, dict(world.disk)[batch], keys)
+    return told(replace(after, paid=(*after.paid, payment)), world)
+
+
+OWNER_BY_ID = {key_id(key): key for key in KEYS}
+DEEDS: dict[str, Callable[[World, bool], World]] = {
+    "run": run,
+    "D signs": sign("D"),
+    "E signs": sign("E"),
+    "F signs": sign("F"),
+    "D signs by an alias": sign("D alias"),
+    "D signs by a second key": sign("D twin"),
+    "an alias of D is enrolled, the heads were fooled": enrol("D alias", *HEADS),
+    "a second key of D is enrolled": enrol("D twin", *HEADS),
+    "D enrols an alias alone": enrol("D alias", "D"),
+    "D's key is revoked": revoke("D", *HEADS),
+    "D revokes F's key alone": revoke("F", "D"),
+    "edit": edit,
+    "edit and chain": edit_and_chain,
+    "swap": swap,
+    "keep": keep,
+    "roll back": roll_back,
+    "copy": copy,
+    "release": release,
+}
+
+
+def beginning() -> World:
+    """Found a home with two heads, three enrolled keys, one run and its draft."""
+    world = add(World((), ()), "home_made", {"home_id": HOME, "place": PLACE})
+    pair = {KEYS[key][0]: person(key) for key in HEADS}
+    world = add(world, "heads_registered", act_of(heads_statement(HOME, pair), *HEADS))
+    for key in ("D", "E", "F"):
+        world = add(world, "enrolled", act_of(request(key), key, *HEADS), subject=key_id(key))
+    world = run(replace(world, anchor=tuple(books_of(world.ledger).hashes)), True)
+    assert newest(world) == "B0" and len(world.ledger) == 7
+    return world
+
+
+def wrongs(world: World, has_anchor: bool) -> Iterator[str]:
+    """Say what must never be: money by one person, to another account, or twice unseen."""
+    for batch, content, keys in world.paid:
+        persons = {person_of(key) for key in keys}
+        honest = [key for key in keys if person_of(key) != "D"]
+        signed = {(key, digest) for key, digest, _ in world.signatures}
+        if len(persons) < 2 or any((key, text_digest(content)) not in signed for key in honest):
+            yield f"{batch} was paid on the keys {keys}"
+        if content != "to the right account":
+            yield f"{batch} was paid {content}"
+    ids = [batch for batch, _, _ in world.paid]
+    # Without an anchor the same file can be sent to the bank again, with or without this program:
+    # the same payment ids, which the bank refuses. Never other ids for the same money.
+    if len(ids) > 1 and (has_anchor or len(set(ids)) > 1):
+        yield f"paid twice: {ids}"
+
+
+def explore(depth: int, has_anchor: bool) -> tuple[int, int, int, list[str]]:
+    """Walk all sequences; return how many, over how many states, payments seen, and what is wrong.
+
+    Sequences that lead to one state are walked on from it together, and counted each.
+    """
+    after: dict[World, list[World]] = {}
+    level, sequences, payments, wrong = Counter({beginning(): 1}), 0, 0, list[str]()
+    for _ in range(depth):
+        following: Counter[World] = Counter()
+        for world, count in level.items():
+            if world not in after:
+                after[world] = [deed(world, has_anchor) for deed in DEEDS.values()]
+                for reached in after[world]:
+                    wrong += wrongs(reached, has_anchor)
+            for reached in after[world]:
+                following[reached] += count
+        sequences += sum(following.values())
+        payments = max(payments, *(len(world.paid) for world in following))
+        level = following
+    return sequences, len(after), payments, wrong
+
+
+def main() -> int:
+    depth = int(sys.argv[1]) if len(sys.argv) > 1 else DEPTH
+    failed = 0
+    for has_anchor in (True, False):
+        sequences, states, payments, wrong = explore(depth, has_anchor)
+        print(
+            f"{'with' if has_anchor else 'without'} anchor: {sequences:,} sequences up to {depth} "
+            f"deeds, {states:,} states, {payments} payments at most, {len(wrong)} wrong",
+            flush=True,
+        )
+        failed += len(wrong)
+        for said in sorted(set(wrong))[:10]:
+            print(f"  {said}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

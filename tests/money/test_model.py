@@ -1,0 +1,59 @@
+"""All that three people can do in eight steps: no money by one alone, none twice unseen."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.money import model
+from tests.money.model import DEEDS, DEPTH, beginning, explore, newest
+from transforms.money import books as books_module
+from transforms.money.batch_states import BatchState, release_obstacle, state_digest
+from transforms.money.books import Books
+
+
+@pytest.mark.parametrize("has_anchor", [True, False])
+def test_no_sequence_pays_by_one_person_or_twice_unseen(
+    has_anchor: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sequences, states, payments, wrong = explore(DEPTH, has_anchor)
+    print(f"{sequences:,} sequences, {states:,} states, {payments} payments at most")
+    assert wrong == [] and sequences >= 100_000 and payments >= 1
+
+
+def test_honest_people_are_paid_in_four_steps() -> None:
+    world = beginning()
+    for deed in ("F signs", "E signs", "release"):
+        world = DEEDS[deed](world, True)
+    assert [batch for batch, _, _ in world.paid] == ["B0"]
+    assert newest(world) == ""
+
+
+# What is taken out of the rules must be missed: else the model proves nothing.
+PLANTED: dict[str, Any] = {
+    "two persons": ("same_person", lambda _one, _other: False),
+    "a release needs both signatures": ("release_obstacle", lambda _state: ""),
+}
+
+
+@pytest.mark.parametrize("rule", PLANTED)
+def test_a_rule_that_is_taken_out_is_missed(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, instead = PLANTED[rule]
+    monkeypatch.setattr(books_module, name, instead)
+    model.books_of.cache_clear()
+    try:
+        assert explore(5, True)[3]
+    finally:
+        model.books_of.cache_clear()
+
+
+def test_what_a_run_nets_against_is_signed_and_released() -> None:
+    state = BatchState("B", "R", "F", "2020-03-31", "", "d", 1, 1, 5)
+    assert release_obstacle(state) and Books().newest_run == ""
+    drafted = state_digest({"B": state})
+    assert drafted == state_digest({})
+    assert state_digest({"B": replace(state, state="signed")}) != drafted
+
+

@@ -1,0 +1,136 @@
+"""A lost ledger comes back to the byte of every posting, or it is said what is missing."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows.money.export import export_batch
+from flows.money.rebuild import rebuild_ledger
+from flows.money.release import release_batch
+from flows.money.settle import settle_batch
+from flows.money.verify import verify_home
+from flows.store import Home
+from tests.money.money_town import TWO, new_home, night, pay, refund, sign_both
+from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
+
+ROWS = [refund(1000), refund(7, TWO)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home in which two batches were paid, one payment came back, and a third is signed."""
+    made = new_home(tmp_path / "home")
+    folder = tmp_path / "anchor"
+    folder.mkdir()
+    text = made.funds_path.read_text(encoding="utf-8")
+    made.funds_path.write_text(text.replace("folders = []", f'folders = ["{folder}"]'), "utf-8")
+    (batch,) = pay(made, "R1", ROWS)
+    answer = tmp_path / "answer"
+    answer.write_text(f"{payment_of(made)}|失败|销户|20200401", "gb18030")
+    settle_batch(made, batch, answer)
+    pay(made, "R2", ROWS)
+    sign_both(made, night(made, "R3", [*ROWS, refund(5, policy="stability_refund_difficult")])[1].batches[0].batch_id)
+    return made
+
+
+def payment_of(home: Home) -> str:
+    with sqlite3.connect(home.ledger_path) as connection:
+        return str(connection.execute("select min(payment_id) from entries").fetchone()[0])
+
+
+def rows_of(home: Home) -> list[object]:
+    with sqlite3.connect(home.ledger_path) as connection:
+        return [
+            connection.execute(f"select * from {table} order by 1").fetchall()
+            for table in ("postings", "entries")
+        ]
+
+
+def lose(home: Home) -> None:
+    for path in home.root.glob("ledger.sqlite*"):
+        path.unlink()
+
+
+def damage(home: Home) -> None:
+    home.ledger_path.write_bytes(b"no database" * 1000)
+
+
+def put_back(home: Home) -> None:
+    with sqlite3.connect(home.ledger_path) as connection:
+        for table in ("entries", "postings"):
+            connection.execute(f"drop trigger {table}_refuse_delete")
+        connection.execute("delete from entries where sequence > 9")
+        connection.execute("delete from postings where sequence > 9")
+
+
+@pytest.mark.parametrize("spoil", [lose, damage, put_back])
+@pytest.mark.parametrize("source", ["journal", "anchor", "export"])
+def test_the_ledger_comes_back_as_it_was(
+    home: Home, tmp_path: Path, spoil: Callable[[Home], None], source: str
+) -> None:
+    before, given = rows_of(home), []
+    if source == "export":
+        batch = max(path.name for path in home.batches.iterdir() if not list(path.glob("*.xml")))
+        export_batch(home, batch, tmp_path / "b.zip")
+        given = [tmp_path / "b.zip"]
+    spoil(home)
+    if source != "journal":
+        home.journal_path.unlink()
+    if source == "export":
+        shutil.rmtree(tmp_path / "anchor")
+        (tmp_path / "anchor").mkdir()
+    made = rebuild_ledger(home, given)
+    assert rows_of(home) == before and made["entries"] == 5
+    assert made["not_released_by_it"] == []
+    if source != "journal":
+        shutil.copy(tmp_path / "anchor" / next((tmp_path / "anchor").iterdir(), Path("x")).name, home.journal_path) if source == "anchor" else None
+    set_aside = list(home.root.glob("ledger.sqlite.before-rebuild-1*"))
+    assert bool(set_aside) is (spoil is not lose), "what was there is kept"
+
+
+def test_nobody_has_kept_anything(home: Home, tmp_path: Path) -> None:
+    lose(home)
+    home.journal_path.unlink()
+    shutil.rmtree(tmp_path / "anchor")
+    (tmp_path / "anchor").mkdir()
+    with pytest.raises(DropRefusedError, match="nobody has kept"):
+        rebuild_ledger(home, [])
+
+
+def test_a_whole_ledger_is_not_rebuilt(home: Home) -> None:
+    with pytest.raises(LedgerForbidsError, match="nothing to rebuild"):
+        rebuild_ledger(home, [])
+
+
+def test_a_batch_that_is_not_as_it_was_released(home: Home) -> None:
+    lose(home)
+    path = next(home.batches.glob("*/lines.parquet"))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(DigestDiffersError, match=r"lines\.parquet"):
+        rebuild_ledger(home, [])
+    assert not home.ledger_path.exists()
+
+
+def test_witnesses_of_two_ledgers(home: Home, tmp_path: Path) -> None:
+    lose(home)
+    other = new_home(tmp_path / "other")
+    night(other, "R1", ROWS)
+    with pytest.raises(DigestDiffersError, match="two ledgers"):
+        rebuild_ledger(home, [other.journal_path])
+
+
+def test_payment_files_beyond_what_anybody_kept_are_named(home: Home, tmp_path: Path) -> None:
+    lines = home.journal_path.read_text(encoding="utf-8").splitlines(keepends=True)
+    home.journal_path.write_text("".join(lines[:9]), encoding="utf-8")
+    shutil.rmtree(tmp_path / "anchor")
+    (tmp_path / "anchor").mkdir()
+    lose(home)
+    made = rebuild_ledger(home, [])
+    assert len(made["not_released_by_it"]) == 2, "of the second batch"
+    batch = Path(made["not_released_by_it"][0]).parent.name
+    for act in (lambda: verify_home(home), lambda: release_batch(home, batch)):
+        with pytest.raises(DigestDiffersError):
+            act()

@@ -1,0 +1,110 @@
+"""Verify starts from the ledger: what it names is there, nothing else is, and damage has a name."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows.cli.console import run_command
+from flows.money.notice import write_notice
+from flows.money.verify import verify_home
+from flows.store import Home
+from tests.money.money_town import TWO, new_home, pay, refund
+from transforms.errors import DigestDiffersError, DropRefusedError
+
+ROWS = [refund(1000), refund(7, TWO)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = new_home(tmp_path / "home")
+    pay(made, "R1", ROWS)
+    return made
+
+
+def batch_folder(home: Home) -> Path:
+    return next(home.batches.iterdir())
+
+
+def test_what_was_checked_is_counted(home: Home) -> None:
+    write_notice(home, batch_folder(home).name)
+    counts = verify_home(home)
+    assert counts["signatures"] == counts["payment files"] == 2
+    assert (counts["snapshots"], counts["runs"], counts["batches"]) == (1, 1, 1)
+
+
+def test_a_home_that_is_not_there_is_no_damage(tmp_path: Path) -> None:
+    from flows.cli import app
+
+    for root in (tmp_path / "absent", tmp_path):
+        with pytest.raises(DropRefusedError):
+            verify_home(Home(root))
+        assert run_command(app, ["verify", "--home", str(root)]) == 10
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_that_can_only_be_read(home: Home, tmp_path: Path) -> None:
+    copy = Home(tmp_path / "copy")
+    shutil.copytree(home.root, copy.root)
+    before = {p: p.stat().st_mtime_ns for p in copy.root.rglob("*")}
+    verify_home(copy)
+    assert {p: p.stat().st_mtime_ns for p in copy.root.rglob("*")} == before, "nothing is written"
+
+
+def test_a_ledger_in_use_is_read_with_its_log(home: Home) -> None:
+    script = (
+        "import sqlite3, sys, time\n"
+        f"c = sqlite3.connect({str(home.ledger_path)!r})\n"
+        "c.execute('pragma journal_mode = wal'); c.execute('pragma user_version = 2'); c.commit()\n"
+        "print('open', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == "open\n"
+        verify_home(home)
+        writer.communicate("")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lambda b: (b / "bank-2.txt").write_text("x"), "bank-2.txt"),
+        (lambda b: shutil.copytree(b, b.with_name("B0")), "B0"),
+        (lambda b: (b / "approval.txt").write_text("x"), "approval.txt"),
+        (lambda b: (b / "approval.txt").unlink(), "approval.txt"),
+        (lambda b: (b / "payments.xml").unlink(), "payments.xml"),
+        (lambda b: (b / "notice.csv").write_text("x"), "notice.csv"),
+        (lambda b: (b / "manifest.json").write_text("{}"), "manifest.json"),
+        (lambda b: (b / "manifest.json").write_text("[]"), "manifest.json"),
+        (lambda b: (b / "lines.parquet").write_bytes(b"PAR1"), "lines.parquet"),
+        (lambda b: (b.parent.parent / "runs" / "R0").mkdir(), "R0"),
+        (lambda b: (b.parent.parent / "snapshots" / "x").write_text("x"), "snapshots/x"),
+        (lambda b: shutil.rmtree(b.parent.parent / "runs"), "runs/"),
+        (lambda b: shutil.rmtree(b.parent.parent / "snapshots"), "snapshots/"),
+        (lambda b: shutil.rmtree(b), "batches/"),
+        (lambda b: (b.parent.parent / "ledger.journal").unlink(), "ledger.journal"),
+        (lambda b: (b.parent.parent / "ledger.journal").write_text("x"), "ledger.journal"),
+    ],
+)
+def test_damage_ends_with_14_and_a_name(
+    home: Home, spoil: Callable[[Path], object], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.cli import app
+
+    spoil(batch_folder(home))
+    with pytest.raises(DigestDiffersError) as stop:
+        verify_home(home)
+    assert named in str(stop.value)
+    assert run_command(app, ["verify", "--home", str(home.root)]) == 14
+    assert named in capsys.readouterr().err
+
+
+def test_all_that_is_wrong_is_said_at_once(home: Home) -> None:
+    for name in ("bank-2.txt", "note.txt", "other.txt"):
+        (batch_folder(home) / name).write_text("x")
+    with pytest.raises(DigestDiffersError, match=r"(?s)3 not as recorded.*bank-2.*note.*other"):
+        verify_home(home)
