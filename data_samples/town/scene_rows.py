@@ -36,11 +36,14 @@ def tables_of(cases: list[Case], missing: tuple[str, ...]) -> dict[str, pl.DataF
     """Build one typed table per delivered kind from the rows of the cases."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in KINDS}
     for case in cases:
+        before = len(rows["contributions"])
         for label, row in case.rows.items():
             kind = next(iter(row))
             if kind != "paid":
                 assert kind in KINDS, f"{case.sentence}: {label}: no kind {kind}"
                 rows[kind].extend(_typed_rows(case, KINDS[kind], row))
+        for place, booking in enumerate(rows["contributions"][before:], start=1):
+            booking["serial_no"] = booking["serial_no"] or f"S{case.number:06d}{place:05d}"
     return typed_tables(rows, missing)
 
 

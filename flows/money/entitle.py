@@ -8,6 +8,7 @@ import polars as pl
 from flows.money.funds import Funds
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
+from sql.texts import exclusions
 from transforms.money.entitlements import (
     KEY,
     decide_statuses,
@@ -17,7 +18,6 @@ from transforms.money.entitlements import (
     recoverable_periods,
     settle_exclusions,
 )
-from transforms.money.exclusions import exclusions
 from transforms.money.payees import PAYEE, account_reasons, hold_reasons
 from transforms.payments.profile import writable
 from transforms.policies.cards import PolicyStatus

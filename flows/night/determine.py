@@ -17,8 +17,8 @@ from sql import (
     register_frame,
     register_tables,
     run_findings,
-    run_policy,
 )
+from sql.policy_runs import parameters_under, run_policy
 from sql.texts import policy_cards
 from transforms.errors import UsageError
 from transforms.policies.cards import PolicyCard, PolicyStatus, Reach, outside_span, reach_of
@@ -113,7 +113,7 @@ def determine(
         on_step(card.policy_id)
         reach = reach_of(card, as_of)
         run_policy(store, card, reach)
-        used = _parameters_used(store.parameters_under(card), as_of, reach)
+        used = _parameters_used(parameters_under(card), as_of, reach)
         policies[card.policy_id] = PolicyStatus("ran", "", reach.from_month, reach.to_month, used)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]

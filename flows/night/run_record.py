@@ -25,9 +25,8 @@ from transforms.answers.run_summary import (
 )
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import DigestDiffersError
-from transforms.gates import GateOutcome
+from transforms.gates import GateOutcome, check_frames
 from transforms.money.batches import DraftBatch
-from transforms.money.exclusions import exclusions_digest
 from transforms.policies.cards import PolicyStatus
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
@@ -48,7 +47,7 @@ def run_identity(
         "as_of": as_of.isoformat(),
         "rules_digest": rules_digest(),
         "parameters_digest": content_digest(
-            [parameters_digest(), exclusions_digest(), thresholds_digest(), funds_digest]
+            [parameters_digest(), thresholds_digest(), funds_digest]
         ),
         "ledger_digest": ledger_digest,
     }
@@ -122,7 +121,7 @@ def _frames(run: RunSoFar) -> dict[str, pl.DataFrame]:
         found = [*run.findings, pl.read_parquet(run.snapshot.folder / "findings.parquet")]
         columns = run.findings[0].columns
         frames["findings"] = pl.concat([frame.select(columns) for frame in found]).sort(columns)
-    return frames
+    return frames | check_frames(run.gates)
 
 
 def _manifest(

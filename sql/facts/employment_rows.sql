@@ -1,7 +1,8 @@
 -- The visible employment rows, with what the rulebook asks of them: what ends after D has not
 -- ended. Grain: as the extract.
 select
-    employer_code,
+    employment.employer_code,
+    employers.employer_key,
     person_id,
     person_key,
     contract_type,
@@ -19,7 +20,7 @@ select
     end as is_one_year_contract,
     -- "earliest": by starts_on, then the latest ends_on (empty = latest), then the type
     row_number() over (
-        partition by employer_code, person_key
+        partition by employment.employer_code, employment.person_key
         order by
             starts_on asc,
             ends_on desc nulls first,
@@ -34,3 +35,5 @@ select
             end_reason asc nulls first
     ) as rank_at_employer
 from employment
+-- many to at most one: not every employer has an insured unit
+left join employers on employment.employer_code = employers.employer_code

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
-from expectations.suites import load_suite
+from expectations.suites import TOTALS, load_suite
 from flows.night import gates
 from sql import Connection, connect, register_frame, register_tables
 from transforms.answers.report import in_chinese
-from transforms.gates import BOUNDARIES
+from transforms.digest import frame_digest
+from transforms.gates import BOUNDARIES, MAX_PLACES, CheckOutcome
 
 AS_OF = date(2020, 6, 30)
-FOLDER = Path(__file__).parent.parent.parent / "sql" / "gates"
+FOLDER = Path(__file__).parent.parent.parent / "expectations"
 KEY = "policy_id, period, subject_kind, subject_id, beneficiary_kind, beneficiary_id"
 
 SOUND_WORLD = f"""
@@ -127,7 +127,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ),
     ("snapshot", "keys_unique"): (
         "insert into delivered_residents select * from delivered_residents",
-        1,
+        2,
     ),
     ("snapshot", "births_before_as_of"): (
         "update delivered_residents set person_key = 37030220200701123",
@@ -135,10 +135,6 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ),
     ("snapshot", "facts_happened"): (
         "update delivered_employment set starts_on = date '2020-07-01'",
-        1,
-    ),
-    ("snapshot", "contribution_months_happened"): (
-        "update delivered_contributions set month = 202007",
         1,
     ),
     ("snapshot", "contributions_recent"): ("update headcounts set month = month - 3", 1),
@@ -164,11 +160,11 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         6,
     ),
     ("snapshot", "accounts_not_shared"): ("update delivered_accounts set account_no = '62001'", 2),
-    ("determinations", "keys_unique"): (
+    ("determinations", "determinations_unique"): (
         "insert into determinations select * from determinations where period = '2020-03'",
         1,
     ),
-    ("determinations", "words_valid"): (
+    ("determinations", "outcomes_valid"): (
         "update determinations set outcome = 'maybe' where subject_id = 'P2'",
         1,
     ),
@@ -206,12 +202,20 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         "('stability_refund', 'payment', 'not_run', false, 1)",
         1,
     ),
-    ("entitlements", "keys_unique"): (
+    ("entitlements", "entitlements_unique"): (
         "insert into entitlements select * from entitlements where period = '2020-03'",
+        2,
+    ),
+    ("entitlements", "statuses_valid"): (
+        "update entitlements set status = 'paid' where period = '2020'",
         1,
     ),
-    ("entitlements", "words_valid"): (
+    ("entitlements", "reasons_given"): (
         "update entitlements set status = 'held' where period = '2020'",
+        1,
+    ),
+    ("entitlements", "determined_within_caps"): (
+        "update entitlements set determined_fen = 100001 where period = '2020'",
         1,
     ),
     ("entitlements", "due_conserved"): (
@@ -219,7 +223,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("entitlements", "determined_carried"): ("delete from entitlements where period = '2020'", 1),
-    ("entitlements", "totals_by_two_routes"): (
+    ("entitlements", "determined_total"): (
         "update entitlements set determined_fen = determined_fen + 1 where period = '2020-03'",
         1,
     ),
@@ -248,12 +252,19 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         6,
     ),
     ("batch", "payment_ids_unique"): ("update instructions set payment_id = 'X1'", 2),
-    ("batch", "amounts_positive"): ("update lines set amount_fen = 0 where period = '2020'", 1),
+    ("batch", "amounts_positive"): (
+        "update instructions set amount_fen = 0 where batch_id = 'B1'",
+        1,
+    ),
+    ("batch", "lines_within_caps"): (
+        "update lines set amount_fen = 100001 where batch_id = 'B1'",
+        1,
+    ),
     ("batch", "instructions_sum_lines"): (
         "update instructions set line_count = 2 where batch_id = 'B1'",
         1,
     ),
-    ("batch", "instructions_single"): ("insert into instructions select * from instructions", 2),
+    ("batch", "instructions_single"): ("insert into instructions select * from instructions", 4),
     ("batch", "payable_drafted"): (
         "insert into lines select * from lines where batch_id = 'B2'",
         2,
@@ -262,14 +273,58 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         "update batches set amount_fen = 100001 where batch_id = 'B1'",
         1,
     ),
-    ("batch", "totals_by_two_routes"): ("delete from batches where batch_id = 'B1'", 1),
+    ("batch", "instructions_total"): ("delete from batches where batch_id = 'B1'", 2),
+    ("batch", "lines_total"): ("delete from lines where batch_id = 'B1'", 2),
     ("batch", "destinations_complete"): ("update instructions set account_no = '6.2E+18'", 2),
     ("batch", "destinations_delivered"): (
         "update delivered_accounts set account_no = '62009' where subject_id = 'P1'",
         1,
     ),
-    ("batch", "accounts_not_shared"): ("update instructions set account_no = '62001'", 2),
+    ("batch", "payees_not_shared"): ("update instructions set account_no = '62001'", 2),
 }
+# One more flaw for every other thing that a check expects: each must be seen for itself.
+MORE_FLAWS = [
+    ("snapshot", "facts_happened", "update delivered_contributions set month = 202007"),
+    *(
+        ("batch", check, f"update instructions set {change} where batch_id = 'B1'")
+        for check, change in (
+            ("payment_ids_unique", "payment_id = null"),
+            ("payment_ids_unique", "payment_id = 'x1'"),
+            ("payment_ids_unique", "payment_id = 'X1' || chr(10)"),
+            ("payment_ids_unique", "payment_id = repeat('X', 36)"),
+            ("amounts_positive", "amount_fen = null"),
+            ("destinations_complete", "beneficiary_kind = 'household'"),
+            ("destinations_complete", "beneficiary_kind = null"),
+            ("destinations_complete", "beneficiary_id = null"),
+            ("destinations_complete", "holder = null"),
+            ("destinations_complete", "holder = ' '"),
+            ("destinations_complete", "account_no = null"),
+            ("destinations_complete", "bank_name = ''"),
+            ("destinations_complete", "bank_code = '10545300001'"),
+            ("instructions_total", "amount_fen = amount_fen + 1"),
+        )
+    ),
+    ("batch", "lines_within_caps", "update lines set amount_fen = 0 where batch_id = 'B1'"),
+    ("batch", "lines_within_caps", "update lines set amount_fen = null where batch_id = 'B1'"),
+    ("batch", "lines_within_caps", "delete from policy_runs where policy_id = 'new_hire_subsidy'"),
+    ("batch", "lines_total", "update lines set amount_fen = amount_fen - 1 where batch_id = 'B1'"),
+    *(
+        ("entitlements", check, f"update entitlements set {change} where period = '2020'")
+        for check, change in (
+            ("statuses_valid", "status = null"),
+            ("statuses_valid", "policy_id = null"),
+            ("statuses_valid", "period = '2020-13'"),
+            ("statuses_valid", "subject_kind = 'worker'"),
+            ("statuses_valid", "beneficiary_kind = null"),
+            ("statuses_valid", "subject_id = null"),
+            ("reasons_given", "reason = 'account_missing'"),
+            ("reasons_given", "status = 'conflict', reason = null"),
+            ("reasons_given", "status = 'superseded', reason = ' '"),
+            ("determined_within_caps", "determined_fen = -1"),
+            ("determined_within_caps", "determined_fen = null"),
+        )
+    ),
+]
 CHECKS = [(boundary, t.check) for boundary in BOUNDARIES for t in load_suite(boundary).thresholds]
 
 
@@ -287,14 +342,24 @@ def world(engine: Connection) -> Connection:
     return engine
 
 
-def measured(world: Connection, boundary: str, check: str) -> dict[str, Any]:
-    measures = gates.measure(world, boundary, AS_OF)
-    return measures.row(by_predicate=pl.col("check") == check, named=True)
+def judged(world: Connection, boundary: str, name: str) -> CheckOutcome:
+    outcome = gates.judge_boundary(world, boundary, AS_OF)
+    (found,) = [check for check in outcome.checks if check.check == name]
+    return found
 
 
-def test_every_sql_file_has_a_threshold_and_every_threshold_its_sql() -> None:
+def test_every_check_is_one_sql_file_or_a_list_of_expectations() -> None:
     files = {(path.parent.name, path.stem) for path in FOLDER.rglob("*.sql")}
-    assert files == set(CHECKS)
+    thresholds = [(b, t) for b in BOUNDARIES for t in load_suite(b).thresholds]
+    measured = {(boundary, t.check) for boundary, t in thresholds if not t.expect}
+    assert {file for file in files if file[1] != TOTALS} == measured
+    names = [check for _boundary, check in CHECKS]
+    assert len(set(names)) == len(names), "bad rows are kept under the name of their check"
+
+
+def test_every_check_gives_its_rows_in_a_total_order() -> None:
+    for path in FOLDER.rglob("*.sql"):
+        assert path.read_text(encoding="utf-8").endswith("\norder by all\n"), path
 
 
 def test_every_check_has_a_flaw_that_makes_it_fail() -> None:
@@ -302,7 +367,7 @@ def test_every_check_has_a_flaw_that_makes_it_fail() -> None:
 
 
 def test_the_operators_page_says_what_the_thresholds_say() -> None:
-    page = (FOLDER.parent.parent / "docs" / "gates.md").read_text(encoding="utf-8")
+    page = (FOLDER.parent / "docs" / "gates.md").read_text(encoding="utf-8")
     for boundary in BOUNDARIES:
         for threshold in load_suite(boundary).thresholds:
             severity = in_chinese(threshold.severity)
@@ -329,29 +394,38 @@ def test_a_sound_world_passes(world: Connection, boundary: str) -> None:
 def test_a_flaw_is_counted_and_shown(world: Connection, boundary: str, check: str) -> None:
     flaw, failed_count = FLAWS[boundary, check]
     world.execute(flaw)
-    row = measured(world, boundary, check)
-    assert row["failed_count"] == failed_count, row
-    assert 1 <= len(row["bad_rows"]) <= 20
-    assert row["bad_rows"] == sorted(row["bad_rows"])
-    shown = " ".join(row["bad_rows"])
+    found = judged(world, boundary, check)
+    assert (found.status, found.failed_count) == ("failed", failed_count), found
+    assert found.bad_rows is not None and found.bad_rows.height == failed_count
+    assert frame_digest(found.bad_rows)
+    assert 1 <= len(found.places) <= MAX_PLACES and len(set(found.places)) == len(found.places)
+    shown = " ".join(found.places)
     assert not any(personal in shown for personal in ("P1", "甲", "62001", "62002", "E1"))
-    (threshold,) = [t for t in load_suite(boundary).thresholds if t.check == check]
-    assert row["failed_count"] > threshold.allowed_count(row["checked_count"])
 
 
-def test_places_are_at_most_twenty(world: Connection) -> None:
+@pytest.mark.parametrize(("boundary", "check", "flaw"), MORE_FLAWS)
+def test_each_thing_that_a_check_expects_is_seen(
+    world: Connection, boundary: str, check: str, flaw: str
+) -> None:
+    world.execute(flaw)
+    assert judged(world, boundary, check).status == "failed"
+
+
+def test_all_bad_rows_are_kept_and_two_hundred_are_shown(world: Connection) -> None:
     world.execute(
         "insert into delivered_insured_units (unit_no, employer_code, source_file, source_line) "
-        "select 'V' || n, 'E' || n, 'u.csv', n from range(100, 200) as r (n)"
+        "select 'V' || n, 'E' || n, 'u.csv', n from range(100, 400) as r (n)"
     )
-    row = measured(world, "snapshot", "units_registered")
-    assert row["failed_count"] == 100 and len(row["bad_rows"]) == 20
+    found = judged(world, "snapshot", "units_registered")
+    assert found.bad_rows is not None
+    assert (found.failed_count, found.bad_rows.height, len(found.places)) == (300, 300, 200)
+    assert found.places[0] == "u.csv:100"
 
 
 def test_a_fact_no_policy_needed_is_said_not_failed(world: Connection) -> None:
     world.execute("drop table headcounts")
-    row = measured(world, "snapshot", "headcounts_steady")
-    assert (row["checked_count"], row["failed_count"]) == (0, 0) and "headcounts" in row["note"]
+    found = judged(world, "snapshot", "headcounts_steady")
+    assert (found.status, found.checked_count) == ("passed", 0) and "headcounts" in found.note
 
 
 def test_a_check_that_cannot_be_measured_stops_the_run(world: Connection) -> None:
@@ -364,6 +438,5 @@ def test_a_check_that_cannot_be_measured_stops_the_run(world: Connection) -> Non
 def test_an_unreadable_cell_never_reaches_the_note(world: Connection) -> None:
     world.execute("update determinations set period = '370302199001011234'")
     register_frame(world, "files", pl.DataFrame({"name": ["370302199001011234"]}))
-    notes = gates.measure(world, "extracts", AS_OF)["note"].to_list()
-    notes += gates.measure(world, "determinations", AS_OF)["note"].to_list()
-    assert not any("370302" in note for note in notes)
+    outcomes = [gates.judge_boundary(world, name, AS_OF) for name in ("extracts", "determinations")]
+    assert "370302" not in str([check for outcome in outcomes for check in outcome.checks])

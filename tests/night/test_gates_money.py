@@ -120,9 +120,15 @@ def one_line_twice(batch: DraftBatch) -> DraftBatch:
 @pytest.mark.parametrize(
     ("tamper", "stopped_by"),
     [
-        (one_more_fen, ["instructions_sum_lines", "control_totals_agree"]),
+        (
+            one_more_fen,
+            ["instructions_sum_lines", "control_totals_agree", "instructions_total"],
+        ),
         (another_account, ["destinations_delivered"]),
-        (one_line_twice, ["instructions_sum_lines", "payable_drafted", "control_totals_agree"]),
+        (
+            one_line_twice,
+            ["instructions_sum_lines", "payable_drafted", "control_totals_agree", "lines_total"],
+        ),
     ],
 )
 def test_a_batch_that_is_off_by_one_fen_line_or_account_is_stopped(

@@ -62,7 +62,7 @@ def test_a_snapshot_that_lost_half_a_kind_is_stopped_at_the_first_gate(snapshot:
     assert failed(outcome) == ["unusable_rows_share", "quarantined_by_rule", "kinds_delivered"]
     assert outcome.stops_run
     (stopping,) = [check for check in outcome.checks if check.stops_run]
-    assert stopping.bad_rows == ("deaths: 60 / 120",)
+    assert stopping.places == ("deaths: 60 / 120",)
 
 
 def test_a_row_missing_from_a_table_is_stopped(snapshot: Snapshot) -> None:

@@ -23,7 +23,8 @@ import polars as pl
 import yaml
 
 from flows.night.determine import _register_ledger
-from sql import FactStore, connect, query, register_frame, register_tables, run_policy
+from sql import FactStore, connect, query, register_frame, register_tables
+from sql.policy_runs import run_policy
 from sql.texts import (
     fact_path,
     facts_under,
