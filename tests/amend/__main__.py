@@ -69,9 +69,10 @@ def amend(path: Path) -> Amended:
 
 
 def commands(task: Mapping[str, Any]) -> list[list[str]]:
-    """List the one that makes the docs again, and the tests."""
+    """List the one that makes the docs again, the SQL lint, and the tests."""
     tests = [["pytest", "-q", "-x", "-p", "no:cacheprovider", *words] for words in task["green"]]
-    return [list(REGENERATE), *tests]
+    lints = [["sqlfluff", "lint", name] for name in task["edits"] if name.endswith(".sql")]
+    return [list(REGENERATE), *lints, *tests]
 
 
 def write(path: Path, edit: Mapping[str, str]) -> None:
