@@ -12,7 +12,7 @@ forms in SQL:
                        force on the first day of each month (a fraction: numerator, denominator)
 
 Besides those, SQL may take $as_of and $as_of_month. Macros of calendar, rounding and identity
-numbers stand in macros.sql. Headers say `-- by bucket:`, `-- limited to:` (limits.py), `-- cut by:`.
+numbers stand in macros.sql. Headers: `-- by bucket:`, `-- limited to:` (limits.py), `-- cut by:`.
 """
 
 import re
