@@ -30,8 +30,13 @@ with graduate_hires as (
 hire_months as (
     select
         *,
-        unnest(
-            months_after(month_plus(month_of(starts_on), -1), $hire_subsidy_months)
+        month_from_number(
+            unnest(
+                range(
+                    month_number(greatest(month_of(starts_on), $first_paid_month)),
+                    month_number($as_of_month) + 1
+                )
+            )
         ) as month
     from graduate_hires
 ),
@@ -51,7 +56,7 @@ insured_months as (
             hire_months.person_key = insurance_masks.person_key
             and hire_months.employer_key = insurance_masks.employer_key
             and month_era(hire_months.month) = insurance_masks.era
-    where hire_months.month between $first_paid_month and $as_of_month
+    where hire_months.month < month_plus(month_of(hire_months.starts_on), $hire_subsidy_months)
     group by hire_months.employer_code, hire_months.person_key, hire_months.month
     having
         bool_or(
