@@ -158,7 +158,7 @@ def test_a_question_takes_what_it_is_asked_and_nothing_else(name: str) -> None:
     text = sql_text(question_path(name))
     assert f"macro {name}(" in text.replace("\n", "")
     assert "$" not in code_of(text), "a question is asked for everybody: hand the number over"
-    assert len(text.splitlines()) <= 25
+    assert len(text.splitlines()) <= 15
 
 
 def test_no_question_is_called_like_a_fact_or_a_column() -> None:
