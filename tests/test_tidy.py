@@ -270,14 +270,6 @@ def test_policy_is_three_files_and_says_its_universe(path: Path) -> None:
     assert (ROOT / "tests" / "rules" / f"{path.stem}.yaml").is_file()
 
 
-@pytest.mark.parametrize("path", POLICY_FILES, ids=relative)
-def test_no_coalesce_touches_a_provision(path: Path) -> None:
-    text = sql_without_comments(path)
-    for line in text.splitlines():
-        if re.search(r"\bas (s\d+|g)_\w+", line):
-            assert "coalesce" not in line, line
-
-
 def test_law_that_is_no_policy_is_the_exclusions_and_the_annex() -> None:
     lone = {path for path in (ROOT / "sql" / "policies").glob("*.yaml")} - set(CARDS)
     assert {path.stem for path in lone} == {"exclusions", "annex"}

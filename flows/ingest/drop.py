@@ -21,9 +21,10 @@ from flows.ingest.kind import (
     ingest_kind,
 )
 from flows.store import file_digest, read_manifest, staged_folder, write_manifest
+from sql.texts import rule_words
 from transforms.digest import canonical_json, short_id
 from transforms.errors import DigestDiffersError
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import KINDS, LOOKED_UP
 from transforms.extracts.links import contradicting_links
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import REPAIRS
@@ -33,7 +34,7 @@ from transforms.words import Said, said_of
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
 INGEST_RULES_VERSION = "1"
 # What other extracts are held against comes first.
-FIRST_KINDS = ("clerical_links", "insured_units", "insured_persons", "residents")
+IN_ORDER = sorted(KINDS.values(), key=lambda kind: (*LOOKED_UP, "").index(kind.others_look_up))
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,17 @@ def _fill(
     """Fill the staged folder: tables, quarantine, repairs, findings; give the manifest."""
     (staging / "tables").mkdir()
     tallies, beside = list[KindTally](), References()
-    for name in [*FIRST_KINDS, *(name for name in KINDS if name not in FIRST_KINDS)]:
-        parts = [raw for raw in raws if raw.file.kind is KINDS[name]]
+    for kind in IN_ORDER:
+        parts = [raw for raw in raws if raw.file.kind is kind]
         if not parts:
             continue
-        judged_beside = replace(beside, names=None) if name in FIRST_KINDS else beside
-        tally = ingest_kind(KINDS[name], parts, staging / "raw", staging, judged_beside, tell)
-        tell(f"looking for duplicates in {name}", 0)
+        judged_beside = replace(beside, names=None) if kind.others_look_up else beside
+        tally = ingest_kind(kind, parts, staging / "raw", staging, judged_beside, tell)
+        tell(f"looking for duplicates in {kind.name}", 0)
         fallen = settle_duplicates(tally)
-        tally.table.finish(fallen, employer_ranks(tally.table.scan(), fallen, name))
+        is_units = kind.others_look_up == "units"
+        ranks = employer_ranks(tally.table.scan(), fallen) if is_units else None
+        tally.table.finish(fallen, ranks)
         check_conservation(tally)
         beside = _refer(beside, tally)
         tallies.append(tally)
@@ -141,14 +144,15 @@ def _fill(
 
 
 def _refer(beside: References, tally: KindTally) -> References:
-    if tally.kind.name not in FIRST_KINDS:
+    looked_up = tally.kind.others_look_up
+    if not looked_up:
         return beside
     rows = tally.table.frame()
-    if tally.kind.name == "clerical_links":
+    if looked_up == "links":
         said = contradicting_links(rows)
         tally.findings += [("clerical_links_differ", "warning", one) for one in said]
         return replace(beside, links=rows)
-    if tally.kind.name == "insured_units":
+    if looked_up == "units":
         return replace(beside, units=rows.select("unit_no", "employer_key"))
     return replace(beside, names=names_on_record(beside.names, rows))
 
@@ -156,7 +160,7 @@ def _refer(beside: References, tally: KindTally) -> References:
 def _notes(tally: KindTally) -> list[Said]:
     if tally.kind.name != "designations":
         return tally.notes
-    return tally.notes + notes_on_lists(tally.table.frame())
+    return tally.notes + notes_on_lists(tally.table.frame(), rule_words())
 
 
 def _file_entries(raws: list[RawFile], tallies: list[KindTally]) -> list[dict[str, Any]]:

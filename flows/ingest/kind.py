@@ -161,7 +161,7 @@ def _layer_of(
     def laid_out(by_bucket: bool) -> tuple[pl.DataFrame, Rows | None]:
         rows, edges = in_buckets(columns["person_id"], accepted) if by_bucket else (accepted, None)
         frame = lay_out(tally.kind, piece, columns, rows, name)
-        if tally.kind.name == "contributions" and units is not None:
+        if tally.kind.names_units and units is not None:
             frame = frame.with_columns(employer_key=_employer_keys(columns, rows, units))
         return frame, edges
 

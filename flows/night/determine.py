@@ -21,14 +21,21 @@ from sql import (
 from sql.policy_runs import parameters_under, run_policy
 from sql.texts import policy_cards
 from transforms.errors import UsageError
-from transforms.policies.cards import PolicyCard, PolicyStatus, Reach, outside_span, reach_of
+from transforms.policies.cards import (
+    PolicyCard,
+    PolicyStatus,
+    Reach,
+    outside_span,
+    reach_of,
+    values_used,
+    year_day,
+)
 from transforms.policies.coverage import (
     gap_warnings,
     list_warnings,
     missing_extracts,
     missing_parts,
 )
-from transforms.policies.parameters import Parameter, month_first_day, value_on
 from transforms.words import Said
 
 DETERMINATION_SCHEMA: dict[str, pl.DataType] = {
@@ -114,7 +121,7 @@ def determine(
         on_step(card.policy_id)
         reach = reach_of(card, as_of)
         run_policy(store, card, reach)
-        used = _parameters_used(parameters_under(card), as_of, reach)
+        used = _parameters_used(card, as_of, reach)
         policies[card.policy_id] = PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
@@ -189,30 +196,19 @@ def _reason_not_run(
     return None
 
 
-def _parameters_used(
-    parameters: Sequence[Parameter], as_of: date, reach: Reach
-) -> list[dict[str, Any]]:
-    used = []
-    for parameter in parameters:
-        last_day = max(as_of, month_first_day(reach.to_month))
-        current = value_on(parameter, as_of) if parameter.values[0].since <= as_of else None
-        first_month = month_first_day(reach.from_month)
-        for value, following in zip(parameter.values, (*parameter.values[1:], None), strict=True):
-            over = following is not None and following.since <= first_month
-            if value is current or (
-                not over and first_month <= last_day and value.since <= last_day
-            ):
-                used.append(
-                    {
-                        "name": parameter.name,
-                        "unit": parameter.unit,
-                        "value": _shown(value.value),
-                        "from": value.since.isoformat(),
-                        "source": value.source,
-                        "confirmed": value.confirmed,
-                    }
-                )
-    return used
+def _parameters_used(card: PolicyCard, as_of: date, reach: Reach) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": parameter.name,
+            "unit": parameter.unit,
+            "value": _shown(value.value),
+            "from": value.since.isoformat(),
+            "source": value.source,
+            "confirmed": value.confirmed,
+        }
+        for parameter in parameters_under(card)
+        for value in values_used(parameter, as_of, year_day(card, as_of), reach)
+    ]
 
 
 def _shown(value: Any) -> str:

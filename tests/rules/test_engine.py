@@ -10,7 +10,6 @@ import pytest
 
 from flows.night.determine import Determined, determine
 from sql import connect, register_tables
-from sql.policy_runs import parameters_under
 from sql.texts import policy_cards, policy_path, sql_text, words_under
 from tests.rules.engine_tables import (
     EMPLOYER,
@@ -97,14 +96,6 @@ def test_a_card_reads_what_its_sql_reads(policy: str) -> None:
     assert read - spared <= set(CARDS[policy].reads)
     # units stand in contributions as employer_key already
     assert set(CARDS[policy].reads) - {"insured_units"} <= read
-
-
-@pytest.mark.parametrize("policy", sorted(CARDS))
-def test_a_card_names_the_parameters_its_sql_takes(policy: str) -> None:
-    card = CARDS[policy]
-    taken = {parameter.name for parameter in parameters_under(card)}
-    needed = {"base_year"} if card.needs.get("months") == "base_year" else set()
-    assert taken | needed == set(card.parameters)
 
 
 @pytest.mark.parametrize("policy", sorted(CARDS))
