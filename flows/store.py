@@ -6,15 +6,23 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transforms.digest import text_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
 
 CHUNK_BYTES = 1 << 22
+MANIFEST = "manifest.json"
+PRIVATE = 0o077
+# Hashing gives the interpreter's lock away: two threads read twice as fast.
+HASH_THREADS = 2
+MACHINE_ID = Path("/etc/machine-id")
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,11 @@ class Home:
         return self.root / "ledger.sqlite"
 
     @property
+    def journal_path(self) -> Path:
+        """Return the second copy of the ledger's postings, in plain lines."""
+        return self.root / "ledger.journal"
+
+    @property
     def funds_path(self) -> Path:
         """Return the funds' configuration."""
         return self.root / "funds.toml"
@@ -65,24 +78,40 @@ def hold_home(home: Home) -> Iterator[None]:
 
     Raises:  HomeBusyError if another process holds it
     """
-    home.root.mkdir(parents=True, exist_ok=True)
-    with (home.root / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as busy:
-            raise HomeBusyError(
-                f"another run holds the home folder {home.root}: wait until it ends, then try again"
-            ) from busy
-        sweep_leftovers(home)
-        yield
+    # Names, accounts and amounts lie here: whatever is made is its owner's alone.
+    before = os.umask(PRIVATE)
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        with (home.root / ".lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as busy:
+                raise HomeBusyError(
+                    f"another run holds the home folder {home.root}: wait until it ends, then try "
+                    "again"
+                ) from busy
+            sweep_leftovers(home)
+            yield
+    finally:
+        os.umask(before)
+
+
+def place_of(home: Home) -> str:
+    """Return where a home is: the digest of this machine's own id and the folder's path."""
+    has_id = MACHINE_ID.is_file()
+    machine = MACHINE_ID.read_text(encoding="ascii").strip() if has_id else str(uuid.getnode())
+    return text_digest(f"{machine} {home.root.resolve()}")
 
 
 def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
     shutil.rmtree(home.temporary, ignore_errors=True)
-    for folder in (home.snapshots, home.runs, home.batches):
+    for folder in (home.root, home.snapshots, home.runs, home.batches, *home.batches.glob("*/")):
         for leftover in folder.glob(".making-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -97,7 +126,7 @@ def staged_folder(target: Path) -> Iterator[Path]:
     try:
         yield making
         sync_tree(making)
-        making.chmod(0o755)
+        making.chmod(0o700)
         if target.exists():
             raise FileExistsError(target)
         os.rename(making, target)
@@ -140,10 +169,37 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def expect_digests(files: Iterable[tuple[Path, str]]) -> None:
+    """Check files against their digests.
+
+    Raises:  DigestDiffersError naming the first that is missing or differs
+    """
+    problem = next(iter(digest_problems(files)), None)
+    if problem:
+        raise DigestDiffersError(f"{problem}; find out who changed it")
+
+
+def digest_problems(files: Iterable[tuple[Path, str]]) -> list[str]:
+    """Say of each file that is missing or was changed, which it is, in the order given."""
+    with ThreadPoolExecutor(max_workers=HASH_THREADS) as pool:
+        return [said for said in pool.map(_digest_problem, files) if said]
+
+
+def _digest_problem(file: tuple[Path, str]) -> str:
+    path, digest = file
+    try:
+        found = file_digest(path)
+    except OSError:
+        return f"{path} is missing or can't be read"
+    if found == digest:
+        return ""
+    return f"{path} was changed after it was written: expected {digest[:12]}…, found {found[:12]}…"
+
+
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write a folder's manifest.json: sorted keys, two spaces, UTF-8, one line end at the end."""
     text = json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
-    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
 def read_manifest(folder: Path, what: str) -> dict[str, Any]:
@@ -151,7 +207,7 @@ def read_manifest(folder: Path, what: str) -> dict[str, Any]:
 
     Raises:  DropRefusedError if there is no such folder; DigestDiffersError if it can't be read
     """
-    path = folder / "manifest.json"
+    path = folder / MANIFEST
     if not path.is_file():
         raise DropRefusedError(f"there is no {what} {folder.name} in {folder.parent}")
     try:

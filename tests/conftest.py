@@ -13,8 +13,10 @@ os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
+from tests.ceremony import hold_ceremony, one_place
+
 AS_OF = date(2020, 3, 31)
-PASSPHRASE = "test passphrase"
+one_place()
 
 
 @pytest.fixture(scope="session")
@@ -28,18 +30,15 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_home(root: Path) -> Any:
-    """A home folder with budgets and a key for each role."""
-    from flows.money.funds import initialise_home
-    from flows.money.keys import create_key
+    """A home folder with budgets, two heads, and an enrolled key for each role."""
+    from flows.money.funds import PLACEHOLDER
     from flows.store import Home
 
     home = Home(root)
     home.root.mkdir(parents=True)
-    initialise_home(home)
-    text = home.funds_path.read_text(encoding="utf-8")
-    home.funds_path.write_text(text.replace("2020 = 0", "2020 = 5000000"), encoding="utf-8")
-    for role in ("reviewer", "approver"):
-        create_key(home, role, f"sample {role}", PASSPHRASE, home.root / f"{role}.key")
+    hold_ceremony(home)
+    text = home.funds_path.read_text(encoding="utf-8").replace("2020 = 0", "2020 = 5000000")
+    home.funds_path.write_text(text.replace(PLACEHOLDER, "样例"), encoding="utf-8")
     return home
 
 

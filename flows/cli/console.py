@@ -1,6 +1,7 @@
 """What every command shares: options, output as text or JSON, messages and exit codes."""
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -33,11 +34,16 @@ app = typer.Typer(
 )
 batch_app = typer.Typer(help="Batches and their state.", no_args_is_help=True)
 key_app = typer.Typer(help="Signing keys.", no_args_is_help=True)
+ledger_app = typer.Typer(help="Balances and entries.", invoke_without_command=True)
+app.add_typer(ledger_app, name="ledger")
+home_app = typer.Typer(help="Where a home is.", no_args_is_help=True)
+app.add_typer(home_app, name="home")
 app.add_typer(batch_app, name="batch")
 app.add_typer(key_app, name="key")
 
 DEFAULT_HOME = Path("home")
 INTERRUPTED = 130
+PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
 
 
 def read_day(text: str) -> date:
@@ -51,6 +57,23 @@ def read_day(text: str) -> date:
         raise UsageError(
             f"--as-of takes a day written YYYY-MM-DD, for example 2020-03-31; found {text!r}"
         ) from unreadable
+
+
+def ask_passphrase(confirm: bool, who: str = "") -> str:
+    """Take a passphrase from the environment, else ask for it without showing it.
+
+    WUXING_PASSPHRASE is everybody's; WUXING_PASSPHRASE_HR and _FINANCE are the heads' own.
+    """
+    own = f"{PASSPHRASE_VARIABLE}_{who}" if who else PASSPHRASE_VARIABLE
+    given = os.environ.get(own, os.environ.get(PASSPHRASE_VARIABLE))
+    if given is not None:
+        return given
+    asking = f"passphrase ({who})" if who else "passphrase"
+    try:
+        asked = typer.prompt(asking, hide_input=True, confirmation_prompt=confirm, err=True)
+    except typer.Abort as nobody:
+        raise UsageError(f"no passphrase was given: run on a terminal, or set {own}") from nobody
+    return str(asked)
 
 
 def show(content: Mapping[str, Any], as_json: bool, lines: list[str]) -> None:

@@ -8,14 +8,22 @@ import sys
 from pathlib import Path
 
 from flows.money.funds import PLACEHOLDER
+from transforms.amounts import yuan_text
 
 AS_OF = "2020-03-31"
 SAMPLE_PASSPHRASE = "sample town only"
 SAMPLE_BUDGET_YUAN = 5_000_000
+# Four people: role, staff number, name, bureau.
+PEOPLE = (
+    ("hr_head", "HR001", "样例甲", "人社局"),
+    ("finance_head", "CZ001", "样例乙", "财政局"),
+    ("reviewer", "HR002", "样例丙", "人社局"),
+    ("approver", "CZ002", "样例丁", "财政局"),
+)
 
 
 def main() -> None:
-    """Write the sample, run the night, sign with two sample keys, release, say where things lie."""
+    """Write the sample, hold the ceremony, run the night, sign, release, say where things lie."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "out").resolve()
     # A demonstration starts from nothing; the marker keeps it from ever removing another folder.
     marker = root / ".wuxing-demonstration"
@@ -30,22 +38,48 @@ def main() -> None:
     os.environ["WUXING_HOME"] = str(home)
     _wuxing("sample", str(drop), "--persons", "600", "--employers", "40", "--seed", "20200326")
     _wuxing("init")
-    _fill_sample_funds(home / "funds.toml")
+    _fill_sample_funds(home / "funds.toml", root / "other-bureau")
+    keys = _hold_ceremony(root)
     summary = json.loads(_wuxing("nightly", str(drop), "--as-of", AS_OF, "--json", quiet=True))
-    for role, name in (("reviewer", "sample-reviewer"), ("approver", "sample-approver")):
-        _wuxing("key", "new", "--role", role, "--name", name, "--out", str(root / f"{role}.key"))
     released = []
     for batch in summary["batches"]:
-        for role in ("reviewer", "approver"):
-            _wuxing("sign", batch, "--role", role, "--key", str(root / f"{role}.key"))
+        _sign_elsewhere(batch, keys["reviewer"], root)
+        _wuxing("sign", batch, "--role", "approver", "--key", str(keys["approver"]))
         released.append(json.loads(_wuxing("release", batch, "--json", quiet=True)))
     _tell(summary, released, home)
 
 
-def _fill_sample_funds(path: Path) -> None:
+def _hold_ceremony(root: Path) -> dict[str, Path]:
+    """Make four people's keys; the two heads name themselves, then enrol the other two."""
+    keys = {role: root / f"{role}.key" for role, *_ in PEOPLE}
+    for role, number, name, bureau in PEOPLE:
+        person = ("--role", role, "--staff-number", number, "--name", name, "--bureau", bureau)
+        _wuxing("key", "new", *person, "--out", str(keys[role]))
+    both = ("--hr-key", str(keys["hr_head"]), "--finance-key", str(keys["finance_head"]))
+    _wuxing("init", *both)
+    for role in ("reviewer", "approver"):
+        _wuxing("key", "enrol", f"{keys[role]}.request.json", *both)
+    return keys
+
+
+def _sign_elsewhere(batch: str, key: Path, root: Path) -> None:
+    """Sign an exported batch as on the reviewer's own machine, and take the signature back."""
+    exported, signature = root / f"{batch}.zip", root / f"{batch}.signature.json"
+    _wuxing("batch", "export", batch, "--out", str(exported))
+    control = json.loads(_wuxing("batch", "show", batch, "--json", quiet=True))["control"]
+    amount = yuan_text(control["amount_fen"])
+    typed = ("--count", str(control["instruction_count"]), "--amount", amount)
+    out = ("--out", str(signature))
+    _wuxing("sign", str(exported), "--role", "reviewer", "--key", str(key), *typed, *out)
+    _wuxing("batch", "accept", str(signature))
+
+
+def _fill_sample_funds(path: Path, anchor: Path) -> None:
+    """Fill in a budget and a payer, and let a folder of the other bureau witness the ledger."""
+    anchor.mkdir()
     text = path.read_text(encoding="utf-8")
-    text = text.replace("2020 = 0", f"2020 = {SAMPLE_BUDGET_YUAN}")
-    path.write_text(text.replace(PLACEHOLDER, "样例"), encoding="utf-8")
+    text = text.replace("2020 = 0", f"2020 = {SAMPLE_BUDGET_YUAN}").replace(PLACEHOLDER, "样例")
+    path.write_text(text.replace("folders = []", f'folders = ["{anchor}"]'), encoding="utf-8")
 
 
 def _wuxing(*words: str, quiet: bool = False) -> str:

@@ -1,6 +1,6 @@
-"""Commands of the money: init, batch, key, sign, release, ledger, verify, doctor."""
+"""Commands of the money: batch, sign, release, settle, notice, ledger, verify, doctor."""
 
-import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,43 +12,26 @@ from flows.cli.console import (
     JsonOption,
     app,
     batch_app,
-    key_app,
+    ledger_app,
     show,
 )
+from flows.cli.signing import post_or_write, read_fen, sign_at_home, sign_file, to_be_signed
 from flows.store import Home, hold_home
-from transforms.errors import UsageError
 
 BatchArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
 ]
+ReviewerKeyOption = Annotated[
+    Path | None, typer.Option("--reviewer-key", help="Key file of a reviewer.")
+]
+ApproverKeyOption = Annotated[
+    Path | None, typer.Option("--approver-key", help="Key file of an approver.")
+]
+SignedOption = Annotated[
+    Path | None, typer.Option("--signed", help="The act's file, signed by both.")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="File for what is to be signed.")]
 RoleOption = Annotated[str, typer.Option("--role", help="reviewer or approver.")]
-PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
-
-
-def ask_passphrase(confirm: bool) -> str:
-    """Take the passphrase from WUXING_PASSPHRASE, else ask for it without showing it."""
-    given = os.environ.get(PASSPHRASE_VARIABLE)
-    if given is not None:
-        return given
-    try:
-        asked = typer.prompt("passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
-    except typer.Abort as nobody:
-        raise UsageError(
-            f"no passphrase was given: run on a terminal, or set {PASSPHRASE_VARIABLE}"
-        ) from nobody
-    return str(asked)
-
-
-@app.command()
-def init(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """Make a home folder with a commented funds.toml and the default bank profile."""
-    from flows.money.funds import initialise_home
-
-    place = Home(home)
-    with hold_home(place):
-        written = [str(path) for path in initialise_home(place)]
-    lines = [f"written: {path}" for path in written] or ["nothing to do: everything is there"]
-    show({"home": str(home), "written": written}, as_json, lines)
 
 
 @batch_app.command("list")
@@ -89,40 +72,73 @@ def batch_pack(
     show({"batch_id": batch_id, "review": str(path)}, as_json, [f"review pack: {path}"])
 
 
-@key_app.command("new")
-def key_new(
-    role: RoleOption,
-    name: Annotated[str, typer.Option("--name", help="The person who will hold the key.")],
-    home: HomeOption = DEFAULT_HOME,
+@batch_app.command("export")
+def batch_export(
+    batch_id: BatchArgument,
     out: Annotated[
-        Path | None, typer.Option("--out", help="File for the key (default: keys/ in the home).")
+        Path | None, typer.Option("--out", help="The file (default: ID.zip in this folder).")
     ] = None,
+    home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a signing key (Ed25519); its private half is encrypted with a passphrase."""
-    from flows.money.keys import create_key
+    """Write what a signer takes to the own machine: review, manifest, digest, the ledger."""
+    from flows.money.export import export_batch
 
-    place, passphrase = Home(home), ask_passphrase(confirm=True)
+    place = Home(home)
     with hold_home(place):
-        made = create_key(place, role, name, passphrase, out)
-    show(made, as_json, [f"key {made['fingerprint']} for {role}: {made['path']}"])
+        written = export_batch(place, batch_id, out or Path(f"{batch_id}.zip"))
+    show(written, as_json, [f"{written['path']}: {', '.join(written['files'])}"])
+
+
+@batch_app.command("accept")
+def batch_accept(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The signature's file.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a signature that was made on another machine."""
+    from flows.money.export import read_signature
+    from flows.money.sign import accept_signature
+
+    place = Home(home)
+    with hold_home(place):
+        accepted = accept_signature(place, read_signature(file))
+    _show_signed(accepted, as_json)
 
 
 @app.command()
 def sign(
-    batch_id: BatchArgument,
+    batch: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="Batch at its home, or its exported file.")
+    ],
     role: RoleOption,
     key: Annotated[Path, typer.Option("--key", help="Key file made by `key new`.")],
+    count: Annotated[
+        int | None, typer.Option("--count", help="Payments, as the review says.")
+    ] = None,
+    amount: Annotated[str | None, typer.Option("--amount", help="Sum in 元, as it says.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File for the signature of an exported batch.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Sign a batch as reviewer or approver; both roles, by two persons, are needed to release."""
-    from flows.money.release import sign_batch
+    typed = (count, amount)
+    if Path(batch).is_file():
+        sign_file(Path(batch), role, key, typed, out, as_json)
+    else:
+        _show_signed(sign_at_home(Home(home), batch, role, key, typed), as_json)
 
-    place, passphrase = Home(home), ask_passphrase(confirm=False)
-    with hold_home(place):
-        signed: dict[str, Any] = sign_batch(place, batch_id, role, key, passphrase)
-    lines = [f"{batch_id} signed as {role}; state: {signed['state']}"]
+
+def both(reviewer_key: Path | None, approver_key: Path | None) -> list[tuple[Path, str]]:
+    """Return the keys that were given, with whose passphrase each takes."""
+    given = ((reviewer_key, "REVIEWER"), (approver_key, "APPROVER"))
+    return [(path, who) for path, who in given if path]
+
+
+def _show_signed(signed: dict[str, Any], as_json: bool) -> None:
+    lines = [f"{signed['batch_id']} signed as {signed['role']}; state: {signed['state']}"]
     show(signed, as_json, lines + [f"warning: {said}" for said in signed["warnings"]])
 
 
@@ -145,20 +161,67 @@ def release(
 def settle(
     batch_id: BatchArgument,
     file: Annotated[Path, typer.Argument(metavar="RETURNFILE", help="The bank's answer.")],
+    reviewer_key: ReviewerKeyOption = None,
+    approver_key: ApproverKeyOption = None,
+    signed: SignedOption = None,
+    out: OutOption = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Take the bank's answer (its return file or pain.002): what came back is due again."""
-    from flows.money.settle import settle_batch
+    """Take the bank's answer (its return file or pain.002): what came back is due again.
 
-    place = Home(home)
+    A late return, of a payment that had arrived, is confirmed by reviewer and approver.
+    """
+    from flows.money.acts import read_act
+    from flows.money.settle import late_return_act, settle_batch
+
+    place, keys = Home(home), both(reviewer_key, approver_key)
     with hold_home(place):
-        settled = settle_batch(place, batch_id, file)
+        if signed or keys or out:
+            act = read_act(signed) if signed else late_return_act(place, batch_id, file)
+            post = partial(settle_batch, place, batch_id, file)
+            settled = post_or_write(act, keys, out or Path(f"late-{batch_id}.json"), post)
+        else:
+            settled = settle_batch(place, batch_id, file)
+    if "to_be_signed" in settled:
+        show(settled, as_json, to_be_signed(settled))
+        return
     line = (
-        f"{batch_id} settled: {settled['arrived']} arrived, {settled['returned']} came back "
-        f"({settled['returned_yuan']} 元), {settled['unanswered']} not answered"
+        f"{batch_id} {settled['state']}: {settled['arrived']} arrived, {settled['returned']} came "
+        f"back ({settled['returned_yuan']} 元), {settled['unanswered']} not answered"
     )
     show(settled, as_json, [line])
+
+
+@app.command()
+def recovered(
+    payment_id: Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")],
+    amount: Annotated[str, typer.Option("--amount", help="What was given back, in 元.")] = "",
+    document: Annotated[str, typer.Option("--document", help="Number of its document.")] = "",
+    period: Annotated[str | None, typer.Option("--period", help="Of which line.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="Of which line.")] = None,
+    reviewer_key: ReviewerKeyOption = None,
+    approver_key: ApproverKeyOption = None,
+    signed: SignedOption = None,
+    out: OutOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Record money that a beneficiary gave back; confirmed by reviewer and approver."""
+    from flows.money.acts import read_act
+    from flows.money.recover import record_recovered, recovered_act
+
+    place, line = Home(home), {"period": period, "subject_id": subject}
+    named = {name: value for name, value in line.items() if value}
+    with hold_home(place):
+        if signed:
+            act = read_act(signed)
+        else:
+            act = recovered_act(place, payment_id, read_fen(amount), document, named)
+        keys, default = both(reviewer_key, approver_key), Path(f"recovered-{payment_id}.json")
+        made = post_or_write(act, keys, out or default, partial(record_recovered, place))
+    lines = to_be_signed(made) if "to_be_signed" in made else []
+    show(made, as_json, lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"])
 
 
 @app.command()
@@ -175,8 +238,9 @@ def notice(
     show(written, as_json, [line])
 
 
-@app.command()
+@ledger_app.callback()
 def ledger(
+    context: typer.Context,
     beneficiary: Annotated[
         str | None, typer.Option("--beneficiary", help="Only this beneficiary's entries.")
     ] = None,
@@ -186,6 +250,8 @@ def ledger(
     """Show balances, and the entries of one beneficiary."""
     from flows.money.ledger_store import ledger_view
 
+    if context.invoked_subcommand:
+        return
     content = ledger_view(Home(home), beneficiary)
     lines = [f"{b['account']}: {b['balance_yuan']} 元" for b in content["balances"]]
     lines += [
@@ -193,6 +259,26 @@ def ledger(
         for e in content["entries"]
     ]
     show(content, as_json, lines or ["the ledger is empty"])
+
+
+@ledger_app.command("rebuild")
+def ledger_rebuild(
+    given: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Exported batches or anchors, beside the home's own."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a lost or put-back ledger anew, from what witnesses kept and what batches hold."""
+    from flows.money.rebuild import rebuild_ledger
+
+    place = Home(home)
+    with hold_home(place):
+        made = rebuild_ledger(place, given or [])
+    lines = [f"{made['postings']} postings, {made['entries']} entries, from {made['source']}"]
+    lines += [f"! {path}: ask the bank whether it was paid" for path in made["not_released_by_it"]]
+    show(made, as_json, lines)
 
 
 @app.command()

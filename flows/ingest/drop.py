@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,14 @@ from flows.ingest.kind import (
     Report,
     ingest_kind,
 )
-from flows.store import file_digest, read_manifest, staged_folder, write_manifest
+from flows.store import (
+    MANIFEST,
+    expect_digests,
+    file_digest,
+    read_manifest,
+    staged_folder,
+    write_manifest,
+)
 from sql.texts import rule_words
 from transforms.digest import canonical_json, short_id
 from transforms.errors import DigestDiffersError
@@ -96,10 +103,17 @@ def _receive(files: list[DropFile], raw: Path, tell: Report) -> list[RawFile]:
 
 def name_snapshot(raws: list[RawFile]) -> str:
     """Name a snapshot by the contents of its files, their kinds and the ingest rules."""
-    contents = sorted(
-        [raw.file.kind.name if raw.file.kind else "delivery_note", raw.sha256] for raw in raws
-    )
-    return short_id("S", {"files": contents, "ingest_rules_version": INGEST_RULES_VERSION})
+    return snapshot_name([{"kind": _kind_name(raw), "sha256": raw.sha256} for raw in raws])
+
+
+def snapshot_name(files: Sequence[Mapping[str, Any]], version: str = INGEST_RULES_VERSION) -> str:
+    """Name a snapshot by the kinds and digests of its files, as its manifest lists them."""
+    contents = sorted([file["kind"], file["sha256"]] for file in files)
+    return short_id("S", {"files": contents, "ingest_rules_version": version})
+
+
+def _kind_name(raw: RawFile) -> str:
+    return raw.file.kind.name if raw.file.kind else "delivery_note"
 
 
 def _fill(
@@ -170,7 +184,7 @@ def _file_entries(raws: list[RawFile], tallies: list[KindTally]) -> list[dict[st
     for raw in raws:
         entry: dict[str, Any] = {
             "name": raw.file.name,
-            "kind": raw.file.kind.name if raw.file.kind else "delivery_note",
+            "kind": _kind_name(raw),
             "sha256": raw.sha256,
             "bytes": raw.bytes,
             "format": raw.file.format,
@@ -225,19 +239,26 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
 
 
 def load_snapshot(snapshots: Path, snapshot_id: str) -> SnapshotRef:
-    """Open a snapshot, and hold every table's row count against its manifest.
+    """Open a snapshot, and hold every table and list of it against its manifest.
 
     Raises:  DropRefusedError if there is none; DigestDiffersError if it is damaged
     """
     folder = snapshots / snapshot_id
     found = SnapshotRef(snapshot_id, folder, read_manifest(folder, "snapshot"))
-    for kind, paths in found.tables().items():
-        expected: Mapping[str, Any] = found.manifest["tables"][kind]
-        missing = [path for path in paths if not path.is_file()]
-        rows = sum(pq.read_metadata(path).num_rows for path in paths if path not in missing)
-        if missing or rows != expected["rows"]:
-            raise DigestDiffersError(
-                f"snapshot {snapshot_id}: table {kind} has {rows} rows, expected "
-                f"{expected['rows']}: restore it, or ingest the drop into a new home"
-            )
+    try:
+        files = snapshot_files(folder, found.manifest)
+    except (KeyError, TypeError, AttributeError) as damaged:
+        raise DigestDiffersError(f"{folder / MANIFEST} is damaged: it names no tables") from damaged
+    expect_digests(files)
     return found
+
+
+def snapshot_files(folder: Path, manifest: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    """List a snapshot's tables and lists with the digests its manifest gives them."""
+    parts = [table["files"] for table in manifest["tables"].values()] + [manifest["lists"]]
+    return [(folder / name, digest) for part in parts for name, digest in part.items()]
+
+
+def raw_files(folder: Path, manifest: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    """List the drop's files, as the snapshot keeps them, with their digests."""
+    return [(folder / "raw" / entry["name"], entry["sha256"]) for entry in manifest["files"]]

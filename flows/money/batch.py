@@ -15,7 +15,7 @@ from flows.money.entitle import Entitled
 from flows.money.funds import Funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.standing import Standing
-from flows.store import Home, replace_file
+from flows.store import MANIFEST, Home, file_digest, read_manifest, replace_file
 from sql import policy_cards
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError
@@ -26,7 +26,6 @@ from transforms.money.batches import (
     batch_name,
     draw_batch,
 )
-from transforms.money.ledger import missing_roles
 from transforms.payments.workbook import review_workbook
 from transforms.policies.cards import PolicyStatus
 
@@ -131,19 +130,38 @@ def _funding(fund: str, year: int, funds: Funds, standing: Standing) -> dict[str
     }
 
 
+def record_stopped_run(home: Home, run_id: str, ledger: Ledger) -> None:
+    """Record a run that stopped; one that is done is recorded with its drafts."""
+    with ledger.transaction():
+        _post_run(home, run_id, ledger)
+
+
+def _post_run(home: Home, run_id: str, ledger: Ledger) -> None:
+    manifest = read_manifest(home.runs / run_id, "run")
+    recorded = {
+        "state": manifest["state"],
+        "as_of": manifest["as_of"],
+        "snapshot_id": manifest["snapshot_id"],
+        "run_manifest": file_digest(home.runs / run_id / MANIFEST),
+        "snapshot_manifest": file_digest(home.snapshots / manifest["snapshot_id"] / MANIFEST),
+    }
+    if ledger.books().runs.get(run_id) != recorded:
+        ledger.post("run_recorded", recorded, subject=run_id)
+
+
 def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
-    """Write the batches' folders, then record them and withdraw other runs' drafts, at once.
+    """Write the batches' folders, then record run and batches and withdraw other drafts, at once.
 
     Holds:   the same run again changes nothing; a withdrawn batch keeps its folder
     """
     digests = {batch.batch_id: write_batch(home, batch) for batch in drafted.batches}
     with ledger.transaction():
+        _post_run(home, drafted.run_id, ledger)
         states = ledger.batch_states()
-        for state in states.values():
+        for state in [*states.values()]:
             if state.state == "draft" and state.run_id != drafted.run_id:
-                ledger.add_event(
-                    state.batch_id, "withdrawn", drafted.run_id, {"by_run": drafted.run_id}
-                )
+                by_run = {"by_run": drafted.run_id}
+                ledger.post("withdrawn", by_run, state.batch_id, drafted.run_id)
         for batch in drafted.batches:
             known = states.get(batch.batch_id)
             digest = digests[batch.batch_id]
@@ -152,7 +170,8 @@ def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
                     f"batch {batch.batch_id} is not as the ledger recorded it; `wuxing verify`"
                 )
             if known is None or known.state == "withdrawn":
-                ledger.add_event(batch.batch_id, "drafted", drafted.run_id, _drafted(batch, digest))
+                content = _drafted(batch, digest)
+                ledger.post("drafted", content, batch.batch_id, drafted.run_id)
 
 
 def _drafted(batch: DraftBatch, digest: str) -> dict[str, Any]:
@@ -163,6 +182,7 @@ def _drafted(batch: DraftBatch, digest: str) -> dict[str, Any]:
         "as_of": batch.manifest["as_of"],
         "mark": batch.mark,
         "batch_digest": digest,
+        "instruction_count": control["instruction_count"],
         "line_count": control["line_count"],
         "amount_fen": control["amount_fen"],
     }
@@ -170,7 +190,7 @@ def _drafted(batch: DraftBatch, digest: str) -> dict[str, Any]:
 
 def list_batches(home: Home) -> list[dict[str, Any]]:
     """Return all batches with their state, in the order they were drafted."""
-    with open_ledger(home) as ledger:
+    with open_ledger(home, only_look=True) as ledger:
         states = ledger.batch_states()
     return [
         {
@@ -191,8 +211,8 @@ def list_batches(home: Home) -> list[dict[str, Any]]:
 
 def show_batch(home: Home, batch_id: str) -> dict[str, Any]:
     """Return one batch: state, totals by policy, signatures, unconfirmed parameters, files."""
-    with open_ledger(home) as ledger:
-        state = known_state(ledger.batch_states(), batch_id)
+    with open_ledger(home, only_look=True) as ledger:
+        state, members = known_state(ledger.batch_states(), batch_id), ledger.books().roster.members
     stored = read_batch(home, batch_id)
     (listed,) = [batch for batch in list_batches(home) if batch["batch_id"] == batch_id]
     return {
@@ -200,9 +220,13 @@ def show_batch(home: Home, batch_id: str) -> dict[str, Any]:
         "batch_digest": state.batch_digest,
         "control": stored.manifest["control"],
         "unconfirmed": stored.manifest["unconfirmed"],
-        "missing_signatures": missing_roles(state.signatures),
+        "missing_signatures": state.missing_roles,
         "signatures": {
-            role: {"name": said["name"], "fingerprint": said["fingerprint"]}
+            role: {
+                "name": members[said["statement"]["key_id"]].name,
+                "fingerprint": said["statement"]["key_id"],
+                "signed_on": said["statement"]["signed_on"],
+            }
             for role, said in state.signatures.items()
         },
         "files": sorted(str(path) for path in stored.folder.iterdir()),

@@ -9,9 +9,10 @@ import polars as pl
 
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from transforms.errors import DigestDiffersError, LedgerForbidsError
+from transforms.money.batch_states import BatchState
 from transforms.money.batches import DraftBatch
 from transforms.money.entitlements import KEY
-from transforms.money.ledger import PAID_SCHEMA, BatchState
+from transforms.money.ledger import PAID_SCHEMA
 from transforms.payments.workbook import review_workbook
 
 REVIEW = "review.xlsx"
@@ -114,8 +115,8 @@ def verify_batch(home: Home, state: BatchState) -> StoredBatch:
 
 def _changed(path: Path) -> str:
     return (
-        f"{path} is not as it was when the batch was drawn up: restore it from a backup; "
-        "nothing was signed or paid"
+        f"{path} is not as it was when the batch was drawn up: nothing was signed or paid; "
+        "find out who changed it, and make a new run"
     )
 
 
@@ -123,8 +124,10 @@ def signed_lines(home: Home, states: Iterable[BatchState]) -> pl.DataFrame:
     """Return the lines of batches that are signed and not yet released, as the ledger would.
 
     Rows:    one per line, columns PAID_SCHEMA
+    Raises:  DigestDiffersError if one of them was changed
     """
-    frames = [_lines_of(home.batches / state.batch_id) for state in states if state.reserves]
+    reserving = [verify_batch(home, state) for state in states if state.reserves]
+    frames = [_lines_of(stored.folder) for stored in reserving]
     return pl.concat([pl.DataFrame(schema=PAID_SCHEMA), *frames]).sort(["payment_id", *KEY])
 
 
@@ -140,6 +143,4 @@ def _read_frame(path: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as broken:
-        raise DigestDiffersError(
-            f"{path} is missing or damaged: restore it from a backup"
-        ) from broken
+        raise DigestDiffersError(f"{path} is missing or damaged: find out why") from broken

@@ -18,6 +18,7 @@ from transforms.money.entitlements import (
     recoverable_periods,
     settle_exclusions,
 )
+from transforms.money.exclusions import ROW
 from transforms.money.payees import PAYEE, account_reasons, hold_reasons
 from transforms.payments.profile import writable
 from transforms.policies.cards import PolicyStatus
@@ -34,6 +35,7 @@ class Entitled:
     entitlements: pl.DataFrame
     findings: pl.DataFrame
     payees: pl.DataFrame
+    signed_lines: pl.DataFrame
 
 
 def build_entitlements(
@@ -49,27 +51,52 @@ def build_entitlements(
     Source:  rulebook §4.2 to §4.6
     """
     cards = policy_cards()
-    fund_of = {name: card.fund for name, card in cards.items() if card.kind == "payment"}
+    fund_of = {name: str(card.fund) for name, card in cards.items() if card.kind == "payment"}
     eligible = query(
         connection,
         f"select {', '.join(KEY)}, amount_fen from determinations where outcome = 'eligible'",
     ).filter(pl.col("policy_id").is_in(sorted(fund_of)))
     paid = pl.concat([standing.paid, standing.signed])
     answers = run_sql(connection, "money/conflict_answers.sql", {}).cast(ANSWER_SCHEMA)
+    signed = _signed_lines(connection, standing.signed, funds, fund_of)
     recoverable = recoverable_periods(paid, policies)
     settled = settle_exclusions(
         net_against_ledger(eligible, paid, recoverable), exclusions(), answers
     )
-    waiting = open_rows(settled).with_columns(
-        pl.col("policy_id").replace_strict(fund_of, return_dtype=pl.String).alias("fund")
-    )
+    waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
     doubtful = _identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
     return Entitled(
+        signed_lines=signed,
         entitlements=decide_statuses(settled, holds),
         findings=money_findings(settled, answers, doubtful),
         payees=payees,
+    )
+
+
+def _with_fund(rows: pl.DataFrame, fund_of: Mapping[str, str]) -> pl.DataFrame:
+    fund = pl.col("policy_id").replace_strict(fund_of, return_dtype=pl.String)
+    return rows.with_columns(fund.alias("fund"))
+
+
+def _signed_lines(
+    connection: Connection, signed: pl.DataFrame, funds: Funds, fund_of: Mapping[str, str]
+) -> pl.DataFrame:
+    """Say of each line that is signed and not yet released where it would be paid by tonight.
+
+    Rows:    one per signed line: account_no as signed, account_now and hold_reason of tonight
+    """
+    lines = _with_fund(signed.sort(KEY), fund_of).with_row_index(ROW)
+    payees = _payees(connection, lines)
+    doubtful = _identity_conflicts(connection, lines)
+    holds = hold_reasons(lines, payees, _unwritable(lines, payees, funds), doubtful)
+    now = payees.select(*PAYEE, pl.col("account_no").alias("account_now"))
+    return (
+        lines.join(now, on=PAYEE, how="left", validate="m:1")
+        .join(holds, on=ROW, how="left", validate="1:1")
+        .select("payment_id", *KEY, "account_no", "account_now", "hold_reason")
+        .sort(KEY)
     )
 
 

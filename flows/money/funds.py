@@ -28,6 +28,8 @@ OPTIONAL_KEYS = ("bank_name",)
 PROFILE_FOLDER = "bank_profiles"
 # How `wuxing init` marks the names that are to be replaced.
 PLACEHOLDER = "请改为"
+# The table of funds.toml that is no fund: folders on other disks that witness the ledger.
+ANCHORS = "anchors"
 INITIAL_FUNDS = Path(__file__).with_name("initial_funds.toml")
 
 
@@ -98,15 +100,33 @@ def read_funds(home: Home) -> Funds:
 
     Raises:  DropRefusedError saying where, what was expected and what was found
     """
-    if not home.funds_path.is_file():
-        return Funds()
-    try:
-        content = tomllib.loads(
-            home.funds_path.read_text(encoding="utf-8-sig"), parse_float=Decimal
+    content = _content(home)
+    return Funds(
+        {name: _fund(home, name, entry) for name, entry in content.items() if name != ANCHORS}
+    )
+
+
+def read_anchors(home: Home) -> list[Path]:
+    """Read from funds.toml in which folders the ledger's head is kept beside this home.
+
+    Raises:  DropRefusedError saying where, what was expected and what was found
+    """
+    entry = _content(home).get(ANCHORS, {"folders": []})
+    folders = entry.get("folders") if isinstance(entry, dict) and len(entry) == 1 else None
+    if not isinstance(folders, list) or not all(isinstance(f, str) and f for f in folders):
+        raise DropRefusedError(
+            f"{home.funds_path}, {ANCHORS}: expected folders, a list of paths in quotes"
         )
+    return [home.root / folder for folder in folders]
+
+
+def _content(home: Home) -> dict[str, Any]:
+    if not home.funds_path.is_file():
+        return {}
+    try:
+        return tomllib.loads(home.funds_path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
         raise DropRefusedError(f"{home.funds_path} is no TOML: {broken}; correct it") from broken
-    return Funds({name: _fund(home, name, entry) for name, entry in content.items()})
 
 
 def _fund(home: Home, name: str, entry: Any) -> Fund:
@@ -177,7 +197,7 @@ def _is_money(yuan: Decimal) -> bool:
     return yuan.is_finite() and yuan >= 0 and yuan * 100 % 1 == 0
 
 
-def initialise_home(home: Home) -> list[Path]:
+def write_initial_files(home: Home) -> list[Path]:
     """Write a commented funds.toml and the default bank profile where they are not yet.
 
     Holds:   a file that is there is left as it is; returns the files written

@@ -1,141 +1,151 @@
-"""Signing keys: Ed25519 pairs, the private half encrypted with a passphrase, registered by role."""
+"""Signing keys: Ed25519 pairs in their holder's own file, and the request to enrol one."""
 
+import json
 import os
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
-    Ed25519PublicKey,
-)
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from flows.money.witnesses import seen_path
+from transforms.errors import DropRefusedError, UsageError
+from transforms.money.roster import (
+    HEAD_ROLES,
+    PERSON_FIELDS,
+    ROLES,
+    key_id_of,
+    person_problem,
+    statement_bytes,
 )
 
-from flows.money.ledger_store import Ledger, open_ledger
-from flows.store import Home
-from transforms.digest import text_digest
-from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
-from transforms.money.ledger import ROLES
-
-FINGERPRINT_LENGTH = 16
-PEM_START = "-----BEGIN ENCRYPTED PRIVATE KEY-----"
+PASSPHRASE_LENGTH = 12
+# Work to open a key once, in scrypt's own unit: about a tenth of a second and 32 MiB.
+SCRYPT_COST = 1 << 15
+WHAT = "wuxing signing key"
+KEY_FIELDS = ("role", *PERSON_FIELDS, "public_key")
 
 
 @dataclass(frozen=True)
 class SigningKey:
-    """An opened key, and what the ledger registered of it."""
+    """An opened key; who holds it is what the roster says, `said` only what its file says."""
 
     private: Ed25519PrivateKey
-    fingerprint: str
     public_key: str
-    role: str
-    name: str
+    path: Path
+    said: Mapping[str, str]
+
+    @property
+    def key_id(self) -> str:
+        """Return the key's name on the roster."""
+        return key_id_of(self.public_key)
+
+    def sign(self, statement: Mapping[str, Any]) -> str:
+        """Return the signature over a statement, in hexadecimal."""
+        return self.private.sign(statement_bytes(statement)).hex()
 
 
 def create_key(
-    home: Home, role: str, name: str, passphrase: str, path: Path | None = None
+    person: Mapping[str, str], home_id: str, passphrase: str, path: Path
 ) -> dict[str, Any]:
-    """Make a key pair, register its public half with role and name, write the private half.
+    """Make a key pair: the private half in a file of its holder, and a request beside it.
 
-    Raises:  UsageError for an unknown role, an empty name or passphrase, a file that is there
+    Rows:    person  role, staff_number, name, bureau, valid_from, valid_to
+    Raises:  UsageError for an unknown role, an unclear person, a short passphrase, a file that
+             is there
     """
-    check_role(role)
-    if not name.strip() or not name.isprintable():
-        raise UsageError("--name must say who will hold the key, on one line")
-    if not passphrase:
-        raise UsageError("the passphrase is empty: give one that only the holder knows")
+    check_role(person["role"], (*ROLES, *HEAD_ROLES))
+    wrong = person_problem(person)
+    if wrong:
+        raise UsageError(wrong)
+    if len(passphrase) < PASSPHRASE_LENGTH:
+        raise UsageError(
+            f"the passphrase has {len(passphrase)} characters: give at least {PASSPHRASE_LENGTH} "
+            "that only the holder knows"
+        )
+    request_path = path.with_name(f"{path.name}.request.json")
+    for there in (path, request_path, seen_path(path)):
+        if there.exists():
+            raise UsageError(f"{there} is there already: name another file with --out")
     private = Ed25519PrivateKey.generate()
     public_key = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-    fingerprint = _fingerprint(public_key)
-    target = path or home.keys / f"{role}-{fingerprint}.key"
-    if target.exists():
-        raise UsageError(f"{target} is there already: name another file with --out")
-    pem = private.private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase.encode())
-    ).decode()
-    header = f"wuxing signing key\nrole: {role}\nname: {name.strip()}\nkey: {fingerprint}\n\n"
-    home.root.mkdir(parents=True, exist_ok=True)
-    # Registered first: a kill in between leaves a key nobody holds, never one nobody knows.
-    with open_ledger(home) as ledger, ledger.transaction():
-        content = {"role": role, "name": name.strip(), "public_key": public_key}
-        ledger.add_event("", "key_registered", fingerprint, content)
-    _write_private(target, header + pem)
-    return {"fingerprint": fingerprint, "role": role, "name": name.strip(), "path": str(target)}
+    statement = {"act": "enrol", "home_id": home_id, **person, "public_key": public_key}
+    key = SigningKey(private, public_key, path, person)
+    # Nobody else's program verifies this key's signatures.
+    statement["verifier"] = ""
+    request = {"statement": statement, "signatures": {key.key_id: key.sign(statement)}}
+    said = {name: statement[name] for name in KEY_FIELDS}
+    _write_private(path, {"what": WHAT, **said, **_sealed(private, passphrase)})
+    _write_private(request_path, request)
+    return {"key_id": key.key_id, **person, "path": str(path), "request": str(request_path)}
 
 
-def check_role(role: str) -> None:
+def check_role(role: str, roles: tuple[str, ...] = ROLES) -> None:
     """Raise UsageError unless a role exists."""
-    if role not in ROLES:
-        raise UsageError(f"--role is {role!r}; expected {' or '.join(ROLES)}")
+    if role not in roles:
+        raise UsageError(f"--role is {role!r}; expected {' or '.join(roles)}")
 
 
-def _fingerprint(public_key: str) -> str:
-    return text_digest(public_key)[:FINGERPRINT_LENGTH]
+def _sealed(private: Ed25519PrivateKey, passphrase: str) -> dict[str, Any]:
+    salt, nonce, cost = os.urandom(16), os.urandom(12), SCRYPT_COST
+    cipher = AESGCM(_stretched(passphrase, salt, cost))
+    sealed = cipher.encrypt(nonce, private.private_bytes_raw(), WHAT.encode())
+    return {"cost": cost, "salt": salt.hex(), "nonce": nonce.hex(), "sealed": sealed.hex()}
 
 
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _stretched(passphrase: str, salt: bytes, cost: int) -> bytes:
+    return Scrypt(salt=salt, length=32, n=cost, r=8, p=1).derive(passphrase.encode())
+
+
+def _write_private(path: Path, content: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
+        stream.write(json.dumps(content, ensure_ascii=False, indent=2) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def open_key(ledger: Ledger, path: Path, passphrase: str, role: str) -> SigningKey:
-    """Open a key file for one role; role and name are those that the ledger registered.
+def open_key(path: Path, passphrase: str) -> SigningKey:
+    """Open a key file.
 
-    Raises:  DropRefusedError if the file can't be opened; LedgerForbidsError if the key is not
-             registered in this home, or for another role
+    Raises:  DropRefusedError if the file is no key or the passphrase is wrong
     """
-    check_role(role)
-    private = _read_private(path, passphrase)
-    public_key = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-    fingerprint = _fingerprint(public_key)
-    registered = ledger.keys().get(fingerprint)
-    if registered is None or registered["public_key"] != public_key:
-        raise LedgerForbidsError(
-            f"key {fingerprint} is not registered in this home: make one with `wuxing key new`"
-        )
-    if registered["role"] != role:
-        raise LedgerForbidsError(
-            f"key {fingerprint} is a {registered['role']}'s: it can't sign as {role}"
-        )
-    return SigningKey(private, fingerprint, public_key, role, registered["name"])
-
-
-def _read_private(path: Path, passphrase: str) -> Ed25519PrivateKey:
+    content = read_json(path, "a key file; check --key")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as unreadable:
-        raise DropRefusedError(f"{path} can't be read as a key file; check --key") from unreadable
-    found = re.search(f"{PEM_START}.*", text, re.DOTALL)
-    if found is None:
-        raise DropRefusedError(f"{path} holds no encrypted key; use one made by `wuxing key new`")
-    try:
-        private = load_pem_private_key(found.group().encode(), passphrase.encode() or b" ")
-    except (ValueError, TypeError, UnsupportedAlgorithm) as refused:
+        if content["what"] != WHAT:
+            raise KeyError("what")
+        salt, nonce, sealed = (bytes.fromhex(content[name]) for name in ("salt", "nonce", "sealed"))
+        cipher = AESGCM(_stretched(passphrase, salt, min(int(content["cost"]), SCRYPT_COST)))
+        raw = cipher.decrypt(nonce, sealed, WHAT.encode())
+        private = Ed25519PrivateKey.from_private_bytes(raw)
+        said = {name: str(content[name]) for name in KEY_FIELDS}
+    except (KeyError, TypeError) as foreign:
+        raise DropRefusedError(
+            f"{path} holds no key; use one made by `wuxing key new`"
+        ) from foreign
+    except (ValueError, InvalidTag) as refused:
         raise DropRefusedError(
             f"{path} can't be opened: the passphrase is wrong or the file is damaged"
         ) from refused
-    if not isinstance(private, Ed25519PrivateKey):
-        raise DropRefusedError(f"{path} holds a key of another kind; expected Ed25519")
-    return private
+    public_key = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+    return SigningKey(private, public_key, path, said)
 
 
-def signature_holds(public_key: str, signature: str, message: bytes) -> bool:
-    """Say whether a signature is that of a public key over a message."""
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Read a small file that holds one JSON object.
+
+    Raises:  DropRefusedError if it does not
+    """
     try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-        public.verify(bytes.fromhex(signature), message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as unreadable:
+        raise DropRefusedError(f"{path} can't be read as {what}") from unreadable
+    if not isinstance(content, dict):
+        raise DropRefusedError(f"{path} can't be read as {what}")
+    return content

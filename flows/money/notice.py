@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from flows.money.batch_folder import known_state, verify_batch
+from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.ledger_store import open_ledger
 from flows.store import Home, replace_file
 from transforms.errors import LedgerForbidsError
@@ -19,20 +19,27 @@ def write_notice(home: Home, batch_id: str) -> dict[str, Any]:
     Holds:   the same batch gives the same bytes
     Raises:  LedgerForbidsError for a withdrawn batch, DigestDiffersError for a changed one
     """
-    with open_ledger(home) as ledger:
+    with open_ledger(home, only_look=True) as ledger:
         state = known_state(ledger.batch_states(), batch_id)
     if state.state == "withdrawn":
         raise LedgerForbidsError(f"batch {batch_id} was withdrawn: it is not to be announced")
     stored = verify_batch(home, state)
-    titles = {entry["policy_id"]: entry["title"] for entry in stored.manifest["policies"]}
-    window = notice_window(date.fromisoformat(stored.manifest["as_of"]))
-    rows = notice_list(stored.frame("instructions"), titles, window)
-    path = stored.folder / NOTICE
-    replace_file(path, csv_bytes(rows))
+    window, path = _window(stored), stored.folder / NOTICE
+    replace_file(path, notice_bytes(stored))
     return {
         "batch_id": batch_id,
         "path": str(path),
-        "rows": rows.height,
+        "rows": stored.manifest["control"]["instruction_count"],
         "first_day": window[0].isoformat(),
         "last_day": window[1].isoformat(),
     }
+
+
+def notice_bytes(stored: StoredBatch) -> bytes:
+    """Return a batch's notice.csv: the same batch gives the same bytes."""
+    titles = {entry["policy_id"]: entry["title"] for entry in stored.manifest["policies"]}
+    return csv_bytes(notice_list(stored.frame("instructions"), titles, _window(stored)))
+
+
+def _window(stored: StoredBatch) -> tuple[date, date]:
+    return notice_window(date.fromisoformat(stored.manifest["as_of"]))

@@ -1,62 +1,206 @@
-"""Settlement: the bank's answer to a released batch; what came back is due again."""
+"""Settlement: the bank's answers to a released batch, each taken once."""
 
 import hashlib
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from flows.money.batch_folder import known_state, verify_batch
-from flows.money.ledger_store import open_ledger
-from flows.store import Home
+import polars as pl
+
+from flows.money.acts import unsigned
+from flows.money.batch_folder import StoredBatch, known_state, verify_batch
+from flows.money.ledger_store import Ledger, open_ledger
+from flows.money.sign import today
+from flows.money.whole import expect_whole, witnessed
+from flows.store import Home, file_digest, replace_file
 from transforms.amounts import yuan_text
-from transforms.errors import DropRefusedError, LedgerForbidsError
-from transforms.money.ledger import return_entries
+from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
+from transforms.money.batch_states import BatchState
+from transforms.money.ledger import posted_entries
 from transforms.payments.profile import profile_of
-from transforms.payments.return_file import check_answers, read_answers
+from transforms.payments.return_file import (
+    Answer,
+    check_late,
+    read_answers,
+    settle_answers,
+)
+
+ANSWERS = "answers"
 
 
-def settle_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
+def settle_batch(
+    home: Home, batch_id: str, path: Path, act: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Take the bank's answer: post what came back, so that it is due again.
 
-    Holds:   a file is taken whole or not at all, and once; a payment comes back once
+    Rows:    act  confirms the late returns in the file, if there are any, by two persons
+    Holds:   a file is taken whole or not at all; the same file again gives the same answer
     Raises:  DropRefusedError for a file that does not fit; LedgerForbidsError for a batch that was
-             not released, or a file that was taken already
+             not released, or late returns that nobody confirmed
     """
+    content, digest = _read(path)
+    with open_ledger(home) as ledger:
+        stored, state = released_batch(home, ledger, batch_id)
+        taken = [said for said in state.settled if said["file_digest"] == digest]
+        if not taken:
+            said = settlement_of(stored, state, content, str(path))
+            if said["late"]:
+                _expect_confirmable(ledger, state, said["late"], str(path), act)
+                said["act"] = act
+            history = ledger.entries_of(batch_id)
+            entries = posted_entries("settled", said, history, history.clear)
+            if said["new_count"] or entries.height:
+                with witnessed(home, ledger):
+                    ledger.post("settled", said, batch_id, digest, entries)
+            state = ledger.batch_states()[batch_id]
+        else:
+            said = taken[0]
+    if digest in {kept["file_digest"] for kept in state.settled}:
+        _keep(stored, digest, content)
+    fen = _sum_of(stored, [answer[0] for answer in (*said["returned"], *said["late"])])
+    answered = sum(kept["new_count"] for kept in state.settled)
+    return {
+        "batch_id": batch_id,
+        "state": state.state,
+        "arrived": said["arrived_count"],
+        "returned": len(said["returned"]) + len(said["late"]),
+        "restored": len(said["restored"]),
+        "unanswered": state.instruction_count - answered,
+        "returned_yuan": yuan_text(fen),
+    }
+
+
+def _read(path: Path) -> tuple[bytes, str]:
     try:
         content = path.read_bytes()
     except OSError as unreadable:
         raise DropRefusedError(f"{path} can't be read: check the path") from unreadable
-    file_digest = hashlib.sha256(content).hexdigest()
-    with open_ledger(home) as ledger:
-        state = known_state(ledger.batch_states(), batch_id)
-        if state.released is None:
-            raise LedgerForbidsError(f"batch {batch_id} is {state.state}: not released")
-        if any(taken["file_digest"] == file_digest for taken in state.settled):
-            raise LedgerForbidsError(f"batch {batch_id} is already settled with this file")
-        stored = verify_batch(home, state)
-        profile = profile_of(stored.manifest["funding"]["profile"], f"batch {batch_id}")
-        answers = read_answers(content, profile, str(path))
-        paid = ledger.payments_of(batch_id)
-        still_paid = set(ledger.paid_lines()["payment_id"])
-        payment_ids = set(paid["payment_id"])
-        check_answers(answers, payment_ids, payment_ids - still_paid, str(path))
-        refused = [answer for answer in answers if not answer.arrived]
-        entries = return_entries(paid, [answer.payment_id for answer in refused])
-        arrived = len(answers) - len(refused)
-        event: dict[str, Any] = {
-            "file_digest": file_digest,
-            "arrived_count": arrived,
-            "returned_count": len(refused),
-            "returned_fen": int(entries["amount_fen"].sum()),
-            "returned": [[a.payment_id, a.reason, a.answered_on] for a in refused],
-        }
-        with ledger.transaction():
-            ledger.add_entries(entries)
-            ledger.add_event(batch_id, "settled", file_digest, event)
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def released_batch(home: Home, ledger: Ledger, batch_id: str) -> tuple[StoredBatch, BatchState]:
+    """Return a released batch, all of it as it was released.
+
+    Raises:  LedgerForbidsError, DigestDiffersError
+    """
+    expect_whole(home, ledger)
+    state = known_state(ledger.batch_states(), batch_id)
+    if state.released is None:
+        raise LedgerForbidsError(f"batch {batch_id} is {state.state}: not released")
+    return verify_batch(home, state), state
+
+
+def settlement_of(
+    stored: StoredBatch, state: BatchState, content: bytes, where: str
+) -> dict[str, Any]:
+    """Set a file's answers against those of all files that were taken before it.
+
+    Rows:    returns  what is posted of it: payments returned, late, restored, by id, reason, day
+    Raises:  DropRefusedError for a file that does not fit
+    """
+    paid = stored.frame("instructions")["payment_id"].to_list()
+    known = known_answers(stored, state)
+    found = settle_answers(_answers(stored, content, where), known, set(paid), where)
+    refused = [answer for answer in found.new if not answer.arrived]
     return {
+        "file_digest": hashlib.sha256(content).hexdigest(),
+        "new_count": len(found.new),
+        "arrived_count": len(found.new) - len(refused),
+        "returned": _listed(refused),
+        "late": _listed(found.late),
+        "restored": _listed(found.restored),
+        "returned_fen": _sum_of(stored, [answer.payment_id for answer in refused]),
+    }
+
+
+def known_answers(stored: StoredBatch, state: BatchState) -> dict[str, Answer]:
+    """Return the bank's last answer of each payment, from the files that were taken.
+
+    Raises:  DigestDiffersError if one of them is not there any more
+    """
+    known: dict[str, Answer] = {}
+    for said in state.settled:
+        path = kept_path(stored, said["file_digest"])
+        if not path.is_file() or file_digest(path) != said["file_digest"]:
+            raise DigestDiffersError(
+                f"{path} is missing or changed: give the bank's file to `wuxing settle` once more"
+            )
+        content = path.read_bytes()
+        known |= {answer.payment_id: answer for answer in _answers(stored, content, str(path))}
+    return known
+
+
+def _answers(stored: StoredBatch, content: bytes, where: str) -> list[Answer]:
+    batch_id = stored.manifest["batch_id"]
+    profile = profile_of(stored.manifest["funding"]["profile"], f"batch {batch_id}")
+    paid = stored.frame("instructions")["payment_id"].to_list()
+    return read_answers(content, profile, where, batch_id, paid)
+
+
+def kept_path(stored: StoredBatch, digest: str) -> Path:
+    """Return where a bank's file that was taken is kept, by its digest."""
+    return stored.folder / ANSWERS / f"{digest}.answer"
+
+
+def _keep(stored: StoredBatch, digest: str, content: bytes) -> None:
+    path = kept_path(stored, digest)
+    if not path.is_file() or file_digest(path) != digest:
+        replace_file(path, content)
+
+
+def _listed(answers: list[Answer]) -> list[list[str]]:
+    return [[answer.payment_id, answer.reason, answer.answered_on] for answer in answers]
+
+
+def _sum_of(stored: StoredBatch, payment_ids: list[str]) -> int:
+    chosen = stored.frame("instructions").filter(pl.col("payment_id").is_in(payment_ids))
+    return int(chosen["amount_fen"].sum())
+
+
+def _expect_confirmable(
+    ledger: Ledger,
+    state: BatchState,
+    late: list[list[str]],
+    where: str,
+    act: Mapping[str, Any] | None,
+) -> None:
+    check_late([day for _, _, day in late], date.fromisoformat(state.as_of), where)
+    recovered = ledger.entries_of(state.batch_id, "recovered")["payment_id"].to_list()
+    gone = [payment_id for payment_id, _, _ in late if payment_id in recovered]
+    if gone:
+        raise LedgerForbidsError(f"{where}: the money of payment {gone[0]} was recovered already")
+    if act is None:
+        raise LedgerForbidsError(
+            f"{where}: says 失败 of payment {late[0][0]}, which arrived by an earlier file; a late "
+            "return is confirmed by reviewer and approver: `--reviewer-key` and `--approver-key`, "
+            "or `--out`"
+        )
+
+
+def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
+    """Prepare the act by which two persons confirm the late returns in a file.
+
+    Raises:  DropRefusedError, LedgerForbidsError, as `settle_batch`
+    """
+    content, digest = _read(path)
+    with open_ledger(home) as ledger:
+        stored, state = released_batch(home, ledger, batch_id)
+        late = settlement_of(stored, state, content, str(path))["late"]
+        if not late:
+            raise LedgerForbidsError(f"{path} holds no late return: nothing is to be confirmed")
+        _expect_confirmable(ledger, state, late, str(path), {})
+        said = {"act": "late_return", "file_digest": digest, "payments": late}
+        return unsigned({**said, **about_batch(ledger, batch_id)})
+
+
+def about_batch(ledger: Ledger, batch_id: str) -> dict[str, Any]:
+    """State which batch, ledger and day an act is for."""
+    books = ledger.books()
+    return {
+        "home_id": books.home_id,
         "batch_id": batch_id,
-        "state": "settled",
-        "arrived": arrived,
-        "returned": len(refused),
-        "unanswered": len(payment_ids) - len(answers),
-        "returned_yuan": yuan_text(event["returned_fen"]),
+        "ledger_position": books.position,
+        "ledger_head": books.head,
+        "signed_on": today(),
     }

@@ -14,11 +14,12 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from flows.answers.after_run import write_answers
 from flows.ingest.drop import ingest_drop, load_snapshot
-from flows.money.batch import Drafted, draft_batches, record_drafts
+from flows.money.batch import Drafted, draft_batches, record_drafts, record_stopped_run
 from flows.money.entitle import Entitled, build_entitlements
 from flows.money.funds import Funds, read_funds
 from flows.money.ledger_store import open_ledger
 from flows.money.standing import Standing, read_standing
+from flows.money.whole import expect_whole
 from flows.night import gates
 from flows.night.determine import Determined, determine
 from flows.night.progress import Progress, Report
@@ -105,6 +106,8 @@ def run_night(
 def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[RunSoFar, Standing]:
     """Make the snapshot of the drop, or open the one asked for; read the ledger; name the run."""
     home, as_of = request.home, request.as_of
+    with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
     if request.drop is not None:
         snapshot = ingest_drop(request.drop, home.snapshots, report=report)
     else:
@@ -176,7 +179,11 @@ def judge_entitlements(run: RunSoFar, connection: Connection, entitled: Entitled
     gates.register(connection, "entitlements", entitled.entitlements)
     run = replace(
         run,
-        frames={**run.frames, "entitlements": lambda: entitled.entitlements},
+        frames={
+            **run.frames,
+            "entitlements": lambda: entitled.entitlements,
+            "signed_lines": lambda: entitled.signed_lines,
+        },
         findings=(*run.findings, entitled.findings),
     )
     return _judged(run, "entitlements", connection)
@@ -213,5 +220,7 @@ def _judged(run: RunSoFar, boundary: str, connection: Connection) -> RunSoFar:
     run = replace(run, gates=(*run.gates, outcome))
     if outcome.stops_run:
         write_run(run, stopped=boundary)
+        with open_ledger(run.home) as ledger:
+            record_stopped_run(run.home, run.run_id, ledger)
         gates.stop_if_critical(outcome, str(run.folder / "report.html"))
     return run

@@ -25,13 +25,14 @@ from typing import Any
 from expectations import gate
 from flows.money import release
 from flows.money.batch import list_batches
+from flows.money.sign import sign_batch
 from flows.night import pipeline
 from flows.night.progress import Progress
-from flows.store import Home
+from flows.store import Home, hold_home
+from tests.ceremony import key_of, one_place
 from transforms.errors import LedgerForbidsError
 
 AS_OF = date(2020, 3, 31)
-PASSPHRASE = "test passphrase"
 KILLED = -signal.SIGKILL
 
 
@@ -106,12 +107,17 @@ def scenario(home: Home, drop: Path, effects: Effects | None = None) -> None:
     for batch in list_batches(home):
         batch_id = batch["batch_id"]
         for role in ("reviewer", "approver"):
-            key = home.root / f"{role}.key"
             give(
                 f"sign-{role}-{batch_id}",
-                lambda b=batch_id, r=role, k=key: release.sign_batch(home, b, r, k, PASSPHRASE),
+                lambda b=batch_id, r=role: held(home, sign_batch, b, r, key_of(home, r)),
             )
-        give(f"release-{batch_id}", lambda b=batch_id: release.release_batch(home, b))
+        give(f"release-{batch_id}", lambda b=batch_id: held(home, release.release_batch, b))
+
+
+def held(home: Home, act: Callable[..., Any], *words: Any) -> None:
+    """Do what a command does: the holder of the home sweeps what a kill left."""
+    with hold_home(home):
+        act(home, *words)
 
 
 def run_quietly(home: Home, drop: Path) -> None:
@@ -172,6 +178,7 @@ def end_state(home: Home) -> dict[str, str]:
 
 
 def main(template: Path, drop: Path, work: Path, points: int) -> int:
+    one_place()
     gate._context()
     undisturbed, listing = Home(work / "undisturbed"), work / "effects.json"
     shutil.copytree(template, undisturbed.root)

@@ -10,18 +10,26 @@ import sys
 from pathlib import Path
 
 from flows.money.release import release_batch
-from flows.store import Home
+from flows.store import Home, hold_home
+from tests.ceremony import one_place
 from tests.faults.kill_harness import KILLED, Effects, end_state, in_child, refused_if_done
 
 
+def release(home: Home, batch_id: str) -> None:
+    """Release as the command does: the holder of the home sweeps what a kill left."""
+    with hold_home(home):
+        release_batch(home, batch_id)
+
+
 def main(template: Path, batch_id: str, work: Path) -> int:
+    one_place()
     undisturbed, listing = Home(work / "undisturbed"), work / "effects.json"
     shutil.copytree(template, undisturbed.root)
 
     def listed() -> None:
         effects = Effects(fatal=None)
         effects.watch()
-        release_batch(undisturbed, batch_id)
+        release(undisturbed, batch_id)
         listing.write_text(json.dumps(effects.names))
 
     if in_child(listed) != 0:
@@ -33,10 +41,10 @@ def main(template: Path, batch_id: str, work: Path) -> int:
 
         def killed(home: Home = home, point: int = point) -> None:
             Effects(fatal=point).watch()
-            release_batch(home, batch_id)
+            release(home, batch_id)
 
         code = in_child(killed)
-        again = in_child(lambda home=home: refused_if_done(lambda: release_batch(home, batch_id)))
+        again = in_child(lambda home=home: refused_if_done(lambda: release(home, batch_id)))
         found = end_state(home)
         differing = sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n))
         line = {"effect": name, "killed": code == KILLED, "again": again, "differing": differing}

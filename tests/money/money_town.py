@@ -8,22 +8,24 @@ from typing import Any
 
 import polars as pl
 
+from flows.ingest.drop import snapshot_name
 from flows.money.batch import Drafted, draft_batches, record_drafts
 from flows.money.entitle import Entitled, build_entitlements
-from flows.money.funds import initialise_home, read_funds
-from flows.money.keys import create_key
+from flows.money.funds import PLACEHOLDER, read_funds
 from flows.money.ledger_store import open_ledger
-from flows.money.release import release_batch, sign_batch
+from flows.money.release import release_batch
+from flows.money.sign import sign_batch
 from flows.money.standing import read_standing
 from flows.night.determine import DETERMINATION_SCHEMA, Determined
-from flows.store import Home
+from flows.store import Home, file_digest, write_manifest
 from sql import connect, register_frame, register_tables
+from tests.ceremony import hold_ceremony, key_of
+from transforms.digest import short_id
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.ledger import PAID_SCHEMA
 from transforms.policies.cards import PolicyStatus
 
 AS_OF = date(2020, 3, 31)
-PASSPHRASE = "a test only"
 ALL_POLICIES = (
     *("stability_refund", "stability_refund_difficult", "new_hire_subsidy"),
     *("graduate_hire_insurance", "graduate_flexible_insurance", "internship_subsidy"),
@@ -159,14 +161,39 @@ def _unconfirmed() -> dict[str, Any]:
 
 
 def new_home(root: Path, budget_yuan: int = 1_000_000) -> Home:
-    """Make a home with funds and a key for each role."""
+    """Make a home with funds, two heads, and an enrolled key for each role."""
     home = Home(root)
-    initialise_home(home)
-    text = home.funds_path.read_text(encoding="utf-8")
-    home.funds_path.write_text(text.replace("2020 = 0", f"2020 = {budget_yuan}"), encoding="utf-8")
-    for role, name in (("reviewer", "审核员"), ("approver", "批准人")):
-        create_key(home, role, name, PASSPHRASE, root / f"{role}.key")
+    hold_ceremony(home)
+    text = home.funds_path.read_text(encoding="utf-8").replace("2020 = 0", f"2020 = {budget_yuan}")
+    home.funds_path.write_text(text.replace(PLACEHOLDER, "样例"), encoding="utf-8")
     return home
+
+
+def run_name(label: str, as_of: date = AS_OF) -> str:
+    """Name a run by a test's word for it."""
+    return short_id("R", goes_in(label, as_of))
+
+
+def goes_in(label: str, as_of: date) -> dict[str, str]:
+    names = ("rules_digest", "parameters_digest", "ledger_digest")
+    said = {"snapshot_id": snapshot_name([]), "as_of": as_of.isoformat()}
+    return {**said, **dict.fromkeys(names, label)}
+
+
+def leave_run(
+    home: Home, label: str, as_of: date = AS_OF, entitled: Entitled | None = None
+) -> None:
+    """Leave the folders of a run and its snapshot, as far as the money asks for them."""
+    folder, snapshot = home.runs / run_name(label, as_of), home.snapshots / snapshot_name([])
+    folder.mkdir(parents=True, exist_ok=True)
+    snapshot.mkdir(parents=True, exist_ok=True)
+    manifest = {"files": [], "tables": {}, "lists": {}, "ingest_rules_version": "1"}
+    write_manifest(snapshot, manifest)
+    if entitled is not None:
+        entitled.entitlements.write_parquet(folder / "entitlements.parquet")
+        entitled.signed_lines.write_parquet(folder / "signed_lines.parquet")
+    files = {path.name: file_digest(path) for path in sorted(folder.glob("*.parquet"))}
+    write_manifest(folder, {**goes_in(label, as_of), "state": "done", "files": files})
 
 
 def entitle(
@@ -179,7 +206,7 @@ def entitle(
 
 def night(
     home: Home,
-    run_id: str,
+    label: str,
     rows: Sequence[dict[str, Any]],
     town: Town | None = None,
     as_of: date = AS_OF,
@@ -187,7 +214,8 @@ def night(
 ) -> tuple[Entitled, Drafted]:
     """Do the money's part of one night: entitle, draft, record."""
     determined = determined_of(home.root / "extracts", rows, town or Town(), **other)
-    entitled, drafted = draw_up(home, run_id, determined, as_of)
+    entitled, drafted = draw_up(home, run_name(label, as_of), determined, as_of)
+    leave_run(home, label, as_of, entitled)
     with open_ledger(home) as ledger:
         record_drafts(home, drafted, ledger)
     return entitled, drafted
@@ -206,12 +234,12 @@ def draw_up(
 
 def sign_both(home: Home, batch_id: str) -> None:
     for role in ("reviewer", "approver"):
-        sign_batch(home, batch_id, role, home.root / f"{role}.key", PASSPHRASE)
+        sign_batch(home, batch_id, role, key_of(home, role))
 
 
-def pay(home: Home, run_id: str, rows: Sequence[dict[str, Any]], **other: Any) -> list[str]:
+def pay(home: Home, label: str, rows: Sequence[dict[str, Any]], **other: Any) -> list[str]:
     """Do a night, sign and release every batch of it; return their ids."""
-    _, drafted = night(home, run_id, rows, **other)
+    _, drafted = night(home, label, rows, **other)
     for batch in drafted.batches:
         sign_both(home, batch.batch_id)
         release_batch(home, batch.batch_id)

@@ -18,10 +18,12 @@ from tests.money.money_town import (
     Town,
     determined_of,
     draw_up,
+    leave_run,
     month,
     new_home,
     night,
     refund,
+    run_name,
 )
 from transforms.errors import ContractError, DigestDiffersError
 from transforms.money.batches import INSTRUCTION_SCHEMA, budget_mark, control_totals, payment_name
@@ -94,7 +96,8 @@ def test_a_night_with_nothing_to_pay_drafts_nothing_and_withdraws_the_rest(home:
 def test_a_night_in_which_no_policy_ran_drafts_nothing(home: Home) -> None:
     determined = determined_of(home.root / "extracts", [], Town())
     determined = dataclasses.replace(determined, policies={})
-    entitled, drafted = draw_up(home, "R1", determined)
+    entitled, drafted = draw_up(home, run_name("R1"), determined)
+    leave_run(home, "R1", entitled=entitled)
     with open_ledger(home) as ledger:
         record_drafts(home, drafted, ledger)
     assert entitled.entitlements.height == entitled.findings.height == 0

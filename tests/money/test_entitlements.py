@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from flows.money.ledger_store import open_ledger
-from flows.money.release import sign_batch
+from flows.money.sign import sign_batch
 from flows.store import Home
+from tests.ceremony import key_of
 from tests.money.money_town import (
     ANN,
     BOB,
     NOTHING_SIGNED,
     ONE,
-    PASSPHRASE,
     TWO,
     Town,
     account,
@@ -88,7 +88,7 @@ def test_one_signature_reserves_a_draft_does_not(home: Home) -> None:
     _, drafted = night(home, "R1", [refund(1000)])
     assert statuses(entitle(home, [refund(1000)]))[0][1] == "payable"
     batch = drafted.batches[0].batch_id
-    sign_batch(home, batch, "reviewer", home.root / "reviewer.key", PASSPHRASE)
+    sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
     assert statuses(entitle(home, [refund(1000)]))[0][1] == "nothing_due"
 
 

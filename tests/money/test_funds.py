@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from flows.cli.doctor import examine
-from flows.money.funds import initialise_home, read_funds
+from flows.money.funds import read_funds
+from flows.money.heads import initialise_home
 from flows.store import Home
 from transforms.errors import DropRefusedError
 
@@ -16,6 +17,7 @@ FUND = "失业保险基金"
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     made = Home(tmp_path / "home")
+    made.root.mkdir()
     initialise_home(made)
     return made
 

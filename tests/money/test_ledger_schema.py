@@ -11,6 +11,6 @@ def test_every_table_refuses_update_and_delete() -> None:
         connection.execute(statement)
     found = connection.execute("select type, name from sqlite_master").fetchall()
     tables = {name for kind, name in found if kind == "table"}
-    assert tables >= {"events", "entries"}
+    assert tables >= {"postings", "entries"}
     wanted = {f"{table}_refuse_{verb}" for table in tables for verb in ("update", "delete")}
     assert wanted <= {name for kind, name in found if kind == "trigger"}

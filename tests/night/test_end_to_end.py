@@ -12,11 +12,13 @@ import polars as pl
 import pytest
 
 from flows.cli.console import run_command
-from flows.money.release import release_batch, sign_batch
+from flows.money.release import release_batch
+from flows.money.sign import sign_batch
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
-from tests.conftest import AS_OF, PASSPHRASE
+from tests.ceremony import key_of
+from tests.conftest import AS_OF
 from transforms.digest import frame_digest
 from transforms.errors import LedgerForbidsError
 
@@ -37,7 +39,7 @@ def release_everything(home: Home, batches: list[str]) -> list[dict[str, Any]]:
     released = []
     for batch_id in batches:
         for role in ("reviewer", "approver"):
-            sign_batch(home, batch_id, role, home.root / f"{role}.key", PASSPHRASE)
+            sign_batch(home, batch_id, role, key_of(home, role))
         released.append(release_batch(home, batch_id))
     return released
 

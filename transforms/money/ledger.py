@@ -1,17 +1,13 @@
-"""The ledger's rules: what an entry is, how entries are chained, what a batch's events mean."""
+"""The ledger's entries: what a payment and a return post, and what they add up to."""
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from transforms.digest import content_digest
 from transforms.errors import ContractError
 from transforms.money.entitlements import KEY
 
-FIRST_HASH = "0" * 64
 ENTRY_FIELDS = (
     "idempotency_key",
     "kind",
@@ -33,46 +29,10 @@ PAID_SCHEMA: dict[str, Any] = {
     "amount_fen": pl.Int64(),
     "account_no": pl.String(),
 }
-EVENT_FIELDS = ("batch_id", "kind", "subject", "content")
-EVENT_KINDS = ("key_registered", "drafted", "withdrawn", "signed", "released", "settled")
-ROLES = ("reviewer", "approver")
-RESERVING_STATES = ("signed", "released", "settled")
 
 
-@dataclass
-class BatchState:
-    """What a batch's events add up to."""
-
-    batch_id: str
-    run_id: str
-    fund: str
-    as_of: str
-    mark: str
-    batch_digest: str
-    line_count: int
-    amount_fen: int
-    state: str = "draft"
-    signatures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    released: dict[str, Any] | None = None
-    settled: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def reserves(self) -> bool:
-        """Say whether its lines count as paid before: signed, not released, and releasable.
-
-        A batch marked over budget can never be released, so its lines are not reserved by it.
-        """
-        return self.state == "signed" and not self.mark
-
-
-def chain_hash(previous: str, values: Iterable[Any]) -> str:
-    """Return the hash of an entry or event: over the one before and its own canonical content.
-
-    >>> chain_hash(FIRST_HASH, ["a", 1])[:8]
-    '032ca5b8'
-    """
-    said = "\x1f".join([previous, *("" if value is None else str(value) for value in values)])
-    return hashlib.sha256(said.encode()).hexdigest()
+# Entries by which a beneficiary holds money: paid, or found to be paid after all.
+PAID_KINDS = ("payment", "restored")
 
 
 def payment_entries(
@@ -110,17 +70,44 @@ def payment_entries(
     return entries
 
 
-def return_entries(payments: pl.DataFrame, payment_ids: Sequence[str]) -> pl.DataFrame:
-    """Make the entries that take back returned payments: beneficiary debited, fund credited.
+def posted_entries(
+    kind: str, said: Mapping[str, Any], history: pl.DataFrame, drawn: Callable[[], pl.DataFrame]
+) -> pl.DataFrame:
+    """Make the entries that a posting of a batch posts, from what it says.
 
-    Rows:    payments  the payment entries of a batch; returns one per line of a returned payment
+    Rows:    history  the batch's entries so far; drawn: the payment entries of its lines
+             returns  none for a posting that moves no money
     Units:   fen
     """
+    if kind == "released":
+        return drawn()
+    if kind == "settled":
+        returned = [answer[0] for answer in (*said["returned"], *said["late"])]
+        restored = [answer[0] for answer in said["restored"]]
+        return pl.concat(
+            [
+                _reversal(history, PAID_KINDS, "return", returned),
+                _reversal(history, ("return",), "restored", restored),
+            ]
+        )
+    if kind == "recovered":
+        return _recovered(history, said["act"]["statement"])
+    return history.clear()
+
+
+def _reversal(
+    history: pl.DataFrame, kinds: Sequence[str], kind: str, payment_ids: Sequence[str]
+) -> pl.DataFrame:
+    """Take back the entries of some payments that still stand: the accounts change sides."""
+    standing = history.filter(
+        pl.col("kind").is_in(kinds)
+        & ~pl.col("idempotency_key").is_in(history["reverses"].to_list())
+    )
     return (
-        payments.filter(pl.col("payment_id").is_in(list(payment_ids)))
+        standing.filter(pl.col("payment_id").is_in(list(payment_ids)))
         .with_columns(
-            pl.concat_str(pl.lit("return|"), "idempotency_key").alias("idempotency_key"),
-            pl.lit("return").alias("kind"),
+            pl.concat_str(pl.lit(f"{kind}|"), "idempotency_key").alias("idempotency_key"),
+            pl.lit(kind).alias("kind"),
             pl.col("idempotency_key").alias("reverses"),
             pl.col("credit_account").alias("debit_account"),
             pl.col("debit_account").alias("credit_account"),
@@ -130,74 +117,35 @@ def return_entries(payments: pl.DataFrame, payment_ids: Sequence[str]) -> pl.Dat
     )
 
 
+def _recovered(history: pl.DataFrame, said: Mapping[str, Any]) -> pl.DataFrame:
+    """Make the entry of money that a beneficiary gave back, for one line of a payment."""
+    line = pl.col("payment_id") == said["payment_id"]
+    for name in KEY:
+        line &= pl.col(name) == said["line"][name]
+    paid = history.filter(line & pl.col("kind").is_in(PAID_KINDS)).head(1)
+    line_key = [said["line"][name] for name in KEY]
+    words = ("recovered", said["document_no"], said["payment_id"], *line_key)
+    return paid.with_columns(
+        pl.lit("|".join(words)).alias("idempotency_key"),
+        pl.lit("recovered").alias("kind"),
+        pl.lit("").alias("reverses"),
+        pl.col("credit_account").alias("debit_account"),
+        pl.col("debit_account").alias("credit_account"),
+        pl.lit(said["amount_fen"], pl.Int64).alias("amount_fen"),
+    ).select(ENTRY_FIELDS)
+
+
 def collision(found: Iterable[Any], values: Iterable[Any]) -> str:
     """Say in which columns an entry differs from the one that holds its key, without values."""
     differing = [
         name for name, there, new in zip(ENTRY_FIELDS, found, values, strict=True) if there != new
     ]
+    if not differing:
+        return "already paid: the ledger holds this payment; nothing was posted; make a new run"
     return (
         f"already paid: the ledger holds a payment of the same entitlement with another "
         f"{', '.join(differing)}; nothing was posted; make a new run"
     )
-
-
-def states_of(events: Iterable[Mapping[str, Any]]) -> dict[str, BatchState]:
-    """Add up the events of all batches, in their order.
-
-    Rows:    events  batch_id, kind, subject and content (a mapping), oldest first
-    """
-    states: dict[str, BatchState] = {}
-    for event in events:
-        content, batch_id = event["content"], event["batch_id"]
-        if event["kind"] == "drafted":
-            if batch_id not in states:
-                states[batch_id] = BatchState(batch_id=batch_id, **content)
-            states[batch_id].state = "draft"
-        elif event["kind"] == "withdrawn":
-            states[batch_id].state = "withdrawn"
-        elif event["kind"] == "signed":
-            states[batch_id].state = "signed"
-            states[batch_id].signatures[event["subject"]] = content
-        elif event["kind"] == "released":
-            states[batch_id].state = "released"
-            states[batch_id].released = content
-        elif event["kind"] == "settled":
-            states[batch_id].state = "settled"
-            states[batch_id].settled.append(content)
-    return states
-
-
-def state_digest(states: Mapping[str, BatchState]) -> str:
-    """Return the digest of what a run nets against: signed, released and settled batches.
-
-    Drafts and withdrawn batches reserve nothing and are no part of it.
-    """
-    return content_digest(
-        [
-            [state.batch_id, state.state, state.batch_digest, state.settled]
-            for state in sorted(states.values(), key=lambda state: state.batch_id)
-            if state.state in RESERVING_STATES
-        ]
-    )
-
-
-def signed_message(batch_id: str, batch_digest: str, role: str) -> bytes:
-    """Return the bytes a person signs: this batch, whole, in this role."""
-    return f"wuxing batch {batch_id} {batch_digest} {role}".encode()
-
-
-def missing_roles(signatures: Mapping[str, Any]) -> list[str]:
-    """List the roles that have not signed yet."""
-    return [role for role in ROLES if role not in signatures]
-
-
-def same_person(one: str, other: str) -> bool:
-    """Say whether two names name one person, whatever the spaces and letter case.
-
-    >>> same_person("Li  Lei", "li lei"), same_person("甲", "乙")
-    (True, False)
-    """
-    return "".join(one.split()).casefold() == "".join(other.split()).casefold()
 
 
 def balances(entries: Sequence[tuple[str, str, int]]) -> dict[str, int]:

@@ -21,7 +21,7 @@ HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <CstmrCdtTrfInitn>
 <GrpHdr><MsgId>{batch_id}</MsgId><CreDtTm>{created}</CreDtTm><NbOfTxs>{count}</NbOfTxs>\
 <CtrlSum>{total}</CtrlSum><InitgPty><Nm>{payer}</Nm></InitgPty></GrpHdr>
-<PmtInf><PmtInfId>{batch_id}</PmtInfId><PmtMtd>TRF</PmtMtd><NbOfTxs>{count}</NbOfTxs>\
+<PmtInf><PmtInfId>{reference}</PmtInfId><PmtMtd>TRF</PmtMtd><NbOfTxs>{count}</NbOfTxs>\
 <CtrlSum>{total}</CtrlSum><ReqdExctnDt><Dt>{execution_on}</Dt></ReqdExctnDt>
 <Dbtr><Nm>{payer}</Nm></Dbtr>
 <DbtrAcct><Id><Othr><Id>{account}</Id></Othr></Id><Ccy>CNY</Ccy></DbtrAcct>
@@ -45,7 +45,7 @@ def pain001(
     """Write a batch as one pain.001.001.09 message.
 
     Rows:    payments  in the order of the instructions; payer: payer_name, payer_account,
-                       bank_code, bank_name
+                       bank_code, bank_name, and the reference of this payment
     Units:   yuan with two decimals, exactly
     Holds:   created is the as-of date at 00:00 in China, never the clock; checked before return
     """
@@ -53,6 +53,7 @@ def pain001(
     head = HEAD.format(
         namespace=NAMESPACE,
         batch_id=escape(batch_id),
+        reference=escape(payer["reference"]),
         created=f"{as_of.isoformat()}T00:00:00+08:00",
         count=len(payments),
         total=yuan_text(total_fen),

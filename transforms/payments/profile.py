@@ -16,7 +16,10 @@ PROFILES = Path(__file__).with_name("profiles")
 DEFAULT_PROFILE = PROFILES / "default.toml"
 SHIPPED_NAMES = tuple(sorted(path.stem for path in PROFILES.glob("*.toml")))
 HEADER_WORDS = frozenset(
-    ("batch_id", "payer_account", "payer_name", "project", "month", "count", "sum_fen", "version")
+    (
+        *("batch_id", "payer_account", "payer_name", "project", "month"),
+        *("count", "sum_fen", "version", "ledger_head"),
+    )
 )
 DETAIL_WORDS = frozenset(
     (

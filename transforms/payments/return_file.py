@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
@@ -28,14 +28,17 @@ class Answer:
     line: int
 
 
-def read_answers(content: bytes, profile: Profile, where: str) -> list[Answer]:
+def read_answers(
+    content: bytes, profile: Profile, where: str, batch_id: str = "", paid: Sequence[str] = ()
+) -> list[Answer]:
     """Read the bank's answer: pain.002 if it is XML, else the bank profile's return file.
 
-    Rows:    returns  one per payment with a final state, in the order of the file
+    Rows:    paid     the batch's payment ids: a message refused whole returns them all
+             returns  one per payment with a final state, in the order of the file
     Raises:  DropRefusedError naming every line that is not as expected
     """
     if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return _read_pain002(content, where)
+        return _read_pain002(content, where, batch_id, paid)
     return _read_text(content, profile.answer, where)
 
 
@@ -107,7 +110,7 @@ def _day(text: str, form: str) -> str | None:
         return None
 
 
-def _read_pain002(content: bytes, where: str) -> list[Answer]:
+def _read_pain002(content: bytes, where: str, batch_id: str, paid: Sequence[str]) -> list[Answer]:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(content, parser)
@@ -118,28 +121,63 @@ def _read_pain002(content: bytes, where: str) -> list[Answer]:
         raise DropRefusedError(f"{where}: expected a pain.002 message, found {namespace[:60]!r}")
     prefix = f"{{{namespace}}}"
     day = (root.findtext(f".//{prefix}GrpHdr/{prefix}CreDtTm") or "")[:10].replace("-", "")
+    said_of = root.findtext(f".//{prefix}OrgnlGrpInfAndSts/{prefix}OrgnlMsgId")
+    if batch_id and said_of not in (None, batch_id):
+        raise DropRefusedError(f"{where}: answers another message than that of {batch_id}")
     answers: list[Answer] = []
     wrong: list[int] = []
     for transaction in root.iter(f"{prefix}TxInfAndSts"):
         payment_id = transaction.findtext(f"{prefix}OrgnlEndToEndId")
         status = transaction.findtext(f"{prefix}TxSts")
-        line = int(str(transaction.sourceline or 0))
+        line = _line(transaction)
         if not payment_id or not status:
             wrong.append(line)
         elif status in FINAL_STATUSES:
-            said = transaction.find(f"{prefix}StsRsnInf")
-            texts = [] if said is None else [str(text).strip() for text in said.itertext()]
-            reason = " ".join(text for text in texts if text)
+            reason = _reason(transaction, prefix)
             answers.append(Answer(payment_id, FINAL_STATUSES[status], reason, day, line))
     _refuse(wrong, where, "expected OrgnlEndToEndId and TxSts in each transaction")
+    for part, status_name in (("OrgnlGrpInfAndSts", "GrpSts"), ("OrgnlPmtInfAndSts", "PmtInfSts")):
+        for refused in root.iter(f"{prefix}{part}"):
+            if refused.findtext(f"{prefix}{status_name}") == "RJCT":
+                reason = _reason(refused, prefix)
+                whole = [Answer(name, False, reason, day, _line(refused)) for name in paid]
+                return _refused_whole(answers, whole, where)
     return answers
 
 
-def check_answers(
-    answers: Sequence[Answer], paid: Collection[str], returned: Collection[str], where: str
-) -> None:
-    """Refuse a file whole if a payment id is repeated, not of this batch, or returned before.
+def _refused_whole(answers: list[Answer], whole: list[Answer], where: str) -> list[Answer]:
+    """Let a message refused whole return every payment, each with its own reason if it has one."""
+    arrived = [answer.line for answer in answers if answer.arrived]
+    _refuse(arrived, where, "a payment arrived of a message that was refused whole")
+    told = {answer.payment_id for answer in answers}
+    return answers + [answer for answer in whole if answer.payment_id not in told]
 
+
+def _line(element: etree._Element) -> int:
+    return int(str(element.sourceline or 0))
+
+
+def _reason(element: etree._Element, prefix: str) -> str:
+    said = element.find(f"{prefix}StsRsnInf")
+    texts = [] if said is None else [str(text).strip() for text in said.itertext()]
+    return " ".join(text for text in texts if text)
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What a file says that was not known: payment ids, and where one changes its state."""
+
+    new: list[Answer]
+    late: list[Answer]
+    restored: list[Answer]
+
+
+def settle_answers(
+    answers: Sequence[Answer], known: Mapping[str, Answer], paid: Collection[str], where: str
+) -> Settlement:
+    """Set a file's answers against those the bank gave before; refuse it whole if one differs.
+
+    Rows:    known  the last answer of each payment that has one
     Raises:  DropRefusedError naming the lines
     """
     if not answers:
@@ -149,8 +187,31 @@ def check_answers(
     _refuse(repeated, where, "a payment id occurs more than once")
     foreign = [answer.line for answer in answers if answer.payment_id not in paid]
     _refuse(foreign, where, "a payment id is not of this batch")
-    again = [answer.line for answer in answers if answer.payment_id in returned]
-    _refuse(again, where, "a payment came back already with an earlier file")
+    again = [(answer, known[a]) for answer in answers if (a := answer.payment_id) in known]
+    altered = [now.line for now, old in again if now.arrived == old.arrived and _says(now, old)]
+    _refuse(altered[:1], where, "differs from what an earlier file said of the same payment")
+    return Settlement(
+        new=[answer for answer in answers if answer.payment_id not in known],
+        late=[now for now, old in again if old.arrived and not now.arrived],
+        restored=[now for now, old in again if now.arrived and not old.arrived],
+    )
+
+
+def _says(now: Answer, old: Answer) -> bool:
+    return (now.reason, now.answered_on) != (old.reason, old.answered_on)
+
+
+def check_late(days: Sequence[str], as_of: date, where: str) -> None:
+    """Refuse late returns from before the batch or more than a year after it.
+
+    Raises:  DropRefusedError naming the day
+    """
+    first, last = f"{as_of:%Y%m%d}", f"{as_of.year + 1}{as_of:%m%d}"
+    outside = [day for day in days if not first <= day <= last]
+    if outside:
+        raise DropRefusedError(
+            f"{where}: a late return of {outside[0]}; expected a day from {first} to {last}"
+        )
 
 
 def _refuse(lines: Sequence[int], where: str, why: str) -> None:

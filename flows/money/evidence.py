@@ -1,0 +1,27 @@
+"""Whether a run and its snapshot still are what the ledger recorded, to the byte."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.ingest.drop import snapshot_files
+from flows.store import MANIFEST, Home, expect_digests, read_manifest
+
+
+def expect_evidence(home: Home, run_id: str, recorded: Mapping[str, Any]) -> None:
+    """Check a run's outputs and its snapshot's tables against what the ledger recorded.
+
+    Raises:  DigestDiffersError naming the file
+    """
+    run, snapshot = home.runs / run_id, home.snapshots / recorded["snapshot_id"]
+    manifests = {run: recorded["run_manifest"], snapshot: recorded["snapshot_manifest"]}
+    expect_digests([(folder / MANIFEST, digest) for folder, digest in manifests.items()])
+    expect_digests(
+        [*run_files(run), *snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))]
+    )
+
+
+def run_files(folder: Path) -> list[tuple[Path, str]]:
+    """List a run's files with the digests its manifest gives them."""
+    manifest = read_manifest(folder, "run")
+    return [(folder / name, digest) for name, digest in manifest["files"].items()]

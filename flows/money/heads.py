@@ -1,0 +1,134 @@
+"""What the two heads do together: name themselves, enrol and revoke keys, move the home.
+
+An act is posted when both heads have signed: at one machine with their key files, or each at the
+own one with `wuxing key countersign`.
+"""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.money.acts import POSTED_AS, unsigned
+from flows.money.funds import write_initial_files
+from flows.money.ledger import Ledger
+from flows.money.ledger_store import create_ledger, open_ledger
+from flows.money.whole import expect_whole, witnessed
+from flows.store import Home, place_of
+from transforms.errors import DropRefusedError, LedgerForbidsError
+from transforms.money.roster import (
+    HEAD_ROLES,
+    Member,
+    enrol_problem,
+    heads_statement,
+    key_id_of,
+    person_problem,
+    revoke_statement,
+)
+
+
+def initialise_home(home: Home) -> list[Path]:
+    """Make the files of a home and its ledger, where they are not yet; return what was written.
+
+    Holds:   nothing that is there is changed; a ledger is never made beside runs or batches
+    """
+    written = write_initial_files(home)
+    if not (home.ledger_path.is_file() and home.ledger_path.stat().st_size):
+        create_ledger(home, {"home_id": f"H{secrets.token_hex(10)}", "place": place_of(home)})
+        written.append(home.ledger_path)
+    return written
+
+
+def heads_act(home_id: str, hr: Mapping[str, str], finance: Mapping[str, str]) -> dict[str, Any]:
+    """Prepare the act that names the two heads.
+
+    Rows:    hr, finance  role, staff_number, name, bureau, public_key, as their keys say
+    Raises:  DropRefusedError if one is not the key of that head
+    """
+    for role, said in zip(HEAD_ROLES, (hr, finance), strict=True):
+        wrong = person_problem(said)
+        if said["role"] != role or wrong:
+            raise DropRefusedError(f"expected the key of the {role}, found {wrong or said['role']}")
+    persons = [
+        {name: said[name] for name in ("staff_number", "name", "bureau", "public_key")}
+        for said in (hr, finance)
+    ]
+    return unsigned(heads_statement(home_id, dict(zip(HEAD_ROLES, persons, strict=True))))
+
+
+def revoke_act(home: Home, key_id: str, reason: str) -> dict[str, Any]:
+    """Prepare the act that revokes a key."""
+    if not reason.strip():
+        raise LedgerForbidsError("a key is revoked for a reason: give --reason")
+    with open_ledger(home) as ledger:
+        return unsigned(revoke_statement(ledger.books().home_id, key_id, reason))
+
+
+def move_act(home: Home) -> dict[str, Any]:
+    """Prepare the act that moves a home to where it lies now.
+
+    Raises:  LedgerForbidsError if it has not moved
+    """
+    with open_ledger(home) as ledger:
+        books = ledger.books()
+    if books.place == place_of(home):
+        raise LedgerForbidsError(f"home {books.home_id} has not moved: it is where it signs")
+    statement = {
+        "act": "move",
+        "home_id": books.home_id,
+        "from_place": books.place,
+        "to_place": place_of(home),
+        "ledger_position": books.position,
+        "ledger_head": books.head,
+    }
+    return unsigned(statement)
+
+
+def post_act(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
+    """Post an act that both heads have signed; return the roster as it stands then.
+
+    Raises:  LedgerForbidsError saying who has not signed, or what else forbids it
+    """
+    statement = act["statement"]
+    subject = statement.get("key_id") or (
+        key_id_of(statement["public_key"]) if statement["act"] == "enrol" else ""
+    )
+    with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
+        with witnessed(home, ledger):
+            ledger.post(POSTED_AS[statement["act"]], act, subject=subject)
+        return roster_view(ledger)
+
+
+def expect_enrollable(home: Home, statement: Mapping[str, Any]) -> None:
+    """Check a request before the heads are asked to sign it.
+
+    Raises:  LedgerForbidsError saying what is in the way
+    """
+    with open_ledger(home) as ledger:
+        problem = enrol_problem(ledger.books().roster, statement)
+    if problem:
+        raise LedgerForbidsError(problem)
+
+
+def list_keys(home: Home) -> dict[str, Any]:
+    """Return the roster: every key that was ever enrolled, and the digest that stands on paper."""
+    with open_ledger(home, only_look=True) as ledger:
+        return roster_view(ledger)
+
+
+def roster_view(ledger: Ledger) -> dict[str, Any]:
+    """Return the roster in plain values."""
+    books = ledger.books()
+    return {
+        "home_id": books.home_id,
+        "roster_digest": books.roster.digest(),
+        "keys": [_shown(member) for member in books.roster.members.values()],
+    }
+
+
+def _shown(member: Member) -> dict[str, Any]:
+    names = ("role", "staff_number", "name", "bureau", "valid_from", "valid_to")
+    said = {name: getattr(member, name) for name in names}
+    state = "revoked" if member.revoked_at else "enrolled"
+    return {"key_id": member.key_id, **said, "state": state, "enrolled_at": member.enrolled_at}

@@ -1,0 +1,252 @@
+"""What the ledger is asked and what it is given: frames out, postings in, nothing ever changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from flows.money.signatures import holds
+from flows.money.witnesses import ADVICE, tell_witness
+from flows.store import Home
+from transforms.errors import DigestDiffersError, LedgerForbidsError
+from transforms.money.batch_states import BatchState, state_digest
+from transforms.money.books import Books, enter, read_books
+from transforms.money.entitlements import KEY
+from transforms.money.ledger import ENTRY_FIELDS, PAID_SCHEMA, collision
+from transforms.money.postings import (
+    POSTING_FIELDS,
+    Posting,
+    broken_link,
+    entries_digest,
+    next_posting,
+)
+
+# What a beneficiary still holds of each line: paid, not taken back, less what was recovered.
+PAID = """select paid.*, paid.amount_fen - coalesce(sum(recovered.amount_fen), 0) as left_fen
+    from entries as paid
+    left join entries as recovered
+        on recovered.kind = 'recovered' and recovered.batch_id = paid.batch_id
+        and recovered.payment_id = paid.payment_id and recovered.period = paid.period
+        and recovered.subject_kind = paid.subject_kind and recovered.subject_id = paid.subject_id
+    where paid.kind in ('payment', 'restored') and not exists (
+        select 1 from entries as reversal
+        where reversal.reverses = paid.idempotency_key and reversal.reverses <> '')
+    group by paid.entry_id"""
+NUMBERS = {"budget_year": pl.Int64(), "amount_fen": pl.Int64()}
+ENTRY_SCHEMA = {name: NUMBERS.get(name, pl.String()) for name in ENTRY_FIELDS}
+
+
+@dataclass
+class Ledger:
+    """An open ledger; what it is asked for comes as frames, what it is given is only added."""
+
+    connection: Any
+    home: Home
+    is_kept: bool = True
+    _books: Books | None = field(default=None, repr=False)
+
+    def paid_lines(self) -> pl.DataFrame:
+        """Return the lines that were released and not returned.
+
+        Rows:    one per line: payment_id, the entitlement's key, amount_fen, account_no
+        """
+        names = ["left_fen" if name == "amount_fen" else name for name in PAID_SCHEMA]
+        return self._frame(f"select {', '.join(names)} from ({PAID}) where left_fen > 0")
+
+    def payments_of(self, batch_id: str) -> pl.DataFrame:
+        """Return a batch's payment entries, returned ones too, as they were posted."""
+        return self.entries_of(batch_id, "payment")
+
+    def entries_of(self, batch_id: str, kind: str = "") -> pl.DataFrame:
+        """Return a batch's entries, of one kind or all, as they were posted."""
+        rows = self.connection.execute(
+            f"select {', '.join(ENTRY_FIELDS)} from entries "
+            "where batch_id = ? and ? in (kind, '') order by entry_id",
+            (batch_id, kind),
+        ).fetchall()
+        return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+
+    def entries_at(self, sequence: int) -> pl.DataFrame:
+        """Return the entries of one posting."""
+        rows = self.connection.execute(
+            f"select {', '.join(ENTRY_FIELDS)} from entries where sequence = ? order by entry_id",
+            (sequence,),
+        ).fetchall()
+        return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+
+    def batch_of(self, payment_id: str) -> str:
+        """Return the batch by which a payment was released; nothing if none was."""
+        row = self.connection.execute(
+            "select min(batch_id) from entries where payment_id = ?", (payment_id,)
+        ).fetchone()
+        return str(row[0] or "")
+
+    def count_entries(self) -> int:
+        """Return how many entries there are."""
+        (count,) = self.connection.execute("select count(*) from entries").fetchone()
+        return int(count)
+
+    def payment_ids(self) -> list[str]:
+        """Return every payment id that this home ever released, returned ones too."""
+        rows = self.connection.execute("select distinct payment_id from entries order by 1")
+        return [payment_id for (payment_id,) in rows]
+
+    def installments(self, signed_lines: pl.DataFrame) -> pl.DataFrame:
+        """Return how many times each entitlement was paid or signed for, returns not taken off.
+
+        Rows:    signed_lines  those of batches that are signed and not yet released
+                 returns       one per key: times
+        """
+        ever = self._frame(f"select {', '.join(PAID_SCHEMA)} from entries where kind = 'payment'")
+        return (
+            pl.concat([ever, signed_lines])
+            .group_by(KEY)
+            .agg(pl.len().cast(pl.Int64).alias("times"))
+            .sort(KEY)
+        )
+
+    def spent_fen(self, fund: str, budget_year: int, without: str = "") -> int:
+        """Return what a fund has released (and not got back) or signed for in a budget year."""
+        (paid,) = self.connection.execute(
+            f"select coalesce(sum(left_fen), 0) from ({PAID}) where fund = ? and budget_year = ?",
+            (fund, budget_year),
+        ).fetchone()
+        signed = sum(
+            state.amount_fen
+            for state in self.batch_states().values()
+            if state.reserves
+            and state.batch_id != without
+            and state.fund == fund
+            and int(state.as_of[:4]) == budget_year
+        )
+        return int(paid) + signed
+
+    def batch_states(self) -> dict[str, BatchState]:
+        """Return the state of every batch, in the order they were first drafted."""
+        return self.books().batches
+
+    def state_digest(self) -> str:
+        """Return the digest of what a run nets against."""
+        return state_digest(self.batch_states())
+
+    def postings(self, after: int = 0) -> list[Posting]:
+        """Return the postings after a position, oldest first."""
+        rows = self.connection.execute(
+            f"select {', '.join(POSTING_FIELDS)} from postings where sequence > ? "
+            "order by sequence",
+            (after,),
+        )
+        return [Posting(*row) for row in rows]
+
+    def books(self) -> Books:
+        """Return what the postings add up to.
+
+        Raises:  DigestDiffersError naming the first posting that is not as it was written, or
+                 that no rule allows
+        """
+        if self._books is None:
+            postings = self.postings()
+            position = broken_link(postings)
+            if position:
+                raise DigestDiffersError(
+                    f"{self.home.ledger_path}, postings row {position} is not as it was written, "
+                    f"or one before it is missing; {ADVICE}"
+                )
+            books = read_books(postings, holds)
+            if books.problems:
+                raise DigestDiffersError(f"{self.home.ledger_path}, {books.problems[0]}; {ADVICE}")
+            self._books = books
+        return self._books
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all that is posted inside durable together, or nothing of it; then tell the journal.
+
+        Raises:  LedgerForbidsError if there is no ledger
+        """
+        if not self.is_kept:
+            raise LedgerForbidsError(
+                f"there is no ledger in {self.home.root}: `wuxing init` makes one"
+            )
+        self.connection.execute("begin immediate")
+        self._books = None
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("rollback")
+            self._books = None
+            raise
+        self.connection.execute("commit")
+        tell_witness(self.home.journal_path, self.postings())
+
+    def post(
+        self,
+        kind: str,
+        content: Mapping[str, Any],
+        batch_id: str = "",
+        subject: str = "",
+        entries: pl.DataFrame | None = None,
+    ) -> Posting:
+        """Append a posting with its entries; the caller holds the transaction.
+
+        Rows:    entries  one per idempotency key, columns ENTRY_FIELDS
+        Holds:   what the books do not allow is not posted; a payment is posted once, for ever
+        Raises:  LedgerForbidsError saying which rule forbids it
+        """
+        rows = [] if entries is None else list(entries.select(ENTRY_FIELDS).iter_rows())
+        self._expect_new(rows)
+        books = self.books()
+        last = self.postings(after=books.position - 1)
+        posting = next_posting(last[-1] if last else None, kind, batch_id, subject, content, rows)
+        problem = enter(books, posting, holds)
+        if problem:
+            raise LedgerForbidsError(problem)
+        self.insert("postings", POSTING_FIELDS, [posting.values()])
+        fields = ("sequence", *ENTRY_FIELDS)
+        self.insert("entries", fields, [(posting.sequence, *row) for row in rows])
+        return posting
+
+    def _expect_new(self, rows: Sequence[Sequence[Any]]) -> None:
+        for values in rows:
+            found = self.connection.execute(
+                f"select {', '.join(ENTRY_FIELDS)} from entries where idempotency_key = ?",
+                values[:1],
+            ).fetchone()
+            if found is not None:
+                raise LedgerForbidsError(collision(found, values))
+
+    def insert(self, table: str, fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows to a table as they are; `post` is what makes them."""
+        marks = ", ".join("?" * len(fields))
+        statement = f"insert into {table} ({', '.join(fields)}) values ({marks})"
+        self.connection.executemany(statement, rows)
+
+    def entry_problems(self) -> Iterator[str]:
+        """Hold every entry against the digest of the posting that posted it."""
+        expected = iter(self.postings())
+        fields = ", ".join(("entry_id", "sequence", *ENTRY_FIELDS))
+        rows = self.connection.execute(f"select {fields} from entries order by entry_id")
+        waiting = next(rows, None)
+        count = 0
+        for posting in expected:
+            mine: list[Sequence[Any]] = []
+            while waiting is not None and waiting[1] == posting.sequence:
+                count += 1
+                if waiting[0] != count:
+                    yield f"entries row {waiting[0]} stands where row {count} is due"
+                mine.append(waiting[2:])
+                waiting = next(rows, None)
+            found = (len(mine), entries_digest(mine))
+            if found != (posting.entry_count, posting.entries_digest):
+                yield (
+                    f"entries {count - len(mine) + 1} to {count} are not the "
+                    f"{posting.entry_count} that posting {posting.sequence} posted"
+                )
+        if waiting is not None:
+            yield f"entries row {waiting[0]} belongs to no posting in order"
+
+    def _frame(self, text: str) -> pl.DataFrame:
+        rows = self.connection.execute(f"{text} order by entry_id").fetchall()
+        return pl.DataFrame(rows, schema=PAID_SCHEMA, orient="row").sort(["payment_id", *KEY])

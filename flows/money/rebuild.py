@@ -1,0 +1,118 @@
+"""Rebuild a ledger that was lost or put back, from what witnesses kept and batches hold."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.money.batch_folder import verify_batch
+from flows.money.export import postings_in
+from flows.money.funds import read_anchors
+from flows.money.ledger_store import open_ledger, write_ledger
+from flows.money.signatures import holds
+from flows.money.verify_batches import replayed_entries
+from flows.money.whole import unknown_payment_files
+from flows.money.witnesses import ANCHOR_FORM, read_witness
+from flows.store import Home, sync_path
+from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
+from transforms.money.books import Books, read_books
+from transforms.money.ledger import ENTRY_FIELDS
+from transforms.money.postings import Posting, entries_digest, parted_at
+
+SET_ASIDE = "before-rebuild"
+
+
+def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
+    """Write the ledger anew, to the byte of every posting, from the witness that has seen most.
+
+    Rows:    given  exported batches and anchors' files, beside the journal and the anchor folders
+    Holds:   each posting's entries are derived again from its batch and the bank's answers, and
+             are those that it posted; the old file is set aside, never removed
+    Raises:  DigestDiffersError if witnesses differ or a batch is not there as it was released;
+             LedgerForbidsError if the ledger is behind nobody
+    """
+    postings, source = _longest(home, given)
+    books = read_books(postings, holds)
+    if books.problems:
+        raise DigestDiffersError(f"{source}: {books.problems[0]}; nothing was rebuilt")
+    has_ledger = _expect_behind(home, postings)
+    rows = [row for posting in _with_entries(home, postings, books) for row in posting]
+    making = home.root / ".making-ledger.sqlite"
+    write_ledger(making, postings, rows)
+    if has_ledger:
+        _set_aside(home)
+    os.replace(making, home.ledger_path)
+    sync_path(home.root)
+    return {
+        "source": str(source),
+        "postings": len(postings),
+        "entries": len(rows),
+        "not_released_by_it": [str(path) for path in unknown_payment_files(home, books)],
+    }
+
+
+def _longest(home: Home, given: Sequence[Path]) -> tuple[list[Posting], Path]:
+    """Return the postings of the witness that has seen most; all must have seen one ledger."""
+    anchors = [path for f in read_anchors(home) for path in sorted(f.glob(ANCHOR_FORM))]
+    seen = [(read_witness(path), path) for path in (home.journal_path, *anchors)]
+    seen += [(postings_in(path), path) for path in given]
+    postings, source = max(seen, key=lambda pair: len(pair[0]))
+    if not postings:
+        raise DropRefusedError(
+            f"nobody has kept a posting of {home.root}: bring an anchor's file or an exported "
+            "batch; without one, reconcile with the bank and begin a new home"
+        )
+    hashes = [posting.posting_hash for posting in postings]
+    for other, path in seen:
+        position = parted_at(hashes, [(p.sequence, p.posting_hash) for p in other])
+        if position:
+            raise DigestDiffersError(
+                f"{path} and {source} have seen two ledgers, from posting {position} on: ask who "
+                "signed which; nothing was rebuilt"
+            )
+    return postings, source
+
+
+def _expect_behind(home: Home, postings: Sequence[Posting]) -> bool:
+    """Say whether there is a ledger's file; one that is whole and not behind is not rebuilt."""
+    if not home.ledger_path.exists():
+        return False
+    try:
+        with open_ledger(home, only_look=True) as ledger:
+            is_whole = not list(ledger.entry_problems())
+            if is_whole and ledger.books().position >= len(postings):
+                raise LedgerForbidsError(
+                    "the ledger is whole and behind nobody: nothing to rebuild"
+                )
+    except DigestDiffersError:
+        return True
+    return True
+
+
+def _with_entries(
+    home: Home, postings: Sequence[Posting], books: Books
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Derive every posting's entries again, in the order of the postings."""
+    derived: dict[int, list[tuple[Any, ...]]] = {}
+    for batch_id in sorted({p.batch_id for p in postings if p.entry_count}):
+        state = books.batches[batch_id]
+        stored = verify_batch(home, state)
+        mine = [p for p in postings if p.batch_id == batch_id]
+        for posting, entries in replayed_entries(mine, stored, state):
+            derived[posting.sequence] = list(entries.select(ENTRY_FIELDS).iter_rows())
+    for posting in postings:
+        rows = derived.get(posting.sequence, [])
+        if (len(rows), entries_digest(rows)) != (posting.entry_count, posting.entries_digest):
+            raise DigestDiffersError(
+                f"batch {posting.batch_id}: its lines and answers are not those of posting "
+                f"{posting.sequence}; bring back its folder as it was; nothing was rebuilt"
+            )
+        yield [(posting.sequence, *row) for row in rows]
+
+
+def _set_aside(home: Home) -> None:
+    number = len(list(home.root.glob(f"ledger.sqlite.{SET_ASIDE}-*"))) + 1
+    for path in sorted(home.root.glob("ledger.sqlite*")):
+        if SET_ASIDE not in path.name:
+            ending = path.name.removeprefix("ledger.sqlite")
+            path.rename(home.root / f"ledger.sqlite.{SET_ASIDE}-{number}{ending}")

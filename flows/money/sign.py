@@ -1,0 +1,152 @@
+"""Signing: what a person puts the name to, at the home or on a machine of the own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from flows.money.batch_folder import known_state, verify_batch
+from flows.money.evidence import expect_evidence
+from flows.money.funds import payer_warnings, read_anchors
+from flows.money.keys import SigningKey
+from flows.money.ledger import Ledger
+from flows.money.ledger_store import open_ledger
+from flows.money.whole import expect_at_home, expect_whole, witnessed
+from flows.money.witnesses import expect_seen, read_seen, write_seen
+from flows.store import Home
+from transforms.amounts import yuan_text
+from transforms.errors import LedgerForbidsError, UsageError
+from transforms.money.books import Books, batch_statement, signing_obstacle
+from transforms.money.capitals import amount_in_capitals
+from transforms.money.postings import Posting
+
+CHINA = timezone(timedelta(hours=8))
+
+
+@dataclass(frozen=True)
+class Signable:
+    """A batch as a signer sees it: the ledger up to now, and the batch's own manifest."""
+
+    batch_id: str
+    postings: list[Posting]
+    books: Books
+    manifest: Mapping[str, Any]
+    anchors: list[str]
+
+
+def signable_batch(home: Home, ledger: Ledger, batch_id: str) -> Signable:
+    """Check a batch, the run and snapshot behind it and the whole ledger, to be signed.
+
+    Raises:  LedgerForbidsError, DigestDiffersError: then nobody is to sign
+    """
+    expect_whole(home, ledger)
+    books = ledger.books()
+    state = known_state(books.batches, batch_id)
+    stored = verify_batch(home, state)
+    expect_evidence(home, state.run_id, books.runs[state.run_id])
+    anchors = [str(folder) for folder in read_anchors(home)]
+    return Signable(batch_id, ledger.postings(), books, stored.manifest, anchors)
+
+
+def sign_batch(
+    home: Home, batch_id: str, role: str, key: SigningKey, typed: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """Sign a batch at its home and post the signature.
+
+    Raises:  LedgerForbidsError if the batch is not open for this role, this key or this person;
+             DigestDiffersError if anything behind it was changed
+    """
+    with open_ledger(home) as ledger:
+        batch = signable_batch(home, ledger, batch_id)
+        expect_at_home(home, batch.books)
+        signed = sign(batch, role, key, typed)
+        return _post(home, ledger, batch, signed)
+
+
+def sign(
+    batch: Signable, role: str, key: SigningKey, typed: tuple[int, int] | None
+) -> dict[str, Any]:
+    """Sign a batch: return the statement and its signature, and keep what was seen.
+
+    Rows:    typed  count and amount in fen, as the signer read them from the review
+    Raises:  UsageError if they are not the batch's; LedgerForbidsError, DigestDiffersError
+    """
+    books, state = batch.books, known_state(batch.books.batches, batch.batch_id)
+    expect_seen(key.path, books.home_id, books.hashes)
+    if typed and typed != (state.instruction_count, state.amount_fen):
+        raise UsageError(
+            f"batch {batch.batch_id} has not {typed[0]} payments of {yuan_text(typed[1])} 元: "
+            "nothing was signed; read its review again"
+        )
+    signer = {
+        "role": role,
+        "key_id": key.key_id,
+        "signed_on": today(),
+        "anchors": batch.anchors,
+    }
+    obstacle = signing_obstacle(books, batch.batch_id, signer, books.position)
+    if obstacle:
+        raise LedgerForbidsError(obstacle)
+    statement = batch_statement(books, state, signer, books.position)
+    write_seen(key.path, books.home_id, books.position, books.head)
+    return {"statement": statement, "signature": key.sign(statement)}
+
+
+def today() -> str:
+    """Return the day in China: keys have days of validity, and nothing else looks at the clock."""
+    return datetime.now(CHINA).date().isoformat()
+
+
+def accept_signature(home: Home, signed: Mapping[str, Any]) -> dict[str, Any]:
+    """Post a signature that was made elsewhere, after the same checks as at home.
+
+    Raises:  LedgerForbidsError if it is not of this batch, run, roster and ledger
+    """
+    with open_ledger(home) as ledger:
+        batch = signable_batch(home, ledger, signed["statement"]["batch_id"])
+        expect_at_home(home, batch.books)
+        return _post(home, ledger, batch, signed)
+
+
+def _post(home: Home, ledger: Ledger, batch: Signable, signed: Mapping[str, Any]) -> dict[str, Any]:
+    role = signed["statement"]["role"]
+    with witnessed(home, ledger):
+        ledger.post("signed", signed, batch.batch_id, role)
+    state = ledger.batch_states()[batch.batch_id]
+    return {
+        "batch_id": batch.batch_id,
+        "role": role,
+        "state": state.state,
+        "fingerprint": signed["statement"]["key_id"],
+        "missing_signatures": state.missing_roles,
+        "warnings": payer_warnings(state.fund, batch.manifest["funding"]),
+    }
+
+
+def what_is_signed(batch: Signable, key_file: Path) -> dict[str, Any]:
+    """Return what a signer is shown before signing.
+
+    Rows:    changed  what was posted since this signer's last signature, counted by kind
+    """
+    state = known_state(batch.books.batches, batch.batch_id)
+    seen, _ = read_seen(key_file, batch.books.home_id)
+    changed: dict[str, int] = {}
+    for posting in batch.postings[seen:]:
+        changed[posting.kind] = changed.get(posting.kind, 0) + 1
+    return {
+        "batch_id": batch.batch_id,
+        "fund": state.fund,
+        "as_of": state.as_of,
+        "count": state.instruction_count,
+        "amount_yuan": yuan_text(state.amount_fen, ","),
+        "amount_in_capitals": amount_in_capitals(state.amount_fen),
+        "mark": state.mark,
+        "unconfirmed": batch.manifest["unconfirmed"],
+        "changed": changed,
+        "last_signed_position": seen,
+        "ledger_position": batch.books.position,
+        "roster_digest": batch.books.roster.digest(),
+        "batch_digest": state.batch_digest,
+        "anchors": batch.anchors,
+    }

@@ -1,0 +1,90 @@
+"""A batch on the disk, and its entries in the ledger, row by row."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from flows.money.batch_folder import StoredBatch, read_batch
+from flows.money.ledger import ENTRY_SCHEMA, Ledger
+from flows.money.notice import NOTICE, notice_bytes
+from flows.money.settle import kept_path, settlement_of
+from flows.money.verify_folders import files_beside
+from flows.store import MANIFEST, Home, digest_problems
+from transforms.digest import frame_digest, short_id
+from transforms.money.batch_states import BatchState
+from transforms.money.ledger import payment_entries, posted_entries
+from transforms.money.postings import Posting
+
+
+def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[str]:
+    """Say what of a batch is not as recorded: files, contents, payment files, entries."""
+    folder = home.batches / state.batch_id
+    yield from digest_problems([(folder / MANIFEST, state.batch_digest)])
+    stored = read_batch(home, state.batch_id)
+    files = [(folder / name, digest) for name, digest in stored.manifest["files"].items()]
+    released = state.released["files"] if state.released else {}
+    files += [(folder / name, digest) for name, digest in released.items()]
+    files += [(kept_path(stored, d), d) for d in (said["file_digest"] for said in state.settled)]
+    yield from digest_problems(files)
+    known = [path for path, _ in files]
+    notice = folder / NOTICE
+    if notice.is_file():
+        known.append(notice)
+        if notice.read_bytes() != notice_bytes(stored):
+            yield f"{notice} was changed after it was written"
+    yield from files_beside(folder, known)
+    if short_id("B", {"run_id": state.run_id, "fund": state.fund}) != state.batch_id:
+        yield f"{folder / MANIFEST} names another run or fund than the batch's id does"
+    for name, digest in stored.manifest["content_digests"].items():
+        if frame_digest(stored.frame(name)) != digest:
+            yield f"{folder / name}.parquet holds other rows than were drawn up"
+    yield from _entry_problems(ledger, state, stored)
+    yield from _answer_problems(state, stored)
+
+
+def _entry_problems(ledger: Ledger, state: BatchState, stored: StoredBatch) -> Iterator[str]:
+    """Compare a batch's entries with its lines and with the bank's answers, row by row."""
+    postings = [p for p in ledger.postings() if p.batch_id == state.batch_id]
+    for posting, wanted in replayed_entries(postings, stored, state):
+        differing = _first_difference(ledger.entries_at(posting.sequence), wanted)
+        if differing:
+            yield (
+                f"{ledger.home.ledger_path}, batch {state.batch_id}: entry {differing} of posting "
+                f"{posting.sequence} is not that of the batch's lines and the bank's answers"
+            )
+
+
+def replayed_entries(
+    postings: Sequence[Posting], stored: StoredBatch, state: BatchState
+) -> Iterator[tuple[Posting, pl.DataFrame]]:
+    """Derive a batch's entries again, posting by posting, from its lines and answers alone."""
+    year = int(state.as_of[:4])
+
+    def drawn() -> pl.DataFrame:
+        return payment_entries(stored.frame("lines"), stored.frame("instructions"), year)
+
+    history = pl.DataFrame(schema=ENTRY_SCHEMA)
+    for posting in postings:
+        entries = posted_entries(posting.kind, posting.said, history, drawn)
+        history = pl.concat([history, entries])
+        yield posting, entries
+
+
+def _answer_problems(state: BatchState, stored: StoredBatch) -> Iterator[str]:
+    """Read the bank's files again, in their order, and hold them against what was posted."""
+    for count, said in enumerate(state.settled):
+        path = kept_path(stored, said["file_digest"])
+        before = replace(state, settled=state.settled[:count])
+        found = settlement_of(stored, before, path.read_bytes(), str(path))
+        if any(said[name] != value for name, value in found.items()):
+            yield f"{path} says another thing than was posted of it"
+
+
+def _first_difference(found: pl.DataFrame, wanted: pl.DataFrame) -> int:
+    """Return the number of the first row that differs, counted from one; 0 if none does."""
+    if found.equals(wanted):
+        return 0
+    pairs = zip(found.iter_rows(), wanted.iter_rows(), strict=False)
+    same = next((n for n, (one, other) in enumerate(pairs) if one != other), None)
+    return min(found.height, wanted.height) + 1 if same is None else same + 1

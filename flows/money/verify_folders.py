@@ -1,0 +1,57 @@
+"""Snapshots and runs on the disk against what the ledger recorded of them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.ingest.drop import raw_files, snapshot_files, snapshot_name
+from flows.money.evidence import run_files
+from flows.store import MANIFEST, Home, digest_problems, read_manifest
+from transforms.digest import short_id
+from transforms.money.books import Books
+
+RUN_GOES_IN = ("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest")
+
+
+def run_problems(folder: Path, recorded: Mapping[str, Any]) -> Iterator[str]:
+    """Say what of a run is not as recorded: its manifest, id, files, and files beside them."""
+    yield from digest_problems([(folder / MANIFEST, recorded["run_manifest"])])
+    manifest = read_manifest(folder, "run")
+    if short_id("R", {name: manifest[name] for name in RUN_GOES_IN}) != folder.name:
+        yield f"{folder / MANIFEST} names other inputs than the run's id does"
+    files = run_files(folder)
+    yield from digest_problems(files)
+    yield from files_beside(folder, [path for path, _ in files])
+
+
+def snapshot_problems(folder: Path, manifest_digest: str) -> Iterator[str]:
+    """Say what of a snapshot is not as recorded; its digest is empty if no run has used it."""
+    if manifest_digest:
+        yield from digest_problems([(folder / MANIFEST, manifest_digest)])
+    manifest = read_manifest(folder, "snapshot")
+    if snapshot_name(manifest["files"], manifest["ingest_rules_version"]) != folder.name:
+        yield f"{folder / MANIFEST} names other files than the snapshot's id does"
+    files = [*snapshot_files(folder, manifest), *raw_files(folder, manifest)]
+    yield from digest_problems(files)
+    yield from files_beside(folder, [path for path, _ in files])
+
+
+def files_beside(folder: Path, known: list[Path]) -> Iterator[str]:
+    """List the files of a folder that its manifest does not name."""
+    there = {path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
+    for path in sorted(there - {*known, folder / MANIFEST}):
+        yield f"{path} is not named by {folder.name}: it does not belong there"
+
+
+def unknown_folders(home: Home, books: Books) -> Iterator[str]:
+    """List runs, batches and loose files that the ledger does not know."""
+    for parent, known in ((home.runs, books.runs), (home.batches, books.batches)):
+        for path in sorted(parent.iterdir()) if parent.is_dir() else ():
+            if path.name not in known and not path.name.startswith(".making-"):
+                yield (
+                    f"{path} is not known to the ledger: if its run was interrupted, run it again; "
+                    "else it was put there"
+                )
+    for path in sorted(home.snapshots.iterdir()) if home.snapshots.is_dir() else ():
+        if not path.is_dir():
+            yield f"{path} is no snapshot: it does not belong there"

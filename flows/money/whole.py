@@ -1,0 +1,71 @@
+"""Whether a home may spend: its ledger whole and not behind any witness, nothing unknown paid."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flows.money.funds import read_anchors
+from flows.money.ledger import Ledger
+from flows.money.witnesses import ADVICE, expect_anchors, tell_anchors, tell_witness
+from flows.store import Home, place_of
+from transforms.errors import DigestDiffersError, LedgerForbidsError
+from transforms.money.books import Books
+
+PAYMENT_FILES = ("payments*.xml", "bank*.txt")
+
+
+def expect_whole(home: Home, ledger: Ledger) -> None:
+    """Check the ledger from its first posting to its last entry, its witnesses, the disk.
+
+    Holds:   afterwards the journal has seen every posting
+    Raises:  DigestDiffersError: nothing is to be drawn up, signed or paid until it is reconciled
+    """
+    if not ledger.is_kept:
+        raise LedgerForbidsError(f"there is no ledger in {home.root}: `wuxing init` makes one")
+    postings, books = ledger.postings(), ledger.books()
+    problem = next(ledger.entry_problems(), None)
+    if problem:
+        raise DigestDiffersError(f"{home.ledger_path}, {problem}; {ADVICE}")
+    tell_witness(home.journal_path, postings)
+    expect_anchors(read_anchors(home), books.home_id, books.hashes)
+    unknown = unknown_payment_files(home, books)
+    if unknown:
+        raise DigestDiffersError(
+            f"{unknown[0]} is a payment file that the ledger did not release; {ADVICE}"
+        )
+
+
+def unknown_payment_files(home: Home, books: Books) -> list[Path]:
+    """List the payment files of batches that the ledger has not released."""
+    released = {state.batch_id for state in books.batches.values() if state.released is not None}
+    return sorted(
+        path
+        for form in PAYMENT_FILES
+        for path in home.batches.glob(f"*/{form}")
+        if path.parent.name not in released
+    )
+
+
+def expect_at_home(home: Home, books: Books) -> None:
+    """Check that this home lies where its heads have put it.
+
+    Raises:  LedgerForbidsError for a copy: it can look, replay and verify, not sign or release
+    """
+    if books.place != place_of(home):
+        raise LedgerForbidsError(
+            f"this is a copy of home {books.home_id}, or it was moved: it can be looked at, "
+            "replayed and verified; to sign and release here, both heads sign `wuxing home move`"
+        )
+
+
+@contextmanager
+def witnessed(home: Home, ledger: Ledger) -> Iterator[None]:
+    """Post inside: every anchor folder is reached before, and holds the new head afterwards.
+
+    Raises:  LedgerForbidsError if an anchor folder is not there: nothing is posted
+    """
+    folders, home_id = read_anchors(home), ledger.books().home_id
+    tell_anchors(folders, home_id, ledger.postings())
+    with ledger.transaction():
+        yield
+    tell_anchors(folders, home_id, ledger.postings())

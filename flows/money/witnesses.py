@@ -1,0 +1,146 @@
+"""Who else has seen the ledger: its journal, the anchor folders, each signer's own seen file."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.store import replace_file
+from transforms.errors import DigestDiffersError, LedgerForbidsError
+from transforms.money.postings import (
+    FIRST_HASH,
+    Posting,
+    broken_link,
+    parted_at,
+    posting_line,
+    read_postings,
+)
+
+ADVICE = (
+    "pay nothing; stop, compare what was paid with the bank, then `wuxing ledger rebuild` (see "
+    "docs/commands.md)"
+)
+
+
+# How an anchor folder names what it keeps of a home's ledger.
+ANCHOR_FORM = "wuxing-*.anchor"
+
+
+def anchor_path(folder: Path, home_id: str) -> Path:
+    """Return the file in which an anchor folder keeps what it saw of a home's ledger."""
+    return folder / ANCHOR_FORM.replace("*", home_id)
+
+
+def read_witness(path: Path) -> list[Posting]:
+    """Read the postings a witness keeps; none if it has seen none.
+
+    Raises:  DigestDiffersError if the file is damaged
+    """
+    if not path.is_file():
+        return []
+    try:
+        postings = read_postings(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as broken:
+        raise DigestDiffersError(f"{path} is damaged: it holds no postings; {ADVICE}") from broken
+    position = broken_link(postings)
+    if position:
+        raise DigestDiffersError(f"{path}, posting {position} is not as it was written; {ADVICE}")
+    return postings
+
+
+def expect_witnessed(path: Path, hashes: Sequence[str]) -> int:
+    """Hold a ledger against what a witness saw; return how many postings that are.
+
+    Raises:  DigestDiffersError if the ledger does not go on from there
+    """
+    seen = read_witness(path)
+    position = parted_at(hashes, [(posting.sequence, posting.posting_hash) for posting in seen])
+    if position:
+        days = [p.said["statement"]["signed_on"] for p in seen if p.kind == "signed"]
+        signed = f"what was signed on {days[-1]}" if days else "what it was"
+        raise DigestDiffersError(
+            f"the ledger is older than {signed}, or another one: {path} has seen posting "
+            f"{len(seen)}, the ledger has {len(hashes)} and differs from {position} on; {ADVICE}"
+        )
+    return len(seen)
+
+
+def tell_witness(path: Path, postings: Sequence[Posting]) -> None:
+    """Let a witness keep all postings; nothing that it has seen is ever taken back.
+
+    Raises:  DigestDiffersError if it has seen another ledger
+    """
+    if expect_witnessed(path, [posting.posting_hash for posting in postings]) < len(postings):
+        replace_file(path, "".join(map(posting_line, postings)).encode())
+
+
+def expect_anchors(folders: Sequence[Path], home_id: str, hashes: Sequence[str]) -> None:
+    """Hold a ledger against every anchor folder that can be reached.
+
+    Raises:  DigestDiffersError if it is behind one of them
+    """
+    for folder in folders:
+        expect_witnessed(anchor_path(folder, home_id), hashes)
+
+
+def tell_anchors(folders: Sequence[Path], home_id: str, postings: Sequence[Posting]) -> None:
+    """Let every anchor folder keep all postings.
+
+    Raises:  LedgerForbidsError if a folder is not there
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise LedgerForbidsError(
+                f"the anchor folder {folder} is not there: connect it, then repeat the command"
+            )
+        path = anchor_path(folder, home_id)
+        tell_witness(path, postings)
+        # An anchor is for others to read: it holds no beneficiary.
+        path.chmod(0o644)
+
+
+# --- what a signer has seen ----------------------------------------------------------------------
+
+
+def seen_path(key_file: Path) -> Path:
+    """Return the file beside a key that says what its holder last signed for."""
+    return key_file.with_name(f"{key_file.name}.seen")
+
+
+def read_seen(key_file: Path, home_id: str) -> tuple[int, str]:
+    """Return the position and head a signer last signed for in a home; the beginning if none.
+
+    Raises:  DigestDiffersError if the file is damaged
+    """
+    path = seen_path(key_file)
+    if not path.is_file():
+        return 0, FIRST_HASH
+    try:
+        position, head = json.loads(path.read_text(encoding="utf-8")).get(home_id, (0, FIRST_HASH))
+        return int(position), str(head)
+    except (OSError, ValueError, TypeError, AttributeError) as broken:
+        raise DigestDiffersError(
+            f"{path} is damaged: it holds what you last signed for; ask for the last anchor and "
+            "compare it before you sign anything"
+        ) from broken
+
+
+def expect_seen(key_file: Path, home_id: str, hashes: Sequence[str]) -> None:
+    """Check that a ledger goes on from what a signer has signed for.
+
+    Raises:  DigestDiffersError naming both positions
+    """
+    position, head = read_seen(key_file, home_id)
+    if parted_at(hashes, [(position, head)]):
+        there = hashes[position - 1][:12] + "…" if position <= len(hashes) else "no such posting"
+        raise DigestDiffersError(
+            f"this ledger does not go on from what you signed for: you have seen posting "
+            f"{position} ({head[:12]}…), it has {len(hashes)}, and there {there}; sign nothing, "
+            f"{ADVICE}"
+        )
+
+
+def write_seen(key_file: Path, home_id: str, position: int, head: str) -> None:
+    """Keep beside a key what its holder signs for now."""
+    path = seen_path(key_file)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    replace_file(path, (json.dumps({**known, home_id: [position, head]}) + "\n").encode())

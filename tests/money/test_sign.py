@@ -1,0 +1,249 @@
+"""Signing where the signer sits: one file goes out, a signature comes back, nothing else counts."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.cli.console import run_command
+from flows.money.export import export_batch, read_export, read_signature, write_signature
+from flows.money.ledger_store import open_ledger
+from flows.money.release import release_batch
+from flows.money.sign import accept_signature, sign, sign_batch, what_is_signed
+from flows.money.witnesses import seen_path
+from flows.store import Home
+from tests.ceremony import PASSPHRASE, home_id, key_of
+from tests.money.money_town import TWO, new_home, night, pay, refund, sign_both
+from transforms.errors import (
+    DigestDiffersError,
+    DropRefusedError,
+    LedgerForbidsError,
+    UsageError,
+)
+
+ROWS = [refund(100001), refund(2, TWO)]
+TYPED = (2, 100003)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+@pytest.fixture
+def batch(home: Home) -> str:
+    return night(home, "R1", ROWS)[1].batches[0].batch_id
+
+
+@pytest.fixture
+def exported(home: Home, batch: str, tmp_path: Path) -> Path:
+    path = tmp_path / "pc" / f"{batch}.zip"
+    path.parent.mkdir()
+    export_batch(home, batch, path)
+    return path
+
+
+def signed_elsewhere(home: Home, exported: Path, role: str) -> dict[str, Any]:
+    return sign(read_export(exported), role, key_of(home, role), TYPED)
+
+
+def rewrite(path: Path, name: str, content: bytes | None) -> None:
+    """Put another content into a zip file, or take one out of it."""
+    with zipfile.ZipFile(path) as archive:
+        contents = {entry: archive.read(entry) for entry in archive.namelist()}
+    contents.pop(name, None)
+    with zipfile.ZipFile(path, "w") as archive:
+        for entry, held in contents.items():
+            archive.writestr(entry, held)
+        if content is not None:
+            archive.writestr(name, content)
+
+
+def test_two_signatures_made_elsewhere_release_the_batch(home: Home, exported: Path) -> None:
+    for role in ("reviewer", "approver"):
+        write_signature(exported.with_name(role), signed_elsewhere(home, exported, role))
+        accepted = accept_signature(home, read_signature(exported.with_name(role)))
+    assert accepted["missing_signatures"] == []
+    release_batch(home, accepted["batch_id"])
+
+
+def test_the_same_batch_is_exported_to_the_same_bytes(
+    home: Home, batch: str, exported: Path
+) -> None:
+    before = exported.read_bytes()
+    export_batch(home, batch, exported)
+    assert exported.read_bytes() == before
+
+
+def test_a_signature_covers_batch_run_roster_and_ledger(
+    home: Home, batch: str, exported: Path
+) -> None:
+    statement = signed_elsewhere(home, exported, "reviewer")["statement"]
+    with open_ledger(home) as ledger:
+        books = ledger.books()
+    state = books.batches[batch]
+    run = books.runs[state.run_id]
+    assert statement == {
+        "act": "sign",
+        "home_id": books.home_id,
+        "batch_id": batch,
+        "batch_digest": state.batch_digest,
+        "run_manifest": run["run_manifest"],
+        "snapshot_manifest": run["snapshot_manifest"],
+        "roster_digest": books.roster.digest(),
+        "ledger_position": books.position,
+        "ledger_head": books.head,
+        "fund": "失业保险基金",
+        "count": 2,
+        "amount_fen": 100003,
+        "role": "reviewer",
+        "key_id": key_of(home, "reviewer").key_id,
+        "signed_on": statement["signed_on"],
+        "anchors": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("amount_fen", 1),
+        ("count", 1),
+        ("fund", "就业补助资金"),
+        ("batch_digest", "0" * 64),
+        ("run_manifest", "0" * 64),
+        ("snapshot_manifest", "0" * 64),
+        ("roster_digest", "0" * 64),
+        ("ledger_head", "0" * 64),
+        ("ledger_position", 3),
+        ("ledger_position", 99),
+        ("home_id", "H0"),
+        ("role", "approver"),
+        ("signed_on", "2019-01-01"),
+        ("signed_on", "2021-01-01"),
+        ("anchors", ["elsewhere"]),
+    ],
+)
+def test_a_statement_that_was_changed_is_not_taken(
+    home: Home, exported: Path, name: str, value: object
+) -> None:
+    signed = signed_elsewhere(home, exported, "reviewer")
+    signed["statement"][name] = value
+    with pytest.raises(LedgerForbidsError):
+        accept_signature(home, signed)
+    with open_ledger(home) as ledger:
+        assert ledger.batch_states()[signed["statement"]["batch_id"]].state == "draft"
+
+
+def test_a_statement_signed_rightly_about_something_else_is_not_taken(
+    home: Home, exported: Path
+) -> None:
+    signed = signed_elsewhere(home, exported, "reviewer")
+    other = {**signed["statement"], "amount_fen": 1}
+    forged = {"statement": other, "signature": key_of(home, "reviewer").sign(other)}
+    with pytest.raises(LedgerForbidsError, match="not this batch"):
+        accept_signature(home, forged)
+
+
+@pytest.mark.parametrize("typed", [(2, 100002), (1, 100003), (100003, 2)])
+def test_who_types_another_amount_signs_nothing(
+    home: Home, exported: Path, typed: tuple[int, int]
+) -> None:
+    with pytest.raises(UsageError, match="nothing was signed"):
+        sign(read_export(exported), "reviewer", key_of(home, "reviewer"), typed)
+    assert not seen_path(key_of(home, "reviewer").path).exists()
+
+
+def test_each_file_that_was_exchanged_is_noticed(home: Home, exported: Path) -> None:
+    with zipfile.ZipFile(exported) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    for name, content in contents.items():
+        for changed in (content + b" x", None, b""):
+            rewrite(exported, name, changed)
+            harmless = name.startswith("review.") and changed is None
+            if harmless:
+                read_export(exported)
+            else:
+                with pytest.raises((DigestDiffersError, DropRefusedError, LedgerForbidsError)):
+                    read_export(exported)
+            rewrite(exported, name, content)
+    rewrite(exported, "payments.xml", b"<x/>")
+    with pytest.raises(DigestDiffersError, match=r"payments\.xml"):
+        read_export(exported)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK no zip", b"{}"])
+def test_what_is_no_exported_batch(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file.zip"
+    path.write_bytes(content)
+    for read in (read_export, read_signature):
+        with pytest.raises(DropRefusedError):
+            read(path)
+
+
+def test_a_ledger_that_does_not_go_on_is_not_signed(home: Home, batch: str) -> None:
+    old = home.ledger_path.read_bytes(), home.journal_path.read_bytes()
+    sign_both(home, batch)
+    release_batch(home, batch)
+    again = night(home, "R2", [refund(200000)])[1].batches[0].batch_id
+    sign_batch(home, again, "reviewer", key_of(home, "reviewer"))
+    home.ledger_path.write_bytes(old[0])
+    home.journal_path.write_bytes(old[1])
+    for path in home.batches.glob("*/*[tl]"):
+        if path.suffix in (".txt", ".xml"):
+            path.unlink()
+    with pytest.raises(DigestDiffersError, match=r"you have seen posting 1\d .*it has 6"):
+        sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+
+
+def test_a_damaged_seen_file_stops_the_signer(home: Home, batch: str) -> None:
+    key = key_of(home, "reviewer")
+    for content in ("", "[]", f'{{"{home_id(home)}": 1}}', f'{{"{home_id(home)}": ["x", "y"]}}'):
+        seen_path(key.path).write_text(content)
+        with pytest.raises(DigestDiffersError, match="damaged"):
+            sign_batch(home, batch, "reviewer", key)
+
+
+def test_what_a_signer_is_shown(home: Home, batch: str) -> None:
+    sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+    export_batch(home, batch, home.root / "b.zip")
+    shown = what_is_signed(read_export(home.root / "b.zip"), key_of(home, "reviewer").path)
+    assert (shown["fund"], shown["count"], shown["amount_yuan"]) == ("失业保险基金", 2, "1,000.03")
+    assert shown["amount_in_capitals"] == "人民币壹仟元零叁分"
+    assert shown["changed"] == {"signed": 1}
+    assert [said["name"] for said in shown["unconfirmed"]] == ["layoff_rate_method"]
+
+
+def test_the_run_behind_a_batch_must_be_as_recorded(home: Home, batch: str) -> None:
+    manifest = next(home.runs.iterdir()) / "manifest.json"
+    manifest.write_text(manifest.read_text() + " ")
+    with pytest.raises(DigestDiffersError, match=r"manifest\.json"):
+        sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+
+
+def test_by_command_on_a_machine_without_the_home(
+    home: Home, exported: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.cli import app
+
+    monkeypatch.setenv("WUXING_PASSPHRASE", PASSPHRASE)
+    signature = exported.with_name("s.json")
+    sign_words = ["sign", str(exported), "--role", "reviewer"]
+    sign_words += ["--key", str(home.root / "reviewer.key"), "--out", str(signature)]
+    sign_words += ["--home", str(exported.parent / "no-home"), "--json"]
+    assert run_command(app, sign_words) == 2, "count and amount must be typed"
+    assert run_command(app, [*sign_words, "--count", "2", "--amount", "1,000.3"]) == 2
+    capsys.readouterr()
+    assert run_command(app, [*sign_words, "--count", "2", "--amount", "1,000.03"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["signature_file"] == str(signature)
+    assert "人民币壹仟元零叁分" in said.err
+    accept = ["batch", "accept", str(signature), "--home", str(home.root)]
+    assert run_command(app, accept) == 0
+    assert run_command(app, accept) == 13
+
+
+def test_a_second_night_is_signed_on_from_the_first(home: Home) -> None:
+    for number in range(2):
+        pay(home, f"R{number}", [refund(1000 * (number + 1))])

@@ -1,0 +1,251 @@
+"""A ledger that goes back, is lost, exchanged or copied: nothing is paid, and it is said why."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows import store
+from flows.money import acts, heads, whole
+from flows.money.ledger_store import open_ledger
+from flows.money.release import release_batch
+from flows.money.settle import settle_batch
+from flows.money.sign import sign_batch
+from flows.money.verify import verify_home
+from flows.money.witnesses import anchor_path
+from flows.store import Home
+from tests.ceremony import PLACE, home_id, key_of, one_place
+from tests.money.money_town import TWO, new_home, night, pay, refund, sign_both
+from transforms.errors import DigestDiffersError, LedgerForbidsError
+
+ROWS = [refund(1000), refund(7, TWO)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = new_home(tmp_path / "home")
+    anchor(made, tmp_path / "anchor")
+    return made
+
+
+def anchor(home: Home, folder: Path) -> None:
+    folder.mkdir()
+    text = home.funds_path.read_text(encoding="utf-8")
+    home.funds_path.write_text(text.replace("folders = []", f'folders = ["{folder}"]'), "utf-8")
+
+
+def batch_of(home: Home, label: str = "R1") -> str:
+    return night(home, label, ROWS)[1].batches[0].batch_id
+
+
+def forget(home: Home, kept: Home, *names: str) -> None:
+    """Put files back as they were, as somebody would who wants to pay again."""
+    for name in names:
+        shutil.copy(kept.root / name, home.root / name)
+    for path in [*home.batches.glob("*/payments.xml"), *home.batches.glob("*/bank*.txt")]:
+        path.unlink()
+
+
+def kept_copy(home: Home) -> Home:
+    copy = Home(home.root.with_name("kept"))
+    shutil.copytree(home.root, copy.root)
+    return copy
+
+
+def spend(home: Home, batch: str) -> list[Callable[[], object]]:
+    return [
+        lambda: sign_batch(home, batch, "reviewer", key_of(home, "reviewer")),
+        lambda: release_batch(home, batch),
+        lambda: batch_of(home, "R2") and expect(home),
+    ]
+
+
+def expect(home: Home) -> None:
+    with open_ledger(home) as ledger:
+        whole.expect_whole(home, ledger)
+
+
+@pytest.mark.parametrize(
+    ("names", "witness"),
+    [
+        (("ledger.sqlite",), "ledger.journal"),
+        (("ledger.sqlite", "ledger.journal"), "anchor"),
+        (("ledger.sqlite", "ledger.journal", "reviewer.key"), "anchor"),
+    ],
+)
+def test_a_ledger_put_back_pays_nothing(home: Home, names: tuple[str, ...], witness: str) -> None:
+    batch = batch_of(home)
+    sign_both(home, batch)
+    kept = kept_copy(home)
+    release_batch(home, batch)
+    forget(home, kept, *names)
+    for act in (lambda: release_batch(home, batch), lambda: expect(home)):
+        with pytest.raises(DigestDiffersError, match="older than what was signed on") as stop:
+            act()
+        assert witness in str(stop.value) and "pay nothing" in str(stop.value)
+    with pytest.raises(DigestDiffersError, match="older than"):
+        verify_home(home)
+
+
+def test_payment_files_that_the_ledger_did_not_release(home: Home) -> None:
+    batch = batch_of(home)
+    for name in ("payments.xml", "bank-2.txt", "bank.txt"):
+        path = home.batches / batch / name
+        path.write_text("x")
+        for act in spend(home, batch):
+            with pytest.raises(DigestDiffersError, match=f"{name} is a payment file"):
+                act()
+        path.unlink()
+    foreign = home.batches / "B0"
+    foreign.mkdir()
+    (foreign / "bank.txt").write_text("x")
+    with pytest.raises(DigestDiffersError, match=r"B0/bank\.txt"):
+        expect(home)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"this is no database" * 99])
+def test_a_ledger_is_never_made_anew(home: Home, content: bytes | None) -> None:
+    batch = batch_of(home)
+    home.ledger_path.unlink()
+    for path in home.root.glob("ledger.sqlite-*"):
+        path.unlink()
+    if content is not None:
+        home.ledger_path.write_bytes(content)
+    acts = [*spend(home, batch), lambda: verify_home(home)]
+    if not content:
+        acts.append(lambda: heads.initialise_home(home))
+    for act in acts:
+        with pytest.raises(DigestDiffersError, match=r"ledger\.sqlite"):
+            act()
+    assert not home.ledger_path.exists() or home.ledger_path.read_bytes() == content
+
+
+def test_a_foreign_ledger_is_noticed(home: Home, tmp_path: Path) -> None:
+    batch = batch_of(home)
+    other = new_home(tmp_path / "other")
+    shutil.copy(other.ledger_path, home.ledger_path)
+    for act in spend(home, batch):
+        with pytest.raises(DigestDiffersError):
+            act()
+
+
+def test_another_database_is_no_ledger(home: Home) -> None:
+    home.ledger_path.unlink()
+    with sqlite3.connect(home.ledger_path) as connection:
+        connection.execute("create table postings (sequence integer)")
+    with pytest.raises(DigestDiffersError, match="no ledger of this program"):
+        expect(home)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "drop trigger entries_refuse_delete",
+        "drop index one_release",
+        "create table beside (x integer)",
+        "pragma user_version = 9",
+    ],
+)
+def test_a_changed_schema_is_no_ledger(home: Home, statement: str) -> None:
+    with sqlite3.connect(home.ledger_path) as connection:
+        connection.execute(statement)
+    with pytest.raises(DigestDiffersError, match="no ledger of this program"):
+        expect(home)
+
+
+def test_release_and_settle_tell_every_anchor(home: Home) -> None:
+    (batch,) = pay(home, "R1", ROWS)
+    path = anchor_path(home.root.with_name("anchor"), home_id(home))
+    with open_ledger(home) as ledger:
+        head = ledger.books().head
+        reference = ledger.batch_states()[batch].released["ledger_head"]  # type: ignore[index]
+    assert head in path.read_text() and path.stat().st_mode & 0o777 == 0o644
+    assert (
+        f"<PmtInfId>{batch}-{reference[:12]}</PmtInfId>".encode()
+        in (home.batches / batch / "payments.xml").read_bytes()
+    )
+    answer = home.root / "answer"
+    payment = night(home, "R2", [])[1] and _payment_ids(home, batch)[0]
+    answer.write_text(f"{payment}|成功||20200401", "gb18030")
+    settle_batch(home, batch, answer)
+    with open_ledger(home) as ledger:
+        assert ledger.books().head in path.read_text()
+
+
+def _payment_ids(home: Home, batch: str) -> list[str]:
+    with open_ledger(home) as ledger:
+        return ledger.payments_of(batch)["payment_id"].to_list()
+
+
+def test_without_an_anchor_folder_nothing_is_posted(home: Home) -> None:
+    batch = batch_of(home)
+    sign_both(home, batch)
+    folder = home.root.with_name("anchor")
+    folder.rename(folder.with_name("away"))
+    with pytest.raises(LedgerForbidsError, match="anchor folder"):
+        release_batch(home, batch)
+    with open_ledger(home) as ledger:
+        assert ledger.batch_states()[batch].state == "signed"
+    folder.with_name("away").rename(folder)
+    release_batch(home, batch)
+
+
+def test_an_anchor_that_was_signed_with_can_not_be_left_out(home: Home) -> None:
+    batch = batch_of(home)
+    sign_both(home, batch)
+    text = home.funds_path.read_text(encoding="utf-8")
+    folder = home.root.with_name("anchor")
+    home.funds_path.write_text(text.replace(f'"{folder}"', ""), encoding="utf-8")
+    with pytest.raises(LedgerForbidsError, match="put it back"):
+        release_batch(home, batch)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda t: "", lambda t: "x" + t, lambda t: t.replace("S003", "S004")]
+)
+def test_a_journal_that_was_changed(home: Home, spoil: Callable[[str], str]) -> None:
+    batch = batch_of(home)
+    text = home.journal_path.read_text(encoding="utf-8")
+    home.journal_path.write_text(spoil(text), encoding="utf-8")
+    if not spoil(text):
+        expect(home)
+        assert home.journal_path.read_text(encoding="utf-8") == text, "it is written again"
+        return
+    for act in spend(home, batch):
+        with pytest.raises(DigestDiffersError, match=r"ledger\.journal"):
+            act()
+
+
+def test_a_copy_signs_and_releases_only_after_both_heads_moved_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = batch_of(home)
+    copy = kept_copy(home)
+    monkeypatch.setattr(whole, "place_of", lambda h: PLACE if h == home else str(h.root))
+    monkeypatch.setattr(heads, "place_of", lambda h: PLACE if h == home else str(h.root))
+    verify_home(copy)
+    with pytest.raises(LedgerForbidsError, match="copy of home"):
+        sign_batch(copy, batch, "reviewer", key_of(copy, "reviewer"))
+    with pytest.raises(LedgerForbidsError, match="has not moved"):
+        heads.move_act(home)
+    act = heads.move_act(copy)
+    one = acts.countersign(act, [key_of(copy, "hr_head")])
+    with pytest.raises(LedgerForbidsError, match="not signed by finance_head"):
+        heads.post_act(copy, one)
+    both = acts.countersign(one, [key_of(copy, "finance_head")])
+    heads.post_act(copy, both)
+    sign_both(copy, batch)
+    release_batch(copy, batch)
+    with pytest.raises(LedgerForbidsError, match="not from where"):
+        heads.post_act(copy, both)
+    with pytest.raises(DigestDiffersError, match="anchor"):
+        sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+
+
+def test_a_place_is_this_machine_and_path(tmp_path: Path) -> None:
+    one, other = Home(tmp_path / "one"), Home(tmp_path / "other")
+    assert store.place_of(one) == store.place_of(Home(tmp_path / "x" / ".." / "one"))
+    assert store.place_of(one) != store.place_of(other)
+    one_place()

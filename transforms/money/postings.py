@@ -1,0 +1,127 @@
+"""The ledger's chain: postings, each one event with the digest of the entries it posted."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from transforms.digest import canonical_json
+
+FIRST_HASH = "0" * 64
+HASHED = ("sequence", "kind", "batch_id", "subject", "content", "entry_count", "entries_digest")
+POSTING_FIELDS = (*HASHED, "previous_hash", "posting_hash")
+
+
+@dataclass(frozen=True)
+class Posting:
+    """One link of the chain. `content` is canonical JSON, as it is stored and hashed."""
+
+    sequence: int
+    kind: str
+    batch_id: str
+    subject: str
+    content: str
+    entry_count: int
+    entries_digest: str
+    previous_hash: str
+    posting_hash: str
+
+    @cached_property
+    def said(self) -> dict[str, Any]:
+        """Return the content as plain values."""
+        content: dict[str, Any] = json.loads(self.content)
+        return content
+
+    def values(self) -> tuple[Any, ...]:
+        """Return the fields in the order of POSTING_FIELDS."""
+        return tuple(getattr(self, name) for name in POSTING_FIELDS)
+
+
+def entries_digest(rows: Iterable[Sequence[Any]]) -> str:
+    """Return the digest of a posting's entries: over each one's canonical content, in order.
+
+    >>> entries_digest([("a", 1)])[:8], entries_digest([])[:8]
+    ('91c73bd5', 'e3b0c442')
+    """
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(_json(list(row)).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def posting_hash(previous_hash: str, values: Sequence[Any]) -> str:
+    """Return a posting's hash: over the hash before it and its own fields, HASHED."""
+    return hashlib.sha256(_json([previous_hash, *values]).encode()).hexdigest()
+
+
+def next_posting(
+    previous: Posting | None,
+    kind: str,
+    batch_id: str,
+    subject: str,
+    content: Mapping[str, Any],
+    entries: Sequence[Sequence[Any]] = (),
+) -> Posting:
+    """Make the posting that follows another, or the first one."""
+    before = previous.posting_hash if previous else FIRST_HASH
+    values = (
+        (previous.sequence if previous else 0) + 1,
+        kind,
+        batch_id,
+        subject,
+        canonical_json(content),
+        len(entries),
+        entries_digest(entries),
+    )
+    return Posting(*values, before, posting_hash(before, values))
+
+
+def broken_link(postings: Sequence[Posting], after: tuple[int, str] = (0, FIRST_HASH)) -> int:
+    """Return the position of the first posting that is not as it was chained; 0 if all are."""
+    position, previous = after
+    for posting in postings:
+        position += 1
+        values = posting.values()[: len(HASHED)]
+        if (posting.sequence, posting.previous_hash) != (position, previous):
+            return position
+        if posting.posting_hash != posting_hash(previous, values):
+            return position
+        previous = posting.posting_hash
+    return 0
+
+
+def parted_at(chain: Sequence[str], witnessed: Iterable[tuple[int, str]]) -> int:
+    """Return the first position at which a chain is not what a witness saw; 0 if it goes on.
+
+    Rows:    chain      the postings' hashes, the first at place 0
+             witnessed  positions and hashes that somebody keeps
+    """
+    for position, head in witnessed:
+        if position and (position > len(chain) or chain[position - 1] != head):
+            return position
+    return 0
+
+
+def posting_line(posting: Posting) -> str:
+    """Write a posting as one line of a journal."""
+    return _json(list(posting.values())) + "\n"
+
+
+def read_postings(text: str) -> list[Posting]:
+    """Read a journal's lines back.
+
+    Raises:  ValueError if a line is no posting
+    """
+    postings = []
+    for line in text.splitlines():
+        values = json.loads(line)
+        if not isinstance(values, list) or len(values) != len(POSTING_FIELDS):
+            raise ValueError("a line is no posting")
+        postings.append(Posting(*values))
+    return postings
