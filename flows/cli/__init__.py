@@ -4,13 +4,17 @@ import sys
 
 from flows.cli import answers as cli_answers
 from flows.cli import batches as cli_batches
+from flows.cli import checking as cli_checking
 from flows.cli import keys as cli_keys
 from flows.cli import money as cli_money
 from flows.cli import policies as cli_policies
 from flows.cli import run as cli_run
 from flows.cli.console import app, run_command
 
-COMMAND_MODULES = (cli_run, cli_keys, cli_batches, cli_money, cli_policies, cli_answers)
+COMMAND_MODULES = (
+    *(cli_run, cli_keys, cli_batches, cli_money),
+    *(cli_policies, cli_answers, cli_checking),
+)
 
 
 def command_names() -> list[str]:

@@ -1,4 +1,4 @@
-"""Commands of the money: sign, release, settle, notice, ledger, verify, doctor."""
+"""Commands of the money: sign, release, settle, notice, ledger."""
 
 from functools import partial
 from pathlib import Path
@@ -212,29 +212,3 @@ def ledger_rebuild(
     lines = [f"{made['postings']} postings, {made['entries']} entries, from {made['source']}"]
     lines += [f"! {path}: ask the bank whether it was paid" for path in made["not_released_by_it"]]
     show(made, as_json, lines)
-
-
-@app.command()
-def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """Check digests of all snapshots, runs and batches, the ledger's chain, every signature."""
-    from flows.money.verify import verify_home
-
-    content = verify_home(Home(home))
-    show(
-        content,
-        as_json,
-        [f"{what}: {count} checked, all as recorded" for what, count in content.items()],
-    )
-
-
-@app.command()
-def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """Check the installation, the home folder, disk space and the funds' configuration."""
-    from flows.cli.doctor import examine
-
-    content = examine(Home(home))
-    show(
-        content,
-        as_json,
-        [f"{c['verdict']:<5} {c['what']}: {c['found']}" for c in content["checks"]],
-    )

@@ -18,7 +18,7 @@ from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
 from sql.texts import policy_cards
-from tests.conftest import AS_OF
+from tests.conftest import AS_OF, make_home
 
 KEY = ["policy_id", "period", "subject_id", "beneficiary_id"]
 
@@ -165,7 +165,7 @@ def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
     shutil.copytree(town, drop)
     (drop / "交接单.csv").unlink(missing_ok=True)
     _, count = import_decisions(filled, drop / "人工裁定-复核.csv")
-    home = Home(tmp_path / "home")
+    home = make_home(tmp_path / "home")
     summary = run_night(NightRequest(home, AS_OF, drop), Progress())
     after = pl.read_parquet(home.runs / summary["run_id"] / "determinations.parquet")
     before = pl.read_parquet(folder / "determinations.parquet")

@@ -8,7 +8,8 @@ import pytest
 import flows.__main__
 import flows.cli
 from flows.cli import demonstration
-from flows.money.funds import PLACEHOLDER, initialise_home, read_funds
+from flows.money.funds import PLACEHOLDER, read_anchors, read_funds
+from flows.money.heads import initialise_home
 from flows.store import Home
 from transforms.errors import UsageError
 
@@ -33,7 +34,8 @@ def test_a_refused_command_ends_the_demonstration_with_its_code() -> None:
 def test_the_sample_funds_have_a_budget_and_no_placeholder(tmp_path: Path) -> None:
     home = Home(tmp_path)
     initialise_home(home)
-    demonstration._fill_sample_funds(home.funds_path)
+    demonstration._fill_sample_funds(home.funds_path, tmp_path / "other")
+    assert read_anchors(home) == [tmp_path / "other"]
     assert PLACEHOLDER not in home.funds_path.read_text(encoding="utf-8")
     funds = read_funds(home)
     assert funds.by_name

@@ -63,10 +63,11 @@ def test_nightly_is_the_same_run_recorded_stage_by_stage(
 
 @pytest.mark.usefixtures("prefect_server")
 def test_refusal_keeps_its_exit_code_and_shows_no_traceback(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    empty_home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from flows.cli import app
 
+    shutil.copytree(empty_home, tmp_path / "home")
     (tmp_path / "drop").mkdir()
     (tmp_path / "drop" / "nobody-knows.csv").write_text("a,b\n1,2\n")
     words = [str(tmp_path / "drop"), "--as-of", "2020-03-31", "--home", str(tmp_path / "home")]
@@ -112,10 +113,15 @@ def test_second_run_at_the_same_time_is_refused(town: Path, tmp_path: Path) -> N
     ("broken", "tries"), [(OSError("disk"), 3), (DropRefusedError("a file"), 1)]
 )
 def test_only_a_fault_of_the_machine_is_tried_again(
-    broken: Exception, tries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broken: Exception,
+    tries: int,
+    empty_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from flows.night import nightly
 
+    shutil.copytree(empty_home, tmp_path / "home")
     tried = []
 
     def fail(*_given: Any, **_named: Any) -> None:

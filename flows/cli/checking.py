@@ -1,0 +1,30 @@
+"""Commands that look whether all is well: verify, doctor."""
+
+from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.store import Home
+
+
+@app.command()
+def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Check digests of all snapshots, runs and batches, the ledger's chain, every signature."""
+    from flows.money.verify import verify_home
+
+    content = verify_home(Home(home))
+    show(
+        content,
+        as_json,
+        [f"{what}: {count} checked, all as recorded" for what, count in content.items()],
+    )
+
+
+@app.command()
+def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Check the installation, the home folder, disk space and the funds' configuration."""
+    from flows.cli.doctor import examine
+
+    content = examine(Home(home))
+    show(
+        content,
+        as_json,
+        [f"{c['verdict']:<5} {c['what']}: {c['found']}" for c in content["checks"]],
+    )
