@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check format lint types sql-lint tests bench mutants lock clean
+.PHONY: run test check format lint types sql-lint tests bench forgeries model mutants lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -38,6 +38,12 @@ tests: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.scale
+
+forgeries: $(STAMP)
+	$(BIN)/python -m tests.faults.forgeries
+
+model: $(STAMP)
+	$(BIN)/python -m tests.money.model
 
 mutants: $(STAMP)
 	$(BIN)/python -m tests.rules.mutants

@@ -90,11 +90,19 @@ def open_ledger(home: Home, *, only_look: bool = False) -> Iterator[Ledger]:
             connection.execute("pragma synchronous = full")
             connection.execute("pragma foreign_keys = on")
             expect_schema(connection, home.ledger_path)
+            yield Ledger(connection, home, is_kept)
         except sqlite3.DatabaseError as broken:
+            if not _is_damage(broken):
+                raise
             raise DigestDiffersError(
                 f"{home.ledger_path} is no ledger or is damaged; {ADVICE}"
             ) from broken
-        yield Ledger(connection, home, is_kept)
+
+
+def _is_damage(broken: sqlite3.DatabaseError) -> bool:
+    """Tell a file that is no ledger any more from a disk that is full or a lock that is held."""
+    is_plain = not isinstance(broken, sqlite3.OperationalError | sqlite3.IntegrityError)
+    return is_plain or "decode" in str(broken) or "unsupported file format" in str(broken)
 
 
 def _address(path: Path, only_look: bool) -> str:
