@@ -72,7 +72,9 @@ def build(folder: Path) -> tuple[Home, list[tuple[bytes, bytes]]]:
     step()
     answer = folder / "answer"
     with closing(sqlite3.connect(home.ledger_path)) as connection:
-        ids = [i for (i,) in connection.execute("select distinct payment_id from entries order by 1")]
+        ids = [
+            i for (i,) in connection.execute("select distinct payment_id from entries order by 1")
+        ]
     for number, lines in enumerate(
         (
             [f"{ids[0]}|成功||20200401", f"{ids[1]}|失败|销户|20200401"],
@@ -122,13 +124,20 @@ def file_forgeries(home: Home) -> Iterator[Forgery]:
         for size in (1, len(content) // 2, len(content) - 1):
             yield Forgery("cut", names, lambda _h, p=path, c=content, s=size: p.write_bytes(c[:s]))
         for more in (b"\n", b" ", b"\0", content):
-            yield Forgery("grown", names, lambda _h, p=path, c=content, m=more: p.write_bytes(c + m))
+            yield Forgery(
+                "grown", names, lambda _h, p=path, c=content, m=more: p.write_bytes(c + m)
+            )
         for other in files:
             if other.suffix == path.suffix and other.read_bytes() != content:
                 yield Forgery("exchanged", names, lambda _h, p=path, o=other: shutil.copy(o, p))
         beside = path.with_name(f"{path.stem}-2{path.suffix}")
         yield Forgery("joined", (beside.name,), lambda _h, p=path, b=beside: shutil.copy(p, b))
         yield Forgery("renamed", names, lambda _h, p=path, b=beside: p.rename(b))
+
+
+def folder_forgeries(home: Home) -> Iterator[Forgery]:
+    """Add files to every folder, take whole folders away, put copies of them beside."""
+    files = [path for path in files_of(home) if path not in (home.ledger_path, home.journal_path)]
     for name in ("bank-2.txt", "payments.xml", "note.txt"):
         for folder in sorted({path.parent for path in files}):
             target = folder / name
@@ -137,8 +146,10 @@ def file_forgeries(home: Home) -> Iterator[Forgery]:
     for parent in FOLDERS:
         for folder in sorted((home.root / parent).iterdir()):
             other = folder.with_name(f"{folder.name[:-1]}{'A' if folder.name[-1] != 'A' else 'B'}")
-            twin = lambda _h, f=folder, o=other: shutil.copytree(f, o)
-            yield Forgery("joined", (other.name,), twin)
+
+            yield Forgery(
+                "joined", (other.name,), lambda _h, f=folder, o=other: shutil.copytree(f, o)
+            )
             yield Forgery("deleted", (folder.name,), lambda _h, f=folder: shutil.rmtree(f))
 
 
@@ -164,7 +175,9 @@ def random_forgeries(home: Home, seed: int) -> Iterator[Forgery]:
 
 def read_rows(home: Home) -> tuple[Rows, Rows]:
     with closing(sqlite3.connect(home.ledger_path)) as connection:
-        postings = connection.execute(f"select {', '.join(POSTING_FIELDS)} from postings order by 1")
+        postings = connection.execute(
+            f"select {', '.join(POSTING_FIELDS)} from postings order by 1"
+        )
         fields = ", ".join(("entry_id", "sequence", *ENTRY_FIELDS))
         entries = connection.execute(f"select {fields} from entries order by 1")
         return [list(row) for row in postings], [list(row) for row in entries]
@@ -225,20 +238,27 @@ def ledger_forgeries(home: Home) -> Iterator[Forgery]:
 
     def forged(kind: str, new_postings: Rows, new_entries: Rows) -> Iterator[Forgery]:
         for how in ("plain", "chained", "journal"):
-            write = lambda h, p=new_postings, e=new_entries, w=how: write_rows(h, p, e, w)
-            yield Forgery(f"ledger {kind}, {how}", names, write)
+            yield Forgery(
+                f"ledger {kind}, {how}",
+                names,
+                lambda h, p=new_postings, e=new_entries, w=how: write_rows(h, p, e, w),
+            )
 
     for table, rows in (("postings", postings), ("entries", entries)):
         for number, row in enumerate(rows):
             for column, cell in enumerate(row):
                 for value in another(cell):
-                    new = [*rows[:number], [*row[:column], value, *row[column + 1 :]], *rows[number + 1 :]]
+                    new = [
+                        *rows[:number],
+                        [*row[:column], value, *row[column + 1 :]],
+                        *rows[number + 1 :],
+                    ]
                     yield from forged("changed", *pair(table, new, postings, entries))
             without = [*rows[:number], *rows[number + 1 :]]
             yield from forged("row taken out", *pair(table, without, postings, entries))
             if number:
                 swapped = [*rows]
-                swapped[number - 1], swapped[number] = rows[number], rows[number - 1]
+                swapped[number - 1], swapped[number] = row, rows[number - 1]
                 numbered = [[n, *r[1:]] for n, r in enumerate(swapped, start=1)]
                 yield from forged("rows exchanged", *pair(table, numbered, postings, entries))
             more = [*rows, [len(rows) + 1, *fresh(table, row)]]
@@ -257,7 +277,11 @@ def fresh(table: str, row: list[Any]) -> list[Any]:
 
 
 SCHEMA_CHANGES = (
-    *(f"drop trigger {t}_refuse_{v}" for t in ("postings", "entries") for v in ("update", "delete")),
+    *(
+        f"drop trigger {t}_refuse_{v}"
+        for t in ("postings", "entries")
+        for v in ("update", "delete")
+    ),
     *("drop index one_home", "drop index one_release", "drop index one_return"),
     *("drop index one_signature_a_role", "drop index one_key", "drop index entries_of_batch"),
     *("create table beside (x)", "create view seen as select 1", "pragma user_version = 3"),
@@ -279,7 +303,7 @@ def schema_forgeries(home: Home) -> Iterator[Forgery]:
 
 
 def rollbacks(home: Home, steps: list[tuple[bytes, bytes]]) -> Iterator[Forgery]:
-    """Put ledger, or ledger and journal, back to an earlier state, with and without payment files."""
+    """Put ledger, or it and the journal, back to an earlier state; payment files too, or not."""
     names = (home.ledger_path.name, home.journal_path.name, ".anchor")
     for ledger, journal in steps:
         for has_journal in (False, True):
@@ -317,7 +341,9 @@ def found(home: Home, forgery: Forgery) -> bool:
     there = {p for f in FOLDERS for p in (home.root / f).rglob("*") if p.is_file()}
     for path in there - kept.keys():
         path.unlink()
-    for folder in sorted((p for f in FOLDERS for p in (home.root / f).rglob("*") if p.is_dir()), reverse=True):
+    for folder in sorted(
+        (p for f in FOLDERS for p in (home.root / f).rglob("*") if p.is_dir()), reverse=True
+    ):
         if not any(folder.iterdir()):
             folder.rmdir()
     for path in home.root.glob("ledger.sqlite-*"):
@@ -333,6 +359,7 @@ def structured(home: Home, steps: list[tuple[bytes, bytes]]) -> list[Forgery]:
     """List every forgery that is not chance."""
     return [
         *file_forgeries(home),
+        *folder_forgeries(home),
         *ledger_forgeries(home),
         *schema_forgeries(home),
         *rollbacks(home, steps),

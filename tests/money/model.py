@@ -8,6 +8,7 @@ was, and posts past every rule. What D can't do is sign as another, or reach the
     python -m tests.money.model [DEPTH]
 """
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from typing import Any
 
 from transforms.digest import canonical_json, text_digest
 from transforms.money.books import Books, batch_statement, read_books, signing_obstacle
-from transforms.money.postings import FIRST_HASH, Posting, broken_link, next_posting, parted_at
+from transforms.money.postings import Posting, broken_link, next_posting, parted_at
 from transforms.money.roster import Member, heads_statement, revoke_statement, statement_bytes
 
 HOME, PLACE, ELSEWHERE, TODAY = "H1", "here", "elsewhere", "2020-04-01"
@@ -78,9 +79,13 @@ def books_of(ledger: tuple[Posting, ...]) -> Books:
     return books
 
 
-def add(world: World, kind: str, content: dict[str, Any], batch: str = "", subject: str = "") -> World:
+def add(
+    world: World, kind: str, content: dict[str, Any], batch: str = "", subject: str = ""
+) -> World:
     """Post by the rules; what they forbid is not posted."""
-    posting = next_posting(world.ledger[-1] if world.ledger else None, kind, batch, subject, content)
+    posting = next_posting(
+        world.ledger[-1] if world.ledger else None, kind, batch, subject, content
+    )
     ledger = (*world.ledger, posting)
     return world if books_of(ledger).problems else replace(world, ledger=ledger)
 
@@ -95,7 +100,9 @@ def is_whole(world: World, has_anchor: bool) -> bool:
     """Do the program's checks before anything is signed or paid."""
     books = books_of(world.ledger)
     witnessed = [*enumerate(world.anchor, start=1)] if has_anchor else []
-    return not books.problems and not parted_at(books.hashes, witnessed) and world.place == books.place
+    return (
+        not books.problems and not parted_at(books.hashes, witnessed) and world.place == books.place
+    )
 
 
 def digest_of(world: World, batch: str) -> str:
@@ -149,8 +156,9 @@ def sign(key: str) -> Callable[[World, bool], World]:
             return world
         statement = batch_statement(books, state, signer, books.position)
         signature = made_by(key, statement_bytes(statement))
-        seen = tuple(s for s in world.seen if s[0] != key) + ((key, books.position, books.head),)
-        world = replace(world, seen=tuple(sorted(seen)))
+        others = [said for said in world.seen if said[0] != key]
+        seen = sorted([*others, (key, books.position, books.head)])
+        world = replace(world, seen=tuple(seen))
         if who != "D":
             # What was signed for which content of the batch: the property looks at this alone.
             said = (key, state.batch_digest, canonical_json(dict(statement)) + "|" + signature)
@@ -166,7 +174,12 @@ def key_id(key: str) -> str:
 
 
 def person(key: str) -> dict[str, str]:
-    return {"staff_number": KEYS[key][1], "name": KEYS[key][2], "bureau": "b", "public_key": public(key)}
+    return {
+        "staff_number": KEYS[key][1],
+        "name": KEYS[key][2],
+        "bureau": "b",
+        "public_key": public(key),
+    }
 
 
 def act_of(statement: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -181,7 +194,9 @@ def request(key: str) -> dict[str, Any]:
 
 def enrol(key: str, *by: str) -> Callable[[World, bool], World]:
     def enrolled(world: World, has_anchor: bool) -> World:
-        return told(add(world, "enrolled", act_of(request(key), key, *by), subject=key_id(key)), world)
+        return told(
+            add(world, "enrolled", act_of(request(key), key, *by), subject=key_id(key)), world
+        )
 
     return enrolled
 
@@ -229,7 +244,6 @@ def swap(world: World, has_anchor: bool) -> World:
     if not world.signatures or not batch:
         return world
     statement, signature = world.signatures[-1][2].rsplit("|", 1)
-    import json
 
     content = {"statement": json.loads(statement), "signature": signature}
     return force(world, "signed", content, batch, content["statement"]["role"])

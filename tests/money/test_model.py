@@ -37,9 +37,7 @@ PLANTED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("rule", PLANTED)
-def test_a_rule_that_is_taken_out_is_missed(
-    rule: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rule_that_is_taken_out_is_missed(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, instead = PLANTED[rule]
     monkeypatch.setattr(books_module, name, instead)
     model.books_of.cache_clear()
@@ -55,5 +53,3 @@ def test_what_a_run_nets_against_is_signed_and_released() -> None:
     drafted = state_digest({"B": state})
     assert drafted == state_digest({})
     assert state_digest({"B": replace(state, state="signed")}) != drafted
-
-

@@ -39,7 +39,7 @@ def seal(home: Home, tmp_path: Path) -> Seal:
     program.write_text(PROGRAM)
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     certificate.write_text("the seal's certificate")
-    words = '["{}", "{{public_key}}", "{{statement}}", "{{signature}}"]'.format(program)
+    words = f'["{program}", "{{public_key}}", "{{statement}}", "{{signature}}"]'
     (home.root / "seals.toml").write_text(f"[sm2]\ncommand = {words}\n")
     holder = person("approver", name="周九", staff_number="9")
     act = seal_request(holder, home_id(home), certificate, program)
@@ -115,9 +115,7 @@ def test_a_seals_signature_forged_into_the_ledger_is_found(
 
 
 @pytest.mark.parametrize("content", ["[sm2", "[sm2]\nprogram = 1", "x = 1"])
-def test_a_configuration_that_is_none(
-    home: Home, seal: Seal, tmp_path: Path, content: str
-) -> None:
+def test_a_configuration_that_is_none(home: Home, seal: Seal, tmp_path: Path, content: str) -> None:
     (home.root / "seals.toml").write_text(content)
     batch, path = batch_of(home), tmp_path / "statement"
     write_signature(path, state_for_seal(home, batch, "approver", seal))

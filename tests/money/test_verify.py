@@ -85,7 +85,7 @@ def test_a_ledger_in_use_is_read_with_its_log(home: Home) -> None:
         (lambda b: (b.parent.parent / "snapshots" / "x").write_text("x"), "snapshots/x"),
         (lambda b: shutil.rmtree(b.parent.parent / "runs"), "runs/"),
         (lambda b: shutil.rmtree(b.parent.parent / "snapshots"), "snapshots/"),
-        (lambda b: shutil.rmtree(b), "batches/"),
+        (shutil.rmtree, "batches/"),
         (lambda b: (b.parent.parent / "ledger.journal").unlink(), "ledger.journal"),
         (lambda b: (b.parent.parent / "ledger.journal").write_text("x"), "ledger.journal"),
     ],
