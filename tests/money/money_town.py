@@ -125,8 +125,9 @@ def determined_of(
         found = getattr(town, name)
         if found is None:
             continue
+        schema = table_schema(KINDS[name])
         path = folder / f"{name}.parquet"
-        pl.DataFrame(found, schema=table_schema(KINDS[name])).write_parquet(path)
+        pl.DataFrame(found, schema=schema).write_parquet(path)
         tables[name] = [path]
     register_tables(connection, tables, AS_OF)
     texts = ("policy_id", "period", "subject_id", "beneficiary_id", "provision")
