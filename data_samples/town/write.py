@@ -189,6 +189,10 @@ def _write_tables(
                 drop.write(kind, table, numbered=True)
             else:
                 small[kind].append(table)
+    _write_gathered(drop, planted, small)
+
+
+def _write_gathered(drop: Drop, planted: Planted, small: dict[str, list[pl.DataFrame]]) -> None:
     # A kind that a policy reads is delivered, empty or not: else the policy would not run.
     read = {kind for card in policy_cards().values() for kind in card.reads}
     for kind, parts in small.items():
