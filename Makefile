@@ -7,14 +7,14 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check format lint types sql-lint tests bench forgeries model mutants lock clean
+.PHONY: run test check format lint types sql-lint tests bench forgeries model mutants amend lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
 
 test: check
 
-check: format lint types sql-lint tests mutants
+check: format lint types sql-lint tests mutants amend
 
 format: $(STAMP)
 	@echo "== format: is every file written as ruff would write it?"
@@ -47,6 +47,10 @@ model: $(STAMP)
 
 mutants: $(STAMP)
 	$(BIN)/python -m tests.rules.mutants
+
+amend: $(STAMP)
+	@echo "== amend: four tasks of a stranger on scratch copies, files by hand and seconds to green"
+	$(BIN)/python -m tests.amend
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \

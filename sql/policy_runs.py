@@ -44,10 +44,9 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
     store.year_day = year_day(card, store.as_of)
     _make(store, "policy_sentences", path, card.parameters, {})
     values = _card_values(store, card, reach)
-    _make(store, "keyed_rows", "keyed.sql", {}, values)
-    if card.limit is None:
-        store.connection.execute(f"create or replace table policy_{name} as from keyed_rows")
-    else:
+    is_limited = card.limit is not None
+    _make(store, "keyed_rows" if is_limited else f"policy_{name}", "keyed.sql", {}, values)
+    if is_limited:
         limit = {"limit_count": card.limit} if isinstance(card.limit, Parameter) else {}
         _make(store, f"policy_{name}", "counted.sql", limit, values)
         renamed = f"alter table policy_{name} rename column {LIMIT_COLUMN} to "

@@ -43,5 +43,9 @@ def _visible_rows(kind: Kind, as_of: date) -> str:
 
 def _has_come(kind: Kind, moment: Moment, as_of: date) -> str:
     until = month_of(as_of) if kind.is_month(moment.column) else f"date '{as_of.isoformat()}'"
-    other = "".join(f"{column} <> '{word}' or " for column, word in moment.where)
-    return f"({other}{moment.column} <= {until})"
+    come = f"{moment.column} <= {until}"
+    if not moment.where:
+        return come
+    # The day first: nearly every row has it, and of those no word is compared.
+    other = " or ".join(f"{column} <> '{word}'" for column, word in moment.where)
+    return f"case when {come} then true else {other} end"

@@ -5,33 +5,16 @@
 -- unpaid is what arrears are made of: a 未到账 row of a month not insured.
 -- 工伤 and 生育 never decide but for arrears, so of them only the unpaid months are kept.
 -- Grain: person, employer (0 = self), insurance, era.
+-- Millions of bookings are first brought together by what they are, then the few are told apart.
 with booked_masks as (
     select
         contributions.person_key,
         contributions.employer_key,
         contributions.insurance,
         calendar_months.era,
-        bit_or(
-            case
-                when contributions.entry = '退费' then 0
-                when contributions.state in ('已到账', '缓缴') then calendar_months.bit
-                else 0
-            end
-        ) as insured_mask,
-        bit_or(
-            case
-                when contributions.entry = '正常' and contributions.state = '已到账'
-                    then calendar_months.bit
-                else 0
-            end
-        ) as on_time_mask,
-        bit_or(
-            case
-                when contributions.entry <> '退费' and contributions.state = '未到账'
-                    then calendar_months.bit
-                else 0
-            end
-        ) as unpaid_mask
+        contributions.entry,
+        contributions.state,
+        bit_or(calendar_months.bit) as booked_mask
     from contributions
     -- many rows to exactly one month
     inner join calendar_months on contributions.month = calendar_months.month
@@ -39,26 +22,44 @@ with booked_masks as (
         contributions.person_key,
         contributions.employer_key,
         contributions.insurance,
-        calendar_months.era
+        calendar_months.era,
+        contributions.entry,
+        contributions.state
+),
+
+told_masks as (
+    select
+        person_key,
+        employer_key,
+        insurance,
+        era,
+        bit_or(case when state in ('已到账', '缓缴') then booked_mask else 0 end) as insured_mask,
+        bit_or(
+            case when entry = '正常' and state = '已到账' then booked_mask else 0 end
+        ) as on_time_mask,
+        bit_or(case when state = '未到账' then booked_mask else 0 end) as unpaid_mask
+    from booked_masks
+    where entry <> '退费'
+    group by person_key, employer_key, insurance, era
 ),
 
 kept_masks as (
     select
-        booked_masks.person_key,
-        booked_masks.employer_key,
-        booked_masks.insurance,
-        booked_masks.era,
-        booked_masks.insured_mask & ~coalesce(refunded_masks.refunded_mask, 0) as insured_mask,
-        booked_masks.on_time_mask & ~coalesce(refunded_masks.refunded_mask, 0) as on_time_mask,
-        booked_masks.unpaid_mask
-    from booked_masks
+        told_masks.person_key,
+        told_masks.employer_key,
+        told_masks.insurance,
+        told_masks.era,
+        told_masks.insured_mask & ~coalesce(refunded_masks.refunded_mask, 0) as insured_mask,
+        told_masks.on_time_mask & ~coalesce(refunded_masks.refunded_mask, 0) as on_time_mask,
+        told_masks.unpaid_mask
+    from told_masks
     -- one to at most one: both have the grain person, employer, insurance, era
     left join refunded_masks
         on
-            booked_masks.person_key = refunded_masks.person_key
-            and booked_masks.employer_key = refunded_masks.employer_key
-            and booked_masks.insurance = refunded_masks.insurance
-            and booked_masks.era = refunded_masks.era
+            told_masks.person_key = refunded_masks.person_key
+            and told_masks.employer_key = refunded_masks.employer_key
+            and told_masks.insurance = refunded_masks.insurance
+            and told_masks.era = refunded_masks.era
 )
 
 select

@@ -1,10 +1,10 @@
 """Mutation check: every provision negated, every boundary moved by one; do the cases notice?
 
 `make mutants` changes one thing at a time, in a policy, in a fact or question, in one of the
-files that all policies share, or in a parameter, and runs the golden cases of the policies that
-rest on it until one fails. A change that no case notices survives; the exit code is 1 unless
-`mutants_equivalent.yaml` says why it can't be noticed. Mutants are named by their text, not by
-their line, so that the reasons outlast edits.
+files that all policies share, in a parameter, or in the day from which rows of an extract count,
+and runs the golden cases of the policies that rest on it until one fails. A change that no case
+notices survives; the exit code is 1 unless `mutants_equivalent.yaml` says why it can't be
+noticed. Mutants are named by their text, not by their line, so that the reasons outlast edits.
 """
 
 import re
@@ -35,9 +35,11 @@ from sql.texts import (
     sql_text,
     words_under,
 )
+from sql.visible import visible_views
 from tests.rules.golden import Case, paid_lines_of, tables_of
 from tests.rules.golden_run import cases_of, group_of, judge_rows
 from transforms.errors import WuxingError
+from transforms.extracts.kinds import KINDS, Kind
 from transforms.policies.cards import PolicyCard, plus_months, reach_of
 from transforms.policies.parameters import Parameter
 
@@ -53,15 +55,22 @@ COUNTED = {"percent", "permille", "months", "years", "days", "persons"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: the text of one SQL file, or one value of a parameter."""
+    """One change: the text of one SQL file, one value of a parameter, or the view of one kind.
+
+    `place`: which comparison of the view moves; -1: all rows of the kind are visible.
+    """
 
     name: str
     path: str = ""
     text: str = ""
     parameter: Parameter | None = None
+    kind: str = ""
+    place: int = -1
 
     def touches(self, path: str) -> bool:
         """Say whether what an SQL file gives can change."""
+        if self.kind:
+            return self.kind in words_under(path)
         if self.parameter is not None:
             return any(self.parameter.name in word for word in words_under(path))
         return self.path == "macros.sql" or self.path in {path, *files_under(path)}
@@ -122,6 +131,28 @@ def parameter_mutants(parameters: Iterable[Parameter]) -> Iterator[Mutant]:
                     values[place] = replace(old, value=value)
                     name = f"{parameter.name} from {old.since}: {old.value} -> {value}"
                     yield Mutant(name, parameter=replace(parameter, values=tuple(values)))
+
+
+def visible_mutants(kind: Kind) -> Iterator[Mutant]:
+    """Move the day from which a row or a cell of a kind counts; let all rows count."""
+    emptied = [f"{one.name} until {one.visible_from}" for one in kind.columns if one.visible_from]
+    moments = [moment.column for moment in kind.visible_from]
+    for place, asked in enumerate([*emptied, *moments]):
+        yield Mutant(f"{kind.name}: {asked} <= D: <= -> <", kind=kind.name, place=place)
+    if moments:
+        yield Mutant(f"{kind.name}: always", kind=kind.name)
+
+
+def visible_view(name: str, as_of: date, mutant: Mutant | None = None) -> str:
+    """Give the statement that makes a kind's view, changed by a mutant."""
+    statement = next(visible_views([KINDS[name]], as_of))
+    if mutant is None:
+        return statement
+    if mutant.place < 0:
+        return f"create or replace view {name} as select * from delivered_{name}"
+    parts = statement.split("<=")
+    before, after = parts[: mutant.place + 1], parts[mutant.place + 1 :]
+    return "<=".join(before) + "<" + "<=".join(after)
 
 
 def _moved(unit: str, value: Any, step: int) -> Any:
@@ -199,6 +230,9 @@ class Bench:
         known = {**shared_parameters(), **parameters}
         if mutant is not None and mutant.parameter is not None and mutant.parameter.name in known:
             parameters[mutant.parameter.name] = mutant.parameter
+        if mutant is not None and mutant.kind:
+            self.connection.execute(visible_view(mutant.kind, self.as_of, mutant))
+            changes.callback(self.connection.execute, visible_view(mutant.kind, self.as_of))
         if mutant is not None and mutant.path:
             texts = {mutant.path: mutant.text}
             changes.enter_context(
@@ -235,6 +269,8 @@ def mutants_under(card: PolicyCard) -> dict[str, Mutant]:
     texts = [path, *_files_of(card), *SHARED]
     named = {f"{one}: {mutant.name}": mutant for one in texts for mutant in text_mutants(one)}
     named |= {f"{path}: {mutant.name}": mutant for mutant in provision_mutants(card)}
+    for kind in card.reads:
+        named |= {f"kinds.yaml: {mutant.name}": mutant for mutant in visible_mutants(KINDS[kind])}
     taken = parameters_under(card)
     for mutant in parameter_mutants(taken):
         assert mutant.parameter is not None
