@@ -27,7 +27,7 @@ from flows.money.settle import late_return_act, settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import enrol, key_of, new_key, one_place, revoke
-from tests.money.money_town import ANN, TWO, month, new_home, night, pay, refund, sign_both
+from tests.money.money_town import ANN, BOB, TWO, month, new_home, night, pay, refund, sign_both
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.money.ledger import ENTRY_FIELDS
 from transforms.money.ledger_schema import SCHEMA
@@ -98,10 +98,10 @@ def build(folder: Path) -> tuple[Home, list[tuple[bytes, bytes]]]:
     write_notice(home, batch)
     pay(home, "R2", rows)
     step()
-    later = night(home, "R3", [*rows, month("internship_subsidy", ANN, 5, payee=TWO)])[1].batches
+    later = night(home, "R3", [*rows, month("internship_subsidy", BOB, 5, payee=TWO)])[1].batches
     sign_both(home, later[0].batch_id)
     step()
-    night(home, "R4", [*rows, month("internship_subsidy", ANN, 6, "2020-03", payee=TWO)])
+    night(home, "R4", [*rows, month("internship_subsidy", BOB, 6, "2020-03", payee=TWO)])
     return home, steps
 
 

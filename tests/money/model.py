@@ -18,9 +18,10 @@ from typing import Any
 
 from transforms.digest import canonical_json, text_digest
 from transforms.money.books import Books, batch_statement, read_books, signing_obstacle
-from transforms.money.postings import Posting, broken_link, next_posting, parted_at
+from transforms.money.postings import FIRST_HASH, Posting, broken_link, next_posting, parted_at
 from transforms.money.roster import Member, heads_statement, revoke_statement, statement_bytes
 
+Said = dict[str, Any]
 HOME, PLACE, ELSEWHERE, TODAY = "H1", "here", "elsewhere", "2020-04-01"
 DEPTH = 8
 RUNS = 3
@@ -61,7 +62,7 @@ def person_of(key: str) -> str:
 class World:
     """What lies on the machine, what others have seen, and what money left."""
 
-    ledger: tuple[Posting, ...]
+    head: str
     disk: tuple[tuple[str, str], ...]
     place: str = PLACE
     kept: "World | None" = None
@@ -70,12 +71,25 @@ class World:
     signatures: tuple[tuple[str, str, str], ...] = ()
     paid: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
+    @property
+    def ledger(self) -> tuple[Posting, ...]:
+        """Return the postings: the last one's hash says which they are."""
+        return LEDGERS[self.head]
+
+
+LEDGERS: dict[str, tuple[Posting, ...]] = {FIRST_HASH: ()}
+
+
+def following(ledger: tuple[Posting, ...], kind: str, batch: str, subject: str, said: Said) -> str:
+    """Chain one more posting on; return the head."""
+    posting = next_posting(ledger[-1] if ledger else None, kind, batch, subject, said)
+    return LEDGERS.setdefault(posting.posting_hash, (*ledger, posting))[-1].posting_hash
+
 
 @cache
-def books_of(ledger: tuple[Posting, ...]) -> Books:
-    books = read_books(ledger, holds)
-    if broken_link(ledger):
-        books.problems.append("the chain is broken")
+def books_of(head: str) -> Books:
+    books = read_books(LEDGERS[head], holds)
+    assert not broken_link(LEDGERS[head]), "who changes a ledger chains it anew"
     return books
 
 
@@ -83,22 +97,18 @@ def add(
     world: World, kind: str, content: dict[str, Any], batch: str = "", subject: str = ""
 ) -> World:
     """Post by the rules; what they forbid is not posted."""
-    posting = next_posting(
-        world.ledger[-1] if world.ledger else None, kind, batch, subject, content
-    )
-    ledger = (*world.ledger, posting)
-    return world if books_of(ledger).problems else replace(world, ledger=ledger)
+    head = following(world.ledger, kind, batch, subject, content)
+    return world if books_of(head).problems else replace(world, head=head)
 
 
 def force(world: World, kind: str, content: dict[str, Any], batch: str, subject: str) -> World:
     """Post past the rules, as D can."""
-    posting = next_posting(world.ledger[-1], kind, batch, subject, content)
-    return replace(world, ledger=(*world.ledger, posting))
+    return replace(world, head=following(world.ledger, kind, batch, subject, content))
 
 
 def is_whole(world: World, has_anchor: bool) -> bool:
     """Do the program's checks before anything is signed or paid."""
-    books = books_of(world.ledger)
+    books = books_of(world.head)
     witnessed = [*enumerate(world.anchor, start=1)] if has_anchor else []
     return (
         not books.problems and not parted_at(books.hashes, witnessed) and world.place == books.place
@@ -111,7 +121,7 @@ def digest_of(world: World, batch: str) -> str:
 
 def newest(world: World) -> str:
     """Return the batch that people are asked to sign."""
-    states = books_of(world.ledger).batches
+    states = books_of(world.head).batches
     return next((b for b in reversed(states) if states[b].state in ("draft", "signed")), "")
 
 
@@ -120,7 +130,7 @@ def newest(world: World) -> str:
 
 def run(world: World, has_anchor: bool) -> World:
     """Draw up what is due: entitlement X, unless the ledger says it is paid or signed."""
-    books = books_of(world.ledger)
+    books = books_of(world.head)
     count = len(books.runs)
     if not is_whole(world, has_anchor) or count >= RUNS:
         return world
@@ -140,7 +150,7 @@ def run(world: World, has_anchor: bool) -> World:
 
 def sign(key: str) -> Callable[[World, bool], World]:
     def signed(world: World, has_anchor: bool) -> World:
-        books, batch = books_of(world.ledger), newest(world)
+        books, batch = books_of(world.head), newest(world)
         if not batch or batch not in books.batches:
             return world
         state, who = books.batches[batch], person_of(key)
@@ -194,9 +204,10 @@ def request(key: str) -> dict[str, Any]:
 
 def enrol(key: str, *by: str) -> Callable[[World, bool], World]:
     def enrolled(world: World, has_anchor: bool) -> World:
-        return told(
-            add(world, "enrolled", act_of(request(key), key, *by), subject=key_id(key)), world
-        )
+        if not is_whole(world, has_anchor):
+            return world
+        act = act_of(request(key), key, *by)
+        return told(add(world, "enrolled", act, subject=key_id(key)), world)
 
     return enrolled
 
@@ -213,9 +224,9 @@ def revoke(key: str, *by: str) -> Callable[[World, bool], World]:
 
 def told(world: World, before: World) -> World:
     """Let the anchor see what was posted by the program."""
-    if len(world.ledger) == len(before.ledger):
+    if world.head == before.head:
         return before
-    return replace(world, anchor=tuple(books_of(world.ledger).hashes))
+    return replace(world, anchor=tuple(books_of(world.head).hashes))
 
 
 def edit(world: World, has_anchor: bool) -> World:
@@ -228,14 +239,13 @@ def edit(world: World, has_anchor: bool) -> World:
 def edit_and_chain(world: World, has_anchor: bool) -> World:
     """D does the same, and writes ledger and chain to fit from the draft on."""
     batch, world = newest(world), edit(world, has_anchor)
-    ledger: list[Posting] = []
+    head = FIRST_HASH
     for posting in world.ledger:
         said = dict(posting.said)
         if posting.kind == "drafted" and posting.batch_id == batch:
             said["batch_digest"] = digest_of(world, batch)
-        last = ledger[-1] if ledger else None
-        ledger.append(next_posting(last, posting.kind, posting.batch_id, posting.subject, said))
-    return replace(world, ledger=tuple(ledger))
+        head = following(LEDGERS[head], posting.kind, posting.batch_id, posting.subject, said)
+    return replace(world, head=head)
 
 
 def swap(world: World, has_anchor: bool) -> World:
@@ -257,7 +267,7 @@ def roll_back(world: World, has_anchor: bool) -> World:
     """D puts back all that lies on the machine, and takes the payment files away."""
     if world.kept is None:
         return world
-    return replace(world, ledger=world.kept.ledger, disk=world.kept.disk, place=world.kept.place)
+    return replace(world, head=world.kept.head, disk=world.kept.disk, place=world.kept.place)
 
 
 def copy(world: World, has_anchor: bool) -> World:
@@ -269,7 +279,7 @@ def release(world: World, has_anchor: bool) -> World:
     batch = newest(world)
     if not batch or not is_whole(world, has_anchor):
         return world
-    state = books_of(world.ledger).batches[batch]
+    state = books_of(world.head).batches[batch]
     if digest_of(world, batch) != state.batch_digest:
         return world
     said = {"line_count": 0, "amount_fen": 0, "files": {}, "is_rehearsal": False}
@@ -306,12 +316,12 @@ DEEDS: dict[str, Callable[[World, bool], World]] = {
 
 def beginning() -> World:
     """Found a home with two heads, three enrolled keys, one run and its draft."""
-    world = add(World((), ()), "home_made", {"home_id": HOME, "place": PLACE})
+    world = add(World(FIRST_HASH, ()), "home_made", {"home_id": HOME, "place": PLACE})
     pair = {KEYS[key][0]: person(key) for key in HEADS}
     world = add(world, "heads_registered", act_of(heads_statement(HOME, pair), *HEADS))
     for key in ("D", "E", "F"):
         world = add(world, "enrolled", act_of(request(key), key, *HEADS), subject=key_id(key))
-    world = run(replace(world, anchor=tuple(books_of(world.ledger).hashes)), True)
+    world = run(replace(world, anchor=tuple(books_of(world.head).hashes)), True)
     assert newest(world) == "B0" and len(world.ledger) == 7
     return world
 
