@@ -12,14 +12,16 @@ import polars as pl
 
 from flows.money.batch_folder import REVIEW, known_state, read_batch, verify_batch, write_batch
 from flows.money.entitle import Entitled
+from flows.money.evidence import run_record
 from flows.money.funds import Funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.payment_files import rendered
 from flows.money.standing import Standing
-from flows.store import MANIFEST, Home, file_digest, read_manifest, replace_file
+from flows.store import Home, replace_file
 from sql import policy_cards
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError
+from transforms.money.batch_states import posted_of
 from transforms.money.batches import (
     INSTRUCTION_SCHEMA,
     LINE_SCHEMA,
@@ -137,14 +139,7 @@ def record_stopped_run(home: Home, run_id: str, ledger: Ledger) -> None:
 
 
 def _post_run(home: Home, run_id: str, ledger: Ledger) -> None:
-    manifest = read_manifest(home.runs / run_id, "run")
-    recorded = {
-        "state": manifest["state"],
-        "as_of": manifest["as_of"],
-        "snapshot_id": manifest["snapshot_id"],
-        "run_manifest": file_digest(home.runs / run_id / MANIFEST),
-        "snapshot_manifest": file_digest(home.snapshots / manifest["snapshot_id"] / MANIFEST),
-    }
+    recorded = run_record(home, run_id)
     if ledger.books().runs.get(run_id) != recorded:
         ledger.post("run_recorded", recorded, subject=run_id)
 
@@ -170,22 +165,8 @@ def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
                     f"batch {batch.batch_id} is not as the ledger recorded it; `wuxing verify`"
                 )
             if known is None or known.state == "withdrawn":
-                content = _drafted(batch, digest)
-                ledger.post("drafted", content, batch.batch_id, drafted.run_id)
-
-
-def _drafted(batch: DraftBatch, digest: str) -> dict[str, Any]:
-    control = batch.manifest["control"]
-    return {
-        "run_id": batch.manifest["run_id"],
-        "fund": batch.fund,
-        "as_of": batch.manifest["as_of"],
-        "mark": batch.mark,
-        "batch_digest": digest,
-        "instruction_count": control["instruction_count"],
-        "line_count": control["line_count"],
-        "amount_fen": control["amount_fen"],
-    }
+                posted = posted_of(batch.manifest, digest)
+                ledger.post("drafted", posted, batch.batch_id, drafted.run_id)
 
 
 def list_batches(home: Home) -> list[dict[str, Any]]:
@@ -251,7 +232,7 @@ def pack_batch(home: Home, batch_id: str) -> Path:
     if hashlib.sha256(content).hexdigest() != stored.manifest["files"][REVIEW]:
         raise DigestDiffersError(
             f"{path} came out otherwise than when the batch was drawn up, by another version of "
-            "wuxing; nothing was written: restore the file from a backup if it is damaged"
+            "wuxing; nothing was written: if the file is damaged, make a new run"
         )
     replace_file(path, content)
     verify_batch(home, state)

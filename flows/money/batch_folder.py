@@ -9,7 +9,7 @@ import polars as pl
 
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from transforms.errors import DigestDiffersError, LedgerForbidsError
-from transforms.money.batch_states import BatchState
+from transforms.money.batch_states import BatchState, is_as_posted
 from transforms.money.batches import DraftBatch
 from transforms.money.entitlements import KEY
 from transforms.money.ledger import PAID_SCHEMA
@@ -104,7 +104,8 @@ def verify_batch(home: Home, state: BatchState) -> StoredBatch:
     Raises:  DigestDiffersError naming the file
     """
     stored = read_batch(home, state.batch_id)
-    if batch_digest(stored.folder) != state.batch_digest:
+    is_as_recorded = batch_digest(stored.folder) == state.batch_digest
+    if not is_as_recorded or not is_as_posted(state, stored.manifest):
         raise DigestDiffersError(_changed(stored.folder / "manifest.json"))
     for name, digest in stored.manifest["files"].items():
         path = stored.folder / name

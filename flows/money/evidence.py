@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.ingest.drop import snapshot_files
-from flows.store import MANIFEST, Home, expect_digests, read_manifest
+from flows.store import MANIFEST, Home, expect_digests, file_digest, read_manifest
 
 
 def expect_evidence(home: Home, run_id: str, recorded: Mapping[str, Any]) -> None:
@@ -19,6 +19,17 @@ def expect_evidence(home: Home, run_id: str, recorded: Mapping[str, Any]) -> Non
     expect_digests(
         [*run_files(run), *snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))]
     )
+
+
+def run_record(home: Home, run_id: str) -> dict[str, Any]:
+    """Return what is posted of a run: its manifest and its snapshot's, and what they are of."""
+    run = home.runs / run_id
+    manifest = read_manifest(run, "run")
+    return {
+        **{name: manifest[name] for name in ("state", "as_of", "snapshot_id")},
+        "run_manifest": file_digest(run / MANIFEST),
+        "snapshot_manifest": file_digest(home.snapshots / manifest["snapshot_id"] / MANIFEST),
+    }
 
 
 def run_files(folder: Path) -> list[tuple[Path, str]]:

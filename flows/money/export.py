@@ -17,6 +17,7 @@ from flows.money.witnesses import read_witness
 from flows.store import MANIFEST, Home, replace_file
 from transforms.digest import canonical_json
 from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.money.batch_states import is_as_posted
 from transforms.money.books import read_books
 from transforms.money.postings import Posting, broken_link, posting_line, read_postings
 
@@ -76,6 +77,8 @@ def read_export(path: Path) -> Signable:
     state = known_state(books.batches, batch_id)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     _expect(path, MANIFEST, state.batch_digest, digests)
+    if not is_as_posted(state, manifest):
+        raise DigestDiffersError(f"{path}: the ledger in it says another thing of the batch")
     for name in digests.keys() - {BATCH, POSTINGS, MANIFEST}:
         _expect(path, name, manifest["files"].get(name, ""), digests)
     return Signable(batch_id, postings, books, manifest, anchors)

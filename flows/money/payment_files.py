@@ -12,7 +12,7 @@ from transforms.money.batches import DraftBatch
 from transforms.money.postings import FIRST_HASH
 from transforms.payments.bank_file import Payment, bank_files
 from transforms.payments.pain001 import pain001
-from transforms.payments.profile import profile_of
+from transforms.payments.profile import Profile, profile_of
 from transforms.payments.working_days import next_working_day
 from transforms.words import Said
 
@@ -45,7 +45,7 @@ def payment_files(
         payer["payer_name"] = REHEARSED
     header = {
         "batch_id": batch_id,
-        "payer_account": REHEARSAL if is_rehearsal else funding["payer_account"],
+        "payer_account": REHEARSAL.upper() if is_rehearsal else funding["payer_account"],
         "payer_name": payer["payer_name"],
         "project": manifest["fund"],
         "month": f"{as_of.year}{as_of.month:02d}",
@@ -53,7 +53,16 @@ def payment_files(
     }
     message = pain001(payments, batch_id, payer, as_of, next_working_day(as_of))
     files = {PAYMENTS_XML: message, **bank_files(payments, header, profile)}
-    return {f"{REHEARSAL}-{name}": f for name, f in files.items()} if is_rehearsal else files
+    return _rehearsed(files, profile) if is_rehearsal else files
+
+
+def _rehearsed(files: Mapping[str, bytes], profile: Profile) -> dict[str, bytes]:
+    """Say in each file's name that it is a rehearsal, and in a bank's file by a line on top."""
+    line = f"{REHEARSAL.upper()}{profile.line_ending}".encode(profile.encoding)
+    return {
+        f"{REHEARSAL}-{name}": content if name == PAYMENTS_XML else line + content
+        for name, content in files.items()
+    }
 
 
 def _payments(manifest: Mapping[str, Any], instructions: pl.DataFrame) -> list[Payment]:

@@ -13,7 +13,7 @@ from flows.money.settle import kept_path, settlement_of
 from flows.money.verify_folders import files_beside
 from flows.store import MANIFEST, Home, digest_problems
 from transforms.digest import frame_digest, short_id
-from transforms.money.batch_states import BatchState
+from transforms.money.batch_states import BatchState, is_as_posted
 from transforms.money.ledger import payment_entries, posted_entries
 from transforms.money.postings import Posting
 
@@ -23,6 +23,8 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     folder = home.batches / state.batch_id
     yield from digest_problems([(folder / MANIFEST, state.batch_digest)])
     stored = read_batch(home, state.batch_id)
+    if not is_as_posted(state, stored.manifest):
+        yield f"{home.ledger_path} says of {folder} another thing than its manifest"
     files = [(folder / name, digest) for name, digest in stored.manifest["files"].items()]
     released = state.released["files"] if state.released else {}
     files += [(folder / name, digest) for name, digest in released.items()]

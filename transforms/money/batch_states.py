@@ -43,6 +43,22 @@ class BatchState:
         return [role for role in ROLES if role not in self.signatures]
 
 
+def posted_of(manifest: Mapping[str, Any], batch_digest: str) -> dict[str, Any]:
+    """Return what is posted of a batch when it is drawn up, by its manifest."""
+    control = manifest["control"]
+    return {
+        "batch_digest": batch_digest,
+        **{name: manifest[name] for name in ("run_id", "fund", "as_of", "mark")},
+        **{name: control[name] for name in ("instruction_count", "line_count", "amount_fen")},
+    }
+
+
+def is_as_posted(state: BatchState, manifest: Mapping[str, Any]) -> bool:
+    """Say whether the ledger says of a batch what its manifest says."""
+    posted = posted_of(manifest, state.batch_digest)
+    return all(getattr(state, name) == value for name, value in posted.items())
+
+
 def state_digest(states: Mapping[str, BatchState]) -> str:
     """Return the digest of what a run nets against: signed, released and settled batches.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from transforms.money.batch_states import BatchState, release_obstacle
 from transforms.money.persons import same_person
-from transforms.money.postings import FIRST_HASH, Posting
+from transforms.money.postings import FIRST_HASH, Posting, is_written_so
 from transforms.money.roster import (
     HEAD_ROLES,
     Holds,
@@ -23,6 +23,9 @@ from transforms.money.roster import (
     signing_problem,
     statement_bytes,
 )
+
+ROSTER_KINDS = ("heads_registered", "enrolled", "revoked")
+UNLIKE = "its content is not as this program writes it"
 
 
 @dataclass
@@ -72,24 +75,19 @@ def read_books(postings: Iterable[Posting], holds: Holds) -> Books:
 def enter(books: Books, posting: Posting, holds: Holds) -> str:
     """Add one posting to the books; return the rule that it breaks, or nothing."""
     rule = RULES.get(posting.kind)
-    is_first = posting.kind == "home_made"
     if rule is None:
         problem = "there is no such kind of posting"
-    elif is_first is not (books.position == 0):
+    elif (posting.kind == "home_made") is not (books.position == 0):
         problem = "a ledger begins with the posting that made the home, and has only one"
     else:
         try:
-            problem = rule(books, posting, holds)
+            problem = rule(books, posting, holds) if is_written_so(posting) else UNLIKE
         except (KeyError, TypeError, ValueError, AttributeError):
-            problem = "its content is not as this program writes it"
+            problem = UNLIKE
     books.hashes.append(posting.posting_hash)
-    is_roster_kind = posting.kind in ("home_made", "heads_registered", "enrolled", "revoked")
-    books.rosters.append(books.roster.digest() if is_roster_kind else _last(books))
+    is_roster_kind = not books.rosters or posting.kind in ROSTER_KINDS
+    books.rosters.append(books.roster.digest() if is_roster_kind else books.rosters[-1])
     return problem
-
-
-def _last(books: Books) -> str:
-    return books.rosters[-1] if books.rosters else ""
 
 
 def batch_statement(
@@ -224,8 +222,7 @@ def _signed(books: Books, posting: Posting, holds: Holds) -> str:
     if problem:
         return problem
     state = books.batches[posting.batch_id]
-    is_this = batch_statement(books, state, statement, position) == statement
-    if not is_this or posting.subject != statement["role"]:
+    if batch_statement(books, state, statement, position) != statement:
         return "what was signed is not this batch, run, roster and ledger"
     member = books.roster.members[statement["key_id"]]
     if not holds(member, statement_bytes(statement), posting.said["signature"]):
@@ -245,14 +242,8 @@ def _released(books: Books, posting: Posting, holds: Holds) -> str:
     if found != (state.line_count, state.line_count, state.amount_fen):
         return f"batch {posting.batch_id}: its entries are not those of its totals"
     # The files name the ledger that they were released from: the posting before this one.
-    state.state, state.released = (
-        "released",
-        {
-            **said,
-            "ledger_head": books.head,
-            "position": posting.sequence,
-        },
-    )
+    state.released = {**said, "ledger_head": books.head, "position": posting.sequence}
+    state.state = "released"
     return ""
 
 

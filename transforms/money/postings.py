@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from transforms.digest import canonical_json
+from transforms.money.roster import key_id_of
 
 FIRST_HASH = "0" * 64
 HASHED = ("sequence", "kind", "batch_id", "subject", "content", "entry_count", "entries_digest")
@@ -80,6 +81,29 @@ def next_posting(
         entries_digest(entries),
     )
     return Posting(*values, before, posting_hash(before, values))
+
+
+# What each kind of posting is about, by its content; those below are about a batch too.
+SUBJECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "enrolled": lambda said: key_id_of(said["statement"]["public_key"]),
+    "revoked": lambda said: str(said["statement"]["key_id"]),
+    "drafted": lambda said: str(said["run_id"]),
+    "withdrawn": lambda said: str(said["by_run"]),
+    "signed": lambda said: str(said["statement"]["role"]),
+    "settled": lambda said: str(said["file_digest"]),
+    "recovered": lambda said: str(said["act"]["statement"]["payment_id"]),
+}
+OF_BATCHES = ("drafted", "withdrawn", "signed", "released", "settled", "recovered")
+
+
+def is_written_so(posting: Posting) -> bool:
+    """Say whether a posting's outside is that of its content, and the content canonical."""
+    said, kind = posting.said, posting.kind
+    subject = SUBJECTS[kind](said) if kind in SUBJECTS else ""
+    # A run's own id stands nowhere else.
+    is_named = posting.subject == subject or kind == "run_recorded"
+    is_about = bool(posting.batch_id) is (kind in OF_BATCHES)
+    return is_named and is_about and canonical_json(said) == posting.content
 
 
 def broken_link(postings: Sequence[Posting], after: tuple[int, str] = (0, FIRST_HASH)) -> int:
