@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.acts import countersign
-from flows.money.notice import write_notice
+from flows.money.notice import NOTICE, write_notice
 from flows.money.recover import record_recovered, recovered_act
 from flows.money.settle import late_return_act, settle_batch
 from flows.money.verify import verify_home
@@ -122,7 +122,9 @@ def file_forgeries(home: Home) -> Iterator[Forgery]:
     files = files_of(home)[:-3]
     for path in files:
         names, content = (path.name,), path.read_bytes()
-        yield Forgery("deleted", names, lambda _h, p=path: p.unlink())
+        # A notice is no record: it is written whenever it is asked for, the same to the byte.
+        if path.name != NOTICE:
+            yield Forgery("deleted", names, lambda _h, p=path: p.unlink())
         yield Forgery("emptied", names, lambda _h, p=path: p.write_bytes(b""))
         for size in (1, len(content) // 2, len(content) - 1):
             yield Forgery("cut", names, lambda _h, p=path, c=content, s=size: p.write_bytes(c[:s]))
@@ -135,7 +137,8 @@ def file_forgeries(home: Home) -> Iterator[Forgery]:
                 yield Forgery("exchanged", names, lambda _h, p=path, o=other: shutil.copy(o, p))
         beside = path.with_name(f"{path.stem}-2{path.suffix}")
         yield Forgery("joined", (beside.name,), lambda _h, p=path, b=beside: shutil.copy(p, b))
-        yield Forgery("renamed", names, lambda _h, p=path, b=beside: p.rename(b))
+        renamed = (*names, beside.name)
+        yield Forgery("renamed", renamed, lambda _h, p=path, b=beside: p.rename(b))
 
 
 def folder_forgeries(home: Home) -> Iterator[Forgery]:
