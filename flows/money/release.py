@@ -62,8 +62,7 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
             )
         else:
             tell_anchors(read_anchors(home), ledger.books().home_id, ledger.postings())
-        books = ledger.books()
-        sheet = approval_sheet(books, books.batches[batch_id])
+        sheet = approval_sheet(ledger.books(), ledger.batch_states()[batch_id])
         replace_file(stored.folder / APPROVAL, sheet)
         _put_in_place(stored.folder, files)
     control = stored.manifest["control"]
