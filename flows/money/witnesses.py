@@ -56,7 +56,7 @@ def expect_witnessed(path: Path, hashes: Sequence[str]) -> int:
     position = parted_at(hashes, [(posting.sequence, posting.posting_hash) for posting in seen])
     if position:
         days = [p.said["statement"]["signed_on"] for p in seen if p.kind == "signed"]
-        signed = f"what was signed on {days[-1]}" if days else "what it was"
+        signed = f"what was signed on {days[-1]}" if days else "what others have seen"
         raise DigestDiffersError(
             f"the ledger is older than {signed}, or another one: {path} has seen posting "
             f"{len(seen)}, the ledger has {len(hashes)} and differs from {position} on; {ADVICE}"

@@ -209,10 +209,11 @@ def write_rows(home: Home, postings: Rows, entries: Rows, how: str) -> None:
             if "create trigger" in statement:
                 connection.execute(statement)
         connection.execute("commit")
-    reached = {"journal": [home.journal_path], "anchor": [home.journal_path, anchor_of(home)]}
     lines = "".join(posting_line(Posting(*row)) for row in postings)
-    for path in reached.get(how, []):
-        path.write_text(lines, encoding="utf-8")
+    if how in ("journal", "anchor"):
+        home.journal_path.write_text(lines, encoding="utf-8")
+    if how == "anchor":
+        anchor_of(home).write_text(lines, encoding="utf-8")
 
 
 def anchor_of(home: Home) -> Path:

@@ -8,6 +8,7 @@ from flows.money.signatures import holds
 from tests.money.money_town import TWO, new_home, night, refund, sign_both
 from transforms.money.batch_states import release_obstacle, state_digest
 from transforms.money.books import read_books
+from transforms.money.postings import next_posting
 
 ROWS = [refund(1000), refund(7, TWO)]
 
@@ -27,3 +28,26 @@ def test_the_books_hold_each_posting_to_its_rules(tmp_path: Path) -> None:
     altered = replace(postings[-1], content=postings[-1].content.replace("1", "2"))
     assert read_books([*postings[:-1], altered], holds).problems
     assert read_books(postings[1:], holds).problems
+
+
+def test_an_older_run_is_not_made_the_newest_again(tmp_path: Path) -> None:
+    """What release compares with is the newest run: nobody may put an older one in its place."""
+    home = new_home(tmp_path / "home")
+    night(home, "R1", ROWS)
+    night(home, "R2", ROWS[1:])
+    with open_ledger(home) as ledger:
+        postings = ledger.postings()
+        first = next(p for p in postings if p.kind == "run_recorded")
+        again = next_posting(postings[-1], first.kind, "", first.subject, first.said)
+        books = read_books([*postings, again], holds)
+    assert "is recorded so already" in books.problems[0]
+
+
+def test_what_a_posting_is_about_follows_from_its_content(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    night(home, "R1", ROWS)
+    with open_ledger(home) as ledger:
+        *before, drafted = ledger.postings()
+    for change in ({"subject": "R0"}, {"batch_id": ""}, {"content": drafted.content + " "}):
+        books = read_books([*before, replace(drafted, **change)], holds)
+        assert "not as this program writes it" in books.problems[0]

@@ -12,7 +12,8 @@ from flows.cli.console import run_command
 from flows.money.notice import write_notice
 from flows.money.verify import verify_home
 from flows.store import Home
-from tests.money.money_town import TWO, new_home, pay, refund
+from tests.faults.forgeries import read_rows, write_rows
+from tests.money.money_town import TWO, new_home, night, pay, refund, sign_both
 from transforms.errors import DigestDiffersError, DropRefusedError
 
 ROWS = [refund(1000), refund(7, TWO)]
@@ -108,3 +109,25 @@ def test_all_that_is_wrong_is_said_at_once(home: Home) -> None:
         (batch_folder(home) / name).write_text("x")
     with pytest.raises(DigestDiffersError, match=r"(?s)3 not as recorded.*bank-2.*note.*other"):
         verify_home(home)
+
+
+def test_ledger_and_manifest_say_the_same_of_a_batch_and_a_run(home: Home) -> None:
+    """Whoever chains ledger and journal anew after the last signature is found by the folders."""
+    batch = night(home, "R9", [refund(1000), refund(8, TWO)])[1].batches[0].batch_id
+    for kind, old, new in (
+        ("drafted", '"amount_fen":', '"amount_fen":1'),
+        ("run_recorded", "2020-03-31", "2020-03-30"),
+    ):
+        kept = home.ledger_path.read_bytes(), home.journal_path.read_bytes()
+        postings, entries = read_rows(home)
+        row = max(row[0] for row in postings if row[1] == kind) - 1
+        postings[row][4] = postings[row][4].replace(old, new, 1)
+        write_rows(home, postings, entries, "journal")
+        with pytest.raises(DigestDiffersError, match="another thing than its manifest"):
+            verify_home(home)
+        if kind == "drafted":
+            with pytest.raises(DigestDiffersError):
+                sign_both(home, batch)
+        home.ledger_path.write_bytes(kept[0])
+        home.journal_path.write_bytes(kept[1])
+    verify_home(home)

@@ -25,6 +25,7 @@ from transforms.money.roster import (
 )
 
 ROSTER_KINDS = ("heads_registered", "enrolled", "revoked")
+RUN_SAYS = ("state", "as_of", "snapshot_id", "run_manifest", "snapshot_manifest")
 UNLIKE = "its content is not as this program writes it"
 
 
@@ -187,12 +188,10 @@ def _home_moved(books: Books, posting: Posting, holds: Holds) -> str:
 
 
 def _run_recorded(books: Books, posting: Posting, holds: Holds) -> str:
-    said = posting.said
-    books.runs.pop(posting.subject, None)
-    books.runs[posting.subject] = {
-        name: said[name]
-        for name in ("state", "as_of", "snapshot_id", "run_manifest", "snapshot_manifest")
-    }
+    run = {name: posting.said[name] for name in RUN_SAYS}
+    if books.runs.pop(posting.subject, None) == run:
+        return f"run {posting.subject} is recorded so already"
+    books.runs[posting.subject] = run
     return ""
 
 
