@@ -11,7 +11,7 @@ from flows.store import Home, place_of
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.books import Books
 
-PAYMENT_FILES = ("payments*.xml", "bank*.txt")
+PAYMENT_FILES = ("payments*.xml", "bank*.txt", "rehearsal-*")
 
 
 def expect_whole(home: Home, ledger: Ledger) -> None:
@@ -36,14 +36,14 @@ def expect_whole(home: Home, ledger: Ledger) -> None:
 
 
 def unknown_payment_files(home: Home, books: Books) -> list[Path]:
-    """List the payment files of batches that the ledger has not released."""
-    released = {state.batch_id for state in books.batches.values() if state.released is not None}
-    return sorted(
-        path
-        for form in PAYMENT_FILES
-        for path in home.batches.glob(f"*/{form}")
-        if path.parent.name not in released
-    )
+    """List the payment files that no release in the ledger names."""
+    released = {
+        home.batches / state.batch_id / name
+        for state in books.batches.values()
+        for name in (state.released or {"files": {}})["files"]
+    }
+    found = {path for form in PAYMENT_FILES for path in home.batches.glob(f"*/{form}")}
+    return sorted(found - released)
 
 
 def expect_at_home(home: Home, books: Books) -> None:

@@ -412,6 +412,8 @@ def search(count: int, seed: int, tell: Callable[[str], None] = print) -> list[s
                 refused += 1
                 continue
             tried[forgery.kind] += 1
+            if tried.total() % 1000 == 0:
+                tell(f"  {tried.total():,} tried")
             if not is_found:
                 missed.append(f"{forgery.kind} {forgery.names}")
                 tell(f"  NOT FOUND: {missed[-1]}")

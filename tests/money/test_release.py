@@ -32,6 +32,7 @@ from tests.money.money_town import (
     month,
     new_home,
     night,
+    pay,
     refund,
     sign_both,
 )
@@ -474,3 +475,19 @@ def test_the_payer_is_the_one_that_was_signed_not_the_one_configured_later(
     home.funds_path.write_text(text, encoding="utf-8")
     release_batch(home, batch)
     assert b"|0000000000000001|" in (home.batches / batch / "bank.txt").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["bank-2.txt", "payments-2.xml", "rehearsal-bank.txt"])
+@pytest.mark.parametrize("is_released", [True, False])
+def test_a_payment_file_that_no_release_names_stops_all_that_spends(
+    home: Home, name: str, is_released: bool
+) -> None:
+    """Beside those of a released batch too: what lies there is taken to the bank."""
+    (paid,) = pay(home, "R1", ROWS)
+    more = [*ROWS, month("benefit_to_retirement", ANN, 5)]
+    batch = night(home, "R2", more)[1].batches[0].batch_id
+    (home.batches / (paid if is_released else batch) / name).write_bytes(b"x")
+    with pytest.raises(DigestDiffersError, match=name):
+        sign_both(home, batch)
+    with pytest.raises(DigestDiffersError, match=name):
+        release_batch(home, batch)
