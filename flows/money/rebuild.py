@@ -12,7 +12,7 @@ from flows.money.ledger_store import open_ledger, write_ledger
 from flows.money.signatures import holds
 from flows.money.verify_batches import replayed_entries
 from flows.money.whole import unknown_payment_files
-from flows.money.witnesses import ANCHOR_FORM, read_witness
+from flows.money.witnesses import ANCHOR_FORM, read_witness, tell_witness
 from flows.store import Home, sync_path
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.money.books import Books, read_books
@@ -43,6 +43,7 @@ def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
         _set_aside(home)
     os.replace(making, home.ledger_path)
     sync_path(home.root)
+    tell_witness(home.journal_path, postings)
     return {
         "source": str(source),
         "postings": len(postings),

@@ -25,6 +25,8 @@ from transforms.money.books import Books
 from transforms.money.ledger import payment_entries
 from transforms.money.roster import statement_bytes
 
+REHEARSED_HERE = "a rehearsal: its lines count as paid in this home; pay from another one"
+
 
 def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> dict[str, Any]:
     """Release a batch signed by two persons: post the ledger, write the payment files.
@@ -48,11 +50,10 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
             head = ledger.books().head
         else:
             head, is_rehearsal = state.released["ledger_head"], state.released["is_rehearsal"]
-        instructions = stored.frame("instructions")
-        files = payment_files(stored.manifest, instructions, head, is_rehearsal=is_rehearsal)
+        rows = stored.frame("instructions")
+        files = payment_files(stored.manifest, rows, head, is_rehearsal=is_rehearsal)
         _expect_sizes(stored, files, is_rehearsal)
-        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        _stage(stored.folder, files)
+        digests = _stage(stored.folder, files)
         if state.released is None:
             _post(home, ledger, state, stored, {"files": digests, "is_rehearsal": is_rehearsal})
         elif digests != state.released["files"]:
@@ -74,7 +75,8 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
         "amount_fen": control["amount_fen"],
         "amount_yuan": yuan_text(control["amount_fen"]),
         "files": [str(stored.folder / name) for name in files],
-        "warnings": payer_warnings(state.fund, stored.manifest["funding"]),
+        "warnings": payer_warnings(state.fund, stored.manifest["funding"])
+        + [REHEARSED_HERE] * is_rehearsal,
     }
 
 
@@ -157,14 +159,15 @@ def _staged(folder: Path, name: str) -> Path:
     return folder / f".staged-{name}"
 
 
-def _stage(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Put the files on disk under hidden names, always the same ones, so that none is left over."""
+def _stage(folder: Path, files: Mapping[str, bytes]) -> dict[str, str]:
+    """Put the files on disk under hidden names, always the same ones; return their digests."""
     for name, content in files.items():
         with _staged(folder, name).open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
     sync_path(folder)
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 def _put_in_place(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -175,6 +175,19 @@ def test_a_conflict_that_was_paid_once_is_not_paid_again_and_is_found(home: Home
     assert entitled.findings["finding"].to_list() == ["paid_then_in_conflict"]
 
 
+@pytest.mark.parametrize("said", [answer(FLEXIBLE, ANN, False), answer(GRADUATE, ANN, True, ONE)])
+def test_a_conflict_settled_by_a_clerk_after_payment_gives_a_recovery(
+    home: Home, said: dict[str, object]
+) -> None:
+    pay(home, "R1", [month(FLEXIBLE, ANN, 70)])
+    rows = [month(FLEXIBLE, ANN, 70), month(GRADUATE, ANN, 100, payee=ONE)]
+    entitled = entitle(home, rows, Town(answers=[said]))
+    assert statuses(entitled) == [
+        (FLEXIBLE, "recovery", -70, "less_determined"),
+        (GRADUATE, "payable", 100, ""),
+    ]
+
+
 def judged(home: Home, *answers: dict[str, object]) -> list[tuple[str, str, int, str]]:
     town = Town(answers=list(answers))
     rows = [month(FLEXIBLE, ANN, 70), month(GRADUATE, ANN, 100, payee=ONE)]

@@ -86,6 +86,7 @@ def test_the_ledger_comes_back_as_it_was(
     made = rebuild_ledger(home, given)
     assert rows_of(home) == before and made["entries"] == 4
     assert made["not_released_by_it"] == []
+    verify_home(home)
     set_aside = list(home.root.glob("ledger.sqlite.before-rebuild-1*"))
     assert bool(set_aside) is (spoil is not lose), "what was there is kept"
 

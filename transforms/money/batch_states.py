@@ -28,6 +28,7 @@ class BatchState:
     signatures: dict[str, dict[str, Any]] = field(default_factory=dict)
     released: dict[str, Any] | None = None
     settled: list[dict[str, Any]] = field(default_factory=list)
+    recovered: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def reserves(self) -> bool:
@@ -62,11 +63,11 @@ def is_as_posted(state: BatchState, manifest: Mapping[str, Any]) -> bool:
 def state_digest(states: Mapping[str, BatchState]) -> str:
     """Return the digest of what a run nets against: signed, released and settled batches.
 
-    Drafts and withdrawn batches reserve nothing and are no part of it.
+    Drafts and withdrawn batches reserve nothing and are no part of it; what came back is.
     """
     return content_digest(
         [
-            [state.batch_id, state.state, state.batch_digest, state.settled]
+            [state.batch_id, state.state, state.batch_digest, [*state.settled, *state.recovered]]
             for state in sorted(states.values(), key=lambda state: state.batch_id)
             if state.state in RESERVING_STATES
         ]

@@ -264,8 +264,10 @@ def _settled(books: Books, posting: Posting, holds: Holds) -> str:
 
 
 def _recovered(books: Books, posting: Posting, holds: Holds) -> str:
-    if books.batches[posting.batch_id].released is None:
+    state = books.batches[posting.batch_id]
+    if state.released is None:
         return f"batch {posting.batch_id} is not released"
+    state.recovered.append(posting.said)
     return _confirmed(books, posting, {"act": "recovered"}, holds)
 
 

@@ -90,7 +90,8 @@ def settle_by_clerk(
     Rows:    rows     one per entitlement key, superseded_by and conflict_with
              answers  one per (policy_id, period, subject_id, beneficiary_id): is_yes
              returns  the same rows, superseded_by or conflict_with filled
-    Holds:   two rows that a clerk both let stand settle nothing: they stay in conflict
+    Holds:   two rows that a clerk both let stand settle nothing: they stay in conflict; what a
+             clerk supersedes is determined 0, so that what was paid for it is asked back
     Source:  rulebook §4.3; §0, A clerk's decision
     """
     group = ["period", "subject_id"]
@@ -111,6 +112,10 @@ def settle_by_clerk(
         .with_columns(
             pl.coalesce("superseded_by", "stands_instead").alias("superseded_by"),
             pl.coalesce("conflict_with", "rival_policies").alias("conflict_with"),
+            pl.when(pl.col("stands_instead").is_null())
+            .then("determined_fen")
+            .otherwise(0)
+            .alias("determined_fen"),
         )
         .drop("stands_instead", "rival_policies")
         .sort(ROW)

@@ -141,7 +141,7 @@ def collision(found: Iterable[Any], values: Iterable[Any]) -> str:
         name for name, there, new in zip(ENTRY_FIELDS, found, values, strict=True) if there != new
     ]
     if not differing:
-        return "already paid: the ledger holds this payment; nothing was posted; make a new run"
+        return "already posted: the ledger holds this very entry; nothing was posted again"
     return (
         f"already paid: the ledger holds a payment of the same entitlement with another "
         f"{', '.join(differing)}; nothing was posted; make a new run"

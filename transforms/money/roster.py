@@ -235,7 +235,7 @@ def confirm_problem(roster: Roster, act: Mapping[str, Any], holds: Holds) -> str
     for role in ROLES:
         wrong = signing_problem(by_role.get(role), role, act["statement"]["signed_on"])
         if wrong:
-            return wrong if role in by_role else f"not signed by a {role}"
+            return wrong if role in by_role else f"not signed as {role}"
     if same_person(*(by_role[role].person for role in ROLES)):
         return "the same person signed it twice; two different persons must sign"
     missing = missing_signatures([by_role[role] for role in ROLES], act, holds)
