@@ -5,9 +5,12 @@ python -m bench.phase ingest DROP HOME
 python -m bench.phase scan HOME SNAPSHOT
 python -m bench.phase rest HOME SNAPSHOT
 python -m bench.phase polars DROP
+python -m bench.phase bytes HOME
+python -m bench.phase verify HOME
 """
 
 import json
+import os
 import resource
 import shutil
 import sys
@@ -74,6 +77,7 @@ def scan(home: str, snapshot: str) -> dict[str, object]:
 def rest(home: str, snapshot: str) -> dict[str, object]:
     """Do everything from the snapshot to draft batches, stage by stage."""
     from expectations import gate
+    from flows.money.heads import initialise_home
     from flows.night import pipeline
     from flows.night.progress import Progress
     from flows.store import Home
@@ -84,7 +88,9 @@ def rest(home: str, snapshot: str) -> dict[str, object]:
     place = Home(Path(home))
     for made in (place.runs, place.batches):
         shutil.rmtree(made, ignore_errors=True)
-    place.ledger_path.unlink(missing_ok=True)
+    for path in (place.ledger_path, place.journal_path):
+        path.unlink(missing_ok=True)
+    initialise_home(place)
     stream: TextIO = Quiet()  # type: ignore[assignment]
     request = pipeline.NightRequest(
         place, AS_OF, snapshot_id=snapshot, threads=THREADS, memory_limit=MEMORY_LIMIT
@@ -118,6 +124,42 @@ def polars(drop: str) -> dict[str, object]:
     return {"polars": time.perf_counter() - started, "rows": rows}
 
 
+def forget(home: str) -> list[Path]:
+    """Let the machine forget what it has read of a home; return its files."""
+    files = [path for path in sorted(Path(home).rglob("*")) if path.is_file()]
+    for path in files:
+        with path.open("rb") as stream:
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return files
+
+
+def read_bytes(home: str) -> dict[str, object]:
+    """Read every byte of a home from the disk, by as many threads as `verify` has, and no more."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def read(path: Path) -> int:
+        block, count = bytearray(1 << 20), 0
+        with path.open("rb", buffering=0) as stream:
+            while got := stream.readinto(block):
+                count += got
+        return count
+
+    files, started = forget(home), time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        count = sum(pool.map(read, files))
+    return {"bytes": time.perf_counter() - started, "count": count}
+
+
+def verify(home: str) -> dict[str, object]:
+    from flows.money.verify import verify_home
+    from flows.store import Home
+
+    forget(home)
+    started = time.perf_counter()
+    checked = verify_home(Home(Path(home)))
+    return {"verify": time.perf_counter() - started, "checked": checked}
+
+
 def _is_utf8(path: Path) -> bool:
     with path.open("rb") as stream:
         head = stream.read(1 << 16)
@@ -128,7 +170,10 @@ def _is_utf8(path: Path) -> bool:
     return True
 
 
-PHASES = {"sample": sample, "ingest": ingest, "scan": scan, "rest": rest, "polars": polars}
+PHASES = {
+    **{"sample": sample, "ingest": ingest, "scan": scan, "rest": rest, "polars": polars},
+    **{"bytes": read_bytes, "verify": verify},
+}
 
 if __name__ == "__main__":
     outcome = PHASES[sys.argv[1]](*sys.argv[2:])

@@ -4,7 +4,8 @@
 
 For each size: a Parquet drop (24 months × 5 insurances), its ingest, then pairs of a bare DuckDB
 scan of all columns of the snapshot and of the rest of the run (A, B, A, B, two threads each), as
-medians of ratios. Then CSV ingest against a bare Polars read of the same files.
+medians of ratios; then pairs of a bare read of all bytes and of `verify`, both from the disk. Then
+CSV ingest against a bare Polars read of the same files.
 """
 
 import argparse
@@ -61,6 +62,7 @@ def measure_size(persons: int, pairs: int) -> dict[str, Any]:
     stages = rests[-1]["stages"]
     for name, seconds in sorted(stages.items(), key=lambda pair: -pair[1]):
         print(f"      {name:<28} {seconds:8.2f} s", flush=True)
+    measure_verify(home, pairs)
     all_seconds = statistics.median(found["all"] for found in rests)
     return {
         "persons": persons,
@@ -68,6 +70,18 @@ def measure_size(persons: int, pairs: int) -> dict[str, Any]:
         "all": all_seconds,
         "scan": scan_seconds,
     }
+
+
+def measure_verify(home: Path, pairs: int) -> None:
+    """Measure `wuxing verify` beside a bare read of the same bytes, both from the disk."""
+    ratios = []
+    for _ in range(pairs):
+        read, verified = phase("bytes", home), phase("verify", home)
+        ratios.append(verified["verify"] / read["bytes"])
+        note = f"{read['count'] / 1e9:.2f} GB, {read['count'] / 1e9 / read['bytes']:.2f} GB/s"
+        tell("bare read of the bytes", read["bytes"], read, note)
+        tell("verify", verified["verify"], verified, f"{ratios[-1]:.2f} × the read")
+    print(f"      median ratio {statistics.median(ratios):.2f}", flush=True)
 
 
 def make_drop(persons: int, formats: str) -> tuple[Path, Path]:

@@ -213,7 +213,7 @@ def read_manifest(folder: Path, what: str) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as broken:
-        raise DigestDiffersError(f"{path} is damaged: it is no JSON; restore it") from broken
+        raise DigestDiffersError(f"{path} is damaged: it is no JSON; find out why") from broken
     if not isinstance(manifest, dict):
-        raise DigestDiffersError(f"{path} is damaged: it holds no JSON object; restore it")
+        raise DigestDiffersError(f"{path} is damaged: it holds no JSON object; find out why")
     return manifest
