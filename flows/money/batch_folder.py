@@ -143,5 +143,5 @@ def _lines_of(folder: Path) -> pl.DataFrame:
 def _read_frame(path: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as broken:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as broken:
         raise DigestDiffersError(f"{path} is missing or damaged: find out why") from broken

@@ -19,9 +19,15 @@ from transforms.money.postings import Posting
 
 
 def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[str]:
-    """Say what of a batch is not as recorded: files, contents, payment files, entries."""
+    """Say what of a batch is not as recorded: files, contents, payment files, entries.
+
+    Holds:   a file that was changed is not read: nobody knows what it does to a reader
+    """
     folder = home.batches / state.batch_id
-    yield from digest_problems([(folder / MANIFEST, state.batch_digest)])
+    changed = digest_problems([(folder / MANIFEST, state.batch_digest)])
+    if changed:
+        yield from changed
+        return
     stored = read_batch(home, state.batch_id)
     if not is_as_posted(state, stored.manifest):
         yield f"{home.ledger_path} says of {folder} another thing than its manifest"
@@ -29,8 +35,12 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     released = state.released["files"] if state.released else {}
     files += [(folder / name, digest) for name, digest in released.items()]
     files += [(kept_path(stored, d), d) for d in (said["file_digest"] for said in state.settled)]
-    yield from digest_problems(files)
+    changed = digest_problems(files)
+    yield from changed
     known = [path for path, _ in files]
+    if changed:
+        yield from files_beside(folder, [*known, folder / NOTICE, folder / APPROVAL])
+        return
     written = {folder / NOTICE: notice_bytes(stored)} if (folder / NOTICE).is_file() else {}
     if state.released:
         written[folder / APPROVAL] = approval_sheet(ledger.books(), state)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli.console import run_command
+from flows.money.batch_folder import StoredBatch
 from flows.money.notice import write_notice
 from flows.money.verify import verify_home
 from flows.store import Home
@@ -102,6 +103,18 @@ def test_damage_ends_with_14_and_a_name(
     assert named in str(stop.value)
     assert run_command(app, ["verify", "--home", str(home.root)]) == 14
     assert named in capsys.readouterr().err
+
+
+def test_what_was_changed_is_not_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed table once made its reader panic, past every handler: an exit with 1."""
+    for name in ("instructions.parquet", "manifest.json"):
+        path = batch_folder(home) / name
+        kept = path.read_bytes()
+        path.write_bytes(kept[:-1] + b"x")
+        monkeypatch.setattr(StoredBatch, "frame", lambda *_: pytest.fail("it was read"))
+        with pytest.raises(DigestDiffersError, match=name):
+            verify_home(home)
+        path.write_bytes(kept)
 
 
 def test_all_that_is_wrong_is_said_at_once(home: Home) -> None:
