@@ -120,7 +120,7 @@ def test_what_was_changed_is_not_read(home: Home, monkeypatch: pytest.MonkeyPatc
 def test_all_that_is_wrong_is_said_at_once(home: Home) -> None:
     for name in ("bank-2.txt", "note.txt", "other.txt"):
         (batch_folder(home) / name).write_text("x")
-    with pytest.raises(DigestDiffersError, match=r"(?s)3 not as recorded.*bank-2.*note.*other"):
+    with pytest.raises(DigestDiffersError, match=r"(?s)4 not as recorded.*bank-2.*note.*other"):
         verify_home(home)
 
 
