@@ -23,7 +23,11 @@ def test_what_a_task_may_not_take(touched: list[str], changed: list[str], said: 
 
 
 def test_a_file_added_lost_or_changed_is_a_change() -> None:
-    assert changes({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"}) == ["b", "c", "d"]
+    assert changes({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"}) == [
+        "b",
+        "c",
+        "d",
+    ]
 
 
 def test_an_edit_lands_where_it_says_or_fails(tmp_path: Path) -> None:
