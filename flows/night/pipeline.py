@@ -23,13 +23,8 @@ from flows.money.whole import expect_whole
 from flows.night import gates
 from flows.night.determine import Determined, determine
 from flows.night.progress import Progress, Report
-from flows.night.run_record import (
-    RunSoFar,
-    last_finished,
-    run_identity,
-    summarise_run,
-    write_run,
-)
+from flows.night.run_name import last_finished, run_identity
+from flows.night.run_record import RunSoFar, summarise_run, write_run
 from flows.store import Home, hold_home
 from sql import Connection
 from transforms.errors import UsageError

@@ -310,7 +310,7 @@ def test_a_header_without_rows_is_delivered(tmp_path: Path) -> None:
 def test_a_damaged_snapshot_is_not_used(tmp_path: Path) -> None:
     snapshot = ingest(tmp_path, {"residents.csv": TEXT})
     snapshot.tables()["residents"][0].unlink()
-    with pytest.raises(DigestDiffersError, match="residents.parquet is missing"):
+    with pytest.raises(DigestDiffersError, match=r"residents\.parquet is missing"):
         load_snapshot(snapshot.folder.parent, snapshot.snapshot_id)
     with pytest.raises(DropRefusedError):
         load_snapshot(snapshot.folder.parent, "S0")

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.ingest.drop import snapshot_name
+from flows.ingest.drop import INGEST_RULES_VERSION, snapshot_name
 from flows.money.batch import Drafted, draft_batches, record_drafts
 from flows.money.entitle import Entitled, build_entitlements
 from flows.money.funds import PLACEHOLDER, read_funds
@@ -187,7 +187,7 @@ def leave_run(
     folder, snapshot = home.runs / run_name(label, as_of), home.snapshots / snapshot_name([])
     folder.mkdir(parents=True, exist_ok=True)
     snapshot.mkdir(parents=True, exist_ok=True)
-    manifest = {"files": [], "tables": {}, "lists": {}, "ingest_rules_version": "1"}
+    manifest = {"files": [], "tables": {}, "lists": {}, "ingest_rules_version": INGEST_RULES_VERSION}
     write_manifest(snapshot, manifest)
     if entitled is not None:
         entitled.entitlements.write_parquet(folder / "entitlements.parquet")
