@@ -187,7 +187,12 @@ def leave_run(
     folder, snapshot = home.runs / run_name(label, as_of), home.snapshots / snapshot_name([])
     folder.mkdir(parents=True, exist_ok=True)
     snapshot.mkdir(parents=True, exist_ok=True)
-    manifest = {"files": [], "tables": {}, "lists": {}, "ingest_rules_version": INGEST_RULES_VERSION}
+    manifest = {
+        "files": [],
+        "tables": {},
+        "lists": {},
+        "ingest_rules_version": INGEST_RULES_VERSION,
+    }
     write_manifest(snapshot, manifest)
     if entitled is not None:
         entitled.entitlements.write_parquet(folder / "entitlements.parquet")
