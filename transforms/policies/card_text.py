@@ -57,6 +57,7 @@ def describe_parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "unit": parameter.unit,
+        "on": parameter.on,
         "values": [
             {
                 "from": value.since.isoformat(),
@@ -121,7 +122,7 @@ def parameter_lines(parameters: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write parameters with each value's first day and source; unconfirmed ones stand out."""
     lines = []
     for parameter in parameters:
-        lines.append(f"    {parameter['name']} ({parameter['unit']})")
+        lines.append(f"    {parameter['name']} ({parameter['unit']}, taken on {parameter['on']})")
         lines += [
             f"      from {value['from']}: {value['value']}  {confirmation(value['confirmed'])}"
             f"  {value['source']}"

@@ -37,6 +37,10 @@ last finished night (see [gates.md](gates.md)).
 
 UNCONFIRMED marks a number that is a reading: no bureau has confirmed it, and every batch that used
 it says so.
+
+**taken on** is the day that decides which of a number's values holds: `as_of` the run's as-of date,
+`year` 1 January of the policy year, `month` the month judged, `day` the day a question asks of, any
+other word that date of the row. A value added later moves no day before its first one.
 """
 
 
@@ -154,10 +158,10 @@ def _card_lines(card: Mapping[str, Any]) -> list[str]:
             for entry in card["provisions"]
         ),
         "",
-        "| parameter | from | value | unit | source | |",
-        "|---|---|---|---|---|---|",
+        "| parameter | taken on | from | value | unit | source | |",
+        "|---|---|---|---|---|---|---|",
         *(
-            f"| `{parameter['name']}` | {value['from']} | {_cell(value['value'])} "
+            f"| `{parameter['name']}` | {parameter['on']} | {value['from']} | {_cell(value['value'])} "
             f"| {parameter['unit']} | {_cell(value['source'])} "
             f"| {confirmation(value['confirmed'])} |"
             for parameter in card["parameters"]
