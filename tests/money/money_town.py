@@ -22,6 +22,8 @@ from sql import connect, register_frame, register_tables
 from tests.ceremony import hold_ceremony, key_of
 from transforms.digest import short_id
 from transforms.extracts.kinds import KINDS, table_schema
+from transforms.money.claims import CAUSE_SCHEMA
+from transforms.money.exclusions import ROW
 from transforms.money.ledger import PAID_SCHEMA
 from transforms.policies.cards import PolicyStatus
 
@@ -226,13 +228,21 @@ def night(
     return entitled, drafted
 
 
+def claim_all(claims: pl.DataFrame) -> pl.DataFrame:
+    """Let every claim be one: here are no extracts that could speak against it."""
+    causes = claims.select(ROW, is_claim=True, cause=pl.lit("row_found"), cause_rows=pl.lit(""))
+    return causes.cast(CAUSE_SCHEMA)
+
+
 def draw_up(
-    home: Home, run_id: str, determined: Determined, as_of: date = AS_OF
+    home: Home, run_id: str, determined: Determined, as_of: date = AS_OF, causes: Any = claim_all
 ) -> tuple[Entitled, Drafted]:
     """Entitle and draft against what the ledger says; nothing is recorded."""
     funds = read_funds(home)
     standing = read_standing(home, as_of.year)
-    entitled = build_entitlements(determined.connection, determined.policies, standing, funds)
+    entitled = build_entitlements(
+        determined.connection, determined.policies, standing, funds, causes
+    )
     drafted = draft_batches(run_id, as_of, entitled, determined.policies, funds, standing)
     return entitled, drafted
 
