@@ -51,6 +51,9 @@ RANKS: Mapping[str, frozenset[str]] = {
     "stability_refund": frozenset({"contributions"}),
 }
 
+# Two decisions of clerks that differ settle nothing: one of them alone does.
+OPPOSED = frozenset({"clerical_decisions"})
+
 
 @dataclass(frozen=True)
 class Place:
@@ -184,7 +187,7 @@ def widened(before: Found, after: Found, told: Told, world: Mapping[str, str]) -
             and (provision.limit or kinds & {spec["kind"] for spec in provision.rows})
         }
         is_declared = bool(reasons) and set(reasons) <= absences
-        if not is_declared and not kinds & RANKS.get(key[0], frozenset()):
+        if not is_declared and not kinds & (RANKS.get(key[0], frozenset()) | OPPOSED):
             yield f"{sort} {sorted(kinds)}: {key} {old} → {amount}, before {reasons}"
 
 
