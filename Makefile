@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check format lint types sql-lint tests bench forgeries model mutants amend lock clean
+.PHONY: run test check format lint types sql-lint tests bench forgeries model mutants amend deletions lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -51,6 +51,10 @@ mutants: $(STAMP)
 amend: $(STAMP)
 	@echo "== amend: four tasks of a stranger on scratch copies, files by hand and seconds to green"
 	$(BIN)/python -m tests.amend
+
+# Long: the short form is among the tests.
+deletions: $(STAMP)
+	$(BIN)/python -m tests.absence.deletions 10000
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \

@@ -21,9 +21,11 @@ from flows.money.ledger_store import open_ledger
 from flows.money.standing import Standing, read_standing
 from flows.money.whole import expect_whole
 from flows.night import gates
+from flows.night.causes import Causes
 from flows.night.determine import Determined, determine
 from flows.night.progress import Progress, Report
-from flows.night.run_record import RunSoFar, run_identity, summarise_run, write_run
+from flows.night.run_name import last_finished, run_identity
+from flows.night.run_record import RunSoFar, summarise_run, write_run
 from flows.store import Home, hold_home
 from sql import Connection
 from transforms.errors import UsageError
@@ -93,7 +95,7 @@ def run_night(
         determined = do(determine_rows, run, request, standing)
         run = do(judge_snapshot, run, determined)
         run = do(judge_determinations, run, determined)
-        entitled = do(make_entitlements, determined, standing, funds)
+        entitled = do(make_entitlements, run, determined, standing, funds)
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
         run = do(judge_batches, run, determined.connection, drafted)
@@ -108,19 +110,23 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     home, as_of = request.home, request.as_of
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
+        runs = ledger.books().runs
     if request.drop is not None:
         snapshot = ingest_drop(request.drop, home.snapshots, report=report)
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
-    identity = run_identity(snapshot, as_of, funds.digest, standing.digest)
+    last = last_finished(runs, as_of, snapshot.snapshot_id)
+    identity = run_identity(snapshot, as_of, funds.digest, standing.digest, last)
     return RunSoFar(home, as_of, snapshot, identity), standing
 
 
 @stage("gate: extracts")
 def judge_extracts(run: RunSoFar) -> RunSoFar:
-    """Gate: what came in is complete and mostly usable."""
-    with gates.connected(run.snapshot, run.as_of) as connection:
+    """Gate: what came in is complete, mostly usable, and has not lost what the last night had."""
+    last = run.identity["compared_with"]
+    before = load_snapshot(run.home.snapshots, last) if last else None
+    with gates.connected(run.snapshot, run.as_of, before) as connection:
         return _judged(run, "extracts", connection)
 
 
@@ -168,9 +174,13 @@ def judge_determinations(run: RunSoFar, determined: Determined) -> RunSoFar:
 
 
 @stage("entitlements", retries=1)
-def make_entitlements(determined: Determined, standing: Standing, funds: Funds) -> Entitled:
+def make_entitlements(
+    run: RunSoFar, determined: Determined, standing: Standing, funds: Funds
+) -> Entitled:
     """Net what is determined against what was paid, apply exclusions, find accounts."""
-    return build_entitlements(determined.connection, determined.policies, standing, funds)
+    connection = determined.connection
+    causes = Causes(run.home, run.snapshot.folder, run.as_of, run.own_rows, connection, standing)
+    return build_entitlements(connection, determined.policies, standing, funds, causes)
 
 
 @stage("gate: entitlements")

@@ -9,10 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from expectations.suites import thresholds_digest
 from flows.ingest.drop import SnapshotRef
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
-from sql.texts import parameters_digest, policy_cards, rules_digest
+from sql.texts import policy_cards
 from transforms.amounts import yuan_text
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
@@ -23,7 +22,7 @@ from transforms.answers.run_summary import (
     count_findings,
     count_policies,
 )
-from transforms.digest import content_digest, frame_digest, short_id
+from transforms.digest import frame_digest
 from transforms.errors import DigestDiffersError
 from transforms.gates import GateOutcome, check_frames
 from transforms.money.batches import DraftBatch
@@ -32,27 +31,6 @@ from transforms.words import Said
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
 DAMAGED_ID = "invalid_person_id"
-
-
-def run_identity(
-    snapshot: SnapshotRef, as_of: date, funds_digest: str, ledger_digest: str
-) -> dict[str, Any]:
-    """Name a run by what goes into it: snapshot, day, rules, parameters, ledger state.
-
-    Holds:   the funds' configuration, the exclusions and the gates' thresholds count as
-             parameters: they decide holds, and whether a run stops
-    Source:  contract, run_id
-    """
-    goes_in = {
-        "snapshot_id": snapshot.snapshot_id,
-        "as_of": as_of.isoformat(),
-        "rules_digest": rules_digest(),
-        "parameters_digest": content_digest(
-            [parameters_digest(), thresholds_digest(), funds_digest]
-        ),
-        "ledger_digest": ledger_digest,
-    }
-    return {"run_id": short_id("R", goes_in), **goes_in}
 
 
 @dataclass(frozen=True)

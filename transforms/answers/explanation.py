@@ -10,6 +10,7 @@ from transforms.amounts import yuan_text
 from transforms.answers.source_rows import PLACE
 from transforms.policies.card_text import confirmation
 from transforms.policies.cards import PolicyCard, Provision
+from transforms.words import word
 
 WORD_OF_VALUE = {True: "true", False: "false", None: "unknown"}
 SHOWN_ROWS = 20
@@ -62,6 +63,7 @@ def _provision(
     return {
         "provision": entry.name,
         "title": entry.title,
+        "holds": entry.holds,
         "clause": entry.clause,
         "value": WORD_OF_VALUE[row[entry.name]],
         "clerk_answer": answer,
@@ -141,7 +143,8 @@ def explanation_lines(explained: Mapping[str, Any]) -> list[str]:
 
 def _provision_lines(provision: Mapping[str, Any]) -> list[str]:
     lines = [
-        f"  {provision['value']:<8} {provision['provision']}  {provision['title']}",
+        f"  {provision['value']:<8} {provision['provision']}  {provision['title']}"
+        f"  (holds {provision['holds']})",
         f"           〔{provision['clause']}〕",
     ]
     if provision["clerk_answer"]:
@@ -168,6 +171,11 @@ def _source_lines(source: Mapping[str, Any]) -> list[str]:
 def entitlement_text(entitlement: Mapping[str, Any]) -> str:
     """Write an entitlement: status, reason, and how its amount came about."""
     reason = f" ({entitlement['reason']})" if entitlement["reason"] else ""
+    # A run of before claims had causes has none.
+    cause = entitlement.get("cause") or ""
+    if cause:
+        rows = f" at {entitlement['cause_rows']}" if entitlement["cause_rows"] else ""
+        reason += f", {word(cause, 'en')}{rows}"
     return (
         f"{entitlement['status']}{reason}: "
         f"determined {yuan_text(entitlement['determined_fen'])} 元, "

@@ -20,14 +20,19 @@ from transforms.words import Said
 FIRST_MONTH = 202001
 KINDS_OF_POLICY = ("payment", "relief", "referral")
 PERIODS = ("year", "month", "as_of_month", "fee_year")
+PRESENCE, ABSENCE = "by presence", "by absence"
 
 
 @dataclass(frozen=True)
 class Provision:
-    """One condition of a policy, with its clause and what explain shows for it."""
+    """One condition of a policy, with its clause and what explain shows for it.
+
+    `holds`: by presence of its rows, or by absence: then a row that vanishes can make it true.
+    """
 
     name: str
     title: str
+    holds: str
     clause: str
     facts: tuple[str, ...]
     rows: tuple[Mapping[str, Any], ...]
@@ -77,7 +82,7 @@ class PolicyStatus:
 
 @dataclass(frozen=True)
 class PolicyCard:
-    """Everything about a policy that is not SQL."""
+    """Everything about a policy that is not SQL; `rows`: what its universe and amount rest on."""
 
     policy_id: str
     title: str
@@ -100,6 +105,7 @@ class PolicyCard:
     touches: tuple[str, ...]
     support_types: tuple[str, ...]
     parameters: Mapping[str, Parameter]
+    rows: tuple[Mapping[str, Any], ...]
     provisions: tuple[Provision, ...]
     span_is_reading: bool
 
@@ -133,6 +139,8 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         raise ContractError(f"policy {name}: a payment has a fund, nothing else has")
     if (entry["kind"] == "referral") == ("amount_cap" in entry):
         raise ContractError(f"policy {name}: all but a referral have an amount_cap")
+    if (entry["kind"] == "payment") != ("rows" in entry):
+        raise ContractError(f"policy {name}: a payment says what rows it is made of, nothing else")
     needs = entry.get("needs", {})
     parameters = _shared_used(entry.get("uses", []), shared) | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
@@ -163,6 +171,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         touches=tuple(entry.get("touches", needs.get("insurances", ()))),
         support_types=tuple(entry.get("support_types", ())),
         parameters=parameters,
+        rows=tuple(entry.get("rows", ())),
         provisions=provisions,
         span_is_reading=bool(entry["in_force"].get("reading", False)),
     )
@@ -180,9 +189,12 @@ def _shared_used(
 
 
 def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
+    if entry.get("holds") not in (PRESENCE, ABSENCE):
+        raise ContractError(f"provision {name}: holds: {PRESENCE}, or {ABSENCE}?")
     return Provision(
         name=name,
         title=entry["title"],
+        holds=entry["holds"],
         clause=entry["clause"].strip(),
         facts=tuple(entry.get("facts", ())),
         rows=tuple(entry.get("rows", ())),
