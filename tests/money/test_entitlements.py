@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows.money.ledger_store import open_ledger
@@ -26,6 +27,7 @@ from tests.money.money_town import (
     statuses,
 )
 from transforms.errors import ContractError
+from transforms.money.claims import CAUSE_SCHEMA, settle_claims
 from transforms.money.exclusions import parse_exclusions
 
 GRADUATE, FLEXIBLE = "graduate_hire_insurance", "graduate_flexible_insurance"
@@ -341,3 +343,22 @@ def test_exclusions_without_authority_are_refused() -> None:
         parse_exclusions(
             "exclusions: [{exclusion: x, form: first, policies: [a, b], authority: law}]"
         )
+
+
+@pytest.mark.parametrize(("superseded_by", "is_claim"), [("another_policy", True), (None, False)])
+def test_what_a_clerk_superseded_is_asked_back_though_no_row_speaks_against_it(
+    superseded_by: str | None, is_claim: bool
+) -> None:
+    claims = pl.DataFrame(
+        {
+            **dict.fromkeys(("policy_id", "period", "subject_id", "beneficiary_id"), ["x"]),
+            "row_number": pl.Series([0], dtype=pl.UInt32),
+            "superseded_by": pl.Series([superseded_by], dtype=pl.String),
+        }
+    )
+    causes = pl.DataFrame([(0, False, "nothing_found", "")], schema=CAUSE_SCHEMA, orient="row")
+    keys = ("policy_id", "period", "subject_id", "beneficiary_id")
+    nobody = pl.DataFrame(schema={**dict.fromkeys(keys, pl.String()), "is_yes": pl.Boolean()})
+    settled = settle_claims(claims, causes, nobody)
+    assert settled["is_claim"].to_list() == [is_claim]
+    assert settled["cause"].to_list() == ["clerk_decided" if is_claim else "nothing_found"]
