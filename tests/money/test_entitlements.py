@@ -351,7 +351,7 @@ def test_what_a_clerk_superseded_is_asked_back_though_no_row_speaks_against_it(
 ) -> None:
     claims = pl.DataFrame(
         {
-            **dict.fromkeys(("policy_id", "period", "subject_id", "beneficiary_id"), ["x"]),
+            **{key: ["x"] for key in ("policy_id", "period", "subject_id", "beneficiary_id")},
             "row_number": pl.Series([0], dtype=pl.UInt32),
             "superseded_by": pl.Series([superseded_by], dtype=pl.String),
         }
