@@ -69,6 +69,7 @@ __all__ = [
     "run_sql",
     "shared_parameters",
     "show_frame",
+    "view_kind",
 ]
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -115,7 +116,7 @@ def register_tables(
         raise ContractError(f"tables of unknown kinds: {', '.join(unknown)}")
     for kind in KINDS.values():
         if kind.name in tables:
-            _view_delivered(connection, kind.name, tables[kind.name])
+            view_kind(connection, f"delivered_{kind.name}", tables[kind.name])
         else:
             empty = pl.DataFrame(schema=table_schema(kind))
             register_frame(connection, f"delivered_{kind.name}", empty)
@@ -123,9 +124,10 @@ def register_tables(
         connection.execute(statement)
 
 
-def _view_delivered(connection: Connection, kind: str, paths: Sequence[Path]) -> None:
+def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
+    """Make a view over the Parquet files of a kind."""
     files = connection.read_parquet([str(path) for path in paths])
-    files.create_view(f"delivered_{kind}", replace=True)
+    files.create_view(name, replace=True)
 
 
 def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
@@ -215,10 +217,10 @@ class FactStore:
             self.execute(statement, values)
             return
         for bucket in self.tables[kind]:
-            _view_delivered(self.connection, kind, [bucket])
+            view_kind(self.connection, f"delivered_{kind}", [bucket])
             self.execute(statement, values)
             statement = f"insert into {name} {text}"
-        _view_delivered(self.connection, kind, self.tables[kind])
+        view_kind(self.connection, f"delivered_{kind}", self.tables[kind])
 
     def statement(
         self,

@@ -19,19 +19,25 @@ COLUMNS = {
     "rows": ("行数", "rows"),
     "amount": ("金额合计", "amount", "amount_yuan"),
     "sha256": ("sha256",),
+    "removed": ("核减行数", "removed_rows"),
+    "why": ("说明", "why", "remark"),
 }
 LONGEST_NOTE = 100_000
 
 
 @dataclass(frozen=True)
 class NoteLine:
-    """One file as the supplier states it; None where the note is silent."""
+    """One file as the supplier states it; None where the note is silent.
+
+    `removed_rows`: rows of earlier deliveries taken out on purpose, if the note says why.
+    """
 
     line: int
     name: str
     rows: int
     amount_fen: int | None
     sha256: str | None
+    removed_rows: int
 
 
 @dataclass(frozen=True)
@@ -83,14 +89,18 @@ def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, 
         name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()
     }
     rows = said["rows"].replace(",", "")
+    removed = said.get("removed", "").replace(",", "") or "0"
     amount = said.get("amount", "")
     fen = read_fen(pl.Series([amount])).item() if amount else None
-    if not (rows.isascii() and rows.isdigit()) or not said["name"] or (amount and fen is None):
+    are_counts = all(count.isascii() and count.isdigit() for count in (rows, removed))
+    if not are_counts or not said["name"] or (amount and fen is None):
         raise DropRefusedError(
-            f"{note}, line {line}: expected a file name, a number of rows and an amount in 元 "
-            "or nothing; correct the note"
+            f"{note}, line {line}: expected a file name, a number of rows, and an amount in 元 and "
+            "a number of rows removed or nothing; correct the note"
         )
-    return NoteLine(line, said["name"], int(rows), fen, said.get("sha256", "").lower() or None)
+    removed_rows = int(removed) if said.get("why") else 0
+    digest = said.get("sha256", "").lower() or None
+    return NoteLine(line, said["name"], int(rows), fen, digest, removed_rows)
 
 
 def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]) -> list[Said]:

@@ -39,7 +39,7 @@ from transforms.extracts.rules import QUARANTINE_SCHEMA, References
 from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
-INGEST_RULES_VERSION = "1"
+INGEST_RULES_VERSION = "2"
 # What other extracts are held against comes first.
 IN_ORDER = sorted(KINDS.values(), key=lambda kind: (*LOOKED_UP, "").index(kind.others_look_up))
 
@@ -137,7 +137,7 @@ def _fill(
         beside = _refer(beside, tally)
         tallies.append(tally)
     shutil.rmtree(staging / ".late", ignore_errors=True)
-    files = _file_entries(raws, tallies)
+    files = _file_entries(raws, tallies, delivery)
     said = {
         "warnings": check_delivery(delivery, files),
         "notes": [note for tally in tallies for note in _notes(tally)],
@@ -177,8 +177,11 @@ def _notes(tally: KindTally) -> list[Said]:
     return tally.notes + notes_on_lists(tally.table.frame(), rule_words())
 
 
-def _file_entries(raws: list[RawFile], tallies: list[KindTally]) -> list[dict[str, Any]]:
+def _file_entries(
+    raws: list[RawFile], tallies: list[KindTally], delivery: Delivery | None
+) -> list[dict[str, Any]]:
     """List the drop's files for the manifest, in the order of their names."""
+    noted = {line.name: line for line in delivery.lines} if delivery else {}
     counted = {file.raw.file.name: file for tally in tallies for file in tally.files}
     entries = []
     for raw in raws:
@@ -203,6 +206,9 @@ def _file_entries(raws: list[RawFile], tallies: list[KindTally]) -> list[dict[st
                 "totals_rows": file.totals_rows,
                 "amount_fen": file.amount_fen,
             }
+        line = noted.get(raw.file.name)
+        if line is not None:
+            entry |= {"stated_rows": line.rows, "removed_rows": line.removed_rows}
         entries.append(entry)
     return entries
 

@@ -10,14 +10,21 @@ from flows.store import MANIFEST, Home, digest_problems, read_manifest
 from transforms.digest import short_id
 from transforms.money.books import Books
 
-RUN_GOES_IN = ("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest")
+RUN_GOES_IN = (
+    *("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest"),
+    # a run of before evidence was compared between nights has none
+    "compared_with",
+)
 
 
 def run_problems(folder: Path, recorded: Mapping[str, Any]) -> Iterator[str]:
     """Say what of a run is not as recorded: its manifest, id, files, and files beside them."""
     yield from digest_problems([(folder / MANIFEST, recorded["run_manifest"])])
     manifest = read_manifest(folder, "run")
-    if short_id("R", {name: manifest[name] for name in RUN_GOES_IN}) != folder.name:
+    if (
+        short_id("R", {name: manifest[name] for name in RUN_GOES_IN if name in manifest})
+        != folder.name
+    ):
         yield f"{folder / MANIFEST} names other inputs than the run's id does"
     files = run_files(folder)
     yield from digest_problems(files)

@@ -19,12 +19,14 @@ from expectations.suites import COUNTS, TOTALS, Suite, Threshold, check_sql, loa
 from flows.store import read_manifest
 from sql import Connection, connect, policy_cards, query, register_tables, show_frame
 from sql.checks import run_check, run_text, tables_present
+from sql.compared import COMPARED_SCHEMA, compare_snapshots
 from transforms.errors import ContractError, GateStoppedError
 from transforms.gates import CheckOutcome, GateOutcome, Measure
 from transforms.masking import without_long_numbers
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
 from transforms.policies.amount_cap import caps_until
 from transforms.policies.cards import month_of, outside_span
+from transforms.policies.evidence import excluding_rows
 from transforms.words import Said
 
 FRAMES: dict[str, Any] = {
@@ -35,7 +37,11 @@ FRAMES: dict[str, Any] = {
         "accepted": pl.Int64(),
         "quarantined": pl.Int64(),
         "totals_rows": pl.Int64(),
+        "stated_rows": pl.Int64(),
+        "removed_rows": pl.Int64(),
     },
+    "excluding_kinds": {"kind": pl.String()},
+    "compared_parts": COMPARED_SCHEMA,
     "quarantine": {
         "kind": pl.String(),
         "source_file": pl.String(),
@@ -125,17 +131,27 @@ def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> No
 
 
 @contextmanager
-def connected(snapshot: StoredSnapshot, as_of: date) -> Iterator[Connection]:
-    """Open a connection on a snapshot for the first gate, before any fact is built."""
+def connected(
+    snapshot: StoredSnapshot, as_of: date, before: StoredSnapshot | None = None
+) -> Iterator[Connection]:
+    """Open a connection on a snapshot for the first gate, before any fact is built.
+
+    `before`: the snapshot of the last finished night, if there was one.
+    """
     connection = connect()
     try:
         register_tables(connection, snapshot.tables(), as_of)
         files = read_manifest(snapshot.folder, "snapshot")["files"]
         frame = pl.DataFrame(
-            [{name: file[name] for name in FRAMES["files"]} for file in files],
+            [{name: file.get(name) for name in FRAMES["files"]} for file in files],
             schema=FRAMES["files"],
         )
         register(connection, "files", frame)
+        excluding = excluding_rows(policy_cards().values())
+        register(connection, "excluding_kinds", pl.DataFrame({"kind": sorted(excluding)}))
+        tables = before.tables() if before else {}
+        compared = compare_snapshots(connection, tables, snapshot.tables(), excluding)
+        register(connection, "compared_parts", compared)
         for name in ("quarantine", "repairs", "findings"):
             stored = pl.read_parquet(snapshot.folder / f"{name}.parquet")
             empty = pl.DataFrame(schema=FRAMES[name])

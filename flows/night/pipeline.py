@@ -23,7 +23,13 @@ from flows.money.whole import expect_whole
 from flows.night import gates
 from flows.night.determine import Determined, determine
 from flows.night.progress import Progress, Report
-from flows.night.run_record import RunSoFar, run_identity, summarise_run, write_run
+from flows.night.run_record import (
+    RunSoFar,
+    last_finished,
+    run_identity,
+    summarise_run,
+    write_run,
+)
 from flows.store import Home, hold_home
 from sql import Connection
 from transforms.errors import UsageError
@@ -108,19 +114,23 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     home, as_of = request.home, request.as_of
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
+        runs = ledger.books().runs
     if request.drop is not None:
         snapshot = ingest_drop(request.drop, home.snapshots, report=report)
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
-    identity = run_identity(snapshot, as_of, funds.digest, standing.digest)
+    last = last_finished(runs, as_of, snapshot.snapshot_id)
+    identity = run_identity(snapshot, as_of, funds.digest, standing.digest, last)
     return RunSoFar(home, as_of, snapshot, identity), standing
 
 
 @stage("gate: extracts")
 def judge_extracts(run: RunSoFar) -> RunSoFar:
-    """Gate: what came in is complete and mostly usable."""
-    with gates.connected(run.snapshot, run.as_of) as connection:
+    """Gate: what came in is complete, mostly usable, and has not lost what the last night had."""
+    last = run.identity["compared_with"]
+    before = load_snapshot(run.home.snapshots, last) if last else None
+    with gates.connected(run.snapshot, run.as_of, before) as connection:
         return _judged(run, "extracts", connection)
 
 

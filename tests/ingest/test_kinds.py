@@ -25,7 +25,11 @@ REFUSED = [
     ("visible_from: died_on", "visible_from: source", "kind deaths: visible_from: source"),
     ("{state: 已到账}", "{state: 到账}", "contributions: no row says: state 到账"),
     ("visible_from: closed_on", "visible_from: willing", "unemployment: visible_from: willing"),
-    ("    key: unit_no", "    key: unit", "kind insured_units: key or note_sums: unit"),
+    (
+        "    key: unit_no",
+        "    key: unit",
+        "kind insured_units: key, note_sums, stands_by or parts: unit",
+    ),
     ("    bucketed: true", "    in_buckets: true", "kind contributions: unknown words: in_buckets"),
     ("died_on!:", "died_on!: {code: 是}", "kind deaths, died_on!: unknown words: code"),
     ("died_on!:", "died_at!:", "kind deaths: columns: died_at"),

@@ -20,7 +20,10 @@ KEY = "policy_id, period, subject_kind, subject_id, beneficiary_kind, beneficiar
 
 SOUND_WORLD = f"""
 create or replace table files (name text, kind text, rows bigint, accepted bigint,
-    quarantined bigint, totals_rows bigint);
+    quarantined bigint, totals_rows bigint, stated_rows bigint, removed_rows bigint);
+create or replace table excluding_kinds (kind text);
+create or replace table compared_parts (kind text, part text, is_excluding boolean,
+    rows_before bigint, rows_now bigint, keys_before bigint, keys_gone bigint);
 create or replace table quarantine (kind text, source_file text, source_line bigint, rule text);
 create or replace table findings (finding text, detail text, said text);
 create or replace table repairs (kind text, source_file text, source_line bigint);
@@ -47,12 +50,18 @@ create or replace table insurance_masks (person_key bigint, employer_key integer
 create or replace table employer_insured_masks (person_key bigint, era integer,
     insured_mask bigint);
 
-insert into files values ('r.csv', 'registrations', 1, 1, 0, 0),
+insert into excluding_kinds values ('deaths'), ('custody');
+insert into compared_parts values ('deaths', '', true, 600, 600, 600, 6),
+    ('contributions', '养老 202003', true, 700, 700, 700, 7),
+    ('residents', '', false, 100, 140, 100, 5);
+insert into files (name, kind, rows, accepted, quarantined, totals_rows)
+    values ('r.csv', 'registrations', 1, 1, 0, 0),
     ('u.csv', 'insured_units', 1, 1, 0, 0),
     ('p.csv', 'insured_persons', 1, 1, 0, 0), ('h.csv', 'residents', 1, 1, 0, 0),
     ('a.csv', 'accounts', 2, 2, 0, 0), ('e.csv', 'employment', 2, 1, 1, 0),
     ('c.csv', 'contributions', 1, 1, 0, 1), ('d.csv', 'deaths', 1, 1, 0, 0);
-insert into files select kind || '.csv', kind, 0, 0, 0, 0 from (values ('payroll'), ('attendance'),
+insert into files (name, kind, rows, accepted, quarantined, totals_rows)
+    select kind || '.csv', kind, 0, 0, 0, 0 from (values ('payroll'), ('attendance'),
     ('unemployment'), ('unemployment_benefits'), ('graduates'), ('designations'), ('custody'),
     ('support')) as undelivered (kind);
 insert into quarantine values ('employment', 'e.csv', 3, 'missing_value');
@@ -118,6 +127,11 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         "insert into findings values ('totals_differ', 'c.csv:9: the total says 1', null)",
         1,
     ),
+    ("extracts", "evidence_delivered"): ("", 1),
+    ("extracts", "evidence_kept"): ("update compared_parts set keys_gone = keys_gone + 1", 2),
+    ("extracts", "evidence_removed"): ("update files set removed_rows = 1", 2),
+    ("extracts", "rows_kept"): ("update compared_parts set keys_gone = 6", 1),
+    ("extracts", "rows_grown"): ("update compared_parts set rows_now = 151", 1),
     ("extracts", "cells_emptied"): (
         "insert into findings select 'cell_emptied', 'p.csv:' || n, null from range(21) as r (n)",
         21,

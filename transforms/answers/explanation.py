@@ -62,6 +62,7 @@ def _provision(
     return {
         "provision": entry.name,
         "title": entry.title,
+        "holds": entry.holds,
         "clause": entry.clause,
         "value": WORD_OF_VALUE[row[entry.name]],
         "clerk_answer": answer,
@@ -141,7 +142,8 @@ def explanation_lines(explained: Mapping[str, Any]) -> list[str]:
 
 def _provision_lines(provision: Mapping[str, Any]) -> list[str]:
     lines = [
-        f"  {provision['value']:<8} {provision['provision']}  {provision['title']}",
+        f"  {provision['value']:<8} {provision['provision']}  {provision['title']}"
+        f"  (holds {provision['holds']})",
         f"           〔{provision['clause']}〕",
     ]
     if provision["clerk_answer"]:

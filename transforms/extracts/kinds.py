@@ -18,6 +18,7 @@ SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 DECLARED = Path(__file__).with_name("kinds.yaml")
 SAID_OF_KIND = frozenset({"titles", "row", "columns", "visible_from"})
 WORDS_OF_KIND = SAID_OF_KIND | {"key", "bucketed", "note_sums", "others_look_up"}
+WORDS_OF_KIND |= {"stands_by", "parts"}
 WORDS_OF_COLUMN = frozenset(
     {"type", "labels", "codes", "open_when_empty", "visible_from"}
     | {"never_negative", "negative_only_where", "never_positive_where", "required_where"}
@@ -59,6 +60,8 @@ class Moment:
 class Kind:
     """One kind of extract; `titles` start the names of its files, `key` names one row.
 
+    `stands_by` finds a row again on another night; `parts` are compared each for itself.
+
     `visible_from`: a row counts once all of these have come; none: always. `others_look_up`: what
     other extracts are held against it for; it is read before them.
     """
@@ -72,6 +75,8 @@ class Kind:
     bucketed: bool = False
     note_sums: tuple[str, ...] = ()
     others_look_up: str = ""
+    stands_by: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @cached_property
     def column_named(self) -> dict[str, KindColumn]:
@@ -124,16 +129,20 @@ def _kind(name: str, entry: Mapping[str, Any], dictionary: Mapping[str, Column])
         _column(f"{where}, {spec}", spec, cells or {}, dictionary[spec.rstrip("!")])
         for spec, cells in entry["columns"].items()
     )
+    key = tuple(entry.get("key", "").split())
+    required = tuple(column.name for column in columns if column.required)
     kind = Kind(
         name,
         (name, *entry["titles"].split()),
         entry["row"],
         columns,
         _moments(entry["visible_from"]),
-        tuple(entry.get("key", "").split()),
+        key,
         entry.get("bucketed", False),
         tuple(entry.get("note_sums", "").split()),
         entry.get("others_look_up", ""),
+        tuple(entry.get("stands_by", "").split()) or key or required,
+        tuple(entry.get("parts", "").split()),
     )
     _check(kind, where)
     return kind
@@ -151,7 +160,8 @@ def _check(kind: Kind, where: str) -> None:
     _refuse({moment.column for moment in kind.visible_from} - dated, f"{where}: visible_from")
     _refuse({c.visible_from for c in columns if c.visible_from} - days, f"{where}: visible_from")
     _refuse({" ".join(pair) for pair in asked - codes}, f"{where}: no row says")
-    _refuse({*kind.key, *kind.note_sums} - set(kind.column_named), f"{where}: key or note_sums")
+    named = {*kind.key, *kind.note_sums, *kind.stands_by, *kind.parts}
+    _refuse(named - set(kind.column_named), f"{where}: key, note_sums, stands_by or parts")
     _refuse({kind.others_look_up} - {"", *LOOKED_UP}, f"{where}: others_look_up")
 
 

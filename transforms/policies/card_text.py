@@ -35,7 +35,12 @@ def describe_card(card: PolicyCard, universe: str) -> dict[str, Any]:
         "universe": universe,
         "reads": list(card.reads),
         "provisions": [
-            {"provision": entry.name, "title": entry.title, "clause": entry.clause}
+            {
+                "provision": entry.name,
+                "title": entry.title,
+                "holds": entry.holds,
+                "clause": entry.clause,
+            }
             for entry in card.provisions
         ],
         "parameters": [describe_parameter(entry) for entry in sorted_parameters(card)],
@@ -106,7 +111,10 @@ def provision_lines(provisions: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write provisions in the notice's order, each with its clause below."""
     lines = []
     for entry in provisions:
-        lines += [f"    {entry['provision']}  {entry['title']}", f"      〔{entry['clause']}〕"]
+        lines += [
+            f"    {entry['provision']}  {entry['title']}  (holds {entry['holds']})",
+            f"      〔{entry['clause']}〕",
+        ]
     return lines
 
 

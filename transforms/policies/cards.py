@@ -20,14 +20,19 @@ from transforms.words import Said
 FIRST_MONTH = 202001
 KINDS_OF_POLICY = ("payment", "relief", "referral")
 PERIODS = ("year", "month", "as_of_month", "fee_year")
+PRESENCE, ABSENCE = "by presence", "by absence"
 
 
 @dataclass(frozen=True)
 class Provision:
-    """One condition of a policy, with its clause and what explain shows for it."""
+    """One condition of a policy, with its clause and what explain shows for it.
+
+    `holds`: by presence of its rows, or by absence: then a row that vanishes can make it true.
+    """
 
     name: str
     title: str
+    holds: str
     clause: str
     facts: tuple[str, ...]
     rows: tuple[Mapping[str, Any], ...]
@@ -180,9 +185,12 @@ def _shared_used(
 
 
 def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
+    if entry.get("holds") not in (PRESENCE, ABSENCE):
+        raise ContractError(f"provision {name}: holds: {PRESENCE}, or {ABSENCE}?")
     return Provision(
         name=name,
         title=entry["title"],
+        holds=entry["holds"],
         clause=entry["clause"].strip(),
         facts=tuple(entry.get("facts", ())),
         rows=tuple(entry.get("rows", ())),

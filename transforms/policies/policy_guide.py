@@ -31,6 +31,10 @@ by `python -m flows.answers.policy_guide`; a test compares. Do not edit it by ha
 - **monitoring planned**: can be watched from the data, is not yet.
 - **not computed**: no extract holds what the rule asks, or there is no rule; the reason is given.
 
+A provision **holds by presence** where rows must be there for it, **by absence** where rows must not:
+then a row that vanishes can make it true, so the gate `extracts` compares those rows with the last
+finished night (see [gates.md](gates.md)).
+
 UNCONFIRMED marks a number that is a reading: no bureau has confirmed it, and every batch that used
 it says so.
 
@@ -146,10 +150,11 @@ def _card_lines(card: Mapping[str, Any]) -> list[str]:
         f"- **universe**: {card['universe']}",
         f"- **reads**: {', '.join(card['reads'])}",
         "",
-        "| provision | what it asks | 条文 |",
-        "|---|---|---|",
+        "| provision | what it asks | holds | 条文 |",
+        "|---|---|---|---|",
         *(
-            f"| `{entry['provision']}` | {_cell(entry['title'])} | {_cell(entry['clause'])} |"
+            f"| `{entry['provision']}` | {_cell(entry['title'])} | {entry['holds']} "
+            f"| {_cell(entry['clause'])} |"
             for entry in card["provisions"]
         ),
         "",
