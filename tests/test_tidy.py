@@ -51,7 +51,7 @@ BANNED_SQL = {
 
 # A room imports only rooms that stand before it; what lies beside the rooms imports none.
 ROOMS = {
-    "flows": ["ingest", "money", "answers", "night", "cli"],
+    "flows": ["ingest", "money", "answers", "night", "audit", "cli"],
     "transforms": ["extracts", "policies", "money", "sheets", "payments", "answers"],
 }
 CHANGING = {"add", "append", "clear", "discard", "extend", "insert", "pop", "popitem"}

@@ -3,6 +3,7 @@
 import sys
 
 from flows.cli import answers as cli_answers
+from flows.cli import audit as cli_audit
 from flows.cli import checking as cli_checking
 from flows.cli import keys as cli_keys
 from flows.cli import money as cli_money
@@ -10,7 +11,7 @@ from flows.cli import policies as cli_policies
 from flows.cli import run as cli_run
 from flows.cli.console import app, run_command
 
-COMMAND_MODULES = (cli_run, cli_keys, cli_money, cli_policies, cli_answers, cli_checking)
+COMMAND_MODULES = (cli_run, cli_keys, cli_money, cli_policies, cli_answers, cli_audit, cli_checking)
 
 
 def command_names() -> list[str]:

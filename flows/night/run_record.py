@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import polars as pl
 
 from expectations.suites import thresholds_digest
 from flows.ingest.drop import SnapshotRef
+from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import parameters_digest, policy_cards, rules_digest
 from transforms.amounts import yuan_text
@@ -32,6 +32,8 @@ from transforms.words import Said
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
 DAMAGED_ID = "invalid_person_id"
+# Another program that makes the same of the same has made the same run.
+ABOUT_THE_PROGRAM = ("code_version", "made_by")
 
 
 def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot_id: str) -> str:
@@ -148,7 +150,8 @@ def _manifest(
 ) -> dict[str, Any]:
     return {
         **run.identity,
-        "code_version": version("wuxing"),
+        "code_version": program()["version"],
+        "made_by": {**program(), "inputs": keep_inputs(run.home)},
         "state": "stopped" if stopped else "done",
         "stopped_at": stopped,
         "outputs": {
@@ -182,7 +185,7 @@ def _expect_same(target: Path, manifest: Mapping[str, Any]) -> None:
     differing = [
         name
         for name, content in manifest.items()
-        if name != "code_version" and standing.get(name) != content
+        if name not in ABOUT_THE_PROGRAM and standing.get(name) != content
     ]
     if differing:
         raise DigestDiffersError(
