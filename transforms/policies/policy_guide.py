@@ -161,8 +161,8 @@ def _card_lines(card: Mapping[str, Any]) -> list[str]:
         "| parameter | taken on | from | value | unit | source | |",
         "|---|---|---|---|---|---|---|",
         *(
-            f"| `{parameter['name']}` | {parameter['on']} | {value['from']} | {_cell(value['value'])} "
-            f"| {parameter['unit']} | {_cell(value['source'])} "
+            f"| `{parameter['name']}` | {parameter['on']} | {value['from']} "
+            f"| {_cell(value['value'])} | {parameter['unit']} | {_cell(value['source'])} "
             f"| {confirmation(value['confirmed'])} |"
             for parameter in card["parameters"]
             for value in parameter["values"]
