@@ -45,6 +45,23 @@ def masked_household(column: str) -> pl.Expr:
     return pl.concat_str(pl.lit("****"), pl.col(column).str.tail(2))
 
 
+def masked_keys(rows: pl.DataFrame) -> pl.DataFrame:
+    """Mask the ids of persons and households in keys."""
+
+    def masked(role: str) -> pl.Expr:
+        kind, column = pl.col(f"{role}_kind"), f"{role}_id"
+        return (
+            pl.when(kind == "person")
+            .then(masked_person_id(column))
+            .when(kind == "household")
+            .then(masked_household(column))
+            .otherwise(pl.col(column))
+            .alias(column)
+        )
+
+    return rows.with_columns(masked(r) for r in ("subject", "beneficiary") if f"{r}_id" in rows)
+
+
 def without_person_ids(text: str) -> str:
     """Take out of a page whatever looks like a person id (in a file's name, say)."""
     return CITIZEN_ID.sub(word("person_id_hidden"), text)

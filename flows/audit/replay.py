@@ -16,7 +16,7 @@ from flows.store import Home, digest_problems, read_manifest
 from transforms.amounts import yuan_text
 from transforms.digest import content_digest
 from transforms.errors import UsageError
-from transforms.masking import masked_household, masked_person_id
+from transforms.masking import masked_keys
 
 GOES_IN = ("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest")
 LATER = ("determinations", "entitlements", "signed_lines", "findings")
@@ -184,23 +184,6 @@ def table_difference(a: pl.DataFrame, b: pl.DataFrame) -> dict[str, Any]:
         "fen_now": {name: int(b[name].sum()) for name in amounts},
         "keys": masked_keys(shown.head(SAMPLES)).to_dicts() if shown is not None else [],
     }
-
-
-def masked_keys(rows: pl.DataFrame) -> pl.DataFrame:
-    """Mask the ids of persons and households in keys."""
-
-    def masked(role: str) -> pl.Expr:
-        kind, column = pl.col(f"{role}_kind"), f"{role}_id"
-        return (
-            pl.when(kind == "person")
-            .then(masked_person_id(column))
-            .when(kind == "household")
-            .then(masked_household(column))
-            .otherwise(pl.col(column))
-            .alias(column)
-        )
-
-    return rows.with_columns(masked(r) for r in ("subject", "beneficiary") if f"{r}_id" in rows)
 
 
 def replay_lines(told: Mapping[str, Any]) -> list[str]:

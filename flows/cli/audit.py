@@ -1,5 +1,6 @@
-"""Commands for the auditor: replay."""
+"""Commands for the auditor: replay, diff."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,3 +49,31 @@ def replay(
     show(told, as_json, replay_lines(told))
     if told["verdict"] != "identical":
         raise typer.Exit(DigestDiffersError.exit_code)
+
+
+@app.command()
+def diff(
+    run_a: RunArgument,
+    run_b: RunArgument,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Also write every change here.")] = None,
+    page: Annotated[Path | None, typer.Option("--html", help="Also write a page here.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what changed between two nights, and because of what: facts, numbers, rules, ledger."""
+    from flows.audit.diff import diff as diff_runs
+    from flows.audit.diff import rows_behind
+    from flows.audit.replay import find_run
+    from transforms.audit.diff_text import diff_content, diff_lines, diff_page
+    from transforms.sheets.csv_file import csv_bytes
+
+    place = Home(home)
+    found = diff_runs(place, find_run(place, run_a), find_run(place, run_b), threads=threads)
+    told = diff_content(found.changes, found.totals, found.steps, list(rows_behind(found)))
+    told |= {"run_a": found.nights[0].run_id, "run_b": found.nights[1].run_id}
+    if csv:
+        csv.write_bytes(csv_bytes(found.changes))
+    if page:
+        page.write_text(diff_page(told), encoding="utf-8")
+    show(told, as_json, diff_lines(told))
