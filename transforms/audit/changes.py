@@ -37,7 +37,7 @@ def attribute(states: Sequence[Frames], steps: Sequence[str]) -> pl.DataFrame:
         "cause": pl.String(),
     }
     empty = pl.DataFrame(schema=schema)
-    order = pl.Enum(dict.fromkeys(steps))
+    order = pl.Enum(list(dict.fromkeys(steps)))
     listed = pl.concat([empty, *(part.select(list(schema)) for part in parts)])
     return listed.sort("table", *KEY, pl.col("cause").cast(order))
 
