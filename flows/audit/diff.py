@@ -48,8 +48,8 @@ def diff(
     """
     a, b = read_night(home, run_a), read_night(home, run_b)
     steps: list[str] = []
-    states = [_recorded(a)]
-    mixture = _mixture(a)
+    states = [recorded(a)]
+    mixture = mixture_of(a)
     waiting = ""
     for cause in CAUSES:
         following = _with(mixture, cause, b)
@@ -67,13 +67,17 @@ def diff(
         states.append(computed)
     if waiting:
         raise DigestDiffersError(f"night {run_b} can't be computed again: {waiting}")
-    _expect_recorded(states[-1], _recorded(b), run_b)
+    _expect_recorded(states[-1], recorded(b), run_b)
     changes = attribute([(one.determinations, one.entitlements) for one in states], steps)
-    totals = totals_of(changes, _frames(_recorded(a)), _frames(_recorded(b)))
+    totals = totals_of(changes, _frames(recorded(a)), _frames(recorded(b)))
     return Difference((a, b), tuple(steps), changes, totals)
 
 
-def _recorded(night: Night) -> Computed:
+def recorded(night: Night) -> Computed:
+    """Read what a night decided.
+
+    Raises:  DropRefusedError if a gate stopped it before
+    """
     folder = night.home.runs / night.run_id
     names = ("determinations", "entitlements")
     if any(not (folder / f"{name}.parquet").is_file() for name in names):
@@ -85,9 +89,9 @@ def _frames(computed: Computed) -> tuple[pl.DataFrame, pl.DataFrame]:
     return computed.determinations, computed.entitlements
 
 
-def _expect_recorded(found: Computed, recorded: Computed, run_id: str) -> None:
+def _expect_recorded(found: Computed, then: Computed, run_id: str) -> None:
     for name, one, other in zip(
-        ("determinations", "entitlements"), _frames(found), _frames(recorded), strict=True
+        ("determinations", "entitlements"), _frames(found), _frames(then), strict=True
     ):
         if not one.equals(other, null_equal=True):
             raise DigestDiffersError(
@@ -96,7 +100,8 @@ def _expect_recorded(found: Computed, recorded: Computed, run_id: str) -> None:
             )
 
 
-def _mixture(night: Night) -> Mixture:
+def mixture_of(night: Night) -> Mixture:
+    """Return what a night was computed from, unmixed."""
     return Mixture(_day(night), _tables(night), night.texts, night)
 
 

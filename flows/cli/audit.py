@@ -1,4 +1,4 @@
-"""Commands for the auditor: replay, diff."""
+"""Commands for the auditor: replay, diff, whatif."""
 
 from pathlib import Path
 from typing import Annotated
@@ -77,3 +77,28 @@ def diff(
     if page:
         page.write_text(diff_page(told), encoding="utf-8")
     show(told, as_json, diff_lines(told))
+
+
+@app.command()
+def whatif(
+    run: RunArgument,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE@DAY", help="A number, from a day on."),
+    ] = None,
+    policy: Annotated[
+        list[Path] | None,
+        typer.Option("--policy", metavar="FILE", help="A card (.yaml) or its rules (.sql)."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a reform would change on a past night: cost, winners, losers; records nothing."""
+    from flows.audit.replay import find_run
+    from flows.audit.whatif import whatif as compute_whatif
+    from flows.audit.whatif import whatif_lines
+
+    place = Home(home)
+    told = compute_whatif(place, find_run(place, run), setting or [], policy or [], threads=threads)
+    show(told, as_json, whatif_lines(told))
