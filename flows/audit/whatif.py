@@ -87,7 +87,7 @@ def _towns(tables: Mapping[str, Sequence[Path]]) -> pl.DataFrame:
     parts = [pl.DataFrame(schema=schema)]
     for kind, (extract, column) in TOWNS.items():
         if extract in tables:
-            rows = pl.scan_parquet(tables[extract]).select(
+            rows = pl.scan_parquet(list(tables[extract])).select(
                 pl.lit(kind).alias("beneficiary_kind"),
                 pl.col(column).alias("beneficiary_id"),
                 pl.col("division_code").alias("town"),

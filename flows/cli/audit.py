@@ -1,5 +1,7 @@
-"""Commands for the auditor: replay, diff, whatif."""
+"""Commands for the auditor: replay, export, diff, whatif."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +12,10 @@ from flows.store import Home
 from transforms.errors import DigestDiffersError, UsageError
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or `latest`.")
+    str, typer.Argument(metavar="RUN", help="Run id, its beginning, `latest`; or a FILE.zip.")
 ]
 RULES = ("today", "stored")
+CARRIED = ".zip"
 
 
 @app.command()
@@ -32,23 +35,51 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Compute a night again from its snapshot and the ledger as it stood; compare every digest."""
-    from flows.audit.replay import find_run, replay_lines
     from flows.audit.replay import replay as replay_run
+    from flows.audit.replay import replay_lines
 
     if rules not in RULES:
         raise UsageError(f"--rules takes {' or '.join(RULES)}; found {rules!r}")
-    place = Home(home)
-    told = replay_run(
-        place,
-        find_run(place, run),
-        threads=threads,
-        memory=memory_limit,
-        stored_rules=rules == "stored",
-        from_raw=from_raw,
-    )
+    with _meant(run, home) as (place, run_id):
+        told = replay_run(
+            place,
+            run_id,
+            threads=threads,
+            memory=memory_limit,
+            stored_rules=rules == "stored",
+            from_raw=from_raw,
+        )
     show(told, as_json, replay_lines(told))
     if told["verdict"] != "identical":
         raise typer.Exit(DigestDiffersError.exit_code)
+
+
+@contextmanager
+def _meant(run: str, home: Path) -> Iterator[tuple[Home, str]]:
+    """Give the home and the run that are meant: a run of this home, or a carried night."""
+    from flows.audit.carry import carried
+    from flows.audit.replay import find_run
+
+    if run.endswith(CARRIED):
+        with carried(Path(run)) as (place, run_id):
+            yield place, run_id
+    else:
+        yield Home(home), find_run(Home(home), run)
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The file to write.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a night into one file that `replay` computes again on any machine."""
+    from flows.audit.carry import export_night
+    from flows.audit.replay import find_run
+
+    told = export_night(Home(home), find_run(Home(home), run), file)
+    show(told, as_json, [f"{told['path']}: {told['files']:,} files, {told['bytes']:,} bytes"])
 
 
 @app.command()

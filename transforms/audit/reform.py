@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -59,7 +60,7 @@ def with_setting(texts: Mapping[str, str], setting: Setting) -> dict[str, str]:
     new = {"from": setting.since, "value": value, "source": SOURCE, "confirmed": False}
     entry["values"] = _in_order(entry["values"], new)
     cap = card.get("amount_cap", {})
-    if setting.name in cap.get("covers", ()) and _cap_on(cap, setting.since) < float(value):
+    if setting.name in cap.get("covers", ()) and _cap_on(cap, setting.since) < Decimal(value):
         cap["values"] = _in_order(
             cap["values"], {"from": setting.since, "value": value, "reason": SOURCE}
         )
@@ -117,8 +118,8 @@ def _in_order(values: Iterable[Mapping[str, Any]], new: Mapping[str, Any]) -> li
     return sorted([*kept, new], key=lambda value: value["from"])
 
 
-def _cap_on(cap: Mapping[str, Any], day: date) -> float:
-    return max(float(v["value"]) for v in cap["values"] if v["from"] <= day)
+def _cap_on(cap: Mapping[str, Any], day: date) -> Decimal:
+    return max(Decimal(v["value"]) for v in cap["values"] if v["from"] <= day)
 
 
 def change_lines(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -1,0 +1,37 @@
+"""The words that a carried night begins with, in Chinese, for whoever opens it elsewhere."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def carry_readme(said: Mapping[str, Any]) -> str:
+    """Say what is in a carried night and how it is computed again.
+
+    >>> "wuxing replay" in carry_readme({"run_id": "R1", "as_of": "2020-06-30",
+    ...                                  "snapshot_id": "S1", "ledger_position": 3})
+    True
+    """
+    return f"""# 无形：可复算的一次运行
+
+- 运行 `{said["run_id"]}`，基准日 {said["as_of"]}，快照 `{said["snapshot_id"]}`
+- 支付台账截至第 {said["ledger_position"]} 笔记录（含本次运行各批次的签名与支付）
+
+## 里面有什么
+
+| 位置 | 内容 |
+|---|---|
+| `home/snapshots/` | 当晚的原始文件、解析后的数据表、隔离与修复清单；另有上一晚的数据表（用于比对缺失） |
+| `home/runs/` | 认定、应享、提示、各项检查、清单、报告，及其摘要 |
+| `home/inputs/` | 当时的全部规则、政策卡、参数、检查、资金配置的原文 |
+| `home/ledger.sqlite` | 支付台账：每笔记录一环扣一环，含人员名册与签名 |
+| `home/batches/` | 当时已有的批次 |
+
+## 怎样复算
+
+1. 在任何一台装有无形的电脑上运行：`wuxing replay 本文件.zip`
+2. 逐表比较当时与现在的摘要；全部相同，结论为 identical，退出码 0；否则指出第一处不同，退出码 14。
+3. 规则已经修改过的，用 `wuxing replay 本文件.zip --rules stored`，按当时的规则原文复算。
+4. 加 `--from-raw`，从原始文件重新解析开始。
+
+本文件含个人信息，须按规定保管、传递和销毁。
+"""
