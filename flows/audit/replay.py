@@ -142,7 +142,9 @@ def _pair(when: str, digest: str, rows: int) -> dict[str, Any]:
 
 
 def _place(name: str) -> tuple[int, str]:
-    return (LATER.index(name) + 1 if name in LATER else 9 if "/" not in name else 0, name)
+    if name in LATER:
+        return LATER.index(name) + 1, name
+    return (0 if name.startswith("policies/") else len(LATER) + 1), name
 
 
 def _first_difference(then: Path, now: Path, stage: Mapping[str, Any]) -> dict[str, Any]:
