@@ -57,6 +57,8 @@ def test_a_reform_that_no_card_knows_is_refused() -> None:
             parse_setting(unreadable)
     with pytest.raises(UsageError, match="no such value"):
         with_setting(texts, parse_setting("hire_look_back_months=six@2020-01-01"))
+    early = with_setting(texts, parse_setting("hire_amount_fen=900.00@2019-01-01"))
+    assert "amount_cap" in early["sql/policies/new_hire_subsidy.yaml"], "no cap was in force then"
     with pytest.raises(UsageError, match="named"):
         with_file(texts, "../evil.sql", "")
 
