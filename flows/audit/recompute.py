@@ -18,11 +18,12 @@ import polars as pl
 from flows.audit.again import Night, call_program, stage_code, stage_home, tell
 from flows.money.entitle import build_entitlements
 from flows.money.funds import read_funds
-from flows.money.standing import read_standing
+from flows.money.standing import Standing, read_standing
 from flows.night.determine import determine
 from flows.store import Home
 
 TABLES = ("determinations", "entitlements")
+STANDING, STANDING_FRAMES = "standing.json", ("paid", "signed", "installments")
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,31 @@ def compute(mixture: Mixture, *, threads: int | None = None, memory: str | None 
         return Computed(*(pl.read_parquet(Path(scratch) / f"{name}.parquet") for name in TABLES))
 
 
+def keep_standing(standing: Standing, folder: Path) -> None:
+    """Write down what the ledger said, for a night that is computed without it."""
+    for name in STANDING_FRAMES:
+        getattr(standing, name).write_parquet(folder / f"{name}.parquet")
+    said = {
+        "digest": standing.digest,
+        "payment_ids": list(standing.payment_ids),
+        "spent_fen": dict(standing.spent_fen),
+    }
+    (folder / STANDING).write_text(tell(said), encoding="utf-8")
+
+
+def kept_standing(folder: Path) -> Standing:
+    """Read what `keep_standing` wrote."""
+    said = json.loads((folder / STANDING).read_text(encoding="utf-8"))
+    paid, signed, installments = (pl.read_parquet(folder / f"{n}.parquet") for n in STANDING_FRAMES)
+    return Standing(paid=paid, signed=signed, installments=installments, **said)
+
+
 def answer(request: Mapping[str, Any]) -> None:
     """Do what a request says, in this process."""
     home, as_of = Home(Path(request["home"])), date.fromisoformat(request["as_of"])
     tables = {kind: [Path(path) for path in paths] for kind, paths in request["tables"].items()}
-    standing = read_standing(home, as_of.year)
+    kept = request.get("standing")
+    standing = kept_standing(Path(kept)) if kept else read_standing(home, as_of.year)
     determined = determine(
         tables,
         as_of,
