@@ -111,4 +111,4 @@ def read_inputs(home: Home, digest: str) -> Mapping[str, Mapping[str, str]]:
 
 def inputs_path(home: Home, digest: str) -> Path:
     """Return where the inputs of a digest lie."""
-    return home.root / "inputs" / f"{digest}.json"
+    return home.inputs / f"{digest}.json"

@@ -12,6 +12,7 @@ from flows.audit.carry import carried, export_night
 from flows.audit.replay import replay, replay_lines, table_difference
 from flows.cli import main
 from flows.cli.console import app, run_command
+from flows.money.verify import verify_home
 from flows.night.made_by import deciding_texts, inputs_path, program, read_inputs, version_line
 from flows.store import Home, read_manifest
 from transforms.errors import DigestDiffersError, DropRefusedError
@@ -64,6 +65,11 @@ def test_inputs_that_were_changed_are_refused(
     path.write_text(json.dumps(changed), encoding="utf-8")
     with pytest.raises(DigestDiffersError, match="was changed"):
         replay(home, nights[1][0])
+    with pytest.raises(DigestDiffersError, match=rf"{path.name} was changed"):
+        verify_home(home)
+    path.unlink()
+    with pytest.raises(DigestDiffersError, match=rf"{path.name} is missing"):
+        verify_home(home)
 
 
 def test_other_rules_than_then_are_said_and_the_stored_ones_give_the_same(
