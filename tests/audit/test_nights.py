@@ -1,7 +1,9 @@
 """What there is: nights, snapshots, the index page, the scheduled audit."""
 
+import os
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -17,6 +19,7 @@ from flows.answers.nights import (
 from flows.audit.scheduled import drawn
 from flows.cli.console import app, run_command
 from flows.store import Home
+from tests.ceremony import PASSPHRASE
 from transforms.errors import DropRefusedError, UsageError
 
 
@@ -54,6 +57,17 @@ def test_the_index_links_to_what_is_there(nights: tuple[Home, list[str]]) -> Non
     links = re.findall(r'href="([^"]+)"', page)
     assert len(links) > len(runs) and all((home.root / link).is_file() for link in links)
     assert not re.search(r"[0-9]{17}[0-9X]", page), "no person on it"
+
+
+def test_the_index_follows_a_signature(home_after_run: Home) -> None:
+    home = home_after_run
+    batch = list_nights(home)[0]["batches"][0]["batch_id"]
+    before = (home.root / "index.html").read_text("utf-8")
+    assert "已签名</span>" not in before
+    words = ["sign", batch, "--role", "reviewer", "--key", str(home.root / "reviewer.key")]
+    with patch.dict(os.environ, {"WUXING_PASSPHRASE": PASSPHRASE}):
+        assert run_command(app, [*words, "--home", str(home.root)]) == 0
+    assert "已签名</span>" in (home.root / "index.html").read_text("utf-8")
 
 
 def test_nights_are_drawn_by_the_seed_and_nobody_picks(nights: tuple[Home, list[str]]) -> None:
