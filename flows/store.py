@@ -47,6 +47,11 @@ class Home:
         return self.root / "batches"
 
     @property
+    def inputs(self) -> Path:
+        """Return the folder of the texts that runs were made by, each named by its digest."""
+        return self.root / "inputs"
+
+    @property
     def keys(self) -> Path:
         """Return the folder where new signing keys are put unless told otherwise."""
         return self.root / "keys"

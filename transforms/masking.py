@@ -4,6 +4,7 @@ import re
 
 import polars as pl
 
+from transforms.identifiers import PERSON_ID_FORM
 from transforms.words import word
 
 SHOWN_FIRST, SHOWN_LAST = 6, 4
@@ -43,6 +44,32 @@ def masked_household(column: str) -> pl.Expr:
     '****23'
     """
     return pl.concat_str(pl.lit("****"), pl.col(column).str.tail(2))
+
+
+def masked_keys(rows: pl.DataFrame) -> pl.DataFrame:
+    """Mask the ids of persons and households in keys, by their kind or else by their form.
+
+    >>> masked_keys(pl.DataFrame({"subject_id": ["370302198503151234"]})).item()
+    '370302********1234'
+    """
+
+    def masked(role: str) -> pl.Expr:
+        column = f"{role}_id"
+        is_person = pl.col(column).str.contains(PERSON_ID_FORM)
+        is_household = pl.lit(False)
+        if f"{role}_kind" in rows:
+            is_person |= pl.col(f"{role}_kind") == "person"
+            is_household = pl.col(f"{role}_kind") == "household"
+        return (
+            pl.when(is_person)
+            .then(masked_person_id(column))
+            .when(is_household)
+            .then(masked_household(column))
+            .otherwise(pl.col(column))
+            .alias(column)
+        )
+
+    return rows.with_columns(masked(r) for r in ("subject", "beneficiary") if f"{r}_id" in rows)
 
 
 def without_person_ids(text: str) -> str:

@@ -3,6 +3,7 @@
 import sys
 
 from flows.cli import answers as cli_answers
+from flows.cli import audit as cli_audit
 from flows.cli import batches as cli_batches
 from flows.cli import checking as cli_checking
 from flows.cli import keys as cli_keys
@@ -13,7 +14,7 @@ from flows.cli.console import app, run_command
 
 COMMAND_MODULES = (
     *(cli_run, cli_keys, cli_batches, cli_money),
-    *(cli_policies, cli_answers, cli_checking),
+    *(cli_policies, cli_answers, cli_audit, cli_checking),
 )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, batch_app, show
+from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, batch_app, changing, show
 from flows.store import Home, hold_home
 
 BatchArgument = Annotated[
@@ -90,6 +90,6 @@ def batch_accept(
     from flows.money.sign import accept_signature
 
     place = Home(home)
-    with hold_home(place):
+    with changing(place):
         accepted = accept_signature(place, read_signature(file, seal_signature))
     show_signed(accepted, as_json)

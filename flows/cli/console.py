@@ -4,13 +4,15 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from flows.store import Home, hold_home
 from transforms.errors import UsageError, WuxingError
 
 HomeOption = Annotated[
@@ -44,6 +46,26 @@ app.add_typer(key_app, name="key")
 DEFAULT_HOME = Path("home")
 INTERRUPTED = 130
 PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from flows.night.made_by import version_line
+
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_say_version, help="Version, commit, code digest."
+        ),
+    ] = False,
+) -> None:
+    """无形认证: find who is entitled to which subsidy, and draft the payment batches."""
 
 
 def read_day(text: str) -> date:
@@ -83,6 +105,18 @@ def show(content: Mapping[str, Any], as_json: bool, lines: list[str]) -> None:
     else:
         for line in lines:
             typer.echo(line)
+
+
+@contextmanager
+def changing(home: Home) -> Iterator[None]:
+    """Hold a home for a change of its batches; afterwards its index page says how they stand."""
+    from flows.answers.nights import write_index
+
+    with hold_home(home):
+        yield
+        # The page is no record: a disk that is full now is no reason to call the change undone.
+        with suppress(OSError):
+            write_index(home)
 
 
 def run_command(program: Callable[..., Any], arguments: list[str]) -> int:

@@ -12,6 +12,7 @@ from flows.cli.console import (
     HomeOption,
     JsonOption,
     app,
+    changing,
     ledger_app,
     show,
 )
@@ -83,7 +84,7 @@ def release(
     from flows.money.release import release_batch
 
     place = Home(home)
-    with hold_home(place):
+    with changing(place):
         released: dict[str, Any] = release_batch(place, batch_id, is_rehearsal=rehearsal)
     lines = [f"{batch_id} released: {released['count']} payments, {released['amount_yuan']} 元"]
     lines += [f"payment file: {path}" for path in released["files"]]
@@ -109,7 +110,7 @@ def settle(
     from flows.money.settle import late_return_act, settle_batch
 
     place, keys = Home(home), both(reviewer_key, approver_key)
-    with hold_home(place):
+    with changing(place):
         if signed or keys or out:
             act = read_act(signed) if signed else late_return_act(place, batch_id, file)
             post = partial(settle_batch, place, batch_id, file)
@@ -146,7 +147,7 @@ def recovered(
 
     place, line = Home(home), {"period": period, "subject_id": subject}
     named = {name: value for name, value in line.items() if value}
-    with hold_home(place):
+    with changing(place):
         if signed:
             act = read_act(signed)
         else:
@@ -207,7 +208,7 @@ def ledger_rebuild(
     from flows.money.rebuild import rebuild_ledger
 
     place = Home(home)
-    with hold_home(place):
+    with changing(place):
         made = rebuild_ledger(place, given or [])
     lines = [f"{made['postings']} postings, {made['entries']} entries, from {made['source']}"]
     lines += [f"! {path}: ask the bank whether it was paid" for path in made["not_released_by_it"]]

@@ -7,8 +7,8 @@ from typing import Any
 
 import typer
 
-from flows.cli.console import ask_passphrase
-from flows.store import Home, hold_home
+from flows.cli.console import ask_passphrase, changing
+from flows.store import Home
 from transforms.errors import UsageError
 from transforms.words import word
 
@@ -29,7 +29,7 @@ def sign_at_home(
     from flows.money.sign import sign_batch, state_for_seal
 
     read = _read_typed(typed)
-    with hold_home(home):
+    with changing(home):
         if seal:
             path = out or Path(f"{batch_id}.{role}.statement")
             signed = state_for_seal(home, batch_id, role, _seal(seal, path), read)

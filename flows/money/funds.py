@@ -210,3 +210,18 @@ def write_initial_files(home: Home) -> list[Path]:
     for path in written:
         replace_file(path, contents[path])
     return written
+
+
+def without_anchors(text: str) -> str:
+    """Return the text of a funds.toml without its folders of witnesses.
+
+    >>> without_anchors('[anchors]\\nfolders = ["/x"]\\n\\n[就业补助资金]\\npayer_name = "a"\\n')
+    '[就业补助资金]\\npayer_name = "a"\\n'
+    """
+    kept, is_anchors = [], False
+    for line in text.splitlines(keepends=True):
+        if line.startswith("["):
+            is_anchors = line.strip() == f"[{ANCHORS}]"
+        if not is_anchors:
+            kept.append(line)
+    return "".join(kept)

@@ -155,3 +155,12 @@ def ledger_view(home: Home, beneficiary: str | None) -> dict[str, Any]:
         "balances": shown,
         "entries": [{**entry, "amount_yuan": yuan_text(entry["amount_fen"])} for entry in listed],
     }
+
+
+def write_prefix(ledger: Ledger, until: int, path: Path) -> None:
+    """Write a ledger's file as it stood after a position: the chain only ever grew."""
+    fields = ", ".join(("sequence", *ENTRY_FIELDS))
+    rows = ledger.connection.execute(
+        f"select {fields} from entries where sequence <= ? order by entry_id", (until,)
+    ).fetchall()
+    write_ledger(path, ledger.postings()[:until], rows)

@@ -32,6 +32,10 @@ def run_problems(folder: Path, recorded: Mapping[str, Any]) -> Iterator[str]:
     files = run_files(folder)
     yield from digest_problems(files)
     yield from files_beside(folder, [path for path, _ in files])
+    made_by = manifest.get("made_by", {})
+    if made_by:
+        inputs = Home(folder.parent.parent).inputs / f"{made_by['inputs']}.json"
+        yield from digest_problems([(inputs, made_by["inputs"])])
 
 
 def snapshot_problems(folder: Path, manifest_digest: str) -> Iterator[str]:
@@ -62,6 +66,9 @@ def unknown_folders(home: Home, books: Books) -> Iterator[str]:
                     f"{path} is not known to the ledger: if its run was interrupted, run it again; "
                     "else it was put there"
                 )
+    # One that no run names is what an interrupted run left; it must still be what its name says.
+    kept = sorted(home.inputs.iterdir()) if home.inputs.is_dir() else []
+    yield from digest_problems((path, path.stem) for path in kept)
     for path in sorted(home.snapshots.iterdir()) if home.snapshots.is_dir() else ():
         if not path.is_dir():
             yield f"{path} is no snapshot: it does not belong there"

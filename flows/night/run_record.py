@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from flows.ingest.drop import SnapshotRef
+from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import policy_cards
 from transforms.amounts import yuan_text
@@ -31,6 +31,8 @@ from transforms.words import Said
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
 DAMAGED_ID = "invalid_person_id"
+# Another program that makes the same of the same has made the same run.
+ABOUT_THE_PROGRAM = ("code_version", "made_by")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def _manifest(
 ) -> dict[str, Any]:
     return {
         **run.identity,
-        "code_version": version("wuxing"),
+        "code_version": program()["version"],
+        "made_by": {**program(), "inputs": keep_inputs(run.home)},
         "state": "stopped" if stopped else "done",
         "stopped_at": stopped,
         "outputs": {
@@ -142,7 +145,7 @@ def _expect_same(target: Path, manifest: Mapping[str, Any]) -> None:
     differing = [
         name
         for name, content in manifest.items()
-        if name != "code_version" and standing.get(name) != content
+        if name not in ABOUT_THE_PROGRAM and standing.get(name) != content
     ]
     if differing:
         raise DigestDiffersError(

@@ -1,0 +1,170 @@
+"""A night computed again, in a scratch place, by a process of its own; nothing live is touched.
+
+The scratch place is a home: snapshots are links, the ledger is the prefix of the chain that the
+night saw, the batches are those of then without their payment files. Beside it lies the program of
+today with the texts that are to decide.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flows.money.ledger_store import open_ledger, write_prefix
+from flows.night.made_by import PACKAGES, ROOT, deciding_texts, funds_texts, read_inputs
+from flows.store import MANIFEST, PRIVATE, Home, read_manifest
+from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
+
+HOME, CODE = "home", "code"
+STOPPED_BY_A_GATE = 11
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one run was computed from: its manifest, the texts that decided, the ledger's prefix."""
+
+    home: Home
+    manifest: Mapping[str, Any]
+    texts: Mapping[str, str] = field(repr=False)
+    funds: Mapping[str, str] = field(repr=False)
+    position: int
+
+    @property
+    def run_id(self) -> str:
+        """Return the run's id."""
+        return str(self.manifest["run_id"])
+
+    @property
+    def snapshot(self) -> Path:
+        """Return the snapshot's folder."""
+        return self.home.snapshots / str(self.manifest["snapshot_id"])
+
+
+def read_night(home: Home, run_id: str) -> Night:
+    """Read what a recorded run was computed from.
+
+    Holds:   a run of before texts were kept is given those of today
+    Raises:  DropRefusedError if there is no such run; DigestDiffersError if its record is damaged
+    """
+    manifest = read_manifest(home.runs / run_id, "run")
+    with open_ledger(home, only_look=True) as ledger:
+        recorded = [
+            posting.sequence
+            for posting in ledger.postings()
+            if posting.kind == "run_recorded" and posting.subject == run_id
+        ]
+    if not recorded:
+        raise DigestDiffersError(
+            f"the ledger knows no run {run_id}: if it was interrupted, run it again first"
+        )
+    made_by = manifest.get("made_by")
+    if made_by is None:
+        return Night(home, manifest, deciding_texts(), funds_texts(home), recorded[0] - 1)
+    inputs = read_inputs(home, made_by["inputs"])
+    return Night(home, manifest, inputs["texts"], inputs["funds"], recorded[0] - 1)
+
+
+def stage_home(night: Night, scratch: Path) -> Home:
+    """Make the scratch home of a night: its ledger, its funds, links to its snapshots."""
+    place = Home(scratch / HOME)
+    place.snapshots.mkdir(parents=True)
+    place.batches.mkdir()
+    with open_ledger(night.home, only_look=True) as ledger:
+        write_prefix(ledger, night.position, place.ledger_path)
+    for name, text in night.funds.items():
+        target = place.root / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    for snapshot in sorted(night.home.snapshots.iterdir()):
+        (place.snapshots / snapshot.name).symlink_to(snapshot.resolve())
+    with open_ledger(place, only_look=True) as ledger:
+        books = ledger.books()
+    for batch_id in books.batches:
+        _link_batch(night.home.batches / batch_id, place.batches / batch_id)
+    place.runs.mkdir()
+    for run_id in books.runs:
+        stored = night.home.runs / run_id
+        # A carried night brings only those whose payments it nets against.
+        if stored.is_dir():
+            (place.runs / run_id).symlink_to(stored.resolve())
+    return place
+
+
+def _link_batch(stored: Path, target: Path) -> None:
+    target.mkdir()
+    for name in (MANIFEST, *read_manifest(stored, "batch")["files"]):
+        (target / name).symlink_to((stored / name).resolve())
+
+
+def stage_code(texts: Mapping[str, str], scratch: Path) -> Path:
+    """Lay today's program into the scratch place, with these texts instead of its own."""
+    code = scratch / CODE
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in deciding_texts().keys() - texts.keys():
+        (code / path).unlink()
+    for path, text in texts.items():
+        target = (code / path).resolve()
+        if not target.is_relative_to(code.resolve()):
+            raise DigestDiffersError(f"{path} lies outside the program: the inputs were changed")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return code
+
+
+def call_program(code: Path, arguments: list[str], given: str = "") -> str:
+    """Call a module of a program laid out by `stage_code`, and return what it prints.
+
+    Raises:  DropRefusedError saying what it said, if it ended otherwise than well or at a gate
+    """
+    environment = {**os.environ, "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"}
+    finished = subprocess.run(
+        [sys.executable, "-P", "-m", *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=code,
+        env=environment,
+        umask=PRIVATE,
+    )
+    if finished.returncode not in (0, STOPPED_BY_A_GATE):
+        said = finished.stderr.strip().splitlines() or ["it said nothing"]
+        raise _failure(finished.returncode, said[-1])
+    return finished.stdout
+
+
+def _failure(code: int, said: str) -> WuxingError:
+    kind = DigestDiffersError if code == DigestDiffersError.exit_code else DropRefusedError
+    return kind(f"computed again it ended with {code}: {said.removeprefix('wuxing: ')}")
+
+
+def run_again(
+    night: Night, scratch: Path, *, threads: int | None, memory: str | None, from_raw: bool
+) -> Path:
+    """Do a whole night again by its texts; return the run's folder in the scratch place."""
+    place, code = stage_home(night, scratch), stage_code(night.texts, scratch)
+    if from_raw:
+        raw = night.snapshot / "raw"
+        (place.snapshots / night.snapshot.name).unlink()
+        what = [str(raw.resolve())]
+    else:
+        what = ["--snapshot", night.snapshot.name]
+    options = [*(["--threads", str(threads)] if threads else [])]
+    options += ["--memory-limit", memory] if memory else []
+    as_of = str(night.manifest["as_of"])
+    call_program(
+        code, ["flows", "run", *what, "--as-of", as_of, "--home", str(place.root), *options]
+    )
+    (folder,) = (path for path in place.runs.iterdir() if not path.is_symlink())
+    return folder
+
+
+def tell(content: Mapping[str, Any]) -> str:
+    """Write a request to a child process."""
+    return json.dumps(content, ensure_ascii=False)

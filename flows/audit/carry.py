@@ -1,0 +1,144 @@
+"""A night to carry away: one file with all that recomputes it, in an empty place elsewhere."""
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from flows.audit.again import Night, read_night, stage_home
+from flows.ingest.drop import raw_files, snapshot_files
+from flows.money.evidence import run_files
+from flows.money.ledger_store import open_ledger, write_prefix
+from flows.money.standing import Standing, read_standing
+from flows.night.made_by import inputs_path
+from flows.store import MANIFEST, Home, read_manifest
+from transforms.audit.carry_readme import carry_readme
+from transforms.digest import canonical_json
+from transforms.errors import DropRefusedError
+
+STAMP = (1980, 1, 1, 0, 0, 0)
+HOME, SAID, README = "home", "export.json", "说明.md"
+PACKED = (".parquet", ".xlsx", ".zip")
+COPIED_BYTES = 1 << 20
+
+
+def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
+    """Write a recorded night into one file: snapshot, run, rules, ledger, signatures, batches.
+
+    Holds:   `wuxing replay FILE` on another machine needs nothing else
+    Raises:  DropRefusedError if the file is there already; DigestDiffersError
+    """
+    if target.exists():
+        raise DropRefusedError(f"{target} is there already: nothing is overwritten")
+    night = read_night(home, run_id)
+    with open_ledger(home, only_look=True) as ledger, tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / home.ledger_path.name
+        mine = set(night.manifest["batches"]) | {run_id}
+        until = max(p.sequence for p in ledger.postings() if {p.batch_id, p.subject} & mine)
+        write_prefix(ledger, until, copy)
+        known = list(ledger.books().batches)[: _drafted_until(ledger.postings()[:until])]
+        standing = read_standing(stage_home(night, Path(scratch)), _year(night))
+        files = sorted({*_files(night, known), *_files_of_payers(home, standing)})
+        said = {
+            "run_id": run_id,
+            "as_of": night.manifest["as_of"],
+            "snapshot_id": night.manifest["snapshot_id"],
+            "ledger_position": until,
+        }
+        making = target.with_name(f".making-{target.name}")
+        with zipfile.ZipFile(making, "w") as archive:
+            _add(archive, README, carry_readme(said).encode())
+            _add(archive, SAID, canonical_json(said).encode())
+            _copy(archive, f"{HOME}/{copy.name}", copy)
+            for name, text in sorted(night.funds.items()):
+                _add(archive, f"{HOME}/{name}", text.encode())
+            for path in files:
+                _copy(archive, f"{HOME}/{path.relative_to(home.root).as_posix()}", path)
+        making.rename(target)
+    return {**said, "path": str(target), "files": len(files), "bytes": target.stat().st_size}
+
+
+def _year(night: Night) -> int:
+    return int(str(night.manifest["as_of"])[:4])
+
+
+def _files_of_payers(home: Home, standing: Standing) -> Iterator[Path]:
+    """List what runs that determined earlier payments read and found, for claims."""
+    for run_id in sorted(set(standing.determined_by.values())):
+        yield from (home.runs / run_id / name for name in (MANIFEST, "entitlements.parquet"))
+        snapshot = home.snapshots / standing.snapshot_of[run_id]
+        yield snapshot / MANIFEST
+        yield from (
+            path for path, _ in snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))
+        )
+
+
+def _drafted_until(postings: list[Any]) -> int:
+    return len({p.batch_id for p in postings if p.kind == "drafted"})
+
+
+def _files(night: Night, batches: list[str]) -> Iterator[Path]:
+    home, run = night.home, night.home.runs / night.run_id
+    yield from (path for path, _ in run_files(run))
+    yield run / MANIFEST
+    made_by = night.manifest.get("made_by")
+    if made_by:
+        yield inputs_path(home, made_by["inputs"])
+    compared = str(night.manifest.get("compared_with") or "")
+    for snapshot_id in filter(None, (night.snapshot.name, compared)):
+        folder = home.snapshots / snapshot_id
+        manifest = read_manifest(folder, "snapshot")
+        yield folder / MANIFEST
+        yield from (path for path, _ in snapshot_files(folder, manifest))
+        if snapshot_id == night.snapshot.name:
+            yield from (path for path, _ in raw_files(folder, manifest))
+    for batch_id in batches:
+        folder = home.batches / batch_id
+        yield folder / MANIFEST
+        yield from (folder / name for name in read_manifest(folder, "batch")["files"])
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name, STAMP), content, zipfile.ZIP_DEFLATED)
+
+
+def _copy(archive: zipfile.ZipFile, name: str, path: Path) -> None:
+    entry = zipfile.ZipInfo(name, STAMP)
+    entry.compress_type = zipfile.ZIP_STORED if path.suffix in PACKED else zipfile.ZIP_DEFLATED
+    entry.file_size = path.stat().st_size
+    with path.open("rb") as source, archive.open(entry, "w") as stream:
+        while chunk := source.read(COPIED_BYTES):
+            stream.write(chunk)
+
+
+@contextmanager
+def carried(path: Path) -> Iterator[tuple[Home, str]]:
+    """Unpack a carried night into a scratch place; give its home and its run.
+
+    Raises:  DropRefusedError if it is no such file
+    """
+    with tempfile.TemporaryDirectory(prefix="wuxing-carried-") as scratch:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = [name for name in archive.namelist() if lies_inside(name)]
+                said = json.loads(archive.read(SAID))
+                archive.extractall(scratch, [n for n in names if n.startswith(f"{HOME}/")])
+            run_id = str(said["run_id"])
+        except (OSError, zipfile.BadZipFile, RuntimeError, KeyError, ValueError, TypeError) as bad:
+            raise DropRefusedError(
+                f"{path} can't be read as a night: expected a file of `wuxing export`"
+            ) from bad
+        yield Home(Path(scratch) / HOME), run_id
+
+
+def lies_inside(name: str) -> bool:
+    """Say whether a name in a file lies inside the folder that it is unpacked into.
+
+    >>> lies_inside("home/a"), lies_inside("../a"), lies_inside("/a")
+    (True, False, False)
+    """
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name

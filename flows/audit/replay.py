@@ -1,0 +1,225 @@
+"""`wuxing replay`: a night recomputed from its snapshot and the ledger of then, and compared."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.audit.again import Night, read_night, run_again
+from flows.money.batch_folder import batch_digest
+from flows.money.evidence import expect_evidence
+from flows.money.ledger_store import open_ledger
+from flows.night.made_by import deciding_texts, funds_texts, program
+from flows.store import Home, read_manifest
+from transforms.amounts import yuan_text
+from transforms.digest import content_digest
+from transforms.masking import masked_keys
+
+GOES_IN = ("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest")
+LATER = ("determinations", "entitlements", "signed_lines", "findings")
+KEYS = ("policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
+AMOUNTS = ("amount_fen", "due_fen")
+SAMPLES = 5
+
+
+def replay(
+    home: Home,
+    run_id: str,
+    *,
+    threads: int | None = None,
+    memory: str | None = None,
+    stored_rules: bool = False,
+    from_raw: bool = False,
+) -> dict[str, Any]:
+    """Recompute a recorded run in a scratch place and compare it stage by stage.
+
+    Rows:    returns  `stages`, one per table in the order they are made: digest and rows of then
+             and now; `first_difference` with columns, counts, fen and masked keys
+    Holds:   nothing of the home is touched
+    Raises:  DropRefusedError, DigestDiffersError if the evidence itself is not as recorded
+    """
+    night = read_night(home, run_id)
+    with open_ledger(home, only_look=True) as ledger:
+        books = ledger.books()
+    expect_evidence(home, run_id, books.runs[run_id])
+    others = _other_inputs(night)
+    if not stored_rules:
+        night = Night(night.home, night.manifest, deciding_texts(), night.funds, night.position)
+    with tempfile.TemporaryDirectory(prefix="wuxing-replay-") as scratch:
+        folder = run_again(night, Path(scratch), threads=threads, memory=memory, from_raw=from_raw)
+        now = read_manifest(folder, "run")
+        stages = list(_stages(night, folder, now, books.batches))
+        first = next((stage for stage in stages if stage["then"] != stage["now"]), None)
+        differing = _first_difference(home.runs / run_id, folder, first) if first else None
+        files = dict(now["files"])
+    bytes_same = sum(files.get(name) == digest for name, digest in night.manifest["files"].items())
+    other_goes_in = [name for name in GOES_IN if now[name] != night.manifest[name]]
+    return {
+        "run_id": run_id,
+        "rules": "stored" if stored_rules else "today",
+        "verdict": "differs" if first else "other inputs" if other_goes_in else "identical",
+        "stages": stages,
+        "first_difference": differing,
+        "other_inputs": other_goes_in,
+        "changed_since": others,
+        "files_same_to_the_byte": bytes_same,
+        "files": len(night.manifest["files"]),
+    }
+
+
+def _other_inputs(night: Night) -> list[str]:
+    """Say what of program, texts and configuration is not today what it was then."""
+    made_by, today = night.manifest.get("made_by") or {}, program()
+    changed = [
+        name
+        for name in ("version", "commit", "code_digest", "lock_digest", "python")
+        if made_by and made_by[name] != today[name]
+    ]
+    libraries = made_by.get("libraries", {})
+    changed += [name for name in sorted(libraries) if libraries[name] != today["libraries"][name]]
+    texts = deciding_texts()
+    changed += [
+        path
+        for path in sorted(texts.keys() | night.texts.keys())
+        if texts.get(path) != night.texts.get(path)
+    ]
+    funds = funds_texts(night.home)
+    return changed + [
+        path
+        for path in sorted(funds.keys() | night.funds.keys())
+        if funds.get(path) != night.funds.get(path)
+    ]
+
+
+def _stages(
+    night: Night, folder: Path, now: Mapping[str, Any], batches: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Pair what the night made and what was made now, in the order in which it is made."""
+    then = night.manifest
+    again = read_manifest(folder.parent.parent / "snapshots" / str(now["snapshot_id"]), "snapshot")
+    stored = read_manifest(night.snapshot, "snapshot")
+    yield {
+        "stage": "snapshot",
+        **_pair("then", content_digest(stored["tables"]), sum(_rows(stored))),
+        **_pair("now", content_digest(again["tables"]), sum(_rows(again))),
+    }
+    names = sorted(then["outputs"].keys() | now["outputs"].keys(), key=_place)
+    empty = {"digest": "", "rows": 0}
+    for name in names:
+        a, b = then["outputs"].get(name, empty), now["outputs"].get(name, empty)
+        yield {
+            "stage": name,
+            **_pair("then", a["digest"], a["rows"]),
+            **_pair("now", b["digest"], b["rows"]),
+        }
+    for batch_id in sorted({*then["batches"], *now["batches"]}):
+        drawn = folder.parent.parent / "batches" / batch_id
+        digest = batch_digest(drawn) if drawn.is_dir() else ""
+        recorded = batches.get(batch_id)
+        yield {
+            "stage": f"batch {batch_id}",
+            **_pair(
+                "then",
+                recorded.batch_digest if recorded else "",
+                recorded.line_count if recorded else 0,
+            ),
+            **_pair(
+                "now",
+                digest,
+                read_manifest(drawn, "batch")["control"]["line_count"] if digest else 0,
+            ),
+        }
+
+
+def _rows(manifest: Mapping[str, Any]) -> Iterator[int]:
+    yield from (int(entry["accepted"]) for entry in manifest["files"])
+
+
+def _pair(when: str, digest: str, rows: int) -> dict[str, Any]:
+    return {when: digest, f"{when}_rows": rows}
+
+
+def _place(name: str) -> tuple[int, str]:
+    if name in LATER:
+        return LATER.index(name) + 1, name
+    return (0 if name.startswith("policies/") else len(LATER) + 1), name
+
+
+def _first_difference(then: Path, now: Path, stage: Mapping[str, Any]) -> dict[str, Any]:
+    """Say where the first table that differs does: columns, counts, fen, a few masked keys."""
+    name = stage["stage"]
+    frames = [folder / f"{name}.parquet" for folder in (then, now)]
+    if not all(path.is_file() for path in frames):
+        return {"stage": name}
+    a, b = (pl.read_parquet(path) for path in frames)
+    found = table_difference(a, b)
+    return {"stage": name, **found}
+
+
+def table_difference(a: pl.DataFrame, b: pl.DataFrame) -> dict[str, Any]:
+    """Compare two tables of one stage.
+
+    Rows:    returns  rows only there, only here, changed; columns that differ; fen of each side
+    Units:   fen
+    """
+    columns = [name for name in a.columns if name in b.columns]
+    keys = [name for name in KEYS if name in columns]
+    gone = a.join(b, on=columns, how="anti", nulls_equal=True)
+    come = b.join(a, on=columns, how="anti", nulls_equal=True)
+    both = gone.join(come, on=keys, how="inner", suffix="_now") if keys else gone.clear()
+    changed = [
+        name
+        for name in columns
+        if name not in keys and both.height and not both[name].equals(both[f"{name}_now"])
+    ]
+    amounts = [name for name in AMOUNTS if name in columns]
+    shown = pl.concat([gone.select(keys), come.select(keys)]).unique().sort(keys) if keys else None
+    return {
+        "only_columns": sorted(set(a.columns) ^ set(b.columns)),
+        "columns": changed,
+        "rows_gone_or_changed": gone.height,
+        "rows_come_or_changed": come.height,
+        "fen_then": {name: int(a[name].sum()) for name in amounts},
+        "fen_now": {name: int(b[name].sum()) for name in amounts},
+        "keys": masked_keys(shown.head(SAMPLES)).to_dicts() if shown is not None else [],
+    }
+
+
+def replay_lines(told: Mapping[str, Any]) -> list[str]:
+    """Write a replay as a table of then and now, and its verdict."""
+    lines = [f"replay of {told['run_id']} by the rules of {told['rules']}"]
+    lines.append(f"  {'stage':<40} {'rows then':>10} {'rows now':>10}  then         now")
+    for stage in told["stages"]:
+        mark = "" if stage["then"] == stage["now"] else "  ≠"
+        lines.append(
+            f"  {stage['stage']:<40} {stage['then_rows']:>10,} {stage['now_rows']:>10,}  "
+            f"{stage['then'][:12]:<12} {stage['now'][:12]:<12}{mark}"
+        )
+    lines.append(
+        f"  files the same to the byte: {told['files_same_to_the_byte']} of {told['files']}"
+    )
+    if told["changed_since"]:
+        lines.append(f"  changed since that night: {', '.join(told['changed_since'])}")
+    first = told["first_difference"]
+    if first:
+        lines += _difference_lines(first)
+    if told["verdict"] != "identical" and told["rules"] == "today" and told["other_inputs"]:
+        lines.append("  other rules or numbers than then: try again with --rules stored")
+    return [*lines, f"verdict: {told['verdict']}"]
+
+
+def _difference_lines(first: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  first difference: {first['stage']}"
+    if "columns" not in first:
+        return
+    yield f"    columns: {', '.join([*first['only_columns'], *first['columns']]) or 'whole rows'}"
+    yield (
+        f"    rows gone or changed {first['rows_gone_or_changed']:,}, "
+        f"come or changed {first['rows_come_or_changed']:,}"
+    )
+    for name, fen in first["fen_then"].items():
+        now = first["fen_now"][name]
+        yield f"    {name}: {yuan_text(fen, ',')} then, {yuan_text(now, ',')} now"
+    yield from (f"    {' '.join(str(value) for value in key.values())}" for key in first["keys"])

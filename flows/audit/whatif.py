@@ -1,0 +1,112 @@
+"""`wuxing whatif`: a reform against the law in force, on any past night; nothing is recorded."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.audit.again import read_night
+from flows.audit.diff import made_by_this_program, mixture_of, recorded
+from flows.audit.recompute import Computed, Mixture, compute
+from flows.store import Home
+from transforms.amounts import yuan_text
+from transforms.audit.effect import BENEFICIARY, effect
+from transforms.audit.reform import change_lines, parse_setting, with_file, with_setting
+from transforms.errors import UsageError
+from transforms.policies.parameters import read_yaml
+
+# Which extract says where somebody belongs to, by kind of beneficiary, and its column of ids.
+TOWNS = {
+    "person": ("residents", "person_id"),
+    "household": ("residents", "household_no"),
+    "employer": ("registrations", "employer_code"),
+}
+
+
+def whatif(
+    home: Home,
+    run_id: str,
+    settings: Sequence[str],
+    files: Sequence[Path],
+    *,
+    threads: int | None = None,
+    memory: str | None = None,
+) -> dict[str, Any]:
+    """Compute a recorded night once more by changed rules, and say what would differ.
+
+    Units:   fen
+    Holds:   no change at all: 0 rows, 0 fen; no batch, no posting, nothing in the home is written
+    Raises:  UsageError if the reform can't be read; DropRefusedError if the rules refuse it
+    """
+    night = read_night(home, run_id)
+    law = mixture_of(night)
+    texts = dict(law.texts)
+    for text in settings:
+        texts = with_setting(texts, parse_setting(text))
+    for path in files:
+        texts = with_file(texts, path.name, _read(path))
+    by_law = recorded(night) if made_by_this_program(night) else compute(law, threads=threads)
+    reform = Mixture(law.as_of, law.tables, texts, night)
+    by_reform = by_law if texts == law.texts else compute(reform, threads=threads, memory=memory)
+    return {
+        "run_id": run_id,
+        "as_of": str(night.manifest["as_of"]),
+        "change": change_lines(law.texts, texts),
+        **_effect(law, by_law, by_reform, texts),
+    }
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise UsageError(f"--policy {path}: expected a text file in UTF-8") from unreadable
+
+
+def _effect(
+    law: Mixture, by_law: Computed, by_reform: Computed, texts: Mapping[str, str]
+) -> dict[str, Any]:
+    cards = [
+        read_yaml(text)
+        for path, text in texts.items()
+        if path.startswith("sql/policies/") and path.removesuffix(".yaml") + ".sql" in texts
+    ]
+    funds = {card["policy"]: card["fund"] for card in cards if "fund" in card}
+    return effect(by_law.entitlements, by_reform.entitlements, funds, _towns(law.tables))
+
+
+def _towns(tables: Mapping[str, Sequence[Path]]) -> pl.DataFrame:
+    schema = dict.fromkeys([*BENEFICIARY, "town"], pl.String())
+    parts = [pl.DataFrame(schema=schema)]
+    for kind, (extract, column) in TOWNS.items():
+        if extract in tables:
+            rows = pl.scan_parquet(list(tables[extract])).select(
+                pl.lit(kind).alias("beneficiary_kind"),
+                pl.col(column).alias("beneficiary_id"),
+                pl.col("division_code").alias("town"),
+            )
+            known = rows.drop_nulls().group_by(BENEFICIARY).agg(pl.col("town").min())
+            parts.append(known.select(list(schema)).collect())
+    return pl.concat(parts)
+
+
+def whatif_lines(told: Mapping[str, Any]) -> list[str]:
+    """Write a reform's effect for the terminal; small cells are not shown."""
+    lines = [f"what if, on night {told['run_id']} as of {told['as_of']}; nothing is recorded"]
+    lines += [f"  {line}" for line in told["change"] or ["nothing is changed"]]
+    lines.append(
+        f"  due by the law in force {yuan_text(told['was_fen'], ',')} 元, by the reform "
+        f"{yuan_text(told['is_fen'], ',')} 元: {yuan_text(told['difference_fen'], ',')} 元"
+    )
+    lines.append(
+        f"  rows changed {told['rows_changed']:,}; beneficiaries: more {told['winners']:,}, "
+        f"less {told['losers']:,}, the same {told['unchanged']:,}, "
+        f"newly reached {told['newly_reached']:,}"
+    )
+    for dimension, cells in told["by"].items():
+        for cell in cells:
+            money = "not shown" if cell["fen"] is None else f"{yuan_text(cell['fen'], ',')} 元"
+            count = cell["beneficiaries"]
+            lines.append(f"  {dimension:<10} {cell['cell'] or '—':<30} {count:>8} {money:>18}")
+    return lines

@@ -1,0 +1,114 @@
+"""What makes a run: the program, its libraries, and every text it goes by, kept once by digest."""
+
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from flows.money.funds import PROFILE_FOLDER, without_anchors
+from flows.store import Home, file_digest, replace_file
+from transforms.digest import canonical_json, content_digest, text_digest
+from transforms.errors import DigestDiffersError
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("flows", "transforms", "sql", "expectations")
+# What decides and is no code: rules, cards, checks, kinds of extract, banks' formats.
+DECIDING = (
+    *("sql/**/*.sql", "sql/**/*.yaml", "expectations/**/*.sql", "expectations/**/*.yaml"),
+    *("transforms/extracts/kinds.yaml", "transforms/payments/profiles/*.toml"),
+)
+LIBRARIES = (
+    *("chinesecalendar", "cryptography", "duckdb", "great-expectations", "lxml", "numpy"),
+    *("pandas", "polars", "pyarrow", "python-calamine", "xlsxwriter"),
+)
+LOCK = "requirements.lock"
+
+
+@cache
+def program() -> dict[str, Any]:
+    """Return which program this is: nothing personal, no clock.
+
+    Holds:   `code_digest` is over all Python files; `commit` is empty where there is no checkout
+    """
+    lock = ROOT / LOCK
+    return {
+        "version": version("wuxing"),
+        "commit": commit(ROOT),
+        "code_digest": code_digest(ROOT),
+        "lock_digest": file_digest(lock) if lock.is_file() else "",
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def commit(root: Path) -> str:
+    """Return the commit of a checkout; empty if it is none, or there is no git to ask."""
+    git = shutil.which("git")
+    if git is None or not (root / ".git").exists():
+        return ""
+    asked = [git, "-C", str(root), "rev-parse", "HEAD"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return told.stdout.strip()
+
+
+def code_digest(root: Path) -> str:
+    """Return the digest over the text of every Python file of the product."""
+    paths = sorted(path for name in PACKAGES for path in (root / name).rglob("*.py"))
+    return content_digest(
+        {p.relative_to(root).as_posix(): text_digest(p.read_text(encoding="utf-8")) for p in paths}
+    )
+
+
+def version_line() -> str:
+    """Say which program this is, as `wuxing --version` does."""
+    made = program()
+    known = f"commit {made['commit'][:12]}, " if made["commit"] else ""
+    return f"wuxing {made['version']} ({known}code {made['code_digest'][:12]})"
+
+
+@cache
+def deciding_texts() -> dict[str, str]:
+    """Return every text that decides, by its path in the project."""
+    paths = sorted({path for form in DECIDING for path in ROOT.glob(form)})
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
+
+
+def funds_texts(home: Home) -> dict[str, str]:
+    """Return the funds' configuration of a home, by path in it; witnesses decide nothing."""
+    profiles = sorted((home.root / PROFILE_FOLDER).glob("*.toml"))
+    texts = {path.relative_to(home.root).as_posix(): path.read_text("utf-8") for path in profiles}
+    if home.funds_path.is_file():
+        texts[home.funds_path.name] = without_anchors(home.funds_path.read_text("utf-8"))
+    return texts
+
+
+def keep_inputs(home: Home) -> str:
+    """Keep the texts and the configuration of a run in the home, once; return their digest."""
+    inputs = {"texts": deciding_texts(), "funds": funds_texts(home)}
+    digest = content_digest(inputs)
+    path = inputs_path(home, digest)
+    if not path.exists():
+        replace_file(path, canonical_json(inputs).encode())
+    return digest
+
+
+def read_inputs(home: Home, digest: str) -> Mapping[str, Mapping[str, str]]:
+    """Read what `keep_inputs` kept.
+
+    Raises:  DigestDiffersError if it is missing or was changed
+    """
+    path = inputs_path(home, digest)
+    if not path.is_file() or text_digest(path.read_text(encoding="utf-8")) != digest:
+        raise DigestDiffersError(f"{path} is missing or was changed; find out who changed it")
+    inputs: Mapping[str, Mapping[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+    return inputs
+
+
+def inputs_path(home: Home, digest: str) -> Path:
+    """Return where the inputs of a digest lie."""
+    return home.inputs / f"{digest}.json"

@@ -1,0 +1,1 @@
+"""Comparing nights: frames in, frames out."""

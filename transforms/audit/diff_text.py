@@ -1,0 +1,142 @@
+"""What differs between two nights, as content, as lines and as a page with a waterfall."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from transforms.amounts import yuan_text
+from transforms.answers.page import render_page
+from transforms.audit.changes import counted_fen
+from transforms.masking import masked_keys
+from transforms.words import word
+
+SHOWN = 40
+BAR_WIDTH, BAR_ROOM = 520, 160
+
+
+def diff_content(
+    changes: pl.DataFrame,
+    totals: Mapping[str, Any],
+    steps: Sequence[str],
+    behind: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return what `diff --json` prints: every change with its cause, its sums, the rows behind.
+
+    Units:   fen
+    """
+    return {
+        "steps": list(steps),
+        "residual_fen": totals["residual_fen"],
+        "rows": totals["rows"],
+        "by_policy": totals["by_policy"],
+        "by_cause": by_cause(changes, steps),
+        "changes": changes.to_dicts(),
+        "rows_behind": list(behind),
+    }
+
+
+def by_cause(changes: pl.DataFrame, steps: Sequence[str]) -> list[dict[str, Any]]:
+    """Add up what became due, by cause, in the order of the steps.
+
+    Units:   fen
+    """
+    due = changes.filter(pl.col("table") == "entitlements")
+    was, now = (counted_fen("entitlements", w, f"{w}_fen") for w in ("was", "is"))
+    sums = due.group_by("cause").agg(pl.len().alias("rows"), (now - was).sum().alias("fen"))
+    found = {row["cause"]: row for row in sums.iter_rows(named=True)}
+    return [found.get(step, {"cause": step, "rows": 0, "fen": 0}) for step in steps]
+
+
+def cause_words(cause: str) -> str:
+    """Word a cause, or several that were exchanged together, in Chinese."""
+    return "、".join(word(f"cause_{part}") for part in cause.split(", "))
+
+
+def diff_lines(told: Mapping[str, Any]) -> list[str]:
+    """Write what differs for the terminal: sums by cause and policy, then masked rows."""
+    lines = [f"from {told['run_a']} to {told['run_b']}: one thing exchanged after the other"]
+    lines += [
+        f"  {entry['cause']:<24} {entry['rows']:>8,} entitlements "
+        f"{yuan_text(entry['fen'], ','):>18} 元"
+        for entry in told["by_cause"]
+    ]
+    for entry in told["by_policy"]:
+        lines.append(
+            f"  {entry['table']:<14} {entry['policy_id']:<30} {entry['cause']:<12} "
+            f"{entry['rows']:>7,} rows {yuan_text(entry['fen'], ','):>16} 元"
+        )
+    shown = masked_changes(told["changes"][:SHOWN])
+    lines += [
+        f"    {row['policy_id']} {row['period']} {row['subject_id']} → {row['beneficiary_id']}: "
+        f"{row['was'] or '—'} {row['was_text']} → {row['is'] or '—'} {row['is_text']} "
+        f"({row['cause']}, {row['table']})"
+        for row in shown
+    ]
+    left = len(told["changes"]) - len(shown)
+    lines += [f"    … and {left:,} more: --json or --csv lists all"] if left > 0 else []
+    return [*lines, f"residual: {yuan_text(told['residual_fen'])} 元"]
+
+
+def masked_changes(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Mask the ids of changed rows and word their fen."""
+    if not changes:
+        return []
+    masked = masked_keys(pl.DataFrame(list(changes), infer_schema_length=None))
+    return [
+        row
+        | {
+            f"{name}_text": "" if row[f"{name}_fen"] is None else yuan_text(row[f"{name}_fen"])
+            for name in ("was", "is")
+        }
+        for row in masked.to_dicts()
+    ]
+
+
+def diff_page(told: Mapping[str, Any]) -> str:
+    """Render what differs as one page that stands alone, with a waterfall of what is due."""
+    return render_page(
+        "diff.html.j2",
+        told=told,
+        bars=waterfall(told["by_cause"]),
+        width=BAR_WIDTH + BAR_ROOM,
+        changes=masked_changes(told["changes"][:SHOWN]),
+        left=max(0, len(told["changes"]) - SHOWN),
+        behind=masked_keys_of(told["rows_behind"][:SHOWN]),
+        cause_words=cause_words,
+    )
+
+
+def masked_keys_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Mask the keys of rows that hold more than keys."""
+    if not rows:
+        return []
+    keys = [{name: value for name, value in row.items() if name != "rows"} for row in rows]
+    masked = masked_keys(pl.DataFrame(keys)).to_dicts()
+    return [{**key, "rows": row["rows"]} for key, row in zip(masked, rows, strict=True)]
+
+
+def waterfall(causes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Place one bar per cause, each beginning where the one before ends, in whole pixels.
+
+    >>> waterfall([{"cause": "facts", "fen": -50}, {"cause": "rules", "fen": 100}])[1]["width"]
+    520
+    """
+    ends = [0]
+    for entry in causes:
+        ends.append(ends[-1] + entry["fen"])
+    low, high = min(ends), max(ends)
+    span = max(high - low, 1)
+
+    def x(fen: int) -> int:
+        return (fen - low) * BAR_WIDTH // span
+
+    return [
+        {
+            **entry,
+            "x": x(min(start, end)),
+            "width": max(x(max(start, end)) - x(min(start, end)), 1),
+            "is_more": entry["fen"] >= 0,
+        }
+        for entry, start, end in zip(causes, ends, ends[1:], strict=False)
+    ]
