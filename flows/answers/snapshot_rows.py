@@ -20,6 +20,7 @@ from transforms.answers.source_rows import (
     months_asked_for,
     parties_of,
     persons_asked_for,
+    persons_of,
     rows_asked_for,
     shown_columns,
     visible_rows,
@@ -60,10 +61,13 @@ class SnapshotRows:
         of_all = rows_asked_for(spec, self.subjects, self.beneficiaries, self.register)
         if of_all is None or not table_files(self.folder, kind):
             return pl.DataFrame(schema=dict.fromkeys(shown_columns(kind), pl.String))
-        name = f"{kind} {spec['of']} {spec.get('only', {})}"
-        if name not in self.read:
-            persons = persons_asked_for(spec, self.subjects, self.beneficiaries, self.register)
-            self.read[name] = self._visible_rows(kind, of_all, persons)
+        persons = persons_asked_for(spec, self.subjects, self.beneficiaries, self.register)
+        # Rows about persons are read once for all policies; those of an employer are many.
+        name = kind if persons is not None else f"{kind} {spec['of']} {spec.get('only', {})}"
+        if name not in self.read and persons is not None:
+            self.read[name] = self._rows_about_persons(kind)
+        elif name not in self.read:
+            self.read[name] = self._visible_rows(kind, of_all)
         subject = parties_of([(row["subject_kind"], row["subject_id"])])
         beneficiary = parties_of([(row["beneficiary_kind"], row["beneficiary_id"])])
         found = self.read[name]
@@ -97,6 +101,15 @@ class SnapshotRows:
                 persons = [identifier] if party_kind == "person" else None
                 counts[kind] = self._visible_rows(kind, meant, persons).height
         return counts
+
+    def _rows_about_persons(self, kind: str) -> pl.DataFrame:
+        everybody = Parties(
+            self.subjects.persons | self.beneficiaries.persons,
+            households=self.subjects.households | self.beneficiaries.households,
+        )
+        meant = about(kind, everybody, self.register)
+        assert meant is not None, "only rows that can be about persons are asked for"
+        return self._visible_rows(kind, meant, persons_of(everybody, self.register))
 
     def _visible_rows(
         self, kind: str, meant: pl.Expr, persons: Sequence[str] | None = None

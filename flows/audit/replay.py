@@ -15,7 +15,6 @@ from flows.night.made_by import deciding_texts, funds_texts, program
 from flows.store import Home, digest_problems, read_manifest
 from transforms.amounts import yuan_text
 from transforms.digest import content_digest
-from transforms.errors import UsageError
 from transforms.masking import masked_keys
 
 GOES_IN = ("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest")
@@ -227,20 +226,3 @@ def _difference_lines(first: Mapping[str, Any]) -> Iterator[str]:
 def check_evidence(night: Night) -> list[str]:
     """Say which files of a night's run are not as its manifest says."""
     return digest_problems(run_files(night.home.runs / night.run_id))
-
-
-def find_run(home: Home, given: str) -> str:
-    """Return the run that an id, the beginning of one, or `latest` means.
-
-    Raises:  UsageError if it means none or several
-    """
-    names = sorted(path.name for path in home.runs.glob("R*")) if home.runs.is_dir() else []
-    if given == "latest":
-        with open_ledger(home, only_look=True) as ledger:
-            newest = ledger.books().newest_run
-        names, given = ([newest] if newest else []), newest
-    found = [name for name in names if name.startswith(given)]
-    if len(found) != 1:
-        meant = ", ".join(found) if found else "none"
-        raise UsageError(f"{given!r} means {meant}; `wuxing runs` lists the runs")
-    return found[0]

@@ -57,8 +57,8 @@ def replay(
 @contextmanager
 def _meant(run: str, home: Path) -> Iterator[tuple[Home, str]]:
     """Give the home and the run that are meant: a run of this home, or a carried night."""
+    from flows.answers.found import find_run
     from flows.audit.carry import carried
-    from flows.audit.replay import find_run
 
     if run.endswith(CARRIED):
         with carried(Path(run)) as (place, run_id):
@@ -75,8 +75,8 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a night into one file that `replay` computes again on any machine."""
+    from flows.answers.found import find_run
     from flows.audit.carry import export_night
-    from flows.audit.replay import find_run
 
     told = export_night(Home(home), find_run(Home(home), run), file)
     show(told, as_json, [f"{told['path']}: {told['files']:,} files, {told['bytes']:,} bytes"])
@@ -93,9 +93,9 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Say what changed between two nights, and because of what: facts, numbers, rules, ledger."""
+    from flows.answers.found import find_run
     from flows.audit.diff import diff as diff_runs
     from flows.audit.diff import rows_behind
-    from flows.audit.replay import find_run
     from transforms.audit.diff_text import diff_content, diff_lines, diff_page
     from transforms.sheets.csv_file import csv_bytes
 
@@ -126,7 +126,7 @@ def whatif(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a reform would change on a past night: cost, winners, losers; records nothing."""
-    from flows.audit.replay import find_run
+    from flows.answers.found import find_run
     from flows.audit.whatif import whatif as compute_whatif
     from flows.audit.whatif import whatif_lines
 
