@@ -27,7 +27,7 @@ def amount_with_numbers(
     words, formula = amount_text(sql)
     numbers: list[dict[str, Any]] = []
     for name in dict.fromkeys(NAME.findall(formula)):
-        plain_name = PART.sub("", name.removeprefix("$"))
+        plain_name = PART.split(name.removeprefix("$"))[0]
         if name in row:
             numbers.append({"name": name, "value": row[name]})
         elif name.startswith("$") and plain_name not in [one["name"] for one in numbers]:

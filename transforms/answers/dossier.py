@@ -13,7 +13,9 @@ from transforms.extracts.kinds import names_of_kinds
 from transforms.words import Said, said_of, word, worded
 
 KEY = ("period", "subject_id", "beneficiary_id")
+WORD_OF_VALUE = {"true": "value_true", "false": "value_false", "unknown": "value_unknown"}
 CODED = ("outcome", "entitlement", "policy_state")
+LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
 PROVISION = re.compile(r"(s[0-9]+|g)_")
 
 
@@ -76,6 +78,8 @@ def dossier_page(told: Mapping[str, Any]) -> str:
         provisions=_titles_of_provisions(told),
         shown=SHOWN_ROWS,
         changed=changed_words,
+        word_of_value=WORD_OF_VALUE,
+        chinese=chinese_part,
         cell=cell_words,
         label=fact_label,
         why_not_run=why_not_run,
@@ -98,13 +102,23 @@ def cell_words(name: str, cell: Any) -> str:
     return str(cell)
 
 
+def chinese_part(comment: str) -> str:
+    """Return the clause in a rule's comment, without the remark in English behind it.
+
+    >>> chinese_part("不超过其缴费的2/3 (a ceiling)"), chinese_part("what was paid")
+    ('不超过其缴费的2/3', '')
+    """
+    clause = comment.partition(" (")[0].partition(": ")[0]
+    return "" if LATIN_WORD.search(clause) else clause
+
+
 def changed_words(name: str, value: Any) -> str:
     """Write one side of what changed: a code in words, a cell as a cell; nothing as a dash."""
     if value is None:
         return "—"
     if name in CODED:
         return word(value)
-    return word(f"value_{value}") if PROVISION.match(name) else cell_words(name, value)
+    return word(WORD_OF_VALUE[value]) if PROVISION.match(name) else cell_words(name, value)
 
 
 def _titles_of_provisions(told: Mapping[str, Any]) -> dict[str, str]:
