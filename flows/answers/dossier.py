@@ -133,14 +133,18 @@ def _rows_about(
 
 
 def explain_policies(
-    evidence: Evidence, determinations: Mapping[str, pl.DataFrame]
+    evidence: Evidence,
+    determinations: Mapping[str, pl.DataFrame],
+    most: int = ROWS_A_POLICY,
 ) -> list[dict[str, Any]]:
     """Explain determinations of several policies, each extract read once for all of them.
 
-    Rows:    determinations  by policy; at most ROWS_A_POLICY of each are explained
+    Rows:    determinations  by policy; at most `most` of each are explained
              returns         one entry per policy of the run, in the order of their names
     """
-    saved = {name: _saved_rows(evidence, name, rows) for name, rows in determinations.items()}
+    saved = {
+        name: _saved_rows(evidence, name, rows.head(most)) for name, rows in determinations.items()
+    }
     evidence.source.expect(row for rows in saved.values() for row in rows)
     entries = []
     for name, status in sorted(evidence.manifest["policies"].items()):
@@ -164,7 +168,7 @@ def explain_policies(
 
 
 def _saved_rows(evidence: Evidence, policy: str, rows: pl.DataFrame) -> list[dict[str, Any]]:
-    keys = rows.head(ROWS_A_POLICY).select(KEY)
+    keys = rows.select(KEY)
     path = evidence.folder / "policies" / f"{policy}.parquet"
     narrowed = pl.scan_parquet(path).filter(
         pl.col("subject_id").is_in(keys["subject_id"].unique().to_list())

@@ -97,6 +97,28 @@ def _explain_party(
     show(told, as_json, dossier_lines(told))
 
 
+@app.command("sample-audit")
+def sample_audit(
+    run: RunArgument,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the sample.")],
+    count: Annotated[int, typer.Option("--n", min=1, help="How many determinations.")] = 60,
+    seed: Annotated[str, typer.Option("--seed", help="Any words; the same draw the same.")] = "1",
+    by: Annotated[
+        str, typer.Option("--by", help="Strata: policy, outcome, amount, period.")
+    ] = "policy,outcome,amount",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw determinations for an audit: a page for each and a workbook for findings."""
+    from flows.answers.found import find_run
+    from flows.answers.sample_audit import sample_audit as draw_sample
+    from flows.answers.sample_audit import sample_lines
+
+    place = Home(home)
+    told = draw_sample(place, find_run(place, run), folder, count, seed, by.split(","))
+    show(told, as_json, sample_lines(told))
+
+
 @app.command()
 def expectations(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the suites are written.")],

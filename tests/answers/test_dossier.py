@@ -152,7 +152,7 @@ def test_every_amount_comes_with_its_formula_and_numbers() -> None:
         date(2020, 3, 31),
     )
     (number,) = told["numbers"]
-    in_force = [entry for entry in used if entry["from"] <= "2020-02-01"][-1]
+    in_force = [entry for entry in used if str(entry["from"]) <= "2020-02-01"][-1]
     assert (number["value"], number["from"]) == (in_force["value"], in_force["from"])
 
 
