@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check format lint types sql-lint tests bench mutants amend lock clean
+.PHONY: run test check format lint types sql-lint tests bench mutants amend planted combinations lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -45,6 +45,12 @@ mutants: $(STAMP)
 amend: $(STAMP)
 	@echo "== amend: four tasks of a stranger on scratch copies, files by hand and seconds to green"
 	$(BIN)/python -m tests.amend
+
+planted: $(STAMP)
+	$(BIN)/python -m tests.audit.planted
+
+combinations: $(STAMP)
+	$(BIN)/python -m tests.audit.combinations
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \

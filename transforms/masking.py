@@ -12,6 +12,7 @@ CITIZEN_ID = re.compile(
     r"[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
 )
 
+PERSON_ID_FORM = r"^[0-9]{17}[0-9X]$"
 LONG_NUMBER = re.compile(r"[0-9]{15,}[Xx]?")
 
 
@@ -46,14 +47,23 @@ def masked_household(column: str) -> pl.Expr:
 
 
 def masked_keys(rows: pl.DataFrame) -> pl.DataFrame:
-    """Mask the ids of persons and households in keys."""
+    """Mask the ids of persons and households in keys, by their kind or else by their form.
+
+    >>> masked_keys(pl.DataFrame({"subject_id": ["370302198503151234"]})).item()
+    '370302********1234'
+    """
 
     def masked(role: str) -> pl.Expr:
-        kind, column = pl.col(f"{role}_kind"), f"{role}_id"
+        column = f"{role}_id"
+        is_person = pl.col(column).str.contains(PERSON_ID_FORM)
+        is_household = pl.lit(False)
+        if f"{role}_kind" in rows:
+            is_person |= pl.col(f"{role}_kind") == "person"
+            is_household = pl.col(f"{role}_kind") == "household"
         return (
-            pl.when(kind == "person")
+            pl.when(is_person)
             .then(masked_person_id(column))
-            .when(kind == "household")
+            .when(is_household)
             .then(masked_household(column))
             .otherwise(pl.col(column))
             .alias(column)

@@ -4,9 +4,10 @@ Beginning with night A, one thing after the other becomes that of night B, in th
 and all is computed again: what changes at a step is because of it. The last step is night B.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from flows.answers.snapshot_rows import SnapshotRows
 from flows.audit.again import Night, read_night
 from flows.audit.recompute import Computed, Mixture, compute
 from flows.ingest.drop import load_snapshot
+from flows.night.made_by import program
 from flows.store import Home
 from sql.texts import policy_cards
 from transforms.audit.changes import KEY, attribute, totals_of
 from transforms.errors import DigestDiffersError, DropRefusedError
 
 CAUSES = ("day", "facts", "decisions", "ledger", "parameters", "rules")
+PROGRAM = "program"
 DECISIONS = ("clerical_decisions", "clerical_links")
 MOST_EXPLAINED = 500
 
@@ -47,30 +50,51 @@ def diff(
     Raises:  DigestDiffersError if a night does not come out as it was recorded
     """
     a, b = read_night(home, run_a), read_night(home, run_b)
+    steps, states = [], [recorded(a)]
+    do = partial(compute, threads=threads, memory=memory)
+    if not made_by_this_program(a):
+        steps, states = [PROGRAM], [*states, do(mixture_of(a))]
+    between, after = steps_between(mixture_of(a), mixture_of(b), do)
+    steps, states = [*steps, *between], [*states, *after]
+    if not made_by_this_program(b):
+        steps, states = [*steps, PROGRAM], [*states, recorded(b)]
+    _expect_recorded(states[-1], recorded(b), run_b)
+    changes = attribute([_frames(one) for one in states], steps)
+    totals = totals_of(changes, _frames(recorded(a)), _frames(recorded(b)))
+    return Difference((a, b), tuple(dict.fromkeys(steps)), changes, totals)
+
+
+def steps_between(
+    a: Mixture, b: Mixture, do: Callable[[Mixture], Computed]
+) -> tuple[list[str], list[Computed]]:
+    """Let one thing after the other become that of B; return what was exchanged, what came out.
+
+    Raises:  DropRefusedError if the last can't be computed
+    """
     steps: list[str] = []
-    states = [recorded(a)]
-    mixture = mixture_of(a)
-    waiting = ""
+    states: list[Computed] = []
+    mixture, waiting, refusal = a, "", DropRefusedError("")
     for cause in CAUSES:
         following = _with(mixture, cause, b)
         if following == mixture:
             continue
-        name = f"{waiting}, {cause}" if waiting else cause
-        mixture = following
+        mixture, name = following, f"{waiting}, {cause}" if waiting else cause
         try:
-            computed = compute(mixture, threads=threads, memory=memory)
-        except DropRefusedError:
+            states.append(do(mixture))
+        except DropRefusedError as refused:
             # A card and its rules may only fit each other: they are exchanged together.
-            waiting = name
+            waiting, refusal = name, refused
             continue
         steps, waiting = [*steps, name], ""
-        states.append(computed)
     if waiting:
-        raise DigestDiffersError(f"night {run_b} can't be computed again: {waiting}")
-    _expect_recorded(states[-1], recorded(b), run_b)
-    changes = attribute([(one.determinations, one.entitlements) for one in states], steps)
-    totals = totals_of(changes, _frames(recorded(a)), _frames(recorded(b)))
-    return Difference((a, b), tuple(steps), changes, totals)
+        raise refusal
+    return steps, states
+
+
+def made_by_this_program(night: Night) -> bool:
+    """Say whether a night was computed by the code and the libraries of today."""
+    made_by, today = night.manifest.get("made_by") or {}, program()
+    return all(made_by.get(name) == today[name] for name in ("code_digest", "python", "libraries"))
 
 
 def recorded(night: Night) -> Computed:
@@ -113,21 +137,23 @@ def _tables(night: Night) -> dict[str, list[Path]]:
     return load_snapshot(night.home.snapshots, night.snapshot.name).tables()
 
 
-def _with(mixture: Mixture, cause: str, b: Night) -> Mixture:
-    """Return a mixture in which one thing is that of night B."""
+def _with(mixture: Mixture, cause: str, b: Mixture) -> Mixture:
+    """Return a mixture in which one thing is that of B."""
     if cause == "day":
-        return replace(mixture, as_of=_day(b))
+        return replace(mixture, as_of=b.as_of)
     if cause in ("facts", "decisions"):
         of_clerks = cause == "decisions"
-        theirs = {k: p for k, p in _tables(b).items() if (k in DECISIONS) is of_clerks}
+        theirs = {k: p for k, p in b.tables.items() if (k in DECISIONS) is of_clerks}
         ours = {k: p for k, p in mixture.tables.items() if (k in DECISIONS) is not of_clerks}
         return replace(mixture, tables=dict(sorted({**ours, **theirs}.items())))
     if cause == "ledger":
-        return replace(mixture, ledger_of=replace(mixture.ledger_of, position=b.position))
+        return replace(mixture, ledger_of=replace(mixture.ledger_of, position=b.ledger_of.position))
     if cause == "parameters":
         is_number = {path for path in {**mixture.texts, **b.texts} if path.endswith(".yaml")}
         texts = _texts(mixture.texts, b.texts, is_number)
-        return replace(mixture, texts=texts, ledger_of=replace(mixture.ledger_of, funds=b.funds))
+        return replace(
+            mixture, texts=texts, ledger_of=replace(mixture.ledger_of, funds=b.ledger_of.funds)
+        )
     return replace(mixture, texts=b.texts)
 
 

@@ -9,10 +9,10 @@ import polars as pl
 
 from flows.audit.again import Night, read_night, run_again
 from flows.money.batch_folder import batch_digest
-from flows.money.evidence import expect_evidence, run_files
+from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
 from flows.night.made_by import deciding_texts, funds_texts, program
-from flows.store import Home, digest_problems, read_manifest
+from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.digest import content_digest
 from transforms.masking import masked_keys
@@ -142,7 +142,9 @@ def _pair(when: str, digest: str, rows: int) -> dict[str, Any]:
 
 
 def _place(name: str) -> tuple[int, str]:
-    return (LATER.index(name) + 1 if name in LATER else 9 if "/" not in name else 0, name)
+    if name in LATER:
+        return LATER.index(name) + 1, name
+    return (0 if name.startswith("policies/") else len(LATER) + 1), name
 
 
 def _first_difference(then: Path, now: Path, stage: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,8 +223,3 @@ def _difference_lines(first: Mapping[str, Any]) -> Iterator[str]:
         now = first["fen_now"][name]
         yield f"    {name}: {yuan_text(fen, ',')} then, {yuan_text(now, ',')} now"
     yield from (f"    {' '.join(str(value) for value in key.values())}" for key in first["keys"])
-
-
-def check_evidence(night: Night) -> list[str]:
-    """Say which files of a night's run are not as its manifest says."""
-    return digest_problems(run_files(night.home.runs / night.run_id))

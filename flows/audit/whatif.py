@@ -7,9 +7,8 @@ from typing import Any
 import polars as pl
 
 from flows.audit.again import read_night
-from flows.audit.diff import mixture_of, recorded
+from flows.audit.diff import made_by_this_program, mixture_of, recorded
 from flows.audit.recompute import Computed, Mixture, compute
-from flows.night.made_by import program
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.audit.effect import BENEFICIARY, effect
@@ -47,7 +46,7 @@ def whatif(
         texts = with_setting(texts, parse_setting(text))
     for path in files:
         texts = with_file(texts, path.name, _read(path))
-    by_law = recorded(night) if _is_same_program(night.manifest) else compute(law, threads=threads)
+    by_law = recorded(night) if made_by_this_program(night) else compute(law, threads=threads)
     reform = Mixture(law.as_of, law.tables, texts, night)
     by_reform = by_law if texts == law.texts else compute(reform, threads=threads, memory=memory)
     return {
@@ -63,11 +62,6 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as unreadable:
         raise UsageError(f"--policy {path}: expected a text file in UTF-8") from unreadable
-
-
-def _is_same_program(manifest: Mapping[str, Any]) -> bool:
-    made_by = manifest.get("made_by") or {}
-    return bool(made_by.get("code_digest") == program()["code_digest"])
 
 
 def _effect(

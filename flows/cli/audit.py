@@ -1,4 +1,4 @@
-"""Commands for the auditor: replay, export, diff, whatif."""
+"""Commands for the auditor: runs, snapshots, replay, export, diff, whatif."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +16,24 @@ RunArgument = Annotated[
 ]
 RULES = ("today", "stored")
 CARRIED = ".zip"
+
+
+@app.command()
+def runs(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """List the nights: day, state, money, batches, who signed; the newest first."""
+    from flows.answers.nights import list_nights, night_lines
+
+    nights = list_nights(Home(home))
+    show({"runs": nights}, as_json, night_lines(nights))
+
+
+@app.command()
+def snapshots(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """List the snapshots: rows, files, and the nights that used them."""
+    from flows.answers.nights import list_snapshots, snapshot_lines
+
+    found = list_snapshots(Home(home))
+    show({"snapshots": found}, as_json, snapshot_lines(found))
 
 
 @app.command()
@@ -57,7 +75,7 @@ def replay(
 @contextmanager
 def _meant(run: str, home: Path) -> Iterator[tuple[Home, str]]:
     """Give the home and the run that are meant: a run of this home, or a carried night."""
-    from flows.answers.found import find_run
+    from flows.answers.nights import find_run
     from flows.audit.carry import carried
 
     if run.endswith(CARRIED):
@@ -75,7 +93,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a night into one file that `replay` computes again on any machine."""
-    from flows.answers.found import find_run
+    from flows.answers.nights import find_run
     from flows.audit.carry import export_night
 
     told = export_night(Home(home), find_run(Home(home), run), file)
@@ -93,7 +111,7 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Say what changed between two nights, and because of what: facts, numbers, rules, ledger."""
-    from flows.answers.found import find_run
+    from flows.answers.nights import find_run
     from flows.audit.diff import diff as diff_runs
     from flows.audit.diff import rows_behind
     from transforms.audit.diff_text import diff_content, diff_lines, diff_page
@@ -126,7 +144,7 @@ def whatif(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a reform would change on a past night: cost, winners, losers; records nothing."""
-    from flows.answers.found import find_run
+    from flows.answers.nights import find_run
     from flows.audit.whatif import whatif as compute_whatif
     from flows.audit.whatif import whatif_lines
 

@@ -46,6 +46,26 @@ INTERRUPTED = 130
 PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from flows.night.made_by import version_line
+
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_say_version, help="Version, commit, code digest."
+        ),
+    ] = False,
+) -> None:
+    """无形认证: find who is entitled to which subsidy, and draft the payment batches."""
+
+
 def read_day(text: str) -> date:
     """Read a day written YYYY-MM-DD.
 

@@ -55,7 +55,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say why: each provision, its value, its clause, the facts, the source rows as file:line."""
-    from flows.answers.found import find_run
+    from flows.answers.nights import find_run
 
     place = Home(home)
     run_id = find_run(place, run)
@@ -110,7 +110,7 @@ def sample_audit(
     as_json: JsonOption = False,
 ) -> None:
     """Draw determinations for an audit: a page for each and a workbook for findings."""
-    from flows.answers.found import find_run
+    from flows.answers.nights import find_run
     from flows.answers.sample_audit import sample_audit as draw_sample
     from flows.answers.sample_audit import sample_lines
 

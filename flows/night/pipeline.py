@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from flows.answers.after_run import write_answers
+from flows.answers.nights import write_index
 from flows.ingest.drop import ingest_drop, load_snapshot
 from flows.money.batch import Drafted, draft_batches, record_drafts, record_stopped_run
 from flows.money.entitle import Entitled, build_entitlements
@@ -222,6 +223,7 @@ def record_run(run: RunSoFar, connection: Connection, drafted: Drafted) -> dict[
     )
     with open_ledger(run.home) as ledger:
         record_drafts(run.home, drafted, ledger)
+    write_index(run.home)
     return summarise_run(run.home, manifest)
 
 
@@ -232,5 +234,6 @@ def _judged(run: RunSoFar, boundary: str, connection: Connection) -> RunSoFar:
         write_run(run, stopped=boundary)
         with open_ledger(run.home) as ledger:
             record_stopped_run(run.home, run.run_id, ledger)
+        write_index(run.home)
         gates.stop_if_critical(outcome, str(run.folder / "report.html"))
     return run

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from flows.answers.dossier import dossier
-from flows.answers.found import find_run
+from flows.answers.nights import find_run
 from flows.cli.console import app, run_command
 from flows.money.batch_folder import read_batch
 from flows.money.settle import settle_batch

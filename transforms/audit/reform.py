@@ -119,7 +119,8 @@ def _in_order(values: Iterable[Mapping[str, Any]], new: Mapping[str, Any]) -> li
 
 
 def _cap_on(cap: Mapping[str, Any], day: date) -> Decimal:
-    return max(Decimal(v["value"]) for v in cap["values"] if v["from"] <= day)
+    in_force = [Decimal(v["value"]) for v in cap["values"] if v["from"] <= day]
+    return max(in_force, default=Decimal(0))
 
 
 def change_lines(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

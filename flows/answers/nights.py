@@ -1,0 +1,164 @@
+"""Lists of what there is: nights, snapshots, and the home's own index page."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flows.money.ledger_store import open_ledger
+from flows.store import MANIFEST, Home, read_manifest, replace_file
+from transforms.amounts import yuan_text
+from transforms.answers.page import render_page
+from transforms.errors import DropRefusedError, UsageError
+from transforms.money.batch_states import BatchState
+
+LATEST = "latest"
+SHORTEST = 5
+INDEX = "index.html"
+
+
+def list_nights(home: Home) -> list[dict[str, Any]]:
+    """List every recorded run, the newest first: day, state, money, batches, who signed.
+
+    Units:   fen
+    Raises:  DropRefusedError if there is no home
+    """
+    _expect_home(home)
+    with open_ledger(home, only_look=True) as ledger:
+        books = ledger.books()
+    members = books.roster.members
+    short = shortened(books.runs)
+    nights = []
+    for run_id, recorded in reversed(list(books.runs.items())):
+        batches = [state for state in books.batches.values() if state.run_id == run_id]
+        nights.append(
+            {
+                "run_id": run_id,
+                "short_id": short[run_id],
+                "as_of": recorded["as_of"],
+                "state": recorded["state"],
+                "snapshot_id": recorded["snapshot_id"],
+                "is_latest": run_id == books.newest_run,
+                "batches": [_batch(state) for state in batches],
+                "amount_fen": sum(state.amount_fen for state in batches),
+                "signed_by": sorted(
+                    {
+                        members[said["statement"]["key_id"]].name
+                        for state in batches
+                        for said in state.signatures.values()
+                    }
+                ),
+            }
+        )
+    return nights
+
+
+def _batch(state: BatchState) -> dict[str, Any]:
+    return {
+        "batch_id": state.batch_id,
+        "fund": state.fund,
+        "state": state.state,
+        "amount_fen": state.amount_fen,
+    }
+
+
+def _expect_home(home: Home) -> None:
+    if not home.root.is_dir():
+        raise DropRefusedError(f"there is no home {home.root}: check --home")
+
+
+def list_snapshots(home: Home) -> list[dict[str, Any]]:
+    """List every snapshot with its rows, and the runs that used it.
+
+    Raises:  DropRefusedError if there is no home
+    """
+    used: dict[str, list[str]] = {}
+    for night in list_nights(home):
+        used.setdefault(night["snapshot_id"], []).append(night["short_id"])
+    found = {path.parent.name for path in home.snapshots.glob(f"S*/{MANIFEST}")}
+    short = shortened(found)
+    listed = []
+    for snapshot_id in sorted(found):
+        files = read_manifest(home.snapshots / snapshot_id, "snapshot")["files"]
+        listed.append(
+            {
+                "snapshot_id": snapshot_id,
+                "short_id": short[snapshot_id],
+                "files": len(files),
+                "rows": sum(file["rows"] for file in files),
+                "quarantined": sum(file["quarantined"] for file in files),
+                "runs": used.get(snapshot_id, []),
+            }
+        )
+    return listed
+
+
+def shortened(ids: Iterable[str]) -> dict[str, str]:
+    """Return the shortest beginning of each id that means no other.
+
+    >>> shortened(["RABCDEF1", "RABCDEF2", "R0"])["RABCDEF1"]
+    'RABCDEF1'
+    """
+    known = sorted(ids)
+    return {name: _shortest(name, [other for other in known if other != name]) for name in known}
+
+
+def _shortest(name: str, others: Iterable[str]) -> str:
+    for length in range(SHORTEST, len(name)):
+        if not any(other.startswith(name[:length]) for other in others):
+            return name[:length]
+    return name
+
+
+def find_run(home: Home, given: str) -> str:
+    """Return the run that an id, the beginning of one, or `latest` means.
+
+    Raises:  UsageError if it means none, or several
+    """
+    names = sorted(path.name for path in home.runs.glob("R*")) if home.runs.is_dir() else []
+    if given == LATEST:
+        with open_ledger(home, only_look=True) as ledger:
+            given = ledger.books().newest_run or LATEST
+    found = [name for name in names if name.startswith(given)]
+    if given in names:
+        return given
+    if len(found) != 1:
+        meant = ", ".join(found) if found else "no run"
+        raise UsageError(f"{given!r} means {meant}; `wuxing runs` lists the runs")
+    return found[0]
+
+
+def write_index(home: Home) -> None:
+    """Write the home's index page: every night in a line, with links to what it left."""
+    nights = list_nights(home)
+    for night in nights:
+        folder = home.runs / night["run_id"]
+        night["files"] = [
+            name for name in ("report.html", "omitted.xlsx") if (folder / name).is_file()
+        ] + [f"lists/{path.name}" for path in sorted((folder / "lists").glob("*.xlsx"))]
+    page = render_page("index.html.j2", nights=nights)
+    replace_file(home.root / INDEX, page.encode())
+
+
+def night_lines(nights: Iterable[dict[str, Any]]) -> list[str]:
+    """Write nights as lines a person reads."""
+    lines = []
+    for night in nights:
+        batches = ", ".join(
+            f"{b['batch_id'][: SHORTEST + 3]} {b['state']}" for b in night["batches"]
+        )
+        lines.append(
+            f"{night['short_id']:<8} as of {night['as_of']}  {night['state']:<8}"
+            f"{yuan_text(night['amount_fen'], ','):>16} 元  {batches or 'no batch'}"
+            f"{'  signed by ' + ', '.join(night['signed_by']) if night['signed_by'] else ''}"
+            f"{'  (latest)' if night['is_latest'] else ''}"
+        )
+    return lines or ["no night yet"]
+
+
+def snapshot_lines(snapshots: Iterable[dict[str, Any]]) -> list[str]:
+    """Write snapshots as lines a person reads."""
+    lines = [
+        f"{one['short_id']:<8} {one['rows']:>12,} rows of {one['files']} files, "
+        f"{one['quarantined']:,} in quarantine; runs: {', '.join(one['runs']) or 'none'}"
+        for one in snapshots
+    ]
+    return lines or ["no snapshot yet"]

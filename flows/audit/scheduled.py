@@ -1,0 +1,69 @@
+"""The Prefect flow `audit-replay`: past nights computed again, a list of them or a sample."""
+
+# ruff: noqa: I001 - the nightly flow sets Prefect up before it is imported
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flows.night.nightly import DISTRICT_TIME
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Failed
+
+from flows.answers.nights import list_nights
+from flows.audit.replay import replay
+from flows.store import Home
+from transforms.digest import text_digest
+from transforms.errors import WuxingError
+
+VERDICT_COLUMNS = ("run_id", "verdict", "files_same_to_the_byte", "files")
+
+
+@flow(name="audit-replay", persist_result=False)
+def audit_replay(
+    home: str = "home",
+    runs: list[str] | None = None,
+    sample: int = 3,
+    seed: str | None = None,
+    stored_rules: bool = True,
+) -> Any:
+    """Compute past nights again and compare every digest.
+
+    `runs`: ids; without them `sample` nights, drawn by the digest of the seed (today's date) and
+    the run's id, so that nobody picks them. By the rules of then unless `stored_rules` is off.
+
+    Raises:  nothing that is ours: a night that differs ends the flow as Failed, naming it
+    """
+    place = Home(Path(home))
+    chosen = runs or drawn(place, sample, seed or datetime.now(DISTRICT_TIME).date().isoformat())
+    verdicts = [replay_night(home, run_id, stored_rules) for run_id in chosen]
+    create_table_artifact(
+        key="wuxing-audit-replay",
+        table=verdicts,
+        description=f"{len(verdicts)} nights computed again; no person in it",
+    )
+    differing = [one["run_id"] for one in verdicts if one["verdict"] != "identical"]
+    if differing:
+        return Failed(
+            message=f"not as recorded: {', '.join(differing)}; `wuxing replay` says where"
+        )
+    return verdicts
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def replay_night(home: str, run_id: str, stored_rules: bool) -> dict[str, Any]:
+    """Compute one night again; what stops it is its verdict."""
+    try:
+        told = replay(Home(Path(home)), run_id, stored_rules=stored_rules)
+    except WuxingError as stop:
+        return {"run_id": run_id, "verdict": str(stop), "files_same_to_the_byte": 0, "files": 0}
+    return {name: told[name] for name in VERDICT_COLUMNS}
+
+
+def drawn(home: Home, count: int, seed: str) -> Sequence[str]:
+    """Draw finished nights by digest: the same seed draws the same."""
+    finished = [night["run_id"] for night in list_nights(home) if night["state"] == "done"]
+    return sorted(finished, key=lambda run_id: text_digest(f"{seed} {run_id}"))[:count]

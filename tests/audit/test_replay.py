@@ -1,0 +1,119 @@
+"""A night computed again is the same night; what is not the same is named."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flows.audit.carry import carried, export_night
+from flows.audit.replay import replay, replay_lines, table_difference
+from flows.cli import main
+from flows.cli.console import app, run_command
+from flows.night.made_by import deciding_texts, inputs_path, program, read_inputs, version_line
+from flows.store import Home, read_manifest
+from transforms.errors import DigestDiffersError, DropRefusedError
+
+assert main, "importing it names every command"
+
+
+def contents(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.endswith(("-wal", "-shm"))
+    }
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_each_night_replayed_after_the_last_is_identical(
+    nights: tuple[Home, list[str]], place: int
+) -> None:
+    home, runs = nights
+    before = contents(home.root)
+    told = replay(home, runs[place], from_raw=place == 0, threads=1 + place % 2)
+    assert told["verdict"] == "identical", replay_lines(told)
+    assert told["files_same_to_the_byte"] == told["files"] > 0
+    assert told["stages"][0]["stage"] == "snapshot"
+    assert contents(home.root) == before, "nothing live is touched"
+
+
+def test_a_run_says_what_made_it(nights: tuple[Home, list[str]]) -> None:
+    home, runs = nights
+    made_by = read_manifest(home.runs / runs[0], "run")["made_by"]
+    assert made_by["code_digest"] == program()["code_digest"]
+    assert {"duckdb", "polars"} <= made_by["libraries"].keys() and made_by["lock_digest"]
+    inputs = read_inputs(home, made_by["inputs"])
+    assert inputs["texts"] == deciding_texts()
+    assert "sql/policies/new_hire_subsidy.sql" in inputs["texts"]
+    assert "funds.toml" in inputs["funds"] and "[anchors]" not in inputs["funds"]["funds.toml"]
+    assert version_line().startswith("wuxing ") and made_by["code_digest"][:12] in version_line()
+
+
+def test_inputs_that_were_changed_are_refused(
+    nights: tuple[Home, list[str]], tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(nights[0].root, home.root)
+    digest = read_manifest(home.runs / nights[1][0], "run")["made_by"]["inputs"]
+    path = inputs_path(home, digest)
+    changed = json.loads(path.read_text("utf-8"))
+    changed["texts"]["sql/policies/new_hire_subsidy.sql"] += "-- "
+    path.write_text(json.dumps(changed), encoding="utf-8")
+    with pytest.raises(DigestDiffersError, match="was changed"):
+        replay(home, nights[1][0])
+
+
+def test_other_rules_than_then_are_said_and_the_stored_ones_give_the_same(
+    nights: tuple[Home, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, runs = nights
+    today = dict(deciding_texts())
+    card = "sql/policies/new_hire_subsidy.yaml"
+    today[card] = today[card].replace('value: "1000.00"', 'value: "900.00"')
+    for module in ("flows.audit.replay", "flows.audit.again"):
+        monkeypatch.setattr(f"{module}.deciding_texts", lambda: today)
+    told = replay(home, runs[0])
+    assert told["verdict"] == "differs" and card in told["changed_since"]
+    first = told["first_difference"]
+    assert first["stage"] == "policies/new_hire_subsidy" and "amount_fen" in first["columns"]
+    assert first["fen_then"]["amount_fen"] > first["fen_now"]["amount_fen"]
+    assert all("*" in key["subject_id"] for key in first["keys"] if key["subject_kind"] == "person")
+    assert any("--rules stored" in line for line in replay_lines(told))
+    assert replay(home, runs[0], stored_rules=True)["verdict"] == "identical"
+
+
+def test_a_carried_night_is_replayed_in_an_empty_place(
+    nights: tuple[Home, list[str]], tmp_path: Path
+) -> None:
+    home, runs = nights
+    file = tmp_path / "night.zip"
+    told = export_night(home, runs[3], file)
+    assert told["files"] > 20
+    with carried(file) as (place, run_id):
+        assert place.root != home.root and run_id == runs[3]
+        assert not list(place.batches.glob("*/bank*.txt")), "payment files are not carried"
+    assert run_command(app, ["replay", str(file), "--json"]) == 0
+    with pytest.raises(DropRefusedError, match="nothing is overwritten"):
+        export_night(home, runs[3], file)
+    file.write_bytes(b"no zip")
+    assert run_command(app, ["replay", str(file)]) == DropRefusedError.exit_code
+
+
+def test_what_differs_is_counted_without_naming_anybody() -> None:
+    a = pl.DataFrame(
+        {
+            "policy_id": ["p", "p"],
+            "subject_kind": ["person", "person"],
+            "subject_id": ["370302198503151234", "370302198503151242"],
+            "amount_fen": [100, 200],
+        }
+    )
+    b = a.with_columns(pl.col("amount_fen") + pl.Series([0, 5]))
+    found = table_difference(a, b)
+    assert found["columns"] == ["amount_fen"] and found["rows_gone_or_changed"] == 1
+    assert (found["fen_then"], found["fen_now"]) == ({"amount_fen": 300}, {"amount_fen": 305})
+    assert found["keys"][0]["subject_id"] == "370302********1242"
+    assert table_difference(a, a)["rows_come_or_changed"] == 0
