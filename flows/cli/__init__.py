@@ -5,13 +5,23 @@ import sys
 from flows.cli import answers as cli_answers
 from flows.cli import audit as cli_audit
 from flows.cli import checking as cli_checking
+from flows.cli import explore as cli_explore
 from flows.cli import keys as cli_keys
 from flows.cli import money as cli_money
 from flows.cli import policies as cli_policies
 from flows.cli import run as cli_run
 from flows.cli.console import app, run_command
 
-COMMAND_MODULES = (cli_run, cli_keys, cli_money, cli_policies, cli_answers, cli_audit, cli_checking)
+COMMAND_MODULES = (
+    cli_run,
+    cli_keys,
+    cli_money,
+    cli_policies,
+    cli_answers,
+    cli_audit,
+    cli_checking,
+    cli_explore,
+)
 
 
 def command_names() -> list[str]:
