@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow.dataset as arrow_dataset
 
-from sql import Connection, DatabaseError, connect, query
+from sql import Connection, DatabaseError, connect, query, register_frame
 from transforms.errors import ContractError, UsageError
 
 NAME = re.compile(r"([a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]*")
@@ -19,7 +19,6 @@ LOCKED = (
     "set enable_external_access = false",
     "set lock_configuration = true",
 )
-RUN_COLUMNS = ("run_id", "as_of")
 
 
 def open_views(
@@ -44,10 +43,8 @@ def open_views(
     parts = []
     for number, (run_id, as_of, path) in enumerate(nights):
         _show(connection, f"night_{number}", [path])
-        known = connection.from_arrow(
-            pl.DataFrame({"run_id": [run_id], "as_of": [as_of]}).to_arrow()
-        )
-        known.create(f"night_of_{number}")
+        known = pl.DataFrame({"run_id": [run_id], "as_of": [as_of]})
+        register_frame(connection, f"night_of_{number}", known)
         parts.append(
             f"select run_id, cast(as_of as date) as as_of, night_{number}.* "
             f"from night_{number} cross join night_of_{number}"
@@ -90,7 +87,7 @@ def view_names(connection: Connection) -> pl.DataFrame:
         connection,
         "select case when schema_name = 'main' then '' else schema_name || '.' end || table_name "
         "as name, string_agg(column_name, ', ' order by column_index) as columns "
-        "from duckdb_columns() where not internal and table_name not like 'night!_%' escape '!' "
-        "and table_name not like 'f%!_0' escape '!' "
+        "from duckdb_columns() where not internal "
+        "and not regexp_matches(table_name, '^(files|frame|night|night_of)_[0-9]+$') "
         "group by all order by name",
     )
