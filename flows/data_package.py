@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.store import file_digest
-from transforms.outputs import described_schema
+from transforms.extracts.outputs import described_schema
 from transforms.policies.cards import PolicyCard
 
 PACKAGE = "datapackage.json"

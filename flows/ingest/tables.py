@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from transforms.extracts.cells import ReadColumn, Rows
 from transforms.extracts.duplicates import Hashes, row_hashes
 from transforms.extracts.kinds import Kind, table_schema
+from transforms.extracts.outputs import described_schema
 from transforms.identifiers import person_keys
-from transforms.outputs import described_schema
 
 BUCKETS = 16
 ROWS_BEFORE_BUCKETS = 1_000_000

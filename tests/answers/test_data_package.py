@@ -16,7 +16,7 @@ from flows.store import file_digest, read_manifest
 from sql.texts import policy_cards
 from transforms.columns import Personal
 from transforms.extracts.kinds import COLUMNS, KINDS, table_schema
-from transforms.outputs import WORDS_OF_FIELD, describe_column, output_columns
+from transforms.extracts.outputs import WORDS_OF_FIELD, describe_column, output_columns
 
 CLASSES = set(get_args(Personal))
 TYPES = {"string", "integer", "date", "boolean", "array", "object"}
