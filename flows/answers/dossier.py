@@ -94,6 +94,7 @@ def dossier(home: Home, run_id: str, kind: str, identifier: str) -> dict[str, An
         **head_of(evidence),
         "party": {"kind": kind, "id": identifier, "households": households},
         "policies": policies,
+        "repairs": repairs_of(evidence, policies),
         "source_row_counts": {name: count for name, count in counts.items() if count},
         "ledger": [entry | _answer(evidence.books, entry) for entry in entries],
         "batches": batches_of(evidence, [policies], (entry["batch_id"] for entry in entries)),
@@ -199,6 +200,34 @@ def _explained(
             }
         )
     return explained
+
+
+def repairs_of(
+    evidence: Evidence, policies: Sequence[Mapping[str, Any]]
+) -> dict[str, list[dict[str, str]]]:
+    """Return what ingest mended in the cells of the source rows of a page, by file:line.
+
+    Rows:    returns  per file:line the columns and their repairs; none for a row as it came
+    """
+    shown = {
+        found["source"]
+        for policy in policies
+        for row in policy["rows"]
+        for provision in row["provisions"]
+        for source in provision["sources"]
+        for found in source["rows"]
+    }
+    place = pl.concat_str("source_file", pl.col("source_line").cast(pl.String), separator=":")
+    repairs = pl.scan_parquet(evidence.source.folder / "repairs.parquet").filter(
+        pl.col("source_file").is_in(sorted({name.rpartition(":")[0] for name in shown}))
+    )
+    told: dict[str, list[dict[str, str]]] = {}
+    rows = repairs.select(place.alias("place"), "column", "repair").filter(
+        pl.col("place").is_in(sorted(shown))
+    )
+    for source, column, repair in rows.collect().sort("place", "column", "repair").iter_rows():
+        told.setdefault(source, []).append({"column": column, "repair": repair})
+    return told
 
 
 def batches_of(

@@ -9,7 +9,14 @@ from typing import Any
 
 import polars as pl
 
-from flows.answers.dossier import Evidence, batches_of, explain_policies, head_of, read_evidence
+from flows.answers.dossier import (
+    Evidence,
+    batches_of,
+    explain_policies,
+    head_of,
+    read_evidence,
+    repairs_of,
+)
 from flows.store import Home, staged_folder
 from sql.texts import policy_cards
 from transforms.answers.dossier import dossier_page
@@ -104,6 +111,7 @@ def _page(evidence: Evidence, policy: Mapping[str, Any], row: Mapping[str, Any])
             **head_of(evidence),
             "party": {"kind": row["subject_kind"], "id": row["subject_id"], "households": []},
             "policies": [alone],
+            "repairs": repairs_of(evidence, [alone]),
             "batches": batches_of(evidence, [[alone]]),
         }
     )

