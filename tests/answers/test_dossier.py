@@ -220,12 +220,12 @@ def test_a_cell_that_ingest_mended_is_marked(
     ]
     file, _, line = rows[0]["source"].rpartition(":")
     planted = pl.DataFrame(
-        [("x", name, int(line), "person_id", "id15") for name in (file, "other.csv")],
+        [("x", name, int(line), "person_id", "spaces+15_digits") for name in (file, "other.csv")],
         schema=pl.read_parquet_schema(next(copy.snapshots.iterdir()) / "repairs.parquet"),
         orient="row",
     )
     planted.write_parquet(next(copy.snapshots.iterdir()) / "repairs.parquet")
     told = dossier(copy, run_id, "person", person)
-    mended = {"column": "person_id", "repair": "id15"}
+    mended = {"column": "person_id", "repair": "spaces+15_digits"}
     assert told["repairs"] == {rows[0]["source"]: [mended]}
-    assert "id15" in dossier_page(told)
+    assert "去空格、15位升18位" in dossier_page(told)
