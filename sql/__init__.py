@@ -57,6 +57,7 @@ from transforms.policies.parameters import (
 __all__ = [
     "KEY_COLUMNS",
     "Connection",
+    "DatabaseError",
     "FactStore",
     "connect",
     "parameters_digest",
@@ -77,6 +78,7 @@ NO_VALUE = "no value: "
 KEY_COLUMNS = ["period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]
 Connection = duckdb.DuckDBPyConnection
+DatabaseError = duckdb.Error
 
 
 def connect(

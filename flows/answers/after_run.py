@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from flows.answers.lists import write_lists
+from flows.data_package import write_table
 from sql import Connection, run_sql, show_frame
 from sql.texts import policy_cards
 from transforms.answers.clerical import clerical_sheet, conflict_questions, recovery_questions
@@ -45,7 +46,7 @@ def write_answers(
     questions = all_questions(ran, policy_rows, determinations, gaps)
     set_aside = parties_with_rows_set_aside(quarantine, ran, determinations)
     omitted = omitted_rows(entitlements, questions, set_aside, titles)
-    omitted.write_parquet(folder / "omitted.parquet", compression="zstd", statistics=False)
+    write_table(omitted, folder / "omitted.parquet")
     day = as_of.isoformat()
     sheets = omitted_sheets(omitted, titles, day)
     (folder / "omitted.xlsx").write_bytes(workbook_bytes(sheets))

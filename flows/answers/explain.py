@@ -100,7 +100,7 @@ def _explain(
         text = f"{policy} was not run: {status['reason']}"
         return {**head, "rows": [], "message": text}, [*_head_lines(head), text]
     rows, determinations = _rows_about(folder, policy, asked)
-    _expect_same_rules(run_id, card, rows)
+    expect_same_rules(run_id, card, rows)
     place = home.snapshots / manifest["snapshot_id"]
     read_manifest(place, "snapshot")
     source = SnapshotRows(place, date.fromisoformat(manifest["as_of"]), manifest["own_rows"])
@@ -109,7 +109,11 @@ def _explain(
     return _explain_presence(head, card, rows, determinations, source, home, manifest)
 
 
-def _expect_same_rules(run_id: str, card: PolicyCard, rows: pl.DataFrame) -> None:
+def expect_same_rules(run_id: str, card: PolicyCard, rows: pl.DataFrame) -> None:
+    """Check that saved rows have the provisions that the card has now.
+
+    Raises:  DigestDiffersError if they were made by other rules
+    """
     if [name for name in rows.columns if re.match(PROVISION, name)] != card.provision_names:
         raise DigestDiffersError(
             f"run {run_id} was made with other provisions of {card.policy_id} than the rules have "

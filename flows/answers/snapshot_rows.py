@@ -20,6 +20,7 @@ from transforms.answers.source_rows import (
     months_asked_for,
     parties_of,
     persons_asked_for,
+    persons_of,
     rows_asked_for,
     shown_columns,
     visible_rows,
@@ -57,19 +58,13 @@ class SnapshotRows:
     def rows_of(self, spec: Mapping[str, Any], row: Mapping[str, Any]) -> pl.DataFrame:
         """Return the source rows that one `rows` entry of a card means for one policy row."""
         kind = spec["kind"]
-        of_all = rows_asked_for(spec, self.subjects, self.beneficiaries, self.register)
-        if of_all is None or not table_files(self.folder, kind):
-            return pl.DataFrame(schema=dict.fromkeys(shown_columns(kind), pl.String))
-        name = f"{kind} {spec['of']} {spec.get('only', {})}"
-        if name not in self.read:
-            persons = persons_asked_for(spec, self.subjects, self.beneficiaries, self.register)
-            self.read[name] = self._visible_rows(kind, of_all, persons)
         subject = parties_of([(row["subject_kind"], row["subject_id"])])
         beneficiary = parties_of([(row["beneficiary_kind"], row["beneficiary_id"])])
-        found = self.read[name]
-        one = rows_asked_for(spec, subject, beneficiary, self.register)
-        if one is not None:
-            found = found.filter(one)
+        meant = rows_asked_for(spec, subject, beneficiary, self.register)
+        if meant is None or not table_files(self.folder, kind):
+            return pl.DataFrame(schema=dict.fromkeys(shown_columns(kind), pl.String))
+        persons = persons_asked_for(spec, subject, beneficiary, self.register)
+        found = self._rows_once(kind, persons is not None).filter(meant)
         months = months_asked_for(spec, row["period"], self.as_of)
         if months is not None:
             found = found.filter(months)
@@ -89,14 +84,35 @@ class SnapshotRows:
     ) -> dict[str, int]:
         """Count the visible rows of some extracts about one party."""
         parties = parties_of([(party_kind, identifier)])
-        self.register = self._register(parties)
+        register = self._register(parties)
         counts = {}
         for kind in kinds:
-            meant = about(kind, parties, self.register)
-            if meant is not None and table_files(self.folder, kind):
+            meant = about(kind, parties, register)
+            read = self.read.get(f"{kind} by {party_kind}")
+            if meant is not None and read is not None:
+                counts[kind] = read.filter(meant).height
+            elif meant is not None and table_files(self.folder, kind):
                 persons = [identifier] if party_kind == "person" else None
                 counts[kind] = self._visible_rows(kind, meant, persons).height
         return counts
+
+    def _rows_once(self, kind: str, by_person: bool) -> pl.DataFrame:
+        """Read a kind once for all that is to be explained: about its persons, or its employers."""
+        name = f"{kind} by {'person' if by_person else 'employer'}"
+        if name not in self.read:
+            both = (self.subjects, self.beneficiaries)
+            if by_person:
+                parties = Parties(
+                    persons=frozenset().union(*(side.persons for side in both)),
+                    households=frozenset().union(*(side.households for side in both)),
+                )
+            else:
+                parties = Parties(employers=frozenset().union(*(side.employers for side in both)))
+            meant = about(kind, parties, self.register)
+            assert meant is not None, "only rows that can be about them are asked for"
+            persons = persons_of(parties, self.register)
+            self.read[name] = self._visible_rows(kind, meant, persons)
+        return self.read[name]
 
     def _visible_rows(
         self, kind: str, meant: pl.Expr, persons: Sequence[str] | None = None

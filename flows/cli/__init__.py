@@ -6,6 +6,7 @@ from flows.cli import answers as cli_answers
 from flows.cli import audit as cli_audit
 from flows.cli import batches as cli_batches
 from flows.cli import checking as cli_checking
+from flows.cli import explore as cli_explore
 from flows.cli import keys as cli_keys
 from flows.cli import money as cli_money
 from flows.cli import policies as cli_policies
@@ -14,7 +15,7 @@ from flows.cli.console import app, run_command
 
 COMMAND_MODULES = (
     *(cli_run, cli_keys, cli_batches, cli_money),
-    *(cli_policies, cli_answers, cli_audit, cli_checking),
+    *(cli_policies, cli_answers, cli_audit, cli_explore, cli_checking),
 )
 
 

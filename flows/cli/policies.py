@@ -7,6 +7,11 @@ import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
 from flows.store import Home
+from transforms.errors import UsageError
+
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="Run id, its beginning, or `latest`.")
+]
 
 
 @app.command()
@@ -23,21 +28,95 @@ def policies(
 
 @app.command()
 def explain(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `run` printed it.")],
-    policy: Annotated[str, typer.Option("--policy", help="Policy, as `policies` names it.")],
-    beneficiary: Annotated[str, typer.Option("--beneficiary", help="Who is or would be paid.")],
+    run: RunArgument,
+    policy: Annotated[
+        str | None, typer.Option("--policy", help="Policy, as `policies` names it.")
+    ] = None,
+    beneficiary: Annotated[
+        str | None, typer.Option("--beneficiary", help="Who is or would be paid.")
+    ] = None,
     subject: Annotated[
         str | None, typer.Option("--subject", help="Whom the fact is about.")
     ] = None,
     period: Annotated[str | None, typer.Option("--period", help="2020 or 2020-03.")] = None,
+    person: Annotated[
+        str | None, typer.Option("--person", metavar="ID", help="All policies of a person.")
+    ] = None,
+    employer: Annotated[
+        str | None, typer.Option("--employer", metavar="CODE", help="All policies of an employer.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page here.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="RUN", help="Also what changed since it.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Say why: each provision, its value, its clause, the facts, the source rows as file:line."""
+    from flows.answers.nights import find_run
+
+    place = Home(home)
+    run_id = find_run(place, run)
+    if person or employer:
+        if (person and employer) or policy or beneficiary or subject or period:
+            raise UsageError("--person or --employer stands alone: it answers for all policies")
+        party = ("person", person) if person else ("employer", str(employer))
+        _explain_party(place, run_id, party, against and find_run(place, against), page, as_json)
+        return
     from flows.answers.explain import explain_lines
 
-    content, lines = explain_lines(Home(home), run, policy, beneficiary, subject, period)
+    if not policy or not beneficiary or page or against:
+        raise UsageError(
+            "say --policy and --beneficiary, or --person or --employer; --html and --against go "
+            "with a person or an employer"
+        )
+    content, lines = explain_lines(place, run_id, policy, beneficiary, subject, period)
     show(content, as_json, lines)
+
+
+def _explain_party(
+    home: Home,
+    run_id: str,
+    party: tuple[str, str],
+    against: str | None,
+    page: Path | None,
+    as_json: bool,
+) -> None:
+    from flows.answers.dossier import dossier
+    from transforms.answers.dossier import changes_between, dossier_lines, dossier_page
+
+    told = dossier(home, run_id, *party)
+    if against:
+        other = dossier(home, against, *party)
+        told["against"] = {name: other[name] for name in ("run_id", "as_of")}
+        told["changes"] = changes_between(other, told)
+    if page:
+        page.write_text(dossier_page(told), encoding="utf-8")
+    show(told, as_json, dossier_lines(told))
+
+
+@app.command("sample-audit")
+def sample_audit(
+    run: RunArgument,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the sample.")],
+    count: Annotated[int, typer.Option("--n", min=1, help="How many determinations.")] = 60,
+    seed: Annotated[str, typer.Option("--seed", help="Any words; the same draw the same.")] = "1",
+    by: Annotated[
+        str, typer.Option("--by", help="Strata: policy, outcome, amount, period.")
+    ] = "policy,outcome,amount",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw determinations for an audit: a page for each and a workbook for findings."""
+    from flows.answers.nights import find_run
+    from flows.answers.sample_audit import sample_audit as draw_sample
+    from flows.answers.sample_audit import sample_lines
+
+    place = Home(home)
+    told = draw_sample(place, find_run(place, run), folder, count, seed, by.split(","))
+    show(told, as_json, sample_lines(told))
 
 
 @app.command()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 
+from flows.data_package import PACKAGE, write_data_package
 from flows.ingest.contradictions import check_conservation, settle_duplicates
 from flows.ingest.delivery import Delivery, check_delivery, read_delivery
 from flows.ingest.files import DropFile, RawFile, digest_file, list_drop
@@ -33,6 +33,7 @@ from transforms.digest import canonical_json, short_id
 from transforms.errors import DigestDiffersError
 from transforms.extracts.kinds import KINDS, LOOKED_UP
 from transforms.extracts.links import contradicting_links
+from transforms.extracts.outputs import described_schema
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import REPAIRS
 from transforms.extracts.rules import QUARANTINE_SCHEMA, References
@@ -40,6 +41,7 @@ from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
 INGEST_RULES_VERSION = "2"
+LISTS = ("quarantine", "repairs", "findings")
 # What other extracts are held against comes first.
 IN_ORDER = sorted(KINDS.values(), key=lambda kind: (*LOOKED_UP, "").index(kind.others_look_up))
 
@@ -143,14 +145,15 @@ def _fill(
         "notes": [note for tally in tallies for note in _notes(tally)],
     }
     _write_lists(staging, tallies)
+    write_data_package(staging, snapshot_id, f"Snapshot {snapshot_id}")
     return {
         "snapshot_id": snapshot_id,
         "ingest_rules_version": INGEST_RULES_VERSION,
         "files": files,
         "tables": {tally.kind.name: _table_entry(staging, tally) for tally in tallies},
         "lists": {
-            f"{name}.parquet": file_digest(staging / f"{name}.parquet")
-            for name in ("quarantine", "repairs", "findings")
+            name: file_digest(staging / name)
+            for name in (*(f"{one}.parquet" for one in LISTS), PACKAGE)
         },
         **{name: [str(one) for one in every] for name, every in said.items()},
         "said": {name: [one.content() for one in every] for name, every in said.items()},
@@ -241,7 +244,8 @@ def _write_lists(staging: Path, tallies: list[KindTally]) -> None:
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
-    pq.write_table(frame.to_arrow(), path, compression="zstd", compression_level=1)
+    described = described_schema(frame)
+    frame.write_parquet(path, compression="zstd", compression_level=1, arrow_schema=described)
 
 
 def load_snapshot(snapshots: Path, snapshot_id: str) -> SnapshotRef:

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.extracts.cells import ReadColumn, Rows
 from transforms.extracts.duplicates import Hashes, row_hashes
 from transforms.extracts.kinds import Kind, table_schema
+from transforms.extracts.outputs import described_schema
 from transforms.identifiers import person_keys
 
 BUCKETS = 16
@@ -61,6 +63,8 @@ class RowGroups:
 
     def _write(self, frame: pl.DataFrame) -> None:
         table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+        # Every column says in the file what it means; kept with the Arrow schema, hence stored.
+        table = pa.Table.from_arrays(table.columns, schema=described_schema(frame))
         if self.writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             plain = [name for name in ("serial_no", "source_line") if name in table.column_names]
@@ -71,7 +75,6 @@ class RowGroups:
                 compression_level=1,
                 use_dictionary=[name for name in table.column_names if name not in plain],
                 write_statistics=[name for name in WITH_STATISTICS if name in table.column_names],
-                store_schema=False,
             )
         self.writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
 

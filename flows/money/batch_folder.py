@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.data_package import write_data_package, write_table
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, is_as_posted
@@ -46,7 +47,8 @@ def write_batch(home: Home, batch: DraftBatch) -> str:
         return batch_digest(target)
     with staged_folder(target) as folder:
         for name in FRAMES:
-            getattr(batch, name).write_parquet(folder / f"{name}.parquet")
+            write_table(getattr(batch, name), folder / f"{name}.parquet")
+        write_data_package(folder, batch.batch_id, f"Batch {batch.batch_id}")
         (folder / REVIEW).write_bytes(
             review_workbook(batch.manifest, batch.instructions, batch.lines, batch.unpaid_lines)
         )

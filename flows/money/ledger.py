@@ -68,6 +68,15 @@ class Ledger:
         ).fetchall()
         return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
 
+    def entries_about(self, identifier: str) -> list[dict[str, Any]]:
+        """Return every entry that pays somebody, or is for somebody, in the order of posting."""
+        rows = self.connection.execute(
+            f"select {', '.join(ENTRY_FIELDS)} from entries "
+            "where beneficiary_id = ? or subject_id = ? order by entry_id",
+            (identifier, identifier),
+        )
+        return [dict(zip(ENTRY_FIELDS, row, strict=True)) for row in rows]
+
     def entries_at(self, sequence: int) -> pl.DataFrame:
         """Return the entries of one posting."""
         rows = self.connection.execute(

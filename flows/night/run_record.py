@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.data_package import write_data_package, write_table
 from flows.ingest.drop import SnapshotRef
 from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
@@ -85,11 +86,12 @@ def write_run(
         for name, frame in frames.items():
             path = folder / f"{name}.parquet"
             path.parent.mkdir(exist_ok=True)
-            frame.write_parquet(path, compression="zstd", statistics=False)
+            write_table(frame, path, policy_cards().get(path.stem))
         _clerical_review(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
         page = render_report(_run_summary(run, frames, stopped))
         (folder / "report.html").write_text(page, encoding="utf-8")
         add_answers(folder, frames)
+        write_data_package(folder, run.run_id, f"Run {run.run_id}")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         digests = {p.relative_to(folder).as_posix(): file_digest(p) for p in files}
         write_manifest(folder, {**manifest, "files": digests})

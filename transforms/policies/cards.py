@@ -93,6 +93,7 @@ class PolicyCard:
     authority: str
     clause: str
     guide: str
+    universe: str
     amount_cap: Parameter | None
     force_from: date
     force_to: date | None
@@ -159,6 +160,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         authority=entry["authority"],
         clause=entry["clause"].strip(),
         guide=entry["guide"].strip(),
+        universe=entry.get("universe", ""),
         amount_cap=read_cap(entry, parameters),
         force_from=entry["in_force"]["from"],
         force_to=entry["in_force"]["to"],

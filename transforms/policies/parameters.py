@@ -49,8 +49,8 @@ class Parameter:
     values: tuple[ParameterValue, ...]
 
 
-class CardLoader(yaml.SafeLoader):
-    """YAML as 1.2 has it: only true and false are truth values, `on` is a word."""
+class CardLoader(yaml.CSafeLoader):
+    """YAML, read in C, as 1.2 has it: only true and false are truth values, `on` is a word."""
 
 
 CardLoader.yaml_implicit_resolvers = {

@@ -1,0 +1,231 @@
+"""`wuxing explain --person`: every policy of a party on one page, and what changed for it."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.answers.dossier import dossier
+from flows.answers.nights import find_run
+from flows.cli.console import app, run_command
+from flows.money.batch_folder import read_batch
+from flows.money.settle import settle_batch
+from flows.store import Home
+from sql.texts import policy_cards, policy_path, sql_text
+from tests.money.money_town import ANN
+from tests.night.test_end_to_end import release_everything
+from transforms.amounts import yuan_text
+from transforms.answers.amount import amount_text, amount_with_numbers
+from transforms.answers.dossier import (
+    change_lines,
+    changes_between,
+    dossier_lines,
+    dossier_page,
+)
+from transforms.errors import UsageError
+
+TAGS = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def paid_home(
+    run_home: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Home, str, pl.DataFrame]]:
+    """A home in which everything was released and the first payment of each batch came back."""
+    root = tmp_path_factory.mktemp("paid") / "home"
+    shutil.copytree(run_home[0], root)
+    home, summary = Home(root), run_home[1]
+    release_everything(home, summary["batches"])
+    for batch_id in summary["batches"]:
+        first, *rest = read_batch(home, batch_id).frame("instructions")["payment_id"].sort()
+        lines = [f"{first}|失败|账号户名不符|20200401", *(f"{one}|成功||20200401" for one in rest)]
+        path = root / "answer.txt"
+        path.write_bytes("".join(f"{line}\r\n" for line in lines).encode("gb18030"))
+        settle_batch(home, batch_id, path)
+    run_id = summary["run_id"]
+    yield home, run_id, pl.read_parquet(home.runs / run_id / "determinations.parquet")
+
+
+def persons_of(determinations: pl.DataFrame) -> list[str]:
+    """One person for each policy and outcome that there is."""
+    about = determinations.filter(pl.col("subject_kind") == "person")
+    firsts = about.group_by("policy_id", "outcome", maintain_order=True).first()
+    return firsts["subject_id"].unique().sort().to_list()
+
+
+def test_every_policy_answers_for_every_person(
+    paid_home: tuple[Home, str, pl.DataFrame],
+) -> None:
+    home, run_id, determinations = paid_home
+    persons = persons_of(determinations)
+    assert len(persons) > 10
+    for person in persons:
+        told = dossier(home, run_id, "person", person.lower())
+        assert [entry["policy_id"] for entry in told["policies"]] == list(policy_cards())
+        homes = told["party"]["households"]
+        expected = determinations.filter(
+            (pl.col("subject_id") == person)
+            | (pl.col("beneficiary_id") == person)
+            | pl.col("subject_id").is_in(homes)
+        )
+        rows = [(entry["policy_id"], row) for entry in told["policies"] for row in entry["rows"]]
+        assert sorted(
+            (name, row["period"], row["outcome"], row["amount_fen"]) for name, row in rows
+        ) == sorted(expected.select("policy_id", "period", "outcome", "amount_fen").rows())
+        page, lines = dossier_page(told), dossier_lines(told)
+        assert page == dossier_page(told), "the same content, the same bytes"
+        assert "://" not in page and "src=" not in page
+        for entry in told["policies"]:
+            card = policy_cards()[entry["policy_id"]]
+            assert card.title in page
+            if not entry["rows"]:
+                assert card.universe in page
+                assert any(entry["universe"] in line for line in lines)
+            for row in entry["rows"]:
+                assert yuan_text(row["amount_fen"], ",") in page
+                assert all(told["clause"] in page for told in row["provisions"])
+
+
+def test_money_on_the_page_is_what_the_ledger_knows(
+    paid_home: tuple[Home, str, pl.DataFrame],
+) -> None:
+    home, run_id, _ = paid_home
+    batches = [path.name for path in sorted(home.batches.iterdir())]
+    for batch_id in batches:
+        first = (
+            read_batch(home, batch_id).frame("instructions").sort("payment_id").row(0, named=True)
+        )
+        told = dossier(home, run_id, first["beneficiary_kind"], first["beneficiary_id"])
+        kinds = {entry["kind"] for entry in told["ledger"]}
+        assert {"payment", "return"} <= kinds
+        (batch,) = [one for one in told["batches"] if one["batch_id"] == batch_id]
+        assert [one["name"] for one in batch["signatures"]] == ["孙三立", "李四光"]
+        page = TAGS.sub(" ", dossier_page(told))
+        for words in (first["payment_id"], "账号户名不符", "20200401", "孙三立", "李四光", "退回"):
+            assert words in page
+
+
+def test_no_code_stands_on_the_page(paid_home: tuple[Home, str, pl.DataFrame]) -> None:
+    home, run_id, determinations = paid_home
+    code = re.compile(r"(?<![A-Za-z0-9_./-])[A-Za-z_]{3,}(?![A-Za-z0-9_.-])")
+    for person in persons_of(determinations):
+        page = dossier_page(dossier(home, run_id, "person", person))
+        shown = re.sub(r"<style>.*?</style>|<code>.*?</code>|<[^>]*>", " ", page, flags=re.DOTALL)
+        assert not code.findall(shown)
+
+
+def test_a_stranger_is_in_no_universe(paid_home: tuple[Home, str, pl.DataFrame]) -> None:
+    home, run_id, _ = paid_home
+    told = dossier(home, run_id, "person", ANN)
+    assert not any(entry["rows"] for entry in told["policies"])
+    assert told["ledger"] == [] and told["source_row_counts"] == {}
+    assert "没有任何政策的认定涉及此个人" in dossier_page(told)
+    with pytest.raises(UsageError, match="another form"):
+        dossier(home, run_id, "employer", "张三")
+
+
+def test_every_amount_comes_with_its_formula_and_numbers() -> None:
+    for name in policy_cards():
+        words, formula = amount_text(sql_text(policy_path(name)))
+        assert formula and "as amount_fen" not in formula
+        assert "--" not in formula and (words or formula == "0"), name
+        assert formula in " ".join(sql_text(policy_path(name)).split())
+    card = policy_cards()["benefit_to_retirement"]
+    parameter = card.parameters["unemployment_benefit_fen"]
+    used = [
+        {"name": parameter.name, "value": str(value.value), "unit": parameter.unit}
+        | {"from": str(value.since), "source": value.source, "confirmed": value.confirmed}
+        for value in parameter.values
+    ]
+    row = {"period": "2020-02", "amount_fen": 1}
+    told = amount_with_numbers(
+        sql_text(policy_path("benefit_to_retirement")),
+        row,
+        used,
+        card.parameters,
+        date(2020, 3, 31),
+    )
+    (number,) = told["numbers"]
+    in_force = [entry for entry in used if str(entry["from"]) <= "2020-02-01"][-1]
+    assert (number["value"], number["from"]) == (in_force["value"], in_force["from"])
+
+
+def test_what_changed_for_a_person_is_said_and_nothing_else(
+    paid_home: tuple[Home, str, pl.DataFrame],
+) -> None:
+    home, run_id, determinations = paid_home
+    eligible = determinations.filter(
+        (pl.col("policy_id") == "graduate_flexible_insurance") & (pl.col("outcome") == "eligible")
+    )
+    person = eligible["subject_id"][0]
+    was = dossier(home, run_id, "person", person)
+    assert changes_between(was, was) == []
+    assert change_lines([]) == ["", "nothing changed"]
+    now = json.loads(json.dumps(was))
+    (policy,) = [p for p in now["policies"] if p["policy_id"] == "graduate_flexible_insurance"]
+    row, gone = policy["rows"][0], policy["rows"].pop()
+    row["outcome"], row["amount_fen"] = "ineligible", 0
+    row["provisions"][0]["value"] = "false"
+    moved = row["provisions"][0]["sources"][0]["rows"][0]
+    moved["source"] = "另一文件.csv:9"
+    row["provisions"][1]["sources"][0]["rows"].pop()
+    first, last = changes_between(was, now)
+    provision = row["provisions"][0]["provision"]
+    assert first["is"] == {"outcome": "ineligible", "determined_fen": 0, provision: "false"}
+    assert len(first["rows"]["went"]) == 1 and first["rows"]["came"] == []
+    assert last["key"]["period"] == gone["period"] and last["is"]["outcome"] is None
+    now |= {"changes": [first, last], "against": was}
+    assert "不成立" in dossier_page(now)
+    assert f"    {provision}: true → false" in dossier_lines(now)
+
+
+def test_the_command_takes_a_part_of_an_id_and_writes_the_page(
+    paid_home: tuple[Home, str, pl.DataFrame], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, run_id, determinations = paid_home
+    assert find_run(home, "latest") == find_run(home, run_id[:6]) == run_id
+    with pytest.raises(UsageError, match="none"):
+        find_run(home, "R-none")
+    person = persons_of(determinations)[0]
+    page = tmp_path / "page.html"
+    words = ["explain", "latest", "--home", str(home.root), "--person", person]
+    assert run_command(app, [*words, "--against", run_id, "--html", str(page)]) == 0
+    assert "没有变化" in page.read_text(encoding="utf-8")
+    assert "nothing changed" in capsys.readouterr().out
+    assert run_command(app, [*words, "--policy", "youth_training"]) == 2
+    assert run_command(app, words[:4]) == 2
+
+
+def test_a_cell_that_ingest_mended_is_marked(
+    paid_home: tuple[Home, str, pl.DataFrame], tmp_path: Path
+) -> None:
+    home, run_id, determinations = paid_home
+    shutil.copytree(home.root, tmp_path / "home")
+    copy, person = Home(tmp_path / "home"), persons_of(determinations)[0]
+    told = dossier(copy, run_id, "person", person)
+    assert told["repairs"] == {}
+    rows = [
+        found
+        for policy in told["policies"]
+        for row in policy["rows"]
+        for provision in row["provisions"]
+        for source in provision["sources"]
+        for found in source["rows"]
+    ]
+    file, _, line = rows[0]["source"].rpartition(":")
+    planted = pl.DataFrame(
+        [("x", name, int(line), "person_id", "spaces+15_digits") for name in (file, "other.csv")],
+        schema=pl.read_parquet_schema(next(copy.snapshots.iterdir()) / "repairs.parquet"),
+        orient="row",
+    )
+    planted.write_parquet(next(copy.snapshots.iterdir()) / "repairs.parquet")
+    told = dossier(copy, run_id, "person", person)
+    mended = {"column": "person_id", "repair": "spaces+15_digits"}
+    assert told["repairs"] == {rows[0]["source"]: [mended]}
+    assert "去空格、15位升18位" in dossier_page(told)

@@ -1,0 +1,121 @@
+"""`wuxing sample-audit`: stratified, reproducible, a page for each, a workbook for findings."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import polars as pl
+import pytest
+
+from flows.answers.sample_audit import sample_audit, sample_lines
+from flows.cli.console import app, run_command
+from flows.store import Home
+from transforms.answers.sample import KEY, allot, draw, in_strata, population
+from transforms.errors import DropRefusedError, UsageError
+
+BY = ("policy", "outcome", "amount")
+
+
+@pytest.fixture(scope="module")
+def home(run_home: tuple[Path, dict[str, Any]]) -> Home:
+    return Home(run_home[0])
+
+
+@pytest.fixture(scope="module")
+def run_id(run_home: tuple[Path, dict[str, Any]]) -> str:
+    return str(run_home[1]["run_id"])
+
+
+@pytest.fixture(scope="module")
+def rows(home: Home, run_id: str) -> pl.DataFrame:
+    folder = home.runs / run_id
+    frames = (pl.read_parquet(folder / f"{n}.parquet") for n in ("determinations", "entitlements"))
+    return population(*frames)
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_same_seed_gives_the_same_bytes_another_another_sample(
+    home: Home, run_id: str, tmp_path: Path
+) -> None:
+    told = sample_audit(home, run_id, tmp_path / "a", 60, "7", BY)
+    sample_audit(home, run_id, tmp_path / "b", 60, "7", BY)
+    sample_audit(home, run_id, tmp_path / "c", 60, "8", BY)
+    one, again, other = (bytes_of(tmp_path / name) for name in "abc")
+    assert one == again and one != other
+    assert told["count"] == 60 == len([name for name in one if name.endswith(".html")])
+    assert sum(entry["sample_count"] for entry in told["strata"]) == 60
+    assert sample_lines(told)[0].startswith("60 determinations")
+    assert json.loads(one["sample.json"])["seed"] == "7"
+    with pytest.raises(DropRefusedError, match="nothing is overwritten"):
+        sample_audit(home, run_id, tmp_path / "a", 60, "7", BY)
+
+
+def test_each_line_has_its_page_and_no_name_of_a_file_names_a_person(
+    home: Home, run_id: str, tmp_path: Path
+) -> None:
+    sample_audit(home, run_id, tmp_path / "a", 60, "7", BY)
+    sheet = openpyxl.load_workbook(tmp_path / "a" / "findings.xlsx").worksheets[0]
+    lines = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=4)]
+    assert len(lines) == 60
+    for number, title, period, subject, payee, outcome, amount, page, *empty in lines:
+        text = (tmp_path / "a" / str(page)).read_text(encoding="utf-8")
+        assert page == f"{number:04d}.html"
+        shown = (title, period, subject, payee, outcome, f"{float(amount):,.2f}")
+        assert all(str(value) in text for value in shown)
+        assert empty == [None] * 5
+    (choice,) = sheet.data_validations.dataValidation
+    assert "无误" in choice.formula1 and str(choice.sqref) == "I4:I63"
+    assert not any(re.search(r"\d{15}", path.name) for path in (tmp_path / "a").iterdir())
+
+
+def test_every_stratum_is_looked_at_while_there_are_enough(rows: pl.DataFrame) -> None:
+    assert {"payable", "held", "ineligible", "undetermined"} <= set(rows["fate"])
+    strata = in_strata(rows, BY)
+    names = strata["stratum"].n_unique()
+    for count in (1, names - 1, names, names + 17, rows.height, rows.height + 5):
+        drawn = draw(strata, count, "7")
+        assert drawn.height == min(count, rows.height)
+        assert drawn["stratum"].n_unique() == min(count, names)
+        assert not drawn.select(KEY).is_duplicated().any()
+
+
+def test_the_order_of_rows_decides_nothing_and_more_rows_drop_none(rows: pl.DataFrame) -> None:
+    strata = in_strata(rows, ("policy",))
+    drawn = draw(strata, 60, "7")
+    assert drawn.equals(draw(strata.reverse(), 60, "7"))
+    more = draw(strata, 120, "7")
+    assert drawn.join(more, on=KEY, how="anti").is_empty()
+
+
+def test_every_row_is_drawn_about_as_often_as_another() -> None:
+    keys = {name: ["x"] * 20 for name in KEY} | {"subject_id": [str(n) for n in range(20)]}
+    strata = pl.DataFrame(keys).with_columns(pl.lit("one").alias("stratum"))
+    counts = dict.fromkeys(strata["subject_id"], 0)
+    for seed in range(1000):
+        for subject in draw(strata, 5, str(seed))["subject_id"]:
+            counts[subject] += 1
+    assert sum(counts.values()) == 5000
+    assert min(counts.values()) > 200 and max(counts.values()) < 300
+
+
+def test_shares_add_up_whatever_the_sizes() -> None:
+    for count in range(40):
+        wanted = allot({"a": 20, "b": 7, "c": 1, "d": 3}, count)
+        assert sum(wanted.values()) == min(count, 31)
+        assert all(
+            number <= size for number, size in zip(wanted.values(), (20, 7, 1, 3), strict=True)
+        )
+
+
+def test_a_dimension_that_is_none_is_refused(home: Home, run_id: str, tmp_path: Path) -> None:
+    for by in (("town",), ("policy", "policy"), ()):
+        with pytest.raises(UsageError, match="--by takes"):
+            sample_audit(home, run_id, tmp_path / "a", 6, "7", by)
+    words = ["sample-audit", run_id, str(tmp_path / "b"), "--home", str(home.root)]
+    assert run_command(app, [*words, "--n", "3", "--by", "policy,amount", "--json"]) == 0
+    assert len(bytes_of(tmp_path / "b")) == 5

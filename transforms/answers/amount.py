@@ -1,0 +1,78 @@
+"""How an amount came about: the rule's own formula, and every number that went into it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from transforms.policies.parameters import Parameter, month_first_day
+
+AMOUNT = re.compile(r"\bas amount_fen\b")
+NAME = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
+PART = re.compile(r"_(numerator|denominator)$")
+
+
+def amount_with_numbers(
+    sql: str,
+    row: Mapping[str, Any],
+    used: Sequence[Mapping[str, Any]],
+    parameters: Mapping[str, Parameter],
+    as_of: date,
+) -> dict[str, Any]:
+    """Return the formula of a policy's amount with the facts and parameters it names.
+
+    Rows:    row   the policy's own row; used: the parameters as the run's manifest lists them
+    Units:   fen in facts `*_fen`; parameters as their cards write them
+    """
+    words, formula = amount_text(sql)
+    numbers: list[dict[str, Any]] = []
+    for name in dict.fromkeys(NAME.findall(formula)):
+        plain_name = PART.split(name.removeprefix("$"))[0]
+        if name in row:
+            numbers.append({"name": name, "value": row[name]})
+        elif name.startswith("$") and plain_name not in [one["name"] for one in numbers]:
+            numbers += _taken(plain_name, row, used, parameters, as_of)
+    return {"words": words, "formula": formula, "numbers": numbers, "fen": row["amount_fen"]}
+
+
+def amount_text(sql: str) -> tuple[str, str]:
+    """Return the clause above a policy's amount, and its formula, as the rule writes them.
+
+    >>> amount_text("select\\n    a,\\n    -- half\\n    half_up(a, 2)\\n        as amount_fen,")
+    ('half', 'half_up(a, 2)')
+    """
+    lines = [line.strip() for line in sql.splitlines()]
+    end = next(n for n, line in enumerate(lines) if AMOUNT.search(line) and line[:2] != "--")
+    start = end
+    while not lines[start - 1].endswith(",") and lines[start - 1][:2] not in ("--", "se"):
+        start -= 1
+    above = start
+    while lines[above - 1].startswith("--"):
+        above -= 1
+    words = " ".join(line.removeprefix("--").strip() for line in lines[above:start])
+    return words, AMOUNT.split(" ".join(lines[start : end + 1]))[0].strip()
+
+
+def _taken(
+    name: str,
+    row: Mapping[str, Any],
+    used: Sequence[Mapping[str, Any]],
+    parameters: Mapping[str, Parameter],
+    as_of: date,
+) -> list[dict[str, Any]]:
+    """Return the value of a parameter that a row took: that of the last day not after its own."""
+    values = [entry for entry in used if entry["name"] == name]
+    day = _day_of(parameters[name].on, row, as_of) if name in parameters else None
+    if day is not None and len(values) > 1:
+        values = [entry for entry in values if entry["from"] <= day.isoformat()][-1:]
+    return [
+        {word: entry[word] for word in ("name", "value", "unit", "from", "source", "confirmed")}
+        for entry in values
+    ]
+
+
+def _day_of(on: str, row: Mapping[str, Any], as_of: date) -> date | None:
+    if on == "month" and len(row["period"]) == 7:
+        return date.fromisoformat(f"{row['period']}-01")
+    day = as_of if on == "as_of" else row.get(on)
+    return month_first_day(day) if isinstance(day, int) else day
