@@ -13,6 +13,13 @@ from transforms.money.batch_states import BatchState
 LATEST = "latest"
 SHORTEST = 5
 INDEX = "index.html"
+STATE_WORDS = {
+    "draft": "batch_draft",
+    "signed": "batch_signed",
+    "released": "batch_released",
+    "settled": "batch_settled",
+    "withdrawn": "batch_withdrawn",
+}
 
 
 def list_nights(home: Home) -> list[dict[str, Any]]:
@@ -56,6 +63,7 @@ def _batch(state: BatchState) -> dict[str, Any]:
         "batch_id": state.batch_id,
         "fund": state.fund,
         "state": state.state,
+        "state_word": STATE_WORDS[state.state],
         "amount_fen": state.amount_fen,
     }
 

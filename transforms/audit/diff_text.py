@@ -12,6 +12,15 @@ from transforms.masking import masked_keys
 from transforms.words import word
 
 SHOWN = 40
+CAUSE_WORDS = {
+    "day": "cause_day",
+    "facts": "cause_facts",
+    "decisions": "cause_decisions",
+    "ledger": "cause_ledger",
+    "parameters": "cause_parameters",
+    "program": "cause_program",
+    "rules": "cause_rules",
+}
 BAR_WIDTH, BAR_ROOM = 520, 160
 
 
@@ -50,7 +59,7 @@ def by_cause(changes: pl.DataFrame, steps: Sequence[str]) -> list[dict[str, Any]
 
 def cause_words(cause: str) -> str:
     """Word a cause, or several that were exchanged together, in Chinese."""
-    return "、".join(word(f"cause_{part}") for part in cause.split(", "))
+    return "、".join(word(CAUSE_WORDS[part]) for part in cause.split(", "))
 
 
 def diff_lines(told: Mapping[str, Any]) -> list[str]:
