@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check format lint types sql-lint tests bench mutants amend planted combinations lock clean
+.PHONY: run test check format lint types sql-lint tests bench mutants amend deletions planted combinations lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -45,6 +45,10 @@ mutants: $(STAMP)
 amend: $(STAMP)
 	@echo "== amend: four tasks of a stranger on scratch copies, files by hand and seconds to green"
 	$(BIN)/python -m tests.amend
+
+# Long: the short form is among the tests.
+deletions: $(STAMP)
+	$(BIN)/python -m tests.absence.deletions 10000
 
 planted: $(STAMP)
 	$(BIN)/python -m tests.audit.planted

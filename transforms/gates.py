@@ -124,5 +124,5 @@ def places_of(bad_rows: pl.DataFrame) -> tuple[str | Said, ...]:
 
 
 def _place(words: Sequence[object], figures: Sequence[object]) -> str:
-    said = (without_long_numbers(" ".join(map(str, words))), " / ".join(map(str, figures)))
+    said = (without_long_numbers(" ".join(map(str, words)).strip()), " / ".join(map(str, figures)))
     return ": ".join(part for part in said if part)

@@ -129,6 +129,16 @@ def _person_checks(characters: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return checks
 
 
+def with_check_character(body: str) -> str:
+    """Return a person id from its first 17 digits.
+
+    >>> with_check_character("11010519491231002")
+    '11010519491231002X'
+    """
+    digits = np.array([int(digit) for digit in body], dtype=np.int32)
+    return body + chr(PERSON_CHECKS[int(digits @ PERSON_WEIGHTS) % 11])
+
+
 def check_person_ids(texts: pl.Series) -> pl.Series:
     """Tell which texts are valid person ids: form, check character, birth date, digits 15–17.
 

@@ -4,6 +4,7 @@ import re
 
 import polars as pl
 
+from transforms.identifiers import PERSON_ID_FORM
 from transforms.words import word
 
 SHOWN_FIRST, SHOWN_LAST = 6, 4
@@ -12,7 +13,6 @@ CITIZEN_ID = re.compile(
     r"[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
 )
 
-PERSON_ID_FORM = r"^[0-9]{17}[0-9X]$"
 LONG_NUMBER = re.compile(r"[0-9]{15,}[Xx]?")
 
 

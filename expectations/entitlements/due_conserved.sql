@@ -21,6 +21,8 @@ where
                 then due_fen = 0 and paid_before_fen = determined_fen
             when status = 'recovery'
                 then due_fen < 0 and due_fen + paid_before_fen = determined_fen
+            when status = 'unsupported'
+                then due_fen = 0 and paid_before_fen > determined_fen
             else due_fen = 0
         end
         and paid_before_fen >= 0

@@ -83,9 +83,15 @@ def stage_home(night: Night, scratch: Path) -> Home:
     for snapshot in sorted(night.home.snapshots.iterdir()):
         (place.snapshots / snapshot.name).symlink_to(snapshot.resolve())
     with open_ledger(place, only_look=True) as ledger:
-        known = list(ledger.batch_states())
-    for batch_id in known:
+        books = ledger.books()
+    for batch_id in books.batches:
         _link_batch(night.home.batches / batch_id, place.batches / batch_id)
+    place.runs.mkdir()
+    for run_id in books.runs:
+        stored = night.home.runs / run_id
+        # A carried night brings only those whose payments it nets against.
+        if stored.is_dir():
+            (place.runs / run_id).symlink_to(stored.resolve())
     return place
 
 
@@ -155,7 +161,7 @@ def run_again(
     call_program(
         code, ["flows", "run", *what, "--as-of", as_of, "--home", str(place.root), *options]
     )
-    (folder,) = place.runs.iterdir()
+    (folder,) = (path for path in place.runs.iterdir() if not path.is_symlink())
     return folder
 
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from flows.audit.again import Night, read_night
+from flows.audit.again import Night, read_night, stage_home
 from flows.ingest.drop import raw_files, snapshot_files
 from flows.money.evidence import run_files
 from flows.money.ledger_store import open_ledger, write_prefix
+from flows.money.standing import Standing, read_standing
 from flows.night.made_by import inputs_path
 from flows.store import MANIFEST, Home, read_manifest
 from transforms.audit.carry_readme import carry_readme
@@ -39,7 +40,8 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
         until = max(p.sequence for p in ledger.postings() if {p.batch_id, p.subject} & mine)
         write_prefix(ledger, until, copy)
         known = list(ledger.books().batches)[: _drafted_until(ledger.postings()[:until])]
-        files = sorted({*_files(night, known)})
+        standing = read_standing(stage_home(night, Path(scratch)), _year(night))
+        files = sorted({*_files(night, known), *_files_of_payers(home, standing)})
         said = {
             "run_id": run_id,
             "as_of": night.manifest["as_of"],
@@ -57,6 +59,21 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
                 _copy(archive, f"{HOME}/{path.relative_to(home.root).as_posix()}", path)
         making.rename(target)
     return {**said, "path": str(target), "files": len(files), "bytes": target.stat().st_size}
+
+
+def _year(night: Night) -> int:
+    return int(str(night.manifest["as_of"])[:4])
+
+
+def _files_of_payers(home: Home, standing: Standing) -> Iterator[Path]:
+    """List what runs that determined earlier payments read and found, for claims."""
+    for run_id in sorted(set(standing.determined_by.values())):
+        yield from (home.runs / run_id / name for name in (MANIFEST, "entitlements.parquet"))
+        snapshot = home.snapshots / standing.snapshot_of[run_id]
+        yield snapshot / MANIFEST
+        yield from (
+            path for path, _ in snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))
+        )
 
 
 def _drafted_until(postings: list[Any]) -> int:
@@ -106,7 +123,7 @@ def carried(path: Path) -> Iterator[tuple[Home, str]]:
     with tempfile.TemporaryDirectory(prefix="wuxing-carried-") as scratch:
         try:
             with zipfile.ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if _lies_inside(name)]
+                names = [name for name in archive.namelist() if lies_inside(name)]
                 said = json.loads(archive.read(SAID))
                 archive.extractall(scratch, [n for n in names if n.startswith(f"{HOME}/")])
             run_id = str(said["run_id"])
@@ -117,6 +134,11 @@ def carried(path: Path) -> Iterator[tuple[Home, str]]:
         yield Home(Path(scratch) / HOME), run_id
 
 
-def _lies_inside(name: str) -> bool:
+def lies_inside(name: str) -> bool:
+    """Say whether a name in a file lies inside the folder that it is unpacked into.
+
+    >>> lies_inside("home/a"), lies_inside("../a"), lies_inside("/a")
+    (True, False, False)
+    """
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and "\\" not in name

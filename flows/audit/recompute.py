@@ -18,11 +18,13 @@ import polars as pl
 from flows.audit.again import Night, call_program, stage_code, stage_home, tell
 from flows.money.entitle import build_entitlements
 from flows.money.funds import read_funds
-from flows.money.standing import read_standing
+from flows.money.standing import Standing, read_standing
+from flows.night.causes import Causes
 from flows.night.determine import determine
 from flows.store import Home
 
 TABLES = ("determinations", "entitlements")
+STANDING, STANDING_FRAMES = "standing.json", ("paid", "signed", "installments")
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,34 @@ def compute(mixture: Mixture, *, threads: int | None = None, memory: str | None 
         return Computed(*(pl.read_parquet(Path(scratch) / f"{name}.parquet") for name in TABLES))
 
 
+def keep_standing(standing: Standing, folder: Path) -> None:
+    """Write down what the ledger said, for a night that is computed without it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in STANDING_FRAMES:
+        getattr(standing, name).write_parquet(folder / f"{name}.parquet")
+    said = {
+        "digest": standing.digest,
+        "payment_ids": list(standing.payment_ids),
+        "spent_fen": dict(standing.spent_fen),
+        "determined_by": dict(standing.determined_by),
+        "snapshot_of": dict(standing.snapshot_of),
+    }
+    (folder / STANDING).write_text(tell(said), encoding="utf-8")
+
+
+def kept_standing(folder: Path) -> Standing:
+    """Read what `keep_standing` wrote."""
+    said = json.loads((folder / STANDING).read_text(encoding="utf-8"))
+    paid, signed, installments = (pl.read_parquet(folder / f"{n}.parquet") for n in STANDING_FRAMES)
+    return Standing(paid=paid, signed=signed, installments=installments, **said)
+
+
 def answer(request: Mapping[str, Any]) -> None:
     """Do what a request says, in this process."""
     home, as_of = Home(Path(request["home"])), date.fromisoformat(request["as_of"])
     tables = {kind: [Path(path) for path in paths] for kind, paths in request["tables"].items()}
-    standing = read_standing(home, as_of.year)
+    kept = request.get("standing")
+    standing = kept_standing(Path(kept)) if kept else read_standing(home, as_of.year)
     determined = determine(
         tables,
         as_of,
@@ -82,10 +107,24 @@ def answer(request: Mapping[str, Any]) -> None:
         temp_folder=home.temporary,
     )
     connection, policies = determined.connection, determined.policies
-    entitled = build_entitlements(connection, policies, standing, read_funds(home))
+    snapshot, own = _laid_out(tables, Path(request["into"])), determined.own_rows.to_dicts()
+    causes = Causes(home, snapshot, as_of, own, connection, standing)
+    entitled = build_entitlements(connection, policies, standing, read_funds(home), causes)
     frames = (determined.determinations, entitled.entitlements)
     for name, frame in zip(TABLES, frames, strict=True):
         frame.write_parquet(Path(request["into"]) / f"{name}.parquet")
+
+
+def _laid_out(tables: Mapping[str, Sequence[Path]], into: Path) -> Path:
+    """Lay tables of anywhere out as a snapshot has them."""
+    folder = into / "mixed"
+    for kind, paths in tables.items():
+        single = len(paths) == 1
+        target = folder / "tables" if single else folder / "tables" / kind
+        target.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            (target / (f"{kind}.parquet" if single else path.name)).symlink_to(path.resolve())
+    return folder
 
 
 if __name__ == "__main__":

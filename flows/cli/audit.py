@@ -53,21 +53,33 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Compute a night again from its snapshot and the ledger as it stood; compare every digest."""
+    from flows.audit.pseudonymous import is_pseudonymous, replay_pseudonymous
     from flows.audit.replay import replay as replay_run
     from flows.audit.replay import replay_lines
 
     if rules not in RULES:
         raise UsageError(f"--rules takes {' or '.join(RULES)}; found {rules!r}")
-    with _meant(run, home) as (place, run_id):
-        told = replay_run(
-            place,
-            run_id,
-            threads=threads,
-            memory=memory_limit,
-            stored_rules=rules == "stored",
-            from_raw=from_raw,
+    if run.endswith(CARRIED) and is_pseudonymous(Path(run)):
+        told = replay_pseudonymous(Path(run))
+        show(
+            told,
+            as_json,
+            [
+                *(f"{s['stage']}: {s['rows']:,} rows" for s in told["stages"]),
+                f"verdict: {told['verdict']}",
+            ],
         )
-    show(told, as_json, replay_lines(told))
+    else:
+        with _meant(run, home) as (place, run_id):
+            told = replay_run(
+                place,
+                run_id,
+                threads=threads,
+                memory=memory_limit,
+                stored_rules=rules == "stored",
+                from_raw=from_raw,
+            )
+        show(told, as_json, replay_lines(told))
     if told["verdict"] != "identical":
         raise typer.Exit(DigestDiffersError.exit_code)
 
@@ -89,14 +101,24 @@ def _meant(run: str, home: Path) -> Iterator[tuple[Home, str]]:
 def export(
     run: RunArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The file to write.")],
+    pseudonyms: Annotated[
+        Path | None,
+        typer.Option("--pseudonyms", metavar="KEYFILE", help="Persons under keyed pseudonyms."),
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Write a night into one file that `replay` computes again on any machine."""
     from flows.answers.nights import find_run
     from flows.audit.carry import export_night
+    from flows.audit.pseudonymous import export_pseudonymous, read_key
 
-    told = export_night(Home(home), find_run(Home(home), run), file)
+    place, run_id = Home(home), find_run(Home(home), run)
+    if pseudonyms:
+        told = export_pseudonymous(place, run_id, file, read_key(pseudonyms))
+        show(told, as_json, [f"{told['path']}: as of {told['as_of']}, under pseudonyms"])
+        return
+    told = export_night(place, run_id, file)
     show(told, as_json, [f"{told['path']}: {told['files']:,} files, {told['bytes']:,} bytes"])
 
 

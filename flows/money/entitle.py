@@ -1,6 +1,6 @@
 """The step between rules and money: entitlements from determinations, ledger and accounts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -9,6 +9,7 @@ from flows.money.funds import Funds
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.texts import exclusions
+from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     KEY,
     decide_statuses,
@@ -28,6 +29,9 @@ ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(ANSWER_KEY, pl.String()), "is_yes": p
 DOUBT_SCHEMA = pl.Schema({"person_id": pl.String(), "cause": pl.String()})
 
 
+CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
+
+
 @dataclass(frozen=True)
 class Entitled:
     """What is due to whom, what a person should look at, and where each beneficiary is paid."""
@@ -43,10 +47,12 @@ def build_entitlements(
     policies: Mapping[str, PolicyStatus],
     standing: Standing,
     funds: Funds,
+    causes_of: CausesOf,
 ) -> Entitled:
     """Turn determinations into entitlements: exclusions, netting, identity, accounts.
 
-    Rows:    returns  the contract's entitlements, findings, and one payee per beneficiary due
+    Rows:    causes_of  gives CAUSE_SCHEMA for the rows with more paid than is determined
+             returns  the contract's entitlements, findings, and one payee per beneficiary due
     Units:   fen
     Source:  rulebook §4.2 to §4.6
     """
@@ -57,7 +63,7 @@ def build_entitlements(
         f"select {', '.join(KEY)}, amount_fen from determinations where outcome = 'eligible'",
     ).filter(pl.col("policy_id").is_in(sorted(fund_of)))
     paid = pl.concat([standing.paid, standing.signed])
-    answers = run_sql(connection, "money/conflict_answers.sql", {}).cast(ANSWER_SCHEMA)
+    answers = _answers_about(connection, "conflict")
     signed = _signed_lines(connection, standing.signed, funds, fund_of)
     recoverable = recoverable_periods(paid, policies)
     settled = settle_exclusions(
@@ -67,12 +73,21 @@ def build_entitlements(
     payees = _payees(connection, waiting)
     doubtful = _identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
+    claims = claimed_rows(settled)
+    causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
+    causes = settle_claims(claims, causes, _answers_about(connection, "recovery"))
+    entitlements = decide_statuses(settled, holds, causes)
     return Entitled(
         signed_lines=signed,
-        entitlements=decide_statuses(settled, holds),
-        findings=money_findings(settled, answers, doubtful),
+        entitlements=entitlements,
+        findings=money_findings(settled, entitlements, answers, doubtful),
         payees=payees,
     )
+
+
+def _answers_about(connection: Connection, provision: str) -> pl.DataFrame:
+    given = {"provision": provision}
+    return run_sql(connection, "money/answers_about.sql", given).cast(ANSWER_SCHEMA)
 
 
 def _with_fund(rows: pl.DataFrame, fund_of: Mapping[str, str]) -> pl.DataFrame:

@@ -9,11 +9,16 @@ from flows.money.batch_folder import signed_lines
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
 from sql import policy_cards
+from transforms.money.entitlements import KEY
+from transforms.money.ledger import PAID_SCHEMA
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The ledger, read once, so that a whole run nets against the state that its id names."""
+    """The ledger, read once, so that a whole run nets against the state that its id names.
+
+    `determined_by`: the run that determined each payment; `snapshot_of`: what that run read.
+    """
 
     digest: str
     paid: pl.DataFrame
@@ -21,6 +26,8 @@ class Standing:
     payment_ids: Sequence[str]
     installments: pl.DataFrame
     spent_fen: Mapping[str, int]
+    determined_by: Mapping[str, str]
+    snapshot_of: Mapping[str, str]
 
 
 def read_standing(home: Home, budget_year: int) -> Standing:
@@ -30,7 +37,19 @@ def read_standing(home: Home, budget_year: int) -> Standing:
     """
     funds = sorted({card.fund for card in policy_cards().values() if card.fund})
     with open_ledger(home) as ledger:
-        signed = signed_lines(home, ledger.batch_states().values())
+        states = ledger.batch_states().values()
+        made_by = {
+            payment_id: state.run_id
+            for state in states
+            if state.released
+            for payment_id in ledger.payments_of(state.batch_id)["payment_id"]
+        }
+        parts = [pl.DataFrame(schema=PAID_SCHEMA)]
+        for state in states:
+            if state.reserves:
+                parts.append(signed_lines(home, [state]))
+                made_by |= dict.fromkeys(parts[-1]["payment_id"], state.run_id)
+        signed = pl.concat(parts).sort("payment_id", *KEY)
         return Standing(
             digest=ledger.state_digest(),
             paid=ledger.paid_lines(),
@@ -38,4 +57,6 @@ def read_standing(home: Home, budget_year: int) -> Standing:
             payment_ids=ledger.payment_ids(),
             installments=ledger.installments(signed),
             spent_fen={fund: ledger.spent_fen(fund, budget_year) for fund in funds},
+            determined_by=made_by,
+            snapshot_of={name: run["snapshot_id"] for name, run in ledger.books().runs.items()},
         )

@@ -22,15 +22,11 @@ from flows.money.ledger_store import open_ledger
 from flows.money.standing import Standing, read_standing
 from flows.money.whole import expect_whole
 from flows.night import gates
+from flows.night.causes import Causes
 from flows.night.determine import Determined, determine
 from flows.night.progress import Progress, Report
-from flows.night.run_record import (
-    RunSoFar,
-    last_finished,
-    run_identity,
-    summarise_run,
-    write_run,
-)
+from flows.night.run_name import last_finished, run_identity
+from flows.night.run_record import RunSoFar, summarise_run, write_run
 from flows.store import Home, hold_home
 from sql import Connection
 from transforms.errors import UsageError
@@ -100,7 +96,7 @@ def run_night(
         determined = do(determine_rows, run, request, standing)
         run = do(judge_snapshot, run, determined)
         run = do(judge_determinations, run, determined)
-        entitled = do(make_entitlements, determined, standing, funds)
+        entitled = do(make_entitlements, run, determined, standing, funds)
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
         run = do(judge_batches, run, determined.connection, drafted)
@@ -179,9 +175,13 @@ def judge_determinations(run: RunSoFar, determined: Determined) -> RunSoFar:
 
 
 @stage("entitlements", retries=1)
-def make_entitlements(determined: Determined, standing: Standing, funds: Funds) -> Entitled:
+def make_entitlements(
+    run: RunSoFar, determined: Determined, standing: Standing, funds: Funds
+) -> Entitled:
     """Net what is determined against what was paid, apply exclusions, find accounts."""
-    return build_entitlements(determined.connection, determined.policies, standing, funds)
+    connection = determined.connection
+    causes = Causes(run.home, run.snapshot.folder, run.as_of, run.own_rows, connection, standing)
+    return build_entitlements(connection, determined.policies, standing, funds, causes)
 
 
 @stage("gate: entitlements")

@@ -8,12 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from expectations.suites import thresholds_digest
 from flows.data_package import write_data_package, write_table
 from flows.ingest.drop import SnapshotRef
 from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
-from sql.texts import parameters_digest, policy_cards, rules_digest
+from sql.texts import policy_cards
 from transforms.amounts import yuan_text
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
@@ -24,7 +23,7 @@ from transforms.answers.run_summary import (
     count_findings,
     count_policies,
 )
-from transforms.digest import content_digest, frame_digest, short_id
+from transforms.digest import frame_digest
 from transforms.errors import DigestDiffersError
 from transforms.gates import GateOutcome, check_frames
 from transforms.money.batches import DraftBatch
@@ -35,45 +34,6 @@ REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line":
 DAMAGED_ID = "invalid_person_id"
 # Another program that makes the same of the same has made the same run.
 ABOUT_THE_PROGRAM = ("code_version", "made_by")
-
-
-def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot_id: str) -> str:
-    """Return the snapshot of the last finished run up to a day; empty on a first night.
-
-    A run of the same snapshot says nothing new of it, so that the same night again is the same run.
-
-    Source:  rulebook §4b
-    """
-    finished = [
-        (run["as_of"], place, run["snapshot_id"])
-        for place, run in enumerate(runs.values())
-        if run["state"] == "done"
-        and run["as_of"] <= as_of.isoformat()
-        and run["snapshot_id"] != snapshot_id
-    ]
-    return max(finished, default=("", 0, ""))[2]
-
-
-def run_identity(
-    snapshot: SnapshotRef, as_of: date, funds_digest: str, ledger_digest: str, compared_with: str
-) -> dict[str, Any]:
-    """Name a run by what goes into it: snapshot, day, rules, parameters, ledger, the night before.
-
-    Holds:   the funds' configuration, the exclusions and the gates' thresholds count as
-             parameters: they decide holds, and whether a run stops
-    Source:  contract, run_id
-    """
-    goes_in = {
-        "snapshot_id": snapshot.snapshot_id,
-        "as_of": as_of.isoformat(),
-        "rules_digest": rules_digest(),
-        "parameters_digest": content_digest(
-            [parameters_digest(), thresholds_digest(), funds_digest]
-        ),
-        "ledger_digest": ledger_digest,
-        "compared_with": compared_with,
-    }
-    return {"run_id": short_id("R", goes_in), **goes_in}
 
 
 @dataclass(frozen=True)

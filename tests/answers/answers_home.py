@@ -51,7 +51,7 @@ def write_run_folder(home: Home, determined: Determined, as_of: date, policy: st
         pl.lit(0, pl.Int64).alias("paid_before_fen"),
         pl.col("amount_fen").alias("due_fen"),
         pl.lit("payable").alias("status"),
-        pl.lit("").alias("reason"),
+        *(pl.lit("").alias(name) for name in ("reason", "cause", "cause_rows")),
     )
     entitled.select(
         pl.col(name).cast(dtype) for name, dtype in ENTITLEMENT_SCHEMA.items()

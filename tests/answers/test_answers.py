@@ -55,7 +55,7 @@ def test_nobody_eligible_is_lost(night: tuple[Home, Path]) -> None:
     omitted = pl.read_parquet(folder / "omitted.parquet")
     paid = [name for name, card in policy_cards().items() if card.kind == "payment"]
     settled = entitlements.filter(
-        pl.col("status").is_in(["payable", "nothing_due", "superseded", "recovery"])
+        pl.col("status").is_in(["payable", "nothing_due", "superseded", "recovery", "unsupported"])
     )
     eligible = determinations.filter(
         (pl.col("outcome") == "eligible") & pl.col("policy_id").is_in(paid)

@@ -60,7 +60,9 @@ def test_a_conflict_names_the_other_policies() -> None:
     assert row["missed_fen"] == 50000
 
 
-@pytest.mark.parametrize("status", ["payable", "nothing_due", "superseded", "recovery"])
+@pytest.mark.parametrize(
+    "status", ["payable", "nothing_due", "superseded", "recovery", "unsupported"]
+)
 def test_who_is_paid_or_owed_nothing_is_not_omitted(status: str) -> None:
     assert omitted_rows(entitled(status, ""), NO_QUESTIONS, NOBODY, TITLES).height == 0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.ingest.drop import snapshot_name
+from flows.ingest.drop import INGEST_RULES_VERSION, snapshot_name
 from flows.money.batch import Drafted, draft_batches, record_drafts
 from flows.money.entitle import Entitled, build_entitlements
 from flows.money.funds import PLACEHOLDER, read_funds
@@ -22,6 +22,8 @@ from sql import connect, register_frame, register_tables
 from tests.ceremony import hold_ceremony, key_of
 from transforms.digest import short_id
 from transforms.extracts.kinds import KINDS, table_schema
+from transforms.money.claims import CAUSE_SCHEMA
+from transforms.money.exclusions import ROW
 from transforms.money.ledger import PAID_SCHEMA
 from transforms.policies.cards import PolicyStatus
 
@@ -187,7 +189,12 @@ def leave_run(
     folder, snapshot = home.runs / run_name(label, as_of), home.snapshots / snapshot_name([])
     folder.mkdir(parents=True, exist_ok=True)
     snapshot.mkdir(parents=True, exist_ok=True)
-    manifest = {"files": [], "tables": {}, "lists": {}, "ingest_rules_version": "1"}
+    manifest = {
+        "files": [],
+        "tables": {},
+        "lists": {},
+        "ingest_rules_version": INGEST_RULES_VERSION,
+    }
     write_manifest(snapshot, manifest)
     if entitled is not None:
         entitled.entitlements.write_parquet(folder / "entitlements.parquet")
@@ -221,13 +228,21 @@ def night(
     return entitled, drafted
 
 
+def claim_all(claims: pl.DataFrame) -> pl.DataFrame:
+    """Let every claim be one: here are no extracts that could speak against it."""
+    causes = claims.select(ROW, is_claim=True, cause=pl.lit("row_found"), cause_rows=pl.lit(""))
+    return causes.cast(CAUSE_SCHEMA)
+
+
 def draw_up(
-    home: Home, run_id: str, determined: Determined, as_of: date = AS_OF
+    home: Home, run_id: str, determined: Determined, as_of: date = AS_OF, causes: Any = claim_all
 ) -> tuple[Entitled, Drafted]:
     """Entitle and draft against what the ledger says; nothing is recorded."""
     funds = read_funds(home)
     standing = read_standing(home, as_of.year)
-    entitled = build_entitlements(determined.connection, determined.policies, standing, funds)
+    entitled = build_entitlements(
+        determined.connection, determined.policies, standing, funds, causes
+    )
     drafted = draft_batches(run_id, as_of, entitled, determined.policies, funds, standing)
     return entitled, drafted
 

@@ -268,7 +268,16 @@ def test_the_review_pack_shows_totals_lines_and_what_is_not_paid(home: Home) -> 
     town = Town(answers=[answer("internship_subsidy", BOB, False)])
     batch = night(home, "R1", rows, town)[1].batches[0]
     book = pack(home, batch.batch_id)
-    assert book.sheetnames == ["总览", "发放明细", "发放指令", "暂扣", "排斥待裁", "被取代", "追回"]
+    assert book.sheetnames == [
+        "总览",
+        "发放明细",
+        "发放指令",
+        "暂扣",
+        "排斥待裁",
+        "被取代",
+        "追回",
+        "待核实",
+    ]
     totals = {row[0].value: row[1].value for row in book["总览"].iter_rows() if len(row) > 1}
     assert totals["金额(元)"] == 1146 and totals["指令笔数"] == 1
     assert book["总览"]["A1"].value == "本批次用到的未确认参数（签字前请核对）"

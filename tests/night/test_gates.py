@@ -246,7 +246,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ),
     ("entitlements", "recoveries_only_from_runs"): (
         "insert into entitlements values ('youth_training', '2020-03', 'person', 'P1', 'person', "
-        "'P1', 0, 100, -100, 'recovery', '')",
+        "'P1', 0, 100, -100, 'recovery', 'not_eligible')",
         1,
     ),
     ("entitlements", "payable_has_account"): (
@@ -337,6 +337,9 @@ MORE_FLAWS = [
             ("reasons_given", "reason = 'account_missing'"),
             ("reasons_given", "status = 'conflict', reason = null"),
             ("reasons_given", "status = 'superseded', reason = ' '"),
+            ("reasons_given", "status = 'unsupported', reason = ''"),
+            ("due_conserved", "status = 'unsupported', due_fen = 0"),
+            ("due_conserved", "status = 'unsupported', paid_before_fen = determined_fen + 1"),
             ("determined_within_caps", "determined_fen = -1"),
             ("determined_within_caps", "determined_fen = null"),
         )

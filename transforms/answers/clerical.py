@@ -31,6 +31,7 @@ DECISIONS = ("是", "否")
 CHECK = word("check_code")
 ROW_NUMBER = "row_number"
 CONFLICT = "conflict"
+RECOVERY, KEPT = "recovery", "clerk_kept"
 CODE_LENGTH = 12
 SHOWN_NUMBERS = 20
 
@@ -47,6 +48,23 @@ def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) ->
         pl.lit(word("once_a_month")).alias("clause"),
         said_column("excluded_by", policies=words_column("reason", titles)).alias("missing"),
         pl.col("determined_fen").alias("amount_fen"),
+    )
+
+
+def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
+    """Ask of each unsupported line whether the money is to be asked back.
+
+    Rows:    one per entitlement with status unsupported, with the questions' columns
+    Units:   amount_fen is what would be asked back
+    """
+    is_open = (pl.col("status") == "unsupported") & (pl.col("cause") != KEPT)
+    return entitlements.filter(is_open).select(
+        *KEY,
+        pl.lit(RECOVERY).alias("provision"),
+        pl.lit(word(RECOVERY)).alias("title"),
+        pl.lit(word("recovery_clause")).alias("clause"),
+        said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias("missing"),
+        (pl.col("paid_before_fen") - pl.col("determined_fen")).alias("amount_fen"),
     )
 
 
@@ -67,6 +85,8 @@ def clerical_sheet(questions: pl.DataFrame, titles: Mapping[str, str], as_of: st
     question = (
         pl.when(is_conflict)
         .then(pl.lit(word("may_row_stand")))
+        .when(pl.col("provision") == RECOVERY)
+        .then(pl.lit(word("is_it_recovered")))
         .otherwise(said_column("does_provision_hold", provision="title"))
     )
     frame = asked.select(

@@ -10,6 +10,7 @@ from transforms.amounts import yuan_text
 from transforms.answers.source_rows import PLACE
 from transforms.policies.card_text import confirmation
 from transforms.policies.cards import PolicyCard, Provision
+from transforms.words import word
 
 WORD_OF_VALUE = {True: "true", False: "false", None: "unknown"}
 SHOWN_ROWS = 20
@@ -170,6 +171,11 @@ def _source_lines(source: Mapping[str, Any]) -> list[str]:
 def entitlement_text(entitlement: Mapping[str, Any]) -> str:
     """Write an entitlement: status, reason, and how its amount came about."""
     reason = f" ({entitlement['reason']})" if entitlement["reason"] else ""
+    # A run of before claims had causes has none.
+    cause = entitlement.get("cause") or ""
+    if cause:
+        rows = f" at {entitlement['cause_rows']}" if entitlement["cause_rows"] else ""
+        reason += f", {word(cause, 'en')}{rows}"
     return (
         f"{entitlement['status']}{reason}: "
         f"determined {yuan_text(entitlement['determined_fen'])} 元, "

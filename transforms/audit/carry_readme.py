@@ -35,3 +35,22 @@ def carry_readme(said: Mapping[str, Any]) -> str:
 
 本文件含个人信息，须按规定保管、传递和销毁。
 """
+
+
+def pseudonymous_readme(said: Mapping[str, Any]) -> str:
+    """Say what is in a night under pseudonyms.
+
+    >>> "化名" in pseudonymous_readme({"as_of": "2020-06-30"})
+    True
+    """
+    return f"""# 无形：化名后的一次运行
+
+基准日 {said["as_of"]}。人员号码、姓名、户名、账号、文件名都已换成化名（带密钥的 HMAC-SHA256）；
+出生日期、性别、同名同号的关系保持不变，因此按同样的规则重算，认定结果和金额与原运行逐行相同。
+密钥不在本文件中；没有密钥，不能由化名推出本人，也不能由本人推出化名。单位代码是公开登记，未更换。
+
+内有：各类数据表（parquet）、支付台账所示的已付与已签（paid、signed、installments、standing.json）、
+规则与政策卡与参数原文、认定与应享的摘要（night.json）。没有原始文件、台账和签名。
+
+复算：`wuxing replay 本文件.zip`；结论 identical 即逐表相同。
+"""

@@ -37,7 +37,7 @@ LINE_SCHEMA: dict[str, Any] = {
     "amount_fen": pl.Int64(),
     "installment": pl.Int64(),
 }
-UNPAID_STATUSES = ["held", "conflict", "superseded", "recovery"]
+UNPAID_STATUSES = ["held", "conflict", "superseded", "recovery", "unsupported"]
 INSTRUCTED = ["policy_id", *PAYEE]
 
 

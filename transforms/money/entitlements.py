@@ -23,9 +23,11 @@ ENTITLEMENT_SCHEMA: dict[str, Any] = {
     "due_fen": pl.Int64(),
     "status": pl.String(),
     "reason": pl.String(),
+    "cause": pl.String(),
+    "cause_rows": pl.String(),
 }
 FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]
-STATUSES = ("recovery", "superseded", "conflict", "nothing_due", "held", "payable")
+STATUSES = ("recovery", "unsupported", "superseded", "conflict", "nothing_due", "held", "payable")
 
 
 def net_against_ledger(
@@ -101,19 +103,41 @@ def open_rows(settled: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def decide_statuses(settled: pl.DataFrame, holds: pl.DataFrame) -> pl.DataFrame:
+def decide_statuses(
+    settled: pl.DataFrame, holds: pl.DataFrame, causes: pl.DataFrame
+) -> pl.DataFrame:
     """Give each row its status, the first that applies, with the reason and what is due.
 
     Rows:    settled  one per key; holds: row_number and hold_reason of rows that can't be paid
+             causes   CAUSE_SCHEMA, one for each row with more paid than is determined
              returns  the contract's entitlements, sorted by key
     Units:   fen
     Holds:   due_fen + paid_before_fen == determined_fen where payable, held or recovery;
              due_fen is 0 elsewhere
     Source:  rulebook §4.2
     """
-    status = (
-        pl.when(pl.col("open_fen") < 0)
+    is_due = pl.col("status").is_in(["recovery", "held", "payable"])
+    entitlements = (
+        settled.join(holds, on=ROW, how="left", validate="1:1")
+        .join(causes, on=ROW, how="left", validate="1:1")
+        .with_columns(_status().alias("status"), pl.col("cause", "cause_rows").fill_null(""))
+        .with_columns(
+            pl.when(is_due).then("open_fen").otherwise(0).alias("due_fen"),
+            _reason().alias("reason"),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in ENTITLEMENT_SCHEMA.items())
+        .sort(KEY)
+    )
+    check_entitlements(entitlements)
+    return entitlements
+
+
+def _status() -> pl.Expr:
+    return (
+        pl.when((pl.col("open_fen") < 0) & pl.col("is_claim"))
         .then(pl.lit("recovery"))
+        .when(pl.col("open_fen") < 0)
+        .then(pl.lit("unsupported"))
         .when(pl.col("superseded_by").is_not_null())
         .then(pl.lit("superseded"))
         .when(pl.col("conflict_with").is_not_null())
@@ -124,32 +148,23 @@ def decide_statuses(settled: pl.DataFrame, holds: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("held"))
         .otherwise(pl.lit("payable"))
     )
-    is_due = pl.col("status").is_in(["recovery", "held", "payable"])
-    entitlements = (
-        settled.join(holds, on=ROW, how="left", validate="1:1")
-        .with_columns(status.alias("status"))
-        .with_columns(
-            pl.when(is_due).then("open_fen").otherwise(0).alias("due_fen"),
-            pl.when(pl.col("status") == "recovery")
-            .then(
-                pl.when("is_eligible")
-                .then(pl.lit("less_determined"))
-                .otherwise(pl.lit("not_eligible"))
-            )
-            .when(pl.col("status") == "superseded")
-            .then("superseded_by")
-            .when(pl.col("status") == "conflict")
-            .then("conflict_with")
-            .when(pl.col("status") == "held")
-            .then("hold_reason")
-            .otherwise(pl.lit(""))
-            .alias("reason"),
-        )
-        .select(pl.col(name).cast(dtype) for name, dtype in ENTITLEMENT_SCHEMA.items())
-        .sort(KEY)
+
+
+def _reason() -> pl.Expr:
+    paid_more = (
+        pl.when("is_eligible").then(pl.lit("less_determined")).otherwise(pl.lit("not_eligible"))
     )
-    check_entitlements(entitlements)
-    return entitlements
+    return (
+        pl.when(pl.col("status").is_in(["recovery", "unsupported"]))
+        .then(paid_more)
+        .when(pl.col("status") == "superseded")
+        .then("superseded_by")
+        .when(pl.col("status") == "conflict")
+        .then("conflict_with")
+        .when(pl.col("status") == "held")
+        .then("hold_reason")
+        .otherwise(pl.lit(""))
+    )
 
 
 def check_entitlements(entitlements: pl.DataFrame) -> None:
@@ -163,8 +178,11 @@ def check_entitlements(entitlements: pl.DataFrame) -> None:
         "due + paid before = determined": ~status.is_in(["payable", "held", "recovery"]) | balanced,
         "payable and held are above zero": ~status.is_in(["payable", "held"]) | (due > 0),
         "recovery is below zero": (status == "recovery") == (due < 0),
-        "settled rows are not due": ~status.is_in(["superseded", "conflict", "nothing_due"])
-        | (due == 0),
+        "settled rows are not due": status.is_in(["payable", "held", "recovery"]) | (due == 0),
+        "more was paid than is determined where it is asked back, or can't be": status.is_in(
+            ["recovery", "unsupported"]
+        )
+        == (pl.col("cause") != ""),
         "a reason stands where one is due": ~status.is_in(["superseded", "conflict", "held"])
         | (pl.col("reason") != ""),
     }
@@ -176,15 +194,27 @@ def check_entitlements(entitlements: pl.DataFrame) -> None:
 
 
 def money_findings(
-    settled: pl.DataFrame, answers: pl.DataFrame, identity_conflicts: pl.DataFrame
+    settled: pl.DataFrame,
+    entitlements: pl.DataFrame,
+    answers: pl.DataFrame,
+    identity_conflicts: pl.DataFrame,
 ) -> pl.DataFrame:
     """Say what a person should look at: money paid on a row that is now excluded, and doubts.
 
-    Rows:    identity_conflicts  person_id and cause, one per person and cause
+    Rows:    settled, entitlements  one per key, before and after its status was decided
+             identity_conflicts     person_id and cause, one per person and cause
              returns             findings, one per policy, subject and matter; sorted
     """
     excluded = settled.filter(pl.col("paid_before_fen") > 0)
+    unsupported = entitlements.filter(pl.col("status") == "unsupported")
+    places = pl.concat_str(pl.lit("; "), "cause", pl.lit(": "), "cause_rows")
     parts = [
+        _finding(
+            unsupported.with_columns(pl.concat_str("period", places).alias("period")),
+            "paid_without_support",
+            "money was paid that is not determined any more, and no row says that it was wrong; "
+            "a clerk decides",
+        ),
         _finding(
             excluded.filter(pl.col("superseded_by").is_not_null()),
             "paid_then_superseded",

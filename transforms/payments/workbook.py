@@ -10,7 +10,7 @@ from transforms.errors import ContractError
 from transforms.sheets.workbook import Line, Sheet, workbook_bytes
 from transforms.words import Said, said_of, word, worded, words_column
 
-UNPAID_STATUSES = ("held", "conflict", "superseded", "recovery")
+UNPAID_STATUSES = ("held", "conflict", "superseded", "recovery", "unsupported")
 SUBJECT = ("period", "subject_kind", "subject_id")
 PAYEE = ("beneficiary_kind", "beneficiary_id")
 ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")

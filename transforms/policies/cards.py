@@ -82,7 +82,7 @@ class PolicyStatus:
 
 @dataclass(frozen=True)
 class PolicyCard:
-    """Everything about a policy that is not SQL."""
+    """Everything about a policy that is not SQL; `rows`: what its universe and amount rest on."""
 
     policy_id: str
     title: str
@@ -106,6 +106,7 @@ class PolicyCard:
     touches: tuple[str, ...]
     support_types: tuple[str, ...]
     parameters: Mapping[str, Parameter]
+    rows: tuple[Mapping[str, Any], ...]
     provisions: tuple[Provision, ...]
     span_is_reading: bool
 
@@ -139,6 +140,8 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         raise ContractError(f"policy {name}: a payment has a fund, nothing else has")
     if (entry["kind"] == "referral") == ("amount_cap" in entry):
         raise ContractError(f"policy {name}: all but a referral have an amount_cap")
+    if (entry["kind"] == "payment") != ("rows" in entry):
+        raise ContractError(f"policy {name}: a payment says what rows it is made of, nothing else")
     needs = entry.get("needs", {})
     parameters = _shared_used(entry.get("uses", []), shared) | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
@@ -170,6 +173,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         touches=tuple(entry.get("touches", needs.get("insurances", ()))),
         support_types=tuple(entry.get("support_types", ())),
         parameters=parameters,
+        rows=tuple(entry.get("rows", ())),
         provisions=provisions,
         span_is_reading=bool(entry["in_force"].get("reading", False)),
     )

@@ -1,6 +1,6 @@
-"""Excluding evidence: the rows whose absence can pay, as the policy cards declare them."""
+"""Which rows a card rests on: by whose absence it pays, and which speak against what was paid."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from transforms.policies.cards import ABSENCE, PolicyCard
@@ -30,3 +30,17 @@ def excluding_rows(cards: Iterable[PolicyCard]) -> dict[str, tuple[Only, ...]]:
         kind: tuple(dict(entry) for entry in sorted(entries))
         for kind, entries in sorted(found.items())
     }
+
+
+def rows_against(card: PolicyCard, reasons: Collection[str] | None) -> Sequence[Mapping[str, Any]]:
+    """Return the `rows` entries among which a row can speak against money that was paid.
+
+    `reasons`: the provisions that are not true tonight; none: only the amount is less; None: the
+    policy has no such row any more, then all that it looks at.
+
+    Source:  rulebook §4.4
+    """
+    if reasons is not None and not reasons:
+        return card.rows
+    asked = [p for p in card.provisions if reasons is None or p.name in reasons]
+    return [*(card.rows if reasons is None else ()), *(spec for p in asked for spec in p.rows)]

@@ -31,9 +31,9 @@ by `python -m flows.answers.policy_guide`; a test compares. Do not edit it by ha
 - **monitoring planned**: can be watched from the data, is not yet.
 - **not computed**: no extract holds what the rule asks, or there is no rule; the reason is given.
 
-A provision **holds by presence** where rows must be there for it, **by absence** where rows must not:
-then a row that vanishes can make it true, so the gate `extracts` compares those rows with the last
-finished night (see [gates.md](gates.md)).
+A provision **holds by presence** where rows must be there for it, **by absence** where rows must
+not: then a row that vanishes can make it true, so the gate `extracts` compares those rows with the
+last finished night (see [gates.md](gates.md)).
 
 UNCONFIRMED marks a number that is a reading: no bureau has confirmed it, and every batch that used
 it says so.

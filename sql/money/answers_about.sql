@@ -1,4 +1,5 @@
--- A clerk's decisions of conflicts (rulebook §4.3): is_yes lets a row stand, else it is superseded.
+-- A clerk's decisions about whole rows: `conflict`: may it stand, else it is superseded (rulebook
+-- §4.3); `recovery`: is what was paid for it to be asked back (§4.4).
 -- Grain: policy, period, subject, beneficiary. Reads: clerical_answers.
 select
     policy_id,
@@ -7,5 +8,5 @@ select
     beneficiary_id,
     is_yes
 from clerical_answers
-where provision = 'conflict'
+where provision = $provision
 order by policy_id, period, subject_id, beneficiary_id

@@ -1,0 +1,150 @@
+"""What speaks against money that was paid: rows of tonight that the paying run did not have."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.answers.snapshot_rows import SnapshotRows
+from flows.money.standing import Standing
+from flows.store import Home, read_manifest
+from sql import Connection, policy_cards, query, show_frame
+from transforms.answers.source_rows import PLACE
+from transforms.money.claims import CAUSE_SCHEMA
+from transforms.money.entitlements import KEY
+from transforms.money.exclusions import ROW
+from transforms.policies.evidence import rows_against
+
+# Extracts are read once for so many claims.
+CLAIMS_AT_ONCE = 500
+SHOWN_ROWS = 20
+# The supplier's own number of a row says nothing about anybody.
+NOT_CONTENT = (*PLACE, "serial_no")
+Claim = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Causes:
+    """Finds out, claim by claim, whether a row of tonight says that what was paid was wrong.
+
+    Source:  rulebook §4.4
+    """
+
+    home: Home
+    snapshot: Path
+    as_of: date
+    own_rows: Sequence[Mapping[str, Any]]
+    connection: Connection
+    standing: Standing
+
+    def __call__(self, claims: pl.DataFrame) -> pl.DataFrame:
+        """Say of each claim whether it is one, the cause, and the rows.
+
+        Rows:    claims   row_number and key, is_eligible, determined_fen
+                 returns  CAUSE_SCHEMA; cause_rows are file:line: those that are new tonight, else
+                          those that are gone
+        """
+        asked = self._with_reasons(claims)
+        found = [
+            cause
+            for part in asked.iter_slices(CLAIMS_AT_ONCE)
+            for cause in self._causes(part.to_dicts())
+        ]
+        return pl.DataFrame(found, schema=CAUSE_SCHEMA, orient="row")
+
+    def _with_reasons(self, claims: pl.DataFrame) -> pl.DataFrame:
+        """Add tonight's reasons and the payments: its own, else those of an excluded policy."""
+        show_frame(self.connection, "claimed_keys", claims.select(KEY))
+        text = f"select {', '.join(KEY)}, reason_codes from determinations semi join claimed_keys"
+        reasons = query(self.connection, f"{text} using ({', '.join(KEY)})")
+        paid = pl.concat([self.standing.paid, self.standing.signed])
+        own = paid.group_by(KEY).agg(pl.col("payment_id").alias("own_payments"))
+        any_policy = paid.group_by(KEY[1:]).agg(pl.col("payment_id").alias("payments"))
+        return (
+            claims.join(reasons, on=KEY, how="left", validate="1:1")
+            .join(own, on=KEY, how="left", validate="1:1")
+            .join(any_policy, on=KEY[1:], how="left", validate="m:1")
+            .with_columns(
+                pl.coalesce("own_payments", "payments").alias("payments"),
+                pl.col("own_payments").is_not_null().alias("is_own"),
+            )
+            .sort(KEY)
+        )
+
+    def _causes(self, claims: list[dict[str, Any]]) -> list[tuple[int, bool, str, str]]:
+        made_by = self.standing.determined_by
+        runs = [
+            sorted({made_by[payment] for payment in claim["payments"] or ()}) for claim in claims
+        ]
+        then = {
+            run: self._run(run, claims) for run in sorted({run for many in runs for run in many})
+        }
+        tonight = SnapshotRows(self.snapshot, self.as_of, self.own_rows)
+        tonight.expect(claims)
+        return [
+            (claim[ROW], *_cause(claim, tonight, [then[run] for run in many]))
+            for claim, many in zip(claims, runs, strict=True)
+        ]
+
+    def _run(self, run_id: str, claims: list[dict[str, Any]]) -> "RunThen":
+        manifest = read_manifest(self.home.runs / run_id, "run")
+        place = self.home.snapshots / self.standing.snapshot_of[run_id]
+        rows = SnapshotRows(place, date.fromisoformat(manifest["as_of"]), manifest["own_rows"])
+        rows.expect(claims)
+        entitled = pl.scan_parquet(self.home.runs / run_id / "entitlements.parquet")
+        keys = pl.DataFrame(claims, schema=dict.fromkeys(KEY, pl.String)).lazy()
+        known = entitled.join(keys, on=KEY, how="semi").select(*KEY, "determined_fen").collect()
+        return RunThen(rows, {tuple(row[:-1]): row[-1] for row in known.iter_rows()})
+
+
+@dataclass(frozen=True)
+class RunThen:
+    """A run that determined a payment: its rows, and what it determined by key."""
+
+    rows: SnapshotRows
+    determined_fen: Mapping[tuple[str, ...], int]
+
+
+def _cause(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> tuple[bool, str, str]:
+    key = tuple(claim[name] for name in KEY)
+    before = [run.determined_fen[key] for run in then if key in run.determined_fen]
+    is_same = bool(before) and claim["determined_fen"] >= max(before)
+    if claim["is_eligible"] and claim["is_own"] and is_same:
+        # Nothing is determined otherwise: the bank paid the same twice.
+        return True, "paid_twice", ""
+    reasons = [] if claim["is_eligible"] else claim["reason_codes"]
+    found, gone = list[str](), list[str]()
+    for spec in rows_against(policy_cards()[claim["policy_id"]], reasons):
+        now = tonight.rows_of(spec, claim)
+        olds = [run.rows.rows_of(spec, claim) for run in then]
+        new = now
+        for old in olds:
+            new = _without(new, old)
+        found += _places(new) if then else []
+        gone += [place for old in olds for place in _places(_without(old, now))]
+    if found:
+        return True, "row_found", _listed(found)
+    return False, "rows_gone" if gone else "nothing_found", _listed(gone)
+
+
+def _without(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Take off rows of the same content, one for one; file, line and serial are no content."""
+    content = [name for name in rows.columns if name not in NOT_CONTENT]
+    counted = [
+        frame.sort(PLACE).with_columns(pl.int_range(pl.len()).over(content).alias("nth"))
+        for frame in (rows, others.select(rows.columns))
+    ]
+    return counted[0].join(counted[1], on=[*content, "nth"], how="anti", nulls_equal=True)
+
+
+def _places(rows: pl.DataFrame) -> list[str]:
+    return [f"{file}:{line}" for file, line in rows.select(PLACE).iter_rows()]
+
+
+def _listed(places: Sequence[str]) -> str:
+    shown = sorted(set(places))
+    more = f"; {len(shown) - SHOWN_ROWS} more" if len(shown) > SHOWN_ROWS else ""
+    return "; ".join(shown[:SHOWN_ROWS]) + more

@@ -1,0 +1,49 @@
+"""What names a run: all that goes into it, and the night it is compared with."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from expectations.suites import thresholds_digest
+from flows.ingest.drop import SnapshotRef
+from sql.texts import parameters_digest, rules_digest
+from transforms.digest import content_digest, short_id
+
+
+def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot_id: str) -> str:
+    """Return the snapshot of the last finished run up to a day; empty on a first night.
+
+    A run of the same snapshot says nothing new of it, so that the same night again is the same run.
+
+    Source:  rulebook §4b
+    """
+    finished = [
+        (run["as_of"], place, run["snapshot_id"])
+        for place, run in enumerate(runs.values())
+        if run["state"] == "done"
+        and run["as_of"] <= as_of.isoformat()
+        and run["snapshot_id"] != snapshot_id
+    ]
+    return max(finished, default=("", 0, ""))[2]
+
+
+def run_identity(
+    snapshot: SnapshotRef, as_of: date, funds_digest: str, ledger_digest: str, compared_with: str
+) -> dict[str, Any]:
+    """Name a run by what goes into it: snapshot, day, rules, parameters, ledger, the night before.
+
+    Holds:   the funds' configuration, the exclusions and the gates' thresholds count as
+             parameters: they decide holds, and whether a run stops
+    Source:  contract, run_id
+    """
+    goes_in = {
+        "snapshot_id": snapshot.snapshot_id,
+        "as_of": as_of.isoformat(),
+        "rules_digest": rules_digest(),
+        "parameters_digest": content_digest(
+            [parameters_digest(), thresholds_digest(), funds_digest]
+        ),
+        "ledger_digest": ledger_digest,
+        "compared_with": compared_with,
+    }
+    return {"run_id": short_id("R", goes_in), **goes_in}

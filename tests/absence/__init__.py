@@ -1,0 +1,1 @@
+"""What vanishes never pays or is owed by itself: deletions against the rules and the gate."""

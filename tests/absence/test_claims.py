@@ -1,0 +1,224 @@
+"""No claim by absence: money is asked back only where a row of tonight speaks against it."""
+
+import csv
+import io
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import openpyxl
+import polars as pl
+import pytest
+
+from flows.answers.explain import explain_lines
+from flows.night.pipeline import NightRequest, run_night
+from flows.night.progress import Progress
+from flows.store import Home
+from sql.texts import policy_cards
+from tests.conftest import AS_OF, make_home
+from tests.money.money_town import sign_both
+from transforms.money.entitlements import KEY
+
+LATER = AS_OF + timedelta(days=1)
+Table = list[list[str]]
+
+
+def change(drop: Path, told: dict[str, Callable[[Table], Table]], note: bool = True) -> None:
+    """Change files of a drop of CSV, by title; the note says what was taken out, and why."""
+    lines = []
+    for path in sorted(drop.glob("*.csv")):
+        if path.name == "交接单.csv":
+            continue
+        rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
+        title = path.stem.split("_")[0]
+        # Without their units contributions would be in quarantine, and stop the night.
+        names = (title,) if title == "单位参保信息" else (title, "*")
+        acts = [act for name, act in told.items() if name in names]
+        left = rows[1:]
+        for act in acts:
+            left = act(left)
+        text = io.StringIO()
+        csv.writer(text).writerows([rows[0], *left])
+        path.write_text(text.getvalue(), "utf-8")
+        lines.append([path.name, len(left), "", "", max(0, len(rows) - 1 - len(left)), "更正"])
+    text = io.StringIO()
+    header = ["文件名", "行数", "金额合计", "SHA256", "核减行数", "说明"]
+    csv.writer(text).writerows([header, *lines])
+    (drop / "交接单.csv").write_text(text.getvalue(), "utf-8")
+
+
+def losing(share: float, seed: int) -> Callable[[Table], Table]:
+    random = Random(seed)
+    return lambda rows: [row for row in rows if random.random() >= share]
+
+
+def adding(*rows: list[str]) -> Callable[[Table], Table]:
+    return lambda table: [*table, *rows]
+
+
+@pytest.fixture(scope="module")
+def paid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Path, pl.DataFrame]]:
+    """A home whose first night was paid whole, its drop, and what was paid."""
+    from data_samples.town.write import write_sample
+    from flows.money.batch import list_batches
+    from flows.money.release import release_batch
+
+    root = tmp_path_factory.mktemp("claims")
+    drop = root / "drop"
+    write_sample(drop, 300, 7, AS_OF, formats="csv-utf8")
+    home: Home = make_home(root / "home")
+    summary = run_night(NightRequest(home, AS_OF, drop=drop), Progress())
+    for batch in list_batches(home):
+        sign_both(home, batch["batch_id"])
+        release_batch(home, batch["batch_id"])
+    lines = entitlements(home, summary).filter(pl.col("status") == "payable")
+    assert lines.height > 100
+    yield home, drop, lines
+
+
+def entitlements(home: Home, summary: dict[str, Any]) -> pl.DataFrame:
+    return pl.read_parquet(home.runs / summary["run_id"] / "entitlements.parquet")
+
+
+def night(
+    paid: tuple[Home, Path, pl.DataFrame], work: Path, told: dict[str, Callable[[Table], Table]]
+) -> tuple[Home, dict[str, Any], pl.DataFrame]:
+    home, drop = Home(work / "home"), work / "drop"
+    shutil.copytree(paid[0].root, home.root)
+    shutil.copytree(paid[1], drop)
+    change(drop, told)
+    summary = run_night(NightRequest(home, LATER, drop=drop), Progress())
+    return home, summary, entitlements(home, summary)
+
+
+def somebody_paid(lines: pl.DataFrame, policy: str, place: int = 0) -> tuple[str, str]:
+    """Name subject and beneficiary of a paid line of a policy."""
+    rows = lines.filter(pl.col("policy_id") == policy).sort(KEY)
+    return rows["subject_id"].unique(maintain_order=True)[place], rows["beneficiary_id"][place]
+
+
+def keys(rows: pl.DataFrame) -> set[tuple[str, ...]]:
+    return set(rows.select(KEY).iter_rows())
+
+
+def test_rows_that_vanish_are_no_claim_and_all_are_listed(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
+) -> None:
+    home, summary, found = night(paid, tmp_path, {"*": losing(0.05, 1)})
+    assert found.filter(pl.col("status") == "recovery").height == 0
+    unsupported = found.filter(pl.col("status") == "unsupported")
+    assert unsupported.height >= 10 and unsupported["due_fen"].sum() == 0
+    assert set(unsupported["cause"]) == {"rows_gone"}
+    assert unsupported["cause_rows"].str.contains(r"\.csv:[0-9]").all()
+    # Each line that was paid and is not determined as it was is there, and none besides.
+    left = found.filter(pl.col("determined_fen") < pl.col("paid_before_fen"))
+    assert keys(unsupported) == keys(left)
+    folder = home.runs / summary["run_id"]
+    findings = pl.read_parquet(folder / "findings.parquet")
+    told = findings.filter(pl.col("finding") == "paid_without_support")
+    assert told.height and told["detail"].str.contains("rows_gone").all()
+    assert "待核实" in (folder / "report.html").read_text("utf-8")
+    sheet = openpyxl.load_workbook(folder / "clerical_decisions.xlsx").worksheets[0]
+    asked = [row for row in sheet.iter_rows(values_only=True) if "recovery" in row]
+    assert len(asked) == unsupported.height
+    line = unsupported.row(0, named=True)
+    _, text = explain_lines(
+        home, summary["run_id"], line["policy_id"], line["beneficiary_id"], None, line["period"]
+    )
+    assert line["subject_id"] in str(text) or "unsupported" in str(text)
+
+
+def test_each_planted_row_is_exactly_its_claim(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
+) -> None:
+    lines = paid[2]
+    dead, _ = somebody_paid(lines, "benefit_to_retirement")
+    jailed, _ = somebody_paid(lines, "flexible_insurance_extension")
+    granted, _ = somebody_paid(lines, "new_hire_subsidy")
+    _, listed = somebody_paid(lines, "holiday_production_subsidy")
+    lost, _ = somebody_paid(lines, "internship_subsidy")
+    decided = lines.filter(pl.col("subject_id") == lost).sort(KEY).row(0, named=True)
+
+    def without(person: str) -> Callable[[Table], Table]:
+        return lambda rows: [row for row in rows if person not in row]
+
+    drop, day = paid[1], "2019-12-01"
+    told = {
+        "死亡信息": adding(row_of(drop, "死亡信息", 社会保障号码=dead, 死亡日期=day)),
+        "服刑信息": adding(
+            row_of(drop, "服刑信息", 社会保障号码=jailed, 收监日期=day, 释放日期="")
+        ),
+        "认定名单": adding(
+            row_of(drop, "认定名单", 名单类别="严重失信", 主体类型="单位", 代码=listed, 失效日期="")
+        ),
+        "政策享受台账": adding(
+            row_of(drop, "政策享受台账", 补贴类型="一次性吸纳就业补贴", 代码=granted)
+        ),
+        "高校毕业生名册": without(lost),
+    }
+    _home, _summary, found = night(paid, tmp_path, told)
+    claims = found.filter(pl.col("status") == "recovery")
+    is_claim = (
+        ((pl.col("policy_id") == "benefit_to_retirement") & (pl.col("subject_id") == dead))
+        | (
+            (pl.col("policy_id") == "flexible_insurance_extension")
+            & (pl.col("subject_id") == jailed)
+        )
+        | ((pl.col("policy_id") == "new_hire_subsidy") & (pl.col("subject_id") == granted))
+        | (pl.col("beneficiary_id") == listed)
+    )
+    died = {name for name, card in policy_cards().items() if "g_alive" in card.provision_names}
+    others = pl.col("subject_id").is_in([dead, jailed]) & pl.col("policy_id").is_in(died)
+    expected = lines.filter(is_claim | others)
+    assert keys(claims) == keys(expected)
+    assert set(claims["cause"]) == {"row_found"}
+    assert (claims["due_fen"] + claims["paid_before_fen"] == claims["determined_fen"]).all()
+    # Who lost the rows it rested on owes nothing; money is conserved all the same.
+    gone = found.filter(pl.col("status") == "unsupported")
+    assert keys(gone) == keys(lines.filter(pl.col("subject_id") == lost))
+    assert decided["subject_id"] == lost
+    assert found["paid_before_fen"].sum() == lines["due_fen"].sum()
+
+
+def row_of(drop: Path, title: str, **cells: str) -> list[str]:
+    """Make a row of a file like its first one, with other cells by heading, of the right name."""
+    (path,) = drop.glob(f"{title}*.csv")
+    header, first, *_ = csv.reader(io.StringIO(path.read_text("utf-8")))
+    made = dict(zip(header, first, strict=True)) | cells
+    assert list(made) == header
+    if "社会保障号码" in cells:
+        made["姓名"] = name_of(drop, cells["社会保障号码"])
+    return list(made.values())
+
+
+def name_of(drop: Path, person: str) -> str:
+    """Return the name under which somebody is insured, or registered."""
+    for title in ("个人参保信息", "户籍人口"):
+        for path in drop.glob(f"{title}*.csv"):
+            rows = [*csv.DictReader(io.StringIO(path.read_text("utf-8")))]
+            for row in rows:
+                if person in row.values():
+                    return row["姓名"]
+    raise AssertionError(person)
+
+
+def test_a_clerk_may_make_it_a_claim(paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path) -> None:
+    lines = paid[2]
+    lost, _ = somebody_paid(lines, "internship_subsidy")
+    line = lines.filter(pl.col("subject_id") == lost).sort(KEY).row(0, named=True)
+    work = (tmp_path / "paid", tmp_path / "drop")
+    shutil.copytree(paid[1], work[1])
+    header = "政策,期间,主体代码,收款主体代码,条款,裁定,裁定人,裁定日期,文号\n"
+    cells = [line[name] for name in ("policy_id", "period", "subject_id", "beneficiary_id")]
+    said = [*cells, "recovery", "是", "王核", date(2020, 4, 1).isoformat(), "裁1"]
+    (work[1] / "人工裁定.csv").write_text(header + ",".join(said) + "\n", "utf-8")
+    told = {"高校毕业生名册": lambda rows: [row for row in rows if lost not in row]}
+    _, _, found = night((paid[0], work[1], lines), tmp_path / "night", told)
+    claims = found.filter(pl.col("status") == "recovery")
+    assert keys(claims) == {tuple(line[name] for name in KEY)}
+    assert claims["cause"].to_list() == ["clerk_decided"]
+    rest = found.filter((pl.col("subject_id") == lost) & (pl.col("status") == "unsupported"))
+    assert rest.height == lines.filter(pl.col("subject_id") == lost).height - 1

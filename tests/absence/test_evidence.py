@@ -1,0 +1,308 @@
+"""Excluding evidence is whole: tonight's extracts against those of the last finished night."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import polars as pl
+import pytest
+
+from data_samples.town.scene_rows import typed_tables
+from data_samples.town.scenes import person_id
+from expectations.suites import load_suite
+from flows.ingest.drop import SnapshotRef
+from flows.night import gates
+from flows.night.pipeline import NightRequest, run_night
+from flows.night.progress import Progress
+from flows.night.run_name import last_finished
+from flows.store import Home, write_manifest
+from sql.compared import COMPARED_SCHEMA
+from sql.texts import policy_cards
+from tests.conftest import AS_OF
+from tests.ingest.ingest_drops import csv_text, ingest, row
+from tests.reading.towns import random_town
+from tests.rules.golden_run import write_tables
+from transforms.errors import GateStoppedError
+from transforms.extracts.kinds import KINDS
+from transforms.gates import GateOutcome
+from transforms.policies.evidence import excluding_rows
+
+DAY = date(2020, 6, 30)
+EXCLUDING = excluding_rows(policy_cards().values())
+
+
+def outcome_of(now: Any, before: Any = None) -> GateOutcome:
+    with gates.connected(now, DAY, before) as connection:
+        return gates.judge_boundary(connection, "extracts", DAY)
+
+
+def found(outcome: GateOutcome) -> dict[str, list[str]]:
+    """Return what the checks of this matter found: their places, by name."""
+    names = {"evidence_kept", "evidence_delivered", "evidence_removed", "rows_kept", "rows_grown"}
+    return {
+        check.check: [str(place) for place in check.places]
+        for check in outcome.checks
+        if check.check in names and check.status != "passed"
+    }
+
+
+def somebody(number: int) -> str:
+    return person_id(302 + number // 400, "1950-01-01", number % 400 + 1, "男")
+
+
+def dead(count: int, first: int = 1, header: str = "姓名,身份证号,死亡日期\n") -> str:
+    lines = (f"逝者,{somebody(number)},2020-03-01\n" for number in range(first, first + count))
+    return header + "".join(lines)
+
+
+def note(*lines: str) -> str:
+    return "文件名,行数,金额合计,SHA256,核减行数,说明\n" + "".join(f"{line}\n" for line in lines)
+
+
+def night(folder: Path, **files: str) -> SnapshotRef:
+    given = {f"{name}.csv": text for name, text in files.items()}
+    return ingest(folder, {name.replace("note.csv", "交接单.csv"): t for name, t in given.items()})
+
+
+def test_a_hundredth_of_the_dead_may_go_and_not_one_more(tmp_path: Path) -> None:
+    before = night(tmp_path / "1", deaths=dead(600))
+    assert found(outcome_of(night(tmp_path / "2", deaths=dead(594)), before)) == {}
+    assert found(outcome_of(night(tmp_path / "3", deaths=dead(593)), before)) == {
+        "evidence_kept": ["deaths: 7 / 600"]
+    }
+    # As many as before, but others.
+    others = night(tmp_path / "4", deaths=dead(600, first=8))
+    assert found(outcome_of(others, before)) == {"evidence_kept": ["deaths: 7 / 600"]}
+
+
+def test_of_few_rows_five_may_go_but_never_all(tmp_path: Path) -> None:
+    before = night(tmp_path / "1", deaths=dead(20))
+    assert found(outcome_of(night(tmp_path / "2", deaths=dead(15)), before)) == {}
+    six = found(outcome_of(night(tmp_path / "3", deaths=dead(14)), before))
+    assert six == {"evidence_kept": ["deaths: 6 / 20"]}
+    few = night(tmp_path / "4", deaths=dead(2))
+    moved = night(tmp_path / "5", deaths=dead(2, first=3))
+    assert found(outcome_of(moved, few)) == {"evidence_kept": ["deaths: 2 / 2"]}
+
+
+def test_a_row_in_quarantine_does_not_stand(tmp_path: Path) -> None:
+    before = night(tmp_path / "1", deaths=dead(100))
+    damaged = dead(100).replace(",2020-03-01\n", ",2020-13-01\n", 6)
+    outcome = outcome_of(night(tmp_path / "2", deaths=damaged), before)
+    assert found(outcome) == {"evidence_kept": ["deaths: 6 / 100"]}
+
+
+def paid(months: Sequence[int], left_out: Mapping[int, int] | None = None) -> str:
+    persons = [somebody(number) for number in range(200)]
+    rows = [
+        row("contributions", 姓名="某", 身份证号=person, 费款所属期=str(month))
+        | {"缴费明细流水号": f"{person}{month}", "到账日期": "2020-06-15"}
+        for month in months
+        for person in persons[(left_out or {}).get(month, 0) :]
+    ]
+    return csv_text(rows)
+
+
+def test_contributions_are_compared_month_by_month(tmp_path: Path) -> None:
+    units = csv_text([row("insured_units")])
+    before = night(tmp_path / "1", insured_units=units, contributions=paid([202001, 202002]))
+    # 6 of 400 rows are 1.5 %, but of the month they are 3 %; 5 of a month are let pass.
+    cut = paid([202001, 202002], {202002: 6, 202001: 5})
+    outcome = outcome_of(night(tmp_path / "2", insured_units=units, contributions=cut), before)
+    assert found(outcome) == {"evidence_kept": ["contributions 养老 202002: 6 / 200"]}
+    gone = night(tmp_path / "3", insured_units=units, contributions=paid([202002]))
+    assert found(outcome_of(gone, before)) == {
+        "evidence_kept": ["contributions 养老 202001: 200 / 200"]
+    }
+
+
+def test_only_lists_that_exclude_stop_the_night(tmp_path: Path) -> None:
+    def lists(bad: int, other: int) -> str:
+        rows = [row("designations", 生效日期=f"20{day:02}-01-01") for day in range(1, bad + 1)]
+        good = row("designations", 名单类别="就业见习单位")
+        rows += [good | {"生效日期": f"20{day:02}-01-01"} for day in range(1, other + 1)]
+        return csv_text(rows)
+
+    before = night(tmp_path / "1", designations=lists(19, 19))
+    fewer = outcome_of(night(tmp_path / "2", designations=lists(13, 19)), before)
+    assert found(fewer) == {"evidence_kept": ["designations: 6 / 19"]}
+    fewer = outcome_of(night(tmp_path / "3", designations=lists(19, 13)), before)
+    assert found(fewer) == {"rows_kept": ["designations: 6 / 19"]} and not fewer.stops_run
+
+
+def test_other_kinds_warn_with_the_figures(tmp_path: Path) -> None:
+    def homes(count: int) -> str:
+        persons = [somebody(number) for number in range(count)]
+        return csv_text([row("residents", 身份证号=person) for person in persons])
+
+    before = night(tmp_path / "1", residents=homes(100))
+    assert found(outcome_of(night(tmp_path / "2", residents=homes(95)), before)) == {}
+    fewer = outcome_of(night(tmp_path / "3", residents=homes(94)), before)
+    assert found(fewer) == {"rows_kept": ["residents: 6 / 100"]} and not fewer.stops_run
+    assert found(outcome_of(night(tmp_path / "4", residents=homes(150)), before)) == {}
+    more = outcome_of(night(tmp_path / "5", residents=homes(151)), before)
+    assert found(more) == {"rows_grown": ["residents: 151 / 100"]} and not more.stops_run
+
+
+@pytest.mark.parametrize(
+    ("said", "stops"),
+    [
+        ("deaths.csv,80,,,20,户籍注销更正", False),
+        ("deaths.csv,80,,,19,户籍注销更正", True),
+        ("deaths.csv,80,,,20,", True),
+        ("deaths.csv,80,,,,户籍注销更正", True),
+    ],
+)
+def test_what_the_supplier_took_out_and_says_why_is_a_warning(
+    said: str, stops: bool, tmp_path: Path
+) -> None:
+    before = night(tmp_path / "1", deaths=dead(100))
+    outcome = outcome_of(night(tmp_path / "2", deaths=dead(80), note=note(said)), before)
+    assert outcome.stops_run == stops
+    assert ("evidence_removed" in found(outcome)) == (",19," in said or not stops)
+
+
+def test_an_excluding_extract_without_a_row_needs_a_word_of_the_supplier(tmp_path: Path) -> None:
+    empty = outcome_of(night(tmp_path / "1", deaths=dead(0)))
+    assert found(empty) == {"evidence_delivered": ["deaths: 0 / 0"]} and empty.stops_run
+    stated = night(tmp_path / "2", deaths=dead(0), note=note("deaths.csv,0,,,,"))
+    assert not outcome_of(stated).stops_run
+    other = night(tmp_path / "3", deaths=dead(0), residents=csv_text([row("residents")]))
+    assert "evidence_delivered" in found(outcome_of(other))
+    # All of the rows in quarantine is no row, whatever the note says of the file.
+    bad = dead(3).replace("2020-03-01", "2020-13-01")
+    quarantined = night(tmp_path / "4", deaths=bad, note=note("deaths.csv,3,,,,"))
+    assert found(outcome_of(quarantined)) == {"evidence_delivered": ["deaths: 0 / 3"]}
+    whole = night(tmp_path / "5", residents=csv_text([row("residents")]))
+    assert found(outcome_of(whole)) == {}
+
+
+def test_what_the_gate_compares_is_what_the_cards_declare() -> None:
+    assert set(EXCLUDING) == {
+        *("deaths", "custody", "support", "designations", "unemployment_benefits"),
+        *("contributions", "registrations", "employment", "insured_units"),
+    }
+    assert {"list": ("严重失信", "僵尸企业", "拖欠农民工工资失信")} in EXCLUDING["designations"]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A snapshot made of tables, as the gate reads it."""
+
+    folder: Path
+
+    def tables(self) -> Mapping[str, Sequence[Path]]:
+        return {path.stem: [path] for path in sorted((self.folder / "tables").glob("*"))}
+
+
+def stored(folder: Path, tables: Mapping[str, pl.DataFrame]) -> Folder:
+    (folder / "tables").mkdir(parents=True)
+    write_tables(tables, folder / "tables")
+    counted = {"quarantined": 0, "totals_rows": 0}
+    files = [
+        {"name": kind, "kind": kind, "rows": frame.height, "accepted": frame.height, **counted}
+        for kind, frame in tables.items()
+    ]
+    write_manifest(folder, {"files": files})
+    for name in ("quarantine", "repairs", "findings"):
+        pl.DataFrame(schema=gates.FRAMES[name]).write_parquet(folder / f"{name}.parquet")
+    return Folder(folder)
+
+
+def keys_by_part(kind: str, frame: pl.DataFrame) -> dict[tuple[Any, ...], set[tuple[Any, ...]]]:
+    """Count once more in plain Python: the keys whose absence can pay, part by part."""
+    parts: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+    for one in frame.iter_rows(named=True):
+        key = tuple(one[name] for name in KINDS[kind].stands_by)
+        is_meant = any(all(one[c] in w for c, w in only.items()) for only in EXCLUDING[kind])
+        if is_meant and None not in key:
+            parts.setdefault(tuple(one[name] for name in KINDS[kind].parts), set()).add(key)
+    return parts
+
+
+def goes_beyond(before: Mapping[str, pl.DataFrame], now: Mapping[str, pl.DataFrame]) -> bool:
+    for kind in EXCLUDING:
+        left = keys_by_part(kind, now[kind])
+        for part, keys in keys_by_part(kind, before[kind]).items():
+            gone = len(keys - left.get(part, set()))
+            rows = before[kind].height - now[kind].height
+            if gone == len(keys) or (gone > 5 and gone * 100 > len(keys)) or not now[kind].height:
+                return True
+            assert gone <= rows
+    return False
+
+
+def towns_and_deletions(
+    folder: Path, count: int
+) -> Iterator[tuple[Folder, Folder, dict[str, pl.DataFrame], dict[str, pl.DataFrame]]]:
+    """Make a town and copies of it that lost rows of one kind, a month of it, or all."""
+    before = typed_tables(random_town(3, DAY, 60).tables)
+    whole = stored(folder / "before", before)
+    random = Random(8)
+    for number in range(count):
+        kind = random.choice([kind for kind in sorted(EXCLUDING) if before[kind].height])
+        rows, share = before[kind], random.choice((0.002, 0.01, 0.02, 0.1, 1.0))
+        asked = pl.lit(True)
+        if kind == "contributions":
+            asked = pl.col("month") == random.choice((202001, 202003, 201912))
+        marks = pl.Series([random.random() < share for _ in range(rows.height)], dtype=pl.Boolean)
+        now = {**before, kind: rows.filter(~(asked & marks))}
+        yield whole, stored(folder / str(number), now), before, now
+
+
+def test_every_deletion_beyond_the_limits_stops_the_night(tmp_path: Path) -> None:
+    seen = {True: 0, False: 0}
+    for whole, cut, before, now in towns_and_deletions(tmp_path, 40):
+        beyond = goes_beyond(before, now)
+        seen[beyond] += 1
+        assert outcome_of(cut, whole).stops_run == beyond, cut.folder
+    assert min(seen.values()) >= 5, seen
+
+
+def test_a_night_without_the_comparison_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = pl.DataFrame(schema=COMPARED_SCHEMA)
+    monkeypatch.setattr(gates, "compare_snapshots", lambda *_given: empty)
+    with pytest.raises(AssertionError):
+        test_every_deletion_beyond_the_limits_stops_the_night(tmp_path)
+
+
+def test_the_last_finished_night_is_one_of_another_snapshot_up_to_the_day() -> None:
+    def run(as_of: str, snapshot: str, state: str = "done") -> dict[str, str]:
+        return {"as_of": as_of, "snapshot_id": snapshot, "state": state}
+
+    runs = {
+        "R1": run("2020-03-30", "S1"),
+        "R2": run("2020-03-31", "S2"),
+        "R3": run("2020-03-31", "S3", "stopped"),
+        "R4": run("2020-04-01", "S4"),
+    }
+    day = date(2020, 3, 31)
+    assert last_finished(runs, day, "S9") == "S2" and last_finished(runs, day, "S2") == "S1"
+    assert last_finished({}, day, "S9") == "" and last_finished(runs, date(2020, 3, 1), "S9") == ""
+    assert last_finished({"R0": run("2020-03-31", "S0"), **runs}, day, "S9") == "S2"
+
+
+def test_a_truncated_list_of_what_was_granted_stops_the_second_night(
+    town: Path, home_after_run: Home, tmp_path: Path
+) -> None:
+    drop = tmp_path / "drop"
+    shutil.copytree(town, drop)
+    (drop / "交接单.csv").unlink()
+    (support,) = drop.glob("政策享受台账*")
+    lines = support.read_bytes().splitlines(keepends=True)
+    support.write_bytes(b"".join(lines[: len(lines) // 2]))
+    later = AS_OF + timedelta(days=1)
+    with pytest.raises(GateStoppedError, match="evidence_kept"):
+        run_night(NightRequest(home_after_run, later, drop=drop), Progress())
+    # The whole list again is compared with the night that finished, not with the one that stopped.
+    support.write_bytes(b"".join(lines))
+    summary = run_night(NightRequest(home_after_run, later, drop=drop), Progress())
+    assert run_night(NightRequest(home_after_run, later, drop=drop), Progress()) == summary
+    critical = {t.check for t in load_suite("extracts").thresholds if t.severity == "critical"}
+    assert {"evidence_kept", "evidence_delivered"} <= critical
