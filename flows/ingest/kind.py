@@ -13,7 +13,7 @@ from flows.ingest.damage import refuse_damage
 from flows.ingest.files import RawFile
 from flows.ingest.parquet_files import open_parquet
 from flows.ingest.tables import LayOut, RowGroups, TableWriter, in_buckets
-from flows.ingest.workbooks import read_workbook
+from flows.ingest.workbooks import open_workbook
 from transforms.extracts.cells import Piece, ReadColumn, Rows
 from transforms.extracts.duplicates import row_hashes
 from transforms.extracts.headers import Header
@@ -106,8 +106,7 @@ def ingest_kind(
 
 def _open_part(part: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[Piece]]:
     if part.file.format == "xlsx":
-        header, piece = read_workbook(part, path, kind)
-        return header, iter([piece])
+        return open_workbook(part, path, kind)
     if part.file.format == "parquet":
         return open_parquet(part, path, kind)
     file = open_csv(part, path, kind)
