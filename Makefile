@@ -30,7 +30,7 @@ types: $(STAMP)
 
 sql-lint: $(STAMP)
 	@echo "== SQL lint: sqlfluff"
-	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql expectations
 
 tests: $(STAMP)
 	@echo "== tests: golden cases, properties, end to end, Prefect, faults, bad files"

@@ -14,7 +14,7 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 AS_OF = date(2020, 11, 30)
 MONTHS = 24
@@ -62,12 +62,12 @@ def scan(home: str, snapshot: str) -> dict[str, object]:
 
     tables = load_snapshot(Home(Path(home)).snapshots, snapshot).tables()
     connection = connect(threads=THREADS)
-    register_tables(connection, tables)
+    register_tables(connection, tables, AS_OF)
     started = time.perf_counter()
     for kind in sorted(tables):
-        columns = [row[0] for row in connection.execute(f"describe {kind}").fetchall()]
+        columns = [row[0] for row in connection.execute(f"describe delivered_{kind}").fetchall()]
         listed = ", ".join(f'"{column}"' for column in columns)
-        connection.execute(f"select sum(hash({listed})) from {kind}").fetchall()
+        connection.execute(f"select sum(hash({listed})) from delivered_{kind}").fetchall()
     return {"scan": time.perf_counter() - started}
 
 
@@ -76,7 +76,7 @@ def rest(home: str, snapshot: str) -> dict[str, object]:
     from expectations import gate
     from flows.night import pipeline
     from flows.night.progress import Progress
-    from flows.store import Home, hold_home
+    from flows.store import Home
 
     started = time.perf_counter()
     gate.preload().join()
@@ -89,17 +89,20 @@ def rest(home: str, snapshot: str) -> dict[str, object]:
     request = pipeline.NightRequest(
         place, AS_OF, snapshot_id=snapshot, threads=THREADS, memory_limit=MEMORY_LIMIT
     )
-    night = pipeline.begin(request, Progress(stream))
-    with hold_home(place):
-        for stage in pipeline.STAGES:
-            started = time.perf_counter()
-            stage(night)
-            seconds[stage.__name__] = time.perf_counter() - started
+
+    def timed(_name: str, stage: Any, /, *given: Any, **named: Any) -> Any:
+        started = time.perf_counter()
+        made = stage.act(*given, **named)
+        taken[stage.act.__name__] = time.perf_counter() - started
+        return made
+
+    taken: dict[str, float] = {}
+    summary = pipeline.run_night(request, Progress(stream), timed)
     return {
-        "stages": seconds,
-        "determining": sum(seconds[name] for name in DETERMINING),
-        "all": sum(seconds[stage.__name__] for stage in pipeline.STAGES),
-        "determinations": pipeline.summarise(night)["counts"],
+        "stages": {**seconds, **taken},
+        "determining": sum(taken[name] for name in DETERMINING),
+        "all": sum(taken.values()),
+        "determinations": summary["counts"],
     }
 
 

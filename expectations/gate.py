@@ -1,24 +1,32 @@
-"""Judge the measures of a boundary with Great Expectations. Only this module imports it.
+"""Judge one boundary with Great Expectations. Only this module imports it.
 
-Measures are taken by SQL (sql/gates), tolerances stand in the YAML files beside this module.
-Great Expectations compares the two in a frame of whole numbers, and its result decides: a check
-whose measure could not be taken has no column there, so Great Expectations raises on it, and
-that is how an error is told from a failure.
+Two sorts of checks meet here. What SQL counted stands in a frame of whole numbers, where Great
+Expectations compares each count with its tolerance. What a suite expects of a frame (the drafted
+instructions, the entitlements) it judges on the frame itself. Either way its result decides, and
+what it could not look at has raised there: that is how an error is told from a failure.
 """
 
 import logging
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import polars as pl
 
 from expectations.suites import Suite, Threshold, load_suite
-from transforms.gates import CheckOutcome, GateOutcome, Status, Worst
+from transforms.gates import CheckOutcome, GateOutcome, Measure, Status, Worst, places_of
 
 NOT_MEASURED = "没有测量"
+# No result holds what stood in a cell: only how many rows failed, and their places in the frame.
+RESULT_FORMAT = {
+    "result_format": "COMPLETE",
+    "exclude_unexpected_values": True,
+    "include_unexpected_rows": False,
+    "return_unexpected_index_query": False,
+}
 _CONTEXT_LOCK = threading.Lock()
 
 
@@ -29,24 +37,43 @@ def preload() -> threading.Thread:
     return thread
 
 
-def judge(boundary: str, measures: pl.DataFrame) -> GateOutcome:
-    """Judge what was measured at one boundary against its thresholds.
+def judge(
+    boundary: str,
+    measures: Iterable[Measure],
+    frames: Mapping[str, pl.DataFrame] | None = None,
+    totals: Mapping[str, int] | None = None,
+) -> GateOutcome:
+    """Judge one boundary: what SQL counted, and what is expected of its frames.
 
-    Rows:    measures  one per check: check, checked_count, failed_count, bad_rows, note;
-                       null counts mean that the measure could not be taken
-             returns   one outcome per threshold of the boundary, in the suite's order
+    Rows:    frames   those that the suite's expectations name; one that is missing is an error
+             returns  one outcome per check of the boundary, in the suite's order
+    Units:   totals   fen and counts that expectations name as {$PARAMETER: name}
     Holds:   passed, failed or errored is what Great Expectations' own result says
     Raises:  ContractError if the boundary is unknown
     """
     suite = load_suite(boundary)
-    measured = {row["check"]: row for row in measures.iter_rows(named=True)}
-    verdict = _validate(suite, measured)
-    statuses = {entry.expectation_config.meta["check"]: _status(entry) for entry in verdict.results}
+    measured = {measure.check: measure for measure in measures}
+    entries = _validate(_counts_frame(suite, measured), _comparisons(suite))
+    for name, frame in (frames or {}).items():
+        judged = [threshold for threshold in suite.thresholds if threshold.frame == name]
+        found = _judge_frame(frame, judged, totals or {})
+        entries |= found
+        measured |= {check: _found(check, frame, results) for check, results in found.items()}
     checks = tuple(
-        _outcome(threshold, measured.get(threshold.check, {}), statuses)
+        _outcome(
+            threshold,
+            measured.get(threshold.check, Measure(threshold.check, note=NOT_MEASURED)),
+            _status(entries.get(threshold.check, ())),
+        )
         for threshold in suite.thresholds
     )
-    return GateOutcome(boundary, suite.title, checks, _worst(verdict, checks))
+    return GateOutcome(boundary, suite.title, checks, _worst(checks))
+
+
+def _worst(checks: Sequence[CheckOutcome]) -> Worst:
+    if any(check.stops_run for check in checks):
+        return "critical"
+    return "passed" if all(check.status == "passed" for check in checks) else "warning"
 
 
 def _context() -> Any:
@@ -68,67 +95,73 @@ def _new_context() -> Any:
         import great_expectations as gx
         import great_expectations.expectations
         from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.execution_engine import pandas_execution_engine
+    # It would take a fingerprint of every frame, two seconds a million rows, that nobody reads.
+    pandas_execution_engine.HASH_THRESHOLD = 0
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    context.data_sources.add_pandas("measures")
+    source = context.data_sources.add_pandas("frames")
+    source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("frame")
     return context
 
 
-def _validate(suite: Suite, measured: Mapping[str, Mapping[str, Any]]) -> Any:
+def _validate(
+    frame: Any, expected: Sequence[Mapping[str, Any]], totals: Mapping[str, int] | None = None
+) -> dict[str, list[Any]]:
+    """Hold expectations against a pandas frame; return the results by the check they belong to."""
     context = _context()
     import great_expectations as gx
 
-    name = suite.boundary
+    batches = context.data_sources.get("frames").get_asset("frame").get_batch_definition("frame")
+    by_check = defaultdict(list)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        stored_suite = context.suites.add_or_update(
-            gx.ExpectationSuite(name=name, expectations=_expectations(suite))
+        verdict = batches.get_batch({"dataframe": frame}).validate(
+            gx.ExpectationSuite(name="gate", expectations=list(expected)),
+            result_format=RESULT_FORMAT,
+            expectation_parameters=dict(totals or {}),
         )
-        definition = gx.ValidationDefinition(
-            name=name, data=_batch_definition(context, name), suite=stored_suite
-        )
-        checkpoint = gx.Checkpoint(
-            name=name,
-            validation_definitions=[context.validation_definitions.add_or_update(definition)],
-            result_format="BASIC",
-        )
-        outcome = context.checkpoints.add_or_update(checkpoint).run(
-            {"dataframe": _frame(suite.thresholds, measured)}
-        )
-    return next(iter(outcome.run_results.values()))
+    for entry in verdict.results:
+        by_check[entry.expectation_config.meta["check"]].append(entry)
+    return dict(by_check)
 
 
-def _expectations(suite: Suite) -> list[Any]:
-    from great_expectations.expectations import ExpectColumnPairValuesAToBeGreaterThanB
+def _expectation(threshold: Threshold, kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "kwargs": dict(arguments),
+        "severity": threshold.severity,
+        "meta": {"check": threshold.check},
+    }
 
+
+def _comparisons(suite: Suite) -> list[dict[str, Any]]:
     return [
-        ExpectColumnPairValuesAToBeGreaterThanB(
-            column_A=_allowed_column(threshold),
-            column_B=_failed_column(threshold),
-            or_equal=True,
-            severity=threshold.severity,
-            meta={"check": threshold.check},
+        _expectation(
+            threshold,
+            "expect_column_pair_values_a_to_be_greater_than_b",
+            {
+                "column_A": _allowed_column(threshold),
+                "column_B": _failed_column(threshold),
+                "or_equal": True,
+            },
         )
         for threshold in suite.thresholds
+        if not threshold.expect
     ]
 
 
-def _batch_definition(context: Any, name: str) -> Any:
-    source = context.data_sources.get("measures")
-    if name not in source.get_asset_names():
-        source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
-    return source.get_asset(name).get_batch_definition(name)
-
-
-def _frame(thresholds: Iterable[Threshold], measured: Mapping[str, Mapping[str, Any]]) -> Any:
+def _counts_frame(suite: Suite, measured: Mapping[str, Measure]) -> Any:
     import pandas as pd
 
     columns: dict[str, list[int]] = {}
-    for threshold in thresholds:
-        row = measured.get(threshold.check, {})
-        if _is_measured(row):
-            columns[_failed_column(threshold)] = [row["failed_count"]]
-            columns[_allowed_column(threshold)] = [threshold.allowed_count(row["checked_count"])]
+    for threshold in suite.thresholds:
+        measure = measured.get(threshold.check)
+        if measure is None or measure.checked_count is None or (measure.failed_count or 0) < 0:
+            continue
+        if measure.failed_count is not None:
+            columns[_failed_column(threshold)] = [measure.failed_count]
+            columns[_allowed_column(threshold)] = [threshold.allowed_count(measure.checked_count)]
     return pd.DataFrame(columns, index=[0], dtype="int64")
 
 
@@ -140,15 +173,42 @@ def _allowed_column(threshold: Threshold) -> str:
     return f"{threshold.check}_allowed_count"
 
 
-def _is_measured(row: Mapping[str, Any]) -> bool:
-    checked_count, failed_count = row.get("checked_count"), row.get("failed_count")
-    return checked_count is not None and failed_count is not None and failed_count >= 0
+def _judge_frame(
+    frame: pl.DataFrame, thresholds: Sequence[Threshold], totals: Mapping[str, int]
+) -> dict[str, list[Any]]:
+    expected = [
+        _expectation(threshold, entry["type"], {k: v for k, v in entry.items() if k != "type"})
+        for threshold in thresholds
+        for entry in threshold.expect
+    ]
+    return _validate(frame.to_pandas(), expected, totals)
 
 
-def _status(entry: Any) -> Status:
-    if entry.success:
-        return "passed"
-    return "errored" if _has_raised(entry.exception_info) else "failed"
+def _found(check: str, frame: pl.DataFrame, results: Sequence[Any]) -> Measure:
+    """Name the rows of a frame that an expectation of a check failed on; a total is one row."""
+    places = {row for entry in results for row in entry.result.get("unexpected_index_list") or ()}
+    bad_rows = frame[sorted(places)].sort(frame.columns)
+    differing = [entry for entry in results if not entry.success and _is_total(entry)]
+    if differing:
+        stated = [entry.expectation_config.kwargs for entry in differing]
+        bad_rows = pl.DataFrame(
+            {
+                "total": [kwargs.get("column", "rows") for kwargs in stated],
+                "found_count": [int(entry.result["observed_value"]) for entry in differing],
+                "stated_count": [int(k.get("value", k.get("min_value"))) for k in stated],
+            }
+        )
+    return Measure(check, frame.height, bad_rows.height, bad_rows)
+
+
+def _is_total(entry: Any) -> bool:
+    return "observed_value" in entry.result
+
+
+def _status(entries: Sequence[Any]) -> Status:
+    if any(_has_raised(entry.exception_info) for entry in entries) or not entries:
+        return "errored"
+    return "passed" if all(entry.success for entry in entries) else "failed"
 
 
 def _has_raised(exception_info: Mapping[str, Any]) -> bool:
@@ -158,29 +218,20 @@ def _has_raised(exception_info: Mapping[str, Any]) -> bool:
     return any(_has_raised(record) for record in exception_info.values())
 
 
-def _outcome(
-    threshold: Threshold, row: Mapping[str, Any], statuses: Mapping[str, Status]
-) -> CheckOutcome:
-    checked_count, failed_count = row.get("checked_count") or 0, row.get("failed_count") or 0
+def _outcome(threshold: Threshold, measure: Measure, status: Status) -> CheckOutcome:
+    checked_count, bad_rows = measure.checked_count or 0, measure.bad_rows
     return CheckOutcome(
         check=threshold.check,
         title=threshold.title,
         severity=threshold.severity,
-        status=statuses.get(threshold.check, "errored"),
+        status=status,
         checked_count=checked_count,
-        failed_count=failed_count,
+        failed_count=measure.failed_count or 0,
         allowed_count=threshold.allowed_count(checked_count),
         threshold=threshold.text,
         reason=threshold.reason,
         action=threshold.action,
-        bad_rows=tuple(row.get("bad_rows") or ()),
-        note=row.get("note", NOT_MEASURED) or "",
+        places=() if bad_rows is None else places_of(bad_rows),
+        note=measure.note,
+        bad_rows=bad_rows,
     )
-
-
-def _worst(verdict: Any, checks: Iterable[CheckOutcome]) -> Worst:
-    severity = verdict.get_max_severity_failure()
-    if severity is None:
-        return "passed"
-    stops = any(check.stops_run for check in checks)
-    return "critical" if stops or severity.value == "critical" else "warning"

@@ -1,6 +1,10 @@
-"""The thresholds of the gates, read from the YAML files beside this module."""
+"""The suites of the gates: `<boundary>/suite.yaml`, and one SQL file for each check that has one.
 
-from collections.abc import Mapping
+A check is measured by its SQL (`<boundary>/<check>.sql`, bad rows out) and has a tolerance, or it
+is a list of expectations that Great Expectations holds against a frame, and then none may fail.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,14 +19,17 @@ from transforms.gates import BOUNDARIES, Severity
 FOLDER = Path(__file__).parent
 REQUIRED_WORDS = frozenset({"check", "title", "severity", "reason", "action"})
 TOLERANCE_WORDS = frozenset({"max_failed", "max_failed_permille"})
-ALLOWED_WORDS = REQUIRED_WORDS | TOLERANCE_WORDS | {"parameters", "needs"}
+SQL_WORDS = REQUIRED_WORDS | TOLERANCE_WORDS | {"parameters", "needs"}
+EXPECTING_WORDS = REQUIRED_WORDS | {"frame", "expect"}
+TOTALS = "totals"
 
 
 @dataclass(frozen=True)
 class Threshold:
     """One check's tolerance, and the reason for it.
 
-    `parameters` go to the measuring SQL; `needs` are tables that a run may rightly not have.
+    `parameters` go to the measuring SQL; `needs` are tables that a run may rightly not have;
+    `expect` are the expectations held against `frame`, each with its type and arguments.
     """
 
     check: str
@@ -34,6 +41,8 @@ class Threshold:
     action: str
     parameters: Mapping[str, Any]
     needs: tuple[str, ...]
+    frame: str = ""
+    expect: tuple[Mapping[str, Any], ...] = ()
 
     def allowed_count(self, checked_count: int) -> int:
         """Return how many of the checked may fail: the larger of the count and the share.
@@ -59,6 +68,11 @@ class Suite:
     title: str
     thresholds: tuple[Threshold, ...]
 
+    @property
+    def frames(self) -> tuple[str, ...]:
+        """Name the frames that expectations of this suite are held against."""
+        return tuple(sorted({threshold.frame for threshold in self.thresholds} - {""}))
+
 
 @cache
 def load_suite(boundary: str) -> Suite:
@@ -68,30 +82,41 @@ def load_suite(boundary: str) -> Suite:
     """
     if boundary not in BOUNDARIES:
         raise ContractError(f"there is no boundary {boundary!r}, only {', '.join(BOUNDARIES)}")
-    text = (FOLDER / f"{boundary}.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    content = yaml.safe_load((FOLDER / boundary / "suite.yaml").read_text(encoding="utf-8"))
     thresholds = tuple(_threshold(boundary, entry) for entry in content["checks"])
     names = [threshold.check for threshold in thresholds]
     if len(set(names)) != len(names):
-        raise ContractError(f"expectations/{boundary}.yaml has a check twice")
+        raise ContractError(f"expectations/{boundary}/suite.yaml has a check twice")
     return Suite(boundary, content["title"], thresholds)
 
 
+@cache
+def check_sql(boundary: str, check: str) -> str:
+    """Return the SQL that measures a check; of `totals`, what the boundary's frames come to.
+
+    Returns nothing where there is no such file.
+    """
+    path = FOLDER / boundary / f"{check}.sql"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
 def thresholds_digest() -> str:
-    """Return the digest over all thresholds: they decide whether a run stops."""
+    """Return the digest over all suites and their SQL: they decide whether a run stops."""
+    files = [path for name in BOUNDARIES for path in sorted((FOLDER / name).iterdir())]
     return content_digest(
-        {name: (FOLDER / f"{name}.yaml").read_text(encoding="utf-8") for name in BOUNDARIES}
+        {path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8") for path in files}
     )
 
 
 def _threshold(boundary: str, entry: Mapping[str, Any]) -> Threshold:
     words = set(entry)
-    where = f"expectations/{boundary}.yaml, check {entry.get('check')!r}"
-    if REQUIRED_WORDS - words or words - ALLOWED_WORDS:
-        odd = sorted((REQUIRED_WORDS - words) | (words - ALLOWED_WORDS))
+    where = f"expectations/{boundary}/suite.yaml, check {entry.get('check')!r}"
+    allowed = EXPECTING_WORDS if "expect" in words else SQL_WORDS
+    if REQUIRED_WORDS - words or words - allowed:
+        odd = sorted((REQUIRED_WORDS - words) | (words - allowed))
         raise ContractError(f"{where}: missing or unknown words {', '.join(odd)}")
-    if not words & TOLERANCE_WORDS:
-        raise ContractError(f"{where}: no threshold")
+    if not words & (TOLERANCE_WORDS | {"frame"}):
+        raise ContractError(f"{where}: neither a threshold nor a frame")
     if entry["severity"] not in ("critical", "warning"):
         raise ContractError(f"{where}: severity must be critical or warning")
     return Threshold(
@@ -104,7 +129,18 @@ def _threshold(boundary: str, entry: Mapping[str, Any]) -> Threshold:
         action=entry["action"].strip(),
         parameters=dict(entry.get("parameters", {})),
         needs=tuple(entry.get("needs", ())),
+        frame=entry.get("frame", ""),
+        expect=tuple(one for many in entry.get("expect", ()) for one in _each_column(many)),
     )
+
+
+def _each_column(expected: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Spell out an expectation that names several `columns`: one for each."""
+    if "columns" not in expected:
+        yield expected
+        return
+    rest = {word: value for word, value in expected.items() if word != "columns"}
+    yield from ({**rest, "column": column} for column in expected["columns"])
 
 
 def _whole_number(where: str, value: object) -> int:

@@ -1,8 +1,9 @@
 """The rules, and the little that runs them: the only importer of DuckDB.
 
 Facts (facts/*.sql) become tables named as their files, policies (policies/*.sql) tables
-`policy_<id>`. What a file needs is found from the words in it: names of facts, names of kinds of
-extract, `$names` of parameters. A parameter has one of two forms in SQL:
+`policy_<id>`. A kind of extract is read by its name, cut at the as-of date, or whole as
+`delivered_<kind>`. What a file needs is found from the words in it: names of facts, names of kinds
+of extract, `$names` of parameters. A parameter has one of two forms in SQL:
 
     $name              its value on the as-of date (yuan as fen; a fraction as $name_numerator
                        and $name_denominator)
@@ -27,29 +28,24 @@ from sql.texts import (
     bucket_kind,
     dollar_names,
     fact_path,
-    facts_under,
+    files_under,
     finding_names,
-    monthly_names,
+    name_of,
     parameters_digest,
     policy_cards,
-    policy_path,
     policy_tables_in,
     rules_digest,
     shared_parameters,
     sql_text,
-    words_under,
 )
-from transforms.columns import STORED_AS
+from sql.visible import visible_views
 from transforms.errors import ContractError
-from transforms.extracts.kinds import KINDS, Kind
-from transforms.policies.cards import PolicyCard, Reach, month_of
+from transforms.extracts.kinds import KINDS, table_schema
+from transforms.policies.cards import month_of
 from transforms.policies.parameters import (
-    MONTHLY_SUFFIX,
     Parameter,
-    monthly_columns,
     sql_values,
     value_on,
-    values_by_month,
 )
 
 __all__ = [
@@ -64,10 +60,9 @@ __all__ = [
     "register_tables",
     "rules_digest",
     "run_findings",
-    "run_policy",
     "run_sql",
     "shared_parameters",
-    "table_schema",
+    "show_frame",
 ]
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -99,8 +94,13 @@ def connect(
     return connection
 
 
-def register_tables(connection: Connection, tables: Mapping[str, Sequence[Path]]) -> None:
-    """Make one view per kind of extract over its Parquet files; empty if it was not delivered.
+def register_tables(
+    connection: Connection, tables: Mapping[str, Sequence[Path]], as_of: date
+) -> None:
+    """Make `delivered_<kind>` of every kind's Parquet files, empty if it was not delivered.
+
+    `<kind>` is what of it is visible on the as-of date. `delivered_counts` and `visible_counts`
+    count both, by kind.
 
     Raises:  ContractError for a kind that does not exist
     """
@@ -109,27 +109,17 @@ def register_tables(connection: Connection, tables: Mapping[str, Sequence[Path]]
         raise ContractError(f"tables of unknown kinds: {', '.join(unknown)}")
     for kind in KINDS.values():
         if kind.name in tables:
-            _view(connection, kind.name, tables[kind.name])
+            _view_delivered(connection, kind.name, tables[kind.name])
         else:
-            register_frame(connection, kind.name, pl.DataFrame(schema=table_schema(kind)))
+            empty = pl.DataFrame(schema=table_schema(kind))
+            register_frame(connection, f"delivered_{kind.name}", empty)
+    for statement in visible_views(KINDS.values(), as_of):
+        connection.execute(statement)
 
 
-def _view(connection: Connection, name: str, paths: Sequence[Path]) -> None:
-    connection.read_parquet([str(path) for path in paths]).create_view(name, replace=True)
-
-
-def table_schema(kind: Kind) -> dict[str, pl.DataType]:
-    """Return the columns and types of a kind's table, those that ingest adds among them."""
-    schema: dict[str, pl.DataType] = {}
-    for column in kind.columns:
-        schema[column.name] = STORED_AS[column.type]
-        if column.name == "name":
-            schema["name_raw"] = pl.String()
-        if column.name == "person_id":
-            schema["person_key"] = pl.Int64()
-    if kind.name in ("insured_units", "contributions"):
-        schema["employer_key"] = pl.Int32()
-    return schema | {"source_file": pl.String(), "source_line": pl.Int64()}
+def _view_delivered(connection: Connection, kind: str, paths: Sequence[Path]) -> None:
+    files = connection.read_parquet([str(path) for path in paths])
+    files.create_view(f"delivered_{kind}", replace=True)
 
 
 def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
@@ -140,6 +130,13 @@ def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> No
     connection.unregister("incoming_frame")
 
 
+def show_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
+    """Make a view over a frame: its rows stay where they are. For the rules, which are planned by
+    counts that a view has not, copy it with register_frame."""
+    _check_name(name)
+    connection.register(name, frame.to_arrow())
+
+
 def _check_name(name: str) -> None:
     if not SAFE_NAME.fullmatch(name):
         raise ContractError(f"{name!r} is no name of a table")
@@ -147,7 +144,7 @@ def _check_name(name: str) -> None:
 
 def run_sql(connection: Connection, path: str, parameters: Mapping[str, Any]) -> pl.DataFrame:
     """Run one file under sql/ with those of the parameters that occur in it."""
-    connection.execute(sql_text(path), _taken(path, parameters))
+    connection.execute(sql_text(path), taken_values(path, parameters))
     return pl.DataFrame(connection.to_arrow_table())
 
 
@@ -156,7 +153,11 @@ def query(connection: Connection, text: str) -> pl.DataFrame:
     return pl.DataFrame(connection.execute(text).to_arrow_table())
 
 
-def _taken(path: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def taken_values(path: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the parameters that an SQL file takes.
+
+    Raises:  ContractError if it takes one that is not given
+    """
     missing = [name for name in dollar_names(path) if name not in parameters]
     if missing:
         raise ContractError(f"sql/{path} takes {', '.join(missing)}, which nothing gives")
@@ -174,24 +175,29 @@ class FactStore:
     on_fact: Callable[[str], None] = lambda _name: None
 
     def build_under(self, path: str) -> None:
-        """Build all facts that an SQL file rests on, unless they stand already."""
-        for name in facts_under(path):
-            self._build_once(name)
+        """Build all facts and questions that an SQL file rests on, unless they stand already."""
+        for other in files_under(path):
+            self._build_once(other)
 
     def build(self, name: str) -> None:
         """Build one fact and all that it rests on, unless they stand already."""
         self.build_under(fact_path(name))
-        self._build_once(name)
+        self._build_once(fact_path(name))
 
-    def _build_once(self, name: str) -> None:
-        if name not in self.built:
+    def _build_once(self, path: str) -> None:
+        name = name_of(path)
+        if name in self.built:
+            return
+        if path == fact_path(name):
             self.on_fact(name)
             self._build(name)
-            self.built.add(name)
+        else:
+            self.connection.execute(sql_text(path))
+        self.built.add(name)
 
     def _build(self, name: str) -> None:
         path = fact_path(name)
-        values = _taken(path, self.values_for(path, shared_parameters()))
+        values = taken_values(path, self.values_for(path, shared_parameters()))
         _check_name(name)
         kind = bucket_kind(path)
         statement = f"create or replace table {name} as {sql_text(path)}"
@@ -199,10 +205,10 @@ class FactStore:
             self.connection.execute(statement, values)
             return
         for bucket in self.tables[kind]:
-            _view(self.connection, kind, [bucket])
+            _view_delivered(self.connection, kind, [bucket])
             self.connection.execute(statement, values)
             statement = f"insert into {name} {sql_text(path)}"
-        _view(self.connection, kind, self.tables[kind])
+        _view_delivered(self.connection, kind, self.tables[kind])
 
     def values_for(self, path: str, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
         """Return the as-of date and those parameters of the file that have a value on it."""
@@ -212,54 +218,6 @@ class FactStore:
             if name in parameters:
                 values |= sql_values(parameters[name], value_on(parameters[name], self.as_of))
         return values
-
-    def parameters_under(self, card: PolicyCard) -> list[Parameter]:
-        """Return the parameters that a policy and the facts under it take, by name."""
-        words = words_under(policy_path(card.policy_id))
-        taken = {
-            FRACTION_SUFFIX.sub("", word.removeprefix("$").removesuffix(MONTHLY_SUFFIX))
-            if word.removeprefix("$") not in card.parameters
-            else word.removeprefix("$")
-            for word in words
-            if word.startswith("$") or word.endswith(MONTHLY_SUFFIX)
-        }
-        known = {**shared_parameters(), **card.parameters}
-        return [known[name] for name in sorted(taken) if name in known]
-
-
-def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
-    """Make the tables `policy_<id>` and `determination_<id>` of one policy.
-
-    Rows:    one per (period, subject, beneficiary)
-    Holds:   the key is unique, the provisions are those of the card in its order, no float
-    Raises:  ContractError if not
-    """
-    path = policy_path(card.policy_id)
-    store.build_under(path)
-    for name in monthly_names(path):
-        months = values_by_month(card.parameters[name], reach.from_month, reach.to_month)
-        schema = dict.fromkeys(monthly_columns(card.parameters[name]), pl.Int64())
-        frame = pl.DataFrame(months, schema=schema, orient="row")
-        register_frame(store.connection, name + MONTHLY_SUFFIX, frame)
-    values = store.values_for(path, card.parameters) | {
-        "reach_from_month": reach.from_month,
-        "reach_to_month": reach.to_month,
-        "provisions": card.provision_names,
-        "policy_id": card.policy_id,
-    }
-    table = f"policy_{card.policy_id}"
-    _check_name(table)
-    store.connection.execute(
-        f"create or replace table {table} as {sql_text(path)}", _taken(path, values)
-    )
-    _check_policy_table(store.connection, card, table)
-    store.build_under("determination.sql")
-    store.connection.execute(f"create or replace view policy_rows as select * from {table}")
-    store.connection.execute(
-        f"create or replace table determination_{card.policy_id} as "
-        + sql_text("determination.sql"),
-        _taken("determination.sql", values),
-    )
 
 
 def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
@@ -274,24 +232,3 @@ def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
             store.build_under(path)
             frames.append(run_sql(store.connection, path, store.values_for(path, {})))
     return pl.concat([frame.select(FINDING_COLUMNS) for frame in frames]).sort(FINDING_COLUMNS)
-
-
-def _check_policy_table(connection: Connection, card: PolicyCard, table: str) -> None:
-    described = connection.execute(f"describe {table}").fetchall()
-    columns = [row[0] for row in described]
-    provisions = [name for name in columns if re.match(r"(s[0-9]+|g)_", name)]
-    if columns[:5] != KEY_COLUMNS or provisions != card.provision_names:
-        raise ContractError(f"{table}: key columns or provisions are not those of its card")
-    inexact = [row[0] for row in described if row[1] in ("DOUBLE", "FLOAT")]
-    if inexact:
-        raise ContractError(f"{table}: inexact columns {', '.join(inexact)}")
-    keys = ", ".join(KEY_COLUMNS)
-    absent = " or ".join(f"{name} is null" for name in (*KEY_COLUMNS, "amount_fen"))
-    checks = {
-        "a key occurs twice": f"select {keys} from {table} group by {keys} having count(*) > 1",
-        "a key or amount is missing": f"select period from {table} where {absent}",
-        "an amount is below zero": f"select period from {table} where amount_fen < 0",
-    }
-    for broken, text in checks.items():
-        if connection.execute(f"{text} limit 1").fetchone():
-            raise ContractError(f"{table}: {broken}")

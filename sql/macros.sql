@@ -69,6 +69,10 @@ create or replace macro all_true_or_answered(provisions, provision_values, answe
     )
 ) = 0;
 
+create or replace macro reaches_age_on(person_id, age_men, age_women) as plus_years(
+    born_on(person_id), case when is_male(person_id) then age_men else age_women end
+);
+
 -- retirement_date(p): a woman without a category takes the age that is handed in for her.
 create or replace macro retirement_on(
     person_id, staff_category, age_men, age_cadre, age_worker, age_unknown
@@ -86,9 +90,22 @@ create or replace macro retirement_on(
 create or replace macro same_answer(earliest, latest) as
 case when earliest = latest then earliest end;
 
-create or replace macro is_within_one_year(last_month, retires_on) as
-month_last_day(last_month) < retires_on
-and retires_on < plus_years(month_last_day(last_month), 1);
+create or replace macro is_within_one_year(last_month, earliest_on, latest_on) as same_answer(
+    month_last_day(last_month) < earliest_on
+    and earliest_on < plus_years(month_last_day(last_month), 1),
+    month_last_day(last_month) < latest_on
+    and latest_on < plus_years(month_last_day(last_month), 1)
+);
+
+-- The month of the birthday is paid.
+create or replace macro is_up_to_retirement(yyyymm, earliest_on, latest_on) as same_answer(
+    yyyymm <= month_of(earliest_on), yyyymm <= month_of(latest_on)
+);
+
+-- The months that follow one.
+create or replace macro months_after(yyyymm, months) as list_transform(
+    range(1, months + 1), lambda step: month_plus(yyyymm, step)
+);
 
 create or replace macro month_from_number(number) as cast(
     number // 12 * 100 + number % 12 + 1 as integer

@@ -5,19 +5,23 @@ from functools import cache
 from pathlib import Path
 
 from transforms.digest import content_digest
+from transforms.extracts.kinds import DECLARED
+from transforms.money.exclusions import Exclusion, parse_exclusions
 from transforms.policies.cards import PolicyCard, parse_card, parse_shared
 from transforms.policies.parameters import MONTHLY_SUFFIX, Parameter
+from transforms.policies.policy_guide import AnnexItem, parse_annex
 
 FOLDER = Path(__file__).parent
+ANNEX = "policies/annex.yaml"
 BY_BUCKET = re.compile(r"^-- by bucket: (\w+)$", re.MULTILINE)
-GRAIN = re.compile(r"^-- grain: (.*(?:\n--   .*)*)$", re.MULTILINE)
+UNIVERSE = re.compile(r"^-- universe: (.*(?:\n--   .*)*)$", re.MULTILINE)
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
 WORD = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
 
 
 @cache
 def sql_text(path: str) -> str:
-    """Return one SQL file by its path under sql/."""
+    """Return one file by its path under sql/."""
     return (FOLDER / path).read_text(encoding="utf-8")
 
 
@@ -54,6 +58,12 @@ def fact_names() -> tuple[str, ...]:
 
 
 @cache
+def question_names() -> tuple[str, ...]:
+    """Return the names of all questions; each is unlike any fact or column (a test compares)."""
+    return tuple(sorted(path.stem for path in (FOLDER / "questions").glob("*.sql")))
+
+
+@cache
 def finding_names() -> tuple[str, ...]:
     """Return the names of all findings."""
     return tuple(sorted(path.stem for path in (FOLDER / "findings").glob("*.sql")))
@@ -69,14 +79,31 @@ def shared_parameters() -> dict[str, Parameter]:
 def policy_cards() -> dict[str, PolicyCard]:
     """Return every policy card, by policy id, in the order of the ids."""
     return {
-        path.stem: parse_card(path.read_text(encoding="utf-8"), shared_parameters())
-        for path in sorted((FOLDER / "policies").glob("*.yaml"))
+        path.stem: parse_card(path.with_suffix(".yaml").read_text("utf-8"), shared_parameters())
+        for path in sorted((FOLDER / "policies").glob("*.sql"))
     }
+
+
+@cache
+def exclusions() -> tuple[Exclusion, ...]:
+    """Return which policies exclude each other, in the order in which that is settled."""
+    return parse_exclusions(sql_text("policies/exclusions.yaml"))
+
+
+@cache
+def annex_items() -> tuple[AnnexItem, ...]:
+    """Return the items of the notice's annex, in their order."""
+    return parse_annex(sql_text(ANNEX))
 
 
 def fact_path(name: str) -> str:
     """Return the path of a fact under sql/."""
     return f"facts/{name}.sql"
+
+
+def question_path(name: str) -> str:
+    """Return the path of a question under sql/."""
+    return f"questions/{name}.sql"
 
 
 def policy_path(policy_id: str) -> str:
@@ -85,14 +112,28 @@ def policy_path(policy_id: str) -> str:
 
 
 @cache
-def facts_under(path: str) -> tuple[str, ...]:
-    """Return all facts an SQL file rests on, directly or not, each after those it needs itself."""
+def files_under(path: str) -> tuple[str, ...]:
+    """Return all facts and questions an SQL file rests on, each after those it needs itself."""
     ordered: list[str] = []
-    for name in fact_names():
-        if name in sql_words(path) and fact_path(name) != path:
-            ordered.extend(facts_under(fact_path(name)))
-            ordered.append(name)
+    for other in (*map(fact_path, fact_names()), *map(question_path, question_names())):
+        if name_of(other) in sql_words(path) and other != path:
+            ordered.extend(files_under(other))
+            ordered.append(other)
     return tuple(dict.fromkeys(ordered))
+
+
+def name_of(path: str) -> str:
+    """Return the name of the fact or question that a file under sql/ holds.
+
+    >>> name_of("questions/is_owner.sql")
+    'is_owner'
+    """
+    return path.rpartition("/")[2].removesuffix(".sql")
+
+
+def facts_under(path: str) -> tuple[str, ...]:
+    """Return the names of all facts an SQL file rests on, each after those it needs itself."""
+    return tuple(name_of(other) for other in files_under(path) if other.startswith("facts/"))
 
 
 def policy_tables_in(path: str) -> set[str]:
@@ -105,34 +146,30 @@ def policy_tables_in(path: str) -> set[str]:
 
 
 def words_under(path: str) -> frozenset[str]:
-    """Return the words of an SQL file and of every fact under it."""
-    return sql_words(path).union(*(sql_words(fact_path(name)) for name in facts_under(path)))
+    """Return the words of an SQL file and of every fact and question under it."""
+    return sql_words(path).union(*map(sql_words, files_under(path)))
 
 
 def rules_digest() -> str:
-    """Return the digest over all SQL text; comments count, for they are the rules' reasons."""
-    return _digest_of("*.sql")
+    """Return the digest over all SQL text and what says when a row counts; comments count too."""
+    return content_digest({**_texts("*.sql"), DECLARED.name: DECLARED.read_text("utf-8")})
 
 
 def parameters_digest() -> str:
-    """Return the digest over all policy cards and shared parameters."""
-    return _digest_of("*.yaml")
+    """Return the digest over cards, exclusions and shared numbers; the annex decides nothing."""
+    return content_digest({path: text for path, text in _texts("*.yaml").items() if path != ANNEX})
 
 
-def _digest_of(pattern: str) -> str:
-    return content_digest(
-        {
-            path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8")
-            for path in sorted(FOLDER.rglob(pattern))
-        }
-    )
+def _texts(pattern: str) -> dict[str, str]:
+    paths = [path.relative_to(FOLDER).as_posix() for path in sorted(FOLDER.rglob(pattern))]
+    return {path: sql_text(path) for path in paths}
 
 
 def policy_grain(policy_id: str) -> str:
-    """Return the `grain:` of a policy's header: which rows get a determination.
+    """Return the `universe:` of a policy: which rows get a determination.
 
     >>> policy_grain("new_hire_subsidy")
     'person hired × employer, period 2020'
     """
-    found = GRAIN.search(sql_text(policy_path(policy_id)))
+    found = UNIVERSE.search(sql_text(policy_path(policy_id)))
     return " ".join(found.group(1).replace("\n--", " ").split()) if found else ""

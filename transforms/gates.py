@@ -1,19 +1,44 @@
 """What a gate found: one outcome per check, one per boundary, in plain values a report can show."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+import polars as pl
 
 Severity = Literal["critical", "warning"]
 Status = Literal["passed", "failed", "errored"]
 Worst = Literal["passed", "warning", "critical"]
 
 BOUNDARIES = ("extracts", "snapshot", "determinations", "entitlements", "batch")
+MAX_PLACES = 200
+# The only columns of a bad row that are ever shown: none of them says who somebody is.
+PLACES = (
+    *("batch_id", "fund", "kind", "source_file", "rule", "policy_id", "period", "status"),
+    *("reason", "insurance", "month", "total", "detail"),
+)
+FIGURES = ("_count", "_fen")
+LONG_NUMBER = re.compile(r"[0-9]{15,}[Xx]?")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What one check counted; no counts mean that it could not be taken, and `note` says why."""
+
+    check: str
+    checked_count: int | None = None
+    failed_count: int | None = None
+    bad_rows: pl.DataFrame | None = field(default=None, repr=False, compare=False)
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """One check of one boundary; `bad_rows` are file:line or counts, never ids or names."""
+    """One check of one boundary; `places` are file:line or counts, never ids or names.
+
+    `bad_rows` are all rows that failed, for the run's folder alone: they may name persons.
+    """
 
     check: str
     title: str
@@ -25,8 +50,9 @@ class CheckOutcome:
     threshold: str
     reason: str
     action: str
-    bad_rows: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     note: str = ""
+    bad_rows: pl.DataFrame | None = field(default=None, repr=False, compare=False)
 
     @property
     def stops_run(self) -> bool:
@@ -36,7 +62,7 @@ class CheckOutcome:
 
 @dataclass(frozen=True)
 class GateOutcome:
-    """All checks of one boundary; `worst` is the worst failure that the judge saw."""
+    """All checks of one boundary; `worst` is the worst failure among them."""
 
     boundary: str
     title: str
@@ -55,3 +81,47 @@ def failures_first(gates: Sequence[GateOutcome]) -> list[tuple[GateOutcome, Chec
         (gate, check) for gate in gates for check in gate.checks if check.status != "passed"
     ]
     return sorted(failures, key=lambda pair: not pair[1].stops_run)
+
+
+def check_frames(gates: Sequence[GateOutcome]) -> dict[str, pl.DataFrame]:
+    """Name the bad rows of every check that has any: `checks/<check>`."""
+    return {
+        f"checks/{check.check}": check.bad_rows
+        for gate in gates
+        for check in gate.checks
+        if check.bad_rows is not None and check.bad_rows.height
+    }
+
+
+def places_of(bad_rows: pl.DataFrame) -> tuple[str, ...]:
+    """Say where to look: file:line, or counts by group; at most MAX_PLACES of them.
+
+    Holds:   only columns of PLACES are shown; the figures of a row only if nothing else is in it
+
+    >>> places_of(pl.DataFrame({"fund": ["f", "f"], "account_no": ["62", "63"]}))
+    ('f: 2',)
+    >>> places_of(pl.DataFrame({"kind": ["deaths"], "bad_count": [60], "row_count": [120]}))
+    ('deaths: 60 / 120',)
+    """
+    if {"source_file", "source_line"} <= set(bad_rows.columns):
+        lines = bad_rows.select("source_file", "source_line").unique()
+        lines = lines.sort("source_file", "source_line").head(MAX_PLACES)
+        return tuple(f"{_masked(file)}:{line}" for file, line in lines.iter_rows())
+    groups = [name for name in PLACES if name in bad_rows.columns]
+    figures = [name for name in bad_rows.columns if name.endswith(FIGURES)]
+    if len(groups) + len(figures) == bad_rows.width:
+        shown = bad_rows.select(*groups, *figures)
+    else:
+        shown = bad_rows.group_by(groups).len() if groups else bad_rows.select(pl.len())
+    rows = shown.sort(shown.columns).head(MAX_PLACES).iter_rows()
+    return tuple(_place(row[: len(groups)], row[len(groups) :]) for row in rows)
+
+
+def _place(words: Sequence[object], figures: Sequence[object]) -> str:
+    said = (_masked(" ".join(map(str, words))), " / ".join(map(str, figures)))
+    return ": ".join(part for part in said if part)
+
+
+def _masked(words: str) -> str:
+    """Hide what could be an id or an account number: a file may be named after a person."""
+    return LONG_NUMBER.sub("（已隐去）", words)

@@ -69,7 +69,7 @@ def _by_rank(chance: np.random.Generator, count: int, ranks: int) -> Ints:
 def person_ids(numbers: Ints, born: npt.NDArray[np.datetime64], is_male: Flags) -> pl.Series:
     """Make valid person ids, different for different `numbers` born on one day.
 
-    Rows:    one per person; sequence codes 001 to 899, so the planted cast (900 to 999) never meets
+    Rows:    one per person; the planted cast bears other divisions
     Holds:   (division, day, sequence) is different as long as numbers on a day stay below 1,600
     """
     division = DIVISIONS[numbers % len(DIVISIONS)]
@@ -90,7 +90,7 @@ def person_ids(numbers: Ints, born: npt.NDArray[np.datetime64], is_male: Flags) 
 def employer_codes(numbers: Ints) -> pl.Series:
     """Make valid unified social credit codes of Zichuan, one for each number below a million.
 
-    Rows:    one per number; the planted cast's organisation codes start MA9, these never do
+    Rows:    one per number; the planted cast bears other divisions
     """
     alphabet = np.frombuffer(EMPLOYER_ALPHABET, dtype=np.uint8)
     values = {int(char): place for place, char in enumerate(EMPLOYER_ALPHABET)}

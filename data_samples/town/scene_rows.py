@@ -17,8 +17,7 @@ from data_samples.town.scenes import (
     months_in,
     symbols_in,
 )
-from transforms.columns import STORED_AS
-from transforms.extracts.kinds import KINDS, Kind
+from transforms.extracts.kinds import KINDS, Kind, table_schema
 from transforms.policies.parameters import months_between
 
 PAID_COLUMNS = [
@@ -37,11 +36,14 @@ def tables_of(cases: list[Case], missing: tuple[str, ...]) -> dict[str, pl.DataF
     """Build one typed table per delivered kind from the rows of the cases."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in KINDS}
     for case in cases:
+        before = len(rows["contributions"])
         for label, row in case.rows.items():
             kind = next(iter(row))
             if kind != "paid":
                 assert kind in KINDS, f"{case.sentence}: {label}: no kind {kind}"
                 rows[kind].extend(_typed_rows(case, KINDS[kind], row))
+        for place, booking in enumerate(rows["contributions"][before:], start=1):
+            booking["serial_no"] = booking["serial_no"] or f"S{case.number:06d}{place:05d}"
     return typed_tables(rows, missing)
 
 
@@ -177,20 +179,6 @@ def _add_employer_keys(rows: dict[str, list[dict[str, Any]]], no_units: bool) ->
             row["employer_key"] = None
         else:
             row["employer_key"] = key_of_code[code_of_unit[row["unit_no"]]]
-
-
-def table_schema(kind: Kind) -> dict[str, pl.DataType]:
-    """Return the columns of a kind's snapshot table, with those that ingest adds."""
-    schema: dict[str, pl.DataType] = {}
-    for column in kind.columns:
-        schema[column.name] = STORED_AS[column.type]
-        if column.name == "name":
-            schema["name_raw"] = pl.String()
-        if column.name == "person_id":
-            schema["person_key"] = pl.Int64()
-    if kind.name in ("insured_units", "contributions"):
-        schema["employer_key"] = pl.Int32()
-    return schema | {"source_file": pl.String(), "source_line": pl.Int64()}
 
 
 def _frame(kind: Kind, rows: list[dict[str, Any]]) -> pl.DataFrame:

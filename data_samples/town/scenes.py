@@ -52,16 +52,16 @@ DEFAULTS: dict[str, dict[str, str]] = {
 
 
 def person_id(division: int, born: str, number: int, sex: str) -> str:
-    """Make a valid citizen id (GB 11643): 37 and the case number, birth date, odd for men."""
+    """Make a valid citizen id (GB 11643): 370000 and the case number, birth date, odd for men."""
     order = 2 * number - (1 if sex == "男" else 0)
-    body = f"37{division:04d}{born.replace('-', '')}{order:03d}"
+    body = f"{370000 + division}{born.replace('-', '')}{order:03d}"
     total = sum(int(digit) * weight for digit, weight in zip(body, ID_WEIGHTS, strict=True))
     return body + "10X98765432"[total % 11]
 
 
 def employer_code(division: int, number: int) -> str:
     """Make a valid unified social credit code (GB 32100) in the order of the numbers."""
-    body = f"9137{division:04d}MA{number:07d}"
+    body = f"91{370000 + division}MA{number:07d}"
     total = sum(CODE_ALPHABET.index(sign) * (3**place % 31) for place, sign in enumerate(body))
     return body + CODE_ALPHABET[-total % 31]
 

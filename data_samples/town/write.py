@@ -30,11 +30,6 @@ CHUNK_PERSONS = 40_000
 MOST_XLSX_ROWS = 20_000
 XLSX_KINDS = {"registrations", "designations", "accounts", "graduates"}
 PARQUET_KINDS = {"residents", "insured_persons"}
-NOTED_SUMS = {
-    "contributions": ("unit_fen", "person_fen"),
-    "payroll": ("net_fen",),
-    "support": ("amount_fen",),
-}
 CREATED = datetime(2020, 3, 26)
 
 
@@ -75,7 +70,7 @@ class Drop:
             ".parquet": _write_parquet,
         }
         writers[path.suffix](path, kind, table)
-        sums = NOTED_SUMS.get(kind, ())
+        sums = KINDS[kind].note_sums
         total = sum(int(table[name].sum()) for name in sums)
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

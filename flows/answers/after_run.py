@@ -7,8 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from flows.answers.lists import write_lists
-from flows.night.determine import Determined
-from sql import register_frame, run_sql
+from sql import Connection, run_sql, show_frame
 from sql.texts import policy_cards
 from transforms.answers.clerical import clerical_sheet, conflict_questions
 from transforms.answers.omitted import omitted_rows, omitted_sheets, parties_with_rows_set_aside
@@ -20,18 +19,18 @@ POLICIES = "policies/"
 
 def write_answers(
     folder: Path,
-    determined: Determined,
+    connection: Connection,
     frames: Mapping[str, pl.DataFrame],
     snapshot: Path,
     as_of: date,
 ) -> None:
     """Write lists/, omitted.parquet, omitted.xlsx and clerical_decisions.xlsx.
 
-    Rows:    frames  what the run leaves, by name: `entitlements`, and `policies/<policy>` as
-                     Determined.policy_rows gives them
+    Rows:    frames  what the run leaves, by name: `determinations`, `entitlements`, and
+                     `policies/<policy>` for each policy that ran
     Holds:   the same run writes the same bytes
     """
-    entitlements = frames["entitlements"]
+    determinations, entitlements = frames["determinations"], frames["entitlements"]
     quarantine = pl.read_parquet(snapshot / "quarantine.parquet")
     policy_rows = {
         name.removeprefix(POLICIES): frame
@@ -40,11 +39,11 @@ def write_answers(
     }
     ran = {name: card for name, card in policy_cards().items() if name in policy_rows}
     titles = {name: card.title for name, card in policy_cards().items()}
-    write_lists(folder, determined, as_of)
-    register_frame(determined.connection, "asked_parties", parties_asked(determined.determinations))
-    gaps = run_sql(determined.connection, "review/register_gaps.sql", {})
-    questions = all_questions(ran, policy_rows, determined.determinations, gaps)
-    set_aside = parties_with_rows_set_aside(quarantine, ran, determined.determinations)
+    write_lists(folder, connection, ran.values(), determinations, as_of)
+    show_frame(connection, "asked_parties", parties_asked(determinations))
+    gaps = run_sql(connection, "review/register_gaps.sql", {})
+    questions = all_questions(ran, policy_rows, determinations, gaps)
+    set_aside = parties_with_rows_set_aside(quarantine, ran, determinations)
     omitted = omitted_rows(entitlements, questions, set_aside, titles)
     omitted.write_parquet(folder / "omitted.parquet", compression="zstd", statistics=False)
     day = as_of.isoformat()

@@ -1,13 +1,12 @@
 """Writes the lists of relief and referral into a run's folder, for the bureaus in charge."""
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
-from flows.night.determine import Determined
-from sql import register_frame, run_sql
-from sql.texts import policy_cards
+from sql import Connection, run_sql, show_frame
 from transforms.answers.lists import has_persons, list_of, list_sheet, listed_subjects, masked_list
 from transforms.answers.sheets import csv_bytes, workbook_bytes
 from transforms.policies.cards import PolicyCard
@@ -15,17 +14,24 @@ from transforms.policies.cards import PolicyCard
 INSIDE = "internal"
 
 
-def write_lists(folder: Path, determined: Determined, as_of: date) -> list[Path]:
+def write_lists(
+    folder: Path,
+    connection: Connection,
+    ran: Iterable[PolicyCard],
+    determinations: pl.DataFrame,
+    as_of: date,
+) -> list[Path]:
     """Write lists/<policy>.csv and .xlsx for each policy that pays nothing and ran.
 
+    Rows:    determinations  as in the contract, at least those of these policies
     Holds:   what leaves the bureau names no person; its unmasked twin is <policy>.internal;
              a policy that found nobody has an empty list, so that the bureau knows
     """
-    cards = [card for card in policy_cards().values() if _has_list(card, determined)]
-    listed = [listed_subjects(card, determined.determinations) for card in cards]
+    cards = [card for card in ran if card.kind != "payment"]
+    listed = [listed_subjects(card, determinations) for card in cards]
     if not cards:
         return []
-    names = _names_of(pl.concat(listed), determined)
+    names = _names_of(pl.concat(listed), connection)
     written: list[Path] = []
     for card, subjects in zip(cards, listed, strict=True):
         rows = list_of(card, subjects, names)
@@ -36,15 +42,10 @@ def write_lists(folder: Path, determined: Determined, as_of: date) -> list[Path]
     return written
 
 
-def _has_list(card: PolicyCard, determined: Determined) -> bool:
-    status = determined.policies.get(card.policy_id)
-    return card.kind != "payment" and status is not None and status.status == "ran"
-
-
-def _names_of(listed: pl.DataFrame, determined: Determined) -> pl.DataFrame:
+def _names_of(listed: pl.DataFrame, connection: Connection) -> pl.DataFrame:
     subjects = listed.select("subject_kind", "subject_id").unique()
-    register_frame(determined.connection, "listed_subjects", subjects)
-    return run_sql(determined.connection, "review/subject_names.sql", {})
+    show_frame(connection, "listed_subjects", subjects)
+    return run_sql(connection, "review/subject_names.sql", {})
 
 
 def _write(

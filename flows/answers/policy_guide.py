@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sql.texts import policy_cards, policy_grain
+from sql.texts import annex_items, policy_cards, policy_grain
 from transforms.policies.policy_guide import policy_guide
 
 GUIDE = Path(__file__).parent.parent.parent / "docs" / "policies.md"
@@ -11,7 +11,7 @@ GUIDE = Path(__file__).parent.parent.parent / "docs" / "policies.md"
 def guide_text() -> str:
     """Return the guide as the policy files say it now."""
     cards = policy_cards()
-    return policy_guide(cards, {name: policy_grain(name) for name in cards})
+    return policy_guide(annex_items(), cards, {name: policy_grain(name) for name in cards})
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from transforms.answers.source_rows import (
     persons_asked_for,
     rows_asked_for,
     shown_columns,
-    visible,
+    visible_rows,
     without_own,
 )
 
@@ -103,9 +103,8 @@ class SnapshotRows:
     ) -> pl.DataFrame:
         columns = [*shown_columns(kind), *key_columns(kind)]
         files = _files_of(table_files(self.folder, kind), persons)
-        rows = pl.scan_parquet(files).filter(meant & visible(kind, self.as_of))
-        found = rows.select(columns)
-        return without_own(found.collect(), kind, self.own_rows)
+        rows = visible_rows(pl.scan_parquet(files).filter(meant), kind, self.as_of)
+        return without_own(rows.select(columns).collect(), kind, self.own_rows)
 
     def _register(self, *parties: Parties) -> Register:
         employers = sorted(frozenset().union(*(side.employers for side in parties)))

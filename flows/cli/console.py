@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from transforms.errors import UsageError, WuxingError
@@ -69,14 +68,18 @@ def run_command(program: Callable[..., Any], arguments: list[str]) -> int:
         outcome = program(args=arguments, standalone_mode=False, prog_name="wuxing")
     except WuxingError as stop:
         return _fail(str(stop), stop.exit_code, arguments)
-    except click.exceptions.Abort:
-        return _fail("stopped by the keyboard; nothing half made was kept", INTERRUPTED, arguments)
-    except click.ClickException as wrong:
-        hint = wrong.ctx.command_path if isinstance(wrong, click.UsageError) and wrong.ctx else ""
-        advice = f"; see `{hint} --help`" if hint else ""
-        return _fail(wrong.format_message() + advice, UsageError.exit_code, arguments)
+    except typer.Abort:
+        outcome = INTERRUPTED
+    except typer.TyperException as wrong:
+        context = getattr(wrong, "ctx", None)
+        told = wrong.format_message().rstrip(".")
+        # Without a word behind a group of commands, what is told is its help already.
+        advice = f"; see `{context.command_path} --help`" if context and "\n" not in told else ""
+        return _fail(told + advice, UsageError.exit_code, arguments)
     except Exception as bug:
         return _fail(describe_bug(bug), 1, arguments)
+    if outcome == INTERRUPTED:
+        return _fail("stopped by the keyboard; nothing half made was kept", INTERRUPTED, arguments)
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -1,5 +1,6 @@
-"""Commands that answer questions: policies, explain."""
+"""Commands that answer questions: policies, explain, expectations."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,3 +38,15 @@ def explain(
 
     content, lines = explain_lines(Home(home), run, policy, beneficiary, subject, period)
     show(content, as_json, lines)
+
+
+@app.command()
+def expectations(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the suites are written.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write what each kind of extract must be like, for suppliers who use Great Expectations."""
+    from flows.answers.supplier_suites import write_suites
+
+    written = [str(path) for path in write_suites(folder)]
+    show({"paths": written}, as_json, written)

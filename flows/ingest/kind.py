@@ -29,12 +29,7 @@ from transforms.extracts.rules import (
     quarantine_of,
     subjects_read,
 )
-from transforms.extracts.totals import (
-    AMOUNTS_OF_NOTE,
-    stated_totals,
-    sums_of_amounts,
-    totals_findings,
-)
+from transforms.extracts.totals import stated_totals, sums_of_amounts, totals_findings
 
 Report = Callable[[str, int], None]
 FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail")
@@ -55,8 +50,8 @@ class FileTally:
     def amount_fen(self) -> int | None:
         """Return the sum that a delivery note states for this kind; None if it states none."""
         assert self.raw.file.kind is not None
-        names = AMOUNTS_OF_NOTE.get(self.raw.file.kind.name)
-        return None if names is None else sum(self.sums.get(name, 0) for name in names)
+        names = self.raw.file.kind.note_sums
+        return sum(self.sums.get(name, 0) for name in names) if names else None
 
 
 @dataclass

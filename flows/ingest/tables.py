@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 
 from transforms.extracts.cells import ReadColumn, Rows
 from transforms.extracts.duplicates import Hashes, row_hashes
-from transforms.extracts.kinds import Kind
-from transforms.extracts.rows import table_schema
+from transforms.extracts.kinds import Kind, table_schema
 from transforms.identifiers import person_keys
 
 BUCKETS = 16

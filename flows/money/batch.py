@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 
 from flows.money.batch_folder import REVIEW, known_state, read_batch, verify_batch, write_batch
+from flows.money.entitle import Entitled
 from flows.money.funds import Funds
 from flows.money.ledger_store import Ledger, open_ledger
-from flows.night.determine import Determined, PolicyStatus
-from flows.night.entitle import Entitled, build_entitlements
+from flows.money.standing import Standing
 from flows.store import Home, file_digest, replace_file
 from sql import policy_cards
 from transforms.amounts import yuan_text
@@ -27,17 +27,8 @@ from transforms.money.batches import (
 )
 from transforms.money.ledger import missing_roles
 from transforms.payments.workbook import review_workbook
+from transforms.policies.cards import PolicyStatus
 
-__all__ = [
-    "Drafted",
-    "Entitled",
-    "build_entitlements",
-    "draft_batches",
-    "list_batches",
-    "pack_batch",
-    "record_drafts",
-    "show_batch",
-]
 NUMBER_KEYS = ("name", "value", "from", "source")
 
 
@@ -55,18 +46,18 @@ def draft_batches(
     run_id: str,
     as_of: date,
     entitled: Entitled,
-    determined: Determined,
+    policies: Mapping[str, PolicyStatus],
     funds: Funds,
-    ledger: Ledger,
+    standing: Standing,
 ) -> Drafted:
     """Draw up a batch for each fund that has something to pay, in memory.
 
-    Rows:    returns  batches in the order of the funds' names
+    Rows:    policies  what became of each policy, and the numbers it used
+             returns   batches in the order of the funds' names
     Units:   fen
     Source:  rulebook §4.7
     """
-    cards, installments = policy_cards(), ledger.installments()
-    fund_of = {name: card.fund for name, card in cards.items() if card.fund}
+    fund_of = {name: card.fund for name, card in policy_cards().items() if card.fund}
     by_fund = entitled.entitlements.with_columns(
         pl.col("policy_id").replace_strict(fund_of, return_dtype=pl.String).alias("fund")
     )
@@ -74,7 +65,7 @@ def draft_batches(
     batches = []
     for fund in payable_funds:
         rows = by_fund.filter(pl.col("fund") == fund).drop("fund")
-        entries, unconfirmed = _policies_of(rows, determined.policies)
+        entries, unconfirmed = _policies_of(rows, policies)
         identity = {
             "batch_id": batch_name(run_id, fund),
             "run_id": run_id,
@@ -83,8 +74,10 @@ def draft_batches(
             "code_version": importlib.metadata.version("wuxing"),
             "unconfirmed": unconfirmed,
         }
-        funding = _funding(fund, as_of.year, funds, ledger)
-        batches.append(draw_batch(identity, rows, entitled.payees, installments, funding, entries))
+        funding = _funding(fund, as_of.year, funds, standing)
+        batches.append(
+            draw_batch(identity, rows, entitled.payees, standing.installments, funding, entries)
+        )
     return Drafted(
         run_id=run_id,
         batches=batches,
@@ -116,7 +109,7 @@ def _policies_of(
         unconfirmed += [
             {
                 "policy_id": policy_id,
-                **{key: number[key] for key in ("name", "value", "from", "source")},
+                **{key: number[key] for key in NUMBER_KEYS},
             }
             for number in used
             if not number["confirmed"]
@@ -124,7 +117,7 @@ def _policies_of(
     return entries, unconfirmed
 
 
-def _funding(fund: str, year: int, funds: Funds, ledger: Ledger) -> dict[str, Any]:
+def _funding(fund: str, year: int, funds: Funds, standing: Standing) -> dict[str, Any]:
     nothing = {"payer_name": "", "payer_account": "", "bank_code": "", "bank_name": ""}
     configured = funds.by_name.get(fund)
     content = configured.content() if configured else {**nothing, "profile": None}
@@ -132,7 +125,7 @@ def _funding(fund: str, year: int, funds: Funds, ledger: Ledger) -> dict[str, An
         **content,
         "budget_year": year,
         "budget_fen": funds.budget_fen(fund, year),
-        "spent_fen": ledger.spent_fen(fund, year),
+        "spent_fen": standing.spent_fen[fund],
     }
 
 

@@ -1,6 +1,6 @@
 """A batch on disk: written once, read back, and checked byte by byte against its manifest."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import polars as pl
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.batches import DraftBatch
+from transforms.money.entitlements import KEY
 from transforms.money.ledger import PAID_SCHEMA, BatchState
 from transforms.payments.workbook import review_workbook
 
@@ -118,11 +119,16 @@ def _changed(path: Path) -> str:
     )
 
 
-def read_lines_with_accounts(folder: Path) -> pl.DataFrame:
-    """Return a batch's lines as the ledger would hold them.
+def signed_lines(home: Home, states: Iterable[BatchState]) -> pl.DataFrame:
+    """Return the lines of batches that are signed and not yet released, as the ledger would.
 
     Rows:    one per line, columns PAID_SCHEMA
     """
+    frames = [_lines_of(home.batches / state.batch_id) for state in states if state.reserves]
+    return pl.concat([pl.DataFrame(schema=PAID_SCHEMA), *frames]).sort(["payment_id", *KEY])
+
+
+def _lines_of(folder: Path) -> pl.DataFrame:
     accounts = _read_frame(folder / "instructions.parquet").select("payment_id", "account_no")
     lines = _read_frame(folder / "lines.parquet")
     return lines.join(accounts, on="payment_id", how="left", validate="m:1").select(

@@ -15,9 +15,11 @@ from transforms.digest import content_digest
 from transforms.errors import DropRefusedError
 from transforms.payments.profile import (
     DEFAULT_PROFILE,
+    SHIPPED_NAMES,
     Profile,
     default_profile,
     parse_profile,
+    shipped_profile,
     writable,
 )
 
@@ -151,8 +153,8 @@ def _profile(home: Home, name: str, where: str) -> Profile:
     path = home.root / PROFILE_FOLDER / f"{name}.toml"
     if path.is_file() and Path(name).name == name:
         return parse_profile(path.read_text(encoding="utf-8-sig"), str(path))
-    if name == "default":
-        return default_profile()
+    if name in SHIPPED_NAMES:
+        return shipped_profile(name)
     raise DropRefusedError(f"{where}: there is no bank profile {path}; put it there or use default")
 
 

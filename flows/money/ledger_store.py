@@ -5,12 +5,10 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from flows.money.batch_folder import read_lines_with_accounts
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.digest import canonical_json
@@ -40,7 +38,6 @@ class Ledger:
     """An open ledger; what it is asked for comes as frames, what it is given is only added."""
 
     connection: sqlite3.Connection
-    batches: Path
     is_kept: bool = True
 
     def paid_lines(self) -> pl.DataFrame:
@@ -49,18 +46,6 @@ class Ledger:
         Rows:    one per line: payment_id, the entitlement's key, amount_fen, account_no
         """
         return self._frame(f"select {', '.join(PAID_SCHEMA)} from entries where {PAID}")
-
-    def signed_lines(self) -> pl.DataFrame:
-        """Return the lines of batches that are signed and not yet released.
-
-        Rows:    as paid_lines
-        """
-        frames = [
-            read_lines_with_accounts(self.batches / state.batch_id)
-            for state in self.batch_states().values()
-            if state.reserves
-        ]
-        return pl.concat([pl.DataFrame(schema=PAID_SCHEMA), *frames]).sort(["payment_id", *KEY])
 
     def payments_of(self, batch_id: str) -> pl.DataFrame:
         """Return a batch's payment entries, returned ones too, as they were posted."""
@@ -78,14 +63,15 @@ class Ledger:
         rows = self.connection.execute("select distinct payment_id from entries order by 1")
         return [payment_id for (payment_id,) in rows]
 
-    def installments(self) -> pl.DataFrame:
+    def installments(self, signed_lines: pl.DataFrame) -> pl.DataFrame:
         """Return how many times each entitlement was paid or signed for, returns not taken off.
 
-        Rows:    one per key: times
+        Rows:    signed_lines  those of batches that are signed and not yet released
+                 returns       one per key: times
         """
         ever = self._frame(f"select {', '.join(PAID_SCHEMA)} from entries where kind = 'payment'")
         return (
-            pl.concat([ever, self.signed_lines()])
+            pl.concat([ever, signed_lines])
             .group_by(KEY)
             .agg(pl.len().cast(pl.Int64).alias("times"))
             .sort(KEY)
@@ -253,7 +239,7 @@ def open_ledger(home: Home) -> Iterator[Ledger]:
             raise DigestDiffersError(
                 f"{home.ledger_path} is no ledger or is damaged; restore it from a backup"
             ) from broken
-        yield Ledger(connection, home.batches, is_kept)
+        yield Ledger(connection, is_kept)
     finally:
         connection.close()
 

@@ -17,11 +17,11 @@ from sql import (
     register_frame,
     register_tables,
     run_findings,
-    run_policy,
 )
+from sql.policy_runs import parameters_under, run_policy
 from sql.texts import policy_cards
 from transforms.errors import UsageError
-from transforms.policies.cards import PolicyCard, Reach, outside_span, reach_of
+from transforms.policies.cards import PolicyCard, PolicyStatus, Reach, outside_span, reach_of
 from transforms.policies.coverage import (
     gap_warnings,
     list_warnings,
@@ -49,32 +49,22 @@ SORTED_BY = ["policy_id", *KEY_COLUMNS]
 
 
 @dataclass(frozen=True)
-class PolicyStatus:
-    """Whether a policy ran, why not, what it can speak about, and which numbers it used."""
-
-    status: str
-    reason: str
-    reach_from_month: int | None
-    reach_to_month: int | None
-    parameters_used: list[dict[str, Any]]
-
-    def reaches(self, period: str) -> bool:
-        """Say whether the policy ran and a period (`2020` or `2020-03`) is inside its reach."""
-        if self.reach_from_month is None or self.reach_to_month is None:
-            return False
-        return Reach(self.reach_from_month, self.reach_to_month).covers(period)
-
-
-@dataclass(frozen=True)
 class Determined:
-    """What the rules gave; the connection stays open for gates, payees and findings."""
+    """What the rules gave: views `determinations` and `policy_<id>` of an open connection, and
+    what became of each policy."""
 
     connection: Connection
-    determinations: pl.DataFrame
     policies: dict[str, PolicyStatus]
     findings: pl.DataFrame
     warnings: list[str]
     own_rows: pl.DataFrame
+
+    @property
+    def determinations(self) -> pl.DataFrame:
+        """Read the determinations out of the database, in the contract's order."""
+        columns, order = ", ".join(DETERMINATION_SCHEMA), ", ".join(SORTED_BY)
+        rows = query(self.connection, f"select {columns} from determinations order by {order}")
+        return rows.cast(pl.Schema(DETERMINATION_SCHEMA))
 
     def policy_rows(self, policy_id: str) -> pl.DataFrame:
         """Return a policy's provisions, facts and the clerk's answers that were applied."""
@@ -102,7 +92,7 @@ def determine(
     """Apply every policy in force to a snapshot's tables.
 
     Rows:    paid_lines  one per paid entitlement line not returned
-             returns     determinations: one per policy, period, subject and beneficiary
+             returns     view determinations: one per policy, period, subject and beneficiary
     Units:   fen
     Holds:   the same tables, date and paid lines give the same determinations, byte for byte
     Source:  rulebook §0 to §3; `ledger_payment_ids` adds payments whose line was returned
@@ -110,7 +100,7 @@ def determine(
     """
     cards = _chosen(only)
     connection = connect(threads, memory_limit, temp_folder)
-    register_tables(connection, tables)
+    register_tables(connection, tables, as_of)
     _register_ledger(connection, paid_lines, ledger_payment_ids)
     store = FactStore(connection, tables, as_of, on_fact=on_step)
     months = _months_delivered(store)
@@ -123,15 +113,15 @@ def determine(
         on_step(card.policy_id)
         reach = reach_of(card, as_of)
         run_policy(store, card, reach)
-        used = _parameters_used(store.parameters_under(card), as_of, reach)
+        used = _parameters_used(parameters_under(card), as_of, reach)
         policies[card.policy_id] = PolicyStatus("ran", "", reach.from_month, reach.to_month, used)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
+    _show_determinations(connection, running)
     on_step("findings")
     findings = run_findings(store, [card.policy_id for card in running])
     return Determined(
         connection=connection,
-        determinations=_determinations(connection, running),
         policies=policies,
         findings=findings,
         warnings=_warnings(connection, running, months, tables),
@@ -228,15 +218,13 @@ def _shown(value: Any) -> str:
     return f"{len(value)} rows" if isinstance(value, list) else str(value)
 
 
-def _determinations(connection: Connection, ran: Sequence[PolicyCard]) -> pl.DataFrame:
+def _show_determinations(connection: Connection, ran: Sequence[PolicyCard]) -> None:
+    # The empty one says what the columns are where no policy ran.
+    register_frame(connection, "no_determinations", pl.DataFrame(schema=DETERMINATION_SCHEMA))
+    tables = ["no_determinations", *(f"determination_{card.policy_id}" for card in ran)]
     columns = ", ".join(DETERMINATION_SCHEMA)
-    frames = [
-        query(connection, f"select {columns} from determination_{card.policy_id}").cast(
-            pl.Schema(DETERMINATION_SCHEMA)
-        )
-        for card in ran
-    ]
-    return pl.concat([pl.DataFrame(schema=DETERMINATION_SCHEMA), *frames]).sort(SORTED_BY)
+    rows = " union all ".join(f"select {columns} from {table}" for table in tables)
+    query(connection, f"create or replace view determinations as {rows}")
 
 
 def _warnings(
@@ -247,7 +235,7 @@ def _warnings(
 ) -> list[str]:
     warnings = gap_warnings(ran, months)
     if "designations" in tables:
-        lists = query(connection, "select distinct list from designations order by list")
+        lists = query(connection, "select distinct list from delivered_designations order by 1")
         warnings += list_warnings(ran, lists["list"].to_list())
     return warnings
 

@@ -1,9 +1,8 @@
 """The gates' shell: take the measures of a boundary by SQL, have them judged, stop a bad run.
 
-Every check is one file sql/gates/<boundary>/<check>.sql that gives one row: how many were
-checked, how many failed, and up to twenty places to look (file:line or counts, never a person).
-Tables it may read: the kinds of extract, the facts that the run built, and the frames that are
-registered under the names of FRAMES.
+Every check is one file expectations/<boundary>/<check>.sql that gives its bad rows, or a list of
+expectations in the suite beside it. Tables they may read: the kinds of extract (as register_tables
+makes them), the facts that the run built, and frames registered under the names of FRAMES.
 """
 
 import os
@@ -16,11 +15,12 @@ from typing import Any, Protocol
 import polars as pl
 
 from expectations import gate
-from expectations.suites import Threshold, load_suite
+from expectations.suites import TOTALS, Suite, Threshold, check_sql, load_suite
 from flows.store import read_manifest
-from sql import Connection, connect, policy_cards, query, register_frame, register_tables, run_sql
+from sql import Connection, connect, policy_cards, query, register_tables, show_frame
+from sql.checks import run_check, run_text, tables_present
 from transforms.errors import ContractError, GateStoppedError
-from transforms.gates import CheckOutcome, GateOutcome
+from transforms.gates import CheckOutcome, GateOutcome, Measure
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
 from transforms.policies.cards import month_of, outside_span
 
@@ -56,13 +56,6 @@ FRAMES: dict[str, Any] = {
     },
 }
 TOLD_PLACES = 3
-MEASURE_SCHEMA: dict[str, Any] = {
-    "check": pl.String(),
-    "checked_count": pl.Int64(),
-    "failed_count": pl.Int64(),
-    "bad_rows": pl.List(pl.String()),
-    "note": pl.String(),
-}
 
 
 class StoredSnapshot(Protocol):
@@ -83,11 +76,9 @@ def preload() -> None:
 
 
 def register(connection: Connection, name: str, frame: pl.DataFrame) -> None:
-    """Give the gates a frame under a name; of a listed one only the columns they use."""
+    """Show the gates a frame under a name; of a listed one only the columns they use."""
     columns = FRAMES.get(name)
-    register_frame(
-        connection, name, frame.select(list(columns)).cast(columns) if columns else frame
-    )
+    show_frame(connection, name, frame.select(list(columns)).cast(columns) if columns else frame)
 
 
 def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as_of: date) -> None:
@@ -118,11 +109,11 @@ def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> No
 
 
 @contextmanager
-def connected(snapshot: StoredSnapshot) -> Iterator[Connection]:
+def connected(snapshot: StoredSnapshot, as_of: date) -> Iterator[Connection]:
     """Open a connection on a snapshot for the first gate, before any fact is built."""
     connection = connect()
     try:
-        register_tables(connection, snapshot.tables())
+        register_tables(connection, snapshot.tables(), as_of)
         files = read_manifest(snapshot.folder, "snapshot")["files"]
         frame = pl.DataFrame(
             [{name: file[name] for name in FRAMES["files"]} for file in files],
@@ -140,23 +131,40 @@ def connected(snapshot: StoredSnapshot) -> Iterator[Connection]:
 
 def judge_boundary(connection: Connection, boundary: str, as_of: date) -> GateOutcome:
     """Measure one boundary and judge it."""
-    return gate.judge(boundary, measure(connection, boundary, as_of))
+    suite = load_suite(boundary)
+    frames, totals = _frames(connection, suite)
+    return gate.judge(boundary, measure(connection, suite, as_of), frames, totals)
 
 
-def measure(connection: Connection, boundary: str, as_of: date) -> pl.DataFrame:
-    """Take all measures of one boundary.
-
-    Rows:    returns  one per check of the suite: check, checked_count, failed_count, bad_rows
-                      and a note; counts are null where the measure could not be taken
-    """
-    names = query(connection, "select table_name from information_schema.tables order by all")
-    present = frozenset(names["table_name"].to_list())
+def measure(connection: Connection, suite: Suite, as_of: date) -> list[Measure]:
+    """Take those measures of one boundary that are taken by SQL."""
+    present = tables_present(connection)
     dates = {"as_of": as_of, "as_of_month": month_of(as_of)}
-    rows = [
-        _measured(connection, boundary, threshold, present, dates)
-        for threshold in load_suite(boundary).thresholds
+    return [
+        _measured(connection, suite.boundary, threshold, present, dates)
+        for threshold in suite.thresholds
+        if not threshold.expect
     ]
-    return pl.DataFrame(rows, schema=MEASURE_SCHEMA)
+
+
+def _frames(connection: Connection, suite: Suite) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
+    """Read the tables that expectations are held against, and what they must come to in total.
+
+    Rows:    returns  each with the cap of its row's policy; none if one can't be read, so that
+                      all their checks are errored
+    """
+    capped = (
+        "select {0}.*, policy_runs.amount_cap_fen from {0} "
+        "left join policy_runs on policy_runs.policy_id = {0}.policy_id"
+    )
+    text = check_sql(suite.boundary, TOTALS)
+    try:
+        totals = run_text(connection, text, {}).row(0, named=True) if text else {}
+        return {name: query(connection, capped.format(name)) for name in suite.frames}, totals
+    except ContractError:
+        raise
+    except Exception:
+        return {}, {}
 
 
 def stop_if_critical(outcome: GateOutcome, where: str) -> None:
@@ -176,7 +184,7 @@ def stop_if_critical(outcome: GateOutcome, where: str) -> None:
 def _told(check: CheckOutcome) -> str:
     if check.status == "errored":
         return f"{check.check} (could not be measured)"
-    places = ", ".join(check.bad_rows[:TOLD_PLACES])
+    places = ", ".join(check.places[:TOLD_PLACES])
     counts = f"{check.failed_count} of {check.checked_count}, allowed {check.threshold}"
     return f"{check.check} ({counts}; {places})" if places else f"{check.check} ({counts})"
 
@@ -187,45 +195,19 @@ def _measured(
     threshold: Threshold,
     present: frozenset[str],
     dates: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> Measure:
+    check = threshold.check
     absent = [name for name in threshold.needs if name not in present]
     if absent:
         # A fact is built only where a policy that runs rests on it: there is nothing to check.
-        note = f"本次运行的政策都不需要 {'、'.join(absent)}"
-        return _row(threshold, 0, 0, [], note)
-    path = f"gates/{boundary}/{threshold.check}.sql"
+        return Measure(check, 0, 0, note=f"本次运行的政策都不需要 {'、'.join(absent)}")
+    values = {**dates, **threshold.parameters}
     try:
-        measured = run_sql(connection, path, {**dates, **_sql_values(threshold)})
-        (row,) = measured.iter_rows(named=True)
-        return _row(threshold, row["checked_count"], row["failed_count"], row["bad_rows"] or [], "")
+        checked_count, bad_rows = run_check(connection, check_sql(boundary, check), values)
+        return Measure(check, checked_count, bad_rows.height, bad_rows)
     except ContractError:
         raise
     except Exception as failure:
         # Recorded, not passed over: a check without a measure is errored, and that stops the
         # run. The engine's message may quote a row, so only the kind of error is kept.
-        return _row(threshold, None, None, [], f"测量出错：{type(failure).__name__}")
-
-
-def _sql_values(threshold: Threshold) -> dict[str, Any]:
-    return {
-        name: {"key": list(value), "value": list(value.values())}
-        if isinstance(value, Mapping)
-        else value
-        for name, value in threshold.parameters.items()
-    }
-
-
-def _row(
-    threshold: Threshold,
-    checked_count: int | None,
-    failed_count: int | None,
-    bad_rows: list[str],
-    note: str,
-) -> dict[str, Any]:
-    return {
-        "check": threshold.check,
-        "checked_count": checked_count,
-        "failed_count": failed_count,
-        "bad_rows": bad_rows,
-        "note": note,
-    }
+        return Measure(check, note=f"测量出错：{type(failure).__name__}")

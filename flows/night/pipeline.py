@@ -1,30 +1,34 @@
-"""The main job as a list of stages, from a drop to draft batches.
+"""The night: its stages, and their order, from a drop to draft batches.
 
-Each stage takes the Night, does one thing and leaves what it made on it. `wuxing run` calls the
-stages here; the nightly Prefect flow calls the same ones as tasks.
+The order stands once, in run_night. A stage takes what it needs and returns what it makes; who
+calls it is up to the caller: `wuxing run` plainly, the nightly flow each as a Prefect task.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
-import polars as pl
-
-from flows.ingest.drop import SnapshotRef, ingest_drop, load_snapshot
+from flows.answers.after_run import write_answers
+from flows.ingest.drop import ingest_drop, load_snapshot
 from flows.money.batch import Drafted, draft_batches, record_drafts
+from flows.money.entitle import Entitled, build_entitlements
 from flows.money.funds import Funds, read_funds
 from flows.money.ledger_store import open_ledger
+from flows.money.standing import Standing, read_standing
 from flows.night import gates
 from flows.night.determine import Determined, determine
-from flows.night.entitle import Entitled, build_entitlements
-from flows.night.progress import Progress
-from flows.night.run_record import run_identity, summarise_run, write_run
+from flows.night.progress import Progress, Report
+from flows.night.run_record import RunSoFar, run_identity, summarise_run, write_run
 from flows.store import Home, hold_home
+from sql import Connection
 from transforms.errors import UsageError
-from transforms.gates import GateOutcome
 
-T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -39,171 +43,175 @@ class NightRequest:
     memory_limit: str | None = None
 
 
-@dataclass
-class Night:
-    """One run on its way: what was asked, and what the stages have made so far."""
+@dataclass(frozen=True)
+class Stage(Generic[P, R]):
+    """One step of the night, by its name for people; tried again only where it posts nothing."""
 
-    request: NightRequest
-    progress: Progress
-    funds: Funds
-    run_id: str = ""
-    identity: dict[str, Any] = field(default_factory=dict)
-    outcomes: list[GateOutcome] = field(default_factory=list)
-    snapshot: SnapshotRef | None = None
-    determined: Determined | None = None
-    entitled: Entitled | None = None
-    drafted: Drafted | None = None
+    title: str
+    act: Callable[P, R]
+    retries: int
 
 
-def run_night(request: NightRequest, progress: Progress) -> dict[str, Any]:
-    """Do all stages in order while holding the home folder; return the run's summary."""
-    night = begin(request, progress)
-    with hold_home(request.home):
-        for stage in STAGES:
-            stage(night)
-    progress.end()
-    return summarise(night)
+class Call(Protocol):
+    """How a stage is called, under its number and title."""
+
+    def __call__(self, name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kwargs) -> R:
+        """Call the stage and return what it makes."""
 
 
-def begin(request: NightRequest, progress: Progress) -> Night:
-    """Open a night: read the funds, load in the background what takes long to load."""
+def call_plainly(_name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kwargs) -> R:
+    """Call a stage and do nothing else."""
+    return stage.act(*given, **named)
+
+
+def stage(title: str, retries: int = 0) -> Callable[[Callable[P, R]], Stage[P, R]]:
+    """Make a function a stage."""
+    return lambda act: Stage(title, act, retries)
+
+
+def run_night(
+    request: NightRequest, progress: Progress, call: Call = call_plainly
+) -> dict[str, Any]:
+    """Do all stages, in this order, while holding the home folder; return the run's summary.
+
+    Raises:  UsageError unless there is one of drop and snapshot; GateStoppedError
+    """
     if (request.drop is None) == (request.snapshot_id is None):
         raise UsageError("give either a drop folder or --snapshot, one of the two")
     gates.preload()
-    return Night(request, progress, read_funds(request.home))
+    funds, numbers = read_funds(request.home), count(1)
+
+    def do(step: Stage[P, R], *given: P.args, **named: P.kwargs) -> R:
+        name = f"{next(numbers)} {step.title}"
+        progress.report(name, 0)
+        return call(name, step, *given, **named)
+
+    with hold_home(request.home):
+        run, standing = do(read_extracts, request, funds, progress.report)
+        run = do(judge_extracts, run)
+        determined = do(determine_rows, run, request, standing)
+        run = do(judge_snapshot, run, determined)
+        run = do(judge_determinations, run, determined)
+        entitled = do(make_entitlements, determined, standing, funds)
+        run = do(judge_entitlements, run, determined.connection, entitled)
+        drafted = do(make_batches, run, entitled, standing, funds)
+        run = do(judge_batches, run, determined.connection, drafted)
+        summary = do(record_run, run, determined.connection, drafted)
+    progress.end()
+    return summary
 
 
-def read_extracts(night: Night) -> None:
-    """Make the snapshot of the drop, or open the one that was asked for."""
-    home, request = night.request.home, night.request
+@stage("extracts → snapshot", retries=2)
+def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[RunSoFar, Standing]:
+    """Make the snapshot of the drop, or open the one asked for; read the ledger; name the run."""
+    home, as_of = request.home, request.as_of
     if request.drop is not None:
-        night.snapshot = ingest_drop(request.drop, home.snapshots, report=night.progress.report)
+        snapshot = ingest_drop(request.drop, home.snapshots, report=report)
     else:
-        night.snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
-    with open_ledger(home) as ledger:
-        ledger_digest = ledger.state_digest()
-    night.identity = run_identity(night.snapshot, request.as_of, night.funds.digest, ledger_digest)
-    night.run_id = night.identity["run_id"]
+        snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
+    standing = read_standing(home, as_of.year)
+    identity = run_identity(snapshot, as_of, funds.digest, standing.digest)
+    return RunSoFar(home, as_of, snapshot, identity), standing
 
 
-def judge_extracts(night: Night) -> None:
+@stage("gate: extracts")
+def judge_extracts(run: RunSoFar) -> RunSoFar:
     """Gate: what came in is complete and mostly usable."""
-    snapshot = _made(night.snapshot)
-    with gates.connected(snapshot) as connection:
-        _judge(night, "extracts", connection)
+    with gates.connected(run.snapshot, run.as_of) as connection:
+        return _judged(run, "extracts", connection)
 
 
-def determine_rows(night: Night) -> None:
+@stage("facts, policies, determinations", retries=1)
+def determine_rows(run: RunSoFar, request: NightRequest, standing: Standing) -> Determined:
     """Build the facts, run every policy that can run, decide every row."""
-    request = night.request
-    night.progress.report("facts and policies", 0)
-    with open_ledger(request.home) as ledger:
-        paid_lines, payment_ids = ledger.paid_lines(), ledger.payment_ids()
-    night.determined = determine(
-        _made(night.snapshot).tables(),
-        request.as_of,
-        paid_lines,
-        ledger_payment_ids=payment_ids,
+    return determine(
+        run.snapshot.tables(),
+        run.as_of,
+        standing.paid,
+        ledger_payment_ids=standing.payment_ids,
         threads=request.threads,
         memory_limit=request.memory_limit,
-        temp_folder=request.home.temporary,
+        temp_folder=run.home.temporary,
     )
 
 
-def judge_snapshot(night: Night) -> None:
+@stage("gate: snapshot")
+def judge_snapshot(run: RunSoFar, determined: Determined) -> RunSoFar:
     """Gate: the snapshot's tables fit together."""
-    _judge(night, "snapshot", _made(night.determined).connection)
-
-
-def judge_determinations(night: Night) -> None:
-    """Gate: every determination is one a person could defend."""
-    determined = _made(night.determined)
-    statuses = {policy_id: found.status for policy_id, found in determined.policies.items()}
-    gates.register_policy_runs(determined.connection, statuses, night.request.as_of)
-    gates.register(determined.connection, "determinations", determined.determinations)
-    _judge(night, "determinations", determined.connection)
-
-
-def make_entitlements(night: Night) -> None:
-    """Net what is determined against what was paid, apply exclusions, find accounts."""
-    night.progress.report("entitlements", 0)
-    with open_ledger(night.request.home) as ledger:
-        night.entitled = build_entitlements(_made(night.determined), ledger, night.funds)
-
-
-def judge_entitlements(night: Night) -> None:
-    """Gate: money is conserved from determinations to entitlements."""
-    connection = _made(night.determined).connection
-    gates.register(connection, "entitlements", _made(night.entitled).entitlements)
-    _judge(night, "entitlements", connection)
-
-
-def make_batches(night: Night) -> None:
-    """Draw up a batch for each fund, in memory: nothing is written before its gate."""
-    with open_ledger(night.request.home) as ledger:
-        night.drafted = draft_batches(
-            night.run_id,
-            night.request.as_of,
-            _made(night.entitled),
-            _made(night.determined),
-            night.funds,
-            ledger,
-        )
-
-
-def judge_batches(night: Night) -> None:
-    """Gate: instructions, lines and control totals agree."""
-    connection, drafted = _made(night.determined).connection, _made(night.drafted)
-    gates.register_drafts(connection, drafted.batches)
-    _judge(night, "batch", connection)
-
-
-def record_run(night: Night) -> None:
-    """Write the run and its batches, then record the drafts and withdraw older ones."""
-    night.progress.report("run and batches written", 0)
-    write_run(night, stopped=None)
-    with open_ledger(night.request.home) as ledger:
-        record_drafts(night.request.home, _made(night.drafted), ledger)
-    night.progress.end()
-
-
-STAGES = (
-    read_extracts,
-    judge_extracts,
-    determine_rows,
-    judge_snapshot,
-    judge_determinations,
-    make_entitlements,
-    judge_entitlements,
-    make_batches,
-    judge_batches,
-    record_run,
-)
-
-
-def summarise(night: Night) -> dict[str, Any]:
-    """Return what `wuxing run --json` prints."""
-    return summarise_run(night)
-
-
-def count_table(night: Night) -> list[dict[str, Any]]:
-    """Return counts of a finished night, one row per policy and outcome; no person in it."""
-    counts = (
-        _made(night.determined)
-        .determinations.group_by("policy_id", "outcome")
-        .agg(pl.len().alias("rows"), pl.col("amount_fen").sum())
+    run = replace(
+        run,
+        frames={
+            "determinations": lambda: determined.determinations,
+            **{
+                f"policies/{name}": partial(determined.policy_rows, name)
+                for name, status in determined.policies.items()
+                if status.status == "ran"
+            },
+        },
+        findings=(determined.findings,),
+        policies=determined.policies,
+        own_rows=determined.own_rows.to_dicts(),
+        warnings=tuple(determined.warnings),
     )
-    return counts.sort("policy_id", "outcome").to_dicts()
+    return _judged(run, "snapshot", determined.connection)
 
 
-def _judge(night: Night, boundary: str, connection: Any) -> None:
-    outcome = gates.judge_boundary(connection, boundary, night.request.as_of)
-    night.outcomes.append(outcome)
+@stage("gate: determinations")
+def judge_determinations(run: RunSoFar, determined: Determined) -> RunSoFar:
+    """Gate: every determination is one a person could defend."""
+    statuses = {policy_id: found.status for policy_id, found in determined.policies.items()}
+    gates.register_policy_runs(determined.connection, statuses, run.as_of)
+    return _judged(run, "determinations", determined.connection)
+
+
+@stage("entitlements", retries=1)
+def make_entitlements(determined: Determined, standing: Standing, funds: Funds) -> Entitled:
+    """Net what is determined against what was paid, apply exclusions, find accounts."""
+    return build_entitlements(determined.connection, determined.policies, standing, funds)
+
+
+@stage("gate: entitlements")
+def judge_entitlements(run: RunSoFar, connection: Connection, entitled: Entitled) -> RunSoFar:
+    """Gate: money is conserved from determinations to entitlements."""
+    gates.register(connection, "entitlements", entitled.entitlements)
+    run = replace(
+        run,
+        frames={**run.frames, "entitlements": lambda: entitled.entitlements},
+        findings=(*run.findings, entitled.findings),
+    )
+    return _judged(run, "entitlements", connection)
+
+
+@stage("draft batches", retries=1)
+def make_batches(run: RunSoFar, entitled: Entitled, standing: Standing, funds: Funds) -> Drafted:
+    """Draw up a batch for each fund, in memory: nothing is written before its gate."""
+    return draft_batches(run.run_id, run.as_of, entitled, run.policies, funds, standing)
+
+
+@stage("gate: batches")
+def judge_batches(run: RunSoFar, connection: Connection, drafted: Drafted) -> RunSoFar:
+    """Gate: instructions, lines and control totals agree; only then the run has batches."""
+    gates.register_drafts(connection, drafted.batches)
+    return replace(_judged(run, "batch", connection), batches=tuple(drafted.batches))
+
+
+@stage("record the run, withdraw older drafts")
+def record_run(run: RunSoFar, connection: Connection, drafted: Drafted) -> dict[str, Any]:
+    """Write the run and its batches, then record the drafts and withdraw older ones."""
+    place, as_of = run.snapshot.folder, run.as_of
+    manifest = write_run(
+        run,
+        add_answers=lambda folder, frames: write_answers(folder, connection, frames, place, as_of),
+    )
+    with open_ledger(run.home) as ledger:
+        record_drafts(run.home, drafted, ledger)
+    return summarise_run(run.home, manifest)
+
+
+def _judged(run: RunSoFar, boundary: str, connection: Connection) -> RunSoFar:
+    outcome = gates.judge_boundary(connection, boundary, run.as_of)
+    run = replace(run, gates=(*run.gates, outcome))
     if outcome.stops_run:
-        folder = write_run(night, stopped=boundary)
-        gates.stop_if_critical(outcome, str(folder / "report.html"))
-
-
-def _made(made: T | None) -> T:
-    assert made is not None, "a stage was called before the one it needs"
-    return made
+        write_run(run, stopped=boundary)
+        gates.stop_if_critical(outcome, str(run.folder / "report.html"))
+    return run

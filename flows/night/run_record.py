@@ -1,18 +1,17 @@
 """What a run leaves behind: its id, its folder, its manifest, its report, its summary."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from expectations.suites import thresholds_digest
-from flows.answers.after_run import write_answers
-from flows.store import file_digest, read_manifest, staged_folder, write_manifest
+from flows.ingest.drop import SnapshotRef
+from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import parameters_digest, policy_cards, rules_digest
 from transforms.amounts import yuan_text
 from transforms.answers.report import render_report
@@ -26,11 +25,9 @@ from transforms.answers.run_summary import (
 )
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import DigestDiffersError
-from transforms.money.exclusions import exclusions_digest
-
-if TYPE_CHECKING:
-    from flows.ingest.drop import SnapshotRef
-    from flows.night.pipeline import Night
+from transforms.gates import GateOutcome, check_frames
+from transforms.money.batches import DraftBatch
+from transforms.policies.cards import PolicyStatus
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
 DAMAGED_ID = "invalid_person_id"
@@ -50,70 +47,88 @@ def run_identity(
         "as_of": as_of.isoformat(),
         "rules_digest": rules_digest(),
         "parameters_digest": content_digest(
-            [parameters_digest(), exclusions_digest(), thresholds_digest(), funds_digest]
+            [parameters_digest(), thresholds_digest(), funds_digest]
         ),
         "ledger_digest": ledger_digest,
     }
     return {"run_id": short_id("R", goes_in), **goes_in}
 
 
-def write_run(night: Night, stopped: str | None) -> Path:
-    """Write the run's folder once; the same run again must have made the same.
+@dataclass(frozen=True)
+class RunSoFar:
+    """What a run has made so far: enough to write it down, wherever it stops."""
 
+    home: Home
+    as_of: date
+    snapshot: SnapshotRef
+    identity: Mapping[str, Any]
+    gates: tuple[GateOutcome, ...] = ()
+    frames: Mapping[str, Callable[[], pl.DataFrame]] = field(default_factory=dict)
+    findings: tuple[pl.DataFrame, ...] = ()
+    policies: Mapping[str, PolicyStatus] = field(default_factory=dict)
+    own_rows: Sequence[Mapping[str, Any]] = ()
+    warnings: tuple[str, ...] = ()
+    batches: tuple[DraftBatch, ...] = ()
+
+    @property
+    def run_id(self) -> str:
+        """Return the run's id."""
+        return str(self.identity["run_id"])
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder that the run is written to."""
+        return self.home.runs / self.run_id
+
+
+def nothing_more(_folder: Path, _frames: Mapping[str, pl.DataFrame]) -> None:
+    """Add nothing to a run's folder."""
+
+
+def write_run(
+    run: RunSoFar,
+    stopped: str | None = None,
+    add_answers: Callable[[Path, Mapping[str, pl.DataFrame]], None] = nothing_more,
+) -> dict[str, Any]:
+    """Write the run's folder once, and return its manifest.
+
+    Holds:   the same run again must have made the same
     Raises:  DigestDiffersError if the run stands already with other content
     """
-    target = night.request.home.runs / night.run_id
-    frames = _frames(night)
-    manifest = _manifest(night, frames, stopped)
-    if target.exists():
-        _expect_same(target, manifest)
-        return target
-    with staged_folder(target) as folder:
+    frames = _frames(run)
+    manifest = _manifest(run, frames, stopped)
+    if run.folder.exists():
+        _expect_same(run.folder, manifest)
+        return manifest
+    with staged_folder(run.folder) as folder:
         for name, frame in frames.items():
             path = folder / f"{name}.parquet"
             path.parent.mkdir(exist_ok=True)
             frame.write_parquet(path, compression="zstd", statistics=False)
-        review = _clerical_review(night)
-        review.write_csv(folder / "clerical_review.csv", include_bom=True)
-        page = render_report(_run_summary(night, stopped))
+        _clerical_review(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
+        page = render_report(_run_summary(run, frames, stopped))
         (folder / "report.html").write_text(page, encoding="utf-8")
-        if stopped is None:
-            assert night.snapshot is not None and night.determined is not None
-            place, as_of = night.snapshot.folder, night.request.as_of
-            write_answers(folder, night.determined, frames, place, as_of)
+        add_answers(folder, frames)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        manifest["files"] = {p.relative_to(folder).as_posix(): file_digest(p) for p in files}
-        write_manifest(folder, manifest)
-    return target
+        digests = {p.relative_to(folder).as_posix(): file_digest(p) for p in files}
+        write_manifest(folder, {**manifest, "files": digests})
+    return manifest
 
 
-def _frames(night: Night) -> dict[str, pl.DataFrame]:
-    frames: dict[str, pl.DataFrame] = {}
-    if night.determined is not None:
-        determined = night.determined
-        frames["determinations"] = determined.determinations
-        frames["findings"] = _findings(night)
-        ran = [name for name, status in determined.policies.items() if status.status == "ran"]
-        frames |= {f"policies/{name}": determined.policy_rows(name) for name in ran}
-    if night.entitled is not None:
-        frames["entitlements"] = night.entitled.entitlements
-    return frames
-
-
-def _findings(night: Night) -> pl.DataFrame:
-    assert night.snapshot is not None and night.determined is not None
-    found = [night.determined.findings, pl.read_parquet(night.snapshot.folder / "findings.parquet")]
-    if night.entitled is not None:
-        found.append(night.entitled.findings)
-    columns = night.determined.findings.columns
-    return pl.concat([frame.select(columns) for frame in found]).sort(columns)
+def _frames(run: RunSoFar) -> dict[str, pl.DataFrame]:
+    frames = {name: read() for name, read in run.frames.items()}
+    if run.findings:
+        found = [*run.findings, pl.read_parquet(run.snapshot.folder / "findings.parquet")]
+        columns = run.findings[0].columns
+        frames["findings"] = pl.concat([frame.select(columns) for frame in found]).sort(columns)
+    return frames | check_frames(run.gates)
 
 
 def _manifest(
-    night: Night, frames: Mapping[str, pl.DataFrame], stopped: str | None
+    run: RunSoFar, frames: Mapping[str, pl.DataFrame], stopped: str | None
 ) -> dict[str, Any]:
     return {
-        **night.identity,
+        **run.identity,
         "code_version": version("wuxing"),
         "state": "stopped" if stopped else "done",
         "stopped_at": stopped,
@@ -121,16 +136,23 @@ def _manifest(
             name: {"rows": frame.height, "digest": frame_digest(frame)}
             for name, frame in sorted(frames.items())
         },
-        "policies": _policies(night),
-        "own_rows": night.determined.own_rows.to_dicts() if night.determined else [],
+        "policies": {
+            name: {
+                "status": status.status,
+                "reason": status.reason,
+                "reach": [status.reach_from_month, status.reach_to_month],
+                "parameters_used": status.parameters_used,
+            }
+            for name, status in sorted(run.policies.items())
+        },
+        "own_rows": list(run.own_rows),
         "gates": {
             outcome.boundary: {check.check: check.status for check in outcome.checks}
-            for outcome in night.outcomes
+            for outcome in run.gates
         },
-        # A stopped run drafted nothing: what it drew up in memory was never written.
-        "batches": [] if stopped else _batch_ids(night),
-        "warnings": _warnings(night),
-        "counts": _counts(night),
+        "batches": [batch.batch_id for batch in run.batches],
+        "warnings": _warnings(run),
+        "counts": _counts(run.snapshot, frames),
     }
 
 
@@ -149,43 +171,23 @@ def _expect_same(target: Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def _policies(night: Night) -> dict[str, Any]:
-    if night.determined is None:
-        return {}
-    return {
-        name: {
-            "status": status.status,
-            "reason": status.reason,
-            "reach": [status.reach_from_month, status.reach_to_month],
-            "parameters_used": status.parameters_used,
-        }
-        for name, status in sorted(night.determined.policies.items())
+def _warnings(run: RunSoFar) -> list[str]:
+    return [*run.snapshot.manifest["warnings"], *run.warnings]
+
+
+def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+    files = snapshot.manifest["files"]
+    counts: dict[str, Any] = {
+        name: sum(entry[name] for entry in files) for name in ("rows", "accepted", "quarantined")
     }
-
-
-def _batch_ids(night: Night) -> list[str]:
-    return [batch.batch_id for batch in night.drafted.batches] if night.drafted else []
-
-
-def _warnings(night: Night) -> list[str]:
-    warnings: list[str] = list(night.snapshot.manifest["warnings"]) if night.snapshot else []
-    if night.determined is not None:
-        warnings += night.determined.warnings
-    return warnings
-
-
-def _counts(night: Night) -> dict[str, Any]:
-    counts: dict[str, Any] = {}
-    if night.snapshot is not None:
-        files = night.snapshot.manifest["files"]
-        for name in ("rows", "accepted", "quarantined"):
-            counts[name] = sum(entry[name] for entry in files)
-    if night.determined is not None:
-        outcomes = night.determined.determinations["outcome"].value_counts(sort=True)
+    if "determinations" in frames:
+        outcomes = frames["determinations"]["outcome"].value_counts(sort=True)
         counts["determinations"] = dict(sorted(outcomes.iter_rows()))
-    if night.entitled is not None:
-        statuses = night.entitled.entitlements.group_by("status").agg(
-            pl.len().alias("rows"), pl.col("due_fen").sum()
+    if "entitlements" in frames:
+        statuses = (
+            frames["entitlements"]
+            .group_by("status")
+            .agg(pl.len().alias("rows"), pl.col("due_fen").sum())
         )
         counts["entitlements"] = {
             row["status"]: {"rows": row["rows"], "due_fen": row["due_fen"]}
@@ -194,15 +196,13 @@ def _counts(night: Night) -> dict[str, Any]:
     return counts
 
 
-def _clerical_review(night: Night) -> pl.DataFrame:
+def _clerical_review(snapshot: SnapshotRef) -> pl.DataFrame:
     """List the rows whose person id is damaged: they wait for a clerk's decision.
 
     Rows:    one per quarantined row with a damaged person id; no name, no id
     """
-    assert night.snapshot is not None
-    files = night.snapshot.manifest["files"]
-    digests = {entry["name"]: entry["sha256"] for entry in files}
-    damaged = pl.read_parquet(night.snapshot.folder / "quarantine.parquet").filter(
+    digests = {entry["name"]: entry["sha256"] for entry in snapshot.manifest["files"]}
+    damaged = pl.read_parquet(snapshot.folder / "quarantine.parquet").filter(
         pl.col("rule") == DAMAGED_ID
     )
     return (
@@ -218,52 +218,51 @@ def _clerical_review(night: Night) -> pl.DataFrame:
     )
 
 
-def _run_summary(night: Night, stopped: str | None) -> RunSummary:
-    assert night.snapshot is not None
-    snapshot, determined = night.snapshot, night.determined
+def _run_summary(
+    run: RunSoFar, frames: Mapping[str, pl.DataFrame], stopped: str | None
+) -> RunSummary:
+    snapshot = run.snapshot
     tables = [pl.read_parquet(snapshot.folder / f"{n}.parquet") for n in ("quarantine", "repairs")]
+    counted: dict[str, Any] = {}
+    if "determinations" in frames:
+        determinations = frames["determinations"]
+        counted["policies"] = count_policies(policy_cards(), run.policies, determinations)
+    if "entitlements" in frames:
+        counted["entitlements"] = count_entitlements(frames["entitlements"])
+    if "findings" in frames:
+        counted["findings"] = count_findings(frames["findings"])
     return RunSummary(
-        run_id=night.run_id,
+        run_id=run.run_id,
         snapshot_id=snapshot.snapshot_id,
-        as_of=night.request.as_of.isoformat(),
+        as_of=run.as_of.isoformat(),
         stopped_at=stopped,
-        gates=night.outcomes,
+        gates=run.gates,
         files=count_files(snapshot.manifest["files"], *tables),
-        policies=count_policies(policy_cards(), determined.policies, determined.determinations)
-        if determined
-        else (),
-        entitlements=count_entitlements(night.entitled.entitlements) if night.entitled else (),
-        batches=count_batches(night.drafted.batches) if night.drafted and not stopped else (),
-        findings=count_findings(_findings(night)) if determined else (),
-        warnings=_warnings(night),
+        batches=count_batches(run.batches),
+        warnings=_warnings(run),
         notes=snapshot.manifest["notes"],
-        digests={name: str(value) for name, value in night.identity.items() if "digest" in name},
+        digests={name: str(value) for name, value in run.identity.items() if "digest" in name},
+        **counted,
     )
 
 
-def summarise_run(night: Night) -> dict[str, Any]:
+def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `run --json` prints: ids, paths, counts, policies, warnings."""
-    home = night.request.home
-    batches = _batch_ids(night)
-    run_folder = home.runs / night.run_id
+    run_folder, batches = home.runs / manifest["run_id"], manifest["batches"]
     return {
-        "run_id": night.run_id,
-        "snapshot_id": night.identity["snapshot_id"],
-        "as_of": night.request.as_of.isoformat(),
-        "batches": batches,
+        **{name: manifest[name] for name in ("run_id", "snapshot_id", "as_of", "batches")},
+        **{name: manifest[name] for name in ("counts", "warnings")},
         "paths": {
             "run": str(run_folder),
             "report": str(run_folder / "report.html"),
-            "snapshot": str(home.snapshots / night.identity["snapshot_id"]),
+            "snapshot": str(home.snapshots / manifest["snapshot_id"]),
             "omitted": str(run_folder / "omitted.xlsx"),
             "reviews": [str(home.batches / batch / "review.xlsx") for batch in batches],
         },
-        "counts": _counts(night),
         "policies": {
             name: {"status": entry["status"], "reason": entry["reason"]}
-            for name, entry in _policies(night).items()
+            for name, entry in manifest["policies"].items()
         },
-        "warnings": _warnings(night),
     }
 
 

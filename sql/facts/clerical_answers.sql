@@ -9,7 +9,6 @@ select
     min(decision) = '是' as is_yes,
     coalesce(string_agg(distinct document_no, '、' order by document_no), '') as document_nos
 from clerical_decisions
-where decided_on <= $as_of
 group by policy_id, period, subject_id, beneficiary_id, provision
 having count(distinct decision) = 1
 order by policy_id, period, subject_id, beneficiary_id, provision

@@ -4,5 +4,5 @@
 select
     insurance,
     month
-from contributions
+from delivered_contributions
 group by insurance, month

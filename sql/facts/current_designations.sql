@@ -6,5 +6,4 @@ select
     valid_from,
     valid_to
 from designations
-where valid_from <= $as_of
 order by list, subject_kind, subject_id, valid_from, valid_to

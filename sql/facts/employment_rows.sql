@@ -1,21 +1,8 @@
--- The visible employment rows, with what the rulebook asks of them. What ends after D has not
--- ended; an end_reason without ended_on is ignored. Grain: as the extract.
-with visible_rows as (
-    select
-        employer_code,
-        person_id,
-        person_key,
-        contract_type,
-        starts_on,
-        ends_on,
-        case when ended_on <= $as_of then ended_on end as ended_on,
-        case when ended_on <= $as_of then end_reason end as end_reason
-    from employment
-    where starts_on <= $as_of
-)
-
+-- The visible employment rows, with what the rulebook asks of them: what ends after D has not
+-- ended. Grain: as the extract.
 select
-    employer_code,
+    employment.employer_code,
+    employers.employer_key,
     person_id,
     person_key,
     contract_type,
@@ -33,7 +20,7 @@ select
     end as is_one_year_contract,
     -- "earliest": by starts_on, then the latest ends_on (empty = latest), then the type
     row_number() over (
-        partition by employer_code, person_key
+        partition by employment.employer_code, employment.person_key
         order by
             starts_on asc,
             ends_on desc nulls first,
@@ -47,4 +34,6 @@ select
             ended_on desc nulls first,
             end_reason asc nulls first
     ) as rank_at_employer
-from visible_rows
+from employment
+-- many to at most one: not every employer has an insured unit
+left join employers on employment.employer_code = employers.employer_code

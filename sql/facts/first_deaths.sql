@@ -4,5 +4,4 @@ select
     person_key,
     min(died_on) as died_on
 from deaths
-where died_on <= $as_of
 group by person_key

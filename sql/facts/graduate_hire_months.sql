@@ -11,15 +11,13 @@ with graduate_hires as (
         employment_rows.contract_type,
         employment_rows.is_one_year_contract,
         graduations.graduated_on,
-        employers.employer_key
+        employment_rows.employer_key
     from employment_rows
     -- many to at most one: graduated(p, starts_on); contracts before any graduation fall away
     asof join graduations
         on
             employment_rows.person_key = graduations.person_key
             and employment_rows.starts_on >= graduations.graduated_on
-    -- many to one: only an employer with an insured unit insures
-    inner join employers on employment_rows.employer_code = employers.employer_code
     where employment_rows.is_labour_contract
     qualify
         row_number() over (
@@ -28,20 +26,13 @@ with graduate_hires as (
         ) = 1
 ),
 
-month_steps as (
-    select unnest(range($hire_subsidy_months)) as step
-),
-
 hire_months as (
     select
-        graduate_hires.*,
-        month_plus(month_of(graduate_hires.starts_on), month_steps.step) as month
+        *,
+        unnest(
+            months_after(month_plus(month_of(starts_on), -1), $hire_subsidy_months)
+        ) as month
     from graduate_hires
-    -- each hire to each of its first twelve months
-    cross join month_steps
-    where
-        month_plus(month_of(graduate_hires.starts_on), month_steps.step)
-        between $first_paid_month and $as_of_month
 ),
 
 insured_months as (
@@ -59,6 +50,7 @@ insured_months as (
             hire_months.person_key = insurance_masks.person_key
             and hire_months.employer_key = insurance_masks.employer_key
             and month_era(hire_months.month) = insurance_masks.era
+    where hire_months.month between $first_paid_month and $as_of_month
     group by hire_months.employer_code, hire_months.person_key, hire_months.month
     having
         bool_or(

@@ -4,5 +4,4 @@ select
     person_key,
     graduated_on
 from graduates
-where graduated_on <= $as_of
 group by person_id, person_key, graduated_on

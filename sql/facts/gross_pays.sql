@@ -3,7 +3,5 @@ select
     employer_code,
     cast(sum(gross_fen) as hugeint) as gross_fen
 from payroll
-where
-    month between year($as_of) * 100 - 99 and year($as_of) * 100 - 88
-    and paid_on <= $as_of
+where month between year($as_of) * 100 - 99 and year($as_of) * 100 - 88
 group by employer_code

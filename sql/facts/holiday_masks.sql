@@ -28,7 +28,6 @@ paid_masks as (
             and payroll.employer_code = attended_masks.employer_code
     where
         payroll.month between month_of($holiday_window_from) and month_of($holiday_window_to)
-        and payroll.paid_on <= $as_of
         and payroll.net_fen > 0
     group by payroll.employer_code, payroll.person_key
 )

@@ -12,17 +12,13 @@ with booked_masks as (
         bit_or(
             case
                 when contributions.entry = '退费' then 0
-                when contributions.state = '缓缴' then calendar_months.bit
-                when contributions.state = '已到账' and contributions.paid_on <= $as_of
-                    then calendar_months.bit
+                when contributions.state in ('已到账', '缓缴') then calendar_months.bit
                 else 0
             end
         ) as insured_mask,
         bit_or(
             case
-                when contributions.entry = '正常'
-                    and contributions.state = '已到账'
-                    and contributions.paid_on <= $as_of
+                when contributions.entry = '正常' and contributions.state = '已到账'
                     then calendar_months.bit
                 else 0
             end
@@ -37,7 +33,6 @@ with booked_masks as (
     from contributions
     -- many rows to exactly one month
     inner join calendar_months on contributions.month = calendar_months.month
-    where contributions.month <= $as_of_month
     group by
         contributions.person_key,
         contributions.employer_key,

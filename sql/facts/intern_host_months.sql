@@ -1,5 +1,4 @@
--- The months of interns at their host, the stipend paid, the graduation before the
--- start, and the months used before.
+-- The months of interns at their host, the stipend paid, and the graduation before the start.
 -- Grain: person, host employer, month from 202001.
 with stipends as (
     select
@@ -14,38 +13,27 @@ with stipends as (
             payroll.person_key = intern_months.person_key
             and payroll.employer_code = intern_months.employer_code
             and payroll.month = intern_months.month
-    where payroll.paid_on <= $as_of
     group by payroll.employer_code, payroll.person_key, payroll.month
 )
 
 select
     intern_months.employer_code,
-    employers.employer_key,
+    intern_months.employer_key,
     intern_months.person_id,
     intern_months.person_key,
     intern_months.month,
     intern_months.starts_on,
-    intern_months.last_day,
     intern_months.first_started_on,
-    month_plus(
-        month_of(intern_months.first_started_on), $internship_months_before_insured - 1
-    ) as uninsured_to_month,
     intern_months.days_in_month,
     graduations.graduated_on,
-    coalesce(stipends.net_fen, 0) as stipend_fen,
-    coalesce(months_used_before.months_used, 0) as months_used_before
+    coalesce(stipends.net_fen, 0) as stipend_fen
 from intern_months
--- many to at most one, all four; graduated(p, starts_on)
-left join employers on intern_months.employer_code = employers.employer_code
+-- many to at most one, both; graduated(p, starts_on)
 left join stipends
     on
         intern_months.employer_code = stipends.employer_code
         and intern_months.person_key = stipends.person_key
         and intern_months.month = stipends.month
-left join months_used_before
-    on
-        intern_months.person_key = months_used_before.person_key
-        and months_used_before.support_type = '就业见习补贴'
 asof left join graduations
     on
         intern_months.person_key = graduations.person_key

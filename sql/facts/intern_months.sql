@@ -3,6 +3,7 @@
 with intern_rows as (
     select
         employer_code,
+        employer_key,
         person_id,
         person_key,
         starts_on,
@@ -29,6 +30,7 @@ row_months as (
 
 select
     employer_code,
+    employer_key,
     person_id,
     person_key,
     month,

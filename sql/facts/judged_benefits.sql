@@ -41,4 +41,3 @@ select
         )
     ) as is_own
 from unemployment_benefits as benefits
-where benefits.from_month <= $as_of_month

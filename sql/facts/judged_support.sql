@@ -49,4 +49,3 @@ select
         )
     ) as is_own
 from support
-where support.from_month <= $as_of_month

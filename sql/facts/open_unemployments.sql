@@ -5,6 +5,4 @@ select
     registered_on,
     willing
 from unemployment
-where
-    registered_on <= $as_of
-    and (closed_on is null or closed_on > $as_of)
+where closed_on is null

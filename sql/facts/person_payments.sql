@@ -14,8 +14,7 @@ semi join watched_persons on contributions.person_key = watched_persons.person_k
 where
     contributions.insurance in ('养老', '医疗', '失业')
     and contributions.state = '已到账'
-    and contributions.paid_on <= $as_of
-    and contributions.month between $first_paid_month and $as_of_month
+    and contributions.month >= $first_paid_month
 group by
     contributions.person_key,
     contributions.employer_key,

@@ -12,8 +12,6 @@ with refund_keys as (
     where
         entry = '退费'
         and state = '已到账'
-        and paid_on <= $as_of
-        and month <= $as_of_month
     group by person_key, employer_key, insurance, month
 ),
 
@@ -31,9 +29,7 @@ refunded_months as (
             and bookings.employer_key = refund_keys.employer_key
             and bookings.insurance = refund_keys.insurance
             and bookings.month = refund_keys.month
-    where
-        bookings.state = '已到账'
-        and bookings.paid_on <= $as_of
+    where bookings.state = '已到账'
     group by bookings.person_key, bookings.employer_key, bookings.insurance, bookings.month
     having sum(bookings.unit_fen + bookings.person_fen) <= 0
 )

@@ -47,7 +47,6 @@ measured_employers as (
         coalesce(paid_employers.paid_fen, 0) as paid_fen,
         registrations.entity_type,
         dispatch_employers.is_dispatch,
-        good_standings.is_in_good_standing,
         case
             when stability_headcounts.headcount_end <= $small_employer_persons
                 then $small_layoff_limit_percent
@@ -66,7 +65,6 @@ measured_employers as (
     left join registrations on stability_headcounts.employer_code = registrations.employer_code
     left join dispatch_employers
         on stability_headcounts.employer_code = dispatch_employers.employer_code
-    left join good_standings on stability_headcounts.employer_code = good_standings.employer_code
 )
 
 select

@@ -8,7 +8,6 @@ from contributions
 where
     insurance = '失业'
     and state = '已到账'
-    and paid_on <= $as_of
-    and month between $base_year * 100 + 1 and least($base_year * 100 + 12, $as_of_month)
+    and month between $base_year * 100 + 1 and $base_year * 100 + 12
     and employer_key <> 0
 group by employer_key

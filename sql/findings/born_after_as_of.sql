@@ -1,10 +1,10 @@
--- A person who is born after the as-of date: the id or the date is wrong.
+-- A person who is born after the as-of date: the id or the date is wrong. All delivered rows.
 -- Rows: one per person and kind of extract.
 with unborn_persons as (
     select
         'insured_persons' as kind,
         person_key
-    from insured_persons
+    from delivered_insured_persons
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
@@ -16,61 +16,61 @@ with unborn_persons as (
     select
         'payroll' as kind,
         person_key
-    from payroll
+    from delivered_payroll
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
         'attendance' as kind,
         person_key
-    from attendance
+    from delivered_attendance
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
         'employment' as kind,
         person_key
-    from employment
+    from delivered_employment
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
         'unemployment' as kind,
         person_key
-    from unemployment
+    from delivered_unemployment
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
         'unemployment_benefits' as kind,
         person_key
-    from unemployment_benefits
+    from delivered_unemployment_benefits
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
         'residents' as kind,
         person_key
-    from residents
+    from delivered_residents
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
         'graduates' as kind,
         person_key
-    from graduates
+    from delivered_graduates
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
         'deaths' as kind,
         person_key
-    from deaths
+    from delivered_deaths
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
         'custody' as kind,
         person_key
-    from custody
+    from delivered_custody
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select
         'support' as kind,
         person_key_of(subject_id) as person_key
-    from support
+    from delivered_support
     where
         subject_kind = '个人'
         and person_key_of(subject_id) // 1000 % 100000000 > day_number($as_of)

@@ -16,7 +16,6 @@ select
         )
     ) as detail
 from clerical_decisions
-where decided_on <= $as_of
 group by policy_id, period, subject_id, beneficiary_id, provision
 having count(distinct decision) > 1
 order by policy_id, subject_id, detail

@@ -2,5 +2,5 @@
 -- Grain: one row.
 select count(*) > 0 as is_delivered
 from information_schema.tables
-where table_name = 'accounts' and table_type = 'VIEW'
+where table_name = 'delivered_accounts' and table_type = 'VIEW'
 order by is_delivered

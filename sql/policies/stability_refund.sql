@@ -1,16 +1,6 @@
--- policy: stability_refund
--- title: 稳岗返还
--- authority: 川政发〔2020〕3号 附件第5项
--- in force: 2020-01-01 to 2020-12-31
--- grain: employer insured for unemployment in some month of 2019, period 2020
--- reads: contributions insured_units employment unemployment_benefits registrations designations
---        support
+-- universe: employer insured for unemployment in some month of 2019, period 2020
 select
-    $policy_year as period,
-    'employer' as subject_kind,
     employer_code as subject_id,
-    'employer' as beneficiary_kind,
-    employer_code as beneficiary_id,
     -- 对不裁员或少裁员的参保企业
     entity_type = '企业' as s5_is_enterprise,
     -- 参保；上年度实际缴纳失业保险费
@@ -22,7 +12,7 @@ select
     -- a dispatch unit's staff need a look: never false by itself, only unknown
     case when not is_dispatch then true end as s5_not_dispatcher,
     -- 严重失信、僵尸企业、拖欠农民工工资失信企业不享受
-    is_in_good_standing as g_good_standing,
+    has_good_standing(employer_code) as g_good_standing,
     -- 一年一次
     grants_before = 0 as g_not_granted_before,
     -- 返还其上年度实际缴纳失业保险费的50%
@@ -41,4 +31,3 @@ select
     grants_before,
     paid_fen
 from stability_employers
-order by period, subject_kind, subject_id, beneficiary_kind, beneficiary_id

@@ -1,26 +1,6 @@
--- policy: stability_refund_difficult
--- title: 困难企业稳岗返还
--- authority: 川政发〔2020〕3号 附件第5项
--- in force: 2020-01-01 to 2020-12-31
--- grain: employer on list 经营困难且恢复有望企业 on D, insured for unemployment in some month of 2019
--- reads: contributions insured_units employment unemployment_benefits registrations designations
---        support
-with listed_employers as (
-    select subject_id as employer_code
-    from current_designations
-    where
-        list = '经营困难且恢复有望企业'
-        and subject_kind = '单位'
-        and (valid_to is null or valid_to >= $as_of)
-    group by subject_id
-)
-
+-- universe: employer on list 经营困难且恢复有望企业 on D, insured for unemployment in some month of 2019
 select
-    $policy_year as period,
-    'employer' as subject_kind,
     employer_code as subject_id,
-    'employer' as beneficiary_kind,
-    employer_code as beneficiary_id,
     -- 对不裁员或少裁员的参保企业
     entity_type = '企业' as s5_is_enterprise,
     -- 参保；上年度实际缴纳失业保险费
@@ -32,11 +12,11 @@ select
     -- a dispatch unit's staff need a look: never false by itself, only unknown
     case when not is_dispatch then true end as s5_not_dispatcher,
     -- 严重失信、僵尸企业、拖欠农民工工资失信企业不享受
-    is_in_good_standing as g_good_standing,
+    has_good_standing(employer_code) as g_good_standing,
     -- 一年一次
     grants_before = 0 as g_not_granted_before,
     -- 返还标准可按6个月的上年末当地月人均失业保险金和参保职工人数确定
-    cast($difficult_months * $average_benefit_fen * headcount_end as bigint) as amount_fen,
+    $difficult_months * $average_benefit_fen * headcount_end as amount_fen,
     entity_type,
     is_dispatch,
     months_insured,
@@ -50,7 +30,4 @@ select
     arrears_months,
     grants_before
 from stability_employers
--- one to at most one: 经营困难且恢复有望企业 valid on D
-semi join listed_employers
-    on stability_employers.employer_code = listed_employers.employer_code
-order by period, subject_kind, subject_id, beneficiary_kind, beneficiary_id
+where is_valid_on('经营困难且恢复有望企业', '单位', employer_code, $as_of)

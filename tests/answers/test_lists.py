@@ -12,6 +12,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from flows.answers.lists import write_lists
+from flows.night.determine import Determined
 from sql.texts import policy_cards
 from tests.answers.answers_home import home_of_cases
 from tests.rules.golden_run import cases_of
@@ -43,6 +44,11 @@ def text_of(path: Path) -> str:
     return str(CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python())
 
 
+def write_of(folder: Path, determined: Determined, as_of: date) -> list[Path]:
+    ran = [card for name, card in policy_cards().items() if determined.policies.get(name)]
+    return write_lists(folder, determined.connection, ran, determined.determinations, as_of)
+
+
 @pytest.mark.parametrize("policy", LISTED)
 def test_a_list_holds_exactly_the_eligible_rows_with_the_clause(
     policy: str, tmp_path: Path
@@ -52,7 +58,7 @@ def test_a_list_holds_exactly_the_eligible_rows_with_the_clause(
     _, determined = home_of_cases(tmp_path, policy, as_of)
     folder = tmp_path / "answers"
     folder.mkdir()
-    write_lists(folder, determined, as_of)
+    write_of(folder, determined, as_of)
     eligible = determined.determinations.filter(pl.col("outcome") == "eligible")
     assert eligible.height
     listed = rows_of(folder / "lists" / f"{policy}.csv")
@@ -73,7 +79,7 @@ def test_what_leaves_the_bureau_names_no_person(tmp_path: Path) -> None:
     _, determined = home_of_cases(tmp_path, "youth_training", as_of)
     folder = tmp_path / "answers"
     folder.mkdir()
-    written = write_lists(folder, determined, as_of)
+    written = write_of(folder, determined, as_of)
     eligible = determined.determinations.filter(pl.col("outcome") == "eligible")
     outside = [path for path in written if ".internal." not in path.name]
     for person in eligible["subject_id"]:
@@ -93,7 +99,7 @@ def test_a_household_is_named_by_its_members_inside_and_by_nobody_outside(tmp_pa
     _, determined = home_of_cases(tmp_path, "zero_employment_household", as_of)
     folder = tmp_path / "answers"
     folder.mkdir()
-    write_lists(folder, determined, as_of)
+    write_of(folder, determined, as_of)
     inside = rows_of(folder / "lists" / "zero_employment_household.internal.csv")
     outside = rows_of(folder / "lists" / "zero_employment_household.csv")
     assert inside and all(row[NAME] for row in inside)

@@ -130,10 +130,11 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     snapshot.mkdir()
     QUARANTINE_SCHEMA.to_frame().write_parquet(snapshot / "quarantine.parquet")
     frames = {
+        "determinations": determined.determinations,
         "entitlements": pl.read_parquet(folder / "entitlements.parquet"),
         "policies/stability_refund": determined.policy_rows("stability_refund"),
     }
-    write_answers(folder, determined, frames, snapshot, date(2020, 6, 30))
+    write_answers(folder, determined.connection, frames, snapshot, date(2020, 6, 30))
     return folder
 
 

@@ -159,7 +159,7 @@ def test_every_count_is_on_the_page() -> None:
 def test_what_stopped_the_run_stands_before_warnings_and_before_counts() -> None:
     checks = (
         check("soft", "warning", "failed"),
-        check("hard", "critical", "failed", bad_rows=("a.csv:7",)),
+        check("hard", "critical", "failed", places=("a.csv:7",)),
         check("lost", "warning", "errored", note="could not be measured"),
     )
     gates = [GateOutcome("extracts", "收到的数据", checks, "critical")]

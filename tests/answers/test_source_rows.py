@@ -9,7 +9,6 @@ import pytest
 
 from flows.answers.snapshot_rows import SnapshotRows, table_files
 from flows.ingest.tables import BUCKETS, buckets_of
-from tests.rules.golden import table_schema
 from transforms.answers.source_rows import (
     months_asked_for,
     parties_of,
@@ -17,7 +16,7 @@ from transforms.answers.source_rows import (
     shown_columns,
 )
 from transforms.errors import ContractError
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import KINDS, table_schema
 
 AS_OF = date(2020, 3, 31)
 PERSON, SPOUSE, STRANGER = "370302198001010014", "370302198001010030", "370302198001010057"

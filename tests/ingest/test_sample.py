@@ -1,11 +1,13 @@
 """The sample: same seed same bytes, every provision on both sides, every defect told beforehand."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from data_samples.town import planted
 from data_samples.town.planted import planted_cast
 from data_samples.town.write import write_sample
 from flows.ingest.drop import ingest_drop
@@ -25,10 +27,10 @@ def test_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("policy", sorted(policy_cards()))
 def test_every_provision_occurs_on_both_sides(policy: str) -> None:
-    planted = planted_cast(AS_OF)
-    rows = planted.expected.filter(pl.col("policy_id") == policy)
+    cast = planted_cast(AS_OF)
+    rows = cast.expected.filter(pl.col("policy_id") == policy)
     assert rows.filter(pl.col("outcome") == "eligible").height > 0
-    never = set(planted.not_reachable.select("policy_id", "provision").iter_rows())
+    never = set(cast.not_reachable.select("policy_id", "provision").iter_rows())
     for provision in policy_cards()[policy].provision_names:
         alone = rows.filter(pl.col("reason_codes") == provision)
         assert alone.height or (policy, provision) in never, provision
@@ -65,3 +67,17 @@ def test_the_committed_town_is_what_the_command_writes(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "truth" / path.name).read_bytes(), path.name
     for path in sorted((committed / "drop").glob("*.csv")):
         assert path.read_bytes() == (tmp_path / "drop" / path.name).read_bytes(), path.name
+
+
+def test_another_cast_changes_no_id_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = planted_cast(AS_OF).tables
+    shutil.copytree(planted.CAST, tmp_path / "cast")
+    scenes = (planted.CAST / "youth_training.yaml").read_text(encoding="utf-8")
+    (tmp_path / "cast" / "another_training.yaml").write_text(scenes, encoding="utf-8")
+    monkeypatch.setattr(planted, "CAST", tmp_path / "cast")
+    joined = planted_cast(AS_OF).tables
+    for kind, table in alone.items():
+        assert table.join(joined[kind], on=table.columns, how="anti", nulls_equal=True).is_empty()
+    assert joined["unemployment"].height > alone["unemployment"].height

@@ -8,16 +8,20 @@ from typing import Any
 
 import polars as pl
 
-from flows.money.batch import Drafted, Entitled, build_entitlements, draft_batches, record_drafts
+from flows.money.batch import Drafted, draft_batches, record_drafts
+from flows.money.entitle import Entitled, build_entitlements
 from flows.money.funds import initialise_home, read_funds
 from flows.money.keys import create_key
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch, sign_batch
-from flows.night.determine import DETERMINATION_SCHEMA, SORTED_BY, Determined, PolicyStatus
+from flows.money.standing import read_standing
+from flows.night.determine import DETERMINATION_SCHEMA, Determined
 from flows.store import Home
 from sql import connect, register_frame, register_tables
 from transforms.columns import STORED_AS
 from transforms.extracts.kinds import KINDS
+from transforms.money.ledger import PAID_SCHEMA
+from transforms.policies.cards import PolicyStatus
 
 AS_OF = date(2020, 3, 31)
 PASSPHRASE = "a test only"
@@ -26,6 +30,7 @@ ALL_POLICIES = (
     *("graduate_hire_insurance", "graduate_flexible_insurance", "internship_subsidy"),
     *("public_post_extension", "flexible_insurance_extension", "benefit_to_retirement"),
 )
+NOTHING_SIGNED = pl.DataFrame(schema=PAID_SCHEMA)
 ONE, TWO = "91370302MA3C00001A", "91370302MA3C00002B"
 ANN, BOB = "370302199001011234", "370302199002022345"
 
@@ -125,17 +130,18 @@ def determined_of(
         path = folder / f"{name}.parquet"
         pl.DataFrame(found, schema=schema).write_parquet(path)
         tables[name] = [path]
-    register_tables(connection, tables)
+    register_tables(connection, tables, AS_OF)
     texts = ("policy_id", "period", "subject_id", "beneficiary_id", "provision")
     answers = pl.DataFrame(
         town.answers, schema={**dict.fromkeys(texts, pl.String()), "is_yes": pl.Boolean()}
     )
     register_frame(connection, "clerical_answers", answers)
+    determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
+    register_frame(connection, "determinations", determinations)
     ran = PolicyStatus("ran", "", 202001, reach_to, [_unconfirmed()])
     stopped = PolicyStatus("not_run", "extract not delivered", None, None, [])
     return Determined(
         connection=connection,
-        determinations=pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA).sort(SORTED_BY),
         policies={name: stopped if name in not_run else ran for name in ALL_POLICIES},
         findings=pl.DataFrame(),
         warnings=[],
@@ -169,8 +175,7 @@ def entitle(
 ) -> Entitled:
     """Entitle one night's determinations; nothing is drafted."""
     determined = determined_of(home.root / "extracts", rows, town or Town(), **other)
-    with open_ledger(home) as ledger:
-        return build_entitlements(determined, ledger, read_funds(home))
+    return draw_up(home, "R0", determined)[0]
 
 
 def night(
@@ -183,11 +188,20 @@ def night(
 ) -> tuple[Entitled, Drafted]:
     """Do the money's part of one night: entitle, draft, record."""
     determined = determined_of(home.root / "extracts", rows, town or Town(), **other)
-    funds = read_funds(home)
+    entitled, drafted = draw_up(home, run_id, determined, as_of)
     with open_ledger(home) as ledger:
-        entitled = build_entitlements(determined, ledger, funds)
-        drafted = draft_batches(run_id, as_of, entitled, determined, funds, ledger)
         record_drafts(home, drafted, ledger)
+    return entitled, drafted
+
+
+def draw_up(
+    home: Home, run_id: str, determined: Determined, as_of: date = AS_OF
+) -> tuple[Entitled, Drafted]:
+    """Entitle and draft against what the ledger says; nothing is recorded."""
+    funds = read_funds(home)
+    standing = read_standing(home, as_of.year)
+    entitled = build_entitlements(determined.connection, determined.policies, standing, funds)
+    drafted = draft_batches(run_id, as_of, entitled, determined.policies, funds, standing)
     return entitled, drafted
 
 

@@ -7,19 +7,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows.money.batch import build_entitlements, draft_batches, list_batches, record_drafts
-from flows.money.funds import read_funds
+from flows.money.batch import list_batches, record_drafts
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
-from sql import query
 from tests.money.money_town import (
     ANN,
-    AS_OF,
     BOB,
     ONE,
     TWO,
     Town,
     determined_of,
+    draw_up,
     month,
     new_home,
     night,
@@ -95,11 +93,9 @@ def test_a_night_with_nothing_to_pay_drafts_nothing_and_withdraws_the_rest(home:
 
 def test_a_night_in_which_no_policy_ran_drafts_nothing(home: Home) -> None:
     determined = determined_of(home.root / "extracts", [], Town())
-    query(determined.connection, "drop table clerical_answers")
     determined = dataclasses.replace(determined, policies={})
+    entitled, drafted = draw_up(home, "R1", determined)
     with open_ledger(home) as ledger:
-        entitled = build_entitlements(determined, ledger, read_funds(home))
-        drafted = draft_batches("R1", AS_OF, entitled, determined, read_funds(home), ledger)
         record_drafts(home, drafted, ledger)
     assert entitled.entitlements.height == entitled.findings.height == 0
     assert drafted.instructions.height == drafted.lines.height == 0

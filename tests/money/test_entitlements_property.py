@@ -7,6 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sql.texts import exclusions
 from transforms.money.entitlements import (
     KEY,
     decide_statuses,
@@ -14,7 +15,6 @@ from transforms.money.entitlements import (
     open_rows,
     settle_exclusions,
 )
-from transforms.money.exclusions import exclusions
 
 MONTHLY = ("graduate_hire_insurance", "graduate_flexible_insurance", "benefit_to_retirement")
 PAIR = ("stability_refund_difficult", "stability_refund")

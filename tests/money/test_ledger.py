@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from flows.money.batch import list_batches
+from flows.money.batch_folder import signed_lines
 from flows.money.ledger_store import Ledger, ledger_view, open_ledger
 from flows.store import Home
 from tests.money.money_town import ANN, ONE, TWO, month, new_home, night, pay, refund, sign_both
@@ -160,7 +161,8 @@ def test_signed_lines_come_from_the_signed_batch(home: Home) -> None:
     _, drafted = night(home, "R1", ROWS)
     sign_both(home, drafted.batches[0].batch_id)
     with open_ledger(home) as ledger:
-        signed, paid = ledger.signed_lines(), ledger.paid_lines()
+        signed = signed_lines(home, ledger.batch_states().values())
+        paid = ledger.paid_lines()
         assert ledger.spent_fen("失业保险基金", 2020) == 1507
         assert ledger.spent_fen("失业保险基金", 2021) == 0
     assert signed["amount_fen"].sum() == 1507

@@ -206,6 +206,17 @@ def test_what_should_have_been_held_is_never_mangled(holder: str) -> None:
         ("trailer = [", "trailer = [] #", "list of fields"),
         ('"=T"', '{field = "=T", wide = 3}', "no field"),
         ('"=T"', '{field = "=T", align = "middle"}', "aligned"),
+        ("[answer]", "[[answer]]", "answer must be a table"),
+        ('refused = ["失败"]', "", "answer: missing refused"),
+        ('refused = ["失败"]', 'refused = ["失败"]\nstate = 1', "answer: unknown state"),
+        ('refused = ["失败"]', "refused = []", "refused must be a list"),
+        ('refused = ["失败"]', 'refused = "失败"', "refused must be a list"),
+        ('refused = ["失败"]', 'refused = ["成功"]', "none in both"),
+        ('arrived = ["成功"]', "arrived = [0]", "arrived must be a list"),
+        ("YYYYMMDD", "YYMMDD", "date_format must hold"),
+        ("heading_lines = 0", 'heading_lines = "1"', "heading_lines must be a whole number"),
+        ('["payment_id", "state"', '["payment_id"', "needs state"),
+        ('["payment_id", "state"', '["payment_id", "status"', "no field 'status'"),
     ],
 )
 def test_bad_bank_profiles(old: str, new: str, said: str) -> None:

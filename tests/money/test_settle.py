@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 
 from flows.money.batch import list_batches
+from flows.money.funds import read_funds
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.settle import settle_batch
@@ -16,6 +17,14 @@ from flows.money.verify import verify_home
 from flows.store import Home
 from tests.money.money_town import ANN, TWO, entitle, month, new_home, night, pay, refund, statuses
 from transforms.errors import DropRefusedError, LedgerForbidsError
+from transforms.payments.profile import (
+    DEFAULT_PROFILE,
+    SHIPPED_NAMES,
+    AnswerFormat,
+    parse_profile,
+    shipped_profile,
+)
+from transforms.payments.return_file import read_answers
 
 ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
 
@@ -127,6 +136,146 @@ def test_files_that_are_no_answer(home: Home, batch: str, content: bytes, said: 
         settle_batch(home, batch, path)
     with pytest.raises(DropRefusedError, match="can't be read"):
         settle_batch(home, batch, home.root / "absent")
+
+
+BANK_WITH_WIDTHS = """
+[answer]
+encoding = "utf-8"
+separator = ""
+heading_lines = 1
+fields = [
+    {field = "date", width = 10}, {field = "=", width = 4}, {field = "state", width = 6},
+    {field = "payment_id", width = 35}, {field = "reason", width = 12},
+]
+arrived = ["入账", "已入账"]
+refused = ["退汇"]
+date_format = "YYYY/MM/DD"
+"""
+BANK_WITH_COMMAS = """
+[answer]
+encoding = "gbk"
+separator = ","
+heading_lines = 2
+fields = ["=", "state", "payment_id", "reason", "=", "date"]
+arrived = ["0"]
+refused = ["1", "2"]
+date_format = "DD.MM.YYYY"
+"""
+BANK_WITHOUT_DATES = """
+[answer]
+encoding = "utf-8"
+separator = ";"
+heading_lines = 0
+fields = ["state", "payment_id"]
+arrived = ["Y"]
+refused = ["N"]
+date_format = "YYYYMMDD"
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines", "said"),
+    [
+        (
+            BANK_WITH_WIDTHS,
+            lambda one, two: [
+                "日期      序号状态  流水号",
+                f"2020/04/01   1{'入账'}{one:<35}{'':<12}",
+                f"2020/04/01   2{'退汇'}{two:<35}{'户名不符'}",
+            ],
+            ["户名不符", "20200401"],
+        ),
+        (
+            BANK_WITH_COMMAS,
+            lambda one, two: [
+                "回盘",
+                "序号,状态,流水号,原因,柜员,日期",
+                f"1,0,{one},,9527,02.04.2020",
+                f"2,2,{two},账户已销户,9527,02.04.2020",
+            ],
+            ["账户已销户", "20200402"],
+        ),
+        (BANK_WITHOUT_DATES, lambda one, two: [f"Y;{one}", f"N;{two}"], ["", ""]),
+    ],
+)
+def test_each_bank_answers_in_the_form_of_its_profile(
+    tmp_path: Path, answer: str, lines: Callable[[str, str], list[str]], said: list[str]
+) -> None:
+    home = new_home(tmp_path / "home")
+    profile = home.root / "bank_profiles" / "default.toml"
+    text = profile.read_text(encoding="utf-8")
+    profile.write_text(text[: text.index("[answer]")] + answer, encoding="utf-8")
+    batch = pay(home, "R1", ROWS)[0]
+    one, two, _ = ids_of(home, batch)
+    path = home.root / "answer.txt"
+    encoding = read_funds(home).profile_of("失业保险基金").answer.encoding
+    path.write_text("\n".join(lines(one, two)), encoding=encoding)
+    settled = settle_batch(home, batch, path)
+    assert (settled["arrived"], settled["returned"], settled["unanswered"]) == (1, 1, 1)
+    with open_ledger(home) as ledger:
+        (taken,) = ledger.batch_states()[batch].settled
+    assert taken["returned"] == [[two, *said]]
+
+
+def answer_of(form: AnswerFormat, **said: str) -> str:
+    """Write one line as the bank would."""
+    cells = [(field, said.get(field.word, "x")) for field in form.fields]
+    if form.separator:
+        return form.separator.join(cell for _, cell in cells)
+    padded = [cell.encode(form.encoding).ljust(field.width) for field, cell in cells]
+    return b"".join(padded).decode(form.encoding)
+
+
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
+def test_every_shipped_profile_pays_and_takes_its_bank_s_answer(name: str, tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    text = home.funds_path.read_text(encoding="utf-8")
+    home.funds_path.write_text(
+        text.replace('bank_profile = "default"', f'bank_profile = "{name}"'), encoding="utf-8"
+    )
+    batch = pay(home, "R1", ROWS)[0]
+    profile = shipped_profile(name)
+    assert "answer" in profile.content
+    paid = (home.batches / batch / "bank.txt").read_bytes().decode(profile.encoding)
+    one, two, _ = ids_of(home, batch)
+    assert all(payment_id in paid for payment_id in (one, two))
+    form = profile.answer
+    day = form.date_format.replace("YYYY", "2020").replace("MM", "04").replace("DD", "01")
+    words = {is_good: word for word, is_good in form.has_arrived.items()}
+    lines = ["标题"] * form.heading_lines + [
+        answer_of(form, payment_id=one, state=words[True], reason="", date=day),
+        answer_of(form, payment_id=two, state=words[False], reason="销户", date=day),
+    ]
+    path = home.root / "answer.txt"
+    path.write_bytes("\r\n".join(lines).encode(form.encoding))
+    settled = settle_batch(home, batch, path)
+    assert (settled["arrived"], settled["returned"], settled["unanswered"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"2020/04/01   1退汇{'P':<35}{'户名不符'} ",
+        f"2020/04/01   1退汇{'P':<35}{'户名不'}",
+        f"2020/04/01   1退汇{'P':<34}户{'户名不'} ",
+        f"2020-04-01   1退汇{'P':<35}{'户名不符'}",
+        f"2020/04/01   1失败{'P':<35}{'户名不符'}",
+    ],
+)
+def test_a_line_that_is_not_as_its_profile_says_is_refused(line: str) -> None:
+    text = DEFAULT_PROFILE.read_text(encoding="utf-8")
+    profile = parse_profile(text[: text.index("[answer]")] + BANK_WITH_WIDTHS, "profile")
+    good = f"2020/04/01   1退汇{'P':<35}{'户名不符'}"
+    assert len(read_answers(f"日期\n{good}".encode(), profile, "answer")) == 1
+    with pytest.raises(DropRefusedError, match="line 3: expected date … state payment_id reason"):
+        read_answers(f"日期\n{good}\n{line}".encode(), profile, "answer")
+
+
+def test_a_profile_from_before_answers_were_part_of_it_still_reads_them() -> None:
+    text = DEFAULT_PROFILE.read_text(encoding="utf-8").replace('separator = "|"', 'separator = ","')
+    profile = parse_profile(text[: text.index("[answer]")], "an old profile")
+    (answer,) = read_answers("P1,失败,销户,20200401".encode("gb18030"), profile, "answer")
+    assert (answer.arrived, answer.reason, answer.answered_on) == (False, "销户", "20200401")
 
 
 PAIN002 = """<?xml version="1.0" encoding="UTF-8"?>

@@ -1,6 +1,7 @@
 """The whole job on the sample town: every planted case, every promise of conservation."""
 
 import csv
+import io
 import json
 import shutil
 import sqlite3
@@ -145,7 +146,15 @@ def test_money_is_conserved_to_the_ledger_and_paid_once(
 def test_snapshot_gives_the_same_run_as_its_drop(home_after_run: Home, town: Path) -> None:
     drop_run = run_night(NightRequest(home_after_run, AS_OF, drop=town), Progress())
     request = NightRequest(home_after_run, AS_OF, snapshot_id=drop_run["snapshot_id"])
-    assert run_night(request, Progress())["run_id"] == drop_run["run_id"]
+    called, told = list[str](), io.StringIO()
+
+    def noted(name: str, stage: Any, /, *given: Any, **named: Any) -> Any:
+        called.append(name)
+        return stage.act(*given, **named)
+
+    assert run_night(request, Progress(told), noted)["run_id"] == drop_run["run_id"]
+    done = [line.rsplit(",", 1)[0].strip() for line in told.getvalue().splitlines()]
+    assert called == [line for line in done if line[0].isdigit()], "what is told is what is done"
 
 
 def test_commands_speak_json_and_nothing_else(

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
-from expectations.suites import load_suite
+from expectations.suites import TOTALS, load_suite
 from flows.night import gates
 from sql import Connection, connect, register_frame, register_tables
 from transforms.answers.report import in_chinese
-from transforms.gates import BOUNDARIES
+from transforms.digest import frame_digest
+from transforms.gates import BOUNDARIES, MAX_PLACES, CheckOutcome
 
 AS_OF = date(2020, 6, 30)
-FOLDER = Path(__file__).parent.parent.parent / "sql" / "gates"
+FOLDER = Path(__file__).parent.parent.parent / "expectations"
 KEY = "policy_id, period, subject_kind, subject_id, beneficiary_kind, beneficiary_id"
 
 SOUND_WORLD = f"""
@@ -55,21 +55,21 @@ insert into files select kind || '.csv', kind, 0, 0, 0, 0 from (values ('payroll
     ('unemployment'), ('unemployment_benefits'), ('graduates'), ('designations'), ('custody'),
     ('support')) as undelivered (kind);
 insert into quarantine values ('employment', 'e.csv', 3, 'missing_value');
-insert into registrations (employer_code) values ('E1');
-insert into insured_units (unit_no, employer_code, source_file, source_line)
+insert into delivered_registrations (employer_code) values ('E1');
+insert into delivered_insured_units (unit_no, employer_code, source_file, source_line)
     values ('U1', 'E1', 'u.csv', 2);
-insert into insured_persons (person_id, person_key, name, source_file, source_line)
+insert into delivered_insured_persons (person_id, person_key, name, source_file, source_line)
     values ('P1', 37030219900101123, '甲', 'p.csv', 2);
-insert into residents (person_id, person_key, name, source_file, source_line)
+insert into delivered_residents (person_id, person_key, name, source_file, source_line)
     values ('P1', 37030219900101123, '甲', 'h.csv', 2);
-insert into accounts (subject_kind, subject_id, holder, account_no, account_state, source_file,
-    source_line) values ('个人', 'P1', '甲', '62001', '正常', 'a.csv', 2),
+insert into delivered_accounts (subject_kind, subject_id, holder, account_no, account_state,
+    source_file, source_line) values ('个人', 'P1', '甲', '62001', '正常', 'a.csv', 2),
     ('单位', 'E1', '某厂', '62002', '正常', 'a.csv', 3);
-insert into employment (person_id, employer_code, starts_on, source_file, source_line)
+insert into delivered_employment (person_id, employer_code, starts_on, source_file, source_line)
     values ('P1', 'E1', date '2020-02-10', 'e.csv', 2);
-insert into contributions (serial_no, month, source_file, source_line)
+insert into delivered_contributions (serial_no, month, source_file, source_line)
     values ('1', 202005, 'c.csv', 2);
-insert into deaths (person_id, person_key, died_on, source_file, source_line)
+insert into delivered_deaths (person_id, person_key, died_on, source_file, source_line)
     values ('P9', 37030219500101124, date '2020-03-31', 'd.csv', 2);
 insert into headcounts values ('E1', '养老', 202004, 100), ('E1', '养老', 202005, 110);
 insert into insurance_masks values (37030219900101123, 1);
@@ -99,7 +99,7 @@ insert into batches values ('B1', 1, 1, 100000), ('B2', 1, 2, 343800);
 FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ("extracts", "rows_accounted"): ("update files set rows = 3 where name = 'e.csv'", 1),
     ("extracts", "quarantine_recorded"): ("delete from quarantine", 1),
-    ("extracts", "accepted_rows_stored"): ("delete from deaths", 1),
+    ("extracts", "accepted_rows_stored"): ("delete from delivered_deaths", 1),
     ("extracts", "unusable_rows_share"): (
         "update files set rows = 509, quarantined = 51 where name = 'p.csv'; insert into "
         "quarantine select 'insured_persons', 'p.csv', n, 'missing_value' from range(51) as r (n)",
@@ -125,41 +125,46 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         "select 'insured_persons', 'p.csv', n // 2 from range(42) as r (n)",
         1,
     ),
-    ("snapshot", "keys_unique"): ("insert into residents select * from residents", 1),
+    ("snapshot", "keys_unique"): (
+        "insert into delivered_residents select * from delivered_residents",
+        2,
+    ),
     ("snapshot", "births_before_as_of"): (
-        "update residents set person_key = 37030220200701123",
+        "update delivered_residents set person_key = 37030220200701123",
         1,
     ),
-    ("snapshot", "facts_happened"): ("update employment set starts_on = date '2020-07-01'", 1),
-    ("snapshot", "contribution_months_happened"): ("update contributions set month = 202007", 1),
+    ("snapshot", "facts_happened"): (
+        "update delivered_employment set starts_on = date '2020-07-01'",
+        1,
+    ),
     ("snapshot", "contributions_recent"): ("update headcounts set month = month - 3", 1),
     ("snapshot", "headcounts_steady"): (
         "update headcounts set headcount = 151 where month = 202005",
         1,
     ),
     ("snapshot", "payers_known"): ("update insurance_masks set person_key = 1", 1),
-    ("snapshot", "units_registered"): ("delete from registrations", 1),
-    ("snapshot", "employed_at_insured_units"): ("delete from insured_units", 1),
-    ("snapshot", "names_agree"): ("update residents set name = '乙'", 1),
+    ("snapshot", "units_registered"): ("delete from delivered_registrations", 1),
+    ("snapshot", "employed_at_insured_units"): ("delete from delivered_insured_units", 1),
+    ("snapshot", "names_agree"): ("update delivered_residents set name = '乙'", 1),
     ("snapshot", "dead_not_insured"): (
-        "insert into deaths (person_key, died_on, source_file, source_line) "
+        "insert into delivered_deaths (person_key, died_on, source_file, source_line) "
         "select 37030219500101200 + n, date '2020-03-31', 'd.csv', n from range(6) as r (n); "
         "insert into employer_insured_masks select 37030219500101200 + n, month_era(202005), "
         "month_bit(202005) from range(6) as r (n)",
         6,
     ),
     ("snapshot", "accounts_single"): (
-        "insert into accounts (subject_kind, subject_id, account_no, account_state, source_file, "
-        "source_line) select '个人', 'S' || n // 2, '7' || n, '正常', 'a.csv', n "
+        "insert into delivered_accounts (subject_kind, subject_id, account_no, account_state, "
+        "source_file, source_line) select '个人', 'S' || n // 2, '7' || n, '正常', 'a.csv', n "
         "from range(12) as r (n)",
         6,
     ),
-    ("snapshot", "accounts_not_shared"): ("update accounts set account_no = '62001'", 2),
-    ("determinations", "keys_unique"): (
+    ("snapshot", "accounts_not_shared"): ("update delivered_accounts set account_no = '62001'", 2),
+    ("determinations", "determinations_unique"): (
         "insert into determinations select * from determinations where period = '2020-03'",
         1,
     ),
-    ("determinations", "words_valid"): (
+    ("determinations", "outcomes_valid"): (
         "update determinations set outcome = 'maybe' where subject_id = 'P2'",
         1,
     ),
@@ -197,12 +202,20 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         "('stability_refund', 'payment', 'not_run', false, 1)",
         1,
     ),
-    ("entitlements", "keys_unique"): (
+    ("entitlements", "entitlements_unique"): (
         "insert into entitlements select * from entitlements where period = '2020-03'",
+        2,
+    ),
+    ("entitlements", "statuses_valid"): (
+        "update entitlements set status = 'paid' where period = '2020'",
         1,
     ),
-    ("entitlements", "words_valid"): (
+    ("entitlements", "reasons_given"): (
         "update entitlements set status = 'held' where period = '2020'",
+        1,
+    ),
+    ("entitlements", "determined_within_caps"): (
+        "update entitlements set determined_fen = 100001 where period = '2020'",
         1,
     ),
     ("entitlements", "due_conserved"): (
@@ -210,7 +223,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("entitlements", "determined_carried"): ("delete from entitlements where period = '2020'", 1),
-    ("entitlements", "totals_by_two_routes"): (
+    ("entitlements", "determined_total"): (
         "update entitlements set determined_fen = determined_fen + 1 where period = '2020-03'",
         1,
     ),
@@ -220,7 +233,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("entitlements", "payable_has_account"): (
-        "update accounts set account_state = '挂失' where subject_id = 'P1'",
+        "update delivered_accounts set account_state = '挂失' where subject_id = 'P1'",
         2,
     ),
     ("entitlements", "held_share"): (
@@ -239,12 +252,19 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         6,
     ),
     ("batch", "payment_ids_unique"): ("update instructions set payment_id = 'X1'", 2),
-    ("batch", "amounts_positive"): ("update lines set amount_fen = 0 where period = '2020'", 1),
+    ("batch", "amounts_positive"): (
+        "update instructions set amount_fen = 0 where batch_id = 'B1'",
+        1,
+    ),
+    ("batch", "lines_within_caps"): (
+        "update lines set amount_fen = 100001 where batch_id = 'B1'",
+        1,
+    ),
     ("batch", "instructions_sum_lines"): (
         "update instructions set line_count = 2 where batch_id = 'B1'",
         1,
     ),
-    ("batch", "instructions_single"): ("insert into instructions select * from instructions", 2),
+    ("batch", "instructions_single"): ("insert into instructions select * from instructions", 4),
     ("batch", "payable_drafted"): (
         "insert into lines select * from lines where batch_id = 'B2'",
         2,
@@ -253,14 +273,58 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         "update batches set amount_fen = 100001 where batch_id = 'B1'",
         1,
     ),
-    ("batch", "totals_by_two_routes"): ("delete from batches where batch_id = 'B1'", 1),
+    ("batch", "instructions_total"): ("delete from batches where batch_id = 'B1'", 2),
+    ("batch", "lines_total"): ("delete from lines where batch_id = 'B1'", 2),
     ("batch", "destinations_complete"): ("update instructions set account_no = '6.2E+18'", 2),
     ("batch", "destinations_delivered"): (
-        "update accounts set account_no = '62009' where subject_id = 'P1'",
+        "update delivered_accounts set account_no = '62009' where subject_id = 'P1'",
         1,
     ),
-    ("batch", "accounts_not_shared"): ("update instructions set account_no = '62001'", 2),
+    ("batch", "payees_not_shared"): ("update instructions set account_no = '62001'", 2),
 }
+# One more flaw for every other thing that a check expects: each must be seen for itself.
+MORE_FLAWS = [
+    ("snapshot", "facts_happened", "update delivered_contributions set month = 202007"),
+    *(
+        ("batch", check, f"update instructions set {change} where batch_id = 'B1'")
+        for check, change in (
+            ("payment_ids_unique", "payment_id = null"),
+            ("payment_ids_unique", "payment_id = 'x1'"),
+            ("payment_ids_unique", "payment_id = 'X1' || chr(10)"),
+            ("payment_ids_unique", "payment_id = repeat('X', 36)"),
+            ("amounts_positive", "amount_fen = null"),
+            ("destinations_complete", "beneficiary_kind = 'household'"),
+            ("destinations_complete", "beneficiary_kind = null"),
+            ("destinations_complete", "beneficiary_id = null"),
+            ("destinations_complete", "holder = null"),
+            ("destinations_complete", "holder = ' '"),
+            ("destinations_complete", "account_no = null"),
+            ("destinations_complete", "bank_name = ''"),
+            ("destinations_complete", "bank_code = '10545300001'"),
+            ("instructions_total", "amount_fen = amount_fen + 1"),
+        )
+    ),
+    ("batch", "lines_within_caps", "update lines set amount_fen = 0 where batch_id = 'B1'"),
+    ("batch", "lines_within_caps", "update lines set amount_fen = null where batch_id = 'B1'"),
+    ("batch", "lines_within_caps", "delete from policy_runs where policy_id = 'new_hire_subsidy'"),
+    ("batch", "lines_total", "update lines set amount_fen = amount_fen - 1 where batch_id = 'B1'"),
+    *(
+        ("entitlements", check, f"update entitlements set {change} where period = '2020'")
+        for check, change in (
+            ("statuses_valid", "status = null"),
+            ("statuses_valid", "policy_id = null"),
+            ("statuses_valid", "period = '2020-13'"),
+            ("statuses_valid", "subject_kind = 'worker'"),
+            ("statuses_valid", "beneficiary_kind = null"),
+            ("statuses_valid", "subject_id = null"),
+            ("reasons_given", "reason = 'account_missing'"),
+            ("reasons_given", "status = 'conflict', reason = null"),
+            ("reasons_given", "status = 'superseded', reason = ' '"),
+            ("determined_within_caps", "determined_fen = -1"),
+            ("determined_within_caps", "determined_fen = null"),
+        )
+    ),
+]
 CHECKS = [(boundary, t.check) for boundary in BOUNDARIES for t in load_suite(boundary).thresholds]
 
 
@@ -273,19 +337,29 @@ def engine() -> Iterator[Connection]:
 
 @pytest.fixture
 def world(engine: Connection) -> Connection:
-    register_tables(engine, {})
+    register_tables(engine, {}, AS_OF)
     engine.execute(SOUND_WORLD)
     return engine
 
 
-def measured(world: Connection, boundary: str, check: str) -> dict[str, Any]:
-    measures = gates.measure(world, boundary, AS_OF)
-    return measures.row(by_predicate=pl.col("check") == check, named=True)
+def judged(world: Connection, boundary: str, name: str) -> CheckOutcome:
+    outcome = gates.judge_boundary(world, boundary, AS_OF)
+    (found,) = [check for check in outcome.checks if check.check == name]
+    return found
 
 
-def test_every_sql_file_has_a_threshold_and_every_threshold_its_sql() -> None:
+def test_every_check_is_one_sql_file_or_a_list_of_expectations() -> None:
     files = {(path.parent.name, path.stem) for path in FOLDER.rglob("*.sql")}
-    assert files == set(CHECKS)
+    thresholds = [(b, t) for b in BOUNDARIES for t in load_suite(b).thresholds]
+    measured = {(boundary, t.check) for boundary, t in thresholds if not t.expect}
+    assert {file for file in files if file[1] != TOTALS} == measured
+    names = [check for _boundary, check in CHECKS]
+    assert len(set(names)) == len(names), "bad rows are kept under the name of their check"
+
+
+def test_every_check_gives_its_rows_in_a_total_order() -> None:
+    for path in FOLDER.rglob("*.sql"):
+        assert path.read_text(encoding="utf-8").endswith("\norder by all\n"), path
 
 
 def test_every_check_has_a_flaw_that_makes_it_fail() -> None:
@@ -293,7 +367,7 @@ def test_every_check_has_a_flaw_that_makes_it_fail() -> None:
 
 
 def test_the_operators_page_says_what_the_thresholds_say() -> None:
-    page = (FOLDER.parent.parent / "docs" / "gates.md").read_text(encoding="utf-8")
+    page = (FOLDER.parent / "docs" / "gates.md").read_text(encoding="utf-8")
     for boundary in BOUNDARIES:
         for threshold in load_suite(boundary).thresholds:
             severity = in_chinese(threshold.severity)
@@ -320,29 +394,38 @@ def test_a_sound_world_passes(world: Connection, boundary: str) -> None:
 def test_a_flaw_is_counted_and_shown(world: Connection, boundary: str, check: str) -> None:
     flaw, failed_count = FLAWS[boundary, check]
     world.execute(flaw)
-    row = measured(world, boundary, check)
-    assert row["failed_count"] == failed_count, row
-    assert 1 <= len(row["bad_rows"]) <= 20
-    assert row["bad_rows"] == sorted(row["bad_rows"])
-    shown = " ".join(row["bad_rows"])
+    found = judged(world, boundary, check)
+    assert (found.status, found.failed_count) == ("failed", failed_count), found
+    assert found.bad_rows is not None and found.bad_rows.height == failed_count
+    assert frame_digest(found.bad_rows)
+    assert 1 <= len(found.places) <= MAX_PLACES and len(set(found.places)) == len(found.places)
+    shown = " ".join(found.places)
     assert not any(personal in shown for personal in ("P1", "甲", "62001", "62002", "E1"))
-    (threshold,) = [t for t in load_suite(boundary).thresholds if t.check == check]
-    assert row["failed_count"] > threshold.allowed_count(row["checked_count"])
 
 
-def test_places_are_at_most_twenty(world: Connection) -> None:
+@pytest.mark.parametrize(("boundary", "check", "flaw"), MORE_FLAWS)
+def test_each_thing_that_a_check_expects_is_seen(
+    world: Connection, boundary: str, check: str, flaw: str
+) -> None:
+    world.execute(flaw)
+    assert judged(world, boundary, check).status == "failed"
+
+
+def test_all_bad_rows_are_kept_and_two_hundred_are_shown(world: Connection) -> None:
     world.execute(
-        "insert into insured_units (unit_no, employer_code, source_file, source_line) "
-        "select 'V' || n, 'E' || n, 'u.csv', n from range(100, 200) as r (n)"
+        "insert into delivered_insured_units (unit_no, employer_code, source_file, source_line) "
+        "select 'V' || n, 'E' || n, 'u.csv', n from range(100, 400) as r (n)"
     )
-    row = measured(world, "snapshot", "units_registered")
-    assert row["failed_count"] == 100 and len(row["bad_rows"]) == 20
+    found = judged(world, "snapshot", "units_registered")
+    assert found.bad_rows is not None
+    assert (found.failed_count, found.bad_rows.height, len(found.places)) == (300, 300, 200)
+    assert found.places[0] == "u.csv:100"
 
 
 def test_a_fact_no_policy_needed_is_said_not_failed(world: Connection) -> None:
     world.execute("drop table headcounts")
-    row = measured(world, "snapshot", "headcounts_steady")
-    assert (row["checked_count"], row["failed_count"]) == (0, 0) and "headcounts" in row["note"]
+    found = judged(world, "snapshot", "headcounts_steady")
+    assert (found.status, found.checked_count) == ("passed", 0) and "headcounts" in found.note
 
 
 def test_a_check_that_cannot_be_measured_stops_the_run(world: Connection) -> None:
@@ -355,6 +438,5 @@ def test_a_check_that_cannot_be_measured_stops_the_run(world: Connection) -> Non
 def test_an_unreadable_cell_never_reaches_the_note(world: Connection) -> None:
     world.execute("update determinations set period = '370302199001011234'")
     register_frame(world, "files", pl.DataFrame({"name": ["370302199001011234"]}))
-    notes = gates.measure(world, "extracts", AS_OF)["note"].to_list()
-    notes += gates.measure(world, "determinations", AS_OF)["note"].to_list()
-    assert not any("370302" in note for note in notes)
+    outcomes = [gates.judge_boundary(world, name, AS_OF) for name in ("extracts", "determinations")]
+    assert "370302" not in str([check for outcome in outcomes for check in outcome.checks])

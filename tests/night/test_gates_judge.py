@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+import json
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -9,29 +11,31 @@ import pytest
 
 from expectations import gate, suites
 from expectations.suites import Threshold, load_suite, thresholds_digest
-from flows.night.gates import MEASURE_SCHEMA, stop_if_critical
+from flows.night.gates import stop_if_critical
 from transforms.errors import ContractError, GateStoppedError
-from transforms.gates import BOUNDARIES, GateOutcome, failures_first
+from transforms.gates import BOUNDARIES, GateOutcome, Measure, failures_first, places_of
 
 
 def measures(
     boundary: str, over: int = 0, **changed: tuple[int | None, int | None]
-) -> pl.DataFrame:
+) -> list[Measure]:
     """Measure every check exactly at its tolerance, plus `over`; some as told instead."""
-    rows: list[dict[str, Any]] = []
-    for threshold in load_suite(boundary).thresholds:
-        failed: int | None = threshold.allowed_count(1000) + over
-        checked, failed = changed.get(threshold.check, (1000, failed))
-        rows.append(
-            {
-                "check": threshold.check,
-                "checked_count": checked,
-                "failed_count": failed,
-                "bad_rows": [],
-                "note": "",
-            }
-        )
-    return pl.DataFrame(rows, schema=MEASURE_SCHEMA)
+    return [
+        Measure(t.check, *changed.get(t.check, (1000, t.allowed_count(1000) + over)))
+        for t in load_suite(boundary).thresholds
+        if not t.expect
+    ]
+
+
+def measured_checks(outcome: GateOutcome) -> GateOutcome:
+    """Leave out the checks that are expectations of frames: these tests hand in none."""
+    expected = {t.check for t in load_suite(outcome.boundary).thresholds if t.expect}
+    checks = tuple(check for check in outcome.checks if check.check not in expected)
+    return replace(outcome, checks=checks, worst=gate._worst(checks))
+
+
+def judge(boundary: str, measured: list[Measure]) -> GateOutcome:
+    return measured_checks(gate.judge(boundary, measured))
 
 
 def statuses(outcome: GateOutcome) -> set[str]:
@@ -40,15 +44,15 @@ def statuses(outcome: GateOutcome) -> set[str]:
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_exactly_at_the_tolerance_passes_and_one_more_fails(boundary: str) -> None:
-    at_the_edge = gate.judge(boundary, measures(boundary))
+    at_the_edge = judge(boundary, measures(boundary))
     assert statuses(at_the_edge) == {"passed"} and at_the_edge.worst == "passed"
-    beyond = gate.judge(boundary, measures(boundary, over=1))
+    beyond = judge(boundary, measures(boundary, over=1))
     assert statuses(beyond) == {"failed"} and beyond.worst == "critical" and beyond.stops_run
 
 
 def test_only_warnings_do_not_stop_the_run() -> None:
     soft = [t.check for t in load_suite("snapshot").thresholds if t.severity == "warning"]
-    outcome = gate.judge("snapshot", measures("snapshot", **dict.fromkeys(soft, (1000, 1000))))
+    outcome = judge("snapshot", measures("snapshot", **dict.fromkeys(soft, (1000, 1000))))
     assert outcome.worst == "warning" and not outcome.stops_run
     stop_if_critical(outcome, "report.html")
 
@@ -57,13 +61,13 @@ def test_only_warnings_do_not_stop_the_run() -> None:
 def test_a_measure_without_counts_is_errored_and_stops_even_a_warning(
     counts: tuple[int | None, int | None],
 ) -> None:
-    outcome = gate.judge("snapshot", measures("snapshot", names_agree=counts))
+    outcome = judge("snapshot", measures("snapshot", names_agree=counts))
     assert [c.check for c in outcome.checks if c.status == "errored"] == ["names_agree"]
     assert outcome.worst == "critical" and outcome.stops_run
 
 
 def test_a_check_that_nobody_measured_is_errored() -> None:
-    outcome = gate.judge("batch", measures("batch").head(3))
+    outcome = judge("batch", measures("batch")[:3])
     assert [check.status for check in outcome.checks][:4] == ["passed"] * 3 + ["errored"]
     assert outcome.checks[-1].note == gate.NOT_MEASURED
 
@@ -72,40 +76,39 @@ def test_great_expectations_own_result_decides(monkeypatch: pytest.MonkeyPatch) 
     def expect_nothing(_suite: suites.Suite) -> list[Any]:
         return []
 
-    monkeypatch.setattr(gate, "_expectations", expect_nothing)
-    assert statuses(gate.judge("batch", measures("batch"))) == {"errored"}
+    monkeypatch.setattr(gate, "_comparisons", expect_nothing)
+    assert statuses(judge("batch", measures("batch"))) == {"errored"}
 
 
 def test_counts_far_beyond_what_a_float_holds_are_judged_exactly() -> None:
     far = 2**60
     edge = {"rows_accounted": (far, 0), "quarantine_recorded": (far, far)}
-    outcome = gate.judge("extracts", measures("extracts", **edge))
+    outcome = judge("extracts", measures("extracts", **edge))
     assert [check.status for check in outcome.checks[:2]] == ["passed", "failed"]
 
 
 def test_the_message_names_checks_and_counts_and_where_to_look() -> None:
-    places = [f"fund {n}: 1" for n in range(4)]
-    measured = measures("batch", payment_ids_unique=(7, 2)).with_columns(
-        pl.lit(places).alias("bad_rows")
-    )
-    outcome = gate.judge("batch", measured)
+    measured = measures("batch", payable_drafted=(7, 4))
+    bad_rows = pl.DataFrame({"policy_id": [f"policy_{n}" for n in range(4)], "subject_id": "P1"})
+    measured = [replace(m, bad_rows=bad_rows) if m.failed_count else m for m in measured]
+    outcome = judge("batch", measured)
     with pytest.raises(GateStoppedError) as stopped:
         stop_if_critical(outcome, "runs/R1/report.html")
     message = str(stopped.value)
-    assert "payment_ids_unique (2 of 7, allowed ≤ 0; fund 0: 1, fund 1: 1, fund 2: 1)" in message
+    assert "payable_drafted (4 of 7, allowed ≤ 0; policy_0: 1, policy_1: 1, policy_2: 1)" in message
     assert "runs/R1/report.html" in message and "no batch was drafted" in message
     assert stopped.value.exit_code == 12
 
 
 def test_failures_that_stop_come_first() -> None:
-    changed = {"accounts_not_shared": (5, 5), "totals_by_two_routes": (1, 1)}
-    outcome = gate.judge("batch", measures("batch", **changed))
+    changed = {"payees_not_shared": (5, 5), "control_totals_agree": (1, 1)}
+    outcome = judge("batch", measures("batch", **changed))
     names = [check.check for _gate, check in failures_first([outcome])]
-    assert names == ["totals_by_two_routes", "accounts_not_shared"]
+    assert names == ["control_totals_agree", "payees_not_shared"]
 
 
 def test_judging_says_nothing_on_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
-    gate.judge("batch", measures("batch", payment_ids_unique=(None, None)))
+    gate.judge("batch", measures("batch", payable_drafted=(None, None)))
     assert capfd.readouterr() == ("", "")
 
 
@@ -160,6 +163,9 @@ SOUND = {
         {"max": 1},
         {"max_failed": -1},
         {"max_failed": True},
+        {"frame": "lines"},
+        {"expect": [{"type": "expect_column_to_exist", "column": "x"}], "frame": "lines"},
+        {"expect": [{"type": "expect_column_to_exist", "column": "x"}], "max_failed": None},
     ],
 )
 def test_a_threshold_without_its_words_is_refused(changed: dict[str, Any]) -> None:
@@ -176,3 +182,48 @@ def test_an_unknown_boundary_is_refused() -> None:
 
 def test_the_digest_of_thresholds_is_stable() -> None:
     assert thresholds_digest() == thresholds_digest() and len(thresholds_digest()) == 64
+
+
+TOTALS = {"instruction_count": 3, "amount_fen": 1}
+PERSONAL = {
+    "payment_id": ["P1", "P1", "p1"],
+    "holder": ["王小明", " ", None],
+    "account_no": ["6222021234567890", "6222O", None],
+    "bank_code": ["105453000012", "1054530000", None],
+    "beneficiary_id": ["370302199001011234"] * 3,
+    "amount_fen": [7770001, -5, None],
+}
+
+
+def test_results_hold_no_values_of_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    validate = gate._validate
+
+    def listen(*words: Any) -> dict[str, list[Any]]:
+        found = validate(*words)
+        said.extend(json.dumps(e.to_json_dict()) for entries in found.values() for e in entries)
+        return found
+
+    monkeypatch.setattr(gate, "_validate", listen)
+    columns = ["fund", "batch_id", "policy_id", "beneficiary_kind", "bank_name", "amount_cap_fen"]
+    frame = pl.DataFrame(PERSONAL).with_columns(pl.lit("x").alias(name) for name in columns)
+    outcome = gate.judge("batch", measures("batch"), {"instructions": frame}, TOTALS)
+    by_name = {check.check: check for check in outcome.checks}
+    assert by_name["payment_ids_unique"].failed_count == 3
+    assert by_name["destinations_complete"].status == "failed" and len(said) > 15
+    values = [str(v) for column in PERSONAL.values() for v in column if v and len(str(v)) > 2]
+    assert [value for value in values for text in [*said, str(outcome)] if value in text] == []
+
+
+def test_an_expectation_that_cannot_be_looked_at_is_errored() -> None:
+    frame = pl.DataFrame({"payment_id": ["P1"]})
+    outcome = gate.judge("batch", measures("batch"), {"instructions": frame}, TOTALS)
+    by_name = {check.check: check.status for check in outcome.checks}
+    assert by_name["payment_ids_unique"] == "passed" and by_name["amounts_positive"] == "errored"
+    assert by_name["lines_total"] == "errored" and outcome.stops_run
+
+
+def test_only_columns_that_name_nobody_are_shown() -> None:
+    rows = {"kind": ["deaths"], "person_key": [37030219900101123], "paid_fen": [7], "name": ["甲"]}
+    assert places_of(pl.DataFrame(rows)) == ("deaths: 1",)
+    assert places_of(pl.DataFrame({"person_key": [37030219900101123]})) == ("1",)

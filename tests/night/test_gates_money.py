@@ -8,9 +8,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.money.batch import build_entitlements, draft_batches
-from flows.money.funds import read_funds
-from flows.money.ledger_store import open_ledger
 from flows.night import gates
 from flows.store import Home
 from tests.money.money_town import (
@@ -22,6 +19,7 @@ from tests.money.money_town import (
     Town,
     account,
     determined_of,
+    draw_up,
     month,
     new_home,
     pay,
@@ -43,14 +41,11 @@ def judged(
     """Do the money's part of a night and judge its three boundaries; nothing is recorded."""
     town = other.pop("town", Town())
     determined = determined_of(home.root / "extracts", rows, town, **other)
-    connection, funds = determined.connection, read_funds(home)
-    with open_ledger(home) as ledger:
-        entitled = build_entitlements(determined, ledger, funds)
-        drafted = draft_batches("R2", AS_OF, entitled, determined, funds, ledger)
+    connection = determined.connection
+    entitled, drafted = draw_up(home, "R2", determined)
     batches = [tamper(batch) for batch in drafted.batches] if tamper else drafted.batches
     statuses = {name: run.status for name, run in determined.policies.items()}
     gates.register_policy_runs(connection, statuses, AS_OF)
-    gates.register(connection, "determinations", determined.determinations)
     gates.register(connection, "entitlements", entitled.entitlements)
     gates.register_drafts(connection, batches)
     boundaries = ("determinations", "entitlements", "batch")
@@ -125,9 +120,15 @@ def one_line_twice(batch: DraftBatch) -> DraftBatch:
 @pytest.mark.parametrize(
     ("tamper", "stopped_by"),
     [
-        (one_more_fen, ["instructions_sum_lines", "control_totals_agree"]),
+        (
+            one_more_fen,
+            ["instructions_sum_lines", "control_totals_agree", "instructions_total"],
+        ),
         (another_account, ["destinations_delivered"]),
-        (one_line_twice, ["instructions_sum_lines", "payable_drafted", "control_totals_agree"]),
+        (
+            one_line_twice,
+            ["instructions_sum_lines", "payable_drafted", "control_totals_agree", "lines_total"],
+        ),
     ],
 )
 def test_a_batch_that_is_off_by_one_fen_line_or_account_is_stopped(

@@ -11,6 +11,7 @@ import pytest
 
 from flows.night import gates
 from sql import connect, policy_cards, query, register_tables
+from transforms.extracts.kinds import KINDS, table_schema
 from transforms.gates import GateOutcome
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
 
@@ -33,9 +34,9 @@ def snapshot(tmp_path: Path) -> Snapshot:
         "files": [{**file, "rows": 120, "accepted": 60, "quarantined": 60, "totals_rows": 0}]
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    pl.DataFrame({"source_file": ["deaths.csv"] * 60, "source_line": lines}).write_parquet(
-        tmp_path / "deaths.parquet"
-    )
+    deaths = [{"source_file": "deaths.csv", "source_line": line} for line in lines]
+    frame = pl.DataFrame(deaths, schema=table_schema(KINDS["deaths"]))
+    frame.write_parquet(tmp_path / "deaths.parquet")
     pl.DataFrame(
         {
             "kind": ["deaths"] * 60,
@@ -56,18 +57,18 @@ def failed(outcome: GateOutcome) -> list[str]:
 
 
 def test_a_snapshot_that_lost_half_a_kind_is_stopped_at_the_first_gate(snapshot: Snapshot) -> None:
-    with gates.connected(snapshot) as connection:
+    with gates.connected(snapshot, date(2020, 6, 30)) as connection:
         outcome = gates.judge_boundary(connection, "extracts", date(2020, 6, 30))
     assert failed(outcome) == ["unusable_rows_share", "quarantined_by_rule", "kinds_delivered"]
     assert outcome.stops_run
     (stopping,) = [check for check in outcome.checks if check.stops_run]
-    assert stopping.bad_rows == ("deaths: 60 / 120",)
+    assert stopping.places == ("deaths: 60 / 120",)
 
 
 def test_a_row_missing_from_a_table_is_stopped(snapshot: Snapshot) -> None:
     path = snapshot.folder / "deaths.parquet"
     pl.read_parquet(path).head(59).write_parquet(path)
-    with gates.connected(snapshot) as connection:
+    with gates.connected(snapshot, date(2020, 6, 30)) as connection:
         outcome = gates.judge_boundary(connection, "extracts", date(2020, 6, 30))
     assert "accepted_rows_stored" in failed(outcome) and outcome.stops_run
 
@@ -87,7 +88,7 @@ def test_policies_nobody_spoke_of_did_not_run() -> None:
 @pytest.mark.parametrize("count", [0, 2])
 def test_drafts_of_any_number_are_registered_with_their_control_totals(count: int) -> None:
     connection = connect(threads=1)
-    register_tables(connection, {})
+    register_tables(connection, {}, date(2020, 6, 30))
     control = {"instruction_count": 0, "line_count": 0, "amount_fen": 0, "by_policy": []}
     empty = pl.DataFrame(schema=INSTRUCTION_SCHEMA), pl.DataFrame(schema=LINE_SCHEMA)
     batches = [

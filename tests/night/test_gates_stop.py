@@ -8,13 +8,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+from expectations.suites import Suite, load_suite
 from flows.money.ledger_store import open_ledger
 from flows.night import gates
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from tests.conftest import AS_OF
 from transforms.errors import GateStoppedError
-from transforms.gates import BOUNDARIES
+from transforms.gates import BOUNDARIES, Measure
 
 KEPT = {
     "extracts": set(),
@@ -25,18 +26,20 @@ KEPT = {
 }
 
 
-def fail_first_check(monkeypatch: pytest.MonkeyPatch, boundary: str) -> None:
-    measure = gates.measure
+BAD_ROWS = pl.DataFrame({"source_file": ["a.csv"], "source_line": [7]})
 
-    def measure_with_one_failure(connection: Any, name: str, as_of: date) -> pl.DataFrame:
-        measures = measure(connection, name, as_of)
-        if name != boundary:
-            return measures
-        is_first = pl.int_range(pl.len()) == 0
-        failed = pl.when(is_first).then(1).otherwise("failed_count").cast(pl.Int64)
-        return measures.with_columns(failed.alias("failed_count"))
+
+def fail_first_check(monkeypatch: pytest.MonkeyPatch, boundary: str) -> str:
+    measure = gates.measure
+    first = next(t.check for t in load_suite(boundary).thresholds if not t.expect)
+
+    def measure_with_one_failure(connection: Any, suite: Suite, as_of: date) -> list[Measure]:
+        measures = measure(connection, suite, as_of)
+        failed = Measure(first, 1, 1, BAD_ROWS)
+        return [failed, *measures[1:]] if suite.boundary == boundary else measures
 
     monkeypatch.setattr(gates, "measure", measure_with_one_failure)
+    return first
 
 
 def batches_and_states(home: Any) -> tuple[list[str], Any]:
@@ -49,7 +52,7 @@ def test_a_critical_failure_keeps_what_was_made_and_drafts_nothing(
     boundary: str, run_home: tuple[Path, Any], home_after_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = batches_and_states(home_after_run)
-    fail_first_check(monkeypatch, boundary)
+    check = fail_first_check(monkeypatch, boundary)
     snapshot_id = json.loads(
         (run_home[0] / "runs" / run_home[1]["run_id"] / "manifest.json").read_text("utf-8")
     )["snapshot_id"]
@@ -64,7 +67,10 @@ def test_a_critical_failure_keeps_what_was_made_and_drafts_nothing(
     assert KEPT[boundary] <= kept and "report.html" in kept
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert (manifest["stopped_at"], manifest["batches"]) == (boundary, [])
+    kept_rows = f"checks/{check}.parquet"
+    assert pl.read_parquet(folder / kept_rows).equals(BAD_ROWS) and kept_rows in manifest["files"]
     page = (folder / "report.html").read_text("utf-8")
+    assert "a.csv:7" in page
     assert (
         page.index("没有生成任何付款批次") < page.index("一、未通过的检查") < page.index("二、政策")
     )

@@ -1,6 +1,7 @@
 """A real Prefect run: same stages, same run, one task a stage, refusals without a traceback."""
 
 import asyncio
+import inspect
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,13 @@ import httpx
 import pytest
 import yaml
 
+from flows.cli.console import run_command
+from flows.night import pipeline
 from tests.conftest import AS_OF
-from transforms.errors import DropRefusedError, HomeBusyError
+from transforms.errors import ContractError, DropRefusedError, HomeBusyError
 
 ROOT = Path(__file__).parent.parent.parent
+STAGES = [made for made in vars(pipeline).values() if isinstance(made, pipeline.Stage)]
 
 
 @pytest.fixture(scope="session")
@@ -42,15 +46,17 @@ def test_nightly_is_the_same_run_recorded_stage_by_stage(
     town: Path, empty_home: Path, run_home: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     from flows.night.nightly import run_flow
-    from flows.night.pipeline import STAGES
 
     shutil.copytree(empty_home, tmp_path / "home")
     summary = run_flow(town, AS_OF, tmp_path / "home")
     assert summary["run_id"] == run_home[1]["run_id"]
+    assert summary.keys() == run_home[1].keys() and summary["counts"] == run_home[1]["counts"]
     flow_runs, task_runs, artifacts = asyncio.run(recorded())
     assert [run.name for run in flow_runs] == ["nightly 2020-03-31 · drop"]
-    assert len(task_runs) == len(STAGES)
+    titles = [run.name.rsplit("-", 1)[0] for run in sorted(task_runs, key=lambda run: run.end_time)]
+    assert titles == [f"{number} {stage.title}" for number, stage in enumerate(STAGES, 1)]
     assert all(run.state_name == "Completed" for run in task_runs)
+    assert all(run.state.data is None for run in (*flow_runs, *task_runs)), "no frame is kept"
     (table,) = [found for found in artifacts if found["key"] == "wuxing-nightly-counts"]
     assert "outcome" in str(table["data"])
 
@@ -59,13 +65,37 @@ def test_nightly_is_the_same_run_recorded_stage_by_stage(
 def test_refusal_keeps_its_exit_code_and_shows_no_traceback(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from flows.night.nightly import run_flow
+    from flows.cli import app
 
     (tmp_path / "drop").mkdir()
     (tmp_path / "drop" / "nobody-knows.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DropRefusedError):
-        run_flow(tmp_path / "drop", AS_OF, tmp_path / "home")
-    assert "Traceback" not in "".join(capfd.readouterr())
+    words = [str(tmp_path / "drop"), "--as-of", "2020-03-31", "--home", str(tmp_path / "home")]
+    told = {}
+    for command in ("run", "nightly"):
+        assert run_command(app, [command, *words]) == DropRefusedError.exit_code
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        (told[command],) = [line for line in err.splitlines() if line.startswith("wuxing: ")]
+    assert told["run"] == told["nightly"]
+    flow_runs, _, _ = asyncio.run(recorded())
+    assert flow_runs[0].state_name == "Failed"
+    assert f"wuxing: {flow_runs[0].state.message}" == told["run"]
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("broken", [ContractError("no funds"), ZeroDivisionError("a bug")])
+def test_whatever_stops_the_flow_comes_out_of_it(
+    broken: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.night.nightly import run_flow
+
+    def break_off(_home: Any) -> None:
+        raise broken
+
+    monkeypatch.setattr(pipeline, "read_funds", break_off)
+    with pytest.raises(type(broken)) as stopped:
+        run_flow(tmp_path, AS_OF, tmp_path / "home")
+    assert stopped.value is broken
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -77,14 +107,31 @@ def test_second_run_at_the_same_time_is_refused(town: Path, tmp_path: Path) -> N
         run_flow(town, AS_OF, tmp_path / "home")
 
 
-def test_flow_has_the_stages_of_run_in_their_order() -> None:
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize(
+    ("broken", "tries"), [(OSError("disk"), 3), (DropRefusedError("a file"), 1)]
+)
+def test_only_a_fault_of_the_machine_is_tried_again(
+    broken: Exception, tries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from flows.night import nightly
-    from flows.night.pipeline import STAGES
 
-    source = (ROOT / "flows" / "night" / "nightly.py").read_text(encoding="utf-8")
-    places = [source.index(f"            {stage.__name__}(night)") for stage in STAGES]
-    assert places == sorted(places)
-    assert nightly.record_run.retries == 0, "no retry around a ledger write"
+    tried = []
+
+    def fail(*_given: Any, **_named: Any) -> None:
+        tried.append(1)
+        raise broken
+
+    monkeypatch.setattr(nightly, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(pipeline, "ingest_drop", fail)
+    with pytest.raises(type(broken)):
+        nightly.run_flow(tmp_path, AS_OF, tmp_path / "home")
+    assert len(tried) == tries
+
+
+def test_what_posts_to_the_ledger_is_never_tried_again() -> None:
+    posting = [stage for stage in STAGES if "record_drafts" in inspect.getsource(stage.act)]
+    assert posting == [pipeline.record_run] and pipeline.record_run.retries == 0
 
 
 def test_deployment_is_declared() -> None:

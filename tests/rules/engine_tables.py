@@ -8,9 +8,8 @@ from typing import Any
 import polars as pl
 
 from flows.night.determine import PAID_LINE_SCHEMA, Determined, determine
-from sql import table_schema
 from tests.rules.golden import employer_code, person_id
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import KINDS, table_schema
 
 NO_PAYMENTS = pl.DataFrame(schema=PAID_LINE_SCHEMA)
 EMPLOYER = employer_code(1, 1)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from data_samples.town.scene_rows import paid_lines_of, table_schema, tables_of
+from data_samples.town.scene_rows import paid_lines_of, tables_of
 from data_samples.town.scenes import (
     Case,
     employer_code,
@@ -24,7 +24,6 @@ __all__ = [
     "person_id",
     "policy_names",
     "read_cases",
-    "table_schema",
     "tables_of",
 ]
 FOLDER = Path(__file__).parent

@@ -23,7 +23,8 @@ import polars as pl
 import yaml
 
 from flows.night.determine import _register_ledger
-from sql import FactStore, connect, query, register_frame, run_policy
+from sql import FactStore, connect, query, register_frame, register_tables
+from sql.policy_runs import run_policy
 from sql.texts import (
     fact_path,
     facts_under,
@@ -33,9 +34,8 @@ from sql.texts import (
     sql_text,
     words_under,
 )
-from tests.rules.golden import Case, paid_lines_of, table_schema, tables_of
+from tests.rules.golden import Case, paid_lines_of, tables_of
 from tests.rules.golden_run import cases_of, group_of, judge_rows
-from transforms.extracts.kinds import KINDS
 from transforms.policies.cards import PolicyCard, plus_months, reach_of
 from transforms.policies.parameters import Parameter
 
@@ -147,9 +147,9 @@ class Bench:
         self.own_parameters = dict(cases[0].parameters)
         self.connection = connect(threads=1)
         tables = tables_of(cases, ())
-        for kind in KINDS.values():
-            frame = tables.get(kind.name, pl.DataFrame(schema=table_schema(kind)))
-            register_frame(self.connection, kind.name, frame)
+        register_tables(self.connection, {}, self.as_of)
+        for kind, frame in tables.items():
+            register_frame(self.connection, f"delivered_{kind}", frame)
         _register_ledger(self.connection, paid_lines_of(cases), ())
         self.store = FactStore(self.connection, {}, self.as_of)
         self.unchanged = self.determine(None)

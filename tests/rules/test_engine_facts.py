@@ -108,7 +108,7 @@ def town(
         buckets=request.param % 3 + 1,
     )
     connection = connect(1)
-    register_tables(connection, tables)
+    register_tables(connection, tables, AS_OF)
     register_frame(connection, "paid_lines", NO_PAYMENTS)
     empty = {name: STORED_AS["text"] for name in ("support_type", "policy_id", "payment_id")}
     register_frame(connection, "policy_support_types", pl.DataFrame(schema=empty))

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from flows.answers.policy_guide import GUIDE, guide_text
-from sql.texts import policy_cards
+from sql.texts import annex_items, policy_cards
 from transforms.errors import ContractError
-from transforms.policies.policy_guide import ITEM_COUNT, WORDS, read_annex, with_policies
+from transforms.policies.policy_guide import ITEM_COUNT, WORDS, with_policies
 
 
 def test_the_guide_is_what_the_policy_files_say() -> None:
@@ -18,7 +18,7 @@ def test_the_guide_is_what_the_policy_files_say() -> None:
 
 def test_every_item_of_the_annex_is_answered_with_its_clause() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
-    items = with_policies(read_annex(), policy_cards())
+    items = with_policies(annex_items(), policy_cards())
     assert [item.number for item in items] == list(range(1, ITEM_COUNT + 1))
     for item in items:
         assert item.clause in guide and item.bureaus in guide
@@ -27,7 +27,7 @@ def test_every_item_of_the_annex_is_answered_with_its_clause() -> None:
 
 def test_a_clause_of_a_card_stands_word_for_word_in_its_item() -> None:
     """Half-width punctuation of the scanned notice counts as full-width."""
-    clauses = {item.number: plain(item.clause) for item in read_annex()}
+    clauses = {item.number: plain(item.clause) for item in annex_items()}
     for name, card in policy_cards().items():
         for part in re.split("[。；…]+", plain(card.clause)):
             assert part in clauses[card.item], f"{name}: {part}"
@@ -38,7 +38,7 @@ def plain(text: str) -> str:
 
 
 def test_every_policy_stands_under_its_item() -> None:
-    items, cards = read_annex(), policy_cards()
+    items, cards = annex_items(), policy_cards()
     said = {
         entry["policy"]: (item.number, entry["what"])
         for item in with_policies(items, cards)
@@ -56,7 +56,7 @@ def test_every_policy_stands_under_its_item() -> None:
 
 
 def test_what_is_not_computed_says_why() -> None:
-    for item in with_policies(read_annex(), policy_cards()):
+    for item in with_policies(annex_items(), policy_cards()):
         for entry in item.does:
             assert entry["what"] in WORDS
             assert len(entry["note"].split()) >= 5, f"item {item.number}"

@@ -7,8 +7,8 @@ masked in it; the same numbers stand in the unmasked list that stays inside.
 import polars as pl
 
 from transforms.amounts import yuan_text
-from transforms.answers.masking import masked_household, masked_name, masked_person_id
 from transforms.answers.sheets import Sheet
+from transforms.masking import masked_household, masked_name, masked_person_id
 from transforms.policies.cards import PolicyCard
 
 KIND_WORDS = {"person": "个人", "employer": "单位", "household": "家庭"}

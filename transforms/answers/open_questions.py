@@ -6,8 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.columns import COLUMNS
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import COLUMNS, KINDS
 from transforms.policies.cards import PolicyCard, Provision
 
 KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]

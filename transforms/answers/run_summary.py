@@ -6,13 +6,13 @@ page and the run's manifest count in one way.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
 from transforms.gates import GateOutcome
 from transforms.money.batches import DraftBatch
-from transforms.policies.cards import PolicyCard
+from transforms.policies.cards import PolicyCard, PolicyStatus
 
 OUTCOMES = ("eligible", "ineligible", "undetermined")
 
@@ -130,33 +130,9 @@ def count_files(
     )
 
 
-class RunOfPolicy(Protocol):
-    """What the determine stage says of one policy."""
-
-    @property
-    def status(self) -> str:
-        """Return ran or not_run."""
-
-    @property
-    def reason(self) -> str:
-        """Return why it did not run."""
-
-    @property
-    def reach_from_month(self) -> int | None:
-        """Return the first month it speaks about."""
-
-    @property
-    def reach_to_month(self) -> int | None:
-        """Return the last month it speaks about."""
-
-    @property
-    def parameters_used(self) -> list[dict[str, Any]]:
-        """Return the parameters it used: name, value, from, source, confirmed."""
-
-
 def count_policies(
     cards: Mapping[str, PolicyCard],
-    runs: Mapping[str, RunOfPolicy],
+    runs: Mapping[str, PolicyStatus],
     determinations: pl.DataFrame,
 ) -> tuple[PolicyCount, ...]:
     """Count what each policy decided, in the order of the notice's items.
@@ -180,7 +156,7 @@ def count_policies(
 
 def _policy_count(
     card: PolicyCard,
-    run: RunOfPolicy,
+    run: PolicyStatus,
     outcomes: Mapping[str, int],
     eligible_fen: int,
     reasons: Sequence[tuple[str, int]],

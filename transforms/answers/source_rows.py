@@ -13,27 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from transforms.columns import COLUMNS
 from transforms.errors import ContractError
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import COLUMNS, KINDS, Kind
 from transforms.policies.cards import month_before, month_of
 
-VISIBLE_FROM_DAY = {
-    "payroll": "paid_on",
-    "attendance": "worked_on",
-    "employment": "starts_on",
-    "unemployment": "registered_on",
-    "designations": "valid_from",
-    "deaths": "died_on",
-    "custody": "from_date",
-    "graduates": "graduated_on",
-    "clerical_decisions": "decided_on",
-}
-VISIBLE_FROM_MONTH = {
-    "contributions": "month",
-    "unemployment_benefits": "from_month",
-    "support": "from_month",
-}
 SIDES_OF_ROLE = {
     "subject": ("subject",),
     "subject_as_legal_rep": ("subject",),
@@ -85,21 +68,21 @@ def about(kind: str, parties: Parties, register: Register) -> pl.Expr | None:
     if persons and "person_id" in names:
         keys = [int(person[:17]) for person in persons]
         found.append(pl.col("person_key").is_in(keys))
-    if persons and kind == "registrations":
+    if persons and "legal_rep_id" in names:
         found.append(pl.col("legal_rep_id").is_in(persons))
     if employers and "employer_code" in names:
         found.append(pl.col("employer_code").is_in(employers))
-    if employers and kind == "contributions":
+    if employers and "employer_key" in key_columns(kind):
         known = [
             register.employer_keys[code] for code in employers if code in register.employer_keys
         ]
         found.append(pl.col("employer_key").is_in(pl.Series(known, dtype=pl.Int32).implode()))
-    if employers and kind == "unemployment_benefits":
+    if employers and "last_unit_no" in names:
         units = [unit for code in employers for unit in register.unit_nos.get(code, ())]
         found.append(pl.col("last_unit_no").is_in(units))
     if (persons or employers) and "subject_id" in names:
         found.append(pl.col("subject_id").is_in([*persons, *employers]))
-    if parties.households and kind == "residents":
+    if parties.households and "household_no" in names:
         found.append(pl.col("household_no").is_in(sorted(parties.households)))
     return reduce(lambda left, right: left | right, found) if found else None
 
@@ -149,7 +132,7 @@ def months_asked_for(spec: Mapping[str, Any], period: str, as_of: date) -> pl.Ex
     word = spec.get("months")
     if word is None:
         return None
-    column = pl.col(VISIBLE_FROM_MONTH.get(spec["kind"], "month"))
+    column = pl.col(_month_column(KINDS[spec["kind"]]))
     if word == "month_before":
         return column == month_before(as_of)
     if word == "base_year":
@@ -161,19 +144,25 @@ def months_asked_for(spec: Mapping[str, Any], period: str, as_of: date) -> pl.Ex
     raise ContractError(f"months {word} of {spec['kind']} can't be told for period {period}")
 
 
-def visible(kind: str, as_of: date) -> pl.Expr:
-    """Say which rows of a kind have happened by the as-of date.
+def _month_column(kind: Kind) -> str:
+    months = [moment.column for moment in kind.visible_from if kind.is_month(moment.column)]
+    return months[0] if months else "month"
+
+
+def visible_rows(rows: pl.LazyFrame, kind: str, as_of: date) -> pl.LazyFrame:
+    """Leave the rows of a kind that count on the as-of date, without what had not come by then.
 
     Source:  rulebook §0, Facts visible at D
     """
-    if kind in VISIBLE_FROM_DAY:
-        return pl.col(VISIBLE_FROM_DAY[kind]) <= as_of
-    if kind in VISIBLE_FROM_MONTH:
-        happened = pl.col(VISIBLE_FROM_MONTH[kind]) <= month_of(as_of)
-        if kind == "contributions":
-            return happened & ((pl.col("state") != "已到账") | (pl.col("paid_on") <= as_of))
-        return happened
-    return pl.lit(True)
+    for moment in KINDS[kind].visible_from:
+        until = month_of(as_of) if KINDS[kind].is_month(moment.column) else as_of
+        asked = [pl.col(column) == word for column, word in moment.where]
+        rows = rows.filter((pl.col(moment.column) <= until) | ~pl.all_horizontal(True, *asked))
+    return rows.with_columns(
+        pl.when(pl.col(column.visible_from) <= as_of).then(column.name).alias(column.name)
+        for column in KINDS[kind].columns
+        if column.visible_from
+    )
 
 
 def shown_columns(kind: str) -> list[str]:
@@ -192,8 +181,10 @@ def shown_columns(kind: str) -> list[str]:
 
 def key_columns(kind: str) -> list[str]:
     """Return the columns that filters need beside the shown ones."""
-    keys = ["person_key"] if "person_id" in KINDS[kind].column_named else []
-    return [*keys, "employer_key"] if kind == "contributions" else keys
+    names = KINDS[kind].column_named
+    keys = ["person_key"] if "person_id" in names else []
+    by_unit = "unit_no" in names and "employer_code" not in names
+    return [*keys, "employer_key"] if by_unit else keys
 
 
 def without_own(

@@ -7,7 +7,7 @@ import polars as pl
 
 from transforms.columns import STORED_AS
 from transforms.extracts.cells import CodedCells, Piece, ReadColumn, Rows, TypedCells
-from transforms.extracts.kinds import Kind, KindColumn
+from transforms.extracts.kinds import Kind, KindColumn, table_schema
 from transforms.extracts.readers import Reading, read_column
 from transforms.identifiers import person_keys
 
@@ -83,22 +83,6 @@ def _split_subjects(columns: dict[str, ReadColumn]) -> None:
 def _parts(reading: Reading) -> tuple[pl.Series, pl.Series, pl.Series]:
     assert reading.repairs is not None
     return reading.values, reading.bad, reading.repairs
-
-
-def table_schema(kind: Kind) -> dict[str, pl.DataType]:
-    """Give the columns of a kind's table with their types, in order, without employer_key."""
-    schema: dict[str, pl.DataType] = {}
-    for column in kind.columns:
-        schema[column.name] = STORED_AS[column.type]
-        if column.name == "name":
-            schema["name_raw"] = pl.String()
-    if "person_id" in kind.column_named:
-        schema["person_key"] = pl.Int64()
-    if kind.name in ("insured_units", "contributions"):
-        schema["employer_key"] = pl.Int32()
-    schema["source_file"] = pl.String()
-    schema["source_line"] = pl.Int64()
-    return schema
 
 
 def lay_out(

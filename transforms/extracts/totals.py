@@ -13,11 +13,6 @@ from transforms.extracts.kinds import Kind
 # A quick look that every totals row passes, then the closer one.
 MAY_BE_TOTALS = r"^\s*[合小总制审]"
 IS_TOTALS = re.compile(r"(?:(?:合计|小计|总计)(?:[:(].*)?|(?:制表人|审核人).*)", re.DOTALL)
-AMOUNTS_OF_NOTE = {
-    "contributions": ("unit_fen", "person_fen"),
-    "payroll": ("net_fen",),
-    "support": ("amount_fen",),
-}
 
 
 def piece_of(

@@ -13,6 +13,7 @@ from transforms.money.exclusions import (
     settle_by_clerk,
     settle_larger_stands,
 )
+from transforms.policies.cards import PolicyStatus
 
 KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 ENTITLEMENT_SCHEMA: dict[str, Any] = {
@@ -222,10 +223,12 @@ def _finding(rows: pl.DataFrame, finding: str, detail: str) -> pl.DataFrame:
     )
 
 
-def recoverable_periods(paid: pl.DataFrame, policies: Mapping[str, Any]) -> set[tuple[str, str]]:
+def recoverable_periods(
+    paid: pl.DataFrame, policies: Mapping[str, PolicyStatus]
+) -> set[tuple[str, str]]:
     """List the (policy, period) pairs of money paid that this run can speak about.
 
-    Rows:    paid  one per paid line; policies: what became of each policy, with `reaches(period)`
+    Rows:    paid  one per paid line; policies: what became of each policy
     Source:  rulebook §4.4
     """
     pairs = paid.select("policy_id", "period").unique().sort("policy_id", "period").iter_rows()

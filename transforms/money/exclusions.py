@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
 
-from transforms.digest import text_digest
 from transforms.errors import ContractError
 
-CONFIGURATION = Path(__file__).with_name("exclusions.yaml")
 FORMS = ("larger_stands", "clerk_decides")
 NONE_STANDS = "none_stands"
 ROW = "row_number"
@@ -26,17 +22,6 @@ class Exclusion:
     form: str
     policies: tuple[str, ...]
     authority: str
-
-
-@cache
-def exclusions() -> tuple[Exclusion, ...]:
-    """Return the configured exclusions, in their order."""
-    return parse_exclusions(CONFIGURATION.read_text(encoding="utf-8"))
-
-
-def exclusions_digest() -> str:
-    """Return the digest of the exclusions' configuration: a run's identity covers it."""
-    return text_digest(CONFIGURATION.read_text(encoding="utf-8"))
 
 
 def parse_exclusions(text: str) -> tuple[Exclusion, ...]:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from transforms.answers.masking import masked_name, masked_person_id
+from transforms.masking import masked_name, masked_person_id
 from transforms.payments.sheet_rows import yuan_column
 from transforms.payments.working_days import next_working_day
 

@@ -2,7 +2,7 @@
 
 import codecs
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,9 @@ import polars as pl
 
 from transforms.errors import DropRefusedError
 
-DEFAULT_PROFILE = Path(__file__).with_name("default_profile.toml")
+PROFILES = Path(__file__).with_name("profiles")
+DEFAULT_PROFILE = PROFILES / "default.toml"
+SHIPPED_NAMES = tuple(sorted(path.stem for path in PROFILES.glob("*.toml")))
 HEADER_WORDS = frozenset(
     ("batch_id", "payer_account", "payer_name", "project", "month", "count", "sum_fen", "version")
 )
@@ -23,6 +25,13 @@ DETAIL_WORDS = frozenset(
     )
 )
 TRAILER_WORDS = frozenset(("count", "sum_fen", "details_sha256"))
+ANSWER_WORDS = frozenset(("payment_id", "state", "reason", "date"))
+TEXTS = ("encoding", "line_ending", "separator", "version", "id_type_person", "id_type_employer")
+PROFILE_KEYS = (*TEXTS, "row_limit", "header", "detail", "trailer")
+ANSWER_KEYS = (
+    *("encoding", "separator", "heading_lines", "fields"),
+    *("arrived", "refused", "date_format"),
+)
 LINE_ENDINGS = {"CRLF": "\r\n", "LF": "\n"}
 # Control and invisible characters, and what XML 1.0 can't hold: none belongs in a payment line.
 UNPRINTABLE = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u{FFFE}\u{FFFF}]"
@@ -43,8 +52,20 @@ class Field:
 
 
 @dataclass(frozen=True)
+class AnswerFormat:
+    """How a bank's answer file looks; a field that is fixed text is not read."""
+
+    encoding: str
+    separator: str
+    heading_lines: int
+    fields: tuple[Field, ...]
+    has_arrived: Mapping[str, bool]
+    date_format: str
+
+
+@dataclass(frozen=True)
 class Profile:
-    """One bank's file format; `content` is the TOML as read, for the batch's manifest."""
+    """One bank's file formats; `content` is the TOML as read, for the batch's manifest."""
 
     encoding: str
     line_ending: str
@@ -55,13 +76,20 @@ class Profile:
     header: tuple[Field, ...]
     detail: tuple[Field, ...]
     trailer: tuple[Field, ...]
+    answer: AnswerFormat
     content: Mapping[str, Any]
 
 
 @cache
+def shipped_profile(name: str) -> Profile:
+    """Return one of the profiles that come with the product."""
+    text = (PROFILES / f"{name}.toml").read_text(encoding="utf-8")
+    return parse_profile(text, f"the {name} profile")
+
+
 def default_profile() -> Profile:
     """Return the profile that is used where a fund names none of its own."""
-    return parse_profile(DEFAULT_PROFILE.read_text(encoding="utf-8"), "the default profile")
+    return shipped_profile("default")
 
 
 def parse_profile(text: str, where: str) -> Profile:
@@ -81,28 +109,18 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
 
     Raises:  DropRefusedError saying where, what was expected and what was found
     """
-    known = set(parse_keys())
-    unknown, missing = sorted(set(content) - known), sorted(known - set(content))
-    if unknown or missing:
-        said = [f"unknown {', '.join(unknown)}"] if unknown else []
-        said += [f"missing {', '.join(missing)}"] if missing else []
-        raise DropRefusedError(f"{where}: {'; '.join(said)}; compare it with the default profile")
+    _check_keys(content, PROFILE_KEYS, where, may_have={"answer"})
     _check_plain_values(content, where)
-    is_fixed = content["separator"] == ""
     lines = {
-        name: tuple(_field(entry, words, is_fixed, f"{where}, {name}") for entry in content[name])
+        name: _fields(content[name], words, content["separator"], f"{where}, {name}")
         for name, words in (
             ("header", HEADER_WORDS),
             ("detail", DETAIL_WORDS),
             ("trailer", TRAILER_WORDS),
         )
     }
-    carried = {field.word for field in lines["detail"]}
     needed = {"account_no", "holder", "amount_fen", "payment_id"}
-    if not needed <= carried:
-        raise DropRefusedError(
-            f"{where}, detail: a payment line needs {', '.join(sorted(needed - carried))}; add it"
-        )
+    _check_carried(lines["detail"], needed, f"{where}, detail")
     return Profile(
         encoding=content["encoding"],
         line_ending=LINE_ENDINGS[content["line_ending"]],
@@ -113,20 +131,35 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
         header=lines["header"],
         detail=lines["detail"],
         trailer=lines["trailer"],
+        answer=_answer_format(content, f"{where}, answer"),
         content=content,
     )
 
 
-def parse_keys() -> tuple[str, ...]:
-    """Return the keys a profile has, each of them required."""
-    texts = "encoding line_ending separator version id_type_person id_type_employer"
-    return (*texts.split(), "row_limit", "header", "detail", "trailer")
+def _check_keys(
+    content: Mapping[str, Any], known: Sequence[str], where: str, may_have: Collection[str] = ()
+) -> None:
+    unknown = sorted(set(content) - {*known, *may_have})
+    missing = sorted(set(known) - set(content))
+    if unknown or missing:
+        said = [f"unknown {', '.join(unknown)}"] if unknown else []
+        said += [f"missing {', '.join(missing)}"] if missing else []
+        raise DropRefusedError(f"{where}: {'; '.join(said)}; compare it with the default profile")
 
 
 def _check_plain_values(content: Mapping[str, Any], where: str) -> None:
-    for key in parse_keys()[:6]:
+    for key in TEXTS:
         if not isinstance(content[key], str):
             raise DropRefusedError(f"{where}: {key} must be text in quotes")
+    _check_writing(content, where)
+    if content["line_ending"] not in LINE_ENDINGS:
+        raise DropRefusedError(
+            f"{where}: line_ending is {content['line_ending']!r}; expected CRLF or LF"
+        )
+    _check_count(content, "row_limit", where)
+
+
+def _check_writing(content: Mapping[str, Any], where: str) -> None:
     try:
         codecs.lookup(content["encoding"])
         "元".encode(content["encoding"])
@@ -135,18 +168,64 @@ def _check_plain_values(content: Mapping[str, Any], where: str) -> None:
             f"{where}: encoding {content['encoding']!r} is unknown or holds no Chinese; "
             "use gb18030, gbk or utf-8"
         ) from unfit
-    if content["line_ending"] not in LINE_ENDINGS:
-        raise DropRefusedError(
-            f"{where}: line_ending is {content['line_ending']!r}; expected CRLF or LF"
-        )
     if len(content["separator"]) > 1 or content["separator"] in ("\r", "\n"):
         raise DropRefusedError(f"{where}: separator must be one character, or empty: fixed width")
-    limit = content["row_limit"]
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-        raise DropRefusedError(f"{where}: row_limit must be a whole number, 0 or more")
-    for name in ("header", "detail", "trailer"):
-        if not isinstance(content[name], list) or not content[name]:
-            raise DropRefusedError(f"{where}: {name} must be a list of fields")
+
+
+def _check_count(content: Mapping[str, Any], key: str, where: str) -> None:
+    count = content[key]
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise DropRefusedError(f"{where}: {key} must be a whole number, 0 or more")
+
+
+def _check_carried(fields: Sequence[Field], needed: Collection[str], where: str) -> None:
+    missing = sorted(set(needed) - {field.word for field in fields})
+    if missing:
+        raise DropRefusedError(f"{where}: a line needs {', '.join(missing)}; add it")
+
+
+def _answer_format(content: Mapping[str, Any], where: str) -> AnswerFormat:
+    """Read how the bank answers; a profile that does not say has the default's columns."""
+    own = {"encoding": content["encoding"], "separator": content["separator"] or "|"}
+    answer = content["answer"] if "answer" in content else default_profile().content["answer"] | own
+    if not isinstance(answer, dict):
+        raise DropRefusedError(f"{where} must be a table: [answer]")
+    _check_keys(answer, ANSWER_KEYS, where)
+    for key in ("encoding", "separator", "date_format"):
+        if not isinstance(answer[key], str):
+            raise DropRefusedError(f"{where}: {key} must be text in quotes")
+    _check_writing(answer, where)
+    _check_count(answer, "heading_lines", where)
+    fields = _fields(answer["fields"], ANSWER_WORDS, answer["separator"], f"{where}, fields")
+    _check_carried(fields, ("payment_id", "state"), f"{where}, fields")
+    if any(answer["date_format"].count(part) != 1 for part in ("YYYY", "MM", "DD")):
+        raise DropRefusedError(f"{where}: date_format must hold YYYY, MM and DD once each")
+    return AnswerFormat(
+        encoding=answer["encoding"],
+        separator=answer["separator"],
+        heading_lines=answer["heading_lines"],
+        fields=fields,
+        has_arrived=_states(answer, where),
+        date_format=answer["date_format"],
+    )
+
+
+def _states(answer: Mapping[str, Any], where: str) -> dict[str, bool]:
+    states: dict[str, bool] = {}
+    for key in ("arrived", "refused"):
+        words = answer[key] if isinstance(answer[key], list) else []
+        if not words or not all(isinstance(word, str) and word not in states for word in words):
+            raise DropRefusedError(
+                f"{where}: {key} must be a list of the bank's own words, none in both lists"
+            )
+        states |= dict.fromkeys(words, key == "arrived")
+    return states
+
+
+def _fields(entries: Any, words: frozenset[str], separator: str, where: str) -> tuple[Field, ...]:
+    if not isinstance(entries, list) or not entries:
+        raise DropRefusedError(f"{where} must be a list of fields")
+    return tuple(_field(entry, words, separator == "", where) for entry in entries)
 
 
 def _field(entry: Any, words: frozenset[str], is_fixed: bool, where: str) -> Field:

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 
 from lxml import etree
 
 from transforms.errors import DropRefusedError
-from transforms.payments.profile import Profile
+from transforms.payments.profile import AnswerFormat, Profile
 
-STATES = {"成功": True, "失败": False}
 FINAL_STATUSES = {"ACSC": True, "ACCC": True, "RJCT": False, "CANC": False}
 PAIN002 = re.compile(r"urn:iso:std:iso:20022:tech:xsd:pain\.002\.001\.[0-9]{2}")
 SHOWN_LINES = 10
@@ -36,41 +36,75 @@ def read_answers(content: bytes, profile: Profile, where: str) -> list[Answer]:
     """
     if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return _read_pain002(content, where)
-    return _read_text(content, profile, where)
+    return _read_text(content, profile.answer, where)
 
 
-def _read_text(content: bytes, profile: Profile, where: str) -> list[Answer]:
+def _read_text(content: bytes, form: AnswerFormat, where: str) -> list[Answer]:
     try:
-        text = content.decode(profile.encoding)
+        text = content.decode(form.encoding)
     except UnicodeDecodeError as broken:
         number = content[: broken.start].count(b"\n") + 1
         raise DropRefusedError(
-            f"{where}, line {number}: is not {profile.encoding}; ask the bank for the file again"
+            f"{where}, line {number}: is not {form.encoding}; ask the bank for the file again"
         ) from broken
     answers, wrong = [], []
     for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
+        if number <= form.heading_lines or not line.strip():
             continue
-        answer = _answer(line.split(profile.separator or "|"), number)
+        answer = _answer(_cells(line, form), number, form)
         if answer is None:
             wrong.append(number)
         else:
             answers.append(answer)
-    _refuse(wrong, where, "expected payment_id|成功 or 失败|reason|YYYYMMDD")
+    columns = (form.separator or " ").join(field.word or "…" for field in form.fields)
+    states = ", ".join(form.has_arrived)
+    _refuse(wrong, where, f"expected {columns} with state {states} and date {form.date_format}")
     return answers
 
 
-def _answer(cells: Sequence[str], line: int) -> Answer | None:
-    if len(cells) != 4 or cells[1] not in STATES:
-        return None
-    day = cells[3]
+def _cells(line: str, form: AnswerFormat) -> list[str]:
+    """Take a line apart; one that is not as wide as its fields has no cells."""
+    if form.separator:
+        return line.split(form.separator)
+    ends = list(accumulate(field.width for field in form.fields))
+    encoded = line.encode(form.encoding)
+    if len(encoded) != ends[-1]:
+        return []
     try:
-        date(int(day[:4]), int(day[4:6]), int(day[6:8]))
+        return [
+            encoded[start:end].decode(form.encoding)
+            for start, end in zip([0, *ends], ends, strict=False)
+        ]
+    except UnicodeDecodeError:
+        return []
+
+
+def _answer(cells: Sequence[str], line: int, form: AnswerFormat) -> Answer | None:
+    if len(cells) != len(form.fields):
+        return None
+    pairs = zip(form.fields, cells, strict=True)
+    said = {field.word: cell.strip() for field, cell in pairs if field.word}
+    day = _day(said["date"], form.date_format) if "date" in said else ""
+    if said["state"] not in form.has_arrived or day is None:
+        return None
+    has_arrived = form.has_arrived[said["state"]]
+    return Answer(said["payment_id"], has_arrived, said.get("reason", ""), day, line)
+
+
+def _day(text: str, form: str) -> str | None:
+    """Read a date as YYYYMMDD, none if it is no such date.
+
+    >>> _day("2020-04-01", "YYYY-MM-DD"), _day("2020-4-1", "YYYY-MM-DD")
+    ('20200401', None)
+    """
+    pattern = re.escape(form)
+    for part in ("YYYY", "MM", "DD"):
+        pattern = pattern.replace(part, f"(?P<{part}>[0-9]{{{len(part)}}})")
+    found = re.fullmatch(pattern, text)
+    try:
+        return found and f"{date(*(int(found[part]) for part in ('YYYY', 'MM', 'DD'))):%Y%m%d}"
     except ValueError:
         return None
-    if not re.fullmatch("[0-9]{8}", day):
-        return None
-    return Answer(cells[0].strip(), STATES[cells[1]], cells[2].strip(), day, line)
 
 
 def _read_pain002(content: bytes, where: str) -> list[Answer]:

@@ -24,6 +24,7 @@ class Provision:
     clause: str
     facts: tuple[str, ...]
     rows: tuple[Mapping[str, Any], ...]
+    limit: int | str | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,33 @@ class Reach:
         if len(period) == 4:
             return self.from_month // 100 <= int(period) <= self.to_month // 100
         return self.from_month <= int(period.replace("-", "")) <= self.to_month
+
+    def period_of(self, form: str) -> str | None:
+        """Return the one period that a run speaks about; None where it speaks about months.
+
+        >>> Reach(202001, 202012).period_of("year"), Reach(202003, 202003).period_of("as_of_month")
+        ('2020', '2020-03')
+        """
+        year, month = divmod(self.from_month, 100)
+        whole = {"month": None, "as_of_month": f"{year}-{month:02d}"}
+        return whole.get(form, str(year))
+
+
+@dataclass(frozen=True)
+class PolicyStatus:
+    """Whether a policy ran, why not, what it can speak about, and which numbers it used."""
+
+    status: str
+    reason: str
+    reach_from_month: int | None
+    reach_to_month: int | None
+    parameters_used: list[dict[str, Any]]
+
+    def reaches(self, period: str) -> bool:
+        """Say whether the policy ran and a period (`2020` or `2020-03`) is inside its reach."""
+        if self.reach_from_month is None or self.reach_to_month is None:
+            return False
+        return Reach(self.reach_from_month, self.reach_to_month).covers(period)
 
 
 @dataclass(frozen=True)
@@ -73,6 +101,12 @@ class PolicyCard:
         """The provisions in the notice's order."""
         return [provision.name for provision in self.provisions]
 
+    @property
+    def limit(self) -> int | Parameter | None:
+        """How many may count, where the last provision says so: a number or a parameter."""
+        limit = self.provisions[-1].limit
+        return self.parameters[limit] if isinstance(limit, str) else limit
+
 
 def parse_shared(text: str) -> dict[str, Parameter]:
     """Read the parameters that several policies or facts use."""
@@ -96,6 +130,10 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     parameters = {used: shared[used] for used in entry.get("uses", [])} | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
     }
+    provisions = tuple(_provision(key, value) for key, value in entry["provisions"].items())
+    limits = [provision.limit for provision in provisions]
+    if any(limits[:-1]) or (isinstance(limits[-1], str) and limits[-1] not in parameters):
+        raise ContractError(f"policy {name}: a limit stands on the last provision, or no parameter")
     return PolicyCard(
         policy_id=name,
         title=entry["title"],
@@ -118,7 +156,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         touches=tuple(entry.get("touches", needs.get("insurances", ()))),
         support_types=tuple(entry.get("support_types", ())),
         parameters=parameters,
-        provisions=tuple(_provision(key, value) for key, value in entry["provisions"].items()),
+        provisions=provisions,
         span_is_reading=bool(entry["in_force"].get("reading", False)),
     )
 
@@ -138,6 +176,7 @@ def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
         clause=entry["clause"].strip(),
         facts=tuple(entry.get("facts", ())),
         rows=tuple(entry.get("rows", ())),
+        limit=entry.get("limit"),
     )
 
 

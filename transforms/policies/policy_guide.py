@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,7 +10,6 @@ from transforms.errors import ContractError
 from transforms.policies.card_text import confirmation, describe_card, span_text
 from transforms.policies.cards import PolicyCard
 
-ANNEX = Path(__file__).parent / "annex.yaml"
 ITEM_COUNT = 24
 WORDS = {
     "policy": "pays",
@@ -22,7 +20,7 @@ WORDS = {
 INTRODUCTION = """# Policies
 
 What the product does for each of the 24 items of the annex of 川政发〔2020〕3号, and every policy
-with its clauses and numbers. Made from `sql/policies/*.yaml` and `transforms/policies/annex.yaml`
+with its clauses and numbers. Made from `sql/policies/*.yaml` and `sql/policies/annex.yaml`
 by `python -m flows.answers.policy_guide`; a test compares. Do not edit it by hand.
 
 - **pays**: eligible rows become entitlements, and draft batches that the finance bureau releases.
@@ -49,12 +47,12 @@ class AnnexItem:
     does: Sequence[Mapping[str, str]]
 
 
-def read_annex() -> list[AnnexItem]:
+def parse_annex(text: str) -> tuple[AnnexItem, ...]:
     """Read the annex, in the order of its items.
 
     Raises:  ContractError if an item is missing, or an answer of it is none that is known
     """
-    entries = yaml.safe_load(ANNEX.read_text(encoding="utf-8"))
+    entries = yaml.safe_load(text)
     if sorted(entries) != list(range(1, ITEM_COUNT + 1)):
         raise ContractError(f"annex: expected items 1 to {ITEM_COUNT}, found {sorted(entries)}")
     items = []
@@ -63,16 +61,18 @@ def read_annex() -> list[AnnexItem]:
         if unknown:
             raise ContractError(f"annex item {number}: unknown answer {unknown}")
         items.append(AnnexItem(number=number, **entry))
-    return items
+    return tuple(items)
 
 
-def policy_guide(cards: Mapping[str, PolicyCard], universes: Mapping[str, str]) -> str:
+def policy_guide(
+    annex: Sequence[AnnexItem], cards: Mapping[str, PolicyCard], universes: Mapping[str, str]
+) -> str:
     """Write docs/policies.md.
 
     Holds:   every policy stands under the item that its card names
     Raises:  ContractError if an item has no answer, or a card names no item
     """
-    items = with_policies(read_annex(), cards)
+    items = with_policies(annex, cards)
     lines = [INTRODUCTION, "## The annex, item by item", "", *_overview(items)]
     for item in items:
         lines += _item_lines(item, cards)

@@ -1,0 +1,10 @@
+-- check: each policy that ran found somebody to look at
+-- checked: policy_runs where status = 'ran'
+select policy_id
+from policy_runs
+where
+    status = 'ran'
+    and not exists (
+        select 1 from determinations where determinations.policy_id = policy_runs.policy_id
+    )
+order by all

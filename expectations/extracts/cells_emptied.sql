@@ -1,0 +1,6 @@
+-- check: few optional cells had to be emptied because they can't be read
+-- checked: select sum(accepted) from files
+select detail
+from findings
+where finding = 'cell_emptied'
+order by all

@@ -1,0 +1,118 @@
+"""Runs one policy: its sentences, the keys its card gives, what counts, and the outcome.
+
+policies/<id>.sql    policy_sentences: one row per subject and beneficiary (and month)
+keyed.sql            keyed_rows: with period and kinds, as the card says them
+counted.sql          policy_<id>: with the provision that the card gives a `limit`, if it does
+determination.sql    determination_<id>: the outcome
+"""
+
+import re
+from typing import Any
+
+import polars as pl
+
+from sql import FRACTION_SUFFIX, KEY_COLUMNS, Connection, FactStore, register_frame, taken_values
+from sql.texts import monthly_names, policy_path, shared_parameters, sql_text, words_under
+from transforms.errors import ContractError
+from transforms.policies.cards import PolicyCard, Reach
+from transforms.policies.parameters import (
+    MONTHLY_SUFFIX,
+    Parameter,
+    monthly_columns,
+    value_on,
+    values_by_month,
+)
+
+PROVISION = re.compile(r"(s[0-9]+|g)_")
+KEYS_AND_AMOUNT = {"subject_id", "beneficiary_id", "month", "amount_fen"}
+COUNTED = "is_within_limit"
+EARLIER = "earlier_months"
+
+
+def parameters_under(card: PolicyCard) -> list[Parameter]:
+    """Return the parameters that a policy, its limit and the facts under it take, by name."""
+    known = {**shared_parameters(), **card.parameters}
+    taken = {card.limit.name} if isinstance(card.limit, Parameter) else set()
+    for word in words_under(policy_path(card.policy_id)):
+        name = word.removeprefix("$").removesuffix(MONTHLY_SUFFIX)
+        if name != word:
+            taken.add(name if name in known else FRACTION_SUFFIX.sub("", name))
+    return [known[name] for name in sorted(taken & set(known))]
+
+
+def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
+    """Make the tables `policy_<id>` and `determination_<id>` of one policy.
+
+    Rows:    one per (period, subject, beneficiary)
+    Holds:   the key is unique, the provisions are those of the card in its order, no float
+    Raises:  ContractError if not
+    """
+    path, name = policy_path(card.policy_id), card.policy_id
+    for parameter in map(card.parameters.__getitem__, monthly_names(path)):
+        months = values_by_month(parameter, reach.from_month, reach.to_month)
+        schema = dict.fromkeys(monthly_columns(parameter), pl.Int64())
+        frame = pl.DataFrame(months, schema=schema, orient="row")
+        register_frame(store.connection, parameter.name + MONTHLY_SUFFIX, frame)
+    _make(store, "policy_sentences", path, store.values_for(path, card.parameters))
+    values = _card_values(store, card, reach)
+    _make(store, "keyed_rows", "keyed.sql", values)
+    if card.limit is None:
+        store.connection.execute(f"create or replace table policy_{name} as from keyed_rows")
+    else:
+        _make(store, f"policy_{name}", "counted.sql", values)
+        renamed = f"alter table policy_{name} rename column {COUNTED} to "
+        store.connection.execute(renamed + card.provision_names[-1])
+    _check_policy_table(store.connection, card)
+    store.connection.execute(f"create or replace view policy_rows as from policy_{name}")
+    _make(store, f"determination_{name}", "determination.sql", values)
+
+
+def _make(store: FactStore, table: str, path: str, values: dict[str, Any]) -> None:
+    store.build_under(path)
+    text = f"create or replace table {table} as {sql_text(path)}"
+    store.connection.execute(text, taken_values(path, values))
+
+
+def _card_values(store: FactStore, card: PolicyCard, reach: Reach) -> dict[str, Any]:
+    """Return what keyed.sql, counted.sql and determination.sql take from card and sentences."""
+    described = store.connection.execute("describe policy_sentences").fetchall()
+    inexact = [row[0] for row in described if row[1] in ("DOUBLE", "FLOAT")]
+    if inexact:
+        raise ContractError(f"{card.policy_id}: inexact columns {', '.join(inexact)}")
+    columns = [row[0] for row in described]
+    facts = [name for name in columns if not (name in KEYS_AND_AMOUNT or PROVISION.match(name))]
+    limit = card.limit
+    if isinstance(limit, Parameter):
+        limit = value_on(limit, store.as_of).value
+    earlier = [name for name in card.provisions[-1].facts if name == EARLIER]
+    return {
+        "policy_id": card.policy_id,
+        "period": reach.period_of(card.period),
+        "reach_from_month": reach.from_month,
+        "reach_to_month": reach.to_month,
+        "subject_kind": card.subject,
+        "beneficiary_kind": card.beneficiary,
+        "beneficiary": ["beneficiary_id" if "beneficiary_id" in columns else "subject_id"],
+        "facts": facts,
+        "facts_shown": [name for name in facts if name != "turn"] + earlier,
+        "provisions": card.provision_names,
+        "other_provisions": card.provision_names[:-1],
+        "limit_count": limit,
+    }
+
+
+def _check_policy_table(connection: Connection, card: PolicyCard) -> None:
+    table = f"policy_{card.policy_id}"
+    columns = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
+    if [name for name in columns if PROVISION.match(name)] != card.provision_names:
+        raise ContractError(f"{table}: its provisions are not those of its card, in that order")
+    keys = ", ".join(KEY_COLUMNS)
+    absent = " or ".join(f"{name} is null" for name in (*KEY_COLUMNS, "amount_fen"))
+    checks = {
+        "a key occurs twice": f"select {keys} from {table} group by {keys} having count(*) > 1",
+        "a key or amount is missing": f"select period from {table} where {absent}",
+        "an amount is below zero": f"select period from {table} where amount_fen < 0",
+    }
+    for broken, text in checks.items():
+        if connection.execute(f"{text} limit 1").fetchone():
+            raise ContractError(f"{table}: {broken}")

@@ -1,0 +1,118 @@
+"""The parts of the reading of extracts, one by one: blocks, typed cells, links, references."""
+
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from tests.rules.golden import person_id
+from transforms.extracts.cells import CodedCells, Piece, TypedCells
+from transforms.extracts.csv_text import CsvShape, count_lines, end_of_rows, read_block, top_rows
+from transforms.extracts.kinds import KINDS, KindColumn
+from transforms.extracts.links import apply_links, contradicting_links, links_of_file
+from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
+from transforms.extracts.rows import list_repairs, read_piece
+from transforms.extracts.typed import cells_of_arrow
+
+DEATHS = KINDS["deaths"]
+DAMAGED, MEANT = "37030219900101123", "370302199001011234"
+
+
+def texts_of(cells: CodedCells) -> list[str]:
+    texts = cells.texts.to_list()
+    return texts if cells.codes is None else [texts[code] for code in cells.codes]
+
+
+def test_a_block_ends_where_a_row_ends_not_inside_quotes() -> None:
+    block = b'a,"x\ny"\nb,"z\n'
+    assert end_of_rows(block, ",", is_quoted=True, is_last=False) == len(b'a,"x\ny"\n')
+    assert end_of_rows(b'a,x"y\nb,"z\n', ",", is_quoted=True, is_last=True) is None
+    assert end_of_rows(b"a,b\nc", ",", is_quoted=False, is_last=False) == 4
+    assert end_of_rows(b"no row ends", ",", is_quoted=False, is_last=False) == 0
+
+
+def test_rows_keep_their_physical_lines_whatever_their_length() -> None:
+    block = b'a,1\n\n"b\nb",2\nc\nd,4,5\n'
+    shape = CsvShape(",", 2, frozenset())
+    columns, lines, too_wide = read_block(block, 2, count_lines(block), True, shape)
+    assert [texts_of(column) for column in columns] == [
+        ["a", "b\nb", "c", "d"],
+        ["1", "2", "", "4"],
+    ]
+    assert lines.tolist() == [2, 4, 6, 7]
+    assert too_wide is not None and too_wide.tolist() == [False, False, False, True]
+    assert top_rows(block, ",", limit=3) == [(1, ["a", "1"]), (2, []), (4, ["b\nb", "2"])]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "wanted"),
+    [
+        ("money", pa.array([12, None]), [1200, None]),
+        ("money", pa.array([Decimal("12.30"), None]), [1230, None]),
+        ("month", pa.array([202003, 202012]), [202003, 202012]),
+        ("month", pa.array([202003, 202013]), ["202003", "202013"]),
+        ("integer", pa.array([7, 10**16]), ["7", str(10**16)]),
+        ("money", pa.array([Decimal("1.234")]), ["1.234"]),
+        ("text", pa.array(["x", None]), ["x", ""]),
+    ],
+)
+def test_typed_cells_are_values_only_where_nothing_can_be_lost(
+    kind: str, values: pa.Array, wanted: list[object]
+) -> None:
+    column = KindColumn("amount_fen", False, kind, ())  # type: ignore[arg-type]
+    cells = cells_of_arrow(column, pa.chunked_array([values]))
+    got = cells.values.to_list() if isinstance(cells, TypedCells) else texts_of(cells)
+    assert got == wanted
+
+
+def decided(*rows: tuple[int, str | None]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [(DEATHS.titles[0], "AB", line, person) for line, person in rows],
+        schema={
+            "kind": pl.String,
+            "file_digest": pl.String,
+            "line": pl.Int64,
+            "person_id": pl.String,
+        },
+        orient="row",
+    )
+
+
+def piece_of(ids: list[str]) -> Piece:
+    cells = CodedCells(pl.Series(ids), np.arange(len(ids), dtype=np.int32))
+    return Piece({"person_id": cells}, [cells], np.arange(2, 2 + len(ids)))
+
+
+def test_a_clerks_link_counts_only_for_a_damaged_id_and_where_clerks_agree() -> None:
+    links = decided((2, MEANT), (3, MEANT), (4, MEANT), (4, None))
+    mine = links_of_file(links, DEATHS, "ab")
+    assert mine is not None and mine["line"].to_list() == [2, 3], "line 4 is settled by nobody"
+    assert links_of_file(links, DEATHS, "cd") is None
+    assert len(contradicting_links(links)) == 1 and MEANT not in contradicting_links(links)[0]
+    piece = piece_of([DAMAGED, person_id(1, "1990-02-02", 1, "女")])
+    before = read_piece(DEATHS, piece)
+    after = apply_links(before, piece, mine)["person_id"]
+    whole = before["person_id"].values().to_list()[1]
+    assert before["person_id"].values()[0] is None
+    assert after.values().to_list() == [MEANT, whole], "a readable id stays"
+    repairs = list_repairs(DEATHS, piece, {"person_id": after}, "deaths.csv")
+    assert repairs.filter(pl.col("repair") == "clerical_link")["source_line"].to_list() == [2]
+
+
+def test_employers_are_numbered_by_code_among_accepted_rows() -> None:
+    places = {"source_file": ["a"] * 4, "source_line": [2, 3, 4, 5]}
+    units = pl.LazyFrame({"employer_code": ["C", "A", "B", "A"], **places})
+    fallen = pl.DataFrame({"source_file": ["a"], "source_line": [4]})
+    ranks = employer_ranks(units, fallen, "insured_units")
+    assert ranks is not None and ranks.rows() == [("A", 1), ("C", 2)]
+    assert employer_ranks(units, fallen, "deaths") is None
+
+
+def test_a_name_on_record_stays_and_a_list_nobody_uses_is_told_once() -> None:
+    first = names_on_record(None, pl.DataFrame({"person_key": [2, 1], "name": ["乙", "甲"]}))
+    both = names_on_record(first, pl.DataFrame({"person_key": [1, 3], "name": ["丁", "丙"]}))
+    assert both.rows() == [(1, "甲"), (2, "乙"), (3, "丙")]
+    notes = notes_on_lists(pl.DataFrame({"list": ["严重失信", "文明单位", "文明单位"]}))
+    assert len(notes) == 1 and "文明单位" in str(notes[0])
