@@ -13,9 +13,11 @@ import pyarrow as pa
 from transforms.errors import DropRefusedError
 
 ROOT = Path(__file__).parent.parent.parent
-REFUSED = "refused: "
-# Memory from the system's own allocator in one arena: others reserve more than they use.
+REFUSED, ALL_SAID = "refused: ", b"all said\n"
+# Memory from the system's own allocator in few arenas: others reserve more than they use.
 CALM = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "RUST_BACKTRACE": "0"}
+# Processes that wait for their next file: each takes a third of a second to start.
+IDLE: list[subprocess.Popen[bytes]] = []
 
 
 def decode(
@@ -23,39 +25,53 @@ def decode(
 ) -> Iterator[pa.RecordBatch]:
     """Give the batches of a workbook's sheet or of a Parquet file's columns, in order.
 
-    `choose` is told what there is, and says what is wanted: the name of a sheet, or labels.
+    `choose` is told what there is, and says what is wanted: the name of a sheet, or columns.
 
     Raises:  DropRefusedError naming the file if it can't be taken apart within the limits
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flows.ingest.decoder", form, str(path.absolute())],
+    process = IDLE.pop() if IDLE else _start()
+    assert process.stdout and process.stderr
+    is_whole = False
+    try:
+        yield from _converse(process, [form, str(path.absolute())], choose)
+        is_whole = process.stdout.readline() == ALL_SAID
+        if not is_whole:
+            raise DropRefusedError(f"{name}: {_reason(process.stderr.read())}")
+    finally:
+        if is_whole:
+            IDLE.append(process)
+        else:
+            process.kill()
+            process.communicate()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.ingest.decoder"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
         env=os.environ | CALM,
     )
-    assert process.stdout and process.stderr
-    try:
-        yield from _converse(process, choose)
-        if process.wait():
-            raise DropRefusedError(f"{name}: {_reason(process.stderr.read())}")
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def _converse(
-    process: subprocess.Popen[bytes], choose: Callable[[list[str]], object]
+    process: subprocess.Popen[bytes], file: list[str], choose: Callable[[list[str]], object]
 ) -> Iterator[pa.RecordBatch]:
-    """Choose from what is offered, give what comes; where it breaks off, the exit code tells why."""
-    assert process.stdin and process.stdout
-    if offer := process.stdout.readline():
-        wanted = json.dumps(choose(json.loads(offer)))
-        with suppress(BrokenPipeError, pa.ArrowInvalid):
-            process.stdin.write(wanted.encode() + b"\n")
-            process.stdin.flush()
+    """Choose from what is offered, give what comes; where that breaks off, nothing more is said."""
+    assert process.stdout
+    with suppress(OSError, pa.ArrowInvalid):
+        _say(process, file)
+        if offer := process.stdout.readline():
+            _say(process, choose(json.loads(offer)))
             yield from pa.ipc.open_stream(process.stdout)
+
+
+def _say(process: subprocess.Popen[bytes], words: object) -> None:
+    assert process.stdin
+    process.stdin.write(json.dumps(words).encode() + b"\n")
+    process.stdin.flush()
 
 
 def _reason(said: bytes) -> str:

@@ -1,9 +1,8 @@
-"""Take one XLSX or Parquet file apart, in a process of its own with limits: it may die of it.
+"""Take XLSX and Parquet files apart, in a process of its own with limits: it may die of one.
 
-    python -m flows.ingest.decoder xlsx|parquet PATH
-
-It says in one line of JSON what there is (sheets or columns), hears in one line which are wanted,
-and writes those as an Arrow stream. Why a file can't be taken it says on stderr.
+Per file it is told format and path in one line of JSON, says in one line what there is (sheets or
+columns), hears in one line which are wanted, and writes those as an Arrow stream, then one line
+more. Why a file can't be taken it says on stderr, and ends.
 """
 
 import json
@@ -21,15 +20,17 @@ import pyarrow.compute as pc
 from transforms.extracts.cell_text import cell_text
 
 MEMORY_BYTES = 2 << 30
-SECONDS, SECONDS_PER_MIB = 8, 1
+# Of processor time, and one more per MiB of the file.
+SECONDS = 8
 # An ordinary workbook unpacks to ten or fifteen times its size.
 LARGEST_UNPACKED_BYTES, LARGEST_RATIO, SMALL_BYTES = 2 << 30, 50, 64 << 20
 MOST_COLUMNS = 1000
 # An ordinary row takes two bytes or more, however well it is packed.
 MOST_ROWS_PER_BYTE, FEW_ROWS = 4, 1_000_000
 LONGEST_CELL_BYTES = 1 << 20
-SHEET_ROWS_AT_ONCE, PARQUET_ROWS_AT_ONCE = 50_000, 1_000_000
-REFUSED = "refused: "
+SHEET_ROWS_AT_ONCE, PARQUET_ROWS_AT_ONCE = 50_000, 250_000
+REFUSED, ALL_SAID = "refused: ", "all said"
+TITLES = {"xlsx": "XLSX workbook", "parquet": "Parquet file"}
 AGAIN = "have it exported again"
 IS_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 IS_VALUE = (
@@ -47,37 +48,43 @@ Decoding = Generator[Any, Any, None]
 
 
 def main() -> None:
-    """Offer what the file holds, hear what is wanted, write it."""
-    form, path = sys.argv[1:]
-    keep_limits(os.path.getsize(path))
-    decoding = (decode_sheet if form == "xlsx" else decode_parquet)(path)
-    try:
-        print(json.dumps(next(decoding)), flush=True)
-        batch = decoding.send(json.loads(sys.stdin.readline()))
-        with pa.ipc.new_stream(sys.stdout.buffer, batch.schema) as stream:
-            stream.write_batch(batch)
-            for batch in decoding:
-                stream.write_batch(batch)
-    except (BrokenPipeError, MemoryError):
-        raise
-    except Exception as broken:
-        title = {"xlsx": "XLSX workbook", "parquet": "Parquet file"}[form]
-        raise refuse(f"is no {title} that can be read (damaged?); {AGAIN}") from broken
-
-
-def keep_limits(size: int) -> None:
-    """Allow memory for any ordinary file, time for its size; no file and no core is written."""
-    seconds = SECONDS + SECONDS_PER_MIB * (size >> 20)
-    for limit, most in (
-        (resource.RLIMIT_AS, MEMORY_BYTES),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (most, most))
+    """Take files apart until there is no more to do."""
+    keep_limit(resource.RLIMIT_AS, MEMORY_BYTES)
+    keep_limit(resource.RLIMIT_FSIZE, 0)
+    keep_limit(resource.RLIMIT_CORE, 0)
     # Every thread reserves address space of its own.
     pa.set_cpu_count(min(2, pa.cpu_count()))
     pa.set_io_thread_count(1)
+    while line := sys.stdin.readline():
+        form, path = json.loads(line)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        seconds = int(used.ru_utime + used.ru_stime) + SECONDS + (os.path.getsize(path) >> 20)
+        keep_limit(resource.RLIMIT_CPU, seconds)
+        try:
+            answer(decode_sheet(path) if form == "xlsx" else decode_parquet(path))
+        except (BrokenPipeError, MemoryError):
+            raise
+        except Exception as broken:
+            raise refuse(f"is no {TITLES[form]} that can be read (damaged?); {AGAIN}") from broken
+
+
+def keep_limit(limit: int, most: int) -> None:
+    """Lower a limit of this process, or raise it as far as is allowed."""
+    _, hard = resource.getrlimit(limit)
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(limit, (soft, hard))
+
+
+def answer(decoding: Decoding) -> None:
+    """Offer what a file holds, hear what is wanted, write it; the last line says that it is all."""
+    print(json.dumps(next(decoding)), flush=True)
+    batch = decoding.send(json.loads(sys.stdin.readline()))
+    stream = pa.ipc.new_stream(sys.stdout.buffer, batch.schema)
+    stream.write_batch(batch)
+    for batch in decoding:
+        stream.write_batch(batch)
+    stream.close()
+    print(ALL_SAID, flush=True)
 
 
 def refuse(why: str) -> SystemExit:

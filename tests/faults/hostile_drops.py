@@ -1,14 +1,9 @@
 """Drops that fight back: each makes its files in a folder, cheaply, whatever they unpack to."""
 
 import io
-import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from datetime import date
-from decimal import Decimal
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq

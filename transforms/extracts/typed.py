@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from transforms.extracts.cell_text import cell_text
 from transforms.extracts.cells import Cells, CodedCells, TypedCells
 from transforms.extracts.csv_text import coded_cells, codes_of
 from transforms.extracts.dates import month_of
-from transforms.extracts.cell_text import cell_text
 from transforms.extracts.kinds import KindColumn
 
 LARGEST_WHOLE = 10**15
