@@ -16,10 +16,11 @@ from typing import Any
 
 import polars as pl
 
-from expectations.suites import Suite, Threshold, load_suite
+from expectations.suites import COUNTS, Suite, Threshold, count_columns, load_suite
 from transforms.gates import CheckOutcome, GateOutcome, Measure, Status, Worst, places_of
+from transforms.words import Said
 
-NOT_MEASURED = "没有测量"
+NOT_MEASURED = Said("not_measured")
 # No result holds what stood in a cell: only how many rows failed, and their places in the frame.
 RESULT_FORMAT = {
     "result_format": "COMPLETE",
@@ -53,12 +54,12 @@ def judge(
     """
     suite = load_suite(boundary)
     measured = {measure.check: measure for measure in measures}
-    entries = _validate(_counts_frame(suite, measured), _comparisons(suite))
-    for name, frame in (frames or {}).items():
-        judged = [threshold for threshold in suite.thresholds if threshold.frame == name]
-        found = _judge_frame(frame, judged, totals or {})
+    entries: dict[str, list[Any]] = {}
+    for name, frame in {COUNTS: _counts(suite, measured), **(frames or {})}.items():
+        found = _validate(frame, [t for t in suite.thresholds if t.frame == name], totals or {})
         entries |= found
-        measured |= {check: _found(check, frame, results) for check, results in found.items()}
+        if name != COUNTS:
+            measured |= {check: _found(check, frame, results) for check, results in found.items()}
     checks = tuple(
         _outcome(
             threshold,
@@ -106,89 +107,52 @@ def _new_context() -> Any:
 
 
 def _validate(
-    frame: Any, expected: Sequence[Mapping[str, Any]], totals: Mapping[str, int] | None = None
+    frame: pl.DataFrame, thresholds: Iterable[Threshold], totals: Mapping[str, int]
 ) -> dict[str, list[Any]]:
-    """Hold expectations against a pandas frame; return the results by the check they belong to."""
+    """Hold what is expected against a frame; return the results by the check they belong to."""
     context = _context()
     import great_expectations as gx
 
+    expected = [
+        {
+            "type": entry["type"],
+            "kwargs": {word: value for word, value in entry.items() if word != "type"},
+            "meta": {"check": threshold.check},
+        }
+        for threshold in thresholds
+        for entry in threshold.expect
+    ]
     batches = context.data_sources.get("frames").get_asset("frame").get_batch_definition("frame")
-    by_check = defaultdict(list)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        verdict = batches.get_batch({"dataframe": frame}).validate(
-            gx.ExpectationSuite(name="gate", expectations=list(expected)),
+        verdict = batches.get_batch({"dataframe": frame.to_pandas()}).validate(
+            gx.ExpectationSuite(name="gate", expectations=expected),
             result_format=RESULT_FORMAT,
-            expectation_parameters=dict(totals or {}),
+            expectation_parameters=dict(totals),
         )
+    by_check = defaultdict(list)
     for entry in verdict.results:
         by_check[entry.expectation_config.meta["check"]].append(entry)
     return dict(by_check)
 
 
-def _expectation(threshold: Threshold, kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "kwargs": dict(arguments),
-        "severity": threshold.severity,
-        "meta": {"check": threshold.check},
-    }
-
-
-def _comparisons(suite: Suite) -> list[dict[str, Any]]:
-    return [
-        _expectation(
-            threshold,
-            "expect_column_pair_values_a_to_be_greater_than_b",
-            {
-                "column_A": _allowed_column(threshold),
-                "column_B": _failed_column(threshold),
-                "or_equal": True,
-            },
-        )
-        for threshold in suite.thresholds
-        if not threshold.expect
-    ]
-
-
-def _counts_frame(suite: Suite, measured: Mapping[str, Measure]) -> Any:
-    import pandas as pd
-
+def _counts(suite: Suite, measured: Mapping[str, Measure]) -> pl.DataFrame:
+    """Lay out the counts that were taken, each beside how many are allowed, in one row."""
     columns: dict[str, list[int]] = {}
     for threshold in suite.thresholds:
-        measure = measured.get(threshold.check)
-        if measure is None or measure.checked_count is None or (measure.failed_count or 0) < 0:
-            continue
-        if measure.failed_count is not None:
-            columns[_failed_column(threshold)] = [measure.failed_count]
-            columns[_allowed_column(threshold)] = [threshold.allowed_count(measure.checked_count)]
-    return pd.DataFrame(columns, index=[0], dtype="int64")
-
-
-def _failed_column(threshold: Threshold) -> str:
-    return f"{threshold.check}_failed_count"
-
-
-def _allowed_column(threshold: Threshold) -> str:
-    return f"{threshold.check}_allowed_count"
-
-
-def _judge_frame(
-    frame: pl.DataFrame, thresholds: Sequence[Threshold], totals: Mapping[str, int]
-) -> dict[str, list[Any]]:
-    expected = [
-        _expectation(threshold, entry["type"], {k: v for k, v in entry.items() if k != "type"})
-        for threshold in thresholds
-        for entry in threshold.expect
-    ]
-    return _validate(frame.to_pandas(), expected, totals)
+        measure = measured.get(threshold.check, Measure(threshold.check))
+        checked_count, failed_count = measure.checked_count, measure.failed_count
+        if checked_count is not None and failed_count is not None and failed_count >= 0:
+            allowed, failed = count_columns(threshold.check)
+            columns |= {allowed: [threshold.allowed_count(checked_count)], failed: [failed_count]}
+    return pl.DataFrame(columns)
 
 
 def _found(check: str, frame: pl.DataFrame, results: Sequence[Any]) -> Measure:
     """Name the rows of a frame that an expectation of a check failed on; a total is one row."""
     places = {row for entry in results for row in entry.result.get("unexpected_index_list") or ()}
     bad_rows = frame[sorted(places)].sort(frame.columns)
-    differing = [entry for entry in results if not entry.success and _is_total(entry)]
+    differing = [e for e in results if not e.success and "observed_value" in e.result]
     if differing:
         stated = [entry.expectation_config.kwargs for entry in differing]
         bad_rows = pl.DataFrame(
@@ -199,10 +163,6 @@ def _found(check: str, frame: pl.DataFrame, results: Sequence[Any]) -> Measure:
             }
         )
     return Measure(check, frame.height, bad_rows.height, bad_rows)
-
-
-def _is_total(entry: Any) -> bool:
-    return "observed_value" in entry.result
 
 
 def _status(entries: Sequence[Any]) -> Status:

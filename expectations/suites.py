@@ -4,7 +4,7 @@ A check is measured by its SQL (`<boundary>/<check>.sql`, bad rows out) and has 
 is a list of expectations that Great Expectations holds against a frame, and then none may fail.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ TOLERANCE_WORDS = frozenset({"max_failed", "max_failed_permille"})
 SQL_WORDS = REQUIRED_WORDS | TOLERANCE_WORDS | {"parameters", "needs"}
 EXPECTING_WORDS = REQUIRED_WORDS | {"frame", "expect"}
 TOTALS = "totals"
+COUNTS = "counts"
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Threshold:
     action: str
     parameters: Mapping[str, Any]
     needs: tuple[str, ...]
-    frame: str = ""
-    expect: tuple[Mapping[str, Any], ...] = ()
+    frame: str
+    expect: tuple[Mapping[str, Any], ...]
 
     def allowed_count(self, checked_count: int) -> int:
         """Return how many of the checked may fail: the larger of the count and the share.
@@ -62,7 +63,10 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Suite:
-    """The thresholds of one boundary, in the order in which they are shown."""
+    """The thresholds of one boundary, in the order in which they are shown.
+
+    Those whose frame is COUNTS are measured by SQL.
+    """
 
     boundary: str
     title: str
@@ -71,7 +75,7 @@ class Suite:
     @property
     def frames(self) -> tuple[str, ...]:
         """Name the frames that expectations of this suite are held against."""
-        return tuple(sorted({threshold.frame for threshold in self.thresholds} - {""}))
+        return tuple(sorted({threshold.frame for threshold in self.thresholds} - {COUNTS}))
 
 
 @cache
@@ -102,7 +106,12 @@ def check_sql(boundary: str, check: str) -> str:
 
 def thresholds_digest() -> str:
     """Return the digest over all suites and their SQL: they decide whether a run stops."""
-    files = [path for name in BOUNDARIES for path in sorted((FOLDER / name).iterdir())]
+    files = [
+        path
+        for boundary in BOUNDARIES
+        for pattern in ("*.yaml", "*.sql")
+        for path in sorted((FOLDER / boundary).glob(pattern))
+    ]
     return content_digest(
         {path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8") for path in files}
     )
@@ -129,18 +138,28 @@ def _threshold(boundary: str, entry: Mapping[str, Any]) -> Threshold:
         action=entry["action"].strip(),
         parameters=dict(entry.get("parameters", {})),
         needs=tuple(entry.get("needs", ())),
-        frame=entry.get("frame", ""),
-        expect=tuple(one for many in entry.get("expect", ()) for one in _each_column(many)),
+        frame=entry.get("frame", COUNTS),
+        expect=tuple(_each_column(entry.get("expect", [_within_tolerance(entry["check"])]))),
     )
 
 
-def _each_column(expected: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Spell out an expectation that names several `columns`: one for each."""
-    if "columns" not in expected:
-        yield expected
-        return
-    rest = {word: value for word, value in expected.items() if word != "columns"}
-    yield from ({**rest, "column": column} for column in expected["columns"])
+def count_columns(check: str) -> tuple[str, str]:
+    """Name the columns of COUNTS that hold how many of a check may fail, and how many did."""
+    return f"{check}_allowed_count", f"{check}_failed_count"
+
+
+def _within_tolerance(check: str) -> Mapping[str, Any]:
+    allowed, failed = count_columns(check)
+    kind = "expect_column_pair_values_a_to_be_greater_than_b"
+    return {"type": kind, "column_A": allowed, "column_B": failed, "or_equal": True}
+
+
+def _each_column(expected: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Spell out what is expected of several `columns`: once for each."""
+    for entry in expected:
+        rest = {word: value for word, value in entry.items() if word != "columns"}
+        named = [{"column": column} for column in entry.get("columns", ())]
+        yield from ({**rest, **column} for column in named or [{}])
 
 
 def _whole_number(where: str, value: object) -> int:

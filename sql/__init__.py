@@ -1,17 +1,15 @@
 """The rules, and the little that runs them: the only importer of DuckDB.
 
-Facts (facts/*.sql) become tables named as their files, policies (policies/*.sql) tables
-`policy_<id>`. A kind of extract is read by its name, cut at the as-of date, or whole as
-`delivered_<kind>`. What a file needs is found from the words in it: names of facts, names of kinds
-of extract, `$names` of parameters. A parameter has one of two forms in SQL:
+Facts (facts/*.sql) become tables named as their files, questions (questions/*.sql) macros, policies
+(policies/*.sql) tables `policy_<id>` (policy_runs.py). A kind of extract is read by its name, cut
+at the as-of date, or whole as `delivered_<kind>`. What a file needs is found from the words in it:
+names of facts, questions and kinds of extract, `$names` of parameters. A parameter is written
+`$name` everywhere (yuan as fen; a fraction as $name_numerator and $name_denominator); on which day
+its value is taken, the card says (`on:`): one value for the run is bound, one by the row's own day
+is looked up by the macro `name_on(day)`, which stands in its place when the SQL is run.
 
-    $name              its value on the as-of date (yuan as fen; a fraction as $name_numerator
-                       and $name_denominator)
-    name_by_month      a table (month, value) for the months of the policy's reach: the value in
-                       force on the first day of each month (a fraction: numerator, denominator)
-
-Besides those, SQL may take $as_of, $as_of_month, $reach_from_month, $reach_to_month, $policy_id
-and $provisions. Macros of calendar, rounding and identity numbers stand in macros.sql.
+Besides those, SQL may take $as_of and $as_of_month. Macros of calendar, rounding and identity
+numbers stand in macros.sql. Headers: `-- by bucket:`, `-- limited to:` (limits.py), `-- cut by:`.
 """
 
 import re
@@ -24,8 +22,13 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from sql.limits import check_limits
 from sql.texts import (
+    COMMENT,
+    DOLLAR,
+    FRACTION_SUFFIX,
     bucket_kind,
+    dated_text,
     dollar_names,
     fact_path,
     files_under,
@@ -39,11 +42,14 @@ from sql.texts import (
     sql_text,
 )
 from sql.visible import visible_views
-from transforms.errors import ContractError
+from transforms.errors import ContractError, ParameterMissingError
 from transforms.extracts.kinds import KINDS, table_schema
-from transforms.policies.cards import month_of
+from transforms.policies.cards import FIRST_MONTH, month_of
 from transforms.policies.parameters import (
     Parameter,
+    ParameterValue,
+    dated_values,
+    is_bound,
     sql_values,
     value_on,
 )
@@ -66,7 +72,7 @@ __all__ = [
 ]
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
-FRACTION_SUFFIX = re.compile(r"_(numerator|denominator)$")
+NO_VALUE = "no value: "
 KEY_COLUMNS = ["period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]
 Connection = duckdb.DuckDBPyConnection
@@ -100,7 +106,7 @@ def register_tables(
     """Make `delivered_<kind>` of every kind's Parquet files, empty if it was not delivered.
 
     `<kind>` is what of it is visible on the as-of date. `delivered_counts` and `visible_counts`
-    count both, by kind.
+    count both, by kind; `delivered_persons` are the persons of all kinds that name one.
 
     Raises:  ContractError for a kind that does not exist
     """
@@ -172,7 +178,12 @@ class FactStore:
     tables: Mapping[str, Sequence[Path]]
     as_of: date
     built: set[str] = field(default_factory=set)
+    year_day: date = date(FIRST_MONTH // 100, 1, 1)
     on_fact: Callable[[str], None] = lambda _name: None
+
+    def __post_init__(self) -> None:
+        """Refuse rules that ask a fact for what it does not hold."""
+        check_limits()
 
     def build_under(self, path: str) -> None:
         """Build all facts and questions that an SQL file rests on, unless they stand already."""
@@ -192,32 +203,81 @@ class FactStore:
             self.on_fact(name)
             self._build(name)
         else:
-            self.connection.execute(sql_text(path))
+            self.connection.execute(self.statement(path, shared_parameters())[0])
         self.built.add(name)
 
     def _build(self, name: str) -> None:
-        path = fact_path(name)
-        values = taken_values(path, self.values_for(path, shared_parameters()))
+        text, values = self.statement(fact_path(name), shared_parameters())
         _check_name(name)
-        kind = bucket_kind(path)
-        statement = f"create or replace table {name} as {sql_text(path)}"
+        kind = bucket_kind(fact_path(name))
+        statement = f"create or replace table {name} as {text}"
         if kind is None or kind not in self.tables:
-            self.connection.execute(statement, values)
+            self.execute(statement, values)
             return
         for bucket in self.tables[kind]:
             _view_delivered(self.connection, kind, [bucket])
-            self.connection.execute(statement, values)
-            statement = f"insert into {name} {sql_text(path)}"
+            self.execute(statement, values)
+            statement = f"insert into {name} {text}"
         _view_delivered(self.connection, kind, self.tables[kind])
 
-    def values_for(self, path: str, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
-        """Return the as-of date and those parameters of the file that have a value on it."""
-        values: dict[str, Any] = {"as_of": self.as_of, "as_of_month": month_of(self.as_of)}
-        for word in dollar_names(path):
+    def statement(
+        self,
+        path: str,
+        parameters: Mapping[str, Parameter],
+        given: Mapping[str, Any] | None = None,
+    ) -> tuple[str, dict[str, Any]]:
+        """Return an SQL file as it is run, with the values it takes.
+
+        A parameter is taken on the day it says: the run's, 1 January of the policy year
+        (`year_day`), or each row's own.
+
+        Raises:  ContractError if it takes a word that nothing gives, ParameterMissingError
+        """
+        values = {"as_of": self.as_of, "as_of_month": month_of(self.as_of), **(given or {})}
+        text = sql_text(path)
+        for word in set(DOLLAR.findall(COMMENT.sub("", text))) - set(values):
             name = word if word in parameters else FRACTION_SUFFIX.sub("", word)
-            if name in parameters:
-                values |= sql_values(parameters[name], value_on(parameters[name], self.as_of))
-        return values
+            if name not in parameters:
+                raise ContractError(f"sql/{path} takes {word}, which nothing gives")
+            if is_bound(parameters[name]):
+                values |= sql_values(parameters[name], self._value(parameters[name]))
+            else:
+                self._make_dated_macros(parameters[name])
+        text = dated_text(text, parameters)
+        taken = set(DOLLAR.findall(COMMENT.sub("", text)))
+        return text, {word: values[word] for word in taken}
+
+    def _value(self, parameter: Parameter) -> ParameterValue:
+        if parameter.on != "year":
+            return value_on(parameter, self.as_of)
+        return value_on(parameter, self.year_day)
+
+    def _make_dated_macros(self, parameter: Parameter) -> None:
+        # Text that is no number: the row that has no value stops the statement, and says why.
+        missing = f"{NO_VALUE}parameter {parameter.name} has no value in force on "
+        for name, values in dated_values(parameter).items():
+            _check_name(name)
+            cases = " ".join(f"when day >= date '{day}' then {seen!r}" for day, seen in values)
+            text = (
+                f"create or replace macro {name}_on(day) as "
+                f"case {cases} else cast('{missing}' || day as bigint) end"
+            )
+            self.connection.execute(text)
+
+    def execute(self, text: str, values: Mapping[str, Any]) -> None:
+        """Run a statement; a day without a value of a parameter is said as such.
+
+        Raises:  ParameterMissingError
+        """
+        try:
+            self.connection.execute(text, values)
+        except duckdb.ConversionException as failure:
+            told = str(failure).partition(NO_VALUE)[2].partition("'")[0]
+            if not told:
+                raise
+            raise ParameterMissingError(
+                f"{told}: add one with its source, or choose another date"
+            ) from None
 
 
 def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
@@ -230,5 +290,5 @@ def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
         path = f"findings/{name}.sql"
         if policy_tables_in(path) <= set(policies):
             store.build_under(path)
-            frames.append(run_sql(store.connection, path, store.values_for(path, {})))
+            frames.append(run_sql(store.connection, path, store.statement(path, {})[1]))
     return pl.concat([frame.select(FINDING_COLUMNS) for frame in frames]).sort(FINDING_COLUMNS)

@@ -3,7 +3,10 @@
 -- included. Rows of one turn are one: a month at two employers is one month.
 -- Grain: as the policy. Reads: keyed_rows, answers_by_row.
 with limited_rows as (
-    select * from keyed_rows
+    select
+        *,
+        try_cast(replace(period, '-', '') as integer) as month
+    from keyed_rows
     union all by name
     -- no row, but a column: not every limit knows what was used before
     select cast(null as bigint) as months_used_before where false

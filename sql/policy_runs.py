@@ -7,25 +7,18 @@ determination.sql    determination_<id>: the outcome
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
-import polars as pl
-
-from sql import FRACTION_SUFFIX, KEY_COLUMNS, Connection, FactStore, register_frame, taken_values
-from sql.texts import monthly_names, policy_path, shared_parameters, sql_text, words_under
+from sql import KEY_COLUMNS, Connection, FactStore
+from sql.texts import FRACTION_SUFFIX, policy_path, shared_parameters, words_under
 from transforms.errors import ContractError
-from transforms.policies.cards import PolicyCard, Reach
-from transforms.policies.parameters import (
-    MONTHLY_SUFFIX,
-    Parameter,
-    monthly_columns,
-    value_on,
-    values_by_month,
-)
+from transforms.policies.cards import PolicyCard, Reach, year_day
+from transforms.policies.parameters import Parameter
 
 PROVISION = re.compile(r"(s[0-9]+|g)_")
 KEYS_AND_AMOUNT = {"subject_id", "beneficiary_id", "month", "amount_fen"}
-COUNTED = "is_within_limit"
+LIMIT_COLUMN = "is_within_limit"
 EARLIER = "earlier_months"
 
 
@@ -34,7 +27,7 @@ def parameters_under(card: PolicyCard) -> list[Parameter]:
     known = {**shared_parameters(), **card.parameters}
     taken = {card.limit.name} if isinstance(card.limit, Parameter) else set()
     for word in words_under(policy_path(card.policy_id)):
-        name = word.removeprefix("$").removesuffix(MONTHLY_SUFFIX)
+        name = word.removeprefix("$")
         if name != word:
             taken.add(name if name in known else FRACTION_SUFFIX.sub("", name))
     return [known[name] for name in sorted(taken & set(known))]
@@ -48,29 +41,32 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
     Raises:  ContractError if not
     """
     path, name = policy_path(card.policy_id), card.policy_id
-    for parameter in map(card.parameters.__getitem__, monthly_names(path)):
-        months = values_by_month(parameter, reach.from_month, reach.to_month)
-        schema = dict.fromkeys(monthly_columns(parameter), pl.Int64())
-        frame = pl.DataFrame(months, schema=schema, orient="row")
-        register_frame(store.connection, parameter.name + MONTHLY_SUFFIX, frame)
-    _make(store, "policy_sentences", path, store.values_for(path, card.parameters))
+    store.year_day = year_day(card, store.as_of)
+    _make(store, "policy_sentences", path, card.parameters, {})
     values = _card_values(store, card, reach)
-    _make(store, "keyed_rows", "keyed.sql", values)
+    _make(store, "keyed_rows", "keyed.sql", {}, values)
     if card.limit is None:
         store.connection.execute(f"create or replace table policy_{name} as from keyed_rows")
     else:
-        _make(store, f"policy_{name}", "counted.sql", values)
-        renamed = f"alter table policy_{name} rename column {COUNTED} to "
+        limit = {"limit_count": card.limit} if isinstance(card.limit, Parameter) else {}
+        _make(store, f"policy_{name}", "counted.sql", limit, values)
+        renamed = f"alter table policy_{name} rename column {LIMIT_COLUMN} to "
         store.connection.execute(renamed + card.provision_names[-1])
     _check_policy_table(store.connection, card)
     store.connection.execute(f"create or replace view policy_rows as from policy_{name}")
-    _make(store, f"determination_{name}", "determination.sql", values)
+    _make(store, f"determination_{name}", "determination.sql", {}, values)
 
 
-def _make(store: FactStore, table: str, path: str, values: dict[str, Any]) -> None:
+def _make(
+    store: FactStore,
+    table: str,
+    path: str,
+    parameters: Mapping[str, Parameter],
+    given: Mapping[str, Any],
+) -> None:
     store.build_under(path)
-    text = f"create or replace table {table} as {sql_text(path)}"
-    store.connection.execute(text, taken_values(path, values))
+    text, values = store.statement(path, parameters, given)
+    store.execute(f"create or replace table {table} as {text}", values)
 
 
 def _card_values(store: FactStore, card: PolicyCard, reach: Reach) -> dict[str, Any]:
@@ -81,9 +77,6 @@ def _card_values(store: FactStore, card: PolicyCard, reach: Reach) -> dict[str, 
         raise ContractError(f"{card.policy_id}: inexact columns {', '.join(inexact)}")
     columns = [row[0] for row in described]
     facts = [name for name in columns if not (name in KEYS_AND_AMOUNT or PROVISION.match(name))]
-    limit = card.limit
-    if isinstance(limit, Parameter):
-        limit = value_on(limit, store.as_of).value
     earlier = [name for name in card.provisions[-1].facts if name == EARLIER]
     return {
         "policy_id": card.policy_id,
@@ -97,7 +90,7 @@ def _card_values(store: FactStore, card: PolicyCard, reach: Reach) -> dict[str, 
         "facts_shown": [name for name in facts if name != "turn"] + earlier,
         "provisions": card.provision_names,
         "other_provisions": card.provision_names[:-1],
-        "limit_count": limit,
+        **({} if isinstance(card.limit, Parameter) else {"limit_count": card.limit}),
     }
 
 

@@ -1,6 +1,7 @@
 """The texts of the rules: every .sql and .yaml of this folder, read once, with their digests."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -8,14 +9,17 @@ from transforms.digest import content_digest
 from transforms.extracts.kinds import DECLARED
 from transforms.money.exclusions import Exclusion, parse_exclusions
 from transforms.policies.cards import PolicyCard, parse_card, parse_shared
-from transforms.policies.parameters import MONTHLY_SUFFIX, Parameter
+from transforms.policies.parameters import Parameter, is_bound
 from transforms.policies.policy_guide import AnnexItem, parse_annex
 
 FOLDER = Path(__file__).parent
 ANNEX = "policies/annex.yaml"
 BY_BUCKET = re.compile(r"^-- by bucket: (\w+)$", re.MULTILINE)
 UNIVERSE = re.compile(r"^-- universe: (.*(?:\n--   .*)*)$", re.MULTILINE)
+QUOTED = re.compile(r"'([^']*)'")
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
+DOLLAR = re.compile(r"\$([a-z][a-z_0-9]*)")
+FRACTION_SUFFIX = re.compile(r"_(numerator|denominator)$")
 WORD = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
 
 
@@ -31,18 +35,51 @@ def sql_words(path: str) -> frozenset[str]:
     return frozenset(WORD.findall(COMMENT.sub("", sql_text(path))))
 
 
+@cache
+def rule_words() -> frozenset[str]:
+    """Return the words that rules quote: codes and names of lists they ask for."""
+    texts = [COMMENT.sub("", text) for text in _texts("*.sql").values()]
+    return frozenset(word for text in texts for word in QUOTED.findall(text))
+
+
 def dollar_names(path: str) -> list[str]:
     """Return the names that an SQL file takes as `$name`, sorted."""
     return sorted(word[1:] for word in sql_words(path) if word.startswith("$"))
 
 
-def monthly_names(path: str) -> list[str]:
-    """Return the parameters an SQL file reads by month, from their tables `<name>_by_month`."""
-    return sorted(
-        word.removesuffix(MONTHLY_SUFFIX)
-        for word in sql_words(path)
-        if word.endswith(MONTHLY_SUFFIX)
-    )
+def dated_text(text: str, parameters: Mapping[str, Parameter]) -> str:
+    """Return SQL as it is run: `$name` of a parameter that each row takes on a day of its
+    own becomes a call of that parameter's macro on that day."""
+
+    def dated(found: re.Match[str]) -> str:
+        word = found.group(1)
+        parameter = parameters.get(word) or parameters.get(FRACTION_SUFFIX.sub("", word))
+        if parameter is None or is_bound(parameter):
+            return found.group(0)
+        part = FRACTION_SUFFIX.search(word)
+        name = parameter.name + (part.group(0) if part and word not in parameters else "")
+        is_month = parameter.on.endswith("month")
+        return f"{name}_on({f'month_first_day({parameter.on})' if is_month else parameter.on})"
+
+    return DOLLAR.sub(dated, text)
+
+
+def split_list(code: str) -> list[str]:
+    """Split SQL at its top-level commas, up to the bracket that closes it, if one does.
+
+    >>> split_list("a, f(b, 'c)') as d, [1, 2]) from t")
+    ['a', "f(b, 'c)') as d", '[1, 2]']
+    """
+    items, depth, start = [], 0, 0
+    for found in re.finditer(r"'[^']*'|[][(){},]", code):
+        sign = found[0]
+        if depth == 0 and sign in ",)]}":
+            items.append(code[start : found.start()].strip())
+            start = found.end()
+            if sign != ",":
+                return items
+        depth += (sign in "([{") - (sign in ")]}")
+    return [*items, code[start:].strip()]
 
 
 def bucket_kind(path: str) -> str | None:

@@ -8,7 +8,7 @@ from transforms.policies.cards import month_of
 
 
 def visible_views(kinds: Iterable[Kind], as_of: date) -> Iterator[str]:
-    """Give the statements that make, over delivered_<kind>, one view per kind and the counts.
+    """Give the statements that make, over delivered_<kind>, one view per kind, counts and persons.
 
     Source:  rulebook §0, Facts visible at D
     """
@@ -21,6 +21,12 @@ def visible_views(kinds: Iterable[Kind], as_of: date) -> Iterator[str]:
             for kind in listed
         )
         yield f"create or replace view {which}_counts as {' union all '.join(counts)}"
+    persons = (
+        f"select '{kind.name}' as kind, person_key from delivered_{kind.name}"
+        for kind in listed
+        if "person_id" in kind.column_named
+    )
+    yield f"create or replace view delivered_persons as {' union all '.join(persons)}"
 
 
 def _visible_rows(kind: Kind, as_of: date) -> str:

@@ -53,3 +53,16 @@ def yuan_text(fen: int, grouping: str = "") -> str:
     """
     whole, hundredths = divmod(abs(fen), 100)
     return f"{'-' if fen < 0 else ''}{whole:{grouping}}.{hundredths:02d}"
+
+
+def is_amount(name: str) -> bool:
+    """Say whether a column of this name holds an amount of money, in fen."""
+    return name.endswith("_fen")
+
+
+def yuan_column(name: str) -> pl.Expr:
+    """Write a column of fen as yuan with two decimals, as yuan_text does for one amount."""
+    fen = pl.col(name).abs()
+    sign = pl.when(pl.col(name) < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+    whole, hundredths = (fen // 100).cast(pl.String), (fen % 100).cast(pl.String).str.zfill(2)
+    return pl.concat_str(sign, whole, pl.lit("."), hundredths).alias(name)

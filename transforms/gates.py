@@ -1,11 +1,14 @@
 """What a gate found: one outcome per check, one per boundary, in plain values a report can show."""
 
-import re
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import polars as pl
+
+from transforms.masking import without_long_numbers
+from transforms.words import Said, said_of
 
 Severity = Literal["critical", "warning"]
 Status = Literal["passed", "failed", "errored"]
@@ -19,7 +22,6 @@ PLACES = (
     *("reason", "insurance", "month", "total", "detail"),
 )
 FIGURES = ("_count", "_fen")
-LONG_NUMBER = re.compile(r"[0-9]{15,}[Xx]?")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Measure:
     checked_count: int | None = None
     failed_count: int | None = None
     bad_rows: pl.DataFrame | None = field(default=None, repr=False, compare=False)
-    note: str = ""
+    note: Said | None = None
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class CheckOutcome:
     threshold: str
     reason: str
     action: str
-    places: tuple[str, ...] = ()
-    note: str = ""
+    places: tuple[str | Said, ...] = ()
+    note: Said | None = None
     bad_rows: pl.DataFrame | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -93,8 +95,8 @@ def check_frames(gates: Sequence[GateOutcome]) -> dict[str, pl.DataFrame]:
     }
 
 
-def places_of(bad_rows: pl.DataFrame) -> tuple[str, ...]:
-    """Say where to look: file:line, or counts by group; at most MAX_PLACES of them.
+def places_of(bad_rows: pl.DataFrame) -> tuple[str | Said, ...]:
+    """Say where to look: what a finding said, file:line, or counts by group; at most MAX_PLACES.
 
     Holds:   only columns of PLACES are shown; the figures of a row only if nothing else is in it
 
@@ -103,10 +105,14 @@ def places_of(bad_rows: pl.DataFrame) -> tuple[str, ...]:
     >>> places_of(pl.DataFrame({"kind": ["deaths"], "bad_count": [60], "row_count": [120]}))
     ('deaths: 60 / 120',)
     """
+    if "said" in bad_rows.columns:
+        # A snapshot of before 0.2.0 has findings in English only.
+        rows_said = bad_rows.select("said", "detail").head(MAX_PLACES).iter_rows()
+        return tuple(said_of(json.loads(said)) if said else detail for said, detail in rows_said)
     if {"source_file", "source_line"} <= set(bad_rows.columns):
         lines = bad_rows.select("source_file", "source_line").unique()
         lines = lines.sort("source_file", "source_line").head(MAX_PLACES)
-        return tuple(f"{_masked(file)}:{line}" for file, line in lines.iter_rows())
+        return tuple(f"{without_long_numbers(file)}:{line}" for file, line in lines.iter_rows())
     groups = [name for name in PLACES if name in bad_rows.columns]
     figures = [name for name in bad_rows.columns if name.endswith(FIGURES)]
     if len(groups) + len(figures) == bad_rows.width:
@@ -118,10 +124,5 @@ def places_of(bad_rows: pl.DataFrame) -> tuple[str, ...]:
 
 
 def _place(words: Sequence[object], figures: Sequence[object]) -> str:
-    said = (_masked(" ".join(map(str, words))), " / ".join(map(str, figures)))
+    said = (without_long_numbers(" ".join(map(str, words))), " / ".join(map(str, figures)))
     return ": ".join(part for part in said if part)
-
-
-def _masked(words: str) -> str:
-    """Hide what could be an id or an account number: a file may be named after a person."""
-    return LONG_NUMBER.sub("（已隐去）", words)

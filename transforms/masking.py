@@ -1,8 +1,18 @@
 """Ids and names as they may leave the bureau: enough to find a case, too little to name anyone."""
 
+import re
+
 import polars as pl
 
+from transforms.words import word
+
 SHOWN_FIRST, SHOWN_LAST = 6, 4
+CITIZEN_ID = re.compile(
+    r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    r"[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
+)
+
+LONG_NUMBER = re.compile(r"[0-9]{15,}[Xx]?")
 
 
 def masked_person_id(column: str) -> pl.Expr:
@@ -33,3 +43,17 @@ def masked_household(column: str) -> pl.Expr:
     '****23'
     """
     return pl.concat_str(pl.lit("****"), pl.col(column).str.tail(2))
+
+
+def without_person_ids(text: str) -> str:
+    """Take out of a page whatever looks like a person id (in a file's name, say)."""
+    return CITIZEN_ID.sub(word("person_id_hidden"), text)
+
+
+def without_long_numbers(text: str) -> str:
+    """Take out of a text whatever could be an id or an account: a file may be named after a person.
+
+    >>> without_long_numbers("张三370302199001011234.csv:7")
+    '张三（号码已隐去）.csv:7'
+    """
+    return LONG_NUMBER.sub(word("long_number_hidden"), text)

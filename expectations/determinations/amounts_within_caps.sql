@@ -9,7 +9,10 @@ select
     determinations.beneficiary_id,
     determinations.amount_fen
 from determinations
-left join policy_runs on policy_runs.policy_id = determinations.policy_id
+left join amount_caps
+    on
+        determinations.policy_id = amount_caps.policy_id
+        and determinations.period = amount_caps.period
 -- A policy without a cap may grant nothing.
-where determinations.amount_fen > coalesce(policy_runs.amount_cap_fen, 0)
+where determinations.amount_fen > coalesce(amount_caps.amount_cap_fen, 0)
 order by all

@@ -1,4 +1,4 @@
--- check: employers in the delivered_employment register have an insured unit
+-- check: employers in the employment register have an insured unit
 -- checked: delivered_employment
 select
     source_file,

@@ -12,7 +12,7 @@ from sql.texts import policy_cards
 from transforms.answers.clerical import clerical_sheet, conflict_questions
 from transforms.answers.omitted import omitted_rows, omitted_sheets, parties_with_rows_set_aside
 from transforms.answers.open_questions import all_questions, parties_asked
-from transforms.answers.sheets import workbook_bytes
+from transforms.sheets.workbook import workbook_bytes
 
 POLICIES = "policies/"
 

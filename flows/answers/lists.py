@@ -8,8 +8,9 @@ import polars as pl
 
 from sql import Connection, run_sql, show_frame
 from transforms.answers.lists import has_persons, list_of, list_sheet, listed_subjects, masked_list
-from transforms.answers.sheets import csv_bytes, workbook_bytes
 from transforms.policies.cards import PolicyCard
+from transforms.sheets.csv_file import csv_bytes
+from transforms.sheets.workbook import workbook_bytes
 
 INSIDE = "internal"
 

@@ -1,11 +1,14 @@
-"""Writes docs/policies.md from the policy files: `python -m flows.answers.policy_guide`."""
+"""Writes docs/policies.md and docs/kinds.md again: `python -m flows.answers.policy_guide`."""
 
 from pathlib import Path
 
 from sql.texts import annex_items, policy_cards, policy_grain
+from transforms.extracts.kinds import COLUMNS, KINDS
+from transforms.extracts.kinds_page import kinds_page
 from transforms.policies.policy_guide import policy_guide
 
-GUIDE = Path(__file__).parent.parent.parent / "docs" / "policies.md"
+DOCS = Path(__file__).parent.parent.parent / "docs"
+GUIDE, KINDS_PAGE = DOCS / "policies.md", DOCS / "kinds.md"
 
 
 def guide_text() -> str:
@@ -16,3 +19,4 @@ def guide_text() -> str:
 
 if __name__ == "__main__":
     GUIDE.write_text(guide_text(), encoding="utf-8")
+    KINDS_PAGE.write_text(kinds_page(KINDS, COLUMNS), encoding="utf-8")

@@ -76,7 +76,6 @@ def ingest(
 ) -> None:
     """Only turn the extracts into a snapshot, and print its id."""
     from flows.ingest.drop import ingest_drop
-    from flows.night.run_record import file_lines
     from flows.store import hold_home
 
     place, progress = Home(home), Progress()
@@ -89,7 +88,12 @@ def ingest(
         "files": made.manifest["files"],
         "warnings": made.manifest["warnings"],
     }
-    show(content, as_json, [*file_lines(made.manifest), f"snapshot {made.snapshot_id}"])
+    lines = [
+        f"  {file['name']}: {file['rows']:,} rows = {file['accepted']:,} accepted "
+        f"+ {file['quarantined']:,} quarantined"
+        for file in made.manifest["files"]
+    ]
+    show(content, as_json, [*lines, f"snapshot {made.snapshot_id}"])
 
 
 @app.command()

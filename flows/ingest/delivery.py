@@ -15,6 +15,7 @@ from transforms.amounts import read_fen, yuan_text
 from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import rows_of_text
 from transforms.extracts.headers import plain_label
+from transforms.words import Said
 
 COLUMNS = {
     "name": ("文件名", "file_name", "file"),
@@ -109,7 +110,7 @@ def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, 
     return NoteLine(line, said["name"], int(rows), fen, said.get("sha256", "").lower() or None)
 
 
-def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]) -> list[str]:
+def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]) -> list[Said]:
     """Hold each line of the note against its file; warn of files the note does not list.
 
     Rows:    files  entries of a snapshot's manifest
@@ -132,7 +133,7 @@ def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]
             )
     listed = {line.name for line in delivery.lines}
     return [
-        f"{name}: not listed in {delivery.name}"
+        Said("file_not_listed", {"file": name, "note": delivery.name})
         for name, entry in entry_of.items()
         if name not in listed and entry["kind"] != "delivery_note"
     ]

@@ -21,18 +21,20 @@ from flows.ingest.kind import (
     ingest_kind,
 )
 from flows.store import file_digest, read_manifest, staged_folder, write_manifest
-from transforms.digest import short_id
+from sql.texts import rule_words
+from transforms.digest import canonical_json, short_id
 from transforms.errors import DigestDiffersError
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import KINDS, LOOKED_UP
 from transforms.extracts.links import contradicting_links
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import REPAIRS
 from transforms.extracts.rules import QUARANTINE_SCHEMA, References
+from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
 INGEST_RULES_VERSION = "1"
 # What other extracts are held against comes first.
-FIRST_KINDS = ("clerical_links", "insured_units", "insured_persons", "residents")
+IN_ORDER = sorted(KINDS.values(), key=lambda kind: (*LOOKED_UP, "").index(kind.others_look_up))
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,13 @@ class SnapshotRef:
     snapshot_id: str
     folder: Path
     manifest: dict[str, Any]
+
+    def said(self, name: str) -> list[Said]:
+        """Return its `warnings` or `notes`; one of before 0.2.0 has them in English only."""
+        if "said" not in self.manifest:
+            return [Said("said_in_english", {"text": text}) for text in self.manifest[name]]
+        said: list[Said] = said_of(self.manifest["said"][name])
+        return said
 
     def tables(self) -> dict[str, list[Path]]:
         """Return the files of every kind that was delivered."""
@@ -99,21 +108,26 @@ def _fill(
     """Fill the staged folder: tables, quarantine, repairs, findings; give the manifest."""
     (staging / "tables").mkdir()
     tallies, beside = list[KindTally](), References()
-    for name in [*FIRST_KINDS, *(name for name in KINDS if name not in FIRST_KINDS)]:
-        parts = [raw for raw in raws if raw.file.kind is KINDS[name]]
+    for kind in IN_ORDER:
+        parts = [raw for raw in raws if raw.file.kind is kind]
         if not parts:
             continue
-        judged_beside = replace(beside, names=None) if name in FIRST_KINDS else beside
-        tally = ingest_kind(KINDS[name], parts, staging / "raw", staging, judged_beside, tell)
-        tell(f"looking for duplicates in {name}", 0)
+        judged_beside = replace(beside, names=None) if kind.others_look_up else beside
+        tally = ingest_kind(kind, parts, staging / "raw", staging, judged_beside, tell)
+        tell(f"looking for duplicates in {kind.name}", 0)
         fallen = settle_duplicates(tally)
-        tally.table.finish(fallen, employer_ranks(tally.table.scan(), fallen, name))
+        is_units = kind.others_look_up == "units"
+        ranks = employer_ranks(tally.table.scan(), fallen) if is_units else None
+        tally.table.finish(fallen, ranks)
         check_conservation(tally)
         beside = _refer(beside, tally)
         tallies.append(tally)
     shutil.rmtree(staging / ".late", ignore_errors=True)
     files = _file_entries(raws, tallies)
-    warnings = check_delivery(delivery, files)
+    said = {
+        "warnings": check_delivery(delivery, files),
+        "notes": [note for tally in tallies for note in _notes(tally)],
+    }
     _write_lists(staging, tallies)
     return {
         "snapshot_id": snapshot_id,
@@ -124,28 +138,29 @@ def _fill(
             f"{name}.parquet": file_digest(staging / f"{name}.parquet")
             for name in ("quarantine", "repairs", "findings")
         },
-        "notes": [note for tally in tallies for note in _notes(tally)],
-        "warnings": warnings,
+        **{name: [str(one) for one in every] for name, every in said.items()},
+        "said": {name: [one.content() for one in every] for name, every in said.items()},
     }
 
 
 def _refer(beside: References, tally: KindTally) -> References:
-    if tally.kind.name not in FIRST_KINDS:
+    looked_up = tally.kind.others_look_up
+    if not looked_up:
         return beside
     rows = tally.table.frame()
-    if tally.kind.name == "clerical_links":
+    if looked_up == "links":
         said = contradicting_links(rows)
-        tally.findings += [("clerical_links_differ", "warning", detail) for detail in said]
+        tally.findings += [("clerical_links_differ", "warning", one) for one in said]
         return replace(beside, links=rows)
-    if tally.kind.name == "insured_units":
+    if looked_up == "units":
         return replace(beside, units=rows.select("unit_no", "employer_key"))
     return replace(beside, names=names_on_record(beside.names, rows))
 
 
-def _notes(tally: KindTally) -> list[str]:
+def _notes(tally: KindTally) -> list[Said]:
     if tally.kind.name != "designations":
         return tally.notes
-    return tally.notes + notes_on_lists(tally.table.frame())
+    return tally.notes + notes_on_lists(tally.table.frame(), rule_words())
 
 
 def _file_entries(raws: list[RawFile], tallies: list[KindTally]) -> list[dict[str, Any]]:
@@ -196,9 +211,9 @@ def _write_lists(staging: Path, tallies: list[KindTally]) -> None:
     ordered = repairs.sort("kind", "source_file", "source_line", "column")
     _write(ordered, staging / "repairs.parquet")
     rows = [
-        (finding, severity, "", "", "", detail)
+        (finding, severity, "", "", "", str(said), canonical_json(said.content()))
         for tally in tallies
-        for finding, severity, detail in tally.findings
+        for finding, severity, said in tally.findings
     ]
     schema = dict.fromkeys(FINDINGS, pl.String())
     findings = pl.DataFrame(rows, schema=schema, orient="row")

@@ -30,9 +30,10 @@ from transforms.extracts.rules import (
     subjects_read,
 )
 from transforms.extracts.totals import stated_totals, sums_of_amounts, totals_findings
+from transforms.words import Said
 
 Report = Callable[[str, int], None]
-FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail")
+FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail", "said")
 
 
 @dataclass
@@ -64,8 +65,8 @@ class KindTally:
     files: list[FileTally] = field(default_factory=list)
     quarantine: list[pl.DataFrame] = field(default_factory=list)
     repairs: list[pl.DataFrame] = field(default_factory=list)
-    findings: list[tuple[str, str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    findings: list[tuple[str, str, Said]] = field(default_factory=list)
+    notes: list[Said] = field(default_factory=list)
 
 
 def ingest_kind(
@@ -85,10 +86,8 @@ def ingest_kind(
         links = links_of_file(beside.links, kind, part.sha256)
         header, pieces = _open_part(part, raw / part.file.name, kind)
         if header.unknown:
-            tally.notes.append(
-                f"{part.file.name}: columns kept out, their labels are unknown: "
-                + ", ".join(header.unknown)
-            )
+            kept_out = {"file": part.file.name, "labels": list(header.unknown)}
+            tally.notes.append(Said("columns_kept_out", kept_out))
         for piece in _ahead(pieces):
             refuse_damage(part.file, piece)
             _take_piece(tally, file, piece, beside, links)
@@ -141,8 +140,9 @@ def _take_piece(
     _note_fallen(tally, piece, columns, verdicts, name)
     tally.repairs.append(list_repairs(kind, piece, columns, name))
     for column, rows in emptied_cells(kind, columns, verdicts):
+        at = {"file": name, "column": column}
         tally.findings += [
-            ("cell_emptied", "info", f"{name}:{line}: {column} can't be read and was emptied")
+            ("cell_emptied", "info", Said("cell_not_read", at | {"line": line}))
             for line in piece.lines[rows].tolist()
         ]
 
@@ -160,7 +160,7 @@ def _layer_of(
     def laid_out(by_bucket: bool) -> tuple[pl.DataFrame, Rows | None]:
         rows, edges = in_buckets(columns["person_id"], accepted) if by_bucket else (accepted, None)
         frame = lay_out(tally.kind, piece, columns, rows, name)
-        if tally.kind.name == "contributions" and units is not None:
+        if tally.kind.names_units and units is not None:
             frame = frame.with_columns(employer_key=_employer_keys(columns, rows, units))
         return frame, edges
 
@@ -193,7 +193,7 @@ def _add_sums(file: FileTally, kind: Kind, piece: Piece, columns: dict[str, Read
 
 def _check_totals(tally: KindTally, file: FileTally) -> None:
     for line, stated in file.stated:
-        for said in totals_findings(f"{file.raw.file.name}:{line}", stated, file.sums):
+        for said in totals_findings(file.raw.file.name, line, stated, file.sums):
             tally.findings.append(("totals_differ", "warning", said))
 
 

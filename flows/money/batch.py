@@ -1,5 +1,6 @@
 """The stage that drafts: batches from entitlements, their folders, their state in the ledger."""
 
+import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from flows.money.entitle import Entitled
 from flows.money.funds import Funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.standing import Standing
-from flows.store import Home, file_digest, replace_file
+from flows.store import Home, replace_file
 from sql import policy_cards
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError
@@ -73,6 +74,7 @@ def draft_batches(
             "as_of": as_of.isoformat(),
             "code_version": importlib.metadata.version("wuxing"),
             "unconfirmed": unconfirmed,
+            "titles": {name: card.title for name, card in policy_cards().items()},
         }
         funding = _funding(fund, as_of.year, funds, standing)
         batches.append(
@@ -222,8 +224,11 @@ def pack_batch(home: Home, batch_id: str) -> Path:
         stored.frame("lines"),
         stored.frame("unpaid_lines"),
     )
+    if hashlib.sha256(content).hexdigest() != stored.manifest["files"][REVIEW]:
+        raise DigestDiffersError(
+            f"{path} came out otherwise than when the batch was drawn up, by another version of "
+            "wuxing; nothing was written: restore the file from a backup if it is damaged"
+        )
     replace_file(path, content)
-    if file_digest(path) != stored.manifest["files"][REVIEW]:
-        raise DigestDiffersError(f"{path} came out otherwise than when the batch was drawn up")
     verify_batch(home, state)
     return path

@@ -6,9 +6,9 @@ from typing import Any
 from flows.money.batch_folder import known_state, verify_batch
 from flows.money.ledger_store import open_ledger
 from flows.store import Home, replace_file
-from transforms.answers.sheets import csv_bytes
 from transforms.errors import LedgerForbidsError
 from transforms.payments.notice import notice_list, notice_window
+from transforms.sheets.csv_file import csv_bytes
 
 NOTICE = "notice.csv"
 

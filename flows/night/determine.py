@@ -21,14 +21,22 @@ from sql import (
 from sql.policy_runs import parameters_under, run_policy
 from sql.texts import policy_cards
 from transforms.errors import UsageError
-from transforms.policies.cards import PolicyCard, PolicyStatus, Reach, outside_span, reach_of
+from transforms.policies.cards import (
+    PolicyCard,
+    PolicyStatus,
+    Reach,
+    outside_span,
+    reach_of,
+    values_used,
+    year_day,
+)
 from transforms.policies.coverage import (
     gap_warnings,
     list_warnings,
     missing_extracts,
     missing_parts,
 )
-from transforms.policies.parameters import Parameter, month_first_day, value_on
+from transforms.words import Said
 
 DETERMINATION_SCHEMA: dict[str, pl.DataType] = {
     "policy_id": pl.String(),
@@ -56,7 +64,7 @@ class Determined:
     connection: Connection
     policies: dict[str, PolicyStatus]
     findings: pl.DataFrame
-    warnings: list[str]
+    warnings: list[Said]
     own_rows: pl.DataFrame
 
     @property
@@ -113,8 +121,8 @@ def determine(
         on_step(card.policy_id)
         reach = reach_of(card, as_of)
         run_policy(store, card, reach)
-        used = _parameters_used(parameters_under(card), as_of, reach)
-        policies[card.policy_id] = PolicyStatus("ran", "", reach.from_month, reach.to_month, used)
+        used = _parameters_used(card, as_of, reach)
+        policies[card.policy_id] = PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
     _show_determinations(connection, running)
@@ -175,43 +183,32 @@ def _reason_not_run(
     tables: Mapping[str, Sequence[Path]],
     months: Mapping[str, set[int]],
     as_of: date,
-) -> str | None:
+) -> Said | None:
     outside = outside_span(card, as_of)
     if outside:
         return outside
     extracts = missing_extracts(card, tables)
     if extracts:
-        return f"extract not delivered: {', '.join(extracts)}"
+        return Said("extract_not_delivered", {"kinds": extracts})
     parts = missing_parts(card, months, as_of)
     if parts:
-        return f"part of contributions not delivered: {', '.join(parts)}"
+        return Said("part_not_delivered", {"parts": parts})
     return None
 
 
-def _parameters_used(
-    parameters: Sequence[Parameter], as_of: date, reach: Reach
-) -> list[dict[str, Any]]:
-    used = []
-    for parameter in parameters:
-        last_day = max(as_of, month_first_day(reach.to_month))
-        current = value_on(parameter, as_of) if parameter.values[0].since <= as_of else None
-        first_month = month_first_day(reach.from_month)
-        for value, following in zip(parameter.values, (*parameter.values[1:], None), strict=True):
-            over = following is not None and following.since <= first_month
-            if value is current or (
-                not over and first_month <= last_day and value.since <= last_day
-            ):
-                used.append(
-                    {
-                        "name": parameter.name,
-                        "unit": parameter.unit,
-                        "value": _shown(value.value),
-                        "from": value.since.isoformat(),
-                        "source": value.source,
-                        "confirmed": value.confirmed,
-                    }
-                )
-    return used
+def _parameters_used(card: PolicyCard, as_of: date, reach: Reach) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": parameter.name,
+            "unit": parameter.unit,
+            "value": _shown(value.value),
+            "from": value.since.isoformat(),
+            "source": value.source,
+            "confirmed": value.confirmed,
+        }
+        for parameter in parameters_under(card)
+        for value in values_used(parameter, as_of, year_day(card, as_of), reach)
+    ]
 
 
 def _shown(value: Any) -> str:
@@ -232,7 +229,7 @@ def _warnings(
     ran: Sequence[PolicyCard],
     months: Mapping[str, set[int]],
     tables: Mapping[str, Sequence[Path]],
-) -> list[str]:
+) -> list[Said]:
     warnings = gap_warnings(ran, months)
     if "designations" in tables:
         lists = query(connection, "select distinct list from delivered_designations order by 1")

@@ -15,14 +15,17 @@ from typing import Any, Protocol
 import polars as pl
 
 from expectations import gate
-from expectations.suites import TOTALS, Suite, Threshold, check_sql, load_suite
+from expectations.suites import COUNTS, TOTALS, Suite, Threshold, check_sql, load_suite
 from flows.store import read_manifest
 from sql import Connection, connect, policy_cards, query, register_tables, show_frame
 from sql.checks import run_check, run_text, tables_present
 from transforms.errors import ContractError, GateStoppedError
 from transforms.gates import CheckOutcome, GateOutcome, Measure
+from transforms.masking import without_long_numbers
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
+from transforms.policies.amount_cap import caps_until
 from transforms.policies.cards import month_of, outside_span
+from transforms.words import Said
 
 FRAMES: dict[str, Any] = {
     "files": {
@@ -39,7 +42,7 @@ FRAMES: dict[str, Any] = {
         "source_line": pl.Int64(),
         "rule": pl.String(),
     },
-    "findings": {"finding": pl.String(), "detail": pl.String()},
+    "findings": dict.fromkeys(("finding", "detail", "said"), pl.String()),
     "repairs": {"kind": pl.String(), "source_file": pl.String(), "source_line": pl.Int64()},
     "batches": {
         "batch_id": pl.String(),
@@ -52,6 +55,10 @@ FRAMES: dict[str, Any] = {
         "kind": pl.String(),
         "status": pl.String(),
         "is_in_force": pl.Boolean(),
+    },
+    "amount_caps": {
+        "policy_id": pl.String(),
+        "period": pl.String(),
         "amount_cap_fen": pl.Int64(),
     },
 }
@@ -82,18 +89,27 @@ def register(connection: Connection, name: str, frame: pl.DataFrame) -> None:
 
 
 def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as_of: date) -> None:
-    """Give the gates what became of each policy, and its amount cap in fen."""
+    """Give the gates what became of each policy, and its amount caps in fen, by period."""
     rows = [
         {
             "policy_id": policy_id,
             "kind": card.kind,
             "status": statuses.get(policy_id, "not_run"),
             "is_in_force": outside_span(card, as_of) is None,
-            "amount_cap_fen": card.amount_cap_fen,
         }
         for policy_id, card in policy_cards().items()
     ]
     register(connection, "policy_runs", pl.DataFrame(rows, schema=FRAMES["policy_runs"]))
+    caps = [
+        row
+        for name, card in policy_cards().items()
+        for row in caps_until(name, card.amount_cap, as_of)
+    ]
+    register(
+        connection,
+        "amount_caps",
+        pl.DataFrame(caps, schema=FRAMES["amount_caps"], orient="row"),
+    )
 
 
 def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> None:
@@ -121,9 +137,9 @@ def connected(snapshot: StoredSnapshot, as_of: date) -> Iterator[Connection]:
         )
         register(connection, "files", frame)
         for name in ("quarantine", "repairs", "findings"):
-            columns = list(FRAMES[name])
-            path = snapshot.folder / f"{name}.parquet"
-            register(connection, name, pl.read_parquet(path, columns=columns))
+            stored = pl.read_parquet(snapshot.folder / f"{name}.parquet")
+            empty = pl.DataFrame(schema=FRAMES[name])
+            register(connection, name, pl.concat([empty, stored], how="diagonal"))
         yield connection
     finally:
         connection.close()
@@ -143,24 +159,29 @@ def measure(connection: Connection, suite: Suite, as_of: date) -> list[Measure]:
     return [
         _measured(connection, suite.boundary, threshold, present, dates)
         for threshold in suite.thresholds
-        if not threshold.expect
+        if threshold.frame == COUNTS
     ]
 
 
 def _frames(connection: Connection, suite: Suite) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
     """Read the tables that expectations are held against, and what they must come to in total.
 
-    Rows:    returns  each with the cap of its row's policy; none if one can't be read, so that
-                      all their checks are errored
+    Rows:    returns  each with the cap of its row's policy and period, but instructions, which are
+                      sums; none if one can't be
+                      read, so that all their checks are errored
     """
     capped = (
-        "select {0}.*, policy_runs.amount_cap_fen from {0} "
-        "left join policy_runs on policy_runs.policy_id = {0}.policy_id"
+        "select {0}.*, amount_caps.amount_cap_fen from {0} left join amount_caps "
+        "on amount_caps.policy_id = {0}.policy_id and amount_caps.period = {0}.period"
     )
+    texts = {
+        name: "select * from {0}" if name == "instructions" else capped for name in suite.frames
+    }
     text = check_sql(suite.boundary, TOTALS)
     try:
         totals = run_text(connection, text, {}).row(0, named=True) if text else {}
-        return {name: query(connection, capped.format(name)) for name in suite.frames}, totals
+        read = {name: query(connection, text.format(name)) for name, text in texts.items()}
+        return read, totals
     except ContractError:
         raise
     except Exception:
@@ -184,7 +205,7 @@ def stop_if_critical(outcome: GateOutcome, where: str) -> None:
 def _told(check: CheckOutcome) -> str:
     if check.status == "errored":
         return f"{check.check} (could not be measured)"
-    places = ", ".join(check.places[:TOLD_PLACES])
+    places = ", ".join(without_long_numbers(str(place)) for place in check.places[:TOLD_PLACES])
     counts = f"{check.failed_count} of {check.checked_count}, allowed {check.threshold}"
     return f"{check.check} ({counts}; {places})" if places else f"{check.check} ({counts})"
 
@@ -200,7 +221,7 @@ def _measured(
     absent = [name for name in threshold.needs if name not in present]
     if absent:
         # A fact is built only where a policy that runs rests on it: there is nothing to check.
-        return Measure(check, 0, 0, note=f"本次运行的政策都不需要 {'、'.join(absent)}")
+        return Measure(check, 0, 0, note=Said("no_policy_needs", {"facts": absent}))
     values = {**dates, **threshold.parameters}
     try:
         checked_count, bad_rows = run_check(connection, check_sql(boundary, check), values)
@@ -210,4 +231,5 @@ def _measured(
     except Exception as failure:
         # Recorded, not passed over: a check without a measure is errored, and that stops the
         # run. The engine's message may quote a row, so only the kind of error is kept.
-        return Measure(check, note=f"测量出错：{type(failure).__name__}")
+        failed = Said("measuring_failed", {"error": type(failure).__name__})
+        return Measure(check, note=failed)

@@ -28,6 +28,7 @@ from transforms.errors import DigestDiffersError
 from transforms.gates import GateOutcome, check_frames
 from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyStatus
+from transforms.words import Said
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
 DAMAGED_ID = "invalid_person_id"
@@ -67,7 +68,7 @@ class RunSoFar:
     findings: tuple[pl.DataFrame, ...] = ()
     policies: Mapping[str, PolicyStatus] = field(default_factory=dict)
     own_rows: Sequence[Mapping[str, Any]] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Said, ...] = ()
     batches: tuple[DraftBatch, ...] = ()
 
     @property
@@ -139,7 +140,8 @@ def _manifest(
         "policies": {
             name: {
                 "status": status.status,
-                "reason": status.reason,
+                "reason": str(status.reason or ""),
+                "said": status.reason and status.reason.content(),
                 "reach": [status.reach_from_month, status.reach_to_month],
                 "parameters_used": status.parameters_used,
             }
@@ -151,7 +153,8 @@ def _manifest(
             for outcome in run.gates
         },
         "batches": [batch.batch_id for batch in run.batches],
-        "warnings": _warnings(run),
+        "warnings": [str(said) for said in _warnings(run)],
+        "said": [said.content() for said in _warnings(run)],
         "counts": _counts(run.snapshot, frames),
     }
 
@@ -171,8 +174,8 @@ def _expect_same(target: Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def _warnings(run: RunSoFar) -> list[str]:
-    return [*run.snapshot.manifest["warnings"], *run.warnings]
+def _warnings(run: RunSoFar) -> list[Said]:
+    return [*run.snapshot.said("warnings"), *run.warnings]
 
 
 def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
@@ -240,7 +243,7 @@ def _run_summary(
         files=count_files(snapshot.manifest["files"], *tables),
         batches=count_batches(run.batches),
         warnings=_warnings(run),
-        notes=snapshot.manifest["notes"],
+        notes=snapshot.said("notes"),
         digests={name: str(value) for name, value in run.identity.items() if "digest" in name},
         **counted,
     )
@@ -287,12 +290,3 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     lines.append(f"  omitted {summary['paths']['omitted']}")
     lines += [f"  review  {path}" for path in summary["paths"]["reviews"]]
     return lines
-
-
-def file_lines(manifest: Mapping[str, Any]) -> list[str]:
-    """Say for each file: rows = accepted + quarantined."""
-    return [
-        f"  {f['name']}: {f['rows']:,} rows = {f['accepted']:,} accepted "
-        f"+ {f['quarantined']:,} quarantined"
-        for f in manifest["files"]
-    ]

@@ -1,3 +1,4 @@
+-- cut by: whole
 -- The answers to one determination's provisions, side by side.
 -- Grain: policy, period, subject, beneficiary.
 select

@@ -1,3 +1,4 @@
+-- cut by: employer
 -- arrears(u,k,months): how many persons have an unpaid month, by employer, insurance and month.
 -- Grain: employer, insurance, month (only months with arrears).
 with month_positions as (

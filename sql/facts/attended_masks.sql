@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- Days of the holiday window that a person attended at an employer, one bit a day.
 -- Grain: employer, person.
 select

@@ -1,3 +1,4 @@
+-- cut by: employer
 -- C of the layoff rule: persons whose unemployment benefit began in the base year and whose last
 -- insured unit was the employer's. Grain: employer.
 select

@@ -1,3 +1,4 @@
+-- cut by: person
 -- e: the latest to_month of a person's spells of unemployment benefit, and when they retire.
 -- Grain: person.
 select
@@ -6,8 +7,12 @@ select
     insured_persons.staff_category,
     insured_persons.pension_from,
     max(benefit_spells.to_month) as last_benefit_month,
-    retires_on_earliest(benefit_spells.person_id) as retirement_earliest_on,
-    retires_on_latest(benefit_spells.person_id) as retirement_latest_on
+    retires_on_earliest(
+        benefit_spells.person_id, month_last_day(max(benefit_spells.to_month))
+    ) as retirement_earliest_on,
+    retires_on_latest(
+        benefit_spells.person_id, month_last_day(max(benefit_spells.to_month))
+    ) as retirement_latest_on
 from benefit_spells
 -- many to at most one
 left join insured_persons on benefit_spells.person_key = insured_persons.person_key

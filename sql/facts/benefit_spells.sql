@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- Spells of unemployment benefit. 续发 rows are never spells. Grain: as the extract.
 select
     person_id,

@@ -1,3 +1,4 @@
+-- cut by: whole
 -- Every month an extract may speak of (ingest accepts 190001 to 210012), with its era and its bit.
 -- Joining millions of rows to these few is twice as fast as computing both for every row.
 -- Grain: month.

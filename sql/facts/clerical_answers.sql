@@ -1,3 +1,4 @@
+-- cut by: whole
 -- A clerk's answers that hold on the as-of date (rulebook §0). Two that differ settle nothing.
 -- Grain: policy, period, subject, beneficiary, provision (or `conflict`, `same_person`).
 select

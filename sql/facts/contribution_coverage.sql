@@ -1,4 +1,5 @@
 -- by bucket: contributions
+-- cut by: whole
 -- The months each insurance has rows of, whether visible or not: what was delivered.
 -- Grain: insurance, month, once per bucket.
 select

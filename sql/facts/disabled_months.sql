@@ -1,3 +1,4 @@
+-- cut by: employer
 -- T of the levy: months of the fee year in which insured staff were on list 残疾人.
 -- Grain: employer.
 with disabled_masks as (
@@ -10,7 +11,7 @@ with disabled_masks as (
                 least(month_of(valid_to), year($as_of) * 100 - 88)
             )
         ) as listed_mask
-    from current_designations
+    from designations
     where
         list = '残疾人'
         and subject_kind = '个人'

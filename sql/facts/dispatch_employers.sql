@@ -1,3 +1,4 @@
+-- cut by: employer
 -- dispatch(u): some insured_units row of u says 是; all 否: false; no row: unknown (no row here).
 -- Grain: employer.
 select

@@ -1,3 +1,4 @@
+-- cut by: person
 -- Person-days of the holiday window that would count for two employers: they count for neither.
 -- Grain: employer, person, day.
 with doubtful_masks as (

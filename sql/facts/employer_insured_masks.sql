@@ -1,3 +1,4 @@
+-- cut by: person
 -- employer_insured(p,m): insured at some employer under some of 养老 医疗 失业; self is no employer.
 -- Grain: person, era.
 select

@@ -1,3 +1,4 @@
+-- cut by: employer
 -- The employers that have an insured unit, with the number that contributions know them by: ingest
 -- gave it, one to each employer. Grain: employer.
 select

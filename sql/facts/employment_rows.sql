@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- The visible employment rows, with what the rulebook asks of them: what ends after D has not
 -- ended. Grain: as the extract.
 select

@@ -1,3 +1,4 @@
+-- cut by: person
 -- The months after a person's subsidy expired in which item 9 extends it: e = the latest to_month
 -- of the type's rows, e inside the expiry window; e+1 … e+12. Grain: type, person, month.
 with last_grants as (

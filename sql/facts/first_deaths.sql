@@ -1,3 +1,4 @@
+-- cut by: person
 -- The visible day of death; of several rows the earliest, for any row before a month ends it.
 -- Grain: person.
 select

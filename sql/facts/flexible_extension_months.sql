@@ -1,3 +1,4 @@
+-- cut by: person
 -- Months paid alone and on time, after the subsidy for flexible work expired.
 -- Grain: person, month.
 select

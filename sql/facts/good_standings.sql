@@ -1,8 +1,9 @@
+-- cut by: employer
 -- good_standing(u): on one of three lists on D: false, even without a registration; else what the
 -- registration says; neither: unknown (no row here). Grain: employer.
 with listed_employers as (
     select subject_id as employer_code
-    from current_designations
+    from designations
     where
         list in ('严重失信', '僵尸企业', '拖欠农民工工资失信')
         and subject_kind = '单位'

@@ -1,3 +1,4 @@
+-- cut by: person
 -- Months that a graduate paid alone and on time, with graduated(p, last day of m).
 -- Grain: person, month from 202001.
 select

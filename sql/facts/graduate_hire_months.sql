@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- Months that an employer insured a graduate in the first twelve of a labour contract, with what
 -- the law asks of that contract. e = the earliest labour contract of (u,p) that has a graduation.
 -- Grain: person, employer, month from 202001.
@@ -29,8 +30,13 @@ with graduate_hires as (
 hire_months as (
     select
         *,
-        unnest(
-            months_after(month_plus(month_of(starts_on), -1), $hire_subsidy_months)
+        month_from_number(
+            unnest(
+                range(
+                    month_number(greatest(month_of(starts_on), $first_paid_month)),
+                    month_number($as_of_month) + 1
+                )
+            )
         ) as month
     from graduate_hires
 ),
@@ -50,7 +56,7 @@ insured_months as (
             hire_months.person_key = insurance_masks.person_key
             and hire_months.employer_key = insurance_masks.employer_key
             and month_era(hire_months.month) = insurance_masks.era
-    where hire_months.month between $first_paid_month and $as_of_month
+    where hire_months.month < month_plus(month_of(hire_months.starts_on), $hire_subsidy_months)
     group by hire_months.employer_code, hire_months.person_key, hire_months.month
     having
         bool_or(

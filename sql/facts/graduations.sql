@@ -1,3 +1,4 @@
+-- cut by: person
 -- The visible graduations; graduated(p,x) is the latest of them up to x. Grain: person, day.
 select
     person_id,

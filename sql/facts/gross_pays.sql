@@ -1,3 +1,4 @@
+-- cut by: employer
 -- P of the levy: gross pay of the fee year, the year before D's. Grain: employer.
 select
     employer_code,

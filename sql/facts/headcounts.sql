@@ -1,3 +1,5 @@
+-- limited to: insurance in (养老, 失业)
+-- cut by: employer
 -- headcount(u,k,m): persons insured with an employer under one insurance in one month.
 -- Persons with equal masks are counted together before the months are told apart.
 -- Grain: employer, insurance, month (only months with someone insured).

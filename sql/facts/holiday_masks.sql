@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- Days attended in the holiday window and covered by pay: a visible payroll row of the same
 -- employer, person and month with net pay above zero (two sources agree).
 -- Grain: employer, person.

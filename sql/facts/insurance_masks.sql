@@ -1,4 +1,6 @@
 -- by bucket: contributions
+-- limited to: insurance in (养老, 医疗, 失业)
+-- cut by: person, employer
 -- insured, on_time and unpaid months of every (p,u,k), one bit a month (rulebook §1).
 -- unpaid is what arrears are made of: a 未到账 row of a month not insured.
 -- 工伤 and 生育 never decide but for arrears, so of them only the unpaid months are kept.

@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- New hires that count for the loan: a labour contract of one year at u in the last 12 months, the
 -- person insured there since, and at the start unemployed, a recent graduate, or on a list.
 -- Grain: employer, person.

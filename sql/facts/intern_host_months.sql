@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- The months of interns at their host, the stipend paid, and the graduation before the start.
 -- Grain: person, host employer, month from 202001.
 with stipends as (

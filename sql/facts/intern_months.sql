@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- Months that an intern was at a host for long enough; of several rows the earliest.
 -- Grain: person, host employer, month from 202001.
 with intern_rows as (

@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- The visible rows of unemployment benefit, each marked if it is our own payment come back (see
 -- judged_support). 续发 rows are never spells. Grain: as the extract.
 with paid_months as (

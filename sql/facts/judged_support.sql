@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- The visible rows of what was granted before, each marked if it is our own payment come back:
 -- its payment_id is in the ledger, or it has none and the ledger holds a paid line of that type's
 -- policy for that subject and a period inside its months (rulebook §0). Grain: as the extract.

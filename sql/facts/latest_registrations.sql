@@ -1,3 +1,4 @@
+-- cut by: person
 -- Of each person the registration as unemployed that is open on D; of several the latest.
 -- Equal in date and different in answer, an empty one among them too: unknown. Grain: person.
 with latest_rows as (

@@ -1,3 +1,4 @@
+-- cut by: employer
 -- What the levy of the fee year, the year before D's, is reckoned from: S = person_months,
 -- T = disabled_person_months, P = gross_fen. Without staff or pay there is no levy.
 -- Grain: employer with insured staff and gross pay in the fee year.

@@ -1,3 +1,4 @@
+-- cut by: employer
 -- q, H and arrears of the employers with a new hire that counts for the loan. Arrears: how many
 -- months, of any of the five insurances, before month(D). Grain: employer.
 with arrear_employers as (

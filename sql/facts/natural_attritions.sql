@@ -1,3 +1,4 @@
+-- cut by: employer
 -- A of the layoff rule: persons insured for unemployment in Dec Y−1 and not in Dec Y whose latest
 -- end of employment with that employer says they left of themselves or by course of nature.
 -- Grain: employer.

@@ -1,3 +1,4 @@
+-- cut by: person
 -- Registrations as unemployed that are open on D. Grain: as the extract.
 select
     person_id,

@@ -1,3 +1,4 @@
+-- cut by: person
 -- Months of 续发 that someone else paid: they only block months. Grain: as the extract.
 select
     person_key,

@@ -1,3 +1,4 @@
+-- cut by: person
 -- Rows that are our own payments come back: left out of every rule, listed in the manifest.
 -- Grain: as the extracts.
 select

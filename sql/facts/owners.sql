@@ -1,3 +1,4 @@
+-- cut by: person
 -- owner(p): legal representative of a registration that is 存续 or 在业. Grain: person.
 select person_key_of(legal_rep_id) as person_key
 from registrations

@@ -1,4 +1,7 @@
 -- by bucket: contributions
+-- limited to: insurance in (养老, 医疗, 失业)
+-- limited to: persons of (graduations, support_grants)
+-- cut by: person, employer
 -- unit_paid and self_paid of watched persons: all visible 已到账 bookings of a month, not below 0.
 -- Grain: person, employer (0 = self), insurance, month.
 select

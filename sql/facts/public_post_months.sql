@@ -1,3 +1,4 @@
+-- cut by: person
 -- Months of a public post after the subsidy for it expired, with the host.
 -- Grain: person, month.
 select
@@ -10,8 +11,10 @@ select
     employment_rows.starts_on,
     employment_rows.last_day,
     insured_persons.staff_category,
-    retires_on_earliest(expired_months.person_id) as retirement_earliest_on,
-    retires_on_latest(expired_months.person_id) as retirement_latest_on
+    retires_on_earliest(expired_months.person_id, month_first_day(expired_months.month))
+        as retirement_earliest_on,
+    retires_on_latest(expired_months.person_id, month_first_day(expired_months.month))
+        as retirement_latest_on
 from expired_months
 -- one to many: each public post the person held in the month
 inner join employment_rows

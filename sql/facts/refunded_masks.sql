@@ -1,4 +1,5 @@
 -- by bucket: contributions
+-- cut by: person, employer
 -- Months of (p,u,k) that were refunded: a visible 已到账 退费 row exists, and what is left of the
 -- month's visible 已到账 rows is nothing or less (rulebook §1, insured).
 -- Grain: person, employer (0 = self), insurance, era.

@@ -1,3 +1,5 @@
+-- limited to: persons of (graduations, support_grants)
+-- cut by: person
 -- Months that a watched person paid alone and on time for 养老 or 医疗, with what was paid.
 -- Grain: person, month.
 with on_time_masks as (

@@ -1,3 +1,4 @@
+-- cut by: employer
 -- What both 稳岗返还 policies ask of an employer, once (rulebook §2, stability_refund).
 -- B = headcount_start, E = headcount_end, S = headcount_sum, A = attrition_count, C = claim_count.
 -- Ratios are compared by multiplying out; "within" means ≤. Under the last two methods B = 0 is
@@ -68,7 +69,19 @@ measured_employers as (
 )
 
 select
-    *,
+    employer_code,
+    headcount_start,
+    headcount_end,
+    headcount_sum,
+    months_insured,
+    attrition_count,
+    claim_count,
+    arrears_months,
+    grants_before,
+    paid_fen,
+    entity_type,
+    is_dispatch,
+    layoff_limit_percent,
     greatest(headcount_start - headcount_end - attrition_count, 0) as layoff_count,
     case $layoff_rate_method
         when 'average_less_attrition'

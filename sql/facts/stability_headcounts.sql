@@ -1,3 +1,4 @@
+-- cut by: employer
 -- Unemployment insurance headcounts around the base year Y: B (Dec Y−1), E (Dec Y), S (sum over Y).
 -- Grain: employer with someone insured in some month of Y.
 select

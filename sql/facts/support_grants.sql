@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- What was granted before by someone else: our own payments are no facts. Grain: as the extract.
 select
     support_type,

@@ -1,4 +1,5 @@
 -- by bucket: contributions
+-- cut by: employer
 -- What was actually paid for unemployment insurance of the base year: all visible 已到账 bookings,
 -- whenever they arrived (reading of 上年度实际缴纳). Grain: employer, once per bucket.
 select

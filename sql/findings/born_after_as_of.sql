@@ -2,69 +2,18 @@
 -- Rows: one per person and kind of extract.
 with unborn_persons as (
     select
-        'insured_persons' as kind,
+        kind,
         person_key
-    from delivered_insured_persons
-    where person_key // 1000 % 100000000 > day_number($as_of)
+    from delivered_persons
+    where
+        person_key // 1000 % 100000000 > day_number($as_of)
+        -- many rows a person: the masks name the same persons sooner
+        and kind <> 'contributions'
     union
     select
         'contributions' as kind,
         person_key
     from insurance_masks
-    where person_key // 1000 % 100000000 > day_number($as_of)
-    union
-    select
-        'payroll' as kind,
-        person_key
-    from delivered_payroll
-    where person_key // 1000 % 100000000 > day_number($as_of)
-    union
-    select
-        'attendance' as kind,
-        person_key
-    from delivered_attendance
-    where person_key // 1000 % 100000000 > day_number($as_of)
-    union
-    select
-        'employment' as kind,
-        person_key
-    from delivered_employment
-    where person_key // 1000 % 100000000 > day_number($as_of)
-    union
-    select
-        'unemployment' as kind,
-        person_key
-    from delivered_unemployment
-    where person_key // 1000 % 100000000 > day_number($as_of)
-    union
-    select
-        'unemployment_benefits' as kind,
-        person_key
-    from delivered_unemployment_benefits
-    where person_key // 1000 % 100000000 > day_number($as_of)
-    union
-    select
-        'residents' as kind,
-        person_key
-    from delivered_residents
-    where person_key // 1000 % 100000000 > day_number($as_of)
-    union
-    select
-        'graduates' as kind,
-        person_key
-    from delivered_graduates
-    where person_key // 1000 % 100000000 > day_number($as_of)
-    union
-    select
-        'deaths' as kind,
-        person_key
-    from delivered_deaths
-    where person_key // 1000 % 100000000 > day_number($as_of)
-    union
-    select
-        'custody' as kind,
-        person_key
-    from delivered_custody
     where person_key // 1000 % 100000000 > day_number($as_of)
     union
     select

@@ -1,4 +1,5 @@
 -- universe: person × month after the last spell of benefit, up to 12 months
+-- cut by: person
 with benefit_months as (
     select
         *,
@@ -27,7 +28,7 @@ select
     -- 失业保险条例第15条：被判刑收监执行的停止领取
     is_free_in(person_key, month) as g_free,
     -- 失业保险金 in force on the first day of the month
-    unemployment_benefit_fen_by_month.value as amount_fen,
+    $unemployment_benefit_fen as amount_fen,
     last_benefit_month,
     staff_category,
     retirement_earliest_on,
@@ -35,5 +36,3 @@ select
     pension_from,
     day_of_death(person_key) as died_on
 from benefit_months
--- many to one: every month of the reach has a value
-inner join unemployment_benefit_fen_by_month using (month)

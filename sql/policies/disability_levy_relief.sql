@@ -1,4 +1,5 @@
 -- universe: employer with insured staff and gross pay in the fee year
+-- cut by: employer
 with levied_employers as (
     select
         *,

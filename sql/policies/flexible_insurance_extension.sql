@@ -1,4 +1,5 @@
 -- universe: person × month paid alone and on time, in the 12 months after the subsidy expired
+-- cut by: person
 select
     person_id as subject_id,
     month,
@@ -18,13 +19,10 @@ select
     -- 服刑期间不享受
     is_free_in(person_key, month) as g_free,
     -- 财社〔2017〕164号：不超过其实际缴费的2/3 (a ceiling: rounded down)
-    rounded_down(
-        self_paid_fen * flexible_share_by_month.numerator, flexible_share_by_month.denominator
-    ) as amount_fen,
+    rounded_down(self_paid_fen * $flexible_share_numerator, $flexible_share_denominator)
+        as amount_fen,
     expired_month,
     reaches_age_on(person_id, $retirement_age_men, $flexible_age_women) as retires_on,
     self_paid_fen,
     day_of_death(person_key) as died_on
 from flexible_extension_months
--- many to one: every month of the reach has a value
-inner join flexible_share_by_month using (month)

@@ -1,4 +1,5 @@
 -- universe: graduate × month paid alone and on time
+-- cut by: person
 select
     person_id as subject_id,
     month,
@@ -17,13 +18,10 @@ select
     -- 财社〔2017〕164号：期限最长不超过2年 (limit on the card)
     month as turn,
     -- 财社〔2017〕164号：不超过其实际缴费的2/3 (a ceiling: rounded down)
-    rounded_down(
-        self_paid_fen * flexible_share_by_month.numerator, flexible_share_by_month.denominator
-    ) as amount_fen,
+    rounded_down(self_paid_fen * $flexible_share_numerator, $flexible_share_denominator)
+        as amount_fen,
     graduated_on,
     self_paid_fen,
     day_of_death(person_key) as died_on,
     used_months('高校毕业生灵活就业社保补贴', person_key) as months_used_before
 from graduate_flexible_months
--- many to one: every month of the reach has a value
-inner join flexible_share_by_month using (month)

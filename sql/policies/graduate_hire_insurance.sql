@@ -1,4 +1,5 @@
 -- universe: graduate × employer × month insured, in the 12 months from the start of the contract
+-- cut by: person
 select
     person_id as subject_id,
     employer_code as beneficiary_id,
@@ -6,7 +7,7 @@ select
     -- 离校2年内
     starts_on <= plus_years(graduated_on, $graduate_years) as s7_within_two_years,
     -- 到小微企业就业
-    is_small_or_micro as s7_small_or_micro,
+    is_small_or_micro(employer_code, month_first_day(month)) as s7_small_or_micro,
     -- 财社〔2017〕164号：签订1年以上劳动合同
     is_one_year_contract as s7_contract_one_year,
     -- 未就业高校毕业生
@@ -37,5 +38,5 @@ select
     assets_wan_x100,
     used_months('高校毕业生社保补贴', person_key) as months_used_before
 from graduate_hire_months
--- many to at most one: no registration, nothing known of the size
-left join small_employers using (employer_code)
+-- many to at most one: what is shown of the size
+left join registrations using (employer_code)

@@ -1,4 +1,5 @@
 -- universe: employer with attendance in the holiday window, period 2020
+-- cut by: whole
 select
     employer_code as subject_id,
     -- 疫情防控重点物资生产企业
@@ -11,7 +12,7 @@ select
     -- 一次性
     not was_granted('一次性用工补贴', '单位', employer_code) as g_not_granted_before,
     -- 给予每人每天200元一次性用工补贴，每个企业最高不超过50万元
-    least($holiday_day_rate_fen * counted_days, $holiday_cap_fen) as amount_fen,
+    least(counted_fen, $holiday_cap_fen) as amount_fen,
     attended_days,
     paid_days,
     doubled_days,

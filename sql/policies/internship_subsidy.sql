@@ -1,11 +1,11 @@
 -- universe: intern × host × month with at least 15 days
+-- cut by: person
 select
     person_id as subject_id,
     employer_code as beneficiary_id,
     month,
     -- 将就业见习补贴标准提高至当地最低工资标准的60%
-    half_up(minimum_wage_fen_by_month.value * internship_share_percent_by_month.value, 100)
-        as amount_fen,
+    half_up($minimum_wage_fen * $internship_share_percent, 100) as amount_fen,
     -- 就业见习单位
     is_listed_in_month('就业见习单位', '单位', employer_code, month) as s7_listed_host,
     -- 离校2年内未就业高校毕业生
@@ -35,6 +35,3 @@ select
     stipend_fen,
     used_months('就业见习补贴', person_key) as months_used_before
 from intern_host_months
--- many to one, both: every month of the reach has a value
-inner join minimum_wage_fen_by_month using (month)
-inner join internship_share_percent_by_month using (month)

@@ -1,4 +1,5 @@
 -- universe: person hired × employer, period 2020
+-- cut by: person
 select
     person_id as subject_id,
     employer_code as beneficiary_id,

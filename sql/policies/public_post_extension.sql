@@ -1,4 +1,5 @@
 -- universe: person × month in a public post, in the 12 months after the subsidy expired
+-- cut by: person
 select
     person_id as subject_id,
     employer_code as beneficiary_id,
@@ -19,8 +20,7 @@ select
     -- 严重失信、僵尸企业、拖欠农民工工资失信企业不享受
     has_good_standing(employer_code) as g_good_standing,
     -- 政策享受期限延长1年: post subsidy at the minimum wage (reading) and the employer's insurance
-    minimum_wage_fen_by_month.value + paid_by_unit_fen(person_key, employer_key, month)
-        as amount_fen,
+    $minimum_wage_fen + paid_by_unit_fen(person_key, employer_key, month) as amount_fen,
     expired_month,
     starts_on,
     last_day,
@@ -28,8 +28,6 @@ select
     retirement_earliest_on,
     retirement_latest_on,
     day_of_death(person_key) as died_on,
-    minimum_wage_fen_by_month.value as minimum_wage_fen,
+    $minimum_wage_fen as minimum_wage_fen,
     paid_by_unit_fen(person_key, employer_key, month) as unit_paid_fen
 from public_post_months
--- many to one: every month of the reach has a value
-inner join minimum_wage_fen_by_month using (month)

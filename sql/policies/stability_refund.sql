@@ -1,4 +1,5 @@
 -- universe: employer insured for unemployment in some month of 2019, period 2020
+-- cut by: employer
 select
     employer_code as subject_id,
     -- 对不裁员或少裁员的参保企业

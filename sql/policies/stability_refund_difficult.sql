@@ -1,4 +1,5 @@
 -- universe: employer on list 经营困难且恢复有望企业 on D, insured for unemployment in some month of 2019
+-- cut by: employer
 select
     employer_code as subject_id,
     -- 对不裁员或少裁员的参保企业

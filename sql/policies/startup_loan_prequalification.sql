@@ -1,8 +1,9 @@
 -- universe: employer with a new hire that counts, period month(D)
+-- cut by: employer
 select
     employer_code as subject_id,
     -- 降低小微企业创业担保贷款申请条件
-    is_small_or_micro as s15_small_or_micro,
+    is_small_or_micro(employer_code, $as_of) as s15_small_or_micro,
     -- 当年新招用符合条件人员占现有职工比例下调为20%，职工超过100人的比例下调为10%
     headcount >= 1
     and 100 * new_hires
@@ -26,4 +27,4 @@ select
     assets_wan_x100
 from loan_applicants
 -- one to at most one: no registration, nothing known of the size
-left join small_employers using (employer_code)
+left join registrations using (employer_code)

@@ -1,4 +1,5 @@
 -- universe: person registered unemployed on D, period month(D)
+-- cut by: person
 select
     person_id as subject_id,
     -- 将20岁以下…: 以下 includes, so not yet one year older

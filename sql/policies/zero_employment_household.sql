@@ -1,4 +1,5 @@
 -- universe: household with a member of working age, period month(D)
+-- cut by: household
 with working_age_members as (
     select
         household_no,

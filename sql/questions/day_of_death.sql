@@ -1,3 +1,4 @@
+-- cut by: person
 -- The day p died on, as far as it is known on D.
 create or replace macro day_of_death(person_key) as (
     select first_deaths.died_on

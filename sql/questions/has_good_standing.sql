@@ -1,3 +1,4 @@
+-- cut by: employer
 -- good_standing(u). On none of the lists and not registered: unknown.
 create or replace macro has_good_standing(employer_code) as (
     select good_standings.is_in_good_standing

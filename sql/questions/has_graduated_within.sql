@@ -1,3 +1,4 @@
+-- cut by: person
 -- A graduation of p up to the day and at most so many years before it (以内 includes).
 create or replace macro has_graduated_within(person_key, day, years) as exists (
     select 1

@@ -1,3 +1,4 @@
+-- cut by: employer
 -- headcount(u,k,m).
 create or replace macro headcount_of(employer_code, insurance, month) as (
     select cast(coalesce(sum(headcounts.headcount), 0) as bigint)

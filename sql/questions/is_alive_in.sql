@@ -1,3 +1,4 @@
+-- cut by: person
 -- alive_in(p,m): the month of death is lived in.
 create or replace macro is_alive_in(person_key, month) as not exists (
     select 1

@@ -1,3 +1,4 @@
+-- cut by: employer
 -- dispatch(u). No insured unit: unknown.
 create or replace macro is_dispatcher(employer_code) as (
     select dispatch_employers.is_dispatch

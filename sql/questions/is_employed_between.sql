@@ -1,3 +1,4 @@
+-- cut by: person
 -- employer_insured(p,m) for some m of the months, both ends included.
 create or replace macro is_employed_between(person_key, from_month, to_month) as exists (
     select 1

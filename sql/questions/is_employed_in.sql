@@ -1,3 +1,4 @@
+-- cut by: person
 -- employer_insured(p,m).
 create or replace macro is_employed_in(person_key, month) as exists (
     select 1

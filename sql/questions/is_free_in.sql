@@ -1,12 +1,13 @@
+-- cut by: person
 -- free_in(p,m): not in custody on the first day of the month.
 create or replace macro is_free_in(person_key, month) as not exists (
     select 1
     from (values (person_key, month)) as asked (person_key, month)
-    inner join custody_spells on asked.person_key = custody_spells.person_key
+    inner join custody on asked.person_key = custody.person_key
     where
-        custody_spells.from_date <= month_first_day(asked.month)
+        custody.from_date <= month_first_day(asked.month)
         and (
-            custody_spells.to_date is null
-            or custody_spells.to_date >= month_first_day(asked.month)
+            custody.to_date is null
+            or custody.to_date >= month_first_day(asked.month)
         )
 );

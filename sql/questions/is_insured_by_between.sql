@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- insured(p,u,k,m) for some k of the insurances and some m of the months, both ends included.
 create or replace macro is_insured_by_between(
     person_key, employer_key, insurances, from_month, to_month

@@ -1,3 +1,4 @@
+-- cut by: person
 -- insured(p,u',k,m) for some k and another employer u'.
 create or replace macro is_insured_elsewhere_in(person_key, employer_key, month) as exists (
     select 1

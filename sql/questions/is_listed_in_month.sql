@@ -1,17 +1,18 @@
+-- cut by: person, employer
 -- listed_in_month(list,subject,m): valid on at least one day of the month.
 create or replace macro is_listed_in_month(list, subject_kind, subject_id, month) as exists (
     select 1
     from (values (list, subject_kind, subject_id, month))
         as asked (list, subject_kind, subject_id, month)
-    inner join current_designations
+    inner join designations
         on
-            asked.list = current_designations.list
-            and asked.subject_kind = current_designations.subject_kind
-            and asked.subject_id = current_designations.subject_id
+            asked.list = designations.list
+            and asked.subject_kind = designations.subject_kind
+            and asked.subject_id = designations.subject_id
     where
-        current_designations.valid_from <= month_last_day(asked.month)
+        designations.valid_from <= month_last_day(asked.month)
         and (
-            current_designations.valid_to is null
-            or current_designations.valid_to >= month_first_day(asked.month)
+            designations.valid_to is null
+            or designations.valid_to >= month_first_day(asked.month)
         )
 );

@@ -1,3 +1,4 @@
+-- cut by: person
 -- owner(p).
 create or replace macro is_owner(person_key) as exists (
     select 1

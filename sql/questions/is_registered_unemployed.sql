@@ -1,3 +1,4 @@
+-- cut by: person
 -- A registration as unemployed that is open on D.
 create or replace macro is_registered_unemployed(person_key) as exists (
     select 1

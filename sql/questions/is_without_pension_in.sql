@@ -1,3 +1,4 @@
+-- cut by: person
 -- No pension up to the month. Not in the register of the insured: unknown.
 create or replace macro is_without_pension_in(person_key, month) as (
     select insured_persons.pension_from is null or insured_persons.pension_from > asked.month

@@ -1,12 +1,12 @@
--- retirement_date(p); of a woman without a category the earlier of the two that are tried.
-create or replace macro retires_on_earliest(person_id) as (
+-- cut by: person
+-- retirement_date(p) by the law in force on a day; of a woman without a category the earlier of the
+-- two that are tried.
+create or replace macro retires_on_earliest(person_id, day) as (
     select
         retirement_on(
-            asked.person_id, insured_persons.staff_category, retirement_ages.men,
-            retirement_ages.women_cadre, retirement_ages.women_worker, retirement_ages.women_worker
+            asked.person_id, insured_persons.staff_category, $retirement_age_men,
+            $retirement_age_women_cadre, $retirement_age_women_worker, $retirement_age_women_worker
         )
-    from (values (person_id)) as asked (person_id)
-    -- one row
-    cross join retirement_ages
+    from (values (person_id, day)) as asked (person_id, day)
     left join insured_persons on person_key_of(asked.person_id) = insured_persons.person_key
 );

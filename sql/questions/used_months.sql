@@ -1,3 +1,4 @@
+-- cut by: person
 -- Σ months_used of p's support rows of that type, granted by someone else.
 create or replace macro used_months(support_type, person_key) as (
     select cast(coalesce(sum(support_grants.months_used), 0) as bigint)

@@ -1,3 +1,4 @@
+-- cut by: person
 -- A row 续发 whose months hold m, paid by someone else.
 create or replace macro was_extended_by_others_in(person_key, month) as exists (
     select 1

@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- A support row of that type, by someone else: our own payments are no facts.
 create or replace macro was_granted(support_type, subject_kind, subject_id) as exists (
     select 1

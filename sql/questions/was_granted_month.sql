@@ -1,3 +1,4 @@
+-- cut by: person
 -- A support row of that type whose months hold m, by someone else.
 create or replace macro was_granted_month(support_type, person_key, month) as exists (
     select 1

@@ -1,3 +1,4 @@
+-- cut by: person, employer
 -- An employment row of (u,p), of any type, that starts on or after one day and before another.
 create or replace macro was_hired_between(
     person_key, employer_code, from_day, before_day

@@ -1,3 +1,4 @@
+-- cut by: person
 -- Registered as unemployed on a day.
 create or replace macro was_unemployed_on(person_key, day) as exists (
     select 1

@@ -71,7 +71,7 @@ def _manifest(determined: Determined, as_of: date) -> dict[str, Any]:
         "policies": {
             name: {
                 "status": status.status,
-                "reason": status.reason,
+                "reason": str(status.reason or ""),
                 "reach": [status.reach_from_month, status.reach_to_month],
                 "parameters_used": status.parameters_used,
             }

@@ -21,9 +21,9 @@ from transforms.answers.clerical import (
     conflict_questions,
 )
 from transforms.answers.open_questions import KEY, QUESTION_SCHEMA
-from transforms.answers.sheets import workbook_bytes
 from transforms.errors import DropRefusedError
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
+from transforms.sheets.workbook import workbook_bytes
 
 PERSON = "370302200101010013"
 EMPLOYER = "91370302MA0000001J"
@@ -81,7 +81,7 @@ def test_the_workbook_asks_in_words_and_keeps_the_extracts_columns(workbook: Pat
     assert header[: len(NAMES)] == [LABELS[name] for name in NAMES]
     row = dict(zip(header, [cell.value for cell in page[FIRST_ROW]], strict=True))
     assert row["主体代码"] == PERSON and isinstance(row["主体代码"], str)
-    assert row["问题"] and row["依据"] and row["缺什么"] and row["金额(元)"] == "1000.00"
+    assert row["问题"] and row["依据"] and row["缺什么"] and row["金额(元)"] == 1000
     assert row["裁定"] is None
 
 
@@ -220,8 +220,8 @@ def test_conflicting_lines_of_a_person_and_month_stand_together() -> None:
     assert asked.height == 4 and set(asked["provision"]) == {"conflict"}
     rows = clerical_sheet(asked, titles, "2020-03-31").frame
     assert rows["政策"].to_list() == ["a", "c", "b", "d"]
-    assert rows["缺什么"][0] == "与下列政策的同月享受相排斥：丙补贴"
-    assert set(rows["问题"]) == {"此行是否成立？"}
+    assert rows["missing"][0] == "与下列政策的同月享受相排斥：丙补贴"
+    assert set(rows["question"]) == {"此行是否成立？"}
 
 
 def test_the_key_of_a_line_is_the_extracts() -> None:

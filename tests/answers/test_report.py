@@ -5,10 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
-import pytest
 
 from sql import policy_cards
-from transforms.answers.report import in_chinese, reason_in_chinese, render_report
+from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
     BatchCount,
     RunSummary,
@@ -20,6 +19,7 @@ from transforms.answers.run_summary import (
 )
 from transforms.gates import CheckOutcome, GateOutcome
 from transforms.money.batches import DraftBatch
+from transforms.words import Said
 
 PERSON = "370302199001011234"
 FILES = [
@@ -37,7 +37,7 @@ FILES = [
 class Run:
     """A policy's run as the determine stage tells it."""
 
-    def __init__(self, status: str, reason: str = "", **used: Any) -> None:
+    def __init__(self, status: str, reason: Said | None = None, **used: Any) -> None:
         self.status = status
         self.reason = reason
         self.reach_from_month = 202001 if status == "ran" else None
@@ -88,7 +88,7 @@ def summary(**changes: Any) -> RunSummary:
     repairs = pl.DataFrame({"source_file": ["deaths.csv", "deaths.csv"], "source_line": [2, 2]})
     runs = {
         first: Run("ran", day_rate={"value": 20000, "confirmed": False}),
-        second: Run("not_run", "extract not delivered: payroll"),
+        second: Run("not_run", Said("extract_not_delivered", {"kinds": ["payroll"]})),
     }
     entitlements = pl.DataFrame(
         {
@@ -114,9 +114,9 @@ def summary(**changes: Any) -> RunSummary:
         files=count_files(FILES, quarantine, repairs),
         policies=count_policies(policy_cards(), runs, determinations()),
         entitlements=count_entitlements(entitlements),
-        batches=[BatchCount("B1", "就业补助资金", 3, 5, 123456789, ("no budget configured",))],
+        batches=[BatchCount("B1", "就业补助资金", 3, 5, 123456789, (Said("no_budget"),))],
         findings=count_findings(findings),
-        warnings=["gap <b>"],
+        warnings=[Said("said_in_english", {"text": "gap <b>"})],
         digests={"rules": "ab12"},
     )
     return replace(run, **changes)
@@ -138,7 +138,8 @@ def test_text_from_outside_is_escaped() -> None:
 
 def test_a_citizen_id_in_a_file_name_is_hidden() -> None:
     file = replace(summary().files[0], name=f"{PERSON}_材料.csv")
-    page = render_report(summary(files=(file,), warnings=(f"{PERSON}_材料.csv: empty",)))
+    unlisted = Said("file_not_listed", {"file": file.name, "note": "交接单.csv"})
+    page = render_report(summary(files=(file,), warnings=(unlisted,)))
     assert PERSON not in page and page.count("（证件号已隐去）_材料.csv") == 2
 
 
@@ -160,7 +161,7 @@ def test_what_stopped_the_run_stands_before_warnings_and_before_counts() -> None
     checks = (
         check("soft", "warning", "failed"),
         check("hard", "critical", "failed", places=("a.csv:7",)),
-        check("lost", "warning", "errored", note="could not be measured"),
+        check("lost", "warning", "errored", note=Said("not_measured")),
     )
     gates = [GateOutcome("extracts", "收到的数据", checks, "critical")]
     page = render_report(summary(gates=gates, stopped_at="extracts", batches=()))
@@ -184,11 +185,12 @@ def test_files_are_counted_by_rule_and_repaired_rows_once() -> None:
 def test_batches_are_told_by_their_control_totals_and_marks() -> None:
     control = {"instruction_count": 3, "line_count": 5, "amount_fen": 700}
     frames = [pl.DataFrame()] * 3
+    mark = Said("no_budget")
     over, free = (
-        DraftBatch("B", "失业保险基金", mark, *frames, {"control": control})
-        for mark in ("over budget: x", "")
+        DraftBatch("B", "失业保险基金", text, *frames, {"control": control, "mark_said": said})
+        for text, said in ((str(mark), mark.content()), ("", None))
     )
-    assert [batch.marks for batch in count_batches([over, free])] == [("over budget: x",), ()]
+    assert [batch.marks for batch in count_batches([over, free])] == [(mark,), ()]
     assert count_batches([over])[0].total_fen == 700
 
 
@@ -198,33 +200,23 @@ def test_a_stopped_run_renders_before_anything_was_determined() -> None:
     assert "运行已停止" in page and "本次没有批次" in page
 
 
-@pytest.mark.parametrize(
-    ("reason", "chinese"),
-    [
-        ("extract not delivered: deaths, payroll", "数据未送达：死亡信息, 工资发放明细"),
-        ("part of contributions not delivered: 失业 in 201812", "缴费明细缺少部分：失业 201812"),
-        (
-            "over budget: the batch needs 10.00 元, 3.00 元 are left of 5.00 元",
-            "超出预算：本批需要 10.00 元，尚余 3.00 元，预算共 5.00 元",
+def test_every_place_of_a_gate_is_named_in_words() -> None:
+    title = policy_cards()["stability_refund"].title
+    total = {"file": "a.csv", "line": 9, "column": "net_fen", "stated_fen": 100, "sum_fen": 123456}
+    named_after = {"file": f"{PERSON}.csv", "line": 2, "column": "ends_on"}
+    places = (
+        *("contributions: 3 / 10", "stability_refund 2020: 7", "held: 4", "deaths.csv:7"),
+        *(Said("total_differs", total), Said("cell_not_read", named_after)),
+    )
+    checks = (check("soft", "warning", "failed", places=places),)
+    runs = count_policies(policy_cards(), {"stability_refund": Run("ran")}, determinations())
+    gates = [GateOutcome("extracts", "收到的数据", checks, "warning")]
+    page = render_report(summary(gates=gates, policies=runs))
+    for shown in (
+        *("个人缴费明细: 3 / 10", f"{title} 2020: 7", "暂扣: 4", "deaths.csv:7"),
+        *(
+            "a.csv:9：实发工资合计写 1.00，各行之和 1,234.56",
+            "（号码已隐去）.csv:2：合同结束日期读不懂，已清空",
         ),
-        (
-            "contributions: no row of 养老 for 202002, between its first and last month; "
-            "touches youth_training",
-            "个人缴费明细：没有险种 养老 的行，月份 202002（在首月与末月之间）；"
-            "涉及：劳动预备制培训",
-        ),
-        (
-            "designations: list 严重失信 has no row; touches youth_training",
-            "认定名单：名单 严重失信 一行都没有；涉及：劳动预备制培训",
-        ),
-        ("x.csv: not listed in 交接单.csv", "x.csv：没有列在 交接单.csv"),
-        (
-            "not in force on 2031-01-01: it ended on 2020-12-31, facts were taken to 2021-06-30",
-            "不在有效期，基准日 2031-01-01，已于此日截止：2020-12-31，后续事实收到：2021-06-30",
-        ),
-    ],
-)
-def test_reasons_are_in_the_clerks_words(reason: str, chinese: str) -> None:
-    assert reason_in_chinese(reason, {"youth_training": "劳动预备制培训"}) == chinese
-    assert in_chinese("held") == "暂扣"
-    assert reason_in_chinese("deaths.csv:7") == "deaths.csv:7"
+    ):
+        assert f"<li>{shown}</li>" in page

@@ -13,7 +13,7 @@ import xlsxwriter
 
 from flows.ingest import csv_files as ingest_csv
 from flows.ingest import tables as ingest_tables
-from flows.ingest.drop import ingest_drop, load_snapshot
+from flows.ingest.drop import SnapshotRef, ingest_drop, load_snapshot
 from tests.ingest.ingest_drops import (
     JIA,
     LI,
@@ -29,6 +29,7 @@ from tests.ingest.ingest_drops import (
 )
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.duplicates import repeated_hashes
+from transforms.words import Said
 
 PEOPLE = [
     row("residents", 身份证号=LI, 姓名="𠮷田㛃"),
@@ -280,6 +281,14 @@ def test_what_a_note_does_not_list_is_a_warning(tmp_path: Path) -> None:
         },
     )
     assert snapshot.manifest["warnings"] == ["residents.csv: not listed in 交接单.csv"]
+    unlisted = Said("file_not_listed", {"file": "residents.csv", "note": "交接单.csv"})
+    assert snapshot.said("warnings") == [unlisted]
+
+
+def test_what_an_earlier_version_said_is_shown_as_it_was_written() -> None:
+    old = SnapshotRef("S1", Path("S1"), {"warnings": ["x: not listed"], "notes": []})
+    assert [str(said) for said in old.said("warnings")] == ["x: not listed"]
+    assert old.said("notes") == []
 
 
 def test_columns_nobody_knows_and_lists_nobody_uses_are_named(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ REFUSED = [
     ("visible_from: died_on", "visible_from: []", "kind deaths: is not said: visible_from"),
     ("visible_from: died_on", "visible_from: never", "kind deaths: visible_from: never"),
     ("visible_from: died_on", "visible_from: source", "kind deaths: visible_from: source"),
-    ("{state: 已到账}", "{state: 到账}", "contributions: visible_from where: state 到账"),
+    ("{state: 已到账}", "{state: 到账}", "contributions: no row says: state 到账"),
     ("visible_from: closed_on", "visible_from: willing", "unemployment: visible_from: willing"),
     ("    key: unit_no", "    key: unit", "kind insured_units: key or note_sums: unit"),
     ("    bucketed: true", "    in_buckets: true", "kind contributions: unknown words: in_buckets"),

@@ -138,8 +138,8 @@ def determined_of(
     register_frame(connection, "clerical_answers", answers)
     determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
     register_frame(connection, "determinations", determinations)
-    ran = PolicyStatus("ran", "", 202001, reach_to, [_unconfirmed()])
-    stopped = PolicyStatus("not_run", "extract not delivered", None, None, [])
+    ran = PolicyStatus("ran", None, 202001, reach_to, [_unconfirmed()])
+    stopped = PolicyStatus("not_run", None, None, None, [])
     return Determined(
         connection=connection,
         policies={name: stopped if name in not_run else ran for name in ALL_POLICIES},

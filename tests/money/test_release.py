@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from flows.money import batch as batch_module
 from flows.money import release as release_module
 from flows.money.batch import list_batches, pack_batch, show_batch
 from flows.money.batch_folder import read_batch
@@ -353,6 +354,17 @@ def test_the_review_pack_comes_out_the_same_again(home: Home, batch: str) -> Non
     path = home.batches / batch / "review.xlsx"
     content = path.read_bytes()
     assert pack_batch(home, batch) == path
+    assert path.read_bytes() == content
+
+
+def test_a_review_pack_that_would_come_out_otherwise_is_left_alone(
+    home: Home, batch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = home.batches / batch / "review.xlsx"
+    content = path.read_bytes()
+    monkeypatch.setattr(batch_module, "review_workbook", lambda *_: b"of another version")
+    with pytest.raises(DigestDiffersError, match="nothing was written"):
+        pack_batch(home, batch)
     assert path.read_bytes() == content
 
 

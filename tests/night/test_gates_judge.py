@@ -3,14 +3,16 @@
 import ast
 import inspect
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from expectations import gate, suites
-from expectations.suites import Threshold, load_suite, thresholds_digest
+from expectations.suites import COUNTS, Threshold, load_suite, thresholds_digest
 from flows.night.gates import stop_if_critical
 from transforms.errors import ContractError, GateStoppedError
 from transforms.gates import BOUNDARIES, GateOutcome, Measure, failures_first, places_of
@@ -23,13 +25,13 @@ def measures(
     return [
         Measure(t.check, *changed.get(t.check, (1000, t.allowed_count(1000) + over)))
         for t in load_suite(boundary).thresholds
-        if not t.expect
+        if t.frame == COUNTS
     ]
 
 
 def measured_checks(outcome: GateOutcome) -> GateOutcome:
     """Leave out the checks that are expectations of frames: these tests hand in none."""
-    expected = {t.check for t in load_suite(outcome.boundary).thresholds if t.expect}
+    expected = {t.check for t in load_suite(outcome.boundary).thresholds if t.frame != COUNTS}
     checks = tuple(check for check in outcome.checks if check.check not in expected)
     return replace(outcome, checks=checks, worst=gate._worst(checks))
 
@@ -73,10 +75,10 @@ def test_a_check_that_nobody_measured_is_errored() -> None:
 
 
 def test_great_expectations_own_result_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    def expect_nothing(_suite: suites.Suite) -> list[Any]:
-        return []
+    def expect_nothing(*_words: Any) -> dict[str, list[Any]]:
+        return {}
 
-    monkeypatch.setattr(gate, "_comparisons", expect_nothing)
+    monkeypatch.setattr(gate, "_validate", expect_nothing)
     assert statuses(judge("batch", measures("batch"))) == {"errored"}
 
 
@@ -132,7 +134,7 @@ def test_the_judge_is_imported_late() -> None:
 def test_a_tolerance_is_the_larger_of_count_and_share(
     count: int, permille: int, checked: int, allowed: int
 ) -> None:
-    threshold = Threshold("x", "x", "warning", count, permille, "", "", {}, ())
+    threshold = Threshold("x", "x", "warning", count, permille, "", "", {}, (), "", ())
     assert threshold.allowed_count(checked) == allowed
 
 
@@ -180,8 +182,17 @@ def test_an_unknown_boundary_is_refused() -> None:
         load_suite("release")
 
 
-def test_the_digest_of_thresholds_is_stable() -> None:
-    assert thresholds_digest() == thresholds_digest() and len(thresholds_digest()) == 64
+@pytest.mark.parametrize("name", ["batch/suite.yaml", "snapshot/names_agree.sql"])
+def test_the_digest_covers_every_suite_and_its_sql(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = thresholds_digest()
+    shutil.copytree(suites.FOLDER, tmp_path / "expectations")
+    monkeypatch.setattr(suites, "FOLDER", tmp_path / "expectations")
+    assert thresholds_digest() == before
+    with (tmp_path / "expectations" / name).open("a", encoding="utf-8") as file:
+        file.write("\n")
+    assert thresholds_digest() != before
 
 
 TOTALS = {"instruction_count": 3, "amount_fen": 1}

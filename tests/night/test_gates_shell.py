@@ -11,6 +11,8 @@ import pytest
 
 from flows.night import gates
 from sql import connect, policy_cards, query, register_tables
+from sql.checks import run_check
+from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.gates import GateOutcome
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA, DraftBatch
@@ -81,8 +83,8 @@ def test_policies_nobody_spoke_of_did_not_run() -> None:
     assert rows.filter(pl.col("status") == "ran")["policy_id"].to_list() == ["new_hire_subsidy"]
     in_force = rows.filter("is_in_force")["policy_id"].to_list()
     assert "benefit_to_retirement" in in_force and "new_hire_subsidy" not in in_force
-    caps = dict(rows.select("policy_id", "amount_cap_fen").iter_rows())
-    assert caps["new_hire_subsidy"] == 100_000 and caps["youth_training"] == 0
+    caps = query(connection, "select * from amount_caps where policy_id = 'new_hire_subsidy'")
+    assert ("new_hire_subsidy", "2020", 100_000) in caps.rows()
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -98,3 +100,14 @@ def test_drafts_of_any_number_are_registered_with_their_control_totals(count: in
     gates.register_drafts(connection, batches)
     rows = query(connection, "select batch_id, amount_fen from batches order by all")
     assert rows["batch_id"].to_list() == [f"B{n}" for n in range(count)]
+
+
+def test_a_check_counts_what_it_says_it_looks_at_and_refuses_a_text_that_says_nothing() -> None:
+    connection = connect(threads=1)
+    text = "-- checked: range(10)\nselect range as n from range(10) where range > $most order by 1"
+    checked_count, bad_rows = run_check(connection, text, {"most": 7})
+    assert (checked_count, bad_rows["n"].to_list()) == (10, [8, 9])
+    with pytest.raises(ContractError, match="needs a line"):
+        run_check(connection, "select 1", {})
+    with pytest.raises(ContractError, match="takes most"):
+        run_check(connection, text, {})

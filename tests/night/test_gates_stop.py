@@ -8,12 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from expectations.suites import Suite, load_suite
+from expectations.suites import COUNTS, Suite, load_suite
 from flows.money.ledger_store import open_ledger
 from flows.night import gates
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from tests.conftest import AS_OF
+from transforms.digest import frame_digest
 from transforms.errors import GateStoppedError
 from transforms.gates import BOUNDARIES, Measure
 
@@ -31,7 +32,7 @@ BAD_ROWS = pl.DataFrame({"source_file": ["a.csv"], "source_line": [7]})
 
 def fail_first_check(monkeypatch: pytest.MonkeyPatch, boundary: str) -> str:
     measure = gates.measure
-    first = next(t.check for t in load_suite(boundary).thresholds if not t.expect)
+    first = next(t.check for t in load_suite(boundary).thresholds if t.frame == COUNTS)
 
     def measure_with_one_failure(connection: Any, suite: Suite, as_of: date) -> list[Measure]:
         measures = measure(connection, suite, as_of)
@@ -75,3 +76,17 @@ def test_a_critical_failure_keeps_what_was_made_and_drafts_nothing(
         page.index("没有生成任何付款批次") < page.index("一、未通过的检查") < page.index("二、政策")
     )
     assert batches_and_states(home_after_run) == before
+
+
+def test_bad_rows_of_an_ordinary_night_are_kept_and_digested(run_home: tuple[Path, Any]) -> None:
+    folder = run_home[0] / "runs" / run_home[1]["run_id"]
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    page = (folder / "report.html").read_text("utf-8")
+    kept = sorted(path.relative_to(folder).as_posix() for path in folder.glob("checks/*"))
+    assert kept and kept == sorted(name for name in manifest["files"] if "checks/" in name)
+    for name in kept:
+        rows = pl.read_parquet(folder / name)
+        assert rows.height == manifest["outputs"][name.removesuffix(".parquet")]["rows"] > 0
+        assert frame_digest(rows) == manifest["outputs"][name.removesuffix(".parquet")]["digest"]
+        for column in {"person_key", "subject_id", "beneficiary_id"} & set(rows.columns):
+            assert not any(str(value) in page for value in rows[column].unique())

@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 
 from expectations import gate
+from expectations.supplier import supplier_suites
+from flows.answers.supplier_suites import write_suites
 from flows.cli import main
 from transforms.extracts.headers import kind_of_file
 from transforms.extracts.kinds import KINDS
@@ -79,8 +81,10 @@ def failures(folder: Path, kind: str, rows: list[list[str]]) -> dict[tuple[str, 
     }
 
 
-def test_every_kind_has_its_suite(folder: Path) -> None:
-    assert {path.stem for path in folder.glob("*.json")} == set(KINDS)
+def test_every_kind_has_its_suite(folder: Path, tmp_path: Path) -> None:
+    assert {path.stem for path in folder.glob("*.json")} == set(KINDS) == set(supplier_suites())
+    again = write_suites(tmp_path)
+    assert [p.read_bytes() for p in again] == [(folder / p.name).read_bytes() for p in again]
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)

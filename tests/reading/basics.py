@@ -9,25 +9,6 @@ Row = dict[str, Any]
 Answer = bool | None
 LABOUR = ("无固定期限", "固定期限", "以完成一定工作任务为期限")
 FAR = date(9999, 12, 31)
-# X staff, Y revenue, Z assets (万元): 大型, then 中型.
-SIZES: dict[str, tuple[dict[str, int], dict[str, int]]] = {
-    "农林牧渔业": ({"Y": 20000}, {"Y": 500}),
-    "工业": ({"X": 1000, "Y": 40000}, {"X": 300, "Y": 2000}),
-    "建筑业": ({"Y": 80000, "Z": 80000}, {"Y": 6000, "Z": 5000}),
-    "批发业": ({"X": 200, "Y": 40000}, {"X": 20, "Y": 5000}),
-    "零售业": ({"X": 300, "Y": 20000}, {"X": 50, "Y": 500}),
-    "交通运输业": ({"X": 1000, "Y": 30000}, {"X": 300, "Y": 3000}),
-    "仓储业": ({"X": 200, "Y": 30000}, {"X": 100, "Y": 1000}),
-    "邮政业": ({"X": 1000, "Y": 30000}, {"X": 300, "Y": 2000}),
-    "住宿业": ({"X": 300, "Y": 10000}, {"X": 100, "Y": 2000}),
-    "餐饮业": ({"X": 300, "Y": 10000}, {"X": 100, "Y": 2000}),
-    "信息传输业": ({"X": 2000, "Y": 100000}, {"X": 100, "Y": 1000}),
-    "软件和信息技术服务业": ({"X": 300, "Y": 10000}, {"X": 100, "Y": 1000}),
-    "房地产开发经营": ({"Y": 200000, "Z": 10000}, {"Y": 1000, "Z": 5000}),
-    "物业管理": ({"X": 1000, "Y": 5000}, {"X": 300, "Y": 1000}),
-    "租赁和商务服务业": ({"X": 300, "Z": 120000}, {"X": 100, "Z": 8000}),
-    "其他未列明行业": ({"X": 300}, {"X": 100}),
-}
 
 
 def plus(month: int, count: int) -> int:
@@ -69,13 +50,12 @@ def negated(answer: Answer) -> Answer:
 
 
 def reached(row: Row, limits: dict[str, int]) -> Answer:
-    columns = {"X": "staff", "Y": "revenue_wan_x100", "Z": "assets_wan_x100"}
     missing = False
-    for letter, limit in limits.items():
-        value = row[columns[letter]]
+    for indicator, limit in limits.items():
+        value = row["staff" if indicator == "staff" else f"{indicator}_wan_x100"]
         if value is None:
             missing = True
-        elif value < limit * (1 if letter == "X" else 100):
+        elif value < limit * (1 if indicator == "staff" else 100):
             return False
     return None if missing else True
 

@@ -1,17 +1,14 @@
-"""From provisions to an outcome; amounts by month."""
+"""From provisions to an outcome; the months a policy speaks of; rounding."""
+
+from fractions import Fraction
 
 from tests.reading.basics import Answer, months
 from tests.reading.facts import Facts
+from tests.reading.law import last_month, number
 
 Key = tuple[str, str, str]
 Provisions = dict[str, Answer]
 Found = dict[Key, tuple[str, int, tuple[str, ...]]]
-MINIMUM_WAGE = ((201806, 191000), (202110, 210000), (202310, 220000))
-BENEFIT = ((201806, 152800), (202001, 171900), (202110, 189000), (202310, 198000))
-
-
-def value_on(values: tuple[tuple[int, int], ...], month: int) -> int:
-    return max(value for value in values if value[0] <= month)[1]
 
 
 def month_text(month: int) -> str:
@@ -25,5 +22,10 @@ def decide(provisions: Provisions, amount: int) -> tuple[str, int, tuple[str, ..
     return outcome, amount if outcome == "eligible" else 0, reasons
 
 
-def reach(facts: Facts, last: int) -> list[int]:
-    return months(202001, min(facts.this_month, last))
+def reach(facts: Facts, policy: str) -> list[int]:
+    first = number("first_paid_month", facts.as_of)
+    return months(first, min(facts.this_month, last_month(policy)))
+
+
+def half_up(value: Fraction) -> int:
+    return int((2 * value + 1) // 2)

@@ -7,7 +7,6 @@ from typing import Any
 
 from tests.reading.basics import (
     FAR,
-    SIZES,
     Answer,
     Row,
     add_years,
@@ -18,6 +17,7 @@ from tests.reading.basics import (
     month_of,
     reached,
 )
+from tests.reading.law import number, size_limits
 
 SELF = "self"
 THREE = ("养老", "医疗", "失业")
@@ -169,7 +169,10 @@ class Facts:
             return row["size_class"] in ("小型", "微型")
         if not row["size_line"]:
             return None
-        large, medium = (reached(row, limits) for limits in SIZES[row["size_line"]])
+        large, medium = (
+            reached(row, size_limits(row["size_line"], size, self.as_of))
+            for size in ("大型", "中型")
+        )
         if large or medium:
             return False
         return True if large is False and medium is False else None
@@ -213,15 +216,17 @@ class Facts:
 
     def retirement_dates(self, person: str) -> list[date]:
         if is_man(person):
-            return [add_years(birth(person), 60)]
-        row = self.insured_person.get(person)
-        match row["staff_category"] if row else None:
-            case None:
-                ages = [50, 55]
-            case "干部":
-                ages = [55]
-            case _:
-                ages = [50]
+            whose = ["men"]
+        else:
+            row = self.insured_person.get(person)
+            match row["staff_category"] if row else None:
+                case None:
+                    whose = ["women_worker", "women_cadre"]
+                case "干部":
+                    whose = ["women_cadre"]
+                case _:
+                    whose = ["women_worker"]
+        ages = [number(f"retirement_age_{who}", self.as_of) for who in whose]
         return [add_years(birth(person), age) for age in ages]
 
     def age(self, person: str) -> int:

@@ -15,20 +15,24 @@ from tests.reading.basics import (
     one_year_contract,
     plus,
 )
-from tests.reading.deciding import Found, decide, month_text
+from tests.reading.deciding import Found, decide, half_up, month_text
 from tests.reading.facts import Facts
+from tests.reading.law import number
 
 ALL_FIVE = ("养老", "医疗", "失业", "工伤", "生育")
 HELPED = ("就业困难人员", "建档立卡", "退役军人", "残疾人")
 
 
-def half_up(value: Fraction) -> int:
-    return int((2 * value + 1) // 2)
-
-
 def disability_levy_relief(facts: Facts) -> Found:
-    year = facts.as_of.year - 1
-    found = {}
+    ratio, exempt, tier, upper, lower, multiple, local_wage = (
+        number(name, facts.as_of, "disability_levy_relief")
+        for name in (
+            *("levy_ratio_permille", "levy_exempt_persons", "levy_tier_percent"),
+            *("levy_upper_tier_share_percent", "levy_lower_tier_share_percent"),
+            *("wage_cap_multiple", "local_average_wage_fen"),
+        )
+    )
+    year, found = facts.as_of.year - 1, {}
     for employer in {key[0] for key in list(facts.heads)}:
         total = listed = 0
         for month in months(year * 100 + 1, year * 100 + 12):
@@ -42,15 +46,15 @@ def disability_levy_relief(facts: Facts) -> Found:
         )
         if total <= 0 or wages <= 0:
             continue
-        average = min(Fraction(12 * wages, total), Fraction(2 * 7_000_000))
-        levy = (Fraction(15, 1000) * Fraction(total, 12) - Fraction(listed, 12)) * average
+        average = min(Fraction(12 * wages, total), Fraction(multiple * local_wage))
+        levy = (Fraction(ratio, 1000) * Fraction(total, 12) - Fraction(listed, 12)) * average
         registration = facts.registration.get(employer)
-        if registration and registration["entity_type"] == "企业" and total <= 360:
+        if registration and registration["entity_type"] == "企业" and total <= 12 * exempt:
             share = Fraction(0)
         else:
-            share = Fraction(1, 2) if 100 * listed >= total else Fraction(9, 10)
+            share = Fraction(upper if 100 * listed >= tier * total else lower, 100)
         provisions = {
-            "s6_liable": 15 * total > 1000 * listed,
+            "s6_liable": ratio * total > 1000 * listed,
             "s6_entity_known": True if registration else None,
         }
         amount = half_up(levy) - half_up(share * levy)
@@ -67,13 +71,21 @@ def _is_of_need(facts: Facts, row: Row) -> bool:
             and other["registered_on"] <= start <= (other["closed_on"] or FAR)
             for other in facts.tables["unemployment"]
         )
-        or (graduated is not None and start <= add_years(graduated, 2))
+        or (
+            graduated is not None
+            and start <= add_years(graduated, number("graduate_years", facts.as_of))
+        )
         or any(facts.valid_on(name, person, start) for name in HELPED)
     )
 
 
 def startup_loan_prequalification(facts: Facts) -> Found:
     counted: dict[str, set[str]] = defaultdict(set)
+    back = number("loan_look_back_months", facts.as_of)
+    limit, large_limit, most = (
+        number(name, facts.as_of, "startup_loan_prequalification")
+        for name in ("loan_share_percent", "loan_large_share_percent", "loan_large_persons")
+    )
     for (employer, person), rows in facts.employment.items():
         for row in rows:
             start = row["starts_on"]
@@ -83,7 +95,7 @@ def startup_loan_prequalification(facts: Facts) -> Found:
             )
             if (
                 row["contract_type"] in LABOUR
-                and add_months(facts.as_of, -12) < start <= facts.as_of
+                and add_months(facts.as_of, -back) < start <= facts.as_of
                 and one_year_contract(row) is True
                 and is_insured
                 and _is_of_need(facts, row)
@@ -93,7 +105,7 @@ def startup_loan_prequalification(facts: Facts) -> Found:
     found = {}
     for employer, persons in counted.items():
         heads, hired = facts.headcount(employer, "养老", before), len(persons)
-        share = 20 if heads <= 100 else 10
+        share = limit if heads <= most else large_limit
         provisions = {
             "s15_small_or_micro": facts.small_or_micro(employer),
             "s15_new_hire_share": heads >= 1 and 100 * hired >= share * heads,
@@ -114,13 +126,14 @@ def _open_rows(facts: Facts) -> dict[str, list[Row]]:
 
 def youth_training(facts: Facts) -> Found:
     before = plus(facts.this_month, -1)
+    oldest = number("training_age_years", facts.as_of, "youth_training")
     found = {}
     for person, rows in _open_rows(facts).items():
         latest = max(row["registered_on"] for row in rows)
         said = {row["willing"] for row in rows if row["registered_on"] == latest}
         willing = said.pop() if len(said) == 1 else None
         provisions = {
-            "s11_age": facts.age(person) <= 20,
+            "s11_age": facts.age(person) <= oldest,
             "s11_willing": None if willing is None else willing == "有",
             "s11_not_employed": (person, before) not in facts.employer_insured,
             "g_alive": not facts.has_died(person),
@@ -132,10 +145,14 @@ def youth_training(facts: Facts) -> Found:
 
 def zero_employment_household(facts: Facts) -> Found:
     members: dict[str, list[str]] = defaultdict(list)
+    youngest, men_to, women_to = (
+        number(f"working_age_{name}", facts.as_of, "zero_employment_household")
+        for name in ("from", "to_men", "to_women")
+    )
     for row in facts.tables["residents"]:
         person = row["person_id"]
-        oldest = 59 if is_man(person) else 54
-        if 16 <= facts.age(person) <= oldest and not facts.has_died(person):
+        oldest = men_to if is_man(person) else women_to
+        if youngest <= facts.age(person) <= oldest and not facts.has_died(person):
             members[row["household_no"]].append(person)
     before, registered = plus(facts.this_month, -1), _open_rows(facts)
     found = {}

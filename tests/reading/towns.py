@@ -7,10 +7,12 @@ engine judges many small, unlike worlds at once.
 from datetime import date, timedelta
 
 from data_samples.town.scenes import employer_code, person_id
-from tests.reading.basics import LABOUR, SIZES, add_months, add_years, months, plus
+from tests.reading.basics import LABOUR, add_months, add_years, months, plus
 from tests.reading.facts import BLACK_LISTS
 from tests.reading.town_rows import INSURANCES, Town
+from transforms.extracts.kinds import KINDS
 
+SIZE_LINES = KINDS["registrations"].column_named["size_line"].codes
 REASONS = ("退休", "本人辞职", "协商解除", "经济性裁员", "合同期满", None)
 LISTS_OF_EMPLOYERS = (
     *("疫情防控重点物资生产企业", "就业见习单位", "就业见习单位", "经营困难且恢复有望企业"),
@@ -68,7 +70,7 @@ def _household(town: Town, number: int) -> None:
 def _employer(town: Town, code: str, units: list[str]) -> None:
     pick, chance = town.random.choice, town.chance
     if chance(0.93):
-        line = pick(list(SIZES)) if chance(0.8) else None
+        line = pick(SIZE_LINES) if chance(0.8) else None
         town.add(
             "registrations",
             employer_code=code,

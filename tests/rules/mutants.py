@@ -1,8 +1,8 @@
 """Mutation check: every provision negated, every boundary moved by one; do the cases notice?
 
-`make mutants` changes one thing at a time, in a policy, in a fact, in macros.sql, in
-determination.sql, or in a parameter, and runs the golden cases of the policies that rest on it
-until one fails. A change that no case notices survives; the exit code is 1 unless
+`make mutants` changes one thing at a time, in a policy, in a fact or question, in one of the
+files that all policies share, or in a parameter, and runs the golden cases of the policies that
+rest on it until one fails. A change that no case notices survives; the exit code is 1 unless
 `mutants_equivalent.yaml` says why it can't be noticed. Mutants are named by their text, not by
 their line, so that the reasons outlast edits.
 """
@@ -24,10 +24,10 @@ import yaml
 
 from flows.night.determine import _register_ledger
 from sql import FactStore, connect, query, register_frame, register_tables
-from sql.policy_runs import run_policy
+from sql.policy_runs import LIMIT_COLUMN, parameters_under, run_policy
 from sql.texts import (
-    fact_path,
-    facts_under,
+    files_under,
+    name_of,
     policy_cards,
     policy_path,
     shared_parameters,
@@ -41,6 +41,7 @@ from transforms.policies.parameters import Parameter
 
 EQUIVALENT = Path(__file__).parent.parent / "mutants_equivalent.yaml"
 WORKERS = 2
+SHARED = ("keyed.sql", "counted.sql", "determination.sql", "macros.sql")
 OTHER_SIDE = {"<=": "<", "<": "<=", ">=": ">", ">": ">="}
 COMPARISON = re.compile(r"(?<![<>=-])(<=|>=|<|>)(?![<>=])")
 BETWEEN = re.compile(r"\bbetween\b(?!\s+unbounded)")
@@ -61,8 +62,7 @@ class Mutant:
         """Say whether what an SQL file gives can change."""
         if self.parameter is not None:
             return any(self.parameter.name in word for word in words_under(path))
-        under = {path, *(fact_path(name) for name in facts_under(path))}
-        return self.path == "macros.sql" or self.path in under
+        return self.path == "macros.sql" or self.path in {path, *files_under(path)}
 
 
 def text_mutants(path: str) -> Iterator[Mutant]:
@@ -101,10 +101,12 @@ def _upper_end(code: str, start: int) -> int:
 
 def provision_mutants(card: PolicyCard) -> Iterator[Mutant]:
     """Negate every provision of a policy."""
-    path = policy_path(card.policy_id)
     for name in card.provision_names:
-        text = f"select * replace (not {name} as {name}) from (\n{sql_text(path)}\n) as unchanged"
-        yield Mutant(f"not {name}", path, text)
+        is_counted = card.limit and name == card.provision_names[-1]
+        path = "counted.sql" if is_counted else policy_path(card.policy_id)
+        column = LIMIT_COLUMN if is_counted else name
+        kept = f"select * replace (not {column} as {column})"
+        yield Mutant(f"not {name}", path, f"{kept} from (\n{sql_text(path)}\n) as unchanged")
 
 
 def parameter_mutants(parameters: Iterable[Parameter]) -> Iterator[Mutant]:
@@ -174,9 +176,9 @@ class Bench:
         """Rebuild what the change touches, and the policy; forget it again."""
         policy_id = self.card.policy_id
         touched = {
-            name
-            for name in (*facts_under(policy_path(policy_id)), *facts_under("determination.sql"))
-            if mutant is not None and mutant.touches(fact_path(name))
+            name_of(path)
+            for path in _files_of(self.card)
+            if mutant is not None and mutant.touches(path)
         }
         self.store.built -= touched
         with ExitStack() as changes:
@@ -196,9 +198,11 @@ class Bench:
             parameters[mutant.parameter.name] = mutant.parameter
         if mutant is not None and mutant.path:
             texts = {mutant.path: mutant.text}
-            changes.enter_context(
-                patch("sql.sql_text", lambda path: texts.get(path) or sql_text(path))
-            )
+            for module in ("sql", "sql.policy_runs"):
+                changed = patch(
+                    f"{module}.sql_text", lambda path: texts.get(path) or sql_text(path)
+                )
+                changes.enter_context(changed)
             if mutant.path == "macros.sql":
                 self.connection.execute(mutant.text)
                 changes.callback(self.connection.execute, sql_text("macros.sql"))
@@ -218,16 +222,19 @@ def benches_of(card: PolicyCard) -> list[Bench]:
     return [Bench(card, cases) for cases in ordered]
 
 
+def _files_of(card: PolicyCard) -> list[str]:
+    """List the facts and questions that a policy and what all policies share rest on."""
+    under = [files_under(path) for path in (policy_path(card.policy_id), *SHARED)]
+    return list(dict.fromkeys(path for paths in under for path in paths))
+
+
 def mutants_under(card: PolicyCard) -> dict[str, Mutant]:
     """List the changes that a policy's cases might notice, by their full names."""
     path = policy_path(card.policy_id)
-    facts = [*facts_under(path), *facts_under("determination.sql")]
-    texts = [path, *(fact_path(name) for name in facts), "determination.sql", "macros.sql"]
+    texts = [path, *_files_of(card), *SHARED]
     named = {f"{one}: {mutant.name}": mutant for one in texts for mutant in text_mutants(one)}
     named |= {f"{path}: {mutant.name}": mutant for mutant in provision_mutants(card)}
-    known = {**shared_parameters(), **card.parameters}
-    words = words_under(path)
-    taken = [known[name] for name in sorted(known) if any(name in word for word in words)]
+    taken = parameters_under(card)
     for mutant in parameter_mutants(taken):
         assert mutant.parameter is not None
         is_shared = mutant.parameter.name in shared_parameters()

@@ -10,7 +10,6 @@ import pytest
 
 from flows.night.determine import Determined, determine
 from sql import connect, register_tables
-from sql.policy_runs import parameters_under
 from sql.texts import policy_cards, policy_path, sql_text, words_under
 from tests.rules.engine_tables import (
     EMPLOYER,
@@ -100,14 +99,6 @@ def test_a_card_reads_what_its_sql_reads(policy: str) -> None:
 
 
 @pytest.mark.parametrize("policy", sorted(CARDS))
-def test_a_card_names_the_parameters_its_sql_takes(policy: str) -> None:
-    card = CARDS[policy]
-    taken = {parameter.name for parameter in parameters_under(card)}
-    needed = {"base_year"} if card.needs.get("months") == "base_year" else set()
-    assert taken | needed == set(card.parameters)
-
-
-@pytest.mark.parametrize("policy", sorted(CARDS))
 def test_every_fact_that_explain_shows_is_a_column(policy: str) -> None:
     text = sql_text(policy_path(policy)) + (sql_text("counted.sql") if CARDS[policy].limit else "")
     for provision in CARDS[policy].provisions:
@@ -119,7 +110,7 @@ def test_every_fact_that_explain_shows_is_a_column(policy: str) -> None:
 def test_a_missing_extract_stops_the_policy_and_is_named(tmp_path: Path, policy: str) -> None:
     for kind in CARDS[policy].reads:
         status = run(tmp_path, town(), AS_OF, missing=[kind], only=[policy]).policies[policy]
-        assert (status.status, status.reason) == ("not_run", f"extract not delivered: {kind}")
+        assert (status.status, str(status.reason)) == ("not_run", f"extract not delivered: {kind}")
 
 
 def test_all_extracts_delivered_let_every_policy_run(tmp_path: Path) -> None:
@@ -136,7 +127,7 @@ def test_a_month_of_the_base_year_without_rows_stops_both_refunds(tmp_path: Path
     determined = run(tmp_path, rows, AS_OF)
     stopped = {name for name, status in determined.policies.items() if status.status == "not_run"}
     assert stopped == {"stability_refund", "stability_refund_difficult"}
-    reason = determined.policies["stability_refund"].reason
+    reason = str(determined.policies["stability_refund"].reason)
     assert reason == "part of contributions not delivered: 失业 in 201812"
 
 
@@ -145,7 +136,7 @@ def test_a_gap_between_months_is_a_warning_that_names_policies(tmp_path: Path) -
     rows["contributions"] = [
         row for row in rows["contributions"] if (row["insurance"], row["month"]) != ("医疗", 201907)
     ]
-    warnings = run(tmp_path, rows, AS_OF).warnings
+    warnings = [str(warning) for warning in run(tmp_path, rows, AS_OF).warnings]
     gap = next(warning for warning in warnings if "医疗" in warning)
     assert "201907" in gap
     assert "graduate_hire_insurance" in gap
@@ -162,7 +153,7 @@ def test_a_list_without_rows_is_a_warning(tmp_path: Path) -> None:
             "valid_from": AS_OF,
         }
     ]
-    warnings = " ".join(run(tmp_path, rows, AS_OF).warnings)
+    warnings = " ".join(str(warning) for warning in run(tmp_path, rows, AS_OF).warnings)
     assert "list 严重失信" not in warnings
     assert "list 僵尸企业 has no row; touches" in warnings
 

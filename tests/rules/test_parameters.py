@@ -1,20 +1,33 @@
 """Dated numbers, spans and reaches: the day on either side of every edge."""
 
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from sql import query
 from sql.texts import policy_cards, shared_parameters
+from tests.rules.golden_run import cases_of, run_cases
 from transforms.errors import ContractError, ParameterMissingError
-from transforms.policies.cards import Reach, month_before, outside_span, plus_months, reach_of
+from transforms.policies.amount_cap import caps_until
+from transforms.policies.cards import (
+    PolicyCard,
+    Reach,
+    month_before,
+    outside_span,
+    parse_card,
+    plus_months,
+    reach_of,
+)
 from transforms.policies.parameters import (
     fen_of,
     months_between,
     parse_parameter,
     value_on,
-    values_by_month,
 )
 
+ROOT = Path(__file__).parent.parent.parent
 CARDS = policy_cards()
 WAGE = shared_parameters()["minimum_wage_fen"]
 
@@ -29,25 +42,6 @@ def test_before_the_first_value_there_is_an_error_that_names_parameter_and_date(
         value_on(WAGE, date(2017, 5, 31))
 
 
-def test_a_month_takes_the_value_of_its_first_day() -> None:
-    months = values_by_month(WAGE, 202109, 202111)
-    assert months == [(202109, 191000), (202110, 210000), (202111, 210000)]
-
-
-def test_a_month_before_the_first_value_is_an_error_too() -> None:
-    with pytest.raises(ParameterMissingError, match="2017-05-01"):
-        values_by_month(WAGE, 201705, 201706)
-
-
-def test_a_fraction_by_month_keeps_both_of_its_numbers() -> None:
-    share = shared_parameters()["flexible_share"]
-    assert values_by_month(share, 202001, 202001) == [(202001, 2, 3)]
-
-
-def test_an_empty_reach_has_no_values() -> None:
-    assert values_by_month(WAGE, 202001, 201912) == []
-
-
 @pytest.mark.parametrize("yuan", ["0.001", "1.005"])
 def test_an_amount_with_parts_of_a_fen_is_refused(yuan: str) -> None:
     with pytest.raises(ContractError, match="whole number of fen"):
@@ -57,12 +51,51 @@ def test_an_amount_with_parts_of_a_fen_is_refused(yuan: str) -> None:
 def test_values_out_of_order_are_refused() -> None:
     value = {"from": date(2020, 1, 1), "value": 1, "source": "x", "confirmed": True}
     with pytest.raises(ContractError, match="order of their dates"):
-        parse_parameter("twice", {"unit": "months", "values": [value, value]})
+        parse_parameter("twice", {"unit": "months", "on": "as_of", "values": [value, value]})
 
 
 def test_an_unknown_unit_is_refused() -> None:
     with pytest.raises(ContractError, match="unit florins"):
-        parse_parameter("odd", {"unit": "florins", "values": []})
+        parse_parameter("odd", {"unit": "florins", "on": "as_of", "values": []})
+
+
+def test_a_parameter_that_says_no_day_is_refused() -> None:
+    with pytest.raises(ContractError, match="say `on:`"):
+        parse_parameter("timeless", {"unit": "months", "values": []})
+
+
+def card_with(cap: str, amount: str = "1000.00") -> PolicyCard:
+    text = (ROOT / "sql" / "policies" / "new_hire_subsidy.yaml").read_text(encoding="utf-8")
+    old = '- {from: 2020-01-01, value: "1000.00", reason: 通知写明的最高数额}'
+    assert old in text
+    later = '      - {from: 2020-07-01, value: "1200.00", source: 试, confirmed: false}\n'
+    text = text.replace(old, cap).replace("  hire_window_from:\n", later + "  hire_window_from:\n")
+    return parse_card(
+        text.replace('value: "1000.00"\n', f'value: "{amount}"\n'), shared_parameters()
+    )
+
+
+CAP = '- {from: 2020-01-01, value: "1000.00", reason: 试}'
+HIGHER = '- {from: 2020-07-01, value: "1500.00", reason: 试}'
+
+
+def test_a_cap_below_an_amount_in_force_is_refused_when_the_card_is_read() -> None:
+    with pytest.raises(ContractError, match=r"amount_cap is 1000.00 on 2020-07-01, below hire_am"):
+        card_with(CAP)
+
+
+def test_a_cap_counts_from_its_day_and_the_highest_of_a_period_holds() -> None:
+    card = card_with(f"{CAP}\n    {HIGHER}")
+    caps = {period: cap for _, period, cap in caps_until("x", card.amount_cap, date(2021, 1, 31))}
+    assert (caps["2020-06"], caps["2020-07"], caps["2020"]) == (100000, 150000, 150000)
+    assert caps["2021-01"] == 150000 and "2019-12" not in caps
+    assert caps_until("youth_training", CARDS["youth_training"].amount_cap, date(2020, 3, 31)) == []
+
+
+def test_a_shared_parameter_can_be_taken_on_another_day() -> None:
+    assert shared_parameters()["graduate_years"].on == "as_of"
+    days = [CARDS[name].parameters["graduate_years"].on for name in CARDS if "grad" in name]
+    assert days == ["month", "month"]
 
 
 def test_months_cross_the_year() -> None:
@@ -146,3 +179,35 @@ def test_the_month_before_january_is_december() -> None:
 def test_every_parameter_has_a_value_when_its_policy_begins(policy: str) -> None:
     for parameter in CARDS[policy].parameters.values():
         value_on(parameter, CARDS[policy].force_from)
+
+
+def test_a_later_amount_is_paid_for_later_hires_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = CARDS["new_hire_subsidy"]
+    amount = card.parameters["hire_amount_fen"]
+    later = replace(amount.values[0], since=date(2020, 3, 1), value="1200.00")
+    dated = replace(amount, values=(*amount.values, later))
+    card = replace(card, parameters={**card.parameters, "hire_amount_fen": dated})
+    cards = {**CARDS, "new_hire_subsidy": card}
+    monkeypatch.setattr("flows.night.determine.policy_cards", lambda: cards)
+    cases = cases_of("new_hire_subsidy")[:2]
+    determined = run_cases(cases, ["new_hire_subsidy"])
+    rows = query(determined.connection, "select * from policy_new_hire_subsidy")
+    paid = rows.filter(starts_on=date(2020, 3, 10))["amount_fen"].to_list()
+    before = rows.filter(starts_on=date(2020, 2, 10))["amount_fen"].to_list()
+    assert set(paid) == {120_000} and set(before) == {100_000}
+
+
+def test_a_row_whose_day_lies_before_the_first_value_stops_the_run_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = CARDS["new_hire_subsidy"]
+    amount = card.parameters["hire_amount_fen"]
+    late = replace(amount, values=(replace(amount.values[0], since=date(2020, 3, 1)),))
+    cards = {
+        **CARDS,
+        "new_hire_subsidy": replace(card, parameters={**card.parameters, "hire_amount_fen": late}),
+    }
+    monkeypatch.setattr("flows.night.determine.policy_cards", lambda: cards)
+    cases = cases_of("new_hire_subsidy")[:2]
+    with pytest.raises(ParameterMissingError, match=r"hire_amount_fen .* 2020-02-10: add one"):
+        run_cases(cases, ["new_hire_subsidy"])

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from transforms.amounts import yuan_text
 from transforms.answers.open_questions import KEY
-from transforms.answers.sheets import Sheet
 from transforms.digest import text_digest
 from transforms.errors import DropRefusedError
 from transforms.extracts.dates import read_dates
 from transforms.extracts.kinds import KINDS
+from transforms.sheets.workbook import Sheet, said_lines
+from transforms.words import Said, said_column, word, words_column
 
 KIND = KINDS["clerical_decisions"]
 NAMES = [column.name for column in KIND.columns]
@@ -28,7 +28,7 @@ KEY_NAMES = ["policy_id", "period", "subject_id", "beneficiary_id", "provision"]
 ANSWER_NAMES = ["decision", "decided_by", "decided_on"]
 OPEN_NAMES = [*ANSWER_NAMES, "document_no"]
 DECISIONS = ("是", "否")
-CHECK = "校验码"
+CHECK = word("check_code")
 ROW_NUMBER = "row_number"
 CONFLICT = "conflict"
 CODE_LENGTH = 12
@@ -40,13 +40,12 @@ def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) ->
 
     Rows:    one per entitlement with status conflict, with the questions' columns
     """
-    others = pl.col("reason").str.split(",").list.eval(pl.element().replace(titles)).list.join("、")
     return entitlements.filter(pl.col("status") == CONFLICT).select(
         *KEY,
         pl.lit(CONFLICT).alias("provision"),
-        pl.lit("排斥待裁").alias("title"),
-        pl.lit("同一人同一月不得重复享受（规则：排斥）").alias("clause"),
-        pl.concat_str(pl.lit("与下列政策的同月享受相排斥："), others).alias("missing"),
+        pl.lit(word(CONFLICT)).alias("title"),
+        pl.lit(word("once_a_month")).alias("clause"),
+        said_column("excluded_by", policies=words_column("reason", titles)).alias("missing"),
         pl.col("determined_fen").alias("amount_fen"),
     )
 
@@ -64,14 +63,11 @@ def clerical_sheet(questions: pl.DataFrame, titles: Mapping[str, str], as_of: st
         *KEY,
         "provision",
     )
-    yuan = pl.Series("金额(元)", [yuan_text(fen) for fen in asked["amount_fen"]], pl.String)
-    checks = pl.Series(
-        CHECK, [check_code(row) for row in asked.select(KEY_NAMES).iter_rows()], pl.String
-    )
+    checks = [check_code(row) for row in asked.select(KEY_NAMES).iter_rows()]
     question = (
         pl.when(is_conflict)
-        .then(pl.lit("此行是否成立？"))
-        .otherwise(pl.concat_str(pl.lit("「"), pl.col("title"), pl.lit("」是否成立？")))
+        .then(pl.lit(word("may_row_stand")))
+        .otherwise(said_column("does_provision_hold", provision="title"))
     )
     frame = asked.select(
         *(
@@ -80,23 +76,23 @@ def clerical_sheet(questions: pl.DataFrame, titles: Mapping[str, str], as_of: st
             else pl.col(name).alias(LABELS[name])
             for name in NAMES
         ),
-        pl.col("policy_id").replace(titles).alias("政策名称"),
-        question.alias("问题"),
-        pl.col("missing").alias("缺什么"),
-        pl.col("clause").alias("依据"),
-        yuan,
-        checks,
+        pl.col("policy_id").replace(titles).alias("policy_name"),
+        question.alias("question"),
+        "missing",
+        pl.col("clause").alias("basis"),
+        "amount_fen",
+        pl.Series("check_code", checks, pl.String),
     )
+    above = [
+        Said("clerical_how", {"as_of": as_of, "rows": frame.height}),
+        Said("clerical_then"),
+    ]
     return Sheet(
-        title="人工裁定",
+        title=KIND.titles[1],
         frame=frame,
-        lines_above=[
-            f"人工裁定（截至 {as_of}，共 {frame.height:,} 行）：黄色各列由裁定人填写，裁定填是或否",
-            "不裁定的行请整行删除；其他各列不得改动。填好后：wuxing clerical import 本文件",
-        ],
+        above=said_lines(above),
         open_columns=[LABELS[name] for name in OPEN_NAMES],
         choices={LABELS["decision"]: DECISIONS},
-        rest="其余在这些行裁定后的下一次运行中列出。",
     )
 
 

@@ -78,7 +78,7 @@ def row_list(frame: pl.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]:
     known = {row["subject_id"], row["beneficiary_id"]}
     order: list[Any] = list(PLACE)
     if "month" in frame.columns and len(row["period"]) == 7:
-        order = [pl.col("month") != int(row["period"].replace("-", "")), *order]
+        order = [pl.col("month") != int(row["period"][:4] + row["period"][5:]), *order]
     kept = frame.sort(order).head(MOST_ROWS)
     return {
         "row_count": frame.height,

@@ -6,14 +6,12 @@ masked in it; the same numbers stand in the unmasked list that stays inside.
 
 import polars as pl
 
-from transforms.amounts import yuan_text
-from transforms.answers.sheets import Sheet
 from transforms.masking import masked_household, masked_name, masked_person_id
 from transforms.policies.cards import PolicyCard
+from transforms.sheets.workbook import Sheet, said_lines
+from transforms.words import Said, word, words_column
 
-KIND_WORDS = {"person": "个人", "employer": "单位", "household": "家庭"}
-NUMBER, PERIOD, KIND, IDENTIFIER, NAME = "序号", "期间", "主体类型", "代码", "名称"
-AMOUNT, AUTHORITY, CLAUSE, BUREAU = "减免金额(元)", "依据", "条款", "责任单位"
+IDENTIFIER, NAME = "identifier", "subject_name"
 PERSONAL_KINDS = ("person", "household")
 
 
@@ -42,22 +40,17 @@ def list_of(card: PolicyCard, listed: pl.DataFrame, names: pl.DataFrame) -> pl.D
         validate="m:1",
         maintain_order="left",
     )
-    columns = [
-        pl.int_range(1, pl.len() + 1).alias(NUMBER),
-        pl.col("period").alias(PERIOD),
-        pl.col("subject_kind").replace(KIND_WORDS).alias(KIND),
+    return named.select(
+        pl.int_range(1, pl.len() + 1).alias("number"),
+        "period",
+        words_column("subject_kind"),
         pl.col("subject_id").alias(IDENTIFIER),
         pl.col("subject_name").fill_null("").alias(NAME),
-    ]
-    if card.kind == "relief":
-        yuan = pl.Series(AMOUNT, [yuan_text(fen) for fen in listed["amount_fen"]], dtype=pl.String)
-        columns.append(pl.lit(yuan))
-    columns += [
-        pl.lit(card.authority).alias(AUTHORITY),
-        pl.lit(card.clause).alias(CLAUSE),
-        pl.lit(card.bureau).alias(BUREAU),
-    ]
-    return named.select(columns)
+        *([pl.col("amount_fen").alias("relief_fen")] if card.kind == "relief" else []),
+        pl.lit(card.authority).alias("authority"),
+        pl.lit(card.clause).alias("clause"),
+        pl.lit(card.bureau).alias("bureau"),
+    )
 
 
 def has_persons(card: PolicyCard) -> bool:
@@ -86,19 +79,18 @@ def masked_list(card: PolicyCard, rows: pl.DataFrame) -> pl.DataFrame:
 def list_sheet(card: PolicyCard, rows: pl.DataFrame, as_of: str, *, is_masked: bool) -> Sheet:
     """Head a list with what it is, for whom, by which clause, and whether it may leave."""
     if not has_persons(card):
-        handling = "单位名单，登记信息公开"
-    elif is_masked:
-        handling = "已脱敏，可送责任单位；序号与内部名单一致"
+        handling = "list_of_employers"
     else:
-        handling = "内部名单，含个人信息，不得外传"
+        handling = "list_masked" if is_masked else "list_internal"
+    what = {"policy": card.title, "as_of": as_of, "rows": rows.height}
+    above = [
+        Said("list_of", what),
+        Said("list_by", {"bureau": card.bureau, "authority": card.authority}),
+        Said("list_clause", {"clause": card.clause}),
+        Said(handling),
+    ]
     return Sheet(
-        title="名单",
-        frame=rows.drop(AUTHORITY, CLAUSE, BUREAU),
-        lines_above=[
-            f"{card.title}名单（截至 {as_of}，共 {rows.height:,} 条；不发放资金）",
-            f"责任单位：{card.bureau}　依据：{card.authority}",
-            f"条款：{card.clause}",
-            handling,
-        ],
-        rest="全部见同名 CSV。",
+        title=word("sheet_list"),
+        frame=rows.drop("authority", "clause", "bureau"),
+        above=said_lines(above),
     )

@@ -5,13 +5,11 @@ from typing import Any
 
 import polars as pl
 
-from transforms.amounts import yuan_text
 from transforms.answers.open_questions import KEY
-from transforms.answers.report import in_chinese
-from transforms.answers.sheets import Sheet
-from transforms.extracts.kinds import KINDS
-from transforms.extracts.rules import RULES
+from transforms.extracts.kinds import names_of_kinds
 from transforms.policies.cards import PolicyCard
+from transforms.sheets.workbook import Sheet, said_lines
+from transforms.words import Said, said_column, word, words_column
 
 OMITTED_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(KEY, pl.String()),
@@ -19,36 +17,8 @@ OMITTED_SCHEMA: dict[str, Any] = {
     "detail": pl.String(),
     "missed_fen": pl.Int64(),
 }
-REASON_WORDS = {
-    "held": "暂缓支付",
-    "conflict": "排斥待裁",
-    "undetermined": "待定",
-    "quarantined": "数据行被隔离",
-}
-HOLD_WORDS = {
-    "identity_conflict": "身份信息有冲突，须核对",
-    "accounts_not_delivered": "收款账户数据未送达",
-    "account_missing": "无收款账户",
-    "account_not_normal": "收款账户状态不正常（挂失、冻结或销户）",
-    "account_ambiguous": "有多个正常账户，须确认一个",
-    "no_reference_name": "登记、参保和户籍中均无名称可核对",
-    "account_name_mismatch": "户名与登记名称不符",
-    "holder_not_encodable": "户名含银行文件无法表示的字符",
-}
 SHOWN_PLACES = 5
 NO_LOSS_RULES = ("totals_row", "duplicate_row")
-HEADINGS = {
-    "policy_id": "政策",
-    "title": "政策名称",
-    "period": "期间",
-    "subject_kind": "主体类型",
-    "subject_id": "主体代码",
-    "beneficiary_kind": "收款主体类型",
-    "beneficiary_id": "收款主体代码",
-    "reason": "原因",
-    "detail": "说明",
-    "missed_yuan": "未得金额(元)",
-}
 
 
 def omitted_rows(
@@ -81,23 +51,22 @@ def _held(entitlements: pl.DataFrame) -> pl.DataFrame:
     return entitlements.filter(pl.col("status") == "held").select(
         *KEY,
         pl.lit("held").alias("reason"),
-        pl.col("reason").replace(HOLD_WORDS).alias("detail"),
+        words_column("reason").alias("detail"),
         pl.col("due_fen").alias("missed_fen"),
     )
 
 
 def _in_conflict(entitlements: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
-    others = pl.col("reason").str.split(",").list.eval(pl.element().replace(titles)).list.join("、")
     return entitlements.filter(pl.col("status") == "conflict").select(
         *KEY,
         pl.lit("conflict").alias("reason"),
-        pl.concat_str(pl.lit("同一人同一月重复："), others).alias("detail"),
+        said_column("conflict_with", policies=words_column("reason", titles)).alias("detail"),
         (pl.col("determined_fen") - pl.col("paid_before_fen")).alias("missed_fen"),
     )
 
 
 def _undetermined(questions: pl.DataFrame) -> pl.DataFrame:
-    said = pl.concat_str(pl.lit("「"), pl.col("title"), pl.lit("」"), pl.col("missing"))
+    said = said_column("provision_unknown", provision="title", missing="missing")
     return (
         questions.sort("provision")
         .group_by(KEY, maintain_order=True)
@@ -123,14 +92,16 @@ def parties_with_rows_set_aside(
     named = quarantine.filter(
         pl.col("subject_id").is_not_null() & ~pl.col("rule").is_in(NO_LOSS_RULES)
     )
-    words = {rule: in_chinese(rule) for rule in RULES}
-    place = pl.format(
-        "{} {}:{}（{}）", "title", "source_file", "source_line", pl.col("rule").replace(words)
+    place = said_column(
+        "row_set_aside",
+        kind=words_column("kind", names_of_kinds()),
+        file="source_file",
+        line="source_line",
+        rule=words_column("rule"),
     )
     touched = (
         named.join(_readers(cards), on="kind", how="inner")
         .join(_served(determinations), on=["policy_id", "subject_id"], how="anti")
-        .with_columns(pl.col("kind").replace(_kind_titles()).alias("title"))
         .with_columns(place.alias("place"), _party_kind().alias("subject_kind"))
     )
     in_file_order = pl.col("place").sort_by("source_file", "source_line")
@@ -149,8 +120,8 @@ def parties_with_rows_set_aside(
             pl.col("subject_kind").alias("beneficiary_kind"),
             pl.col("subject_id").alias("beneficiary_id"),
             pl.lit("quarantined").alias("reason"),
-            pl.format(
-                "{} 行被隔离：{}；读取此类数据的政策：{}", "row_count", "places", "policies"
+            said_column(
+                "rows_set_aside", rows="row_count", places="places", policies="policies"
             ).alias("detail"),
             pl.lit(0, pl.Int64).alias("missed_fen"),
         )
@@ -184,37 +155,23 @@ def _served(determinations: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(sides).unique()
 
 
-def _kind_titles() -> dict[str, str]:
-    return {name: kind.titles[1] for name, kind in KINDS.items()}
-
-
 def omitted_sheets(omitted: pl.DataFrame, titles: Mapping[str, str], as_of: str) -> list[Sheet]:
     """Lay the report out for people: totals first, then every line."""
-    counts = (
-        omitted.group_by("policy_id", "reason")
-        .agg(pl.len().alias("行数"), pl.col("missed_fen").sum())
-        .sort("policy_id", "reason")
+    readable = omitted.with_columns(
+        pl.col("policy_id").replace(titles).alias("policy_title"),
+        *(words_column(name) for name in ("subject_kind", "beneficiary_kind", "reason")),
     )
-    return [
-        Sheet(
-            title="汇总",
-            frame=_readable(counts, titles),
-            lines_above=[
-                f"应享未享清单（截至 {as_of}，共 {omitted.height:,} 行）",
-                "按数据应当享受而本次未得的个人和单位，及其原因；含个人信息，不得外传",
-            ],
-        ),
-        Sheet(title="明细", frame=_readable(omitted, titles), rest="全部见 omitted.parquet。"),
+    sums = (
+        readable.group_by("policy_title", "reason")
+        .agg(pl.len().cast(pl.Int64).alias("row_count"), pl.col("missed_fen").sum())
+        .sort("policy_title", "reason")
+    )
+    above = [
+        Said("omitted_of", {"as_of": as_of, "rows": omitted.height}),
+        Said("omitted_are"),
     ]
-
-
-def _readable(frame: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
-    yuan = pl.Series("missed_yuan", [yuan_text(fen) for fen in frame["missed_fen"]], pl.String)
-    words = frame.with_columns(
-        pl.col("policy_id").replace(titles).alias("title"),
-        pl.col("reason").replace(REASON_WORDS),
-        yuan,
-    ).drop("missed_fen")
-    ordered = [name for name in HEADINGS if name in words.columns]
-    counted = [name for name in words.columns if name not in HEADINGS]
-    return words.select(*ordered, *counted).rename({name: HEADINGS[name] for name in ordered})
+    rows = readable.select("policy_title", *OMITTED_SCHEMA).drop("policy_id")
+    return [
+        Sheet(word("sheet_sums"), sums, above=said_lines(above)),
+        Sheet(word("sheet_rows"), rows),
+    ]

@@ -8,6 +8,7 @@ import polars as pl
 
 from transforms.extracts.kinds import COLUMNS, KINDS
 from transforms.policies.cards import PolicyCard, Provision
+from transforms.words import said_column, word
 
 KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 QUESTION_SCHEMA: dict[str, Any] = {
@@ -20,7 +21,6 @@ QUESTION_SCHEMA: dict[str, Any] = {
 }
 REGISTERS = ("registrations", "insured_units", "insured_persons")
 SIDES = ("subject", "beneficiary")
-NEEDS_A_LOOK = "登记信息齐全，须人工核对"
 
 
 def parties_asked(determinations: pl.DataFrame) -> pl.DataFrame:
@@ -81,7 +81,9 @@ def _questions(provision: Provision, rows: pl.DataFrame) -> pl.DataFrame:
 def missing_words(provision: Provision, columns: list[str]) -> pl.Expr:
     """Say what is missing for an unknown provision: a row of a register, else an empty cell."""
     words = [
-        pl.when(pl.col(f"{side}_lacks_{kind}")).then(pl.lit(f"{KINDS[kind].titles[1]}中无此主体"))
+        pl.when(pl.col(f"{side}_lacks_{kind}")).then(
+            said_column("not_in_register", kind=pl.lit(KINDS[kind].titles[1]))
+        )
         for kind in REGISTERS
         if any(spec["kind"] == kind for spec in provision.rows)
         for side in SIDES
@@ -97,8 +99,8 @@ def missing_words(provision: Provision, columns: list[str]) -> pl.Expr:
         is_any = reduce(
             lambda one, other: one | other, [_is_empty(f, columns) for f in provision.facts]
         )
-        absent_rows.append(pl.when(is_any).then(pl.concat_str(pl.lit("未填或未知："), listed)))
-    return pl.coalesce([*absent_rows, pl.lit(NEEDS_A_LOOK)])
+        absent_rows.append(pl.when(is_any).then(said_column("cells_empty", facts=listed)))
+    return pl.coalesce([*absent_rows, said_column("needs_a_look")])
 
 
 def _is_empty(fact: str, columns: list[str]) -> pl.Expr:
@@ -106,15 +108,15 @@ def _is_empty(fact: str, columns: list[str]) -> pl.Expr:
 
 
 def fact_label(fact: str) -> str:
-    """Return the heading under which bureaus know a fact; its own name if it is a derived one.
+    """Return the heading under which bureaus know a fact, or the word for a derived one.
 
     >>> fact_label("ends_on"), fact_label("layoff_count")
-    ('合同结束日期', 'layoff_count')
+    ('合同结束日期', '裁员人数')
     >>> fact_label("is_willing")
     '择业愿望'
     """
     column = COLUMNS.get(fact) or COLUMNS.get(fact.removeprefix("is_"))
-    return column.labels[0] if column and column.labels else fact
+    return column.labels[0] if column and column.labels else word(fact)
 
 
 def all_questions(

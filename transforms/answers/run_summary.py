@@ -13,6 +13,7 @@ import polars as pl
 from transforms.gates import GateOutcome
 from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyCard, PolicyStatus
+from transforms.words import Said, said_of
 
 OUTCOMES = ("eligible", "ineligible", "undetermined")
 
@@ -41,7 +42,7 @@ class PolicyCount:
     fund: str
     bureau: str
     status: str
-    reason: str
+    reason: Said | None
     reach: str
     outcomes: Mapping[str, int]
     eligible_fen: int
@@ -69,7 +70,7 @@ class BatchCount:
     instruction_count: int
     line_count: int
     total_fen: int
-    marks: tuple[str, ...]
+    marks: tuple[Said, ...]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class FindingCount:
 class RunSummary:
     """Everything the report shows. `stopped_at` is the boundary that stopped the run, or None.
 
-    `warnings` and `notes` are sentences of the stages; they carry counts and file names only.
+    `warnings` and `notes` are what the stages said; they carry counts and file names only.
     `digests` are shown as they are: what the run rests on (rules, parameters, ledger, code).
     """
 
@@ -100,8 +101,8 @@ class RunSummary:
     entitlements: Sequence[EntitlementCount] = ()
     batches: Sequence[BatchCount] = ()
     findings: Sequence[FindingCount] = ()
-    warnings: Sequence[str] = ()
-    notes: Sequence[str] = ()
+    warnings: Sequence[Said] = ()
+    notes: Sequence[Said] = ()
     digests: Mapping[str, str] | None = None
 
 
@@ -245,7 +246,7 @@ def count_batches(batches: Iterable[DraftBatch]) -> tuple[BatchCount, ...]:
             instruction_count=batch.manifest["control"]["instruction_count"],
             line_count=batch.manifest["control"]["line_count"],
             total_fen=batch.manifest["control"]["amount_fen"],
-            marks=(batch.mark,) if batch.mark else (),
+            marks=(said_of(batch.manifest["mark_said"]),) if batch.mark else (),
         )
         for batch in batches
     )

@@ -139,7 +139,7 @@ def months_asked_for(spec: Mapping[str, Any], period: str, as_of: date) -> pl.Ex
         year = int(period[:4]) - 1
         return column.is_between((year - 1) * 100 + 12, year * 100 + 12)
     if len(period) == 7 and word in ("period", "to_period"):
-        month = int(period.replace("-", ""))
+        month = int(period[:4] + period[5:])
         return column == month if word == "period" else column <= month
     raise ContractError(f"months {word} of {spec['kind']} can't be told for period {period}")
 

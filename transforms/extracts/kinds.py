@@ -16,10 +16,15 @@ from transforms.errors import ContractError
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 DECLARED = Path(__file__).with_name("kinds.yaml")
-WORDS_OF_KIND = frozenset({"titles", "columns", "visible_from", "key", "bucketed", "note_sums"})
+SAID_OF_KIND = frozenset({"titles", "row", "columns", "visible_from"})
+WORDS_OF_KIND = SAID_OF_KIND | {"key", "bucketed", "note_sums", "others_look_up"}
 WORDS_OF_COLUMN = frozenset(
-    {"type", "labels", "codes", "open_when_empty", "never_negative", "visible_from"}
+    {"type", "labels", "codes", "open_when_empty", "visible_from"}
+    | {"never_negative", "negative_only_where", "never_positive_where", "required_where"}
 )
+LOOKED_UP = ("links", "units", "names")
+# Rows that say all of these words: (column, word).
+Where = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,11 @@ class KindColumn:
     labels: tuple[str, ...]
     codes: tuple[str, ...] = ()
     open_when_empty: bool = False
-    never_negative: bool = False
     visible_from: str | None = None
+    never_negative: bool = False
+    negative_only_where: Where = ()
+    never_positive_where: Where = ()
+    required_where: Where = ()
 
 
 @dataclass(frozen=True)
@@ -44,28 +52,36 @@ class Moment:
     """The day or month from which a row counts; asked only of rows that say all of `where`."""
 
     column: str
-    where: tuple[tuple[str, str], ...] = ()
+    where: Where = ()
 
 
 @dataclass(frozen=True)
 class Kind:
     """One kind of extract; `titles` start the names of its files, `key` names one row.
 
-    `visible_from`: a row counts once all of these have come; none: always.
+    `visible_from`: a row counts once all of these have come; none: always. `others_look_up`: what
+    other extracts are held against it for; it is read before them.
     """
 
     name: str
     titles: tuple[str, ...]
+    row: str
     columns: tuple[KindColumn, ...]
     visible_from: tuple[Moment, ...]
     key: tuple[str, ...] = ()
     bucketed: bool = False
     note_sums: tuple[str, ...] = ()
+    others_look_up: str = ""
 
     @cached_property
     def column_named(self) -> dict[str, KindColumn]:
         """Return the columns by name, in their order."""
         return {column.name: column for column in self.columns}
+
+    @property
+    def names_units(self) -> bool:
+        """Say whether rows name their employer by an insured unit, which is looked up."""
+        return "unit_no" in self.column_named and self.others_look_up != "units"
 
     def is_month(self, column: str) -> bool:
         """Say whether a column holds months, not days."""
@@ -102,7 +118,7 @@ def _kind(name: str, entry: Mapping[str, Any], dictionary: Mapping[str, Column])
     _refuse({name for name in [name] if not SAFE_NAME.fullmatch(name)}, f"{where}: no name")
     _refuse(set(entry) - WORDS_OF_KIND, f"{where}: unknown words")
     said = {word for word, meant in entry.items() if meant}
-    _refuse({"titles", "columns", "visible_from"} - said, f"{where}: is not said")
+    _refuse(set(SAID_OF_KIND) - said, f"{where}: is not said")
     _refuse({spec.rstrip("!") for spec in entry["columns"]} - set(dictionary), f"{where}: columns")
     columns = tuple(
         _column(f"{where}, {spec}", spec, cells or {}, dictionary[spec.rstrip("!")])
@@ -111,21 +127,32 @@ def _kind(name: str, entry: Mapping[str, Any], dictionary: Mapping[str, Column])
     kind = Kind(
         name,
         (name, *entry["titles"].split()),
+        entry["row"],
         columns,
         _moments(entry["visible_from"]),
         tuple(entry.get("key", "").split()),
         entry.get("bucketed", False),
         tuple(entry.get("note_sums", "").split()),
+        entry.get("others_look_up", ""),
     )
+    _check(kind, where)
+    return kind
+
+
+def _check(kind: Kind, where: str) -> None:
+    columns = kind.columns
     days = {column.name for column in columns if column.type == "date"}
     dated = days | {column.name for column in columns if column.type == "month"}
-    asked = {pair for moment in kind.visible_from for pair in moment.where}
-    codes = {(column.name, code) for column in columns for code in column.codes}
+    wheres = [moment.where for moment in kind.visible_from]
+    for column in columns:
+        wheres += [column.negative_only_where, column.never_positive_where, column.required_where]
+    asked = {pair for pairs in wheres for pair in pairs}
+    codes = {(column.name, code) for column in columns for code in column.codes if column.required}
     _refuse({moment.column for moment in kind.visible_from} - dated, f"{where}: visible_from")
     _refuse({c.visible_from for c in columns if c.visible_from} - days, f"{where}: visible_from")
-    _refuse({" ".join(pair) for pair in asked - codes}, f"{where}: visible_from where")
+    _refuse({" ".join(pair) for pair in asked - codes}, f"{where}: no row says")
     _refuse({*kind.key, *kind.note_sums} - set(kind.column_named), f"{where}: key or note_sums")
-    return kind
+    _refuse({kind.others_look_up} - {"", *LOOKED_UP}, f"{where}: others_look_up")
 
 
 def _column(where: str, spec: str, entry: Mapping[str, Any], named: Column) -> KindColumn:
@@ -137,8 +164,11 @@ def _column(where: str, spec: str, entry: Mapping[str, Any], named: Column) -> K
         labels=(named.name, *named.labels, *entry.get("labels", "").split()),
         codes=tuple(entry.get("codes", "").split()),
         open_when_empty=entry.get("open_when_empty", False),
-        never_negative=entry.get("never_negative", False),
         visible_from=entry.get("visible_from"),
+        never_negative=entry.get("never_negative", False),
+        negative_only_where=_where(entry.get("negative_only_where")),
+        never_positive_where=_where(entry.get("never_positive_where")),
+        required_where=_where(entry.get("required_where")),
     )
 
 
@@ -147,11 +177,19 @@ def _moments(entry: Any) -> tuple[Moment, ...]:
         return ()
     entries = entry if isinstance(entry, list) else [entry]
     return tuple(
-        Moment(one)
-        if isinstance(one, str)
-        else Moment(one["column"], tuple(one.get("where", {}).items()))
+        Moment(one) if isinstance(one, str) else Moment(one["column"], _where(one.get("where")))
         for one in entries
     )
+
+
+def _where(entry: Mapping[str, str] | None) -> Where:
+    return tuple((entry or {}).items())
+
+
+def names_of_kinds() -> dict[str, str]:
+    """Return the bureaus' own names for the kinds of extract and their columns, by code."""
+    headings = {name: column.labels[0] for name, column in COLUMNS.items() if column.labels}
+    return headings | {name: kind.titles[1] for name, kind in KINDS.items()}
 
 
 def _refuse(words: set[str], what: str) -> None:

@@ -7,6 +7,7 @@ import polars as pl
 
 from transforms.extracts.cells import Piece, ReadColumn
 from transforms.extracts.kinds import Kind
+from transforms.words import Said
 
 REPAIR = "clerical_link"
 
@@ -29,12 +30,12 @@ def links_of_file(links: pl.DataFrame | None, kind: Kind, sha256: str) -> pl.Dat
     return agreed if agreed.height else None
 
 
-def contradicting_links(links: pl.DataFrame) -> list[str]:
+def contradicting_links(links: pl.DataFrame) -> list[Said]:
     """Say on which rows clerks contradict each other, without naming a person."""
     decided = links.select("kind", "file_digest", "line", "person_id").unique()
     places = decided.group_by("kind", "file_digest", "line").len().filter(pl.col("len") > 1)
     return [
-        f"clerical_links: decisions on line {line} of a file of {kind} differ; none was applied"
+        Said("links_on_line_differ", {"kind": kind, "line": line})
         for kind, _, line, _ in places.sort("kind", "file_digest", "line").rows()
     ]
 

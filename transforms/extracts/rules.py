@@ -1,7 +1,7 @@
 """The rules of quarantine that look at one row, and those that look at other extracts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -9,8 +9,9 @@ import numpy.typing as npt
 import polars as pl
 
 from transforms.extracts.cells import Flags, Piece, ReadColumn, Rows
-from transforms.extracts.kinds import Kind, KindColumn
+from transforms.extracts.kinds import Kind, KindColumn, Where
 from transforms.identifiers import person_keys
+from transforms.words import word
 
 RULES = (
     "",
@@ -27,23 +28,9 @@ RULES = (
     "name_conflict",
 )
 NUMBER_OF = {rule: number for number, rule in enumerate(RULES)}
-MESSAGES = {
-    "totals_row": "sums up or signs other rows; set aside",
-    "missing_value": "is required and empty",
-    "unreadable_value": "can't be read as its type",
-    "unknown_code": "is not one of the words of the list",
-    "invalid_person_id": "is no valid person id",
-    "invalid_employer_code": "is no valid employer code",
-    "out_of_range": "is out of range",
-    "duplicate_row": "is equal to an earlier row in every column",
-    "conflicting_key": "is the key of another row with other contents",
-    "unknown_unit": "is in no accepted row of insured_units",
-    "name_conflict": "differs from the name on record for the person id",
-}
 FIRST_DAY, FIRST_MONTH, LAST_MONTH = date(1900, 1, 1), 190001, 210012
 # Whom a row is about: the first of these that could be read.
 SUBJECT_COLUMNS = ("person_id", "subject_id", "employer_code")
-ARRIVED, REFUND = "已到账", "退费"
 
 
 @dataclass(frozen=True)
@@ -82,88 +69,90 @@ def judge_rows(kind: Kind, piece: Piece, columns: dict[str, ReadColumn]) -> Verd
     height = piece.height
     verdicts = Verdicts(kind, np.zeros(height, np.uint8), np.zeros(height, np.uint8))
     verdicts.mark("totals_row", "", piece.totals)
-    arrived = _rows_saying(columns, "state", ARRIVED) if kind.name == "contributions" else None
+    said = Sayings(columns)
     for column in kind.columns:
-        verdicts.mark("missing_value", column.name, _missing(column, columns, arrived, height))
+        verdicts.mark("missing_value", column.name, _missing(column, columns, said, height))
     verdicts.mark("unreadable_value", "", piece.too_wide)
     for rule in ("unreadable_value", "unknown_code", "invalid_person_id", "invalid_employer_code"):
-        for name, flags in _bad_cells(kind, columns, rule, arrived):
+        for name, flags in _bad_cells(kind, columns, rule, said):
             verdicts.mark(rule, name, flags)
     for column in kind.columns:
         if column.name in columns:
-            verdicts.mark("out_of_range", column.name, _out_of_range(column, columns[column.name]))
-    if kind.name == "contributions":
-        _judge_signs(verdicts, columns)
+            flags = _out_of_range(column, columns[column.name], said)
+            verdicts.mark("out_of_range", column.name, flags)
     return verdicts
 
 
-def _rows_saying(columns: dict[str, ReadColumn], name: str, word: str) -> Flags | None:
-    read = columns[name]
-    return read.rows_where((read.reading.values == word).fill_null(False))
+@dataclass(frozen=True)
+class Sayings:
+    """Which rows of a piece say certain words, each condition looked for once."""
+
+    columns: dict[str, ReadColumn]
+    found: dict[Where, Flags | None] = field(default_factory=dict)
+
+    def rows(self, where: Where) -> Flags | None:
+        """Mark the rows that say all of these words; None if there is none, or no word."""
+        if where not in self.found:
+            each = [self._rows_saying(name, word) for name, word in where]
+            marked = [flags for flags in each if flags is not None]
+            is_said = bool(each) and len(marked) == len(each)
+            self.found[where] = np.logical_and.reduce(marked) if is_said else None
+        return self.found[where]
+
+    def _rows_saying(self, name: str, word: str) -> Flags | None:
+        read = self.columns[name]
+        return read.rows_where((read.reading.values == word).fill_null(False))
 
 
 def _missing(
-    column: KindColumn, columns: dict[str, ReadColumn], arrived: Flags | None, height: int
+    column: KindColumn, columns: dict[str, ReadColumn], said: Sayings, height: int
 ) -> Flags | None:
     read = columns.get(column.name)
     if column.required:
         assert read is not None, "a file without a required column is refused before"
         return read.empty_rows()
-    if column.name == "paid_on" and arrived is not None:
-        empty = np.ones(height, np.bool_) if read is None else read.empty_rows()
-        return None if empty is None else empty & arrived
-    return None
+    asked = said.rows(column.required_where)
+    if asked is None:
+        return None
+    empty = np.ones(height, np.bool_) if read is None else read.empty_rows()
+    return None if empty is None else empty & asked
 
 
 def _bad_cells(
-    kind: Kind, columns: dict[str, ReadColumn], rule: str, arrived: Flags | None
+    kind: Kind, columns: dict[str, ReadColumn], rule: str, said: Sayings
 ) -> Iterator[tuple[str, Flags | None]]:
     """Give, column by column, the rows whose cell breaks the rule and may not be emptied."""
     for column in kind.columns:
         name = column.name
         if column.type == "subject_id":
-            for said in ("subject_id as 个人", "subject_id as 单位"):
-                if said in columns and columns[said].reading.rule == rule:
-                    yield name, columns[said].bad_rows()
+            for as_whom in ("subject_id as 个人", "subject_id as 单位"):
+                if as_whom in columns and columns[as_whom].reading.rule == rule:
+                    yield name, columns[as_whom].bad_rows()
         elif name in columns and columns[name].reading.rule == rule:
             flags = columns[name].bad_rows()
             if column.required or column.open_when_empty:
                 yield name, flags
-            elif name == "paid_on" and flags is not None and arrived is not None:
-                yield name, flags & arrived
+            elif flags is not None and (asked := said.rows(column.required_where)) is not None:
+                yield name, flags & asked
 
 
-def _out_of_range(column: KindColumn, read: ReadColumn) -> Flags | None:
+def _out_of_range(column: KindColumn, read: ReadColumn, said: Sayings) -> Flags | None:
     values = read.reading.values
     if column.type == "month":
-        outside = ~values.is_between(FIRST_MONTH, LAST_MONTH)
-    elif column.type == "date":
-        outside = values < FIRST_DAY
-    elif column.never_negative:
-        outside = values < 0
-    else:
-        return None
-    return read.rows_where(outside.fill_null(False))
-
-
-def _judge_signs(verdicts: Verdicts, columns: dict[str, ReadColumn]) -> None:
-    """Refunds are negative or zero, all other amounts zero or positive.
-
-    A refund row may well state the base it was reckoned from: base_fen has no sign to keep there.
-    """
-    refund = _rows_saying(columns, "entry", REFUND)
-    for name in ("base_fen", "unit_fen", "person_fen"):
-        if name not in columns:
-            continue
-        read, wrong = columns[name], np.zeros(len(verdicts.rules), np.bool_)
-        negative = read.rows_where((read.reading.values < 0).fill_null(False))
-        if negative is not None:
-            wrong |= negative if refund is None else negative & ~refund
-        if refund is not None and name != "base_fen":
-            positive = read.rows_where((read.reading.values > 0).fill_null(False))
-            if positive is not None:
-                wrong |= positive & refund
-        verdicts.mark("out_of_range", name, wrong)
+        return read.rows_where((~values.is_between(FIRST_MONTH, LAST_MONTH)).fill_null(False))
+    if column.type == "date":
+        return read.rows_where((values < FIRST_DAY).fill_null(False))
+    flags = None
+    if column.never_negative or column.negative_only_where:
+        flags = read.rows_where((values < 0).fill_null(False))
+        spared = said.rows(column.negative_only_where)
+        flags = flags if flags is None or spared is None else flags & ~spared
+    bound = said.rows(column.never_positive_where)
+    if bound is not None:
+        positive = read.rows_where((values > 0).fill_null(False))
+        if positive is not None:
+            flags = positive & bound if flags is None else flags | positive & bound
+    return flags
 
 
 def emptied_cells(
@@ -188,7 +177,7 @@ def judge_beside_others(
     Rows:    rows, returns  one verdict per entry of `rows`
     """
     verdicts = Verdicts(kind, np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint8))
-    if kind.name == "contributions" and references.units is not None and "unit_no" in columns:
+    if kind.names_units and references.units is not None and "unit_no" in columns:
         units = columns["unit_no"]
         known = units.reading.values.is_in(references.units["unit_no"].implode())
         unknown = units.rows_where(~known.fill_null(True))
@@ -255,7 +244,8 @@ def quarantine_of(
 
 def add_messages(quarantine: pl.DataFrame) -> pl.DataFrame:
     """Add `message` to rows that have kind, rule and column."""
-    said = pl.col("rule").replace_strict(MESSAGES, return_dtype=pl.String)
+    messages = {rule: word(rule, "en") for rule in RULES[1:]}
+    said = pl.col("rule").replace_strict(messages, return_dtype=pl.String)
     return quarantine.with_columns(
         message=pl.concat_str(
             pl.when(pl.col("column") == "").then(pl.lit("the row")).otherwise("column"),

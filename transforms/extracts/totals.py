@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from transforms.amounts import yuan_text
 from transforms.extracts.cells import Cells, CodedCells, Flags, Piece, ReadColumn, Rows, TypedCells
 from transforms.extracts.kinds import Kind
+from transforms.words import Said
 
 # A quick look that every totals row passes, then the closer one.
 MAY_BE_TOTALS = r"^\s*[合小总制审]"
@@ -127,16 +127,14 @@ def stated_totals(
 
 
 def totals_findings(
-    where: str, stated: Mapping[str, int | None], sums: Mapping[str, int]
-) -> list[str]:
+    file: str, line: int, stated: Mapping[str, int | None], sums: Mapping[str, int]
+) -> list[Said]:
     """Say where a totals row differs from its file, both figures."""
     said = []
     for name, total in stated.items():
-        found = yuan_text(sums.get(name, 0))
+        at = {"file": file, "line": line, "column": name, "sum_fen": sums.get(name, 0)}
         if total is None:
-            said.append(f"{where}: the total of {name} can't be read; the rows sum to {found}")
-        elif total != sums.get(name, 0):
-            said.append(
-                f"{where}: the total of {name} says {yuan_text(total)}; the rows sum to {found}"
-            )
+            said.append(Said("total_unreadable", at))
+        elif total != at["sum_fen"]:
+            said.append(Said("total_differs", at | {"stated_fen": total}))
     return said

@@ -7,13 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from transforms.amounts import yuan_text
 from transforms.digest import frame_digest, short_id
 from transforms.errors import ContractError
 from transforms.money.entitlements import KEY
 from transforms.money.payees import PAYEE
+from transforms.words import Said
 
-NO_BUDGET = "no budget configured"
 INSTRUCTION_SCHEMA: dict[str, Any] = {
     "batch_id": pl.String(),
     "fund": pl.String(),
@@ -154,21 +153,19 @@ def control_totals(
     }
 
 
-def budget_mark(budget_fen: int | None, spent_fen: int, batch_fen: int) -> str:
-    """Say why a batch can't be released for want of budget; empty if nothing is in the way.
+def budget_mark(budget_fen: int | None, spent_fen: int, batch_fen: int) -> Said | None:
+    """Say why a batch can't be released for want of budget; None if nothing is in the way.
 
     Units:   fen
     Source:  rulebook §4.7
     """
     if budget_fen is None:
-        return NO_BUDGET
+        return Said("no_budget")
     left_fen = budget_fen - spent_fen
     if batch_fen <= left_fen:
-        return ""
-    return (
-        f"over budget: the batch needs {yuan_text(batch_fen)} 元, "
-        f"{yuan_text(left_fen)} 元 are left of {yuan_text(budget_fen)} 元"
-    )
+        return None
+    sums = {"needed_fen": batch_fen, "left_fen": left_fen, "budget_fen": budget_fen}
+    return Said("over_budget", sums)
 
 
 def draw_batch(
@@ -194,7 +191,8 @@ def draw_batch(
     mark = budget_mark(funding["budget_fen"], funding["spent_fen"], control["amount_fen"])
     manifest = {
         **identity,
-        "mark": mark,
+        "mark": str(mark or ""),
+        "mark_said": mark and mark.content(),
         "funding": dict(funding),
         "control": control,
         "policies": [dict(entry) for entry in policies],
@@ -204,4 +202,4 @@ def draw_batch(
             "unpaid_lines": frame_digest(unpaid),
         },
     }
-    return DraftBatch(batch_id, fund, mark, instructions, lines, unpaid, manifest)
+    return DraftBatch(batch_id, fund, manifest["mark"], instructions, lines, unpaid, manifest)

@@ -6,11 +6,10 @@ from datetime import date, timedelta
 import polars as pl
 
 from transforms.masking import masked_name, masked_person_id
-from transforms.payments.sheet_rows import yuan_column
 from transforms.payments.working_days import next_working_day
+from transforms.words import words_column
 
 NOTICE_DAYS = 5
-KINDS = {"person": "个人", "employer": "单位"}
 
 
 def notice_window(as_of: date) -> tuple[date, date]:
@@ -36,15 +35,15 @@ def notice_list(
     """
     is_person = pl.col("beneficiary_kind") == "person"
     return instructions.select(
-        pl.int_range(1, pl.len() + 1).alias("序号"),
-        pl.col("policy_id").replace_strict(titles, return_dtype=pl.String).alias("政策"),
-        pl.col("beneficiary_kind").replace_strict(KINDS, return_dtype=pl.String).alias("主体类型"),
-        pl.when(is_person).then(masked_name("holder")).otherwise(pl.col("holder")).alias("名称"),
+        pl.int_range(1, pl.len() + 1).alias("number"),
+        pl.col("policy_id").replace_strict(titles, return_dtype=pl.String).alias("policy_title"),
+        words_column("beneficiary_kind").alias("subject_kind"),
+        pl.when(is_person).then(masked_name("holder")).otherwise("holder").alias("subject_name"),
         pl.when(is_person)
         .then(masked_person_id("beneficiary_id"))
         .otherwise(pl.col("beneficiary_id"))
-        .alias("代码"),
-        yuan_column("amount_fen").alias("金额(元)"),
-        pl.lit(window[0].isoformat()).alias("公示起"),
-        pl.lit(window[1].isoformat()).alias("公示止"),
+        .alias("identifier"),
+        "amount_fen",
+        pl.lit(window[0].isoformat()).alias("notice_from"),
+        pl.lit(window[1].isoformat()).alias("notice_to"),
     )

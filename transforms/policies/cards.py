@@ -1,14 +1,21 @@
 """Policy cards: what a policy is, when it is in force, what it needs, and what it asks for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-import yaml
-
 from transforms.errors import ContractError
-from transforms.policies.parameters import Parameter, fen_of, month_first_day, parse_parameter
+from transforms.policies.amount_cap import read_cap
+from transforms.policies.parameters import (
+    Parameter,
+    ParameterValue,
+    month_first_day,
+    parse_parameter,
+    read_yaml,
+    value_on,
+)
+from transforms.words import Said
 
 FIRST_MONTH = 202001
 KINDS_OF_POLICY = ("payment", "relief", "referral")
@@ -56,7 +63,7 @@ class PolicyStatus:
     """Whether a policy ran, why not, what it can speak about, and which numbers it used."""
 
     status: str
-    reason: str
+    reason: Said | None
     reach_from_month: int | None
     reach_to_month: int | None
     parameters_used: list[dict[str, Any]]
@@ -81,7 +88,7 @@ class PolicyCard:
     authority: str
     clause: str
     guide: str
-    amount_cap_fen: int
+    amount_cap: Parameter | None
     force_from: date
     force_to: date | None
     tail_months: int
@@ -110,7 +117,7 @@ class PolicyCard:
 
 def parse_shared(text: str) -> dict[str, Parameter]:
     """Read the parameters that several policies or facts use."""
-    return {name: parse_parameter(name, entry) for name, entry in yaml.safe_load(text).items()}
+    return {name: parse_parameter(name, entry) for name, entry in read_yaml(text).items()}
 
 
 def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
@@ -118,7 +125,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
 
     Raises:  ContractError if a word of the card is not one the engine knows
     """
-    entry = yaml.safe_load(text)
+    entry = read_yaml(text)
     name = entry["policy"]
     if entry["kind"] not in KINDS_OF_POLICY or entry["period"] not in PERIODS:
         raise ContractError(f"policy {name}: unknown kind {entry['kind']} or period")
@@ -127,7 +134,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     if (entry["kind"] == "referral") == ("amount_cap" in entry):
         raise ContractError(f"policy {name}: all but a referral have an amount_cap")
     needs = entry.get("needs", {})
-    parameters = {used: shared[used] for used in entry.get("uses", [])} | {
+    parameters = _shared_used(entry.get("uses", []), shared) | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
     }
     provisions = tuple(_provision(key, value) for key, value in entry["provisions"].items())
@@ -144,7 +151,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         authority=entry["authority"],
         clause=entry["clause"].strip(),
         guide=entry["guide"].strip(),
-        amount_cap_fen=_cap_fen(name, entry.get("amount_cap")),
+        amount_cap=read_cap(entry, parameters),
         force_from=entry["in_force"]["from"],
         force_to=entry["in_force"]["to"],
         tail_months=entry["in_force"]["tail_months"],
@@ -161,12 +168,15 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     )
 
 
-def _cap_fen(name: str, entry: Mapping[str, str] | None) -> int:
-    if entry is None:
-        return 0
-    if not entry.get("reason"):
-        raise ContractError(f"policy {name}: its amount_cap has no reason")
-    return fen_of(entry["value"])
+def _shared_used(
+    uses: Sequence[str | Mapping[str, str]], shared: Mapping[str, Parameter]
+) -> dict[str, Parameter]:
+    """Take the shared parameters a card uses; `{name: day}` takes one on another day than usual."""
+    used: dict[str, Parameter] = {}
+    for word in uses:
+        for name, day in ({word: ""} if isinstance(word, str) else word).items():
+            used[name] = replace(shared[name], on=day) if day else shared[name]
+    return used
 
 
 def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
@@ -200,18 +210,19 @@ def plus_months(day: date, months: int) -> date:
     )
 
 
-def outside_span(card: PolicyCard, as_of: date) -> str | None:
+def outside_span(card: PolicyCard, as_of: date) -> Said | None:
     """Say why a policy does not run on a date, or None if it does.
 
     Source:  rulebook §0, In force: to the span's last day and its tail, that day included
     """
     if as_of < card.force_from:
-        return f"not in force on {as_of}: it begins on {card.force_from}"
+        return Said("begins_later", {"as_of": str(as_of), "begins_on": str(card.force_from)})
     if card.force_to is None:
         return None
     last = plus_months(card.force_to, card.tail_months)
     if as_of > last:
-        return f"not in force on {as_of}: it ended on {card.force_to}, facts were taken to {last}"
+        span = {"as_of": str(as_of), "ended_on": str(card.force_to), "taken_to": str(last)}
+        return Said("ended_before", span)
     return None
 
 
@@ -234,3 +245,25 @@ def reach_of(card: PolicyCard, as_of: date) -> Reach:
 def month_before(as_of: date) -> int:
     """Return the month YYYYMM before the month of a day."""
     return month_of(date.fromordinal(month_first_day(month_of(as_of)).toordinal() - 1))
+
+
+def year_day(card: PolicyCard, as_of: date) -> date:
+    """Return the day that parameters `on: year` are taken on: 1 January of the policy year.
+
+    Source:  rulebook §6; the levy's is the year after its fee year
+    """
+    return date(as_of.year if card.period == "fee_year" else FIRST_MONTH // 100, 1, 1)
+
+
+def values_used(
+    parameter: Parameter, as_of: date, year_start: date, reach: Reach
+) -> list[ParameterValue]:
+    """Return the values of a parameter that a run on a day may have taken, oldest first."""
+    if parameter.on == "as_of":
+        return [value_on(parameter, as_of)]
+    if parameter.on == "year":
+        return [value_on(parameter, year_start)]
+    first = month_first_day(reach.from_month)
+    over = [value.since for value in parameter.values if value.since <= first][-1:]
+    since = over[0] if parameter.on == "month" and over else date.min
+    return [value for value in parameter.values if since <= value.since <= max(as_of, since)]

@@ -5,10 +5,10 @@ from datetime import date
 
 from transforms.policies.cards import PolicyCard, month_before
 from transforms.policies.parameters import months_between, value_on
+from transforms.words import Said
 
 STANDING_LISTS = ("严重失信", "僵尸企业", "拖欠农民工工资失信")
 STANDING_PROVISION = "g_good_standing"
-SHOWN_MONTHS = 6
 
 
 def missing_extracts(card: PolicyCard, delivered: Collection[str]) -> list[str]:
@@ -18,7 +18,7 @@ def missing_extracts(card: PolicyCard, delivered: Collection[str]) -> list[str]:
 
 def missing_parts(
     card: PolicyCard, months_delivered: Mapping[str, Collection[int]], as_of: date
-) -> list[str]:
+) -> list[Said]:
     """Say which parts of contributions a policy needs and has not got.
 
     Rows:    months_delivered  insurance → months that have at least one row
@@ -33,20 +33,24 @@ def missing_parts(
 
 def _missing_of(
     card: PolicyCard, insurance: str, delivered: Collection[int], as_of: date
-) -> list[str]:
+) -> list[Said]:
     if card.needs["months"] == "any":
-        return [] if delivered else [f"any row of {insurance}"]
+        return [] if delivered else [Said("any_row_of_insurance", {"insurance": insurance})]
     if card.needs["months"] == "month_before":
         needed = [month_before(as_of)]
     else:
         year = value_on(card.parameters["base_year"], as_of).value
         needed = months_between((year - 1) * 100 + 12, year * 100 + 12)
-    return [f"{insurance} in {month}" for month in needed if month not in delivered]
+    return [
+        Said("month_of_insurance", {"insurance": insurance, "month": month})
+        for month in needed
+        if month not in delivered
+    ]
 
 
 def gap_warnings(
     cards: Sequence[PolicyCard], months_delivered: Mapping[str, Collection[int]]
-) -> list[str]:
+) -> list[Said]:
     """Warn of months without rows between an insurance's first and last month.
 
     Holds:   each warning names the policies that the insurance touches
@@ -60,22 +64,18 @@ def gap_warnings(
         ]
         touched = [card.policy_id for card in cards if insurance in card.touches]
         if absent and touched:
-            months = ", ".join(str(month) for month in absent[:SHOWN_MONTHS])
-            more = f" and {len(absent) - SHOWN_MONTHS} more" if len(absent) > SHOWN_MONTHS else ""
-            warnings.append(
-                f"contributions: no row of {insurance} for {months}{more}, between its first and "
-                f"last month; touches {', '.join(touched)}"
-            )
+            gap = {"insurance": insurance, "months": absent, "policies": touched}
+            warnings.append(Said("months_without_rows", gap))
     return warnings
 
 
-def list_warnings(cards: Sequence[PolicyCard], lists_delivered: Collection[str]) -> list[str]:
+def list_warnings(cards: Sequence[PolicyCard], lists_delivered: Collection[str]) -> list[Said]:
     """Warn of a list of good standing that has no row at all, naming the policies that use it."""
     touched = [card.policy_id for card in cards if STANDING_PROVISION in card.provision_names]
     if not touched:
         return []
     return [
-        f"designations: list {name} has no row; touches {', '.join(touched)}"
+        Said("list_without_rows", {"list": name, "policies": touched})
         for name in STANDING_LISTS
         if name not in lists_delivered
     ]

@@ -1,10 +1,23 @@
-"""Dated numbers of the law: each value with its first day, source and whether it is confirmed."""
+"""Dated numbers of the law: each value with its first day, source and whether it is confirmed.
 
+A parameter says which day its value is taken on, so that nothing already determined moves when a
+later value is added:
+
+    on: as_of       the as-of date of the run (lists; what is judged as things stand tonight)
+    on: year        1 January of the policy year (levy: of the year after the fee year)
+    on: month       the first day of the month judged
+    on: starts_on   any other word is a date column of the rows judged: the event's own day (a
+                    column `…_month`: that month's first day); `day`: the day a question asks of
+"""
+
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+import yaml
 
 from transforms.errors import ContractError, ParameterMissingError
 
@@ -12,7 +25,8 @@ UNITS = (
     *("yuan", "fraction", "percent", "permille", "multiple", "months", "years", "days", "persons"),
     *("month", "date", "period", "method", "size"),
 )
-MONTHLY_SUFFIX = "_by_month"
+BOUND_DAYS = ("as_of", "year")
+COLUMN_NAME = re.compile(r"[a-z]\w*")
 
 
 @dataclass(frozen=True)
@@ -27,18 +41,41 @@ class ParameterValue:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number of the law with its values, oldest first."""
+    """One number of the law with its values, oldest first; `on` says which day it is taken on."""
 
     name: str
     unit: str
+    on: str
     values: tuple[ParameterValue, ...]
+
+
+class CardLoader(yaml.SafeLoader):
+    """YAML as 1.2 has it: only true and false are truth values, `on` is a word."""
+
+
+CardLoader.yaml_implicit_resolvers = {
+    letter: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag != "tag:yaml.org,2002:bool" or letter in "tTfF"
+    ]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_yaml(text: str) -> Any:
+    """Read a card or a file of parameters."""
+    return yaml.load(text, CardLoader)
 
 
 def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
     """Read one parameter of a card; its values must rise by date.
 
-    Raises:  ContractError if the unit is unknown or two values start on one day
+    Raises:  ContractError if the unit is unknown, it says no day it is taken on, or two values
+             start on one day
     """
+    if not COLUMN_NAME.fullmatch(str(entry.get("on", ""))):
+        raise ContractError(f"parameter {name}: say `on:` as_of, year, month or a date column")
     if entry["unit"] not in UNITS:
         raise ContractError(f"parameter {name}: unit {entry['unit']} is none of {', '.join(UNITS)}")
     values = tuple(
@@ -48,7 +85,7 @@ def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
     days = [value.since for value in values]
     if days != sorted(set(days)):
         raise ContractError(f"parameter {name}: values must be in the order of their dates")
-    return Parameter(name, entry["unit"], values)
+    return Parameter(name, entry["unit"], entry["on"], values)
 
 
 def value_on(parameter: Parameter, day: date) -> ParameterValue:
@@ -81,7 +118,7 @@ def sql_values(parameter: Parameter, value: ParameterValue) -> dict[str, Any]:
     """Return what SQL sees of a value: fen for yuan, two whole numbers for a fraction.
 
     >>> two_thirds = ParameterValue(date(2020, 1, 1), "2/3", "", True)
-    >>> sql_values(Parameter("share", "fraction", (two_thirds,)), two_thirds)
+    >>> sql_values(Parameter("share", "fraction", "month", (two_thirds,)), two_thirds)
     {'share_numerator': 2, 'share_denominator': 3}
     """
     if parameter.unit == "yuan":
@@ -92,6 +129,8 @@ def sql_values(parameter: Parameter, value: ParameterValue) -> dict[str, Any]:
             f"{parameter.name}_numerator": int(numerator),
             f"{parameter.name}_denominator": int(denominator),
         }
+    if parameter.unit == "size":
+        return {parameter.name: size_rows(parameter)}
     return {parameter.name: value.value}
 
 
@@ -110,21 +149,28 @@ def months_between(first: int, last: int) -> list[int]:
     return [number // 12 * 100 + number % 12 + 1 for number in numbers]
 
 
-def monthly_columns(parameter: Parameter) -> tuple[str, ...]:
-    """Name the columns of a parameter's table by month."""
-    if parameter.unit == "fraction":
-        return ("month", "numerator", "denominator")
-    return ("month", "value")
+def is_bound(parameter: Parameter) -> bool:
+    """Say whether one value holds for all rows of a run; else each row takes that of its day."""
+    return parameter.on in BOUND_DAYS or parameter.unit == "size"
 
 
-def values_by_month(parameter: Parameter, first: int, last: int) -> list[tuple[int, ...]]:
-    """Return one row per month: the month, then the value in force on its first day.
+def dated_values(parameter: Parameter) -> dict[str, list[tuple[date, Any]]]:
+    """Return what SQL sees of a parameter by day: per name the first days and values, newest first.
 
-    Rows:    one per month from first to last, columns as monthly_columns names them
-    Units:   fen for a parameter in yuan
-    Raises:  ParameterMissingError for a month before the first value
+    Units:   fen for yuan; a fraction is two whole numbers
     """
+    found: dict[str, list[tuple[date, Any]]] = {}
+    for value in reversed(parameter.values):
+        for name, seen in sql_values(parameter, value).items():
+            found.setdefault(name, []).append((value.since, seen))
+    return found
+
+
+def size_rows(parameter: Parameter) -> list[dict[str, Any]]:
+    """Return a table of the law with all its versions, each row with the days it holds."""
+    ends = [value.since for value in parameter.values[1:]] + [date.max]
     return [
-        (month, *sql_values(parameter, value_on(parameter, month_first_day(month))).values())
-        for month in months_between(first, last)
+        {**row, "standard_from": value.since, "standard_before": end}
+        for value, end in zip(parameter.values, ends, strict=True)
+        for row in value.value
     ]

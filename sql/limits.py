@@ -1,0 +1,97 @@
+"""What a fact is limited to, against what is asked of it: checked once, before anything is built.
+
+A fact that does not hold everything says so in its header, one line for each limit:
+
+    -- limited to: insurance in (养老, 失业)             rows of these codes, no others
+    -- limited to: persons of (graduations, grants)     rows of persons in these facts, no others
+
+"No" is never the answer to a question that was not prepared: asking elsewhere is an error.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from sql.texts import (
+    COMMENT,
+    FOLDER,
+    fact_names,
+    fact_path,
+    facts_under,
+    question_names,
+    question_path,
+    split_list,
+    sql_text,
+    sql_words,
+)
+from transforms.errors import ContractError
+
+LIMIT = re.compile(r"^-- limited to: (\w+) (?:in|of) \((.+)\)$", re.MULTILINE)
+MACRO = re.compile(r"macro \w+\(([^)]*)\)")
+LITERAL = re.compile(r"'([^']*)'")
+SOURCE = re.compile(r"\b(?:from|join) (\w+)")
+PERSONS = "persons"
+
+
+@cache
+def check_limits() -> None:
+    """Hold every file of the rules against the limits of the facts that it asks.
+
+    Raises:  ContractError naming the file, the fact and what is asked of it
+    """
+    for path in sorted(found.relative_to(FOLDER).as_posix() for found in FOLDER.rglob("*.sql")):
+        for offence in asked_elsewhere(path, sql_text(path)):
+            raise ContractError(offence)
+
+
+def asked_elsewhere(path: str, text: str) -> Iterator[str]:
+    """Say what a file asks of facts that they do not hold."""
+    code = COMMENT.sub("", text)
+    words = frozenset(re.findall(r"\w+", code))
+    for fact, column, held in _limits_in(words):
+        if column == PERSONS:
+            if not (path.startswith("questions/") or _is_about(code, text, fact, held)):
+                yield f"sql/{path} asks {fact} for persons in none of {', '.join(sorted(held))}"
+            continue
+        asked = set(_codes_compared(code, column)) if fact in words else set()
+        for question in sorted(words & set(question_names())):
+            if (fact, column, held) in _limits_in(frozenset([question])):
+                asked |= _codes_handed(code, question, column)
+        for code_asked in sorted(asked - held):
+            yield f"sql/{path} asks {fact} for {column} {code_asked}, which it does not hold"
+
+
+def _limits_in(words: frozenset[str]) -> list[tuple[str, str, frozenset[str]]]:
+    """Return fact, column and codes of each limit of a fact that is named, or asked by question."""
+    limits = []
+    for fact in sorted(words & set(fact_names())):
+        for column, codes in LIMIT.findall(sql_text(fact_path(fact))):
+            limits.append((fact, column, frozenset(codes.split(", "))))
+    for question in sorted(words & set(question_names())):
+        limits += _limits_in(sql_words(question_path(question)) - {question})
+    return limits
+
+
+def _is_about(code: str, text: str, fact: str, held: frozenset[str]) -> bool:
+    """Say whether rows come from persons held: by a source, or by the same limit in the header."""
+    sources = set(SOURCE.findall(code)) & set(fact_names()) - {fact}
+    about = sources.union(*(facts_under(fact_path(source)) for source in sources))
+    return bool(about & held) or f"{PERSONS} of ({', '.join(sorted(held))})" in text
+
+
+def _codes_compared(code: str, column: str) -> list[str]:
+    compared = re.findall(rf"\b{column} (?:=|in) (\([^)]*\)|'[^']*')", code)
+    return [literal for one in compared for literal in LITERAL.findall(one)]
+
+
+def _codes_handed(code: str, question: str, column: str) -> set[str]:
+    """Return the codes that the calls of a question hand over; `no literal` where there is none."""
+    (signature,) = MACRO.findall(sql_text(question_path(question)))
+    names = [name.strip() for name in signature.split(",")]
+    places = [place for place, name in enumerate(names) if name in (column, f"{column}s")]
+    asked: set[str] = set()
+    for found in re.finditer(rf"(?<!macro )\b{question}\(", code):
+        arguments = split_list(code[found.end() :])
+        for place in places:
+            asked |= set(LITERAL.findall(arguments[place])) or {"told by no literal"}
+    return asked

@@ -1,0 +1,1 @@
+"""Tables for people: every workbook and CSV is written here, with one look."""

@@ -1,0 +1,168 @@
+"""Every workbook: one look, amounts as numbers, ids and accounts as text, the same bytes again."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import xlsxwriter
+
+from transforms.amounts import is_amount, yuan_text
+from transforms.sheets.rows import Rows, column_name, display_width, fill_sheets
+from transforms.words import Said, word, worded
+
+MADE_ON = datetime(2020, 1, 1)  # a fixed stamp: a clock would change the bytes
+OPTIONS = dict.fromkeys(("strings_to_formulas", "strings_to_numbers", "strings_to_urls"), False)
+ROWS_A_SHEET = 1_000_000
+MEASURED_ROWS = 1_000
+NARROWEST, WIDEST = 7, 36
+PORTRAIT_WIDTH = 100
+MOST_FROZEN = 6
+TITLE_HEIGHT, HEADING_HEIGHT = 22, 30
+A4 = 9
+BASE = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
+BOXED = {**BASE, "border": 1, "border_color": "#BFC7D1"}
+COUNT, AMOUNT = {"num_format": "#,##0"}, {"num_format": "#,##0.00"}
+RIGHT = {"align": "right", "indent": 1}
+TEXT = {**BOXED, "num_format": "@", "text_wrap": True}
+LOOKS: Mapping[str, Mapping[str, Any]] = {
+    "title": {**BASE, "bold": True, "font_size": 14},
+    "note": {**BASE, "font_color": "#5C6675"},
+    "warn": {**BASE, "bold": True, "font_color": "#A4161A", "num_format": "@"},
+    "fact": {**BASE, "num_format": "@"},
+    "fact_count": {**BASE, **COUNT, "align": "left"},
+    "fact_amount": {**BASE, **AMOUNT, "align": "left"},
+    "head": {**BOXED, "bold": True, "bg_color": "#DDE6EE", "text_wrap": True, "align": "center"},
+    "open": {**TEXT, "bg_color": "#FFF2CC"},
+    "text": TEXT,
+    "count": {**BOXED, **COUNT, **RIGHT},
+    "amount": {**BOXED, **AMOUNT, **RIGHT},
+}
+
+
+@dataclass(frozen=True)
+class Yuan:
+    """An amount in a cell of its own, in fen."""
+
+    fen: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line above a table: its look, and its cells from the left."""
+
+    look: str
+    cells: Sequence[str | int | Yuan]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet: lines above, then a table with a heading; `open_columns` are to be filled in.
+
+    `choices`: columns that take one of a few words.
+    """
+
+    title: str
+    frame: pl.DataFrame
+    above: Sequence[Line] = ()
+    open_columns: Sequence[str] = ()
+    choices: Mapping[str, Sequence[str]] | None = None
+
+
+def said_lines(said: Sequence[Said]) -> list[Line]:
+    """Lay out what is said above a table: the first is its title."""
+    return [Line("note" if place else "title", [worded(one)]) for place, one in enumerate(said)]
+
+
+def workbook_bytes(sheets: Sequence[Sheet], title: str = "") -> bytes:
+    """Write sheets as an XLSX workbook; a table too long for one sheet goes on in the next.
+
+    Units:   columns *_fen are fen, shown as yuan; other whole numbers are counts; the rest is text
+    Holds:   no cell is a formula; the same sheets give the same bytes
+    """
+    stream = io.BytesIO()
+    book = xlsxwriter.Workbook(stream, {"in_memory": True, **OPTIONS})
+    book.set_properties({"title": title, "created": MADE_ON})
+    looks = {name: book.add_format(look) for name, look in LOOKS.items()}
+    tables: dict[int, Rows] = {}
+    for sheet in sheets:
+        for part, start in enumerate(range(0, max(sheet.frame.height, 1), ROWS_A_SHEET), start=1):
+            page = book.add_worksheet(sheet.title if part == 1 else f"{sheet.title}{part}")
+            rows = sheet.frame.slice(start, ROWS_A_SHEET)
+            widths = [_width(sheet, rows, place) for place in range(rows.width)]
+            _lay_out(page, sheet, rows, widths, looks)
+            tables[len(book.worksheets())] = Rows(len(sheet.above) + 2, rows, widths)
+    book.close()
+    return fill_sheets(stream.getvalue(), tables)
+
+
+def _lay_out(
+    page: Any, sheet: Sheet, rows: pl.DataFrame, widths: Sequence[int], looks: Mapping[str, Any]
+) -> None:
+    """Write all but the rows: lines above, heading, and the pattern row that says their looks."""
+    for number, line in enumerate(sheet.above):
+        page.set_row(number, TITLE_HEIGHT if line.look == "title" else None)
+        for place, cell in enumerate(line.cells):
+            _write(page, number, place, cell, line.look, looks)
+    top, last = len(sheet.above), len(sheet.above) + max(rows.height, 1)
+    page.set_row(top, HEADING_HEIGHT)
+    for place, name in enumerate(rows.columns):
+        page.set_column(place, place, widths[place])
+        page.write_string(top, place, word(name), looks["head"])
+        look = "open" if name in sheet.open_columns else _look(name, rows.schema[name])
+        page.write_blank(top + 1, place, None, looks[look])
+        if sheet.choices and name in sheet.choices:
+            allowed = {"validate": "list", "source": list(sheet.choices[name])}
+            page.data_validation(top + 1, place, last, place, allowed)
+    page.autofilter(top, 0, last, rows.width - 1)
+    page.ignore_errors({"number_stored_as_text": f"A1:{column_name(rows.width - 1)}{last + 1}"})
+    if top <= MOST_FROZEN:
+        page.freeze_panes(top + 1, 0)
+        page.repeat_rows(top)
+    if sum(widths) > PORTRAIT_WIDTH:
+        page.set_landscape()
+    page.set_paper(A4)
+    page.fit_to_pages(1, 0 if top <= MOST_FROZEN else 1)
+    page.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    page.set_footer(f"&C{worded(Said('page_of_pages', {'page': '&P', 'pages': '&N'}))}")
+
+
+def _write(
+    page: Any, row: int, place: int, cell: str | int | Yuan, look: str, looks: Mapping[str, Any]
+) -> None:
+    if isinstance(cell, str):
+        page.write_string(row, place, cell, looks[look])
+    elif isinstance(cell, Yuan):
+        page.write_number(row, place, Decimal(cell.fen) / 100, looks["fact_amount"])
+    else:
+        page.write_number(row, place, cell, looks["fact_count"])
+
+
+def _look(name: str, dtype: pl.DataType) -> str:
+    if not dtype.is_integer():
+        return "text"
+    return "amount" if is_amount(name) else "count"
+
+
+def _width(sheet: Sheet, rows: pl.DataFrame, place: int) -> int:
+    """Measure a column by its heading (on two lines), its first rows and the cells above it.
+
+    The last cell of a line above may run over the columns to its right.
+    """
+    column = rows.to_series(place)
+    cells = [_shown(cell, column.name) for cell in column.head(MEASURED_ROWS)]
+    cells += [_shown(line.cells[place], "") for line in sheet.above if place + 1 < len(line.cells)]
+    heading = display_width(word(column.name)) // 2
+    longest = max([heading, *(display_width(text) for text in cells)]) + 3
+    return min(max(longest, NARROWEST), WIDEST)
+
+
+def _shown(cell: Any, name: str) -> str:
+    if isinstance(cell, Yuan):
+        return yuan_text(cell.fen, ",")
+    if isinstance(cell, int):
+        return yuan_text(cell, ",") if is_amount(name) else f"{cell:,}"
+    return cell or ""
