@@ -32,7 +32,7 @@ from transforms.extracts.rules import QUARANTINE_SCHEMA, References
 from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
-INGEST_RULES_VERSION = "1"
+INGEST_RULES_VERSION = "2"
 # What other extracts are held against comes first.
 IN_ORDER = sorted(KINDS.values(), key=lambda kind: (*LOOKED_UP, "").index(kind.others_look_up))
 

@@ -2,11 +2,13 @@
 
 import codecs
 import hashlib
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import RawIOBase
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from stat import S_ISREG
 
 import pyarrow as pa
 
@@ -15,6 +17,7 @@ from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import Block
 from transforms.extracts.headers import DELIVERY_NOTE_NAMES, kind_of_file
 from transforms.extracts.kinds import KINDS, Kind
+from transforms.visible import holds_control
 
 FORMATS = {
     ".csv": "csv",
@@ -76,15 +79,23 @@ def list_drop(drop: Path) -> list[DropFile]:
 
 
 def _recognise(path: Path) -> DropFile:
-    if path.name in DELIVERY_NOTE_NAMES:
-        return DropFile(path, None, "csv")
-    kind = kind_of_file(path.name)
-    if kind is None or not path.is_file():
+    is_note = path.name in DELIVERY_NOTE_NAMES
+    kind = None if is_note else kind_of_file(path.name)
+    if holds_control(path.name):
+        raise DropRefusedError(
+            f"{path.name}: the name is no UTF-8, or holds characters that can't be seen; rename "
+            "the file. Nothing was read"
+        )
+    if not S_ISREG(path.lstat().st_mode):
+        raise DropRefusedError(
+            f"{path.name}: is no file but a folder, a link or a device; a drop holds files only: "
+            "put the file itself there. Nothing was read"
+        )
+    if kind is None and not is_note:
         titles = ", ".join(kind.titles[1] for kind in KINDS.values())
         raise DropRefusedError(
-            f"{path.name}: can't tell what kind of extract this is; a drop holds files only, "
-            f"whose names start with one of: {titles} (or the English names). Rename it, or take "
-            "it out. Nothing was read"
+            f"{path.name}: can't tell what kind of extract this is; names start with one of: "
+            f"{titles} (or the English names). Rename it, or take it out. Nothing was read"
         )
     if path.suffix.lower() not in FORMATS:
         raise DropRefusedError(
@@ -104,7 +115,7 @@ def digest_file(file: DropFile, raw: Path) -> RawFile:
     utf8, ends = _Utf8Watch(file.format == "csv"), _LineEndWatch()
     space = memoryview(bytearray(CHUNK_BYTES))
     with (
-        file.path.open("rb", buffering=0) as source,
+        open(file.path, "rb", buffering=0, opener=_open_no_other) as source,
         (raw / file.name).open("wb", buffering=0) as copy,
     ):
         while count := source.readinto(space):
@@ -115,6 +126,11 @@ def digest_file(file: DropFile, raw: Path) -> RawFile:
             ends.look_at(bytes(block))
             size += count
     return RawFile(file, digest.hexdigest(), size, utf8.encoding(), ends.lone > 0)
+
+
+def _open_no_other(name: str, flags: int) -> int:
+    """Open a file, but no link or pipe that was put in its place since it was listed."""
+    return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _write_all(copy: RawIOBase, block: memoryview) -> None:

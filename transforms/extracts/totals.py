@@ -26,6 +26,8 @@ def piece_of(
     Rows:    names  per column the canonical name, None for a column that is kept out
     """
     blank = _find_blank_rows(in_file_order, len(lines))
+    if blank is not None and too_wide is not None:
+        blank &= ~too_wide
     if blank is not None:
         rows = np.flatnonzero(~blank)
         in_file_order = [cells.take(rows) for cells in in_file_order]
