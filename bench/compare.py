@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -114,9 +115,21 @@ def compare(checkouts: list[Path], nights: list[Night], pairs: int, scratch: Pat
         peaks = ", ".join(f"{side} {one['peak_mib']}" for side, one in zip("AB", told, strict=True))
         print(f"  pair {number}: {'; '.join(texts)}; peak MiB {peaks}", flush=True)
         differing = differing or tell_differences(nights, told, scratch)
+    tell_steps(told)
     medians = [f"{statistics.median(found):.3f} in {name}" for name, found in ratios.items()]
     print(f"  rules core, median of B / A: {', '.join(medians)}", flush=True)
     return differing
+
+
+def tell_steps(told: list[dict[str, Any]]) -> None:
+    """Print the facts and policies that took the processor longest, in the last pair."""
+    totals: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for side, one in enumerate(told):
+        for night in one["nights"]:
+            for name, seconds in night["steps"]:
+                totals[name][side] += seconds
+    for name, (a, b) in sorted(totals.items(), key=lambda pair: -max(pair[1]))[:SHOWN]:
+        print(f"    {name:<32} cpu_seconds A {a:6.2f}, B {b:6.2f}", flush=True)
 
 
 def run(checkout: Path, nights: list[Night], into: Path) -> dict[str, Any]:

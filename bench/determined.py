@@ -3,7 +3,7 @@
     python -P bench/determined.py CHECKOUT THREADS < nights.json
 
 A night is the folder of its tables, its day and the file its determinations go into. Prints one
-JSON line: seconds of each night, the policies that ran in it, peak memory.
+JSON line: seconds of each night and of its facts and policies, which policies ran, peak memory.
 """
 
 import json
@@ -12,6 +12,7 @@ import sys
 import time
 from datetime import date
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def apply(rules: Any, night: dict[str, str], threads: int) -> dict[str, Any]:
 
     tables = tables_in(Path(night["tables"]))
     nothing_paid = pl.DataFrame(schema=rules.PAID_LINE_SCHEMA)
+    steps: list[tuple[str, float]] = [("tables", time.process_time())]
     started, cpu_before = time.perf_counter(), time.process_time()
     determined = rules.determine(
         tables,
@@ -47,13 +49,16 @@ def apply(rules: Any, night: dict[str, str], threads: int) -> dict[str, Any]:
         nothing_paid,
         threads=threads,
         memory_limit=MEMORY_LIMIT,
+        on_step=lambda name: steps.append((name, time.process_time())),
     )
     frame = determined.determinations
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_before
+    steps.append(("", time.process_time()))
     frame.write_parquet(night["into"])
     ran = [name for name, status in determined.policies.items() if status.status == "ran"]
     determined.connection.close()
-    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "ran": sorted(ran)}
+    taken = [(name, end - start) for (name, start), (_, end) in pairwise(steps)]
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "ran": sorted(ran), "steps": taken}
 
 
 def tables_in(folder: Path) -> dict[str, list[Path]]:

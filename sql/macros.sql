@@ -90,11 +90,13 @@ create or replace macro retirement_on(
 create or replace macro same_answer(earliest, latest) as
 case when earliest = latest then earliest end;
 
+create or replace macro retires_in_the_year_after(last_month, retires_on) as
+month_last_day(last_month) < retires_on
+and retires_on < plus_years(month_last_day(last_month), 1);
+
 create or replace macro is_within_one_year(last_month, earliest_on, latest_on) as same_answer(
-    month_last_day(last_month) < earliest_on
-    and earliest_on < plus_years(month_last_day(last_month), 1),
-    month_last_day(last_month) < latest_on
-    and latest_on < plus_years(month_last_day(last_month), 1)
+    retires_in_the_year_after(last_month, earliest_on),
+    retires_in_the_year_after(last_month, latest_on)
 );
 
 -- The month of the birthday is paid.

@@ -1,7 +1,7 @@
 """Words for people: code speaks in codes with values, its words stand once in words.yaml."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -37,16 +37,7 @@ class Said:
 
     def content(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
-        return {
-            "code": self.code,
-            "values": {name: _content(value) for name, value in self.values.items()},
-        }
-
-
-def _content(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_content(item) for item in value]
-    return value.content() if isinstance(value, Said) else value
+        return asdict(self)
 
 
 def said_of(content: Any) -> Any:

@@ -189,11 +189,17 @@ def _write_tables(
                 drop.write(kind, table, numbered=True)
             else:
                 small[kind].append(table)
+    _write_gathered(drop, planted, small)
+
+
+def _write_gathered(drop: Drop, planted: Planted, small: dict[str, list[pl.DataFrame]]) -> None:
+    # A kind that a policy reads is delivered, empty or not: else the policy would not run.
+    read = {kind for card in policy_cards().values() for kind in card.reads}
     for kind, parts in small.items():
         if KINDS[kind].bucketed:
             if kind in planted.tables:
                 drop.write(kind, complete(kind, planted.tables[kind]), numbered=True)
-        else:
+        elif parts or kind in read:
             drop.write(kind, pl.concat([empty(kind), *parts]))
 
 

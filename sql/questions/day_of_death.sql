@@ -3,5 +3,5 @@
 create or replace macro day_of_death(person_key) as (
     select first_deaths.died_on
     from (values (person_key)) as asked (person_key)
-    inner join first_deaths on asked.person_key = first_deaths.person_key
+    inner join first_deaths using (person_key)
 );

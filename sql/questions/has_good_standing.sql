@@ -3,5 +3,5 @@
 create or replace macro has_good_standing(employer_code) as (
     select good_standings.is_in_good_standing
     from (values (employer_code)) as asked (employer_code)
-    inner join good_standings on asked.employer_code = good_standings.employer_code
+    inner join good_standings using (employer_code)
 );

@@ -3,7 +3,7 @@
 create or replace macro has_graduated_within(person_key, day, years) as exists (
     select 1
     from (values (person_key, day, years)) as asked (person_key, day, years)
-    inner join graduations on asked.person_key = graduations.person_key
+    inner join graduations using (person_key)
     where
         graduations.graduated_on <= asked.day
         and asked.day <= plus_years(graduations.graduated_on, asked.years)

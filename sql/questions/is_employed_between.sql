@@ -3,7 +3,7 @@
 create or replace macro is_employed_between(person_key, from_month, to_month) as exists (
     select 1
     from (values (person_key, from_month, to_month)) as asked (person_key, from_month, to_month)
-    inner join employer_insured_masks on asked.person_key = employer_insured_masks.person_key
+    inner join employer_insured_masks using (person_key)
     where
         employer_insured_masks.insured_mask
         & months_mask(employer_insured_masks.era, asked.from_month, asked.to_month) <> 0

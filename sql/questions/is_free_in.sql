@@ -3,7 +3,7 @@
 create or replace macro is_free_in(person_key, month) as not exists (
     select 1
     from (values (person_key, month)) as asked (person_key, month)
-    inner join custody on asked.person_key = custody.person_key
+    inner join custody using (person_key)
     where
         custody.from_date <= month_first_day(asked.month)
         and (

@@ -6,10 +6,7 @@ create or replace macro is_insured_by_between(
     select 1
     from (values (person_key, employer_key, insurances, from_month, to_month))
         as asked (person_key, employer_key, insurances, from_month, to_month)
-    inner join insurance_masks
-        on
-            asked.person_key = insurance_masks.person_key
-            and asked.employer_key = insurance_masks.employer_key
+    inner join insurance_masks using (person_key, employer_key)
     where
         list_contains(asked.insurances, insurance_masks.insurance)
         and insurance_masks.insured_mask

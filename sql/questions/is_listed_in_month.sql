@@ -4,11 +4,7 @@ create or replace macro is_listed_in_month(list, subject_kind, subject_id, month
     select 1
     from (values (list, subject_kind, subject_id, month))
         as asked (list, subject_kind, subject_id, month)
-    inner join designations
-        on
-            asked.list = designations.list
-            and asked.subject_kind = designations.subject_kind
-            and asked.subject_id = designations.subject_id
+    inner join designations using (list, subject_kind, subject_id)
     where
         designations.valid_from <= month_last_day(asked.month)
         and (

@@ -4,11 +4,7 @@ create or replace macro is_valid_on(list, subject_kind, subject_id, day) as exis
     select 1
     from (values (list, subject_kind, subject_id, day))
         as asked (list, subject_kind, subject_id, day)
-    inner join designations
-        on
-            asked.list = designations.list
-            and asked.subject_kind = designations.subject_kind
-            and asked.subject_id = designations.subject_id
+    inner join designations using (list, subject_kind, subject_id)
     where
         designations.valid_from <= asked.day
         and (designations.valid_to is null or designations.valid_to >= asked.day)

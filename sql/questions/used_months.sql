@@ -3,9 +3,6 @@
 create or replace macro used_months(support_type, person_key) as (
     select cast(coalesce(sum(support_grants.months_used), 0) as bigint)
     from (values (support_type, person_key)) as asked (support_type, person_key)
-    inner join support_grants
-        on
-            asked.support_type = support_grants.support_type
-            and asked.person_key = support_grants.person_key
+    inner join support_grants using (support_type, person_key)
     where support_grants.subject_kind = '个人'
 );

@@ -3,6 +3,6 @@
 create or replace macro was_extended_by_others_in(person_key, month) as exists (
     select 1
     from (values (person_key, month)) as asked (person_key, month)
-    inner join other_extensions on asked.person_key = other_extensions.person_key
+    inner join other_extensions using (person_key)
     where asked.month between other_extensions.from_month and other_extensions.to_month
 );

@@ -4,9 +4,5 @@ create or replace macro was_granted(support_type, subject_kind, subject_id) as e
     select 1
     from (values (support_type, subject_kind, subject_id))
         as asked (support_type, subject_kind, subject_id)
-    inner join support_grants
-        on
-            asked.support_type = support_grants.support_type
-            and asked.subject_kind = support_grants.subject_kind
-            and asked.subject_id = support_grants.subject_id
+    inner join support_grants using (support_type, subject_kind, subject_id)
 );

@@ -6,10 +6,7 @@ create or replace macro was_hired_between(
     select 1
     from (values (person_key, employer_code, from_day, before_day))
         as asked (person_key, employer_code, from_day, before_day)
-    inner join employment_rows
-        on
-            asked.person_key = employment_rows.person_key
-            and asked.employer_code = employment_rows.employer_code
+    inner join employment_rows using (person_key, employer_code)
     where
         employment_rows.starts_on >= asked.from_day
         and employment_rows.starts_on < asked.before_day

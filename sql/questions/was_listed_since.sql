@@ -4,10 +4,6 @@ create or replace macro was_listed_since(list, subject_kind, subject_id, day) as
     select 1
     from (values (list, subject_kind, subject_id, day))
         as asked (list, subject_kind, subject_id, day)
-    inner join designations
-        on
-            asked.list = designations.list
-            and asked.subject_kind = designations.subject_kind
-            and asked.subject_id = designations.subject_id
+    inner join designations using (list, subject_kind, subject_id)
     where designations.valid_to is null or designations.valid_to >= asked.day
 );

@@ -1,4 +1,4 @@
-"""`make amend`: four tasks of a stranger, each on a scratch copy of it, from edit to green.
+"""`make amend`: four tasks of a stranger, each on a scratch copy of this checkout, until green.
 
 A task (one .yaml beside this file) is a few files written by hand; docs are made again by one
 command; then its tests must be green. Prints files touched and seconds; exits 1 if a task takes
@@ -22,7 +22,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent.parent
 TASKS = sorted(Path(__file__).parent.glob("*.yaml"))
-LEFT_OUT = (".*", "__pycache__", "out", "home", "*.egg-info")
+LEFT_OUT = (".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "out", "home", "*.egg-info")
 REGENERATE = ("flows.answers.policy_guide",)
 DOCS = "docs/"
 WORKERS = 2
@@ -69,9 +69,10 @@ def amend(path: Path) -> Amended:
 
 
 def commands(task: Mapping[str, Any]) -> list[list[str]]:
-    """List the one that makes the docs again, and the tests."""
+    """List the one that makes the docs again, the SQL lint, and the tests."""
     tests = [["pytest", "-q", "-x", "-p", "no:cacheprovider", *words] for words in task["green"]]
-    return [list(REGENERATE), *tests]
+    lints = [["sqlfluff", "lint", name] for name in task["edits"] if name.endswith(".sql")]
+    return [list(REGENERATE), *lints, *tests]
 
 
 def write(path: Path, edit: Mapping[str, str]) -> None:

@@ -18,8 +18,7 @@ from flows.money.standing import read_standing
 from flows.night.determine import DETERMINATION_SCHEMA, Determined
 from flows.store import Home
 from sql import connect, register_frame, register_tables
-from transforms.columns import STORED_AS
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.ledger import PAID_SCHEMA
 from transforms.policies.cards import PolicyStatus
 
@@ -126,7 +125,7 @@ def determined_of(
         found = getattr(town, name)
         if found is None:
             continue
-        schema = {column.name: STORED_AS[column.type] for column in KINDS[name].columns}
+        schema = table_schema(KINDS[name])
         path = folder / f"{name}.parquet"
         pl.DataFrame(found, schema=schema).write_parquet(path)
         tables[name] = [path]

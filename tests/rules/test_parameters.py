@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from sql import query
+from sql import FactStore, connect, query, register_frame, register_tables
 from sql.texts import policy_cards, shared_parameters
 from tests.rules.golden_run import cases_of, run_cases
 from transforms.errors import ContractError, ParameterMissingError
+from transforms.extracts.kinds import KINDS, table_schema
 from transforms.policies.amount_cap import caps_until
 from transforms.policies.cards import (
     PolicyCard,
@@ -211,3 +213,34 @@ def test_a_row_whose_day_lies_before_the_first_value_stops_the_run_by_name(
     cases = cases_of("new_hire_subsidy")[:2]
     with pytest.raises(ParameterMissingError, match=r"hire_amount_fen .* 2020-02-10: add one"):
         run_cases(cases, ["new_hire_subsidy"])
+
+
+@pytest.mark.parametrize(
+    ("day", "is_small"),
+    [("2011-06-18", True), ("2020-06-30", True), ("2020-07-01", False), ("2011-06-17", None)],
+)
+def test_a_later_size_table_counts_from_its_first_day(
+    monkeypatch: pytest.MonkeyPatch, day: str, is_small: bool | None
+) -> None:
+    limits = shared_parameters()["size_limits"]
+    (first,) = limits.values
+    lower = [
+        row | {"at_least": 5}
+        if row["indicator"] == "staff" and row["size_class"] == "中型"
+        else row
+        for row in first.value
+    ]
+    later = replace(first, since=date(2020, 7, 1), value=lower)
+    both = {**shared_parameters(), "size_limits": replace(limits, values=(first, later))}
+    monkeypatch.setattr("sql.shared_parameters", lambda: both)
+    firm = {"employer_code": "E", "size_line": "租赁和商务服务业", "staff": 20}
+    firm |= {"assets_wan_x100": 900_000, "status": "存续", "entity_type": "企业"}
+    connection = connect(threads=1)
+    register_tables(connection, {}, date(2020, 12, 31))
+    schema = table_schema(KINDS["registrations"])
+    register_frame(connection, "delivered_registrations", pl.DataFrame([firm], schema=schema))
+    store = FactStore(connection, {}, date(2020, 12, 31))
+    store.build("small_employers")
+    store.build_under("policies/startup_loan_prequalification.sql")
+    answer = query(connection, f"select is_small_or_micro('E', date '{day}') as is_small")
+    assert answer["is_small"].to_list() == [is_small]

@@ -7,22 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from sql import FRACTION_SUFFIX
 from sql.limits import asked_elsewhere, check_limits
 from sql.texts import (
     COMMENT,
+    DOLLAR,
+    FRACTION_SUFFIX,
     fact_names,
     policy_cards,
     policy_path,
     question_names,
     question_path,
+    shared_parameters,
     split_list,
     sql_text,
     words_under,
 )
 from transforms.extracts.kinds import COLUMNS
 from transforms.policies.cards import PolicyCard
-from transforms.policies.parameters import MONTHLY_SUFFIX, Parameter
+from transforms.policies.parameters import Parameter
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted(path for place in ("sql", "expectations") for path in (ROOT / place).rglob("*.sql"))
@@ -108,7 +110,6 @@ def parameter_offences(card: PolicyCard) -> list[str]:
     """Name parameters that are used and not on the card, or on the card and not used."""
     words = words_under(policy_path(card.policy_id))
     used = {word[1:] for word in words if word.startswith("$")} - GIVEN_BY_ENGINE
-    used |= {word.removesuffix(MONTHLY_SUFFIX) for word in words if word.endswith(MONTHLY_SUFFIX)}
     used |= {card.limit.name} if isinstance(card.limit, Parameter) else set()
     used |= {"base_year"} if card.needs.get("months") == "base_year" else set()
     known = {name if name in card.parameters else FRACTION_SUFFIX.sub("", name) for name in used}
@@ -157,8 +158,10 @@ def test_parameters_are_those_of_the_card(policy: str) -> None:
 def test_a_question_takes_what_it_is_asked_and_nothing_else(name: str) -> None:
     text = sql_text(question_path(name))
     assert f"macro {name}(" in text.replace("\n", "")
-    assert "$" not in code_of(text), "a question is asked for everybody: hand the number over"
-    assert len(text.splitlines()) <= 25
+    known = shared_parameters()
+    undated = [word for word in DOLLAR.findall(code_of(text)) if known[word].on != "day"]
+    assert not undated, "a question is asked for everybody: hand the number over, or the day"
+    assert len(text.splitlines()) <= 15
 
 
 def test_no_question_is_called_like_a_fact_or_a_column() -> None:

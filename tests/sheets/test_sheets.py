@@ -1,6 +1,7 @@
 """Workbooks: one look, amounts exact to the fen, texts as they are, the same bytes again."""
 
 import io
+from decimal import Decimal
 from typing import Any
 
 import openpyxl
@@ -14,7 +15,7 @@ from transforms.amounts import yuan_text
 from transforms.errors import ContractError
 from transforms.sheets import workbook as writer
 from transforms.sheets.rows import AMOUNT_LIMIT_FEN
-from transforms.sheets.workbook import Line, Sheet, Yuan, said_lines, workbook_bytes
+from transforms.sheets.workbook import Line, Sheet, said_lines, workbook_bytes
 from transforms.words import Said
 
 LARGEST = AMOUNT_LIMIT_FEN - 1
@@ -95,7 +96,7 @@ def test_a_long_text_gets_the_lines_it_needs_and_a_short_one_one() -> None:
 
 
 def test_lines_above_hold_amounts_and_counts_too() -> None:
-    above = [Line("title", ["t"]), Line("fact", ["x", Yuan(114650)]), Line("fact", ["y", 12])]
+    above = [Line("title", ["t"]), Line("fact", ["x", Decimal("1146.50")]), Line("fact", ["y", 12])]
     sheet = read(workbook_bytes([Sheet("a", pl.DataFrame({"detail": ["z"]}), above)]))
     assert (sheet["B2"].value, sheet["B2"].number_format) == (1146.5, "#,##0.00")
     assert (sheet["B3"].value, sheet["B3"].number_format) == (12, "#,##0")

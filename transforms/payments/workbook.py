@@ -1,12 +1,13 @@
 """The review pack: one workbook per batch for the people who sign, the same bytes every time."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from transforms.errors import ContractError
-from transforms.sheets.workbook import Line, Sheet, Yuan, workbook_bytes
+from transforms.sheets.workbook import Line, Sheet, workbook_bytes
 from transforms.words import Said, said_of, word, worded, words_column
 
 UNPAID_STATUSES = ("held", "conflict", "superseded", "recovery")
@@ -97,11 +98,11 @@ def _overview(manifest: Mapping[str, Any], titles: Mapping[str, str]) -> Sheet:
     )
 
 
-def _fact(name: str, value: str | int | None) -> str | int | Yuan:
+def _fact(name: str, value: str | int | None) -> str | int | Decimal:
     if value is None or value == "":
         return word("not_configured")
     if name.endswith("_fen"):
-        return Yuan(int(value))
+        return Decimal(value) / 100
     return str(value) if name == "budget_year" else value
 
 

@@ -44,18 +44,11 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Yuan:
-    """An amount in a cell of its own, in fen."""
-
-    fen: int
-
-
-@dataclass(frozen=True)
 class Line:
-    """A line above a table: its look, and its cells from the left."""
+    """A line above a table: its look, and its cells from the left; an amount is in yuan."""
 
     look: str
-    cells: Sequence[str | int | Yuan]
+    cells: Sequence[str | int | Decimal]
 
 
 @dataclass(frozen=True)
@@ -106,7 +99,11 @@ def _lay_out(
     for number, line in enumerate(sheet.above):
         page.set_row(number, TITLE_HEIGHT if line.look == "title" else None)
         for place, cell in enumerate(line.cells):
-            _write(page, number, place, cell, line.look, looks)
+            if isinstance(cell, str):
+                page.write_string(number, place, cell, looks[line.look])
+            else:
+                look = "fact_amount" if isinstance(cell, Decimal) else "fact_count"
+                page.write_number(number, place, cell, looks[look])
     top, last = len(sheet.above), len(sheet.above) + max(rows.height, 1)
     page.set_row(top, HEADING_HEIGHT)
     for place, name in enumerate(rows.columns):
@@ -130,17 +127,6 @@ def _lay_out(
     page.set_footer(f"&C{worded(Said('page_of_pages', {'page': '&P', 'pages': '&N'}))}")
 
 
-def _write(
-    page: Any, row: int, place: int, cell: str | int | Yuan, look: str, looks: Mapping[str, Any]
-) -> None:
-    if isinstance(cell, str):
-        page.write_string(row, place, cell, looks[look])
-    elif isinstance(cell, Yuan):
-        page.write_number(row, place, Decimal(cell.fen) / 100, looks["fact_amount"])
-    else:
-        page.write_number(row, place, cell, looks["fact_count"])
-
-
 def _look(name: str, dtype: pl.DataType) -> str:
     if not dtype.is_integer():
         return "text"
@@ -161,8 +147,6 @@ def _width(sheet: Sheet, rows: pl.DataFrame, place: int) -> int:
 
 
 def _shown(cell: Any, name: str) -> str:
-    if isinstance(cell, Yuan):
-        return yuan_text(cell.fen, ",")
-    if isinstance(cell, int):
-        return yuan_text(cell, ",") if is_amount(name) else f"{cell:,}"
-    return cell or ""
+    if isinstance(cell, int) and is_amount(name):
+        return yuan_text(cell, ",")
+    return f"{cell:,}" if isinstance(cell, int | Decimal) else cell or ""
