@@ -1,5 +1,6 @@
 """Have a hostile format taken apart by a process with limits, whose death is a plain refusal."""
 
+import atexit
 import json
 import os
 import subprocess
@@ -43,6 +44,13 @@ def decode(
         else:
             process.kill()
             process.communicate()
+
+
+@atexit.register
+def end_idle() -> None:
+    """End the processes that wait: there are no more files."""
+    while IDLE:
+        IDLE.pop().communicate()
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -106,10 +106,19 @@ def sums_of_amounts(
 ) -> dict[str, int]:
     """Sum each money column over the rows whose amount parses (None: over all rows)."""
     return {
-        column.name: int(columns[column.name].values(data_rows).sum())
+        column.name: _sum_of(columns[column.name].values(data_rows))
         for column in kind.columns
         if column.type in ("money", "wan") and column.name in columns
     }
+
+
+def _sum_of(values: pl.Series) -> int:
+    """Sum whole numbers, whose sum may be larger than 64 bits hold."""
+    ends = [abs(end) for end in (values.min(), values.max()) if isinstance(end, int)]
+    largest = max(ends, default=0)
+    if largest * len(values) < 1 << 63:
+        return int(values.sum())
+    return sum(values.drop_nulls().to_list())
 
 
 def stated_totals(
