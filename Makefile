@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check format lint types sql-lint tests bench mutants amend deletions lock clean
+.PHONY: run test check format lint types sql-lint tests bench mutants amend deletions fuzz lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -35,6 +35,12 @@ sql-lint: $(STAMP)
 tests: $(STAMP)
 	@echo "== tests: golden cases, properties, end to end, Prefect, faults, bad files"
 	$(BIN)/python -m pytest
+
+FILES ?= 20000
+SEED ?= 1
+fuzz: $(STAMP)
+	@echo "== fuzz: mutated files of all kinds and formats are read whole, or refused"
+	$(BIN)/python -m tests.faults.fuzz --files $(FILES) --seed $(SEED)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.scale
