@@ -131,11 +131,14 @@ def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:
 
 def _rows_one_by_one(file: CsvFile, block: bytes) -> Iterator[tuple[int, list[str]]]:
     assert file.shape is not None
-    reader = csv.reader(_text_lines(file, block), delimiter=file.shape.separator)
+    reader, begun = csv.reader(_text_lines(file, block), delimiter=file.shape.separator), 0
     try:
         for cells in reader:
-            yield reader.line_num, cells
+            begun = reader.line_num
+            yield begun, cells
     except csv.Error as endless:
+        if reader.line_num - begun > LONGEST_ROW_LINES:
+            raise DropRefusedError(_open_quote_message(file, begun)) from endless
         line = file.line + reader.line_num - 1
         raise DropRefusedError(_too_long_message(file, line, "a cell")) from endless
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,8 +18,12 @@ ROOT = Path(__file__).parent.parent.parent
 REFUSED, ALL_SAID = "refused: ", b"all said\n"
 # Memory from the system's own allocator in few arenas: others reserve more than they use.
 CALM = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "RUST_BACKTRACE": "0"}
-# Processes that wait for their next file: each takes a third of a second to start.
-IDLE: list[subprocess.Popen[bytes]] = []
+
+
+@cache
+def _idle() -> list[subprocess.Popen[bytes]]:
+    """Give the processes that wait for their next file: each takes a third of a second to start."""
+    return []
 
 
 def decode(
@@ -30,7 +35,7 @@ def decode(
 
     Raises:  DropRefusedError naming the file if it can't be taken apart within the limits
     """
-    process = IDLE.pop() if IDLE else _start()
+    process = _idle().pop() if _idle() else _start()
     assert process.stdout and process.stderr
     is_whole = False
     try:
@@ -40,7 +45,7 @@ def decode(
             raise DropRefusedError(f"{name}: {_reason(process.stderr.read())}")
     finally:
         if is_whole:
-            IDLE.append(process)
+            _idle().append(process)
         else:
             process.kill()
             process.communicate()
@@ -49,8 +54,8 @@ def decode(
 @atexit.register
 def end_idle() -> None:
     """End the processes that wait: there are no more files."""
-    while IDLE:
-        IDLE.pop().communicate()
+    while _idle():
+        _idle().pop().communicate()
 
 
 def _start() -> subprocess.Popen[bytes]:

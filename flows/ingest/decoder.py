@@ -170,11 +170,12 @@ def decode_parquet(path: str) -> Decoding:
     rows = sum(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
     if rows > FEW_ROWS and rows > MOST_ROWS_PER_BYTE * os.path.getsize(path):
         raise refuse(f"{rows} rows in so small a file only repeat each other; {AGAIN}")
-    wanted = yield pq.read_schema(path).names
+    stored = pq.read_schema(path)
+    wanted = yield stored.names
+    for label in wanted["columns"]:
+        refuse_type(stored.field(label))
     file = pq.ParquetFile(path, read_dictionary=wanted["coded"])
     schema = pa.schema([file.schema_arrow.field(label) for label in wanted["columns"]])
-    for field in schema:
-        refuse_type(field)
     yield pa.RecordBatch.from_pylist([], schema)
     for batch in file.iter_batches(PARQUET_ROWS_AT_ONCE, columns=schema.names):
         yield checked(batch.select(schema.names))

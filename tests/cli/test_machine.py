@@ -74,7 +74,7 @@ def test_what_the_machine_did_not_deny_is_not(stop: Exception) -> None:
     assert denied_by_machine(stop) is None
 
 
-@pytest.mark.parametrize("file_size", [0, 1, 150, 400, 3000, 9000])
+@pytest.mark.parametrize("file_size", [0, 1, 150, 400, 3000])
 def test_a_disk_that_is_full_anywhere_in_ingest_leaves_nothing_and_costs_nothing(
     tmp_path: Path, file_size: int
 ) -> None:
@@ -100,10 +100,12 @@ def test_a_home_that_can_be_no_folder(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_an_outcome_that_nobody_takes_is_told(tmp_path: Path) -> None:
     drop = write_drop(tmp_path, {"residents.csv": csv_text([row("residents")])})
     command = [sys.executable, "-m", "flows", "ingest", str(drop), "--home", str(tmp_path / "home")]
-    with Path("/dev/full").open("w", encoding="utf-8") as full:
-        ended = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False
-        )
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False
+    )
+    os.close(writer)
     assert ended.returncode == 10
     assert "did its work" in ended.stderr and "Traceback" not in ended.stderr
 
