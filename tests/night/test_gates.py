@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from expectations.suites import COUNTS, TOTALS, load_suite
 from flows.cli.console import describe_bug
 from flows.night import gates
-from sql import Connection, connect, register_frame, register_tables
+from sql import Connection, connect, register_tables
 from transforms.digest import frame_digest
 from transforms.gates import BOUNDARIES, MAX_PLACES, CheckOutcome
 from transforms.words import word

@@ -61,7 +61,7 @@ def read_column(column: KindColumn, texts: pl.Series, is_number: pl.Series | Non
     else:
         values = READERS[column.type](cleaned)
     bad = _filled_where(values.is_null(), cleaned)
-    if is_number is not None and column.type in ("account_no", "text", "name"):
+    if is_number is not None and column.type in ("account_no", "text", "verbatim", "name"):
         # A number with an exponent lost its low digits, as a text it would look whole; nan, inf.
         spoilt = is_number & (cleaned.str.contains("[en]") | (column.type == "account_no"))
         values, bad = values.zip_with(~spoilt, _nothing(pl.String())), bad | spoilt
@@ -114,6 +114,12 @@ def _read_texts(texts: pl.Series) -> pl.Series:
         return texts
     left = _legible(_stripped(texts.filter(~plain)))
     return texts.clone().scatter((~plain).arg_true(), left)
+
+
+def _read_verbatim(texts: pl.Series) -> pl.Series:
+    """Read texts as they were delivered, outer spaces apart: a bank compares every letter."""
+    delivered = texts.str.strip_chars()
+    return delivered.zip_with(_read_texts(texts).is_not_null(), _nothing(pl.String()))
 
 
 def read_names(texts: pl.Series) -> pl.Series:
@@ -170,5 +176,6 @@ READERS: dict[ColumnType, Callable[[pl.Series], pl.Series]] = {
     "date": read_dates,
     "month": read_months,
     "text": _read_texts,
+    "verbatim": _read_verbatim,
     "name": read_names,
 }
