@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check format lint types sql-lint tests bench mutants amend deletions fuzz lock clean
+.PHONY: run test check format lint types sql-lint tests bench mutants amend deletions fuzz weather lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -55,6 +55,9 @@ amend: $(STAMP)
 # Long: the short form is among the tests.
 deletions: $(STAMP)
 	$(BIN)/python -m tests.absence.deletions 10000
+
+weather: $(STAMP)
+	$(BIN)/python -m tests.faults.weather
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \
