@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .PHONY: run test check format lint types sql-lint tests bench mutants amend forgeries model deletions
-.PHONY: planted combinations lock clean
+.PHONY: planted combinations fuzz weather lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -37,6 +37,12 @@ tests: $(STAMP)
 	@echo "== tests: golden cases, properties, end to end, Prefect, faults, bad files"
 	$(BIN)/python -m pytest
 
+FILES ?= 20000
+SEED ?= 1
+fuzz: $(STAMP)
+	@echo "== fuzz: mutated files of all kinds and formats are read whole, or refused"
+	$(BIN)/python -m tests.faults.fuzz --files $(FILES) --seed $(SEED)
+
 bench: $(STAMP)
 	$(BIN)/python -m bench.scale
 
@@ -62,6 +68,9 @@ planted: $(STAMP)
 
 combinations: $(STAMP)
 	$(BIN)/python -m tests.audit.combinations
+
+weather: $(STAMP)
+	$(BIN)/python -m tests.faults.weather
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \

@@ -87,16 +87,20 @@ def hold_home(home: Home) -> Iterator[None]:
     before = os.umask(PRIVATE)
     try:
         home.root.mkdir(parents=True, exist_ok=True)
-        with (home.root / ".lock").open("a+") as lock:
+        # The folder itself is held: a file in it could be removed and made anew by another.
+        held = os.open(home.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as busy:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as busy:
                 raise HomeBusyError(
                     f"another run holds the home folder {home.root}: wait until it ends, then try "
                     "again"
                 ) from busy
             sweep_leftovers(home)
             yield
+        finally:
+            os.close(held)
     finally:
         os.umask(before)
 

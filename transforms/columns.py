@@ -25,6 +25,7 @@ ColumnType = Literal[
     "month",
     "code",
     "text",
+    "verbatim",
     "name",
 ]
 Personal = Literal["none", "person_id", "name", "account", "about_person"]
@@ -43,6 +44,7 @@ STORED_AS: dict[ColumnType, pl.DataType] = {
     "month": pl.Int32(),
     "code": pl.String(),
     "text": pl.String(),
+    "verbatim": pl.String(),
     "name": pl.String(),
 }
 WORDS_OF_COLUMN = frozenset({"type", "meaning", "labels", "unit", "personal"})

@@ -19,6 +19,12 @@ class DropRefusedError(WuxingError):
     exit_code = 10
 
 
+class MachineDeniedError(WuxingError):
+    """The machine denied space, memory, handles or a right; nothing was changed."""
+
+    exit_code = 10
+
+
 class ParameterMissingError(WuxingError):
     """No parameter is in force on the date asked for."""
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from python_calamine import CalamineError, CalamineWorkbook
 
+from flows.ingest.workbooks import read_sheet, rows_of_sheet
 from flows.store import replace_file
 from transforms.answers.clerical import CHECK, LABELS, ROW_NUMBER, decided_lines
 from transforms.errors import DropRefusedError
-from transforms.extracts.grid import cell_text
 
 DEFAULT_NAME = "人工裁定.csv"
 ROWS_ABOVE_HEADER = 20
@@ -36,14 +35,12 @@ def read_filled(workbook: Path) -> pl.DataFrame:
 
     Raises:  DropRefusedError if it can't be opened or has no header
     """
-    try:
-        sheet = CalamineWorkbook.from_path(str(workbook)).get_sheet_by_index(0)
-        rows = [[cell_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
-    except (CalamineError, IndexError, OSError) as broken:
+    if not workbook.is_file():
         raise DropRefusedError(
-            f"{workbook}: can't be opened as an XLSX workbook; give the clerical_decisions.xlsx of "
-            "a run, filled in and saved as .xlsx"
-        ) from broken
+            f"{workbook} is no file: give the clerical_decisions.xlsx of a run, filled in"
+        )
+    sheet = read_sheet(workbook, workbook.name, lambda sheets: sheets[0])
+    rows = [cells for columns in sheet for cells in rows_of_sheet(columns)]
     wanted = {*LABELS.values(), CHECK}
     for place, cells in enumerate(rows[:ROWS_ABOVE_HEADER]):
         header = [cell.strip() for cell in cells]

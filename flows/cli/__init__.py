@@ -1,5 +1,6 @@
 """The command `wuxing`: every command, found in one place, and the way out."""
 
+import io
 import sys
 
 from flows.cli import answers as cli_answers
@@ -34,4 +35,8 @@ def command_names() -> list[str]:
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    # A terminal that can't show a character is shown its escape.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run_command(app, sys.argv[1:]))

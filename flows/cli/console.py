@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -12,8 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli.machine import denied_by_machine
 from flows.store import Home, hold_home
-from transforms.errors import UsageError, WuxingError
+from transforms.errors import MachineDeniedError, UsageError, WuxingError
+from transforms.visible import holds_control, visible
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="WUXING_HOME", help="Folder where everything is kept.")
@@ -25,7 +28,8 @@ AsOfOption = Annotated[
     str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The day the run is for.")
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Threads to use (default: all cores).")
+    int | None,
+    typer.Option("--threads", min=1, max=1024, help="Threads to use (default: all cores)."),
 ]
 app = typer.Typer(
     name="wuxing",
@@ -46,6 +50,7 @@ app.add_typer(key_app, name="key")
 DEFAULT_HOME = Path("home")
 INTERRUPTED = 130
 PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
+MEMORY = re.compile("[0-9]{1,6}([.][0-9]{1,3})? ?[KMGT]i?B", re.IGNORECASE)
 
 
 def _say_version(asked: bool) -> None:
@@ -98,13 +103,43 @@ def ask_passphrase(confirm: bool, who: str = "") -> str:
     return str(asked)
 
 
+def read_memory(text: str | None) -> str | None:
+    """Read an amount of memory, a number with its unit.
+
+    Raises:  UsageError that shows what was given
+    """
+    if text is not None and not MEMORY.fullmatch(text):
+        raise UsageError(f"--memory-limit takes for example 4GB or 500MB; found {text!r}")
+    return text
+
+
 def show(content: Mapping[str, Any], as_json: bool, lines: list[str]) -> None:
     """Print a command's outcome: one JSON object, or lines a person reads."""
-    if as_json:
-        typer.echo(json.dumps(content, ensure_ascii=False, sort_keys=True, default=str))
-    else:
+    try:
+        _print(*([as_text(content)] if as_json else map(visible, lines)))
+    except OSError as full:
+        raise MachineDeniedError(
+            f"the command did its work, but what it tells can't be written: {full.strerror}"
+        ) from full
+
+
+def as_text(content: Mapping[str, Any]) -> str:
+    """Write a JSON object in one line; where a terminal would stumble over it, in ASCII."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, default=str)
+    return json.dumps(json.loads(text), sort_keys=True) if holds_control(text) else text
+
+
+def _print(*lines: str) -> None:
+    """Write lines to stdout, whole; where it takes no more, nothing is left to be written."""
+    try:
         for line in lines:
             typer.echo(line)
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 @contextmanager
@@ -124,16 +159,21 @@ def run_command(program: Callable[..., Any], arguments: list[str]) -> int:
     try:
         outcome = program(args=arguments, standalone_mode=False, prog_name="wuxing")
     except WuxingError as stop:
-        return _fail(str(stop), stop.exit_code, arguments)
-    except typer.Abort:
+        told = denied_by_machine(stop) or stop
+        return _fail(str(told), told.exit_code, arguments)
+    except (typer.Abort, KeyboardInterrupt):
         outcome = INTERRUPTED
     except typer.TyperException as wrong:
         context = getattr(wrong, "ctx", None)
-        told = wrong.format_message().rstrip(".")
+        said = wrong.format_message().rstrip(".")
         # Without a word behind a group of commands, what is told is its help already.
-        advice = f"; see `{context.command_path} --help`" if context and "\n" not in told else ""
-        return _fail(told + advice, UsageError.exit_code, arguments)
-    except Exception as bug:
+        advice = f"; see `{context.command_path} --help`" if context and "\n" not in said else ""
+        return _fail(said + advice, UsageError.exit_code, arguments)
+    # A panic of a library is no Exception.
+    except BaseException as bug:
+        denied = denied_by_machine(bug)
+        if denied:
+            return _fail(str(denied), denied.exit_code, arguments)
         return _fail(describe_bug(bug), 1, arguments)
     if outcome == INTERRUPTED:
         return _fail("stopped by the keyboard; nothing half made was kept", INTERRUPTED, arguments)
@@ -152,9 +192,10 @@ def describe_bug(bug: BaseException) -> str:
 
 
 def _fail(message: str, code: int, arguments: list[str]) -> int:
-    sys.stderr.write(f"wuxing: {message}\n")
+    with suppress(OSError):
+        typer.echo(f"wuxing: {visible(message)}", err=True)
     if "--json" in arguments:
-        typer.echo(
-            json.dumps({"error": {"exit_code": code, "message": message}}, ensure_ascii=False)
-        )
+        said = {"error": {"exit_code": code, "message": message}}
+        with suppress(OSError):
+            _print(as_text(said))
     return code

@@ -13,6 +13,7 @@ from flows.cli.console import (
     ThreadsOption,
     app,
     read_day,
+    read_memory,
     show,
 )
 from flows.night.progress import Progress
@@ -40,7 +41,8 @@ def run(
     from flows.night.pipeline import NightRequest, run_night
     from flows.night.run_record import summary_lines
 
-    request = NightRequest(Home(home), read_day(as_of), drop, snapshot, threads, memory_limit)
+    most = read_memory(memory_limit)
+    request = NightRequest(Home(home), read_day(as_of), drop, snapshot, threads, most)
     summary = run_night(request, Progress())
     show(summary, as_json, summary_lines(summary))
 

@@ -3,18 +3,27 @@
 import polars as pl
 
 from flows.ingest.kind import KindTally
-from transforms.errors import ContractError
+from transforms.errors import ContractError, DropRefusedError
 from transforms.extracts.duplicates import Hashes, judge_candidates, repeated_hashes, row_hashes
 from transforms.extracts.kinds import Kind
 from transforms.extracts.rules import QUARANTINE_SCHEMA, add_messages, subject_of_row
+
+# Beyond this, naming each row that repeats another takes more memory than the rows themselves.
+MANY_REPEATS = 2_000_000
 
 
 def settle_duplicates(tally: KindTally) -> pl.DataFrame:
     """Find rows that fall as duplicates or contradictions; enter all late rules in quarantine.
 
     Rows:    returns  accepted rows that fall: source_file, source_line
+    Raises:  DropRefusedError if most rows are repeats, and they are too many to name each
     """
-    repeated = repeated_hashes(tally.table.hashes)
+    repeated, repeats = repeated_hashes(tally.table.hashes)
+    if repeats > MANY_REPEATS and repeats > tally.table.rows // 2:
+        raise DropRefusedError(
+            f"{tally.files[0].raw.file.name}: {repeats:,} of {tally.table.rows:,} rows of "
+            f"{tally.kind.titles[1]} repeat others; was the extract delivered twice? Leave one"
+        )
     tally.table.hashes = []
     late = pl.DataFrame()
     if tally.late.path.exists():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.ingest.damage import refuse_damaged_top
+from flows.ingest.damage import damage_message, is_damaged, refuse_damaged_top
 from flows.ingest.files import RawFile, Utf8Stream
 from transforms.errors import DropRefusedError
 from transforms.extracts.cells import Piece
@@ -30,8 +30,10 @@ PIECE_BYTES = 96 << 20
 TOP_BYTES = 1 << 20
 LONGEST_ROW_LINES = 50
 ROWS_AT_ONCE = 100_000
-# A line that no file holds: a quote that is still open at the end swallows it, and shows.
-END_OF_FILE = "\0end of file"
+LONGEST_LINE = 1 << 20
+# A line that no file holds, which would be refused as damaged: a quote that is still open at the
+# end swallows it, and shows.
+END_OF_FILE = "\ufffd end of file"
 
 
 @dataclass
@@ -88,7 +90,7 @@ def _separator_of(top: bytes, kind: Kind) -> str:
 def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
     """Read the rows below the header, piece by piece, in order.
 
-    Raises:  DropRefusedError if a quote never closes
+    Raises:  DropRefusedError if a quote never closes, or a cell or a line is longer than any is
     """
     assert file.shape is not None
     is_last = False
@@ -97,35 +99,55 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
         is_last = len(block) == file.kept
         is_quoted = count_bytes(block, QUOTE) > 0
         end = end_of_rows(block, file.shape.separator, is_quoted, is_last)
-        if end is None or (is_last and end < len(block)):
+        if not end or (is_last and end < len(block)):
             yield from _read_irregular(file, bytes(block))
             break
+        count = count_lines(block[:end])
+        rows = read_block(block[:end], file.line, count, is_quoted, file.shape)
+        if rows is None:
+            yield from _read_irregular(file, bytes(block))
+            break
+        columns, lines, too_wide = rows
         file.kept = len(block) - end
-        if end:
-            count = count_lines(block[:end])
-            columns, lines, too_wide = read_block(
-                block[:end], file.line, count, is_quoted, file.shape
-            )
-            file.line += count
-            yield piece_of(file.names, columns, lines, too_wide)
+        file.line += count
+        yield piece_of(file.names, columns, lines, too_wide)
 
 
 def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:
     """Read what is left row by row: its quotes do not stand at the edges of cells."""
-    assert file.shape is not None
-    reader = csv.reader(_text_lines(file, block), delimiter=file.shape.separator)
     rows, lines, line = list[list[str]](), list[int](), 0
-    for cells in reader:
+    for line_after, cells in _rows_one_by_one(file, block):
         is_end = cells == [END_OF_FILE]
-        if reader.line_num - line > LONGEST_ROW_LINES or _swallowed_the_end(cells):
+        if line_after - line > LONGEST_ROW_LINES or _swallowed_the_end(cells):
             raise DropRefusedError(_open_quote_message(file, line))
         if cells and not is_end:
             rows.append(cells)
             lines.append(file.line + line)
-        line = reader.line_num
+        line = line_after
         if len(rows) == ROWS_AT_ONCE or (is_end and rows):
             yield _piece_of_rows(file, rows, lines)
             rows, lines = [], []
+
+
+def _rows_one_by_one(file: CsvFile, block: bytes) -> Iterator[tuple[int, list[str]]]:
+    assert file.shape is not None
+    reader, begun = csv.reader(_text_lines(file, block), delimiter=file.shape.separator), 0
+    try:
+        for cells in reader:
+            begun = reader.line_num
+            yield begun, cells
+    except csv.Error as endless:
+        if reader.line_num - begun > LONGEST_ROW_LINES:
+            raise DropRefusedError(_open_quote_message(file, begun)) from endless
+        line = file.line + reader.line_num - 1
+        raise DropRefusedError(_too_long_message(file, line, "a cell")) from endless
+
+
+def _too_long_message(file: CsvFile, line: int, what: str) -> str:
+    return (
+        f"{file.raw.file.name}, line {line}: {what} is longer than any is in an extract; "
+        "correct the line and deliver the file again"
+    )
 
 
 def _swallowed_the_end(cells: list[str]) -> bool:
@@ -147,10 +169,19 @@ def _piece_of_rows(file: CsvFile, rows: list[list[str]], lines: list[int]) -> Pi
 
 def _text_lines(file: CsvFile, block: bytes) -> Iterator[str]:
     """Give the lines of a block and of all that follows it in the stream."""
+    number = file.line - 1
     while block:
         longer = bytes(file.stream.window(len(block), PIECE_BYTES))
         is_last = len(longer) == len(block)
         end = len(longer) if is_last else longer.rfind(b"\n") + 1
-        yield from io.StringIO(longer[:end].decode(), newline="\n")
+        for line in io.StringIO(longer[:end].decode(), newline="\n"):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                raise DropRefusedError(_too_long_message(file, number, "the line"))
+            if is_damaged(line):
+                raise DropRefusedError(damage_message(file.raw.file.name, number))
+            yield line
+        if not end:
+            raise DropRefusedError(_too_long_message(file, number + 1, "the line"))
         block = longer[end:]
     yield END_OF_FILE

@@ -31,8 +31,13 @@ def refuse_damaged_top(file: DropFile, rows: Sequence[tuple[int, list[str]]]) ->
     Raises:  DropRefusedError naming the line
     """
     for line, cells in rows:
-        if any(sign in cell for sign in DAMAGE for cell in cells):
+        if any(map(is_damaged, cells)):
             raise DropRefusedError(damage_message(file.name, line))
+
+
+def is_damaged(text: str) -> bool:
+    """Say whether characters of a text were lost."""
+    return any(sign in text for sign in DAMAGE)
 
 
 def damage_message(name: str, line: int) -> str:

@@ -1,7 +1,10 @@
 """The delivery note: what the supplier says it sent, held against what came."""
 
+import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import polars as pl
 from flows.ingest.files import RawFile, Utf8Stream
 from transforms.amounts import read_fen, yuan_text
 from transforms.errors import DropRefusedError
-from transforms.extracts.csv_text import top_rows
+from transforms.extracts.csv_text import rows_of_text
 from transforms.extracts.headers import plain_label
 from transforms.words import Said
 
@@ -22,7 +25,8 @@ COLUMNS = {
     "removed": ("核减行数", "removed_rows"),
     "why": ("说明", "why", "remark"),
 }
-LONGEST_NOTE = 100_000
+ROWS = re.compile("[0-9]{1,12}")
+LARGEST_NOTE_BYTES, MOST_LINES = 1 << 20, 10_000
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,7 @@ def read_delivery(raws: Sequence[RawFile], folder: Path) -> Delivery | None:
     note = next((raw for raw in raws if raw.file.kind is None), None)
     if note is None:
         return None
-    stream = Utf8Stream(folder / note.file.name, note)
-    content, seen = b"", -1
-    while len(content) > seen:
-        seen = len(content)
-        content = bytes(stream.window(seen, note.bytes + 1))
-    separator = "\t" if content.count(b"\t") > content.count(b",") else ","
-    rows = top_rows(content, separator, LONGEST_NOTE)
+    rows = _rows_of_note(note, folder)
     labels = [plain_label(cell) for cell in rows[0][1]] if rows else []
     places = {
         name: labels.index(word)
@@ -84,6 +82,25 @@ def read_delivery(raws: Sequence[RawFile], folder: Path) -> Delivery | None:
     return Delivery(note.file.name, tuple(lines))
 
 
+def _rows_of_note(note: RawFile, folder: Path) -> list[tuple[int, list[str]]]:
+    too_long = f"{note.file.name}: is far too long for a note with one line a file; correct it"
+    if note.bytes > LARGEST_NOTE_BYTES:
+        raise DropRefusedError(too_long)
+    stream = Utf8Stream(folder / note.file.name, note)
+    content, seen = b"", -1
+    while len(content) > seen:
+        seen = len(content)
+        content = bytes(stream.window(seen, note.bytes + 1))
+    separator = "\t" if content.count(b"\t") > content.count(b",") else ","
+    try:
+        rows = list(islice(rows_of_text(content.decode(), separator), MOST_LINES))
+    except csv.Error as endless:
+        raise DropRefusedError(too_long) from endless
+    if len(rows) == MOST_LINES:
+        raise DropRefusedError(too_long)
+    return rows
+
+
 def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, int]) -> NoteLine:
     said = {
         name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()
@@ -92,7 +109,7 @@ def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, 
     removed = said.get("removed", "").replace(",", "") or "0"
     amount = said.get("amount", "")
     fen = read_fen(pl.Series([amount])).item() if amount else None
-    are_counts = all(count.isascii() and count.isdigit() for count in (rows, removed))
+    are_counts = ROWS.fullmatch(rows) and ROWS.fullmatch(removed)
     if not are_counts or not said["name"] or (amount and fen is None):
         raise DropRefusedError(
             f"{note}, line {line}: expected a file name, a number of rows, and an amount in 元 and "

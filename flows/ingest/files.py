@@ -2,11 +2,13 @@
 
 import codecs
 import hashlib
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import RawIOBase
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from stat import S_ISREG
 
 import pyarrow as pa
 
@@ -15,6 +17,7 @@ from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import Block
 from transforms.extracts.headers import DELIVERY_NOTE_NAMES, kind_of_file
 from transforms.extracts.kinds import KINDS, Kind
+from transforms.visible import holds_control
 
 FORMATS = {
     ".csv": "csv",
@@ -46,12 +49,16 @@ class DropFile:
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file copied and digested; `encoding` is empty where the format has its own."""
+    """A file copied and digested; `encoding` is empty where the format has its own.
+
+    `has_lone_cr`: a CR somewhere in it is not followed by LF.
+    """
 
     file: DropFile
     sha256: str
     bytes: int
     encoding: str
+    has_lone_cr: bool
 
 
 def list_drop(drop: Path) -> list[DropFile]:
@@ -72,15 +79,23 @@ def list_drop(drop: Path) -> list[DropFile]:
 
 
 def _recognise(path: Path) -> DropFile:
-    if path.name in DELIVERY_NOTE_NAMES:
-        return DropFile(path, None, "csv")
-    kind = kind_of_file(path.name)
-    if kind is None or not path.is_file():
+    is_note = path.name in DELIVERY_NOTE_NAMES
+    kind = None if is_note else kind_of_file(path.name)
+    if holds_control(path.name):
+        raise DropRefusedError(
+            f"{path.name}: the name is no UTF-8, or holds characters that can't be seen; rename "
+            "the file. Nothing was read"
+        )
+    if not S_ISREG(path.lstat().st_mode):
+        raise DropRefusedError(
+            f"{path.name}: is no file but a folder, a link or a device; a drop holds files only: "
+            "put the file itself there. Nothing was read"
+        )
+    if kind is None and not is_note:
         titles = ", ".join(kind.titles[1] for kind in KINDS.values())
         raise DropRefusedError(
-            f"{path.name}: can't tell what kind of extract this is; a drop holds files only, "
-            f"whose names start with one of: {titles} (or the English names). Rename it, or take "
-            "it out. Nothing was read"
+            f"{path.name}: can't tell what kind of extract this is; names start with one of: "
+            f"{titles} (or the English names). Rename it, or take it out. Nothing was read"
         )
     if path.suffix.lower() not in FORMATS:
         raise DropRefusedError(
@@ -96,10 +111,11 @@ def digest_file(file: DropFile, raw: Path) -> RawFile:
     Holds:   the digest is of the bytes that were written
     Raises:  DropRefusedError if a CSV file decodes neither as UTF-8 nor as GB18030
     """
-    digest, size, utf8 = hashlib.sha256(), 0, _Utf8Watch(file.format == "csv")
+    digest, size = hashlib.sha256(), 0
+    utf8, ends = _Utf8Watch(file.format == "csv"), _LineEndWatch()
     space = memoryview(bytearray(CHUNK_BYTES))
     with (
-        file.path.open("rb", buffering=0) as source,
+        open(file.path, "rb", buffering=0, opener=_open_no_other) as source,
         (raw / file.name).open("wb", buffering=0) as copy,
     ):
         while count := source.readinto(space):
@@ -107,8 +123,14 @@ def digest_file(file: DropFile, raw: Path) -> RawFile:
             digest.update(block)
             _write_all(copy, block)
             utf8.look_at(block)
+            ends.look_at(bytes(block))
             size += count
-    return RawFile(file, digest.hexdigest(), size, utf8.encoding())
+    return RawFile(file, digest.hexdigest(), size, utf8.encoding(), ends.lone > 0)
+
+
+def _open_no_other(name: str, flags: int) -> int:
+    """Open a file, but no link or pipe that was put in its place since it was listed."""
+    return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _write_all(copy: RawIOBase, block: memoryview) -> None:
@@ -144,6 +166,20 @@ class _Utf8Watch:
         return "gb18030"
 
 
+class _LineEndWatch:
+    """Count while a file passes by its LFs, and the CRs that no LF follows."""
+
+    def __init__(self) -> None:
+        self.feeds, self.lone, self.last = 0, 0, b""
+
+    def look_at(self, block: bytes) -> None:
+        """Look at the next block; the CR at its end may be one of a pair."""
+        pairs = block.count(b"\r\n") + (self.last == b"\r" and block.startswith(b"\n"))
+        self.feeds += block.count(b"\n")
+        self.lone += block.count(b"\r") - pairs
+        self.last = block[-1:]
+
+
 def _start_of_cut_character(block: bytes) -> int:
     """Find where the character starts that the end of a block may have cut in two."""
     first = max(0, len(block) - BYTES_OF_A_CHARACTER + 1)
@@ -166,24 +202,22 @@ class Utf8Stream:
     """Windows on a CSV file as UTF-8 without BOM, whatever its encoding.
 
     A file that is UTF-8 already is not copied: its windows look at the file itself. Of another,
-    `ahead` bytes are read and decoded before they are asked for.
+    `ahead` bytes are read and decoded before they are asked for. CR, LF and CRLF each end a line;
+    where a CR stands alone, all become LF.
     """
 
     def __init__(self, path: Path, raw: RawFile, ahead: int = SLICE_BYTES) -> None:
         self.path, self.name, self.ahead = path, raw.file.name, ahead
-        self.is_gb18030 = raw.encoding == "gb18030"
+        self.is_gb18030, self.has_lone_cr = raw.encoding == "gb18030", raw.has_lone_cr
         self.stream = path.open("rb")
         self.position = len(BOM) if raw.encoding == "utf-8-sig" else 0
-        top = self.stream.read(TOP_BYTES)
         self.stream.seek(self.position)
-        # A file of an old system that ends its lines with CR alone is read as if with LF.
-        self.ends_with_cr = b"\n" not in top and b"\r" in top
         self.decoder = codecs.getincrementaldecoder("gb18030")("strict")
-        self.held = b""
+        self.held = self.cut = b""
         self.reader = ThreadPoolExecutor(max_workers=1)
         self.coming: Future[bytes] | None = None
         self.mapped: memoryview | None = None
-        if raw.bytes and not self.is_gb18030 and not self.ends_with_cr:
+        if raw.bytes and not self.is_gb18030 and not self.has_lone_cr:
             self.mapped = memoryview(mmap(self.stream.fileno(), 0, access=ACCESS_READ))
 
     def window(self, kept: int, size: int) -> Block:
@@ -209,7 +243,15 @@ class Utf8Stream:
             block = b"".join(self._transcode(self.stream.read(one)) for one in sizes if one)
         else:
             block = self.stream.read(size)
-        return block.replace(b"\r", b"\n") if self.ends_with_cr else block
+        return self._with_line_feeds(block) if self.has_lone_cr else block
+
+    def _with_line_feeds(self, block: bytes) -> bytes:
+        """End all lines with LF; a CR at the end of a block waits for what follows it."""
+        seen = self.cut + block
+        self.cut = b"\r" if block and seen.endswith(b"\r") else b""
+        text = seen[: len(seen) - len(self.cut)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        # A CR alone gives no text yet, but is not the end of the file.
+        return self._read(1) if block and not text else text
 
     def _transcode(self, block: bytes) -> bytes:
         try:
@@ -221,8 +263,12 @@ class Utf8Stream:
                 "in one of them and deliver it again"
             ) from broken
         # Half a character gives no text yet, but is not the end of the file.
-        return self._read(1) if block and not text else text.encode()
+        return self._transcode(self.stream.read(1)) if block and not text else text.encode()
 
     def _line_at(self, position: int) -> int:
+        ends = _LineEndWatch()
         with self.path.open("rb") as again:
-            return again.read(position).count(b"\n") + 1
+            while position and (block := again.read(min(position, SLICE_BYTES))):
+                ends.look_at(block)
+                position -= len(block)
+        return ends.feeds + ends.lone + 1

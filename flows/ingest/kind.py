@@ -1,5 +1,6 @@
 """Ingest one kind of extract: its files in the order of their names, its table, what fell out."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from flows.ingest.damage import refuse_damage
 from flows.ingest.files import RawFile
 from flows.ingest.parquet_files import open_parquet
 from flows.ingest.tables import LayOut, RowGroups, TableWriter, in_buckets
-from flows.ingest.workbooks import read_workbook
+from flows.ingest.workbooks import open_workbook
 from transforms.extracts.cells import Piece, ReadColumn, Rows
 from transforms.extracts.duplicates import row_hashes
 from transforms.extracts.headers import Header
@@ -33,6 +34,8 @@ from transforms.extracts.totals import stated_totals, sums_of_amounts, totals_fi
 from transforms.words import Said
 
 Report = Callable[[str, int], None]
+# Of one file's column so many emptied cells are named; the rest are counted.
+MOST_NAMED = 1000
 FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail", "said")
 
 
@@ -46,6 +49,7 @@ class FileTally:
     quarantined: int = 0
     sums: dict[str, int] = field(default_factory=dict)
     stated: list[tuple[int, dict[str, int | None]]] = field(default_factory=list)
+    emptied: Counter[str] = field(default_factory=Counter)
 
     @property
     def amount_fen(self) -> int | None:
@@ -93,6 +97,7 @@ def ingest_kind(
             _take_piece(tally, file, piece, beside, links)
             report(f"reading {part.file.name}", file.rows)
         _check_totals(tally, file)
+        _count_unnamed(tally, file)
     tally.table.close()
     tally.late.close()
     return tally
@@ -100,8 +105,7 @@ def ingest_kind(
 
 def _open_part(part: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[Piece]]:
     if part.file.format == "xlsx":
-        header, piece = read_workbook(part, path, kind)
-        return header, iter([piece])
+        return open_workbook(part, path, kind)
     if part.file.format == "parquet":
         return open_parquet(part, path, kind)
     file = open_csv(part, path, kind)
@@ -141,11 +145,12 @@ def _take_piece(
     _note_fallen(tally, piece, columns, verdicts, name)
     tally.repairs.append(list_repairs(kind, piece, columns, name))
     for column, rows in emptied_cells(kind, columns, verdicts):
-        at = {"file": name, "column": column}
+        at, named = {"file": name, "column": column}, file.emptied[column]
         tally.findings += [
             ("cell_emptied", "info", Said("cell_not_read", at | {"line": line}))
-            for line in piece.lines[rows].tolist()
+            for line in piece.lines[rows[: max(0, MOST_NAMED - named)]].tolist()
         ]
+        file.emptied[column] += len(rows)
 
 
 def _layer_of(
@@ -196,6 +201,13 @@ def _check_totals(tally: KindTally, file: FileTally) -> None:
     for line, stated in file.stated:
         for said in totals_findings(file.raw.file.name, line, stated, file.sums):
             tally.findings.append(("totals_differ", "warning", said))
+
+
+def _count_unnamed(tally: KindTally, file: FileTally) -> None:
+    for column, count in sorted(file.emptied.items()):
+        if count > MOST_NAMED:
+            more = {"file": file.raw.file.name, "column": column, "count": count - MOST_NAMED}
+            tally.findings.append(("cell_emptied", "info", Said("more_cells_not_read", more)))
 
 
 def _note_fallen(

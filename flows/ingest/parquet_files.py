@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from flows.ingest.decoded import decode
 from flows.ingest.files import RawFile
-from transforms.errors import DropRefusedError
 from transforms.extracts.cells import Cells, Piece
 from transforms.extracts.headers import Header, find_header
 from transforms.extracts.kinds import Kind
@@ -21,49 +20,47 @@ ROWS_AT_ONCE = 1_000_000
 def open_parquet(raw: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[Piece]]:
     """Open a Parquet file: its header, and its rows in pieces.
 
-    Raises:  DropRefusedError if it is no Parquet file, or lacks a required column
+    Raises:  DropRefusedError if it can't be taken apart, or lacks a required column
     """
-    try:
-        labels = pq.read_schema(path).names
+    found: list[Header] = []
+
+    def choose(labels: list[str]) -> dict[str, list[str]]:
         _, header = find_header(kind, [labels], raw.file.name)
-        known = {labels[position]: name for name, position in header.positions.items()}
-        coded = [label for label, name in known.items() if name not in kind.key]
-        file = pq.ParquetFile(path, read_dictionary=coded)
-    except (pa.ArrowInvalid, OSError) as broken:
-        raise DropRefusedError(
-            f"{raw.file.name}: is no Parquet file that can be read; have it exported again"
-        ) from broken
-    in_order = [label for label in labels if label in known]
-    return header, _pieces(raw, file, kind, {label: known[label] for label in in_order})
+        found.append(header)
+        places = sorted((place, name) for name, place in header.positions.items())
+        return {
+            "columns": [labels[place] for place, _ in places],
+            "coded": [labels[place] for place, name in places if name not in kind.key],
+        }
+
+    batches = decode("parquet", path, raw.file.name, choose)
+    next(batches)
+    header = found[0]
+    return header, _pieces(
+        batches, kind, sorted(header.positions, key=header.positions.__getitem__)
+    )
 
 
-def _pieces(
-    raw: RawFile, file: pq.ParquetFile, kind: Kind, known: dict[str, str]
-) -> Iterator[Piece]:
+def _pieces(batches: Iterator[pa.RecordBatch], kind: Kind, names: list[str]) -> Iterator[Piece]:
     first_line = 1
-    for table in _tables(raw, file, list(known)):
+    for table in _tables(batches):
         cells: list[Cells] = [
-            cells_of_arrow(kind.column_named[name], table.column(label))
-            for label, name in known.items()
+            cells_of_arrow(kind.column_named[name], column)
+            for name, column in zip(names, table.columns, strict=True)
         ]
         lines = np.arange(first_line, first_line + table.num_rows, dtype=np.int64)
-        yield piece_of(list(known.values()), cells, lines)
+        yield piece_of(names, cells, lines)
         first_line += table.num_rows
 
 
-def _tables(raw: RawFile, file: pq.ParquetFile, labels: list[str]) -> Iterator[pa.Table]:
+def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Give tables of about one size, however small the file's own row groups are."""
     waiting, rows = list[pa.RecordBatch](), 0
-    try:
-        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=labels):
-            waiting.append(batch)
-            rows += batch.num_rows
-            if rows >= ROWS_AT_ONCE:
-                yield pa.Table.from_batches(waiting)
-                waiting, rows = [], 0
-    except (pa.ArrowInvalid, OSError) as broken:
-        raise DropRefusedError(
-            f"{raw.file.name}: breaks off in the middle; have it exported again"
-        ) from broken
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows >= ROWS_AT_ONCE:
+            yield pa.Table.from_batches(waiting)
+            waiting, rows = [], 0
     if waiting:
         yield pa.Table.from_batches(waiting)

@@ -22,7 +22,7 @@ from prefect.states import Failed
 from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
 from flows.store import Home
-from transforms.errors import WuxingError
+from transforms.errors import UsageError, WuxingError
 
 DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
 RETRY_SECONDS = 5
@@ -93,7 +93,10 @@ def count_table(run_folder: Path) -> list[dict[str, Any]]:
 
 def request_of(drop: str, as_of: str | None, home: str) -> NightRequest:
     """Read the flow's plain parameters; without a day it is today's in the district."""
-    day = date.fromisoformat(as_of) if as_of else datetime.now(DISTRICT_TIME).date()
+    try:
+        day = date.fromisoformat(as_of) if as_of else datetime.now(DISTRICT_TIME).date()
+    except ValueError as unreadable:
+        raise UsageError(f"as_of is written YYYY-MM-DD; found {as_of!r}") from unreadable
     return NightRequest(home=Home(Path(home)), as_of=day, drop=Path(drop))
 
 
@@ -118,7 +121,8 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 def serve(home: Path, drop: Path) -> None:
     """Run the nightly schedule until stopped: 02:00 in the district, one run at a time."""
     nightly.serve(
-        name="nightly",
+        # prefect.yaml deploys `nightly`: of one name, each would unseat the other.
+        name="serve",
         schedules=[Cron("0 2 * * *", timezone=str(DISTRICT_TIME))],
         limit=1,
         parameters={"drop": str(drop), "as_of": None, "home": str(home)},

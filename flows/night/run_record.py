@@ -1,5 +1,6 @@
 """What a run leaves behind: its id, its folder, its manifest, its report, its summary."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,7 +29,7 @@ from transforms.errors import DigestDiffersError
 from transforms.gates import GateOutcome, check_frames
 from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyStatus
-from transforms.words import Said
+from transforms.words import Said, said_of
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
 DAMAGED_ID = "invalid_person_id"
@@ -80,8 +81,12 @@ def write_run(
     frames = _frames(run)
     manifest = _manifest(run, frames, stopped)
     if run.folder.exists():
-        _expect_same(run.folder, manifest)
-        return manifest
+        if _was_stopped_only(run.folder, manifest):
+            # What stopped it has passed: a fault of the judge is no part of a run's id.
+            shutil.rmtree(run.folder)
+        else:
+            _expect_same(run.folder, manifest)
+            return manifest
     with staged_folder(run.folder) as folder:
         for name, frame in frames.items():
             path = folder / f"{name}.parquet"
@@ -142,6 +147,11 @@ def _manifest(
     }
 
 
+def _was_stopped_only(target: Path, manifest: Mapping[str, Any]) -> bool:
+    standing = read_manifest(target, "run")
+    return (standing["state"], manifest["state"]) == ("stopped", "done")
+
+
 def _expect_same(target: Path, manifest: Mapping[str, Any]) -> None:
     standing = read_manifest(target, "run")
     differing = [
@@ -158,7 +168,15 @@ def _expect_same(target: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _warnings(run: RunSoFar) -> list[Said]:
-    return [*run.snapshot.said("warnings"), *run.warnings]
+    marked = [
+        Said(
+            "batch_waits",
+            {"fund": b.fund, "batch": b.batch_id, "why": said_of(b.manifest["mark_said"])},
+        )
+        for b in run.batches
+        if b.mark
+    ]
+    return [*run.snapshot.said("warnings"), *run.warnings, *marked]
 
 
 def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ with disabled_masks as (
     where
         list = '残疾人'
         and subject_kind = '个人'
+        -- a row that ends before it begins is valid on no day
+        and (valid_to is null or valid_to >= valid_from)
     group by person_key
 )
 

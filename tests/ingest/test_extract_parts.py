@@ -37,7 +37,9 @@ def test_a_block_ends_where_a_row_ends_not_inside_quotes() -> None:
 def test_rows_keep_their_physical_lines_whatever_their_length() -> None:
     block = b'a,1\n\n"b\nb",2\nc\nd,4,5\n'
     shape = CsvShape(",", 2, frozenset())
-    columns, lines, too_wide = read_block(block, 2, count_lines(block), True, shape)
+    read = read_block(block, 2, count_lines(block), True, shape)
+    assert read is not None
+    columns, lines, too_wide = read
     assert [texts_of(column) for column in columns] == [
         ["a", "b\nb", "c", "d"],
         ["1", "2", "", "4"],

@@ -1,12 +1,14 @@
 """What each type of cell accepts, and what it refuses."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ingest.ingest_drops import csv_text, ingest, row
 from transforms.amounts import read_fen, yuan_text
 from transforms.extracts.dates import read_dates, read_months
 from transforms.extracts.kinds import KINDS
@@ -126,3 +128,10 @@ def test_names_of_one_person_are_one() -> None:
     ]
     assert read_names(pl.Series(written)).unique().to_list() == ["阿依古丽·买买提"]
     assert read_names(pl.Series(["𠮷田㛃", "J. Smith"])).to_list() == ["𠮷田㛃", "J.Smith"]
+
+
+def test_a_holder_is_kept_as_it_was_delivered(tmp_path: Path) -> None:
+    account = row("accounts") | {"户名": " 淄川Ａ厂（一） ", "开户行名称": "某银行（西）"}
+    snapshot = ingest(tmp_path, {"accounts.csv": csv_text([account])})
+    (stored,) = pl.read_parquet(snapshot.tables()["accounts"]).to_dicts()
+    assert (stored["holder"], stored["bank_name"]) == ("淄川Ａ厂（一）", "某银行(西)")

@@ -142,7 +142,7 @@ class Facts:
             row["list"] == name
             and row["subject_id"] == subject
             and row["valid_from"] <= last_day_of(month)
-            and (row["valid_to"] or FAR) >= first_day(month)
+            and (row["valid_to"] or FAR) >= max(first_day(month), row["valid_from"])
             for row in self.tables["designations"]
         )
 

@@ -2,7 +2,10 @@
 
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +13,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from transforms.errors import ContractError
 from transforms.extracts.cells import CodedCells, Flags, Rows
 
 Block = bytes | memoryview
@@ -29,14 +31,21 @@ class CsvShape:
     unique: frozenset[int]
 
 
-def top_rows(top: bytes, separator: str, limit: int = 60) -> list[tuple[int, list[str]]]:
-    """Read the top of a file row by row: the physical line after each row, and its cells."""
-    reader = csv.reader(io.StringIO(top.decode("utf-8", "ignore"), newline=""), delimiter=separator)
-    rows = []
+def rows_of_text(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Read a text row by row: the physical line after each row, and its cells.
+
+    Raises:  csv.Error if a cell is longer than any cell is
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     for cells in reader:
-        rows.append((reader.line_num, cells))
-        if len(rows) == limit:
-            break
+        yield reader.line_num, cells
+
+
+def top_rows(top: bytes, separator: str, limit: int = 60) -> list[tuple[int, list[str]]]:
+    """Read the top of a file row by row, up to a cell longer than any is."""
+    rows = list[tuple[int, list[str]]]()
+    with suppress(csv.Error):
+        rows.extend(islice(rows_of_text(top.decode("utf-8", "ignore"), separator), limit))
     return rows
 
 
@@ -86,22 +95,23 @@ def _quotes_keep_the_rule(
 
 def read_block(
     block: Block, first_line: int, line_count: int, is_quoted: bool, shape: CsvShape
-) -> tuple[list[CodedCells], Rows, Flags | None]:
+) -> tuple[list[CodedCells], Rows, Flags | None] | None:
     """Read a block of whole rows: its columns, each row's physical line, rows that are too wide.
 
     Rows:    a line that is altogether empty is no row; a row too short gets empty cells
+    Holds:   two ways of counting rows agree; None where they do not
     """
     broken: list[int] = []
     table = _parse(block, shape, broken, inside=is_quoted)
     # As many rows as lines: none is empty, and no cell holds the end of a line.
-    if not broken and table.num_rows == line_count:
+    if not broken and table is not None and table.num_rows == line_count:
         return _coded_columns(table, shape), np.arange(first_line, first_line + line_count), None
     starts, stops, lines = _rows_of(block, first_line)
     patched, too_wide = _even_out(block, starts, stops, shape)
     broken.clear()
     table = _parse(patched, shape, broken, inside=True)
-    if broken or table.num_rows != len(starts):
-        raise ContractError(f"{len(starts)} rows found, {table.num_rows} read")
+    if broken or table is None or table.num_rows != len(starts):
+        return None
     return _coded_columns(table, shape), lines, too_wide if too_wide.any() else None
 
 
@@ -118,24 +128,28 @@ def count_bytes(block: Block, byte: int) -> int:
     return found
 
 
-def _parse(block: Block, shape: CsvShape, broken: list[int], inside: bool) -> pa.Table:
+def _parse(block: Block, shape: CsvShape, broken: list[int], inside: bool) -> pa.Table | None:
+    """Take a block apart; None if a row is longer than what is taken apart at a time."""
+
     def note(row: object) -> str:
         broken.append(1)
         return "skip"
 
     names = [str(position) for position in range(shape.width)]
-    return arrow_csv.read_csv(
-        pa.BufferReader(block),
-        read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names),
-        parse_options=arrow_csv.ParseOptions(
-            delimiter=shape.separator, newlines_in_values=inside, invalid_row_handler=note
-        ),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            strings_can_be_null=False,
-            check_utf8=False,
-        ),
-    )
+    with suppress(pa.ArrowInvalid):
+        return arrow_csv.read_csv(
+            pa.BufferReader(block),
+            read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=shape.separator, newlines_in_values=inside, invalid_row_handler=note
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        )
+    return None
 
 
 def _coded_columns(table: pa.Table, shape: CsvShape) -> list[CodedCells]:

@@ -30,23 +30,25 @@ def row_hashes(kind: Kind, frame: pl.DataFrame) -> Hashes:
     return hashes.to_numpy()
 
 
-def repeated_hashes(pieces: Sequence[Hashes], at_once: int = HASHES_AT_ONCE) -> Hashes:
-    """Give the hashes that occur more than once, in parts that fit the memory.
+def repeated_hashes(pieces: Sequence[Hashes], at_once: int = HASHES_AT_ONCE) -> tuple[Hashes, int]:
+    """Give the hashes that occur more than once, and how often again, in parts of bounded size.
 
     >>> repeated_hashes([np.array([3, 1], dtype=np.uint64), np.array([3, 2], dtype=np.uint64)])
-    array([3], dtype=uint64)
+    (array([3], dtype=uint64), 1)
     """
     parts = 1
     while sum(map(len, pieces)) // parts > at_once:
         parts *= 2
     shift = np.uint64(64 - parts.bit_length() + 1)
-    found = [np.zeros(0, np.uint64)]
+    found, repeats = [np.zeros(0, np.uint64)], 0
     for part in range(parts):
         of_part = pieces if parts == 1 else [piece[piece >> shift == part] for piece in pieces]
         # Polars sorts in all threads.
         mine = pl.Series(np.concatenate([found[0], *of_part])).sort().to_numpy()
-        found.append(np.unique(mine[1:][mine[1:] == mine[:-1]]))
-    return np.concatenate(found)
+        again = mine[1:][mine[1:] == mine[:-1]]
+        repeats += len(again)
+        found.append(np.unique(again))
+    return np.concatenate(found), repeats
 
 
 def judge_candidates(kind: Kind, candidates: pl.DataFrame) -> pl.DataFrame:

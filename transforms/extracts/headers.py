@@ -9,6 +9,7 @@ from transforms.errors import DropRefusedError
 from transforms.extracts.kinds import KINDS, Kind
 
 DELIVERY_NOTE_NAMES = ("交接单.csv", "delivery_note.csv")
+MOST_COLUMNS = 1000
 BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^】]*】")
 
 
@@ -54,6 +55,8 @@ def _labels_of(kind: Kind) -> dict[str, str]:
 
 def match_header(kind: Kind, cells: Sequence[str]) -> Header | None:
     """Match a row of cells with a kind's labels; None if a required column is missing."""
+    if len(cells) > MOST_COLUMNS:
+        return None
     name_of = _labels_of(kind)
     positions: dict[str, int] = {}
     unknown = []
@@ -76,6 +79,11 @@ def find_header(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> tu
     Raises:  DropRefusedError naming what is missing, or two columns that say the same
     """
     for number, cells in enumerate(rows):
+        if len(cells) > MOST_COLUMNS:
+            raise DropRefusedError(
+                f"{file_name}: its top is {len(cells)} columns wide, {MOST_COLUMNS} are read: "
+                "delete the cells that stand far outside the table"
+            )
         header = match_header(kind, cells)
         if header is not None:
             _refuse_twins(kind, cells, file_name)

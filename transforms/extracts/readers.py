@@ -15,11 +15,15 @@ from transforms.extracts.dates import read_dates, read_months
 from transforms.extracts.kinds import KindColumn
 from transforms.identifiers import read_employer_codes, read_person_ids
 
-PLAIN_TEXT = "^[!-~]+$"
+# No cell of Excel holds more characters.
+LONGEST_TEXT, LONGEST_ACCOUNT = 32767, 100
+PLAIN_TEXT = "^[!-~]{1,200}$"
+# No control characters but tabs and line ends; no characters that XML can't hold.
+ILLEGIBLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\x{fffe}\x{ffff}]"
 WHOLE_NUMBER = r"^(-?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4}))(?:[.]0+)?$"
 SPACED_DIGITS = "^[0-9]+(?: +[0-9]+)*$"
 # Han characters that no normal form changes: compatibility ideographs are left out.
-PLAIN_NAME = r"^[\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{20000}-\x{2a6df}]+$"
+PLAIN_NAME = r"^[\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{20000}-\x{2a6df}]{1,20}$"
 BANK_CODE = "^[0-9]{12}$"
 # Dots that mean the middle dot of a transliterated name; NFKC has narrowed the wide ones.
 DOT_IN_NAME = r"(\p{Han})[•.・∙](\p{Han})"
@@ -57,9 +61,9 @@ def read_column(column: KindColumn, texts: pl.Series, is_number: pl.Series | Non
     else:
         values = READERS[column.type](cleaned)
     bad = _filled_where(values.is_null(), cleaned)
-    if is_number is not None and column.type in ("account_no", "text", "name"):
-        # A number with an exponent lost its low digits: as a text it would look whole.
-        spoilt = is_number & (cleaned.str.contains("e") | (column.type == "account_no"))
+    if is_number is not None and column.type in ("account_no", "text", "verbatim", "name"):
+        # A number with an exponent lost its low digits, as a text it would look whole; nan, inf.
+        spoilt = is_number & (cleaned.str.contains("[en]") | (column.type == "account_no"))
         values, bad = values.zip_with(~spoilt, _nothing(pl.String())), bad | spoilt
     return Reading(values, bad, rule)
 
@@ -108,9 +112,14 @@ def _read_texts(texts: pl.Series) -> pl.Series:
     plain = texts.str.contains(PLAIN_TEXT)
     if plain.all():
         return texts
-    left = _stripped(texts.filter(~plain))
-    left = left.zip_with(left != "", _nothing(pl.String()))
+    left = _legible(_stripped(texts.filter(~plain)))
     return texts.clone().scatter((~plain).arg_true(), left)
+
+
+def _read_verbatim(texts: pl.Series) -> pl.Series:
+    """Read texts as they were delivered, outer spaces apart: a bank compares every letter."""
+    delivered = texts.str.strip_chars()
+    return delivered.zip_with(_read_texts(texts).is_not_null(), _nothing(pl.String()))
 
 
 def read_names(texts: pl.Series) -> pl.Series:
@@ -129,7 +138,13 @@ def _clean_names(texts: pl.Series) -> pl.Series:
     bare = texts.str.normalize("NFKC").str.replace_all(r"\s", "")
     # Twice: the character between two dots belongs to both.
     dotted = bare.str.replace_all(DOT_IN_NAME, "$1·$2").str.replace_all(DOT_IN_NAME, "$1·$2")
-    return dotted.zip_with(dotted != "", _nothing(pl.String()))
+    return _legible(dotted)
+
+
+def _legible(texts: pl.Series) -> pl.Series:
+    """Make null of texts that are empty, or that no list, bank file or workbook can hold."""
+    is_legible = texts.str.len_chars().is_between(1, LONGEST_TEXT) & ~texts.str.contains(ILLEGIBLE)
+    return texts.zip_with(is_legible, _nothing(pl.String()))
 
 
 def _read_integers(texts: pl.Series) -> pl.Series:
@@ -139,7 +154,7 @@ def _read_integers(texts: pl.Series) -> pl.Series:
 
 def _read_account_numbers(texts: pl.Series) -> pl.Series:
     cleaned = _stripped(texts)
-    is_right = cleaned.str.contains(SPACED_DIGITS)
+    is_right = cleaned.str.contains(SPACED_DIGITS) & (cleaned.str.len_bytes() < LONGEST_ACCOUNT)
     return cleaned.str.replace_all(" ", "").zip_with(is_right, _nothing(pl.String()))
 
 
@@ -161,5 +176,6 @@ READERS: dict[ColumnType, Callable[[pl.Series], pl.Series]] = {
     "date": read_dates,
     "month": read_months,
     "text": _read_texts,
+    "verbatim": _read_verbatim,
     "name": read_names,
 }

@@ -26,6 +26,8 @@ def piece_of(
     Rows:    names  per column the canonical name, None for a column that is kept out
     """
     blank = _find_blank_rows(in_file_order, len(lines))
+    if blank is not None and too_wide is not None:
+        blank &= ~too_wide
     if blank is not None:
         rows = np.flatnonzero(~blank)
         in_file_order = [cells.take(rows) for cells in in_file_order]
@@ -104,10 +106,19 @@ def sums_of_amounts(
 ) -> dict[str, int]:
     """Sum each money column over the rows whose amount parses (None: over all rows)."""
     return {
-        column.name: int(columns[column.name].values(data_rows).sum())
+        column.name: _sum_of(columns[column.name].values(data_rows))
         for column in kind.columns
         if column.type in ("money", "wan") and column.name in columns
     }
+
+
+def _sum_of(values: pl.Series) -> int:
+    """Sum whole numbers, whose sum may be larger than 64 bits hold."""
+    ends = [abs(end) for end in (values.min(), values.max()) if isinstance(end, int)]
+    largest = max(ends, default=0)
+    if largest * len(values) < 1 << 63:
+        return int(values.sum())
+    return sum(values.drop_nulls().to_list())
 
 
 def stated_totals(

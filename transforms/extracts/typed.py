@@ -3,14 +3,16 @@
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from transforms.extracts.cell_text import cell_text
 from transforms.extracts.cells import Cells, CodedCells, TypedCells
 from transforms.extracts.csv_text import coded_cells, codes_of
 from transforms.extracts.dates import month_of
-from transforms.extracts.grid import cell_text
 from transforms.extracts.kinds import KindColumn
 
 LARGEST_WHOLE = 10**15
+FIRST_DAY, LAST_DAY = -719162, 2932896  # 0001-01-01 and 9999-12-31, counted from 1970-01-01
 
 
 def cells_of_arrow(column: KindColumn, values: pa.ChunkedArray) -> Cells:
@@ -38,6 +40,8 @@ def _as_values(column: KindColumn, values: pa.ChunkedArray) -> pl.Series | None:
     arrow_type = values.type
     if pa.types.is_date32(arrow_type) and column.type in ("date", "month"):
         days = pl.Series(pl.from_arrow(values))
+        if not days.to_physical().is_between(FIRST_DAY, LAST_DAY).all():
+            return None
         return days if column.type == "date" else pl.select(month_of(pl.lit(days))).to_series()
     if pa.types.is_decimal128(arrow_type) and column.type in ("money", "wan"):
         return _hundredths_of_decimals(values)
@@ -69,7 +73,7 @@ def _hundredths_of_decimals(values: pa.ChunkedArray) -> pl.Series | None:
     ].reshape(-1, 2)
     low, high = words[:, 0], words[:, 1]
     nulls = whole.is_null().to_numpy(zero_copy_only=False)
-    fits = (high == low >> 63) & (np.abs(low) < LARGEST_WHOLE)
+    fits = (high == low >> 63) & (low > -LARGEST_WHOLE) & (low < LARGEST_WHOLE)
     if not (fits | nulls).all():
         return None
     hundredths = pl.Series(low * 10 ** (2 - scale))
@@ -78,11 +82,17 @@ def _hundredths_of_decimals(values: pa.ChunkedArray) -> pl.Series | None:
 
 def _as_texts(values: pa.ChunkedArray) -> CodedCells:
     """Write each distinct value as text, as an XLSX cell of its type is."""
+    if pa.types.is_timestamp(values.type) and values.type.tz:
+        values = pc.local_timestamp(values)
     coded = values.dictionary_encode().unify_dictionaries()
     if coded.num_chunks == 0:
         return CodedCells(pl.Series([], dtype=pl.String), np.zeros(0, np.int32))
-    distinct = [*coded.chunk(0).dictionary.to_pylist(), None]
-    codes = [codes_of(chunk, len(distinct) - 1) for chunk in coded.chunks]
-    is_number = pl.Series([isinstance(value, float) for value in distinct], dtype=pl.Boolean)
-    texts = pl.Series([cell_text(value) for value in distinct], dtype=pl.String)
+    distinct = coded.chunk(0).dictionary
+    if pa.types.is_temporal(distinct.type):
+        # Python has no days beyond the year 9999.
+        distinct = distinct.cast(pa.string())
+    cells = [*distinct.to_pylist(), None]
+    codes = [codes_of(chunk, len(cells) - 1) for chunk in coded.chunks]
+    is_number = pl.Series([isinstance(value, float) for value in cells], dtype=pl.Boolean)
+    texts = pl.Series([cell_text(value) for value in cells], dtype=pl.String)
     return CodedCells(texts, np.concatenate(codes), is_number)

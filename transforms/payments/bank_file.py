@@ -1,16 +1,15 @@
 """The bank's file: header, one detail line per payment, trailer, in the bank's own encoding."""
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from transforms.errors import ContractError
 from transforms.payments.profile import Field, Profile
+from transforms.visible import holds_control
 
 FIRST_NAME = "bank.txt"
-CONTROL_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp"))
 
 
 @dataclass(frozen=True)
@@ -78,17 +77,6 @@ def _line(fields: Iterable[Field], values: Mapping[str, Any], profile: Profile) 
     cells = [_cell(field, values, profile) for field in fields]
     separator = profile.separator.encode(profile.encoding)
     return separator.join(cells) + profile.line_ending.encode(profile.encoding)
-
-
-def holds_control(text: str) -> bool:
-    """Say whether a text holds a control, invisible or line-breaking character.
-
-    >>> holds_control("张三"), holds_control("a\\tb")
-    (False, True)
-    """
-    if text.isprintable():
-        return False
-    return any(unicodedata.category(letter) in CONTROL_CATEGORIES for letter in text)
 
 
 def _cell(field: Field, values: Mapping[str, Any], profile: Profile) -> bytes:

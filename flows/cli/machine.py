@@ -1,0 +1,57 @@
+"""Tell what the machine denied (space, rights, memory, handles) from what the program got wrong."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+
+from transforms.errors import MachineDeniedError, WuxingError
+
+DENIALS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.EBUSY),
+    *(errno.ENOENT, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+    *(errno.ENODEV, errno.ESTALE),
+}
+# How libraries say the same: with the number of the system's error, or in words of their own.
+NUMBERED = re.compile(r"(?:os error|errno:?) (\d+)", re.IGNORECASE)
+IN_WORDS = re.compile(
+    "failed to map segment|no space left|disk quota|disk is full|disk i/o error|file too large|read-?only (?:file|data)|"
+    "permission denied|unable to open database file|too many open files|cannot allocate memory|"
+    "out of memory|not enough memory|can't start new thread|resource temporarily",
+    re.IGNORECASE,
+)
+
+
+def denied_by_machine(stop: BaseException) -> MachineDeniedError | None:
+    """Give what to say if the machine denied something, however it was passed on; else None."""
+    if isinstance(stop, WuxingError) and stop.exit_code not in (1, 14):
+        return None
+    for error in _chain(stop):
+        denial = _denial(error)
+        if denial is not None:
+            return MachineDeniedError(
+                f"{denial}: nothing was changed; free space, memory or handles, or get the right "
+                "to write there, and repeat the command"
+            )
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _denial(error: BaseException) -> str | None:
+    if isinstance(error, MemoryError):
+        return "the memory is not enough"
+    if isinstance(error, OSError) and error.errno in DENIALS:
+        place = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror or type(error).__name__}{place}"
+    if isinstance(error, WuxingError):
+        return None
+    said = str(error)
+    numbers = DENIALS.intersection(map(int, NUMBERED.findall(said)))
+    found = IN_WORDS.search(said)
+    return found.group().lower() if found else os.strerror(min(numbers)) if numbers else None

@@ -1,0 +1,74 @@
+"""Rows are counted in one way: every text is read as the plain reader reads it, or refused."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from flows.ingest import csv_files, files
+from flows.ingest.csv_files import open_csv, read_csv_pieces
+from flows.ingest.files import DropFile, digest_file
+from transforms.errors import DropRefusedError
+from transforms.extracts.cells import CodedCells
+from transforms.extracts.kinds import KINDS
+
+HEADER = "身份证号,姓名,户号"
+WIDTH = 3
+Row = tuple[int, list[str]]
+
+
+def rows_read(folder: Path, content: bytes) -> list[Row]:
+    """Read a file as ingest does: per row its line and its cells; a row too wide has its own."""
+    path = folder / "residents.csv"
+    path.write_bytes(content)
+    copies = folder / "raw"
+    copies.mkdir(exist_ok=True)
+    raw = digest_file(DropFile(path, KINDS["residents"], "csv"), copies)
+    rows = []
+    for piece in read_csv_pieces(open_csv(raw, copies / path.name, KINDS["residents"])):
+        texts = []
+        for cells in piece.all_cells:
+            assert isinstance(cells, CodedCells)
+            texts.append(cells.texts if cells.codes is None else cells.texts.gather(cells.codes))
+        rows += list(zip(piece.lines.tolist(), map(list, zip(*texts, strict=True)), strict=True))
+    return rows
+
+
+def rows_expected(text: str) -> list[Row]:
+    """Read the same text with the standard library, a line ended by CR, LF or CRLF."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    reader, line, rows = csv.reader(io.StringIO(plain, newline="\n")), 0, list[Row]()
+    for cells in reader:
+        even = [*cells, *[""] * WIDTH][:WIDTH]
+        # What stands beyond the header's columns is no blank row: it is kept, and quarantined.
+        if any(cell.strip() for cell in [*even, *cells[WIDTH:]]):
+            rows.append((line + 1, even))
+        line = reader.line_num
+    return rows[1:]
+
+
+@given(st.text(alphabet='a"",,\n\n\r 一', max_size=40), st.sampled_from(["utf-8", "gb18030"]))
+@example('a"",b,"c"\n"d,e', "utf-8")
+@example('"a\r\nb",c\rd,"e\n"\n', "utf-8")
+@settings(max_examples=1500, deadline=None)
+def test_every_text_is_read_as_the_plain_reader_reads_it_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, text: str, encoding: str
+) -> None:
+    content = f"{HEADER}\n{text}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_files, "PIECE_BYTES", 16)
+        patch.setattr(files, "SLICE_BYTES", 3)
+        patch.setattr(files, "CHUNK_BYTES", 5)
+        try:
+            found = rows_read(tmp_path_factory.mktemp("drop"), content.encode(encoding))
+        except DropRefusedError as refused:
+            assert ", line " in str(refused)
+            return
+    wanted = rows_expected(content)
+    assert [line for line, _ in found] == [line for line, _ in wanted]
+    assert [[c.replace("\r\n", "\n") for c in cells] for _, cells in found] == [
+        cells for _, cells in wanted
+    ]

@@ -1,0 +1,105 @@
+"""Faults that pass: they leave no run behind, and never lock a night out; nobody else gets in."""
+
+import errno
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.cli import app
+from flows.cli.console import run_command
+from flows.night import gates
+from flows.night.nightly import request_of
+from flows.night.pipeline import NightRequest, run_night
+from flows.night.progress import Progress
+from flows.store import Home
+from tests.conftest import AS_OF
+from tests.night.test_gates_stop import fail_first_check
+from transforms.errors import GateStoppedError, UsageError
+
+LATER = AS_OF + timedelta(days=1)
+ROOT = Path(__file__).parent.parent.parent
+HOLD = """
+import sys
+from pathlib import Path
+from flows.store import Home, hold_home
+with hold_home(Home(Path(sys.argv[1]))):
+    pass
+"""
+
+
+def snapshot_of(home: Home) -> str:
+    (found,) = home.snapshots.iterdir()
+    return found.name
+
+
+def test_too_many_open_files_while_measuring_leave_no_run(
+    home_after_run: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_given: Any) -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    before = sorted(path.name for path in home_after_run.runs.iterdir())
+    words = ["run", "--snapshot", snapshot_of(home_after_run), "--as-of", LATER.isoformat()]
+    words += ["--home", str(home_after_run.root)]
+    with monkeypatch.context() as patch:
+        patch.setattr(gates, "run_check", fail)
+        assert run_command(app, words) == 10
+    assert "nothing was changed" in capsys.readouterr().err
+    assert sorted(path.name for path in home_after_run.runs.iterdir()) == before
+    assert run_command(app, words) == 0
+
+
+def test_a_stopped_run_may_be_followed_by_a_finished_one(
+    home_after_run: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = NightRequest(home_after_run, LATER, snapshot_id=snapshot_of(home_after_run))
+    with monkeypatch.context() as patch:
+        fail_first_check(patch, "entitlements")
+        with pytest.raises(GateStoppedError):
+            run_night(request, Progress())
+    summary = run_night(request, Progress())
+    assert run_night(request, Progress()) == summary
+    from flows.money.verify import verify_home
+
+    verify_home(home_after_run)
+
+
+def test_a_lock_that_somebody_removes_lets_nobody_in(tmp_path: Path) -> None:
+    from flows.store import hold_home
+
+    home = Home(tmp_path / "home")
+    with hold_home(home):
+        for path in home.root.iterdir():
+            path.unlink()
+        command = [sys.executable, "-c", HOLD, str(home.root)]
+        second = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+        assert "HomeBusyError" in second.stderr
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_day_that_cannot_be_read_is_a_plain_refusal_of_the_flow() -> None:
+    with pytest.raises(UsageError, match="YYYY-MM-DD"):
+        request_of("drop", "31.3.2020", "home")
+
+
+def test_serve_and_the_deployment_bear_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.night import nightly
+
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(nightly.nightly, "serve", lambda **given: asked.update(given))
+    nightly.serve(Path("home"), Path("drop"))
+    assert f"name: {asked['name']}\n" not in (ROOT / "prefect.yaml").read_text("utf-8")
+
+
+def test_a_batch_over_budget_is_a_warning_of_the_run(home_after_run: Home) -> None:
+    text = home_after_run.funds_path.read_text("utf-8").replace("2020 = 5000000", "2020 = 1")
+    home_after_run.funds_path.write_text(text, "utf-8")
+    snapshot = snapshot_of(home_after_run)
+    summary = run_night(NightRequest(home_after_run, LATER, snapshot_id=snapshot), Progress())
+    told = [warning for warning in summary["warnings"] if "over budget" in warning]
+    assert len(told) == len(summary["batches"]) and told
