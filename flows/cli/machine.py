@@ -16,7 +16,8 @@ DENIALS = {
 # How libraries say the same: with the number of the system's error, or in words of their own.
 NUMBERED = re.compile(r"(?:os error|errno:?) (\d+)", re.IGNORECASE)
 IN_WORDS = re.compile(
-    "failed to map segment|no space left|disk quota|disk is full|disk i/o error|file too large|read-?only (?:file|data)|"
+    "failed to map segment|no space left|disk quota|disk is full|disk i/o error|file too large|"
+    "read-?only (?:file|data)|"
     "permission denied|unable to open database file|too many open files|cannot allocate memory|"
     "out of memory|not enough memory|can't start new thread|resource temporarily",
     re.IGNORECASE,
