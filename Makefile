@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SLOW_TESTS := tests/night tests/faults tests/bench tests/amend
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
@@ -33,15 +34,13 @@ sql-lint: $(STAMP)
 	@echo "== SQL lint: sqlfluff"
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql expectations
 
+# Two processes side by side: the slow folders in one, everything else in the other.
 tests: $(STAMP)
-	@echo "== tests: golden cases, properties, end to end, Prefect, faults, bad files"
-	$(BIN)/python -m pytest
-
-FILES ?= 20000
-SEED ?= 1
-fuzz: $(STAMP)
-	@echo "== fuzz: mutated files of all kinds and formats are read whole, or refused"
-	$(BIN)/python -m tests.faults.fuzz --files $(FILES) --seed $(SEED)
+	@echo "== tests: golden cases, properties, end to end, Prefect, faults, bad files, audit"
+	@$(BIN)/python -m pytest $(SLOW_TESTS) > .slow-tests.log 2>&1 & slow=$$!; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(SLOW_TESTS)); code=$$?; \
+	wait $$slow; slow_code=$$?; echo "== $(SLOW_TESTS)"; cat .slow-tests.log; rm -f .slow-tests.log; \
+	exit $$((code | slow_code))
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.scale
