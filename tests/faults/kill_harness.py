@@ -233,19 +233,22 @@ def try_points(
 def chosen(names: list[str], points: int) -> list[int]:
     """Choose effects to die at: half of them inside the releases, half over the whole job.
 
-    Both are spread evenly by place, so that stages with many effects do not hide the others.
+    Both are spread evenly by place, so that stages with many effects do not hide the others; the
+    last effect of each kind is among them, however rare it is.
     """
     number, stage_start = 0, 1
     releasing: list[int] = []
+    last_of_kind: dict[str, int] = {}
     for name in names:
         if not name.startswith("["):
             number += 1
+            last_of_kind[name.split()[1]] = number
             continue
         if name.startswith("[release"):
             releasing += range(stage_start, number + 1)
         stage_start = number + 1
     everywhere = spread(list(range(1, number + 1)), points)
-    return sorted({*spread(releasing, points // 2), *everywhere})
+    return sorted({*spread(releasing, points // 2), *everywhere, *last_of_kind.values()})
 
 
 def spread(numbers: list[int], count: int) -> list[int]:

@@ -142,7 +142,8 @@ def test_what_posts_to_the_ledger_is_never_tried_again() -> None:
 
 def test_deployment_is_declared() -> None:
     declared = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-    (deployment,) = declared["deployments"]
+    deployment, audit = declared["deployments"]
+    assert audit["name"] == "audit-replay" and audit["schedules"][0]["cron"] == "0 5 1 * *"
     assert deployment["schedules"][0]["cron"] == "0 2 * * *"
     assert deployment["schedules"][0]["timezone"] == "Asia/Shanghai"
     assert deployment["concurrency_limit"]["limit"] == 1
