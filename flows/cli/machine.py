@@ -5,11 +5,14 @@ import os
 import re
 from collections.abc import Iterator
 
-from transforms.errors import MachineDeniedError, WuxingError
+from transforms.errors import DigestDiffersError, MachineDeniedError, WuxingError
 
 DENIALS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.EBUSY),
+}
+# What is not there, or is something else: where a record is missing, that is damage.
+NOT_THERE = {
     *(errno.ENOENT, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
     *(errno.ENODEV, errno.ESTALE),
 }
@@ -28,8 +31,9 @@ def denied_by_machine(stop: BaseException) -> MachineDeniedError | None:
     """Give what to say if the machine denied something, however it was passed on; else None."""
     if isinstance(stop, WuxingError) and stop.exit_code not in (1, 14):
         return None
+    is_damage = isinstance(stop, DigestDiffersError)
     for error in _chain(stop):
-        denial = _denial(error)
+        denial = _denial(error, DENIALS if is_damage else DENIALS | NOT_THERE)
         if denial is not None:
             return MachineDeniedError(
                 f"{denial}: nothing was changed; free space, memory or handles, or get the right "
@@ -44,15 +48,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _denial(error: BaseException) -> str | None:
+def _denial(error: BaseException, denials: set[int]) -> str | None:
     if isinstance(error, MemoryError):
         return "the memory is not enough"
-    if isinstance(error, OSError) and error.errno in DENIALS:
+    if isinstance(error, OSError) and error.errno in denials:
         place = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror or type(error).__name__}{place}"
     if isinstance(error, WuxingError):
         return None
     said = str(error)
-    numbers = DENIALS.intersection(map(int, NUMBERED.findall(said)))
+    numbers = denials.intersection(map(int, NUMBERED.findall(said)))
     found = IN_WORDS.search(said)
     return found.group().lower() if found else os.strerror(min(numbers)) if numbers else None
