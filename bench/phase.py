@@ -4,6 +4,7 @@ python -m bench.phase sample DROP PERSONS FORMATS
 python -m bench.phase ingest DROP HOME
 python -m bench.phase scan HOME SNAPSHOT
 python -m bench.phase rest HOME SNAPSHOT
+python -m bench.phase pay HOME
 python -m bench.phase polars DROP
 python -m bench.phase bytes HOME
 python -m bench.phase verify HOME
@@ -23,6 +24,9 @@ AS_OF = date(2020, 11, 30)
 MONTHS = 24
 THREADS = 2
 MEMORY_LIMIT = "3GB"
+BUDGET_YUAN = 1_000_000_000_000
+# Of so many payments the bank sends one back.
+SENT_BACK_EVERY = 50
 DETERMINING = ("determine_rows",)
 
 
@@ -77,6 +81,7 @@ def scan(home: str, snapshot: str) -> dict[str, object]:
 def rest(home: str, snapshot: str) -> dict[str, object]:
     """Do everything from the snapshot to draft batches, stage by stage."""
     from expectations import gate
+    from flows.money.funds import PLACEHOLDER
     from flows.money.heads import initialise_home
     from flows.night import pipeline
     from flows.night.progress import Progress
@@ -91,6 +96,8 @@ def rest(home: str, snapshot: str) -> dict[str, object]:
     for path in (place.ledger_path, place.journal_path):
         path.unlink(missing_ok=True)
     initialise_home(place)
+    text = place.funds_path.read_text("utf-8").replace("2020 = 0", f"2020 = {BUDGET_YUAN}")
+    place.funds_path.write_text(text.replace(PLACEHOLDER, "样例"), "utf-8")
     stream: TextIO = Quiet()  # type: ignore[assignment]
     request = pipeline.NightRequest(
         place, AS_OF, snapshot_id=snapshot, threads=THREADS, memory_limit=MEMORY_LIMIT
@@ -110,6 +117,31 @@ def rest(home: str, snapshot: str) -> dict[str, object]:
         "all": sum(taken.values()),
         "determinations": summary["counts"],
     }
+
+
+def pay(home: str) -> dict[str, object]:
+    """Let four sample people sign and release every batch, and the bank answer it."""
+    from flows.money.batch_folder import read_batch
+    from flows.money.ledger_store import open_ledger
+    from flows.money.release import release_batch
+    from flows.money.settle import settle_batch
+    from flows.store import Home
+    from tests.ceremony import hold_ceremony
+    from tests.money.money_town import sign_both
+
+    place = Home(Path(home))
+    answer = place.root.with_name("answer.txt")
+    hold_ceremony(place)
+    for batch_id in sorted(path.name for path in place.batches.iterdir()):
+        sign_both(place, batch_id)
+        release_batch(place, batch_id)
+        paid = read_batch(place, batch_id).frame("instructions")["payment_id"]
+        words = ["失败" if number % SENT_BACK_EVERY == 0 else "成功" for number in range(len(paid))]
+        lines = [f"{name}|{word}||20201202" for name, word in zip(paid, words, strict=True)]
+        answer.write_text("\n".join(lines), "gb18030")
+        settle_batch(place, batch_id, answer)
+    with open_ledger(place) as ledger:
+        return {"batches": len(ledger.batch_states()), "entries": ledger.count_entries()}
 
 
 def polars(drop: str) -> dict[str, object]:
@@ -157,7 +189,7 @@ def verify(home: str) -> dict[str, object]:
     forget(home)
     started = time.perf_counter()
     checked = verify_home(Home(Path(home)))
-    return {"verify": time.perf_counter() - started, "checked": checked}
+    return {"verify": time.perf_counter() - started, "checked": checked.counts}
 
 
 def _is_utf8(path: Path) -> bool:
@@ -172,7 +204,7 @@ def _is_utf8(path: Path) -> bool:
 
 PHASES = {
     **{"sample": sample, "ingest": ingest, "scan": scan, "rest": rest, "polars": polars},
-    **{"bytes": read_bytes, "verify": verify},
+    **{"pay": pay, "bytes": read_bytes, "verify": verify},
 }
 
 if __name__ == "__main__":

@@ -9,12 +9,10 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     """Check digests of all snapshots, runs and batches, the ledger's chain, every signature."""
     from flows.money.verify import verify_home
 
-    content = verify_home(Home(home))
-    show(
-        content,
-        as_json,
-        [f"{what}: {count} checked, all as recorded" for what, count in content.items()],
-    )
+    seen = verify_home(Home(home))
+    lines = [f"{what}: {count} checked, all as recorded" for what, count in seen.counts.items()]
+    lines += [f"warning: {said}" for said in seen.warnings]
+    show({**seen.counts, "warnings": seen.warnings}, as_json, lines)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
 from flows.money.whole import unknown_payment_files
-from flows.money.witnesses import anchor_path, expect_witnessed
+from flows.money.witnesses import anchor_path, expect_witnessed, unreached
 from flows.store import Home
 from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
 from transforms.money.books import Books, read_books
@@ -23,10 +23,15 @@ SHOWN = 20
 
 @dataclass
 class Verified:
-    """How many of each were held against the ledger, and what was not as recorded."""
+    """How many of each were held against the ledger, and what was not as recorded.
+
+    `unchecked`: signatures whose seal's program is not here; `warnings`: anchors that are not.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def look(self, what: str, where: Path, check: Callable[[], Iterable[str]], by: int = 1) -> None:
         """Take in what a check finds; one that breaks down has found damage in its file."""
@@ -40,11 +45,11 @@ class Verified:
             self.problems.append(f"{where} is damaged: it can't be read ({type(damage).__name__})")
 
 
-def verify_home(home: Home) -> dict[str, int]:
+def verify_home(home: Home) -> Verified:
     """Check everything that the ledger names, and that nothing else is there.
 
-    Rows:    returns  how many of each were checked
-    Raises:  DropRefusedError if there is no home; DigestDiffersError naming files and records
+    Raises:  DigestDiffersError naming files and records; DropRefusedError if there is no home, or
+             all else is as recorded but a seal's program is not here to check its signatures
     """
     if not home.root.is_dir() or not any(home.root.iterdir()):
         raise DropRefusedError(f"there is no home {home.root}: check --home")
@@ -53,7 +58,7 @@ def verify_home(home: Home) -> dict[str, int]:
         if not ledger.is_kept:
             raise DropRefusedError(f"{home.root} is no home: `wuxing init` makes one")
         postings = ledger.postings()
-        books = read_books(postings, holds_truly(home))
+        books = read_books(postings, holds_truly(home, seen.unchecked))
         seen.look("ledger rows", home.ledger_path, partial(_ledger_problems, ledger, books))
         seen.counts["ledger rows"] = len(postings) + ledger.count_entries()
         seen.counts["signatures"] = sum(len(s.signatures) for s in books.batches.values())
@@ -71,19 +76,20 @@ def verify_home(home: Home) -> dict[str, int]:
             seen.counts["payment files"] = seen.counts.get("payment files", 0) + len(files)
         seen.problems += unknown_folders(home, books)
         seen.problems += [f"{p} was not released" for p in unknown_payment_files(home, books)]
+    found = "not as recorded; sign and pay nothing, find out who changed it"
+    unsure = "signatures of outside seals can't be checked on this machine"
     if seen.problems:
-        raise DigestDiffersError(_told(seen.problems))
-    return seen.counts
+        rest = f"\n{_told(seen.unchecked, unsure)}" if seen.unchecked else ""
+        raise DigestDiffersError(_told(seen.problems, found) + rest)
+    if seen.unchecked:
+        raise DropRefusedError(_told(seen.unchecked, f"{unsure}; all else is as recorded"))
+    return seen
 
 
-def _told(problems: list[str]) -> str:
-    distinct = list(dict.fromkeys(problems))
+def _told(findings: list[str], what: str) -> str:
+    distinct = list(dict.fromkeys(findings))
     more = f"\n… and {len(distinct) - SHOWN} more" if len(distinct) > SHOWN else ""
-    return (
-        f"{len(distinct)} not as recorded; sign and pay nothing, find out who changed it:\n"
-        + "\n".join(distinct[:SHOWN])
-        + more
-    )
+    return f"{len(distinct)} {what}:\n" + "\n".join(distinct[:SHOWN]) + more
 
 
 def _snapshots(home: Home, books: Books) -> dict[str, str]:
@@ -106,10 +112,9 @@ def _ledger_problems(ledger: Ledger, books: Books) -> Iterator[str]:
 
 
 def _verify_witnesses(home: Home, books: Books, seen: Verified) -> None:
-    for path in (
-        home.journal_path,
-        *(anchor_path(folder, books.home_id) for folder in read_anchors(home)),
-    ):
+    anchors = [anchor_path(folder, books.home_id) for folder in read_anchors(home)]
+    seen.warnings = [said for said in map(unreached, anchors) if said]
+    for path in (home.journal_path, *(path for path in anchors if not unreached(path))):
         seen.look("witnesses", path, partial(_witness_problems, home, path, books))
 
 

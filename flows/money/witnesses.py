@@ -82,17 +82,29 @@ def expect_anchors(folders: Sequence[Path], home_id: str, hashes: Sequence[str])
         expect_witnessed(anchor_path(folder, home_id), hashes)
 
 
+def unreached(path: Path) -> str:
+    """Say why a witness can't be asked on this machine; nothing if it can."""
+    try:
+        path.open("rb").close()
+    except OSError as why:
+        return f"{path} can't be read here ({why.strerror}): the ledger was not held against it"
+    return ""
+
+
 def tell_anchors(folders: Sequence[Path], home_id: str, postings: Sequence[Posting]) -> None:
     """Let every anchor folder keep all postings.
 
-    Raises:  LedgerForbidsError if a folder is not there
+    Raises:  LedgerForbidsError if a folder is not there, or only the place where it was connected
     """
+    signed = [posting.said["statement"] for posting in postings if posting.kind == "signed"]
+    told = {folder for statement in signed for folder in statement["anchors"]}
     for folder in folders:
-        if not folder.is_dir():
-            raise LedgerForbidsError(
-                f"the anchor folder {folder} is not there: connect it, then repeat the command"
-            )
         path = anchor_path(folder, home_id)
+        if not folder.is_dir() or (str(folder) in told and not path.is_file()):
+            raise LedgerForbidsError(
+                f"the anchor folder {folder} is not there, or no longer holds {path.name}: connect "
+                "it, then repeat the command"
+            )
         tell_witness(path, postings)
         # An anchor is for others to read: it holds no beneficiary.
         path.chmod(0o644)

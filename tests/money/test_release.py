@@ -414,7 +414,7 @@ def test_a_placeholder_payer_is_a_rehearsal_and_says_so(home: Home) -> None:
         assert "REHEARSAL" in Path(path).read_text(encoding)
     Path(files[0]).unlink()
     release_batch(home, batch)
-    assert verify_home(home)["payment files"] == 2
+    assert verify_home(home).counts["payment files"] == 2
     assert "演练" in (home.batches / batch / "approval.txt").read_text(encoding="utf-8")
 
 

@@ -66,7 +66,7 @@ def test_a_seal_signs_and_the_batch_is_released(home: Home, seal: Seal, tmp_path
     assert json.loads(path.read_text())["batch_id"] == batch
     accept_signature(home, read_signature(path, sealed(path)))
     release_batch(home, batch)
-    assert verify_home(home)["signatures"] == 2
+    assert verify_home(home).counts["signatures"] == 2
     assert [key["state"] for key in list_keys(home)["keys"]] == ["enrolled"] * 5
 
 
@@ -112,6 +112,23 @@ def test_a_seals_signature_forged_into_the_ledger_is_found(
     for act in (lambda: release_batch(home, batch), lambda: verify_home(home)):
         with pytest.raises((DropRefusedError, DigestDiffersError)):
             act()
+
+
+def test_without_a_seals_program_all_else_is_verified(
+    home: Home, seal: Seal, tmp_path: Path
+) -> None:
+    """On the auditor's machine, which has no seal, `verify` once ended before it began."""
+    batch, path = batch_of(home), tmp_path / "statement"
+    write_signature(path, state_for_seal(home, batch, "approver", seal))
+    accept_signature(home, read_signature(path, sealed(path)))
+    release_batch(home, batch)
+    (home.root / "seals.toml").unlink()
+    unsure = rf"1 signatures of outside seals .*all else is as recorded:\nsign {batch} by 周九"
+    with pytest.raises(DropRefusedError, match=unsure):
+        verify_home(home)
+    (home.batches / batch / "bank-2.txt").write_text("x")
+    with pytest.raises(DigestDiffersError, match=r"(?s)bank-2\.txt.*can't be checked.*周九"):
+        verify_home(home)
 
 
 @pytest.mark.parametrize("content", ["[sm2", "[sm2]\nprogram = 1", "x = 1"])

@@ -33,7 +33,7 @@ def batch_folder(home: Home) -> Path:
 
 def test_what_was_checked_is_counted(home: Home) -> None:
     write_notice(home, batch_folder(home).name)
-    counts = verify_home(home)
+    counts = verify_home(home).counts
     assert counts["signatures"] == counts["payment files"] == 2
     assert (counts["snapshots"], counts["runs"], counts["batches"]) == (1, 1, 1)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import store
+from flows.cli.console import run_command
 from flows.money import acts, heads, whole
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
@@ -190,6 +191,36 @@ def test_without_an_anchor_folder_nothing_is_posted(home: Home) -> None:
         assert ledger.batch_states()[batch].state == "signed"
     folder.with_name("away").rename(folder)
     release_batch(home, batch)
+
+
+def test_the_empty_place_of_an_anchor_that_is_not_connected_is_no_anchor(home: Home) -> None:
+    """A share that is not mounted leaves an empty folder: a ledger put back was released into it."""
+    batch = batch_of(home)
+    sign_both(home, batch)
+    path = anchor_path(home.root.with_name("anchor"), home_id(home))
+    kept = path.read_bytes()
+    path.unlink()
+    with pytest.raises(LedgerForbidsError, match="no longer holds"):
+        release_batch(home, batch)
+    assert not path.exists(), "nothing is written where the anchor only was"
+    path.write_bytes(kept)
+    release_batch(home, batch)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_verify_says_which_anchor_it_could_not_ask(home: Home, is_whole: bool) -> None:
+    from flows.cli import app
+
+    pay(home, "R1", ROWS)
+    assert verify_home(home).warnings == []
+    folder = home.root.with_name("anchor")
+    path = anchor_path(folder, home_id(home))
+    shutil.rmtree(folder) if is_whole else path.unlink()
+    seen = verify_home(home)
+    assert [str(path) in said for said in seen.warnings] == [True]
+    assert "was not held against it" in seen.warnings[0]
+    assert seen.counts["witnesses"] == 1
+    assert run_command(app, ["verify", "--home", str(home.root)]) == 0
 
 
 def test_an_anchor_that_was_signed_with_can_not_be_left_out(home: Home) -> None:
