@@ -1,6 +1,7 @@
 """Hold a home against its ledger: all that it names is there and as recorded, and nothing else."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from transforms.money.books import Books, read_books
 from transforms.money.postings import broken_link
 
 SHOWN = 20
+Check = Callable[[], Iterable[str]]
 
 
 @dataclass
@@ -33,16 +35,27 @@ class Verified:
     unchecked: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def look(self, what: str, where: Path, check: Callable[[], Iterable[str]], by: int = 1) -> None:
-        """Take in what a check finds; one that breaks down has found damage in its file."""
-        self.counts[what] = self.counts.get(what, 0) + by
-        try:
-            self.problems += check()
-        except WuxingError as stop:
-            self.problems.append(str(stop))
-        # Whatever a damaged file makes a reader do is damage to be named, never a bug.
-        except Exception as damage:
-            self.problems.append(f"{where} is damaged: it can't be read ({type(damage).__name__})")
+    def look(self, what: str, where: Path, check: Check) -> None:
+        """Take in what a check finds."""
+        self.take(what, problems_of(where, check))
+
+    def take(self, what: str, found: list[str]) -> None:
+        """Take in what was found of one thing that was held against the ledger."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+        self.problems += found
+
+
+def problems_of(where: Path, check: Check) -> list[str]:
+    """Return what a check finds; one that breaks down has found damage in its file."""
+    found: list[str] = []
+    try:
+        found += check()
+    except WuxingError as stop:
+        found.append(str(stop))
+    # Whatever a damaged file makes a reader do is damage to be named, never a bug.
+    except Exception as damage:
+        found.append(f"{where} is damaged: it can't be read ({type(damage).__name__})")
+    return found
 
 
 def verify_home(home: Home) -> Verified:
@@ -54,26 +67,27 @@ def verify_home(home: Home) -> Verified:
     if not home.root.is_dir() or not any(home.root.iterdir()):
         raise DropRefusedError(f"there is no home {home.root}: check --home")
     seen = Verified()
-    with open_ledger(home, only_look=True) as ledger:
+    # Bytes are hashed without Python, which meanwhile reads ledger and batches row by row.
+    with open_ledger(home, only_look=True) as ledger, ThreadPoolExecutor(1) as beside:
         if not ledger.is_kept:
             raise DropRefusedError(f"{home.root} is no home: `wuxing init` makes one")
         postings = ledger.postings()
         books = read_books(postings, holds_truly(home, seen.unchecked))
+        hashed = [
+            (what, beside.submit(problems_of, folder, check))
+            for what, folder, check in _evidence(home, books)
+        ]
         seen.look("ledger rows", home.ledger_path, partial(_ledger_problems, ledger, books))
         seen.counts["ledger rows"] = len(postings) + ledger.count_entries()
         seen.counts["signatures"] = sum(len(s.signatures) for s in books.batches.values())
         _verify_witnesses(home, books, seen)
-        for snapshot_id, digest in _snapshots(home, books).items():
-            folder = home.snapshots / snapshot_id
-            seen.look("snapshots", folder, partial(snapshot_problems, folder, digest))
-        for run_id, recorded in books.runs.items():
-            folder = home.runs / run_id
-            seen.look("runs", folder, partial(run_problems, folder, recorded))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
             seen.look("batches", folder, partial(batch_problems, home, ledger, state))
             files = state.released["files"] if state.released else {}
             seen.counts["payment files"] = seen.counts.get("payment files", 0) + len(files)
+        for what, finding in hashed:
+            seen.take(what, finding.result())
         seen.problems += unknown_folders(home, books)
         seen.problems += [f"{p} was not released" for p in unknown_payment_files(home, books)]
     found = "not as recorded; sign and pay nothing, find out who changed it"
@@ -92,11 +106,18 @@ def _told(findings: list[str], what: str) -> str:
     return f"{len(distinct)} {what}:\n" + "\n".join(distinct[:SHOWN]) + more
 
 
-def _snapshots(home: Home, books: Books) -> dict[str, str]:
-    """Return the snapshots on the disk and in the ledger; those that no run used have no digest."""
+def _evidence(home: Home, books: Books) -> Iterator[tuple[str, Path, Check]]:
+    """Give the snapshots on the disk and in the ledger, and its runs, each with what checks it."""
     there = home.snapshots.iterdir() if home.snapshots.is_dir() else ()
+    # Those that no run used have no digest.
     found = {path.name: "" for path in sorted(there) if not path.name.startswith(".")}
-    return found | {run["snapshot_id"]: run["snapshot_manifest"] for run in books.runs.values()}
+    found |= {run["snapshot_id"]: run["snapshot_manifest"] for run in books.runs.values()}
+    for snapshot_id, digest in found.items():
+        folder = home.snapshots / snapshot_id
+        yield "snapshots", folder, partial(snapshot_problems, folder, digest)
+    for run_id, recorded in books.runs.items():
+        folder = home.runs / run_id
+        yield "runs", folder, partial(run_problems, folder, recorded)
 
 
 def _ledger_problems(ledger: Ledger, books: Books) -> Iterator[str]:

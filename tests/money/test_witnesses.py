@@ -194,7 +194,7 @@ def test_without_an_anchor_folder_nothing_is_posted(home: Home) -> None:
 
 
 def test_the_empty_place_of_an_anchor_that_is_not_connected_is_no_anchor(home: Home) -> None:
-    """A share that is not mounted leaves an empty folder: a ledger put back was released into it."""
+    """A share that is not mounted leaves an empty folder: what is put back is paid there."""
     batch = batch_of(home)
     sign_both(home, batch)
     path = anchor_path(home.root.with_name("anchor"), home_id(home))

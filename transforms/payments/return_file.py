@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from itertools import accumulate
 
 from lxml import etree
@@ -94,6 +95,7 @@ def _answer(cells: Sequence[str], line: int, form: AnswerFormat) -> Answer | Non
     return Answer(said["payment_id"], has_arrived, said.get("reason", ""), day, line)
 
 
+@cache
 def _day(text: str, form: str) -> str | None:
     """Read a date as YYYYMMDD, none if it is no such date.
 
