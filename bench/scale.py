@@ -1,11 +1,13 @@
 """`make bench`: time, memory and growth at two sizes, each measured beside a bare scan of the same.
 
     python -m bench.scale [PERSONS …] [--csv PERSONS] [--pairs N] [--keep]
+    python -m bench.scale --home HOME [--pairs N]
 
 For each size: a Parquet drop (24 months × 5 insurances), its ingest, then pairs of a bare DuckDB
 scan of all columns of the snapshot and of the rest of the run (A, B, A, B, two threads each), as
-medians of ratios; then pairs of a bare read of all bytes and of `verify`, both from the disk. Then
-CSV ingest against a bare Polars read of the same files.
+medians of ratios; then every batch is signed, paid and answered, and pairs of a bare read of all
+bytes and of `verify` are measured, both from the disk; with --home these alone, of a home that is
+there. Then CSV ingest against a bare Polars read of the same files.
 """
 
 import argparse
@@ -28,8 +30,12 @@ def main() -> None:
     parser.add_argument("persons", nargs="*", type=int, default=[100_000, 1_000_000])
     parser.add_argument("--csv", type=int, default=100_000)
     parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--home", type=Path, help="only verify, of a home that is there")
     parser.add_argument("--keep", action="store_true", help="keep drops and snapshots")
     words = parser.parse_args()
+    if words.home:
+        measure_verify(words.home, words.pairs)
+        return
     shutil.rmtree(OUT, ignore_errors=True)
     measured = [measure_size(persons, words.pairs) for persons in words.persons]
     for smaller, larger in pairwise(measured):
@@ -62,6 +68,8 @@ def measure_size(persons: int, pairs: int) -> dict[str, Any]:
     stages = rests[-1]["stages"]
     for name, seconds in sorted(stages.items(), key=lambda pair: -pair[1]):
         print(f"      {name:<28} {seconds:8.2f} s", flush=True)
+    paid = phase("pay", home)
+    print(f"  {paid['batches']} batches paid, {paid['entries']:,} ledger entries", flush=True)
     measure_verify(home, pairs)
     all_seconds = statistics.median(found["all"] for found in rests)
     return {

@@ -14,7 +14,7 @@ from flows.money.verify_batches import batch_problems
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
 from flows.money.whole import unknown_payment_files
 from flows.money.witnesses import anchor_path, expect_witnessed, unreached
-from flows.store import Home
+from flows.store import Home, file_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
 from transforms.money.books import Books, read_books
 from transforms.money.postings import broken_link
@@ -73,6 +73,8 @@ def verify_home(home: Home) -> Verified:
             raise DropRefusedError(f"{home.root} is no home: `wuxing init` makes one")
         postings = ledger.postings()
         books = read_books(postings, holds_truly(home, seen.unchecked))
+        # SQLite asks for page by page: from a disk that is busy each would come late.
+        file_digest(home.ledger_path)
         hashed = [
             (what, beside.submit(problems_of, folder, check))
             for what, folder, check in _evidence(home, books)
