@@ -1,5 +1,6 @@
 """The gates over what the money stage really makes: sound nights pass, tampered ones stop."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.money.money_town import (
     TWO,
     Town,
     account,
+    answer,
     determined_of,
     draw_up,
     month,
@@ -26,6 +28,7 @@ from tests.money.money_town import (
     refund,
 )
 from transforms.gates import GateOutcome
+from transforms.money import entitlements, exclusions
 from transforms.money.batches import DraftBatch
 
 SOUND = [
@@ -90,6 +93,54 @@ def test_a_sound_night_is_not_stopped(home: Home, rows: Sequence[dict[str, Any]]
 def test_a_night_after_payment_is_not_stopped(home: Home, rows: Sequence[dict[str, Any]]) -> None:
     pay(home, "R1", SOUND)
     assert stopping(judged(home, rows)) == []
+
+
+RIVALS = [
+    month("benefit_to_retirement", ANN, 1),
+    month("graduate_flexible_insurance", ANN, 2),
+    month("internship_subsidy", ANN, 4, payee=ONE),
+]
+
+
+def decided(*said: bool | None) -> Town:
+    """Let a clerk say of some of the rivals whether they stand."""
+    rows = zip(RIVALS, said, strict=True)
+    return Town(
+        answers=[
+            answer(row["policy_id"], ANN, yes, payee=row["beneficiary_id"])
+            for row, yes in rows
+            if yes is not None
+        ]
+    )
+
+
+@pytest.mark.parametrize("is_paid", [False, True])
+@pytest.mark.parametrize("said", list(itertools.product([None, True, False], repeat=3)))
+def test_a_night_after_a_clerk_settled_a_conflict_is_not_stopped(
+    home: Home, said: tuple[bool | None, ...], is_paid: bool
+) -> None:
+    """It was, whatever he said: a row he sets aside is determined 0, and the gate saw a loss."""
+    if is_paid:
+        pay(home, "R1", RIVALS[:1])
+    assert stopping(judged(home, RIVALS, town=decided(*said))) == []
+
+
+@pytest.mark.parametrize("said", [(None, None, None), (True, True, None), (None, True, False)])
+def test_a_row_that_no_clerk_set_aside_is_not_lost(
+    home: Home, monkeypatch: pytest.MonkeyPatch, said: tuple[bool | None, ...]
+) -> None:
+    settle = exclusions.settle_by_clerk
+
+    def lose(*given: Any) -> pl.DataFrame:
+        rows = settle(*given)
+        is_lost = pl.col("policy_id") == "graduate_flexible_insurance"
+        return rows.with_columns(
+            pl.when(is_lost).then(0).otherwise("determined_fen").alias("determined_fen")
+        )
+
+    monkeypatch.setattr(entitlements, "settle_by_clerk", lose)
+    found = stopping(judged(home, RIVALS, town=decided(*said)))
+    assert {"determined_carried", "determined_total"} <= set(found)
 
 
 def test_holds_of_every_sort_are_not_stopped(home: Home) -> None:
