@@ -1,4 +1,4 @@
--- check: every eligible amount of a paying policy arrives unchanged, or as 0 where a clerk decided so
+-- check: every eligible amount of a paying policy arrives unchanged, or 0 where a clerk said so
 -- checked: entitlements
 -- Both sides have at most one row per key (their own gates say so).
 with eligible_amounts as (
