@@ -1,7 +1,9 @@
 """The ledger's file: made once, opened with care; the only importer of sqlite3."""
 
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -75,13 +77,10 @@ def open_ledger(home: Home, *, only_look: bool = False) -> Iterator[Ledger]:
     is_kept = home.ledger_path.is_file() and home.ledger_path.stat().st_size > 0
     if not is_kept:
         expect_no_traces(home)
-    connection = sqlite3.connect(
-        _address(home.ledger_path, only_look) if is_kept else ":memory:",
-        uri=is_kept,
-        isolation_level=None,
-        timeout=30,
-    )
-    with closing(connection):
+    with (
+        _readable(home.ledger_path, only_look) as path,
+        closing(_connect(path, is_kept, only_look)) as connection,
+    ):
         try:
             if not is_kept:
                 _make_tables(connection)
@@ -105,13 +104,34 @@ def _is_damage(broken: sqlite3.DatabaseError) -> bool:
     return is_plain or "decode" in str(broken) or "unsupported file format" in str(broken)
 
 
-def _address(path: Path, only_look: bool) -> str:
-    if not only_look:
-        return f"{path.resolve().as_uri()}?mode=rw"
+def _connect(path: Path, is_kept: bool, only_look: bool) -> sqlite3.Connection:
     # Without a log beside it the file is whole, and may lie where nothing can be written.
-    log = path.with_name(f"{path.name}-wal")
-    is_still = not (log.is_file() and log.stat().st_size)
-    return f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if is_still else ''}"
+    looking = f"mode=ro{'' if _has_log(path) else '&immutable=1'}"
+    address = f"{path.resolve().as_uri()}?{looking if only_look else 'mode=rw'}"
+    return sqlite3.connect(
+        address if is_kept else ":memory:", uri=is_kept, isolation_level=None, timeout=30
+    )
+
+
+@contextmanager
+def _readable(path: Path, only_look: bool) -> Iterator[Path]:
+    """Give a ledger's file to open; a copy, if SQLite can't take in its log where it lies."""
+    if not (only_look and _has_log(path)) or os.access(path.parent, os.W_OK):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (path.name, _log_of(path).name):
+            shutil.copyfile(path.with_name(name), Path(folder) / name)
+        yield Path(folder) / path.name
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _has_log(path: Path) -> bool:
+    log = _log_of(path)
+    return log.is_file() and log.stat().st_size > 0
 
 
 def expect_schema(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,10 +1,14 @@
 """Verify starts from the ledger: what it names is there, nothing else is, and damage has a name."""
 
+import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +58,28 @@ def test_a_copy_that_can_only_be_read(home: Home, tmp_path: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in copy.root.rglob("*")}
     verify_home(copy)
     assert {p: p.stat().st_mtime_ns for p in copy.root.rglob("*")} == before, "nothing is written"
+
+
+def test_a_copy_that_was_taken_with_its_log_and_can_only_be_read(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite needs a file beside the log: an auditor was told to get the right to write there."""
+    copy, connect, opened = Home(tmp_path / "copy"), sqlite3.connect, list[str]()
+    with closing(connect(home.ledger_path)) as writer:
+        writer.execute("pragma journal_mode = wal")
+        writer.execute("pragma user_version = 2")
+        writer.commit()
+        shutil.copytree(home.root, copy.root, ignore=shutil.ignore_patterns("*-shm"))
+
+    def noted(address: Any, **words: Any) -> sqlite3.Connection:
+        opened.append(str(address))
+        return connect(address, **words)
+
+    monkeypatch.setattr(sqlite3, "connect", noted)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert verify_home(copy).counts == verify_home(home).counts
+    assert copy.ledger_path.with_name("ledger.sqlite-wal").stat().st_size
+    assert not [address for address in opened if str(copy.root) in address]
 
 
 def test_a_ledger_in_use_is_read_with_its_log(home: Home) -> None:
