@@ -140,12 +140,12 @@ class Ledger:
         """Return the digest of what a run nets against."""
         return state_digest(self.batch_states())
 
-    def postings(self, after: int = 0) -> list[Posting]:
-        """Return the postings after a position, oldest first."""
+    def postings(self, after: int = 0, batch_id: str = "") -> list[Posting]:
+        """Return the postings after a position, of one batch or all, oldest first."""
         rows = self.connection.execute(
-            f"select {', '.join(POSTING_FIELDS)} from postings where sequence > ? "
-            "order by sequence",
-            (after,),
+            f"select {', '.join(POSTING_FIELDS)} from postings "
+            "where sequence > ? and ? in (batch_id, '') order by sequence",
+            (after, batch_id),
         )
         return [Posting(*row) for row in rows]
 

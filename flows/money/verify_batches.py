@@ -59,7 +59,7 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
 
 def _entry_problems(ledger: Ledger, state: BatchState, stored: StoredBatch) -> Iterator[str]:
     """Compare a batch's entries with its lines and with the bank's answers, row by row."""
-    postings = [p for p in ledger.postings() if p.batch_id == state.batch_id]
+    postings = ledger.postings(batch_id=state.batch_id)
     for posting, wanted in replayed_entries(postings, stored, state):
         differing = _first_difference(ledger.entries_at(posting.sequence), wanted)
         if differing:
