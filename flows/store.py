@@ -178,7 +178,8 @@ def file_digest(path: Path) -> str:
     piece = memoryview(bytearray(max(1, min(CHUNK_BYTES, path.stat().st_size))))
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as stream:
-        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         while count := stream.readinto(piece):
             digest.update(piece[:count])
     return digest.hexdigest()
