@@ -1,7 +1,9 @@
 """Commands that answer questions: policies, explain, expectations."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,45 +57,30 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say why: each provision, its value, its clause, the facts, the source rows as file:line."""
+    from flows.answers.evidence import raw_cells
+    from flows.answers.explain import explain_line, explain_party
     from flows.answers.nights import find_run
-
-    place = Home(home)
-    run_id = find_run(place, run)
-    if person or employer:
-        if (person and employer) or policy or beneficiary or subject or period:
-            raise UsageError("--person or --employer stands alone: it answers for all policies")
-        party = ("person", person) if person else ("employer", str(employer))
-        _explain_party(place, run_id, party, against and find_run(place, against), page, as_json)
-        return
-    from flows.answers.explain import explain_lines
-
-    if not policy or not beneficiary or page or against:
-        raise UsageError(
-            "say --policy and --beneficiary, or --person or --employer; --html and --against go "
-            "with a person or an employer"
-        )
-    content, lines = explain_lines(place, run_id, policy, beneficiary, subject, period)
-    show(content, as_json, lines)
-
-
-def _explain_party(
-    home: Home,
-    run_id: str,
-    party: tuple[str, str],
-    against: str | None,
-    page: Path | None,
-    as_json: bool,
-) -> None:
-    from flows.answers.dossier import dossier
     from transforms.answers.dossier import changes_between, dossier_lines, dossier_page
 
-    told = dossier(home, run_id, *party)
+    place = Home(home)
+    asked: Callable[[str], dict[str, Any]]
+    if policy and beneficiary and not (person or employer):
+        asked = partial(explain_line, place, policy, beneficiary, subject, period)
+    elif bool(person) != bool(employer) and not (policy or beneficiary or subject or period):
+        party = ("person", person) if person else ("employer", str(employer))
+        asked = partial(explain_party, place, *party)
+    else:
+        raise UsageError(
+            "say --policy and --beneficiary, or --person or --employer alone, which answer for "
+            "all policies"
+        )
+    told = asked(find_run(place, run))
     if against:
-        other = dossier(home, against, *party)
+        other = asked(find_run(place, against))
         told["against"] = {name: other[name] for name in ("run_id", "as_of")}
         told["changes"] = changes_between(other, told)
     if page:
-        page.write_text(dossier_page(told), encoding="utf-8")
+        page.write_text(dossier_page(told, raw_cells(place, told)), encoding="utf-8")
     show(told, as_json, dossier_lines(told))
 
 

@@ -3,12 +3,20 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from transforms.amounts import yuan_text
-from transforms.answers.explanation import SHOWN_ROWS, explanation_lines
+from transforms.answers.explanation import (
+    SHOWN_ROWS,
+    entitlement_text,
+    explanation_lines,
+    short_lines,
+    used_parameter_lines,
+)
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
+from transforms.answers.source_rows import shown_columns
 from transforms.extracts.kinds import names_of_kinds
 from transforms.words import Said, said_of, word, worded
 
@@ -16,6 +24,11 @@ KEY = ("period", "subject_id", "beneficiary_id")
 WORD_OF_VALUE = {"true": "value_true", "false": "value_false", "unknown": "value_unknown"}
 CODED = ("outcome", "entitlement", "policy_state")
 LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
+SHORT_ROWS = 200
+RawCells = Mapping[str, Mapping[str, str]]
+NO_CELLS: RawCells = {}
+NO_CELL: Mapping[str, str] = {}
+FUNCTIONS = ("half_up", "rounded_down", "least", "greatest")
 PROVISION = re.compile(r"(s[0-9]+|g)_")
 
 
@@ -25,17 +38,10 @@ def dossier_lines(told: Mapping[str, Any]) -> list[str]:
         f"run {told['run_id']} as of {told['as_of']}, snapshot {told['snapshot_id']}: "
         f"{told['party']['kind']} {told['party']['id']}"
     ]
+    if told["rules_changed_since"]:
+        lines.append("note: rule files were changed since this run; clauses are shown as they are")
     for policy in told["policies"]:
-        if policy["rows"]:
-            lines += ["", f"{policy['policy_id']}  {policy['title']}  {policy['authority']}"]
-            lines.append(f"  {policy['clause']}")
-            for row in policy["rows"]:
-                lines += [
-                    *explanation_lines(row),
-                    f"  formula      {_formula_line(row['formula'])}",
-                ]
-            left = policy["row_count"] - len(policy["rows"])
-            lines += [f"  {left:,} more rows: narrow with --policy"] if left else []
+        lines += _policy_lines(policy) if is_inside(policy) else []
     lines.append("")
     for policy in told["policies"]:
         if policy["status"] != "ran":
@@ -44,10 +50,13 @@ def dossier_lines(told: Mapping[str, Any]) -> list[str]:
             lines.append(
                 f"{policy['policy_id']}: not in its universe, which is: {policy['universe']}"
             )
+    if "source_row_counts" in told:
+        counts = (f"{kind} {count:,}" for kind, count in told["source_row_counts"].items())
+        lines.append(f"rows about it in the extracts: {', '.join(counts) or 'none'}")
     for batch in told["batches"]:
         signed = ", ".join(f"{one['name']} {one['signed_on']}" for one in batch["signatures"])
         lines.append(f"batch {batch['batch_id']}: {batch['state']}, signed by {signed or 'nobody'}")
-    for entry in told["ledger"]:
+    for entry in told.get("ledger", ()):
         bank = f"  {entry['bank_said']} {entry['bank_day']}" if entry["bank_day"] else ""
         lines.append(
             f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 {entry['policy_id']} "
@@ -56,32 +65,57 @@ def dossier_lines(told: Mapping[str, Any]) -> list[str]:
     return [*lines, *change_lines(told["changes"])] if "changes" in told else lines
 
 
+def is_inside(policy: Mapping[str, Any]) -> bool:
+    """Say whether a run determined or claims anything of a policy here."""
+    return bool(policy["rows"] or policy["claims"])
+
+
+def _policy_lines(policy: Mapping[str, Any]) -> list[str]:
+    lines = ["", f"{policy['policy_id']}  {policy['title']}  {policy['authority']}"]
+    lines.append(f"  {policy['clause']}")
+    for row in policy["rows"]:
+        lines += [*explanation_lines(row), f"  formula      {_formula_line(row['formula'])}"]
+    lines += [
+        f"{claim['period']}  {claim['subject_id']} → {claim['beneficiary_id']}: "
+        f"not determined; entitlement {entitlement_text(claim)}"
+        for claim in policy["claims"]
+    ]
+    left = policy["more_rows"]
+    if left:
+        lines.append(f"{len(left):,} more rows; --policy, --subject and --period narrow:")
+        lines += short_lines(left[:SHORT_ROWS])
+    return [*lines, "parameters used", *used_parameter_lines(policy["parameters"])]
+
+
 def _formula_line(formula: Mapping[str, Any]) -> str:
     numbers = ", ".join(f"{one['name']}={one['value']}" for one in formula["numbers"])
     amount = yuan_text(formula["fen"]) if formula["fen"] is not None else "unknown"
     return f"{formula['formula']} = {amount} 元" + (f"  ({numbers})" if numbers else "")
 
 
-def dossier_page(told: Mapping[str, Any]) -> str:
+def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
     """Render what a run says about a party, or of one determination, as a page that stands alone.
 
+    Rows:    raw  by file:line and column the cells as they were delivered, as far as at hand
     Holds:   the same content gives the same bytes; nothing is loaded from anywhere
     """
     return render_page(
         "dossier.html.j2",
         told=told,
-        inside=[policy for policy in told["policies"] if policy["rows"]],
-        outside=[policy for policy in told["policies"] if not policy["rows"]],
+        inside=[policy for policy in told["policies"] if is_inside(policy)],
+        outside=[policy for policy in told["policies"] if not is_inside(policy)],
         batches={batch["batch_id"]: batch for batch in told["batches"]},
         names=names_of_kinds(),
         titles={policy["policy_id"]: policy["title"] for policy in told["policies"]},
         provisions=_titles_of_provisions(told),
-        shown=SHOWN_ROWS,
+        tables=partial(source_table, told["repairs"], raw),
         changed=changed_words,
         word_of_value=WORD_OF_VALUE,
         chinese=chinese_part,
         cell=cell_words,
         label=fact_label,
+        functions=functions_in,
+        other_facts=other_facts,
         why_not_run=why_not_run,
     )
 
@@ -99,7 +133,50 @@ def cell_words(name: str, cell: Any) -> str:
     if name.endswith(("_wan_x100", "_fen")):
         unit = "元" if name.endswith("_fen") else "万元"
         return f"{yuan_text(cell, ',')} {unit}"
-    return str(cell)
+    return f"{cell}%" if name.endswith("_percent") else str(cell)
+
+
+def source_table(
+    repairs: RawCells, raw: RawCells, row: Mapping[str, Any], source: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Lay the source rows of a provision out as a table, with the cells as they were delivered.
+
+    Rows:    returns  `columns`: those in which any row shown has something; `rows`: per row its
+                      place and per column `raw` (None where only the stored value is at hand),
+                      `value` as it was taken, and `repairs`
+    """
+    known = {row["subject_id"], row["beneficiary_id"]}
+    lines = []
+    for found in source["rows"][:SHOWN_ROWS]:
+        came, mended = (of.get(found["source"], NO_CELL) for of in (raw, repairs))
+        cells = {
+            name: {
+                "raw": came.get(name),
+                "value": found.get(name),
+                "repairs": mended[name].split("+") if name in mended else [],
+            }
+            for name in shown_columns(source["kind"])
+            if name in found or name in mended or came.get(name, "").strip() not in {"", *known}
+        }
+        lines.append({"place": found["source"], "cells": cells})
+    columns = [c for c in shown_columns(source["kind"]) if any(c in one["cells"] for one in lines)]
+    return {"columns": columns, "rows": lines, "left": source["row_count"] - len(lines)}
+
+
+def other_facts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a row that neither a provision nor the amount's formula shows."""
+    shown = {name for entry in row["provisions"] for name in entry["facts"]}
+    shown |= {number["name"] for number in row["formula"]["numbers"]}
+    return {name: fact for name, fact in row["facts"].items() if name not in shown}
+
+
+def functions_in(formula: str) -> list[str]:
+    """Return which functions a formula uses that a reader must be told of.
+
+    >>> functions_in("least(counted_fen, $holiday_cap_fen)")
+    ['least']
+    """
+    return [name for name in FUNCTIONS if f"{name}(" in formula]
 
 
 def chinese_part(comment: str) -> str:
