@@ -57,30 +57,42 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say why: each provision, its value, its clause, the facts, the source rows as file:line."""
-    from flows.answers.evidence import raw_cells
     from flows.answers.explain import explain_line, explain_party
-    from flows.answers.nights import find_run
-    from transforms.answers.dossier import changes_between, dossier_lines, dossier_page
 
-    place = Home(home)
     asked: Callable[[str], dict[str, Any]]
     if policy and beneficiary and not (person or employer):
-        asked = partial(explain_line, place, policy, beneficiary, subject, period)
+        asked = partial(explain_line, Home(home), policy, beneficiary, subject, period)
     elif bool(person) != bool(employer) and not (policy or beneficiary or subject or period):
         party = ("person", person) if person else ("employer", str(employer))
-        asked = partial(explain_party, place, *party)
+        asked = partial(explain_party, Home(home), *party)
     else:
         raise UsageError(
-            "say --policy and --beneficiary, or --person or --employer alone, which answer for "
+            "say --policy and --beneficiary; or --person, or --employer, alone: it answers for "
             "all policies"
         )
-    told = asked(find_run(place, run))
+    _explain(Home(home), asked, run, against, page, as_json)
+
+
+def _explain(
+    home: Home,
+    asked: Callable[[str], dict[str, Any]],
+    run: str,
+    against: str | None,
+    page: Path | None,
+    as_json: bool,
+) -> None:
+    from flows.answers.evidence import raw_cells
+    from flows.answers.nights import find_run
+    from transforms.answers.dossier import dossier_lines, dossier_page
+    from transforms.answers.party_changes import changes_between
+
+    told = asked(find_run(home, run))
     if against:
-        other = asked(find_run(place, against))
+        other = asked(find_run(home, against))
         told["against"] = {name: other[name] for name in ("run_id", "as_of")}
         told["changes"] = changes_between(other, told)
     if page:
-        page.write_text(dossier_page(told, raw_cells(place, told)), encoding="utf-8")
+        page.write_text(dossier_page(told, raw_cells(home, told)), encoding="utf-8")
     show(told, as_json, dossier_lines(told))
 
 
