@@ -12,7 +12,13 @@ from flows.audit.recompute import Computed, Mixture, compute
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.audit.effect import BENEFICIARY, effect
-from transforms.audit.reform import change_lines, parse_setting, with_file, with_setting
+from transforms.audit.reform import (
+    change_lines,
+    parse_setting,
+    policies_touched,
+    with_file,
+    with_setting,
+)
 from transforms.errors import UsageError
 from transforms.policies.parameters import read_yaml
 
@@ -48,7 +54,10 @@ def whatif(
         texts = with_file(texts, path.name, _read(path))
     by_law = recorded(night) if made_by_this_program(night) else compute(law, threads=threads)
     reform = Mixture(law.as_of, law.tables, texts, night)
-    by_reform = by_law if texts == law.texts else compute(reform, threads=threads, memory=memory)
+    by_reform = by_law
+    if texts != law.texts:
+        only = policies_touched(law.texts, texts)
+        by_reform = compute(reform, threads=threads, memory=memory, only=only, beside=by_law)
     return {
         "run_id": run_id,
         "as_of": str(night.manifest["as_of"]),

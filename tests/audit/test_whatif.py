@@ -1,6 +1,7 @@
 """A reform is computed on a past night, shown without naming anybody, and reaches no batch."""
 
 import ast
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,13 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.audit import whatif as module
+from flows.audit.again import read_night
+from flows.audit.diff import mixture_of, recorded
+from flows.audit.recompute import compute
 from flows.audit.whatif import whatif, whatif_lines
 from flows.night.made_by import deciding_texts
 from flows.store import Home
 from tests.audit.conftest import eligible
 from tests.audit.test_replay import contents
 from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, suppressed
-from transforms.audit.reform import change_lines, parse_setting, with_file, with_setting
+from transforms.audit.reform import (
+    change_lines,
+    parse_setting,
+    policies_touched,
+    with_file,
+    with_setting,
+)
 from transforms.errors import UsageError
 from transforms.money.entitlements import KEY
 
@@ -45,6 +55,42 @@ def test_a_higher_amount_costs_what_it_must_and_nothing_live_is_touched(
     assert "1000.00 → 1500.00" in told["change"][0]
     assert contents(home.root) == before
     assert any("new_hire_subsidy" in line for line in whatif_lines(told))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "hire_amount_fen=1500.00@2020-01-01",
+        "new_hire_subsidy.hire_look_back_months=1@2020-01-01",
+        "stability_refund.refund_share_percent=60@2020-01-01",
+        "minimum_wage_fen=2000.00@2020-01-01",
+    ],
+)
+def test_only_what_a_reform_touches_is_computed_and_all_comes_out_the_same(
+    nights: tuple[Home, list[str]], setting: str
+) -> None:
+    home, runs = nights
+    night = read_night(home, runs[3])
+    law = mixture_of(night)
+    texts = with_setting(law.texts, parse_setting(setting))
+    only = policies_touched(law.texts, texts)
+    assert only is None if setting.startswith("minimum") else len(only or ()) == 1
+    reform = replace(law, texts=texts)
+    part, whole = compute(reform, only=only, beside=recorded(night)), compute(reform)
+    assert part.determinations.equals(whole.determinations)
+    assert part.entitlements.equals(whole.entitlements)
+
+
+def test_what_all_policies_share_touches_all() -> None:
+    texts = deciding_texts()
+    for path in ("sql/policies/exclusions.yaml", "sql/parameters.yaml", "sql/determination.sql"):
+        assert policies_touched(texts, {**texts, path: texts[path] + "\n"}) is None
+    rule = "sql/policies/new_hire_subsidy.sql"
+    assert policies_touched(texts, {**texts, rule: texts[rule] + "\n"}) == ["new_hire_subsidy"]
+    card = "sql/policies/benefit_to_retirement.yaml"
+    renamed = texts[card].replace("support_types: [续发]", "support_types: [续发二]")
+    assert policies_touched(texts, {**texts, card: renamed}) is None
+    assert policies_touched(texts, {**texts, "sql/policies/new.sql": "select 1"}) is None
 
 
 def test_a_reform_that_no_card_knows_is_refused() -> None:

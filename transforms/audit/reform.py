@@ -17,6 +17,9 @@ SHARED = "sql/parameters.yaml"
 POLICIES = "sql/policies/"
 SETTING = re.compile(r"(?:([a-z]\w*)\.)?([a-z]\w*)=(.+)@(\d{4}-\d{2}-\d{2})")
 SOURCE = "what-if"
+FILE_OF_POLICY = re.compile(r"sql/policies/[a-z]\w*\.(yaml|sql)")
+# Beside the policies lie what excludes what, and the notice's annex.
+SHARED_BY_ALL = ("sql/policies/exclusions.yaml", "sql/policies/annex.yaml")
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,23 @@ def _in_order(values: Iterable[Mapping[str, Any]], new: Mapping[str, Any]) -> li
 def _cap_on(cap: Mapping[str, Any], day: date) -> Decimal:
     in_force = [Decimal(v["value"]) for v in cap["values"] if v["from"] <= day]
     return max(in_force, default=Decimal(0))
+
+
+def policies_touched(before: Mapping[str, str], after: Mapping[str, str]) -> list[str] | None:
+    """Return the policies that a reform can change; None if it may be any of them.
+
+    Holds:   a policy decides by its own card and rule, and by what all share: if only such files
+             differ, the others decide as before; what counts as granted is on all cards together
+    """
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    names = {path.removeprefix(POLICIES).rpartition(".")[0] for path in changed}
+    if any(not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in changed):
+        return None
+    for name in names:
+        cards = [read_yaml(texts.get(f"{POLICIES}{name}.yaml", "{}")) for texts in (before, after)]
+        if not all(cards) or cards[0].get("support_types") != cards[1].get("support_types"):
+            return None
+    return sorted(names)
 
 
 def change_lines(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
