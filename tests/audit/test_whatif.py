@@ -4,6 +4,7 @@ import ast
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,7 +20,7 @@ from flows.night.made_by import deciding_texts
 from flows.store import Home
 from tests.audit.conftest import eligible
 from tests.audit.test_replay import contents
-from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, suppressed
+from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, suppressed, within_funds
 from transforms.audit.reform import (
     change_lines,
     parse_setting,
@@ -154,22 +155,69 @@ def test_no_single_hidden_cell_can_be_told_from_the_whole(cells: list[dict[str, 
     shown = suppressed(cells)
     hidden = [cell for cell in shown if cell["fen"] is None]
     assert all(cell["beneficiaries"] >= SMALLEST for cell in shown if cell["fen"] is not None)
+    assert all(cell["beneficiaries"] is None for cell in hidden)
     assert len(hidden) != 1 or len(cells) == 1
 
 
-def test_effect_adds_up() -> None:
-    base = pl.DataFrame(
-        [
-            {
-                **dict.fromkeys(KEY, "x"),
-                "policy_id": "p",
-                "beneficiary_id": f"{n}",
-                "beneficiary_kind": "person",
-                "due_fen": 10,
-            }
-            for n in range(20)
-        ]
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ABC"), st.integers(1, 12), st.integers(-500, 500)), max_size=9
     )
+)
+def test_no_funds_sum_tells_a_small_policy(rows: list[tuple[str, int, int]]) -> None:
+    funds = {f"p{n}": fund for n, (fund, _, _) in enumerate(rows)}
+    policies = [{"cell": f"p{n}", "beneficiaries": b, "fen": f} for n, (_, b, f) in enumerate(rows)]
+    sums = [
+        {
+            "cell": fund,
+            "beneficiaries": sum(b for other, b, _ in rows if other == fund),
+            "fen": sum(f for other, _, f in rows if other == fund),
+        }
+        for fund in sorted(set(funds.values()))
+    ]
+    shown_funds = suppressed(sums)
+    told = within_funds(policies, shown_funds, funds)
+    assert sorted(cell["cell"] for cell in told) == sorted(funds)
+    for fund in shown_funds:
+        hidden = [c for c in told if funds[c["cell"]] == fund["cell"] and c["fen"] is None]
+        assert len(hidden) != 1 or fund["fen"] is None
+
+
+def due(*fen: int) -> pl.DataFrame:
+    """Entitlements of one policy: a beneficiary each."""
+    row = {**dict.fromkeys(KEY, "x"), "policy_id": "p", "beneficiary_kind": "person"}
+    return pl.DataFrame(
+        [row | {"beneficiary_id": f"{n}", "due_fen": one} for n, one in enumerate(fen)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("reform", "told"),
+    [
+        ((10,) * 20, {"winners": 0, "losers": 0, "unchanged": 20, "rows_changed": 0}),
+        ((15,) * 3 + (10,) * 17, {"winners": None, "unchanged": None, "difference_fen": None}),
+        ((15,) * 3 + (5,) * 6 + (10,) * 11, {"winners": None, "losers": None, "unchanged": 11}),
+        ((15,) * 6 + (10,) * 14, {"winners": 6, "losers": 0, "unchanged": 14, "newly_reached": 0}),
+    ],
+)
+def test_no_count_of_few_is_shown_anywhere(reform: tuple[int, ...], told: dict[str, Any]) -> None:
+    base, towns = due(*(10,) * 20), pl.DataFrame(schema=[*BENEFICIARY, "town"])
+    towns = towns.cast(pl.String)
+    found = effect(base, due(*reform), {"p": "f"}, towns)
+    assert {name: found[name] for name in told} == told
+    lines = "\n".join(whatif_lines({"run_id": "R", "as_of": "d", "change": [], **found}))
+    assert ("more 3" in lines) is False and (None not in told.values() or "not shown" in lines)
+
+
+def test_newly_reached_do_not_tell_who_only_gets_more() -> None:
+    base = due(*(10,) * 3, *(0,) * 9, *(10,) * 20)
+    towns = base.select(*BENEFICIARY, pl.lit("t").alias("town"))
+    found = effect(base, due(*(15,) * 12, *(10,) * 20), {"p": "f"}, towns)
+    assert (found["winners"], found["newly_reached"]) == (12, None)
+
+
+def test_effect_adds_up() -> None:
+    base = due(*(10,) * 20)
     reform = base.with_columns(pl.col("due_fen") + 5).head(15)
     towns = base.select(*BENEFICIARY, pl.lit("t").alias("town"))
     told = effect(base, reform, {"p": "f"}, towns)
