@@ -20,6 +20,7 @@ from flows.night.made_by import deciding_texts
 from flows.store import Home
 from tests.audit.conftest import eligible
 from tests.audit.test_replay import contents
+from tests.audit.unchanged import SAME, moved
 from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, suppressed, within_funds
 from transforms.audit.reform import (
     change_lines,
@@ -40,6 +41,8 @@ def test_no_change_is_nothing(nights: tuple[Home, list[str]]) -> None:
     for run_id in runs:
         told = whatif(home, run_id, [], [])
         assert (told["rows_changed"], told["difference_fen"], told["change"]) == (0, 0, [])
+        assert moved(home, run_id, [SAME[0]]) == 0, "computed, and still nothing"
+    assert moved(home, runs[3], [SAME[1]]) == 0
     law = (ROOT / "sql/policies/new_hire_subsidy.yaml").resolve()
     assert whatif(home, runs[0], [], [law])["rows_changed"] == 0
 
