@@ -14,7 +14,11 @@ from transforms.money.batch_states import BatchState
 LATEST = "latest"
 SHORTEST = 5
 INDEX = "index.html"
-FILES = ("report.html", "omitted.xlsx", "clerical_decisions.xlsx")
+FILES = {
+    "index_report": "report.html",
+    "index_omitted": "omitted.xlsx",
+    "index_clerical_decisions": "clerical_decisions.xlsx",
+}
 STATE_WORDS = {
     "draft": "batch_draft",
     "signed": "batch_signed",
@@ -146,7 +150,7 @@ def write_index(home: Home) -> None:
             path.stem: titles.get(path.name.partition(".")[0], path.stem)
             for path in sorted((folder / "lists").glob("*.xlsx"))
         }
-        night["files"] = [name for name in FILES if (folder / name).is_file()]
+        night["files"] = {said: name for said, name in FILES.items() if (folder / name).is_file()}
     page = render_page("index.html.j2", nights=nights)
     replace_file(home.root / INDEX, page.encode())
 

@@ -100,8 +100,7 @@ def determine(
 ) -> Determined:
     """Apply every policy in force to a snapshot's tables.
 
-    Rows:    paid_lines  one per paid entitlement line not returned
-             beside      determinations of the policies that `only` leaves out, as they are known
+    Rows:    paid_lines  one per paid entitlement line not returned; beside: of policies left out
              returns     view determinations: one per policy, period, subject and beneficiary
     Units:   fen
     Holds:   the same tables, date and paid lines give the same determinations, byte for byte
@@ -129,11 +128,10 @@ def determine(
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
     _show_determinations(connection, running, beside)
     on_step("findings")
-    findings = run_findings(store, [card.policy_id for card in running])
     return Determined(
         connection=connection,
         policies=policies,
-        findings=findings,
+        findings=run_findings(store, [card.policy_id for card in running]),
         warnings=_warnings(connection, running, months, tables),
         own_rows=_own_rows(store),
     )

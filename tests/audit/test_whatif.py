@@ -78,7 +78,7 @@ def test_only_what_a_reform_touches_is_computed_and_all_comes_out_the_same(
     law = mixture_of(night)
     texts = with_setting(law.texts, parse_setting(setting))
     only = policies_touched(law.texts, texts)
-    assert only is None if setting.startswith("minimum") else len(only or ()) == 1
+    assert only and len(only) == (2 if setting.startswith("minimum") else 1)
     reform = replace(law, texts=texts)
     part, whole = compute(reform, only=only, beside=recorded(night)), compute(reform)
     assert part.determinations.equals(whole.determinations)
@@ -87,8 +87,10 @@ def test_only_what_a_reform_touches_is_computed_and_all_comes_out_the_same(
 
 def test_what_all_policies_share_touches_all() -> None:
     texts = deciding_texts()
-    for path in ("sql/policies/exclusions.yaml", "sql/parameters.yaml", "sql/determination.sql"):
+    for path in ("sql/policies/exclusions.yaml", "sql/determination.sql"):
         assert policies_touched(texts, {**texts, path: texts[path] + "\n"}) is None
+    shared = with_setting(texts, parse_setting("holiday_day_rate_fen=1.00@2020-01-01"))
+    assert policies_touched(texts, shared) is None, "a fact takes it"
     rule = "sql/policies/new_hire_subsidy.sql"
     assert policies_touched(texts, {**texts, rule: texts[rule] + "\n"}) == ["new_hire_subsidy"]
     card = "sql/policies/benefit_to_retirement.yaml"

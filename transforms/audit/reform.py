@@ -133,14 +133,34 @@ def policies_touched(before: Mapping[str, str], after: Mapping[str, str]) -> lis
              differ, the others decide as before; what counts as granted is on all cards together
     """
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    by_number = _policies_of_shared(before, after) if SHARED in changed else set()
+    changed -= {SHARED}
     names = {path.removeprefix(POLICIES).rpartition(".")[0] for path in changed}
-    if any(not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in changed):
+    if by_number is None or any(
+        not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in changed
+    ):
         return None
     for name in names:
         cards = [read_yaml(texts.get(f"{POLICIES}{name}.yaml", "{}")) for texts in (before, after)]
         if not all(cards) or cards[0].get("support_types") != cards[1].get("support_types"):
             return None
-    return sorted(names)
+    return sorted(names | by_number)
+
+
+def _policies_of_shared(before: Mapping[str, str], after: Mapping[str, str]) -> set[str] | None:
+    """Return the policies that name a shared number which differs; None if what all share does."""
+    was, now = (read_yaml(texts.get(SHARED, "{}")) for texts in (before, after))
+    differing = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
+    is_named = re.compile(rf"\b({'|'.join(sorted(differing))})(_numerator|_denominator)?\b")
+    users = {
+        path
+        for texts in (before, after)
+        for path, text in texts.items()
+        if path != SHARED and is_named.search(text)
+    }
+    if any(not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in users):
+        return None
+    return {path.removeprefix(POLICIES).rpartition(".")[0] for path in users}
 
 
 def change_lines(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
