@@ -68,7 +68,7 @@ def compute(
         request = {
             "as_of": mixture.as_of.isoformat(),
             "tables": {
-                kind: [str(path) for path in paths]
+                kind: [str(path.resolve()) for path in paths]
                 for kind, paths in sorted(mixture.tables.items())
             },
             "home": str(place.root),

@@ -16,6 +16,7 @@ from flows.audit.again import read_night
 from flows.audit.diff import mixture_of, recorded
 from flows.audit.recompute import compute
 from flows.audit.whatif import whatif, whatif_lines
+from flows.cli.console import app, run_command
 from flows.night.made_by import deciding_texts
 from flows.store import Home
 from tests.audit.conftest import eligible
@@ -85,6 +86,15 @@ def test_only_what_a_reform_touches_is_computed_and_all_comes_out_the_same(
     assert part.entitlements.equals(whole.entitlements)
 
 
+def test_a_home_is_found_from_where_the_command_is_called(
+    nights: tuple[Home, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, runs = nights
+    monkeypatch.chdir(home.root.parent)
+    words = ["whatif", runs[0], "--set", SAME[0], "--home", home.root.name]
+    assert run_command(app, words) == 0
+
+
 def test_what_all_policies_share_touches_all() -> None:
     texts = deciding_texts()
     for path in ("sql/policies/exclusions.yaml", "sql/determination.sql"):
@@ -109,6 +119,11 @@ def test_a_reform_that_no_card_knows_is_refused() -> None:
             parse_setting(unreadable)
     with pytest.raises(UsageError, match="no such value"):
         with_setting(texts, parse_setting("hire_look_back_months=six@2020-01-01"))
+    for wrong in ("abc", "-5", "nan", "1e999999999", ""):
+        with pytest.raises(UsageError, match="--set"):
+            with_setting(texts, parse_setting(f"hire_amount_fen={wrong}@2020-01-01"))
+    with pytest.raises(UsageError, match="no such value"):
+        with_setting(texts, parse_setting("hire_look_back_months=-1@2020-01-01"))
     early = with_setting(texts, parse_setting("hire_amount_fen=900.00@2019-01-01"))
     assert "amount_cap" in early["sql/policies/new_hire_subsidy.yaml"], "no cap was in force then"
     with pytest.raises(UsageError, match="named"):
