@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -106,13 +106,12 @@ def _typed(setting: Setting, like: Any) -> Any:
         if isinstance(like, date):
             return date.fromisoformat(setting.value)
         if isinstance(like, int) or _is_number(like):
-            number = Decimal(setting.value)
-            if not number.is_finite() or number < 0:
+            if not _is_number(setting.value):
                 raise ValueError
             return int(setting.value) if isinstance(like, int) else setting.value
         if isinstance(like, str):
             return setting.value
-    except (ValueError, InvalidOperation) as unreadable:
+    except ValueError as unreadable:
         raise UsageError(
             f"--set {setting.name}: {setting.value!r} is no such value as {like}"
         ) from unreadable
@@ -120,7 +119,7 @@ def _typed(setting: Setting, like: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) is not None
+    return isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}(\.[0-9]+)?", value) is not None
 
 
 def _in_order(values: Iterable[Mapping[str, Any]], new: Mapping[str, Any]) -> list[Any]:
