@@ -71,7 +71,8 @@ def explain_row(home: Home, folder: Path, row: Mapping[str, Any]) -> tuple[Any, 
     """Explain the one row that a determination or an entitlement names."""
     names = ("policy_id", "beneficiary_id", "subject_id", "period")
     told = explain_line(home, *(row[name] for name in names), folder.name)
-    return told, dossier_lines(told)
+    (entry,) = told["policies"]
+    return entry, dossier_lines(told)
 
 
 def test_explain_works_for_every_policy_and_outcome(night: tuple[Home, Path]) -> None:
@@ -139,7 +140,7 @@ def test_explain_prints_one_json_object(
     words = ["explain", folder.name, "--policy", row["policy_id"], "--home", str(home.root)]
     assert run_command(app, [*words, "--beneficiary", row["beneficiary_id"], "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content["run_id"] == folder.name and content["rows"]
+    assert content["run_id"] == folder.name and content["policies"][0]["rows"]
 
 
 def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
