@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .PHONY: run test check format lint types sql-lint tests bench mutants amend forgeries model deletions
-.PHONY: planted combinations fuzz weather lock clean
+.PHONY: planted unchanged combinations fuzz weather lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -64,6 +64,9 @@ deletions: $(STAMP)
 
 planted: $(STAMP)
 	$(BIN)/python -m tests.audit.planted
+
+unchanged: $(STAMP)
+	$(BIN)/python -m tests.audit.unchanged
 
 combinations: $(STAMP)
 	$(BIN)/python -m tests.audit.combinations

@@ -8,15 +8,17 @@ python -m bench.phase pay HOME
 python -m bench.phase polars DROP
 python -m bench.phase bytes HOME
 python -m bench.phase verify HOME
+python -m bench.phase answers HOME SNAPSHOT
 """
 
 import json
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import time
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -132,7 +134,9 @@ def pay(home: str) -> dict[str, object]:
     place = Home(Path(home))
     answer = place.root.with_name("answer.txt")
     hold_ceremony(place)
-    for batch_id in sorted(path.name for path in place.batches.iterdir()):
+    with open_ledger(place) as ledger:
+        states = ledger.batch_states()
+    for batch_id in sorted(name for name, state in states.items() if state.state == "draft"):
         sign_both(place, batch_id)
         release_batch(place, batch_id)
         paid = read_batch(place, batch_id).frame("instructions")["payment_id"]
@@ -142,6 +146,53 @@ def pay(home: str) -> dict[str, object]:
         settle_batch(place, batch_id, answer)
     with open_ledger(place) as ledger:
         return {"batches": len(ledger.batch_states()), "entries": ledger.count_entries()}
+
+
+def answers(home: str, snapshot: str) -> dict[str, object]:
+    """Time a night's rules, then the commands that answer about it, each as its user waits."""
+    import polars as pl
+
+    from flows.night import pipeline
+    from flows.night.progress import Progress
+    from flows.store import Home
+
+    place, stream, taken = Home(Path(home)), Quiet(), dict[str, float]()
+
+    def timed(_name: str, stage: Any, /, *given: Any, **named: Any) -> Any:
+        started = time.perf_counter()
+        made = stage.act(*given, **named)
+        taken[stage.act.__name__] = time.perf_counter() - started
+        return made
+
+    runs = []
+    for day in (AS_OF - timedelta(days=1), AS_OF):
+        request = pipeline.NightRequest(place, day, snapshot_id=snapshot, threads=THREADS)
+        runs.append(pipeline.run_night(request, Progress(stream), timed)["run_id"])  # type: ignore[arg-type]
+    rows = pl.scan_parquet(place.runs / runs[1] / "determinations.parquet")
+    hired = rows.filter(pl.col("policy_id") == "new_hire_subsidy").head(1).collect().to_dicts()[0]
+    person, page = ["--person", hired["subject_id"]], ["--html", str(place.root / "page.html")]
+    line = ["--policy", "new_hire_subsidy", "--beneficiary", hired["beneficiary_id"]]
+    explain, whatif = ["explain", runs[1]], ["whatif", runs[1], "--set"]
+    commands = {
+        "whatif of one policy": [*whatif, "hire_amount_fen=1500.00@2020-01-01"],
+        "whatif of what all share": [*whatif, "minimum_wage_fen=2000.00@2020-01-01"],
+        "explain a line": [*explain, *line],
+        "explain a line, page": [*explain, *line, *page],
+        "explain a person": [*explain, *person],
+        "explain a person, page": [*explain, *person, *page],
+        "explain between two runs": [*explain, *person, "--against", runs[0]],
+        "explain an employer": [*explain, "--employer", hired["beneficiary_id"]],
+    }
+    seconds = {name: _wall([*words, "--home", home]) for name, words in commands.items()}
+    return {"rules": sum(taken[name] for name in DETERMINING), "commands": seconds}
+
+
+def _wall(words: list[str]) -> float:
+    """Time one command, from its start to its end."""
+    started = time.perf_counter()
+    called = [sys.executable, "-m", "flows", *words]
+    subprocess.run(called, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - started
 
 
 def polars(drop: str) -> dict[str, object]:
@@ -204,7 +255,7 @@ def _is_utf8(path: Path) -> bool:
 
 PHASES = {
     **{"sample": sample, "ingest": ingest, "scan": scan, "rest": rest, "polars": polars},
-    **{"pay": pay, "bytes": read_bytes, "verify": verify},
+    **{"pay": pay, "bytes": read_bytes, "verify": verify, "answers": answers},
 }
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@
 
 For each size: a Parquet drop (24 months × 5 insurances), its ingest, then pairs of a bare DuckDB
 scan of all columns of the snapshot and of the rest of the run (A, B, A, B, two threads each), as
-medians of ratios; then every batch is signed, paid and answered, and pairs of a bare read of all
-bytes and of `verify` are measured, both from the disk; with --home these alone, of a home that is
-there. Then CSV ingest against a bare Polars read of the same files.
+medians of ratios; then what-ifs beside the rules of a night, and `explain`; then every batch is
+signed, paid and answered, and pairs of a bare read of all bytes and of `verify` are measured, both
+from the disk; with --home these alone, of a home that is there. Then CSV ingest against a bare
+Polars read of the same files.
 """
 
 import argparse
@@ -68,6 +69,7 @@ def measure_size(persons: int, pairs: int) -> dict[str, Any]:
     stages = rests[-1]["stages"]
     for name, seconds in sorted(stages.items(), key=lambda pair: -pair[1]):
         print(f"      {name:<28} {seconds:8.2f} s", flush=True)
+    tell_answers(phase("answers", home, ingested["snapshot"]))
     paid = phase("pay", home)
     print(f"  {paid['batches']} batches paid, {paid['entries']:,} ledger entries", flush=True)
     measure_verify(home, pairs)
@@ -90,6 +92,15 @@ def measure_verify(home: Path, pairs: int) -> None:
         tell("bare read of the bytes", read["bytes"], read, note)
         tell("verify", verified["verify"], verified, f"{ratios[-1]:.2f} × the read")
     print(f"      median ratio {statistics.median(ratios):.2f}", flush=True)
+
+
+def tell_answers(found: dict[str, Any]) -> None:
+    """Say how long each question takes, a what-if beside the rules of a night in the same run."""
+    print(f"  rules of a night {found['rules']:.2f} s", flush=True)
+    for name, seconds in found["commands"].items():
+        is_beside = name.startswith("whatif")
+        ratio = f"   {seconds / found['rules']:.2f} × the rules" if is_beside else ""
+        print(f"      {name:<28} {seconds:8.2f} s{ratio}", flush=True)
 
 
 def make_drop(persons: int, formats: str) -> tuple[Path, Path]:

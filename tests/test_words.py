@@ -44,8 +44,9 @@ PAGES = [
     *((ROOT / "transforms" / "payments") / name for name in ("workbook.py", "notice.py")),
     ROOT / "transforms" / "words.py",
 ]
-# Writes XML: what it replaces are characters that XML has other signs for.
-ESCAPES = {"transforms/sheets/rows.py"}
+# One writes XML: what it replaces are characters that XML has other signs for. The other a formula,
+# in which a fact stands under its name.
+ESCAPES = {"transforms/sheets/rows.py", "transforms/answers/amount.py"}
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.money.ledger_store import open_ledger
 from flows.store import MANIFEST, Home, read_manifest, replace_file
+from sql.texts import policy_cards
 from transforms.amounts import yuan_text
 from transforms.answers.page import render_page
 from transforms.errors import DropRefusedError, UsageError
@@ -13,6 +14,11 @@ from transforms.money.batch_states import BatchState
 LATEST = "latest"
 SHORTEST = 5
 INDEX = "index.html"
+FILES = {
+    "index_report": "report.html",
+    "index_omitted": "omitted.xlsx",
+    "index_clerical_decisions": "clerical_decisions.xlsx",
+}
 STATE_WORDS = {
     "draft": "batch_draft",
     "signed": "batch_signed",
@@ -137,11 +143,14 @@ def find_run(home: Home, given: str) -> str:
 def write_index(home: Home) -> None:
     """Write the home's index page: every night in a line, with links to what it left."""
     nights = list_nights(home)
+    titles = {name: card.title for name, card in policy_cards().items()}
     for night in nights:
         folder = home.runs / night["run_id"]
-        night["files"] = [
-            name for name in ("report.html", "omitted.xlsx") if (folder / name).is_file()
-        ] + [f"lists/{path.name}" for path in sorted((folder / "lists").glob("*.xlsx"))]
+        night["lists"] = {
+            path.stem: titles.get(path.name.partition(".")[0], path.stem)
+            for path in sorted((folder / "lists").glob("*.xlsx"))
+        }
+        night["files"] = {said: name for said, name in FILES.items() if (folder / name).is_file()}
     page = render_page("index.html.j2", nights=nights)
     replace_file(home.root / INDEX, page.encode())
 

@@ -1,70 +1,99 @@
-"""What a run made of determinations in money: entitlements, payments, claimants in conflict."""
+"""What became of determinations in money: payments, claimants in conflict, signatures, returns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from flows.store import Home
-from transforms.answers.explanation import KEY
+from transforms.money.books import Books
+from transforms.money.entitlements import ENTITLEMENT_SCHEMA
+from transforms.money.entitlements import KEY as POLICY_KEY
+from transforms.money.roster import ROLES
 
 CONFLICT, PAYABLE = "conflict", "payable"
 CLAIM = ["policy_id", "period", "subject_id", "beneficiary_id", "determined_fen"]
+# In which lists of a bank's answer an entry of the ledger finds what the bank said.
+TOLD_BY = {"return": ("returned", "late"), "restored": ("restored",)}
+
+
+def entitlements_where(folder: Path, wanted: pl.Expr) -> pl.DataFrame:
+    """Return some entitlements of a run; none if the run stopped before it had any."""
+    path = folder / "entitlements.parquet"
+    if not path.is_file():
+        return pl.DataFrame(schema=ENTITLEMENT_SCHEMA)
+    return pl.scan_parquet(path).filter(wanted).collect().sort(POLICY_KEY)
 
 
 def money_of_rows(
-    home: Home, manifest: Mapping[str, Any], policy: str, rows: Sequence[Mapping[str, Any]]
+    home: Home, manifest: Mapping[str, Any], entitled: pl.DataFrame
 ) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Return, by key, the entitlement of each row, its payments, and who else claims the month."""
+    """Return, by policy and key, each entitlement with its payments and who else claims the month.
+
+    Rows:    entitled  entitlements of one run
+    """
     folder = home.runs / manifest["run_id"]
-    beneficiaries = sorted({row["beneficiary_id"] for row in rows})
-    entitled = entitlements_of(folder, policy).filter(pl.col("beneficiary_id").is_in(beneficiaries))
-    of_key = {tuple(row[name] for name in KEY): row for row in entitled.to_dicts()}
-    payments = _payments(home, manifest["batches"], policy, beneficiaries)
+    payments = _payments(home, manifest["batches"], entitled["beneficiary_id"].unique().sort())
     money: dict[tuple[str, ...], dict[str, Any]] = {}
-    for key in (tuple(row[name] for name in KEY) for row in rows):
-        status = of_key.get(key, {}).get("status")
-        money[key] = {
-            "entitlement": of_key.get(key),
-            "payments": payments.get(key[4], []) if status == PAYABLE else [],
-            "claimants": _claimants(folder, key) if status == CONFLICT else [],
+    for row in entitled.to_dicts():
+        paid = payments.get((row["policy_id"], row["beneficiary_id"]), [])
+        money[tuple(row[name] for name in POLICY_KEY)] = {
+            "entitlement": row,
+            "payments": paid if row["status"] == PAYABLE else [],
+            "claimants": _claimants(folder, row) if row["status"] == CONFLICT else [],
         }
     return money
 
 
-def entitlements_of(folder: Path, policy: str) -> pl.DataFrame:
-    """Return a policy's entitlements in a run; none if the run stopped before it had any."""
-    path = folder / "entitlements.parquet"
-    if not path.is_file():
-        return pl.DataFrame(schema=dict.fromkeys([*KEY, "status"], pl.String))
-    return pl.scan_parquet(path).filter(pl.col("policy_id") == policy).collect()
-
-
-def _claimants(folder: Path, key: tuple[str, ...]) -> list[dict[str, Any]]:
-    """List all lines in conflict over the person and month of a key, itself included."""
-    period, _, subject, *_ = key
-    rows = pl.scan_parquet(folder / "entitlements.parquet").filter(
-        (pl.col("status") == CONFLICT)
-        & (pl.col("period") == period)
-        & (pl.col("subject_id") == subject)
-    )
-    return rows.select(CLAIM).collect().sort(CLAIM).to_dicts()
+def _claimants(folder: Path, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List all lines in conflict over the person and month of a row, itself included."""
+    same = [pl.col(name) == row[name] for name in ("period", "subject_id", "status")]
+    return entitlements_where(folder, pl.all_horizontal(same)).select(CLAIM).sort(CLAIM).to_dicts()
 
 
 def _payments(
-    home: Home, batches: Sequence[str], policy: str, beneficiaries: Sequence[str]
-) -> dict[str, list[dict[str, Any]]]:
+    home: Home, batches: Sequence[str], beneficiaries: pl.Series
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
     shown = ["batch_id", "payment_id", "amount_fen", "line_count"]
-    payments: dict[str, list[dict[str, Any]]] = {}
+    payments: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for batch in batches:
         path = home.batches / batch / "instructions.parquet"
         if path.is_file():
-            found = pl.scan_parquet(path).filter(
-                (pl.col("policy_id") == policy) & pl.col("beneficiary_id").is_in(beneficiaries)
-            )
-            for row in found.select("beneficiary_id", *shown).collect().to_dicts():
-                payments.setdefault(row.pop("beneficiary_id"), []).append(row)
+            found = pl.scan_parquet(path).filter(pl.col("beneficiary_id").is_in(beneficiaries))
+            for row in found.select("policy_id", "beneficiary_id", *shown).collect().to_dicts():
+                key = (row.pop("policy_id"), row.pop("beneficiary_id"))
+                payments.setdefault(key, []).append(row)
     return payments
+
+
+def batches_told(books: Books, named: Iterable[str]) -> list[dict[str, Any]]:
+    """Return what became of some batches: fund, state, who signed."""
+    return [_batch(books, name) for name in sorted(set(named)) if name in books.batches]
+
+
+def _batch(books: Books, batch_id: str) -> dict[str, Any]:
+    state = books.batches[batch_id]
+    signatures = []
+    for role in ROLES:
+        if role in state.signatures:
+            said = state.signatures[role]["statement"]
+            member = books.roster.members[said["key_id"]]
+            signatures.append(
+                {"role": role, "name": member.name, "bureau": member.bureau}
+                | {"signed_on": said["signed_on"], "key_id": said["key_id"]}
+            )
+    named = {name: getattr(state, name) for name in ("batch_id", "run_id", "fund", "state", "mark")}
+    return {**named, "signatures": signatures}
+
+
+def bank_answer(books: Books, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what the bank told of a payment that came back, or arrived after all."""
+    state = books.batches.get(entry["batch_id"])
+    for taken in state.settled if state else ():
+        for told in (answer for name in TOLD_BY.get(entry["kind"], ()) for answer in taken[name]):
+            if told[0] == entry["payment_id"]:
+                return {"bank_said": told[1], "bank_day": told[2]}
+    return {"bank_said": "", "bank_day": ""}

@@ -9,19 +9,20 @@ from typing import Any
 
 import polars as pl
 
-from flows.answers.dossier import (
+from flows.answers.evidence import (
     Evidence,
-    batches_of,
-    explain_policies,
-    head_of,
+    explain_where,
+    files_readable,
+    raw_cells,
     read_evidence,
-    repairs_of,
+    told_of,
 )
+from flows.answers.run_money import entitlements_where
 from flows.store import Home, staged_folder
 from sql.texts import policy_cards
 from transforms.answers.dossier import dossier_page
 from transforms.answers.sample import KEY, draw, findings_sheets, in_strata, population
-from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.errors import DropRefusedError
 from transforms.sheets.workbook import workbook_bytes
 
 WORKBOOK, SAID = "findings.xlsx", "sample.json"
@@ -39,14 +40,10 @@ def sample_audit(
     if folder.exists():
         raise DropRefusedError(f"{folder} is there already: nothing is overwritten")
     evidence = read_evidence(home, run_id)
-    try:
+    with files_readable(run_id):
         rows = in_strata(_population(evidence), by)
         sample = draw(rows, count, seed)
         pages = _pages(evidence, sample)
-    except (pl.exceptions.ComputeError, OSError) as broken:
-        raise DigestDiffersError(
-            f"a file of run {run_id} or of its snapshot can't be read; `wuxing verify` names it"
-        ) from broken
     numbered = sample.with_columns(
         pl.int_range(1, pl.len() + 1).alias("number"), pl.Series("page", list(pages), pl.String)
     )
@@ -65,9 +62,7 @@ def sample_audit(
 
 
 def _population(evidence: Evidence) -> pl.DataFrame:
-    path = evidence.folder / "entitlements.parquet"
-    none = pl.DataFrame(schema=dict.fromkeys([*KEY, "status"], pl.String))
-    entitled = pl.read_parquet(path, columns=[*KEY, "status"]) if path.is_file() else none
+    entitled = entitlements_where(evidence.folder, pl.lit(True)).select(*KEY, "status")
     columns = [*KEY, "outcome", "amount_fen"]
     determined = pl.read_parquet(evidence.folder / "determinations.parquet", columns=columns)
     return population(determined, entitled)
@@ -82,39 +77,21 @@ def _strata(rows: pl.DataFrame, sample: pl.DataFrame) -> pl.DataFrame:
 
 def _pages(evidence: Evidence, sample: pl.DataFrame) -> dict[str, str]:
     """Render the page of each determination drawn, in the sample's order; no id in a name."""
-    wanted = pl.scan_parquet(evidence.folder / "determinations.parquet").join(
-        sample.lazy().select(KEY), on=KEY, how="semi"
-    )
-    rows = wanted.collect().sort(KEY)
-    by_policy = {
-        name: rows.filter(pl.col("policy_id") == name) for name in rows["policy_id"].unique()
+    is_drawn = pl.struct(KEY).is_in(sample.select(pl.struct(KEY)).to_series().implode())
+    entries = explain_where(evidence, is_drawn, most=sample.height)
+    raw = raw_cells(evidence.home, told_of(evidence, {}, entries))
+    alone = {
+        tuple([entry["policy_id"], *(row[name] for name in KEY[1:])]): [
+            {**entry, "rows": [row], "row_count": 1}
+        ]
+        for entry in entries
+        for row in entry["rows"]
     }
-    policies = {
-        policy["policy_id"]: policy
-        for policy in explain_policies(evidence, by_policy, most=sample.height)
-    }
-    explained = {
-        tuple([name, *(row[column] for column in KEY[1:])]): row
-        for name, policy in policies.items()
-        for row in policy["rows"]
-    }
-    return {
-        f"{place:04d}.html": _page(evidence, policies[key[0]], explained[key])
-        for place, key in enumerate(sample.select(KEY).iter_rows(), start=1)
-    }
-
-
-def _page(evidence: Evidence, policy: Mapping[str, Any], row: Mapping[str, Any]) -> str:
-    alone = {**policy, "rows": [row], "row_count": 1}
-    return dossier_page(
-        {
-            **head_of(evidence),
-            "party": {"kind": row["subject_kind"], "id": row["subject_id"], "households": []},
-            "policies": [alone],
-            "repairs": repairs_of(evidence, [alone]),
-            "batches": batches_of(evidence, [[alone]]),
-        }
-    )
+    pages = {}
+    for place, key in enumerate(sample.select(KEY).iter_rows(), start=1):
+        told = told_of(evidence, {"kind": key[2], "id": key[3], "households": []}, alone[key])
+        pages[f"{place:04d}.html"] = dossier_page(told, raw)
+    return pages
 
 
 def sample_lines(told: Mapping[str, Any]) -> list[str]:

@@ -22,8 +22,10 @@ from flows.money.standing import Standing, read_standing
 from flows.night.causes import Causes
 from flows.night.determine import determine
 from flows.store import Home
+from transforms.policies.cards import PolicyStatus
 
 TABLES = ("determinations", "entitlements")
+BESIDE = "beside.parquet"
 STANDING, STANDING_FRAMES = "standing.json", ("paid", "signed", "installments")
 
 
@@ -45,10 +47,19 @@ class Computed:
     entitlements: pl.DataFrame
 
 
-def compute(mixture: Mixture, *, threads: int | None = None, memory: str | None = None) -> Computed:
+def compute(
+    mixture: Mixture,
+    *,
+    threads: int | None = None,
+    memory: str | None = None,
+    only: Sequence[str] | None = None,
+    beside: Computed | None = None,
+) -> Computed:
     """Compute a mixture in a scratch place, by a process of its own.
 
-    Rows:    returns  determinations and entitlements as a run writes them
+    Rows:    beside   what came out of a mixture that differs in the policies of `only` alone: what
+                      it determined by the others is taken over
+             returns  determinations and entitlements as a run writes them
     Raises:  what the rules raise, as DropRefusedError with their words
     """
     with tempfile.TemporaryDirectory(prefix="wuxing-audit-") as scratch:
@@ -57,14 +68,19 @@ def compute(mixture: Mixture, *, threads: int | None = None, memory: str | None 
         request = {
             "as_of": mixture.as_of.isoformat(),
             "tables": {
-                kind: [str(path) for path in paths]
+                kind: [str(path.resolve()) for path in paths]
                 for kind, paths in sorted(mixture.tables.items())
             },
             "home": str(place.root),
             "into": scratch,
             "threads": threads,
             "memory": memory,
+            "only": only,
         }
+        if only is not None and beside is not None:
+            others = beside.determinations.filter(~pl.col("policy_id").is_in(list(only)))
+            others.write_parquet(Path(scratch) / BESIDE)
+            request["policies"] = mixture.ledger_of.manifest["policies"]
         call_program(code, ["flows.audit.recompute"], tell(request))
         return Computed(*(pl.read_parquet(Path(scratch) / f"{name}.parquet") for name in TABLES))
 
@@ -97,6 +113,7 @@ def answer(request: Mapping[str, Any]) -> None:
     tables = {kind: [Path(path) for path in paths] for kind, paths in request["tables"].items()}
     kept = request.get("standing")
     standing = kept_standing(Path(kept)) if kept else read_standing(home, as_of.year)
+    only, beside = request.get("only"), Path(request["into"]) / BESIDE
     determined = determine(
         tables,
         as_of,
@@ -105,14 +122,31 @@ def answer(request: Mapping[str, Any]) -> None:
         threads=request["threads"],
         memory_limit=request["memory"],
         temp_folder=home.temporary,
+        only=only,
+        beside=None if only is None else pl.read_parquet(beside),
     )
-    connection, policies = determined.connection, determined.policies
+    connection = determined.connection
+    policies = {**_statuses(request.get("policies", {})), **determined.policies}
     snapshot, own = _laid_out(tables, Path(request["into"])), determined.own_rows.to_dicts()
     causes = Causes(home, snapshot, as_of, own, connection, standing)
     entitled = build_entitlements(connection, policies, standing, read_funds(home), causes)
     frames = (determined.determinations, entitled.entitlements)
     for name, frame in zip(TABLES, frames, strict=True):
         frame.write_parquet(Path(request["into"]) / f"{name}.parquet")
+
+
+def _statuses(policies: Mapping[str, Any]) -> dict[str, PolicyStatus]:
+    """Return what a run's manifest says became of its policies."""
+    return {
+        name: PolicyStatus(
+            status=entry["status"],
+            reason=None,
+            reach_from_month=entry["reach"][0],
+            reach_to_month=entry["reach"][1],
+            parameters_used=entry["parameters_used"],
+        )
+        for name, entry in policies.items()
+    }
 
 
 def _laid_out(tables: Mapping[str, Sequence[Path]], into: Path) -> Path:

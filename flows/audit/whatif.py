@@ -11,11 +11,18 @@ from flows.audit.diff import made_by_this_program, mixture_of, recorded
 from flows.audit.recompute import Computed, Mixture, compute
 from flows.store import Home
 from transforms.amounts import yuan_text
-from transforms.audit.effect import BENEFICIARY, effect
-from transforms.audit.reform import change_lines, parse_setting, with_file, with_setting
+from transforms.audit.effect import BENEFICIARY, SMALLEST, effect
+from transforms.audit.reform import (
+    change_lines,
+    parse_setting,
+    policies_touched,
+    with_file,
+    with_setting,
+)
 from transforms.errors import UsageError
 from transforms.policies.parameters import read_yaml
 
+HIDDEN = "not shown"
 # Which extract says where somebody belongs to, by kind of beneficiary, and its column of ids.
 TOWNS = {
     "person": ("residents", "person_id"),
@@ -48,7 +55,10 @@ def whatif(
         texts = with_file(texts, path.name, _read(path))
     by_law = recorded(night) if made_by_this_program(night) else compute(law, threads=threads)
     reform = Mixture(law.as_of, law.tables, texts, night)
-    by_reform = by_law if texts == law.texts else compute(reform, threads=threads, memory=memory)
+    by_reform = by_law
+    if texts != law.texts:
+        only = policies_touched(law.texts, texts)
+        by_reform = compute(reform, threads=threads, memory=memory, only=only, beside=by_law)
     return {
         "run_id": run_id,
         "as_of": str(night.manifest["as_of"]),
@@ -96,17 +106,24 @@ def whatif_lines(told: Mapping[str, Any]) -> list[str]:
     lines = [f"what if, on night {told['run_id']} as of {told['as_of']}; nothing is recorded"]
     lines += [f"  {line}" for line in told["change"] or ["nothing is changed"]]
     lines.append(
-        f"  due by the law in force {yuan_text(told['was_fen'], ',')} 元, by the reform "
-        f"{yuan_text(told['is_fen'], ',')} 元: {yuan_text(told['difference_fen'], ',')} 元"
+        f"  due by the law in force {_yuan(told['was_fen'])}, by the reform "
+        f"{_yuan(told['is_fen'])}: {_yuan(told['difference_fen'])}"
     )
     lines.append(
-        f"  rows changed {told['rows_changed']:,}; beneficiaries: more {told['winners']:,}, "
-        f"less {told['losers']:,}, the same {told['unchanged']:,}, "
-        f"newly reached {told['newly_reached']:,}"
+        f"  rows changed {_count(told['rows_changed'])}; beneficiaries: "
+        f"more {_count(told['winners'])}, less {_count(told['losers'])}, "
+        f"the same {_count(told['unchanged'])}, newly reached {_count(told['newly_reached'])}"
     )
     for dimension, cells in told["by"].items():
         for cell in cells:
-            money = "not shown" if cell["fen"] is None else f"{yuan_text(cell['fen'], ',')} 元"
-            count = cell["beneficiaries"]
-            lines.append(f"  {dimension:<10} {cell['cell'] or '—':<30} {count:>8} {money:>18}")
-    return lines
+            size, money = _count(cell["beneficiaries"]), _yuan(cell["fen"])
+            lines.append(f"  {dimension:<10} {cell['cell'] or '—':<30} {size:>10} {money:>18}")
+    return [*lines, f"  {HIDDEN}: about fewer than {SMALLEST}, or it would tell such a one"]
+
+
+def _count(number: int | None) -> str:
+    return HIDDEN if number is None else f"{number:,}"
+
+
+def _yuan(fen: int | None) -> str:
+    return HIDDEN if fen is None else f"{yuan_text(fen, ',')} 元"

@@ -1,7 +1,9 @@
 """Commands that answer questions: policies, explain, expectations."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,45 +57,42 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say why: each provision, its value, its clause, the facts, the source rows as file:line."""
-    from flows.answers.nights import find_run
+    from flows.answers.explain import explain_line, explain_party
 
-    place = Home(home)
-    run_id = find_run(place, run)
-    if person or employer:
-        if (person and employer) or policy or beneficiary or subject or period:
-            raise UsageError("--person or --employer stands alone: it answers for all policies")
+    asked: Callable[[str], dict[str, Any]]
+    if policy and beneficiary and not (person or employer):
+        asked = partial(explain_line, Home(home), policy, beneficiary, subject, period)
+    elif bool(person) != bool(employer) and not (policy or beneficiary or subject or period):
         party = ("person", person) if person else ("employer", str(employer))
-        _explain_party(place, run_id, party, against and find_run(place, against), page, as_json)
-        return
-    from flows.answers.explain import explain_lines
-
-    if not policy or not beneficiary or page or against:
+        asked = partial(explain_party, Home(home), *party)
+    else:
         raise UsageError(
-            "say --policy and --beneficiary, or --person or --employer; --html and --against go "
-            "with a person or an employer"
+            "say --policy and --beneficiary; or --person, or --employer, alone: it answers for "
+            "all policies"
         )
-    content, lines = explain_lines(place, run_id, policy, beneficiary, subject, period)
-    show(content, as_json, lines)
+    _explain(Home(home), asked, run, against, page, as_json)
 
 
-def _explain_party(
+def _explain(
     home: Home,
-    run_id: str,
-    party: tuple[str, str],
+    asked: Callable[[str], dict[str, Any]],
+    run: str,
     against: str | None,
     page: Path | None,
     as_json: bool,
 ) -> None:
-    from flows.answers.dossier import dossier
-    from transforms.answers.dossier import changes_between, dossier_lines, dossier_page
+    from flows.answers.evidence import raw_cells
+    from flows.answers.nights import find_run
+    from transforms.answers.dossier import dossier_lines, dossier_page
+    from transforms.answers.party_changes import changes_between
 
-    told = dossier(home, run_id, *party)
+    told = asked(find_run(home, run))
     if against:
-        other = dossier(home, against, *party)
+        other = asked(find_run(home, against))
         told["against"] = {name: other[name] for name in ("run_id", "as_of")}
         told["changes"] = changes_between(other, told)
     if page:
-        page.write_text(dossier_page(told), encoding="utf-8")
+        page.write_text(dossier_page(told, raw_cells(home, told)), encoding="utf-8")
     show(told, as_json, dossier_lines(told))
 
 

@@ -88,7 +88,7 @@ def ingest_kind(
         file = FileTally(part)
         tally.files.append(file)
         links = links_of_file(beside.links, kind, part.sha256)
-        header, pieces = _open_part(part, raw / part.file.name, kind)
+        header, pieces = open_part(part, raw / part.file.name, kind)
         if header.unknown:
             kept_out = {"file": part.file.name, "labels": list(header.unknown)}
             tally.notes.append(Said("columns_kept_out", kept_out))
@@ -103,7 +103,11 @@ def ingest_kind(
     return tally
 
 
-def _open_part(part: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[Piece]]:
+def open_part(part: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[Piece]]:
+    """Open a file of any format: its header, and its rows in pieces, each with its line.
+
+    Raises:  DropRefusedError if it can't be opened, or has no header
+    """
     if part.file.format == "xlsx":
         return open_workbook(part, path, kind)
     if part.file.format == "parquet":

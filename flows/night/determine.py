@@ -95,11 +95,12 @@ def determine(
     memory_limit: str | None = None,
     temp_folder: Path | None = None,
     only: Sequence[str] | None = None,
+    beside: pl.DataFrame | None = None,
     on_step: Callable[[str], None] = lambda _step: None,
 ) -> Determined:
     """Apply every policy in force to a snapshot's tables.
 
-    Rows:    paid_lines  one per paid entitlement line not returned
+    Rows:    paid_lines  one per paid entitlement line not returned; beside: of policies left out
              returns     view determinations: one per policy, period, subject and beneficiary
     Units:   fen
     Holds:   the same tables, date and paid lines give the same determinations, byte for byte
@@ -125,13 +126,12 @@ def determine(
         policies[card.policy_id] = PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
-    _show_determinations(connection, running)
+    _show_determinations(connection, running, beside)
     on_step("findings")
-    findings = run_findings(store, [card.policy_id for card in running])
     return Determined(
         connection=connection,
         policies=policies,
-        findings=findings,
+        findings=run_findings(store, [card.policy_id for card in running]),
         warnings=_warnings(connection, running, months, tables),
         own_rows=_own_rows(store),
     )
@@ -215,10 +215,13 @@ def _shown(value: Any) -> str:
     return f"{len(value)} rows" if isinstance(value, list) else str(value)
 
 
-def _show_determinations(connection: Connection, ran: Sequence[PolicyCard]) -> None:
-    # The empty one says what the columns are where no policy ran.
-    register_frame(connection, "no_determinations", pl.DataFrame(schema=DETERMINATION_SCHEMA))
-    tables = ["no_determinations", *(f"determination_{card.policy_id}" for card in ran)]
+def _show_determinations(
+    connection: Connection, ran: Sequence[PolicyCard], beside: pl.DataFrame | None
+) -> None:
+    # An empty one says what the columns are where no policy ran.
+    known = pl.DataFrame(schema=DETERMINATION_SCHEMA) if beside is None else beside
+    register_frame(connection, "known_determinations", known)
+    tables = ["known_determinations", *(f"determination_{card.policy_id}" for card in ran)]
     columns = ", ".join(DETERMINATION_SCHEMA)
     rows = " union all ".join(f"select {columns} from {table}" for table in tables)
     query(connection, f"create or replace view determinations as {rows}")

@@ -41,5 +41,7 @@ select
     cast(gross_fen as bigint) as gross_fen,
     is_wage_capped,
     payable_share_percent,
-    half_up(levy_numerator, levy_denominator) as full_levy_fen
+    half_up(levy_numerator, levy_denominator) as full_levy_fen,
+    half_up(levy_numerator * payable_share_percent, cast(levy_denominator as hugeint) * 100)
+        as payable_levy_fen
 from levied_employers

@@ -36,7 +36,8 @@ select
     staff,
     revenue_wan_x100,
     assets_wan_x100,
-    used_months('高校毕业生社保补贴', person_key) as months_used_before
+    used_months('高校毕业生社保补贴', person_key) as months_used_before,
+    paid_by_unit_fen(person_key, employer_key, month) as unit_paid_fen
 from graduate_hire_months
 -- many to at most one: what is shown of the size
 left join registrations using (employer_code)

@@ -16,5 +16,6 @@ select
     attended_days,
     paid_days,
     doubled_days,
-    counted_days
+    counted_days,
+    counted_fen
 from holiday_employers

@@ -13,13 +13,14 @@ import openpyxl
 import polars as pl
 import pytest
 
-from flows.answers.explain import explain_lines
+from flows.answers.explain import explain_line, explain_party
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
 from sql.texts import policy_cards
 from tests.conftest import AS_OF, make_home
 from tests.money.money_town import sign_both
+from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.money.entitlements import KEY
 
 LATER = AS_OF + timedelta(days=1)
@@ -125,10 +126,18 @@ def test_rows_that_vanish_are_no_claim_and_all_are_listed(
     asked = [row for row in sheet.iter_rows(values_only=True) if "recovery" in row]
     assert len(asked) == unsupported.height
     line = unsupported.row(0, named=True)
-    _, text = explain_lines(
-        home, summary["run_id"], line["policy_id"], line["beneficiary_id"], None, line["period"]
+    told = explain_line(
+        home,
+        line["policy_id"],
+        line["beneficiary_id"],
+        None,
+        line["period"],
+        summary["run_id"],
     )
-    assert line["subject_id"] in str(text) or "unsupported" in str(text)
+    text = "\n".join(dossier_lines(told))
+    assert line["subject_id"] in text and "unsupported" in text
+    about = explain_party(home, line["subject_kind"], line["subject_id"], summary["run_id"])
+    assert "不再认定" in dossier_page(about) or "不符合" in dossier_page(about)
 
 
 def test_each_planted_row_is_exactly_its_claim(

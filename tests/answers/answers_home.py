@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from flows.ingest.drop import REPAIRS
+from flows.money.heads import initialise_home
 from flows.night.determine import Determined, determine
 from flows.store import Home, write_manifest
 from sql.texts import rules_digest
@@ -28,10 +30,12 @@ def home_of_cases(root: Path, policy: str, as_of: date) -> tuple[Home, Determine
     cases.append(background(as_of))
     tables = root / "snapshots" / SNAPSHOT_ID / "tables"
     tables.mkdir(parents=True)
-    write_manifest(tables.parent, {"snapshot_id": SNAPSHOT_ID})
+    home = Home(root)
+    initialise_home(home)
+    write_manifest(tables.parent, {"snapshot_id": SNAPSHOT_ID, "files": []})
+    REPAIRS.write_parquet(tables.parent / "repairs.parquet")
     paths = write_tables(tables_of(cases, ()), tables)
     determined = determine(paths, as_of, paid_lines_of(cases), threads=1, only=[policy])
-    home = Home(root)
     write_run_folder(home, determined, as_of, policy)
     return home, determined
 

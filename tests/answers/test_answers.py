@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from flows.answers.clerical import import_decisions
-from flows.answers.explain import explain_lines
+from flows.answers.explain import explain_line
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.night.pipeline import NightRequest, run_night
@@ -19,6 +19,7 @@ from flows.night.progress import Progress
 from flows.store import Home
 from sql.texts import policy_cards
 from tests.conftest import AS_OF, make_home
+from transforms.answers.dossier import dossier_lines
 
 KEY = ["policy_id", "period", "subject_id", "beneficiary_id"]
 
@@ -69,7 +70,9 @@ def test_nobody_eligible_is_lost(night: tuple[Home, Path]) -> None:
 def explain_row(home: Home, folder: Path, row: Mapping[str, Any]) -> tuple[Any, list[str]]:
     """Explain the one row that a determination or an entitlement names."""
     names = ("policy_id", "beneficiary_id", "subject_id", "period")
-    return explain_lines(home, folder.name, *(row[name] for name in names))
+    told = explain_line(home, *(row[name] for name in names), folder.name)
+    (entry,) = told["policies"]
+    return entry, dossier_lines(told)
 
 
 def test_explain_works_for_every_policy_and_outcome(night: tuple[Home, Path]) -> None:
@@ -137,7 +140,7 @@ def test_explain_prints_one_json_object(
     words = ["explain", folder.name, "--policy", row["policy_id"], "--home", str(home.root)]
     assert run_command(app, [*words, "--beneficiary", row["beneficiary_id"], "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content["run_id"] == folder.name and content["rows"]
+    assert content["run_id"] == folder.name and content["policies"][0]["rows"]
 
 
 def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
@@ -173,9 +176,10 @@ def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
     policy = home.runs / summary["run_id"] / "policies" / "stability_refund.parquet"
     answered = pl.read_parquet(policy).filter(pl.col("clerk_answers").list.len() > 0)
     row = answered.row(0, named=True)
-    _, lines = explain_lines(
-        home, summary["run_id"], "stability_refund", row["beneficiary_id"], None, None
+    told = explain_line(
+        home, "stability_refund", row["beneficiary_id"], None, None, summary["run_id"]
     )
+    lines = dossier_lines(told)
     assert any("a clerk decided: 是" in line for line in lines)
     assert any("人工裁定-复核.csv:" in line and "王核" in line for line in lines)
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.answers.dossier import dossier
+from flows.answers.explain import explain_line, explain_party
 from flows.answers.nights import find_run
 from flows.cli.console import app, run_command
 from flows.money.batch_folder import read_batch
@@ -21,13 +21,9 @@ from sql.texts import policy_cards, policy_path, sql_text
 from tests.money.money_town import ANN
 from tests.night.test_end_to_end import release_everything
 from transforms.amounts import yuan_text
-from transforms.answers.amount import amount_text, amount_with_numbers
-from transforms.answers.dossier import (
-    change_lines,
-    changes_between,
-    dossier_lines,
-    dossier_page,
-)
+from transforms.answers.amount import amount_text, amount_with_numbers, in_facts
+from transforms.answers.dossier import dossier_lines, dossier_page
+from transforms.answers.party_changes import change_lines, changes_between
 from transforms.errors import UsageError
 
 TAGS = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)
@@ -66,7 +62,7 @@ def test_every_policy_answers_for_every_person(
     persons = persons_of(determinations)
     assert len(persons) > 10
     for person in persons:
-        told = dossier(home, run_id, "person", person.lower())
+        told = explain_party(home, "person", person.lower(), run_id)
         assert [entry["policy_id"] for entry in told["policies"]] == list(policy_cards())
         homes = told["party"]["households"]
         expected = determinations.filter(
@@ -101,7 +97,7 @@ def test_money_on_the_page_is_what_the_ledger_knows(
         first = (
             read_batch(home, batch_id).frame("instructions").sort("payment_id").row(0, named=True)
         )
-        told = dossier(home, run_id, first["beneficiary_kind"], first["beneficiary_id"])
+        told = explain_party(home, first["beneficiary_kind"], first["beneficiary_id"], run_id)
         kinds = {entry["kind"] for entry in told["ledger"]}
         assert {"payment", "return"} <= kinds
         (batch,) = [one for one in told["batches"] if one["batch_id"] == batch_id]
@@ -115,19 +111,19 @@ def test_no_code_stands_on_the_page(paid_home: tuple[Home, str, pl.DataFrame]) -
     home, run_id, determinations = paid_home
     code = re.compile(r"(?<![A-Za-z0-9_./-])[A-Za-z_]{3,}(?![A-Za-z0-9_.-])")
     for person in persons_of(determinations):
-        page = dossier_page(dossier(home, run_id, "person", person))
+        page = dossier_page(explain_party(home, "person", person, run_id))
         shown = re.sub(r"<style>.*?</style>|<code>.*?</code>|<[^>]*>", " ", page, flags=re.DOTALL)
         assert not code.findall(shown)
 
 
 def test_a_stranger_is_in_no_universe(paid_home: tuple[Home, str, pl.DataFrame]) -> None:
     home, run_id, _ = paid_home
-    told = dossier(home, run_id, "person", ANN)
+    told = explain_party(home, "person", ANN, run_id)
     assert not any(entry["rows"] for entry in told["policies"])
     assert told["ledger"] == [] and told["source_row_counts"] == {}
     assert "没有任何政策的认定涉及此个人" in dossier_page(told)
     with pytest.raises(UsageError, match="another form"):
-        dossier(home, run_id, "employer", "张三")
+        explain_party(home, "employer", "张三", run_id)
 
 
 def test_every_amount_comes_with_its_formula_and_numbers() -> None:
@@ -136,6 +132,13 @@ def test_every_amount_comes_with_its_formula_and_numbers() -> None:
         assert formula and "as amount_fen" not in formula
         assert "--" not in formula and (words or formula == "0"), name
         assert formula in " ".join(sql_text(policy_path(name)).split())
+    for name, reckoned in (
+        ("disability_levy_relief", "full_levy_fen - payable_levy_fen"),
+        ("graduate_hire_insurance", "unit_paid_fen"),
+        ("public_post_extension", "$minimum_wage_fen + unit_paid_fen"),
+    ):
+        sql = sql_text(policy_path(name))
+        assert in_facts(amount_text(sql)[1], sql) == reckoned
     card = policy_cards()["benefit_to_retirement"]
     parameter = card.parameters["unemployment_benefit_fen"]
     used = [
@@ -156,6 +159,19 @@ def test_every_amount_comes_with_its_formula_and_numbers() -> None:
     assert (number["value"], number["from"]) == (in_force["value"], in_force["from"])
 
 
+def test_every_name_in_a_formula_has_its_figure(paid_home: tuple[Home, str, pl.DataFrame]) -> None:
+    home, run_id, determinations = paid_home
+    firsts = determinations.group_by("policy_id", maintain_order=True).first()
+    for row in firsts.to_dicts():
+        named = [row[name] for name in ("policy_id", "beneficiary_id", "subject_id", "period")]
+        ((entry,),) = [p["rows"] for p in explain_line(home, *named, run_id)["policies"]]
+        formula = entry["formula"]
+        names = {number["name"] for number in formula["numbers"]}
+        asked = set(re.findall(r"[a-z_]*[a-z]_(?:fen|numerator|denominator)\b", formula["formula"]))
+        whole = {name.rpartition("_")[0] for name in asked if name not in names}
+        assert whole <= names, (row["policy_id"], asked - names)
+
+
 def test_what_changed_for_a_person_is_said_and_nothing_else(
     paid_home: tuple[Home, str, pl.DataFrame],
 ) -> None:
@@ -164,7 +180,7 @@ def test_what_changed_for_a_person_is_said_and_nothing_else(
         (pl.col("policy_id") == "graduate_flexible_insurance") & (pl.col("outcome") == "eligible")
     )
     person = eligible["subject_id"][0]
-    was = dossier(home, run_id, "person", person)
+    was = explain_party(home, "person", person, run_id)
     assert changes_between(was, was) == []
     assert change_lines([]) == ["", "nothing changed"]
     now = json.loads(json.dumps(was))
@@ -208,7 +224,7 @@ def test_a_cell_that_ingest_mended_is_marked(
     home, run_id, determinations = paid_home
     shutil.copytree(home.root, tmp_path / "home")
     copy, person = Home(tmp_path / "home"), persons_of(determinations)[0]
-    told = dossier(copy, run_id, "person", person)
+    told = explain_party(copy, "person", person, run_id)
     assert told["repairs"] == {}
     rows = [
         found
@@ -225,7 +241,6 @@ def test_a_cell_that_ingest_mended_is_marked(
         orient="row",
     )
     planted.write_parquet(next(copy.snapshots.iterdir()) / "repairs.parquet")
-    told = dossier(copy, run_id, "person", person)
-    mended = {"column": "person_id", "repair": "spaces+15_digits"}
-    assert told["repairs"] == {rows[0]["source"]: [mended]}
+    told = explain_party(copy, "person", person, run_id)
+    assert told["repairs"] == {rows[0]["source"]: {"person_id": "spaces+15_digits"}}
     assert "去空格、15位升18位" in dossier_page(told)

@@ -9,12 +9,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.answers.explain import describe_policies, explain_lines
+from flows.answers.explain import describe_policies, explain_line
 from flows.store import Home
 from sql.texts import policy_cards
 from tests.answers.answers_home import RUN_ID, home_of_cases
 from tests.rules.golden import policy_names
 from tests.rules.golden_run import cases_of
+from transforms.answers.dossier import dossier_lines
 from transforms.errors import DropRefusedError, UsageError
 
 VALUE_OF_WORD = {"true": True, "false": False, "unknown": None}
@@ -30,14 +31,10 @@ class Asked:
     policy_rows: pl.DataFrame
 
     def explain(self, row: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        return explain_lines(
-            self.home,
-            RUN_ID,
-            self.policy,
-            row["beneficiary_id"],
-            row["subject_id"],
-            row["period"],
-        )
+        names = ("beneficiary_id", "subject_id", "period")
+        told = explain_line(self.home, self.policy, *(row[name] for name in names), RUN_ID)
+        (entry,) = told["policies"]
+        return entry, dossier_lines(told)
 
 
 @pytest.fixture(scope="module", params=policy_names())
@@ -113,32 +110,31 @@ def test_who_is_outside_the_universe_is_told_what_it_is(asked: Asked) -> None:
         "employer": "91370302MA0000000X",
         "person": "370302190001010010",
     }[card.beneficiary]
-    content, lines = explain_lines(asked.home, RUN_ID, asked.policy, stranger, None, None)
-    assert content["rows"] == []
-    assert content["universe"] and content["universe"] in "\n".join(lines)
-    assert all(count == 0 for count in content["source_row_counts"].values())
+    told = explain_line(asked.home, asked.policy, stranger, None, None, RUN_ID)
+    (entry,) = told["policies"]
+    assert entry["rows"] == []
+    assert entry["universe"] and entry["universe"] in "\n".join(dossier_lines(told))
+    assert all(count == 0 for count in told["source_row_counts"].values())
 
 
 def test_unknown_policy_run_and_id_are_named_without_an_id() -> None:
     home = Home(Path("/nowhere"))
     with pytest.raises(UsageError, match="there is no policy 'x'; there are benefit_to"):
-        explain_lines(home, RUN_ID, "x", "91370302MA0000000X", None, None)
+        explain_line(home, "x", "91370302MA0000000X", None, None, RUN_ID)
     with pytest.raises(DropRefusedError, match=f"there is no run {RUN_ID}"):
-        explain_lines(home, RUN_ID, "stability_refund", "91370302MA0000000X", None, None)
+        explain_line(home, "stability_refund", "91370302MA0000000X", None, None, RUN_ID)
     with pytest.raises(UsageError, match="18 characters") as refused:
-        explain_lines(home, RUN_ID, "stability_refund", "张三", None, None)
+        explain_line(home, "stability_refund", "张三", None, None, RUN_ID)
     assert "张三" not in str(refused.value)
     with pytest.raises(UsageError, match="--period"):
-        explain_lines(home, RUN_ID, "stability_refund", "91370302MA0000000X", None, "March")
+        explain_line(home, "stability_refund", "91370302MA0000000X", None, "March", RUN_ID)
 
 
 def test_a_policy_that_was_not_run_says_why(tmp_path: Path) -> None:
     home, _ = home_of_cases(tmp_path, "stability_refund", date(2019, 1, 1))
-    content, lines = explain_lines(
-        home, RUN_ID, "stability_refund", "91370302MA0000000X", None, None
-    )
-    assert content["status"] == "not_run"
-    assert "not in force" in lines[-1]
+    told = explain_line(home, "stability_refund", "91370302MA0000000X", None, None, RUN_ID)
+    assert told["policies"][0]["status"] == "not_run"
+    assert any("not in force" in line for line in dossier_lines(told))
 
 
 def test_every_card_is_described_with_each_value_and_its_source() -> None:

@@ -1,8 +1,10 @@
 """A reform is computed on a past night, shown without naming anybody, and reaches no batch."""
 
 import ast
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,13 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.audit import whatif as module
+from flows.audit.again import read_night
+from flows.audit.diff import mixture_of, recorded
+from flows.audit.recompute import compute
 from flows.audit.whatif import whatif, whatif_lines
+from flows.cli.console import app, run_command
 from flows.night.made_by import deciding_texts
 from flows.store import Home
 from tests.audit.conftest import eligible
 from tests.audit.test_replay import contents
-from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, suppressed
-from transforms.audit.reform import change_lines, parse_setting, with_file, with_setting
+from tests.audit.unchanged import SAME, moved
+from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, suppressed, within_funds
+from transforms.audit.reform import (
+    change_lines,
+    parse_setting,
+    policies_touched,
+    with_file,
+    with_setting,
+)
 from transforms.errors import UsageError
 from transforms.money.entitlements import KEY
 
@@ -29,6 +42,8 @@ def test_no_change_is_nothing(nights: tuple[Home, list[str]]) -> None:
     for run_id in runs:
         told = whatif(home, run_id, [], [])
         assert (told["rows_changed"], told["difference_fen"], told["change"]) == (0, 0, [])
+        assert moved(home, run_id, [SAME[0]]) == 0, "computed, and still nothing"
+    assert moved(home, runs[3], [SAME[1]]) == 0
     law = (ROOT / "sql/policies/new_hire_subsidy.yaml").resolve()
     assert whatif(home, runs[0], [], [law])["rows_changed"] == 0
 
@@ -47,6 +62,53 @@ def test_a_higher_amount_costs_what_it_must_and_nothing_live_is_touched(
     assert any("new_hire_subsidy" in line for line in whatif_lines(told))
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "hire_amount_fen=1500.00@2020-01-01",
+        "new_hire_subsidy.hire_look_back_months=1@2020-01-01",
+        "stability_refund.refund_share_percent=60@2020-01-01",
+        "minimum_wage_fen=2000.00@2020-01-01",
+    ],
+)
+def test_only_what_a_reform_touches_is_computed_and_all_comes_out_the_same(
+    nights: tuple[Home, list[str]], setting: str
+) -> None:
+    home, runs = nights
+    night = read_night(home, runs[3])
+    law = mixture_of(night)
+    texts = with_setting(law.texts, parse_setting(setting))
+    only = policies_touched(law.texts, texts)
+    assert only and len(only) == (2 if setting.startswith("minimum") else 1)
+    reform = replace(law, texts=texts)
+    part, whole = compute(reform, only=only, beside=recorded(night)), compute(reform)
+    assert part.determinations.equals(whole.determinations)
+    assert part.entitlements.equals(whole.entitlements)
+
+
+def test_a_home_is_found_from_where_the_command_is_called(
+    nights: tuple[Home, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, runs = nights
+    monkeypatch.chdir(home.root.parent)
+    words = ["whatif", runs[0], "--set", SAME[0], "--home", home.root.name]
+    assert run_command(app, words) == 0
+
+
+def test_what_all_policies_share_touches_all() -> None:
+    texts = deciding_texts()
+    for path in ("sql/policies/exclusions.yaml", "sql/determination.sql"):
+        assert policies_touched(texts, {**texts, path: texts[path] + "\n"}) is None
+    shared = with_setting(texts, parse_setting("holiday_day_rate_fen=1.00@2020-01-01"))
+    assert policies_touched(texts, shared) is None, "a fact takes it"
+    rule = "sql/policies/new_hire_subsidy.sql"
+    assert policies_touched(texts, {**texts, rule: texts[rule] + "\n"}) == ["new_hire_subsidy"]
+    card = "sql/policies/benefit_to_retirement.yaml"
+    renamed = texts[card].replace("support_types: [续发]", "support_types: [续发二]")
+    assert policies_touched(texts, {**texts, card: renamed}) is None
+    assert policies_touched(texts, {**texts, "sql/policies/new.sql": "select 1"}) is None
+
+
 def test_a_reform_that_no_card_knows_is_refused() -> None:
     texts = deciding_texts()
     for wrong in ("no_such_number=1@2020-01-01", "new_hire_subsidy.base_year=1@2020-01-01"):
@@ -57,6 +119,11 @@ def test_a_reform_that_no_card_knows_is_refused() -> None:
             parse_setting(unreadable)
     with pytest.raises(UsageError, match="no such value"):
         with_setting(texts, parse_setting("hire_look_back_months=six@2020-01-01"))
+    for wrong in ("abc", "-5", "nan", "1e999999999", ""):
+        with pytest.raises(UsageError, match="--set"):
+            with_setting(texts, parse_setting(f"hire_amount_fen={wrong}@2020-01-01"))
+    with pytest.raises(UsageError, match="no such value"):
+        with_setting(texts, parse_setting("hire_look_back_months=-1@2020-01-01"))
     early = with_setting(texts, parse_setting("hire_amount_fen=900.00@2019-01-01"))
     assert "amount_cap" in early["sql/policies/new_hire_subsidy.yaml"], "no cap was in force then"
     with pytest.raises(UsageError, match="named"):
@@ -108,22 +175,69 @@ def test_no_single_hidden_cell_can_be_told_from_the_whole(cells: list[dict[str, 
     shown = suppressed(cells)
     hidden = [cell for cell in shown if cell["fen"] is None]
     assert all(cell["beneficiaries"] >= SMALLEST for cell in shown if cell["fen"] is not None)
+    assert all(cell["beneficiaries"] is None for cell in hidden)
     assert len(hidden) != 1 or len(cells) == 1
 
 
-def test_effect_adds_up() -> None:
-    base = pl.DataFrame(
-        [
-            {
-                **dict.fromkeys(KEY, "x"),
-                "policy_id": "p",
-                "beneficiary_id": f"{n}",
-                "beneficiary_kind": "person",
-                "due_fen": 10,
-            }
-            for n in range(20)
-        ]
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ABC"), st.integers(1, 12), st.integers(-500, 500)), max_size=9
     )
+)
+def test_no_funds_sum_tells_a_small_policy(rows: list[tuple[str, int, int]]) -> None:
+    funds = {f"p{n}": fund for n, (fund, _, _) in enumerate(rows)}
+    policies = [{"cell": f"p{n}", "beneficiaries": b, "fen": f} for n, (_, b, f) in enumerate(rows)]
+    sums = [
+        {
+            "cell": fund,
+            "beneficiaries": sum(b for other, b, _ in rows if other == fund),
+            "fen": sum(f for other, _, f in rows if other == fund),
+        }
+        for fund in sorted(set(funds.values()))
+    ]
+    shown_funds = suppressed(sums)
+    told = within_funds(policies, shown_funds, funds)
+    assert sorted(cell["cell"] for cell in told) == sorted(funds)
+    for fund in shown_funds:
+        hidden = [c for c in told if funds[c["cell"]] == fund["cell"] and c["fen"] is None]
+        assert len(hidden) != 1 or fund["fen"] is None
+
+
+def due(*fen: int) -> pl.DataFrame:
+    """Entitlements of one policy: a beneficiary each."""
+    row = {**dict.fromkeys(KEY, "x"), "policy_id": "p", "beneficiary_kind": "person"}
+    return pl.DataFrame(
+        [row | {"beneficiary_id": f"{n}", "due_fen": one} for n, one in enumerate(fen)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("reform", "told"),
+    [
+        ((10,) * 20, {"winners": 0, "losers": 0, "unchanged": 20, "rows_changed": 0}),
+        ((15,) * 3 + (10,) * 17, {"winners": None, "unchanged": None, "difference_fen": None}),
+        ((15,) * 3 + (5,) * 6 + (10,) * 11, {"winners": None, "losers": None, "unchanged": 11}),
+        ((15,) * 6 + (10,) * 14, {"winners": 6, "losers": 0, "unchanged": 14, "newly_reached": 0}),
+    ],
+)
+def test_no_count_of_few_is_shown_anywhere(reform: tuple[int, ...], told: dict[str, Any]) -> None:
+    base, towns = due(*(10,) * 20), pl.DataFrame(schema=[*BENEFICIARY, "town"])
+    towns = towns.cast(pl.String)
+    found = effect(base, due(*reform), {"p": "f"}, towns)
+    assert {name: found[name] for name in told} == told
+    lines = "\n".join(whatif_lines({"run_id": "R", "as_of": "d", "change": [], **found}))
+    assert ("more 3" in lines) is False and (None not in told.values() or "not shown" in lines)
+
+
+def test_newly_reached_do_not_tell_who_only_gets_more() -> None:
+    base = due(*(10,) * 3, *(0,) * 9, *(10,) * 20)
+    towns = base.select(*BENEFICIARY, pl.lit("t").alias("town"))
+    found = effect(base, due(*(15,) * 12, *(10,) * 20), {"p": "f"}, towns)
+    assert (found["winners"], found["newly_reached"]) == (12, None)
+
+
+def test_effect_adds_up() -> None:
+    base = due(*(10,) * 20)
     reform = base.with_columns(pl.col("due_fen") + 5).head(15)
     towns = base.select(*BENEFICIARY, pl.lit("t").alias("town"))
     told = effect(base, reform, {"p": "f"}, towns)

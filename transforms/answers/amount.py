@@ -9,6 +9,8 @@ from transforms.policies.parameters import Parameter, month_first_day
 
 AMOUNT = re.compile(r"\bas amount_fen\b")
 NAME = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
+# What a rule reckons a fact as: a call of a function, beside which there is nothing else.
+REST = re.compile(r"(?<=, )([a-z_]+\((?:[^()]|\([^()]*\))*\)) as ((?!amount_fen)[a-z_]+_fen)\b")
 PART = re.compile(r"_(numerator|denominator)$")
 
 
@@ -24,7 +26,8 @@ def amount_with_numbers(
     Rows:    row   the policy's own row; used: the parameters as the run's manifest lists them
     Units:   fen in facts `*_fen`; parameters as their cards write them
     """
-    words, formula = amount_text(sql)
+    words, written = amount_text(sql)
+    formula = in_facts(written, sql)
     numbers: list[dict[str, Any]] = []
     for name in dict.fromkeys(NAME.findall(formula)):
         plain_name = PART.split(name.removeprefix("$"))[0]
@@ -33,6 +36,17 @@ def amount_with_numbers(
         elif name.startswith("$") and plain_name not in [one["name"] for one in numbers]:
             numbers += _taken(plain_name, row, used, parameters, as_of)
     return {"words": words, "formula": formula, "numbers": numbers, "fen": row["amount_fen"]}
+
+
+def in_facts(formula: str, sql: str) -> str:
+    """Put into a formula the names of facts for what the rule reckons them as.
+
+    >>> in_facts("f(a, b) - 1", "a,\\n    f(a, b)\\n    as a_fen,\\n    $b as b_fen")
+    'a_fen - 1'
+    """
+    for reckoned, fact in REST.findall(" ".join(sql.split())):
+        formula = formula.replace(reckoned, fact)
+    return formula
 
 
 def amount_text(sql: str) -> tuple[str, str]:

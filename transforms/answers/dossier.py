@@ -1,21 +1,33 @@
-"""All that a run says about one party: as lines, as one page in Chinese, and between two runs."""
+"""All that a run says about one party: as lines, and as one page in Chinese."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from transforms.amounts import yuan_text
-from transforms.answers.explanation import SHOWN_ROWS, explanation_lines
+from transforms.answers.explanation import (
+    SHOWN_ROWS,
+    entitlement_text,
+    explanation_lines,
+    short_lines,
+    used_parameter_lines,
+)
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
+from transforms.answers.party_changes import change_lines
+from transforms.answers.source_rows import shown_columns
 from transforms.extracts.kinds import names_of_kinds
 from transforms.words import Said, said_of, word, worded
 
-KEY = ("period", "subject_id", "beneficiary_id")
 WORD_OF_VALUE = {"true": "value_true", "false": "value_false", "unknown": "value_unknown"}
 CODED = ("outcome", "entitlement", "policy_state")
 LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
+SHORT_ROWS = 200
+RawCells = Mapping[str, Mapping[str, str]]
+NO_CELLS: RawCells = {}
+NO_CELL: Mapping[str, str] = {}
+FUNCTIONS = ("half_up", "rounded_down", "least", "greatest")
 PROVISION = re.compile(r"(s[0-9]+|g)_")
 
 
@@ -25,17 +37,10 @@ def dossier_lines(told: Mapping[str, Any]) -> list[str]:
         f"run {told['run_id']} as of {told['as_of']}, snapshot {told['snapshot_id']}: "
         f"{told['party']['kind']} {told['party']['id']}"
     ]
+    if told["rules_changed_since"]:
+        lines.append("note: rule files were changed since this run; clauses are shown as they are")
     for policy in told["policies"]:
-        if policy["rows"]:
-            lines += ["", f"{policy['policy_id']}  {policy['title']}  {policy['authority']}"]
-            lines.append(f"  {policy['clause']}")
-            for row in policy["rows"]:
-                lines += [
-                    *explanation_lines(row),
-                    f"  formula      {_formula_line(row['formula'])}",
-                ]
-            left = policy["row_count"] - len(policy["rows"])
-            lines += [f"  {left:,} more rows: narrow with --policy"] if left else []
+        lines += _policy_lines(policy) if is_inside(policy) else []
     lines.append("")
     for policy in told["policies"]:
         if policy["status"] != "ran":
@@ -44,10 +49,13 @@ def dossier_lines(told: Mapping[str, Any]) -> list[str]:
             lines.append(
                 f"{policy['policy_id']}: not in its universe, which is: {policy['universe']}"
             )
+    if "source_row_counts" in told:
+        counts = (f"{kind} {count:,}" for kind, count in told["source_row_counts"].items())
+        lines.append(f"rows about it in the extracts: {', '.join(counts) or 'none'}")
     for batch in told["batches"]:
         signed = ", ".join(f"{one['name']} {one['signed_on']}" for one in batch["signatures"])
         lines.append(f"batch {batch['batch_id']}: {batch['state']}, signed by {signed or 'nobody'}")
-    for entry in told["ledger"]:
+    for entry in told.get("ledger", ()):
         bank = f"  {entry['bank_said']} {entry['bank_day']}" if entry["bank_day"] else ""
         lines.append(
             f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 {entry['policy_id']} "
@@ -56,32 +64,57 @@ def dossier_lines(told: Mapping[str, Any]) -> list[str]:
     return [*lines, *change_lines(told["changes"])] if "changes" in told else lines
 
 
+def is_inside(policy: Mapping[str, Any]) -> bool:
+    """Say whether a run determined or claims anything of a policy here."""
+    return bool(policy["rows"] or policy["claims"])
+
+
+def _policy_lines(policy: Mapping[str, Any]) -> list[str]:
+    lines = ["", f"{policy['policy_id']}  {policy['title']}  {policy['authority']}"]
+    lines.append(f"  {policy['clause']}")
+    for row in policy["rows"]:
+        lines += [*explanation_lines(row), f"  formula      {_formula_line(row['formula'])}"]
+    lines += [
+        f"{claim['period']}  {claim['subject_id']} → {claim['beneficiary_id']}: "
+        f"not determined; entitlement {entitlement_text(claim)}"
+        for claim in policy["claims"]
+    ]
+    left = policy["more_rows"]
+    if left:
+        lines.append(f"{len(left):,} more rows; --policy, --subject and --period narrow:")
+        lines += short_lines(left[:SHORT_ROWS])
+    return [*lines, "parameters used", *used_parameter_lines(policy["parameters"])]
+
+
 def _formula_line(formula: Mapping[str, Any]) -> str:
     numbers = ", ".join(f"{one['name']}={one['value']}" for one in formula["numbers"])
     amount = yuan_text(formula["fen"]) if formula["fen"] is not None else "unknown"
     return f"{formula['formula']} = {amount} 元" + (f"  ({numbers})" if numbers else "")
 
 
-def dossier_page(told: Mapping[str, Any]) -> str:
+def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
     """Render what a run says about a party, or of one determination, as a page that stands alone.
 
+    Rows:    raw  by file:line and column the cells as they were delivered, as far as at hand
     Holds:   the same content gives the same bytes; nothing is loaded from anywhere
     """
     return render_page(
         "dossier.html.j2",
         told=told,
-        inside=[policy for policy in told["policies"] if policy["rows"]],
-        outside=[policy for policy in told["policies"] if not policy["rows"]],
+        inside=[policy for policy in told["policies"] if is_inside(policy)],
+        outside=[policy for policy in told["policies"] if not is_inside(policy)],
         batches={batch["batch_id"]: batch for batch in told["batches"]},
         names=names_of_kinds(),
         titles={policy["policy_id"]: policy["title"] for policy in told["policies"]},
         provisions=_titles_of_provisions(told),
-        shown=SHOWN_ROWS,
+        tables=partial(source_table, told["repairs"], raw),
         changed=changed_words,
         word_of_value=WORD_OF_VALUE,
         chinese=chinese_part,
         cell=cell_words,
         label=fact_label,
+        functions=functions_in,
+        other_facts=other_facts,
         why_not_run=why_not_run,
     )
 
@@ -99,7 +132,50 @@ def cell_words(name: str, cell: Any) -> str:
     if name.endswith(("_wan_x100", "_fen")):
         unit = "元" if name.endswith("_fen") else "万元"
         return f"{yuan_text(cell, ',')} {unit}"
-    return str(cell)
+    return f"{cell}%" if name.endswith("_percent") else str(cell)
+
+
+def source_table(
+    repairs: RawCells, raw: RawCells, row: Mapping[str, Any], source: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Lay the source rows of a provision out as a table, with the cells as they were delivered.
+
+    Rows:    returns  `columns`: those in which any row shown has something; `rows`: per row its
+                      place and per column `raw` (None where only the stored value is at hand),
+                      `value` as it was taken, and `repairs`
+    """
+    known = {row["subject_id"], row["beneficiary_id"]}
+    lines = []
+    for found in source["rows"][:SHOWN_ROWS]:
+        came, mended = (of.get(found["source"], NO_CELL) for of in (raw, repairs))
+        cells = {
+            name: {
+                "raw": came.get(name),
+                "value": found.get(name),
+                "repairs": mended[name].split("+") if name in mended else [],
+            }
+            for name in shown_columns(source["kind"])
+            if name in found or name in mended or came.get(name, "").strip() not in {"", *known}
+        }
+        lines.append({"place": found["source"], "cells": cells})
+    columns = [c for c in shown_columns(source["kind"]) if any(c in one["cells"] for one in lines)]
+    return {"columns": columns, "rows": lines, "left": source["row_count"] - len(lines)}
+
+
+def other_facts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a row that neither a provision nor the amount's formula shows."""
+    shown = {name for entry in row["provisions"] for name in entry["facts"]}
+    shown |= {number["name"] for number in row["formula"]["numbers"]}
+    return {name: fact for name, fact in row["facts"].items() if name not in shown}
+
+
+def functions_in(formula: str) -> list[str]:
+    """Return which functions a formula uses that a reader must be told of.
+
+    >>> functions_in("least(counted_fen, $holiday_cap_fen)")
+    ['least']
+    """
+    return [name for name in FUNCTIONS if f"{name}(" in formula]
 
 
 def chinese_part(comment: str) -> str:
@@ -137,98 +213,3 @@ def why_not_run(policy: Mapping[str, Any]) -> str:
         return worded(Said("not_in_universe", {"universe": covers}))
     said = said_of(policy["said"]) if policy["said"] else None
     return worded(said, names=names_of_kinds()) if said else str(policy["reason"])
-
-
-def changes_between(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Say what is another between two runs for a party: outcome, money, provisions, facts, rows.
-
-    Rows:    returns  one entry per policy, or per determination, that differs; `was` and `is`
-                      are what differs, `rows` what came and went of the extracts
-    """
-    before, after = ({p["policy_id"]: p for p in told["policies"]} for told in (was, now))
-    found = []
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        state = [_state(entry) for entry in (old, new)]
-        if state[0] != state[1]:
-            found.append({"policy_id": name, "key": None, "was": state[0], "is": state[1]})
-        rows = [_by_key(entry) for entry in (old, new)]
-        for key in sorted(rows[0].keys() | rows[1].keys()):
-            change = _row_change(rows[0].get(key), rows[1].get(key))
-            if change:
-                named = dict(zip(KEY, key, strict=True))
-                found.append({"policy_id": name, "key": named, **change})
-    return found
-
-
-def _by_key(policy: Mapping[str, Any] | None) -> dict[tuple[str, ...], Mapping[str, Any]]:
-    rows = policy["rows"] if policy else ()
-    return {tuple(row[name] for name in KEY): row for row in rows}
-
-
-def _state(policy: Mapping[str, Any] | None) -> dict[str, Any]:
-    if policy is None or policy["status"] != "ran":
-        return {"policy_state": "not_run"}
-    return {"policy_state": "is_determined" if policy["rows"] else "outside_universe"}
-
-
-def _row_change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
-    was, now = _measures(old), _measures(new)
-    differing = [name for name in dict.fromkeys([*was, *now]) if was.get(name) != now.get(name)]
-    went, came = _rows_moved(old, new)
-    if not (differing or went or came):
-        return {}
-    return {
-        "was": {name: was.get(name) for name in differing},
-        "is": {name: now.get(name) for name in differing},
-        "rows": {"went": went, "came": came},
-    }
-
-
-def _measures(row: Mapping[str, Any] | None) -> dict[str, Any]:
-    if row is None:
-        return {"outcome": None}
-    entitlement = row["entitlement"] or {}
-    return {
-        "outcome": row["outcome"],
-        "determined_fen": row["amount_fen"],
-        "entitlement": entitlement.get("status"),
-        "due_fen": entitlement.get("due_fen"),
-        **{entry["provision"]: entry["value"] for entry in row["provisions"]},
-        **row["facts"],
-    }
-
-
-def _rows_moved(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
-) -> tuple[list[str], list[str]]:
-    """Return places of source rows that only one side has; a row that only moved is the same."""
-    was, now = _source_rows(old), _source_rows(new)
-    return sorted((was - now).elements()), sorted((now - was).elements())
-
-
-def _source_rows(row: Mapping[str, Any] | None) -> Counter[str]:
-    rows: dict[str, str] = {}
-    for provision in row["provisions"] if row else ():
-        for source in provision["sources"]:
-            for found in source["rows"]:
-                cells = [f"{name}={cell}" for name, cell in found.items() if name != "source"]
-                rows[found["source"]] = " ".join([source["kind"], *cells])
-    return Counter(rows.values())
-
-
-def change_lines(changes: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Write what changed between two runs for the terminal."""
-    return ["", "changed since the other run:" if changes else "nothing changed"] + [
-        line for change in changes for line in _lines_of(change)
-    ]
-
-
-def _lines_of(change: Mapping[str, Any]) -> Iterator[str]:
-    key = change["key"]
-    named = f" {key['period']} {key['subject_id']} → {key['beneficiary_id']}" if key else ""
-    yield f"  {change['policy_id']}{named}"
-    for name, value in change["was"].items():
-        yield f"    {name}: {value} → {change['is'].get(name)}"
-    for sign, rows in (("-", "went"), ("+", "came")):
-        yield from (f"    {sign} {row}" for row in change.get("rows", {}).get(rows, ()))

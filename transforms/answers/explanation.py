@@ -138,6 +138,11 @@ def explanation_lines(explained: Mapping[str, Any]) -> list[str]:
         lines += _provision_lines(provision)
     facts = "  ".join(cell_text(name, cell) for name, cell in explained["facts"].items())
     lines.append(f"  all facts    {facts}")
+    lines += [
+        f"  decision     {row['source']}  {row['provision']}: {row['decision']}, "
+        f"{row['decided_by']}, {row['decided_on']}, {row.get('document_no', 'no document')}"
+        for row in explained.get("clerical_decisions", ())
+    ]
     return lines
 
 

@@ -9,9 +9,9 @@ from transforms.audit.changes import KEY
 
 BENEFICIARY = ["beneficiary_kind", "beneficiary_id"]
 DIMENSIONS = ("policy_id", "fund", "period", "town")
-# Cells of fewer beneficiaries are not shown: who they are could be told.
+# A cell of fewer beneficiaries is not shown: who they are could be told.
 SMALLEST = 5
-SUPPRESSED = f"<{SMALLEST}"
+Cell = dict[str, Any]
 
 
 def effect(
@@ -22,8 +22,8 @@ def effect(
     Rows:    base, reform  entitlements of one night
              towns         beneficiary_kind, beneficiary_id, town
     Units:   fen
-    Holds:   the differences of every dimension add up to the whole; small cells are suppressed,
-             and a second one with a single small cell
+    Holds:   the differences of every dimension add up to the whole; None: not shown, since it
+             is about few beneficiaries, or with the rest it would tell what is
     """
     paired = _paired(base, reform)
     paired = paired.with_columns(
@@ -32,16 +32,18 @@ def effect(
     paired = paired.with_columns(pl.col("town").fill_null(""))
     people = paired.group_by(BENEFICIARY).agg(pl.col("was_fen").sum(), pl.col("is_fen").sum())
     changed = paired.filter(pl.col("was_fen") != pl.col("is_fen"))
+    was, now = int(paired["was_fen"].sum()), int(paired["is_fen"].sum())
+    is_few = 0 < changed.select(pl.struct(BENEFICIARY).n_unique()).item() < SMALLEST
+    by = {name: _cells(changed, name) for name in DIMENSIONS}
+    by["fund"] = suppressed(by["fund"])
+    by["policy_id"] = within_funds(by["policy_id"], by["fund"], funds)
     return {
-        "rows_changed": changed.height,
-        "was_fen": int(paired["was_fen"].sum()),
-        "is_fen": int(paired["is_fen"].sum()),
-        "difference_fen": int(paired["is_fen"].sum()) - int(paired["was_fen"].sum()),
-        "winners": _count(people, pl.col("is_fen") > pl.col("was_fen")),
-        "losers": _count(people, pl.col("is_fen") < pl.col("was_fen")),
-        "unchanged": _count(people, pl.col("is_fen") == pl.col("was_fen")),
-        "newly_reached": _count(people, (pl.col("was_fen") == 0) & (pl.col("is_fen") > 0)),
-        "by": {name: suppressed(_cells(changed, name)) for name in DIMENSIONS},
+        "rows_changed": None if is_few else changed.height,
+        "was_fen": was,
+        "is_fen": None if is_few else now,
+        "difference_fen": None if is_few else now - was,
+        **_counts(people),
+        "by": {**by, **{name: suppressed(by[name]) for name in ("period", "town")}},
     }
 
 
@@ -52,8 +54,21 @@ def _paired(base: pl.DataFrame, reform: pl.DataFrame) -> pl.DataFrame:
     return both.with_columns(pl.col("was_fen", "is_fen").fill_null(0))
 
 
-def _count(people: pl.DataFrame, which: pl.Expr) -> int:
-    return people.filter(which).height
+def _counts(people: pl.DataFrame) -> dict[str, int | None]:
+    """Count who wins, loses, stays; of the winners those who are newly reached."""
+    which = {
+        "winners": pl.col("is_fen") > pl.col("was_fen"),
+        "losers": pl.col("is_fen") < pl.col("was_fen"),
+        "unchanged": pl.col("is_fen") == pl.col("was_fen"),
+    }
+    sizes = {name: people.filter(is_such).height for name, is_such in which.items()}
+    cells = [{"cell": name, "beneficiaries": size, "fen": 0} for name, size in sizes.items()]
+    counts = {cell["cell"]: cell["beneficiaries"] for cell in suppressed(cells)}
+    reached = people.filter((pl.col("was_fen") == 0) & (pl.col("is_fen") > 0)).height
+    parts = [{"cell": "newly_reached", "beneficiaries": reached, "fen": 0}]
+    parts.append({"cell": "", "beneficiaries": sizes["winners"] - reached, "fen": 0})
+    is_told = counts["winners"] is not None or not reached
+    return {**counts, "newly_reached": suppressed(parts)[0]["beneficiaries"] if is_told else None}
 
 
 def _cells(changed: pl.DataFrame, dimension: str) -> list[dict[str, Any]]:
@@ -65,19 +80,35 @@ def _cells(changed: pl.DataFrame, dimension: str) -> list[dict[str, Any]]:
     return [dict(row) for row in ordered.iter_rows(named=True)]
 
 
-def suppressed(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def suppressed(cells: list[Cell]) -> list[Cell]:
     """Hide what few beneficiaries make up; with one cell hidden, the next smallest is too.
 
     >>> cells = [{"cell": "a", "beneficiaries": 2, "fen": 7},
     ...          {"cell": "b", "beneficiaries": 9, "fen": 8}]
     >>> [cell["fen"] for cell in suppressed(cells)]
     [None, None]
+
+    Holds:   nobody at all is no small cell: it is shown, and hides nothing
     """
-    by_size = sorted(range(len(cells)), key=lambda n: (cells[n]["beneficiaries"], cells[n]["cell"]))
+    filled = [n for n, cell in enumerate(cells) if cell["beneficiaries"]]
+    by_size = sorted(filled, key=lambda n: (cells[n]["beneficiaries"], cells[n]["cell"]))
     hidden = [n for n in by_size if cells[n]["beneficiaries"] < SMALLEST]
-    if len(hidden) == 1 and len(cells) > 1:
+    if len(hidden) == 1:
         hidden = by_size[:2]
-    return [
-        {"cell": cell["cell"], "beneficiaries": SUPPRESSED, "fen": None} if n in hidden else cell
-        for n, cell in enumerate(cells)
-    ]
+    return [_hidden(cell) if n in hidden else cell for n, cell in enumerate(cells)]
+
+
+def within_funds(
+    policies: list[Cell], shown_funds: list[Cell], funds: Mapping[str, str]
+) -> list[Cell]:
+    """Hide policies so that no fund's sum tells a small one: all of a fund that is not shown."""
+    shown = {cell["cell"] for cell in shown_funds if cell["fen"] is not None}
+    told = []
+    for fund in sorted({funds.get(cell["cell"], "") for cell in policies}):
+        mine = [cell for cell in policies if funds.get(cell["cell"], "") == fund]
+        told += suppressed(mine) if fund in shown else [_hidden(cell) for cell in mine]
+    return sorted(told, key=lambda cell: str(cell["cell"]))
+
+
+def _hidden(cell: Cell) -> Cell:
+    return {"cell": cell["cell"], "beneficiaries": None, "fen": None}

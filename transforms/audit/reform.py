@@ -17,6 +17,9 @@ SHARED = "sql/parameters.yaml"
 POLICIES = "sql/policies/"
 SETTING = re.compile(r"(?:([a-z]\w*)\.)?([a-z]\w*)=(.+)@(\d{4}-\d{2}-\d{2})")
 SOURCE = "what-if"
+FILE_OF_POLICY = re.compile(r"sql/policies/[a-z]\w*\.(yaml|sql)")
+# Beside the policies lie what excludes what, and the notice's annex.
+SHARED_BY_ALL = ("sql/policies/exclusions.yaml", "sql/policies/annex.yaml")
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,10 @@ def _typed(setting: Setting, like: Any) -> Any:
     try:
         if isinstance(like, date):
             return date.fromisoformat(setting.value)
-        if isinstance(like, int):
-            return int(setting.value)
+        if isinstance(like, int) or _is_number(like):
+            if not _is_number(setting.value):
+                raise ValueError
+            return int(setting.value) if isinstance(like, int) else setting.value
         if isinstance(like, str):
             return setting.value
     except ValueError as unreadable:
@@ -111,6 +116,10 @@ def _typed(setting: Setting, like: Any) -> Any:
             f"--set {setting.name}: {setting.value!r} is no such value as {like}"
         ) from unreadable
     raise UsageError(f"--set {setting.name}: a table is changed with --policy, not with --set")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}(\.[0-9]+)?", value) is not None
 
 
 def _in_order(values: Iterable[Mapping[str, Any]], new: Mapping[str, Any]) -> list[Any]:
@@ -121,6 +130,43 @@ def _in_order(values: Iterable[Mapping[str, Any]], new: Mapping[str, Any]) -> li
 def _cap_on(cap: Mapping[str, Any], day: date) -> Decimal:
     in_force = [Decimal(v["value"]) for v in cap["values"] if v["from"] <= day]
     return max(in_force, default=Decimal(0))
+
+
+def policies_touched(before: Mapping[str, str], after: Mapping[str, str]) -> list[str] | None:
+    """Return the policies that a reform can change; None if it may be any of them.
+
+    Holds:   a policy decides by its own card and rule, and by what all share: if only such files
+             differ, the others decide as before; what counts as granted is on all cards together
+    """
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    by_number = _policies_of_shared(before, after) if SHARED in changed else set()
+    changed -= {SHARED}
+    names = {path.removeprefix(POLICIES).rpartition(".")[0] for path in changed}
+    if by_number is None or any(
+        not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in changed
+    ):
+        return None
+    for name in names:
+        cards = [read_yaml(texts.get(f"{POLICIES}{name}.yaml", "{}")) for texts in (before, after)]
+        if not all(cards) or cards[0].get("support_types") != cards[1].get("support_types"):
+            return None
+    return sorted(names | by_number)
+
+
+def _policies_of_shared(before: Mapping[str, str], after: Mapping[str, str]) -> set[str] | None:
+    """Return the policies that name a shared number which differs; None if what all share does."""
+    was, now = (read_yaml(texts.get(SHARED, "{}")) for texts in (before, after))
+    differing = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
+    is_named = re.compile(rf"\b({'|'.join(sorted(differing))})(_numerator|_denominator)?\b")
+    users = {
+        path
+        for texts in (before, after)
+        for path, text in texts.items()
+        if path != SHARED and is_named.search(text)
+    }
+    if any(not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in users):
+        return None
+    return {path.removeprefix(POLICIES).rpartition(".")[0] for path in users}
 
 
 def change_lines(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

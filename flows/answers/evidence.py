@@ -1,0 +1,227 @@
+"""What a run says of determinations, and why: rules, rows, money, signatures, raw cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.answers.delivered import delivered_cells
+from flows.answers.run_money import (
+    batches_told,
+    entitlements_where,
+    money_of_rows,
+)
+from flows.answers.snapshot_rows import SnapshotRows
+from flows.money.ledger_store import open_ledger
+from flows.store import Home, read_manifest
+from sql.texts import policy_cards, policy_grain, policy_path, rules_digest, sql_text
+from transforms.answers.amount import amount_with_numbers
+from transforms.answers.explanation import KEY, SHOWN_ROWS, explain_row
+from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.money.books import Books
+
+ROWS_A_POLICY = 40
+PROVISION = re.compile(r"(s[0-9]+|g)_")
+NO_MONEY: dict[str, Any] = {"entitlement": None, "payments": [], "claimants": []}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A run that is there, its snapshot, and what the ledger knows."""
+
+    home: Home
+    manifest: Mapping[str, Any]
+    source: SnapshotRows
+    books: Books
+
+    @property
+    def folder(self) -> Path:
+        """Return the run's folder."""
+        return self.home.runs / str(self.manifest["run_id"])
+
+
+def read_evidence(home: Home, run_id: str) -> Evidence:
+    """Open a run with its snapshot and the ledger's books; no row is read yet.
+
+    Raises:  DropRefusedError if there is none, or it stopped before its determinations
+    """
+    manifest = read_manifest(home.runs / run_id, "run")
+    if not manifest.get("policies"):
+        at = manifest.get("stopped_at")
+        raise DropRefusedError(f"run {run_id} has no determinations: it stopped at its gate {at}")
+    place = home.snapshots / manifest["snapshot_id"]
+    read_manifest(place, "snapshot")
+    with open_ledger(home, only_look=True) as ledger:
+        books = ledger.books()
+    source = SnapshotRows(place, date.fromisoformat(manifest["as_of"]), manifest["own_rows"])
+    return Evidence(home, manifest, source, books)
+
+
+@contextmanager
+def files_readable(run_id: str) -> Iterator[None]:
+    """Let a file of a run or its snapshot that can't be read be a plain answer.
+
+    Raises:  DigestDiffersError
+    """
+    try:
+        yield
+    except (pl.exceptions.ComputeError, OSError) as broken:
+        raise DigestDiffersError(
+            f"a file of run {run_id} or of its snapshot can't be read: it is missing or damaged; "
+            "`wuxing verify` names it"
+        ) from broken
+
+
+def told_of(
+    evidence: Evidence,
+    party: Mapping[str, Any],
+    policies: Sequence[Mapping[str, Any]],
+    batches: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Put around explained policies what stands on every page: run, repairs, signatures."""
+    rows = [row for policy in policies for row in policy["rows"]]
+    paid = [payment["batch_id"] for row in rows for payment in row["payments"]]
+    named = {name: evidence.manifest[name] for name in ("run_id", "snapshot_id", "as_of")}
+    return {
+        **named,
+        "rules_changed_since": evidence.manifest["rules_digest"] != rules_digest(),
+        "party": party,
+        "policies": list(policies),
+        "repairs": repairs_behind(evidence, rows),
+        "batches": batches_told(evidence.books, [*paid, *batches]),
+    }
+
+
+def explain_where(
+    evidence: Evidence, wanted: pl.Expr, policy: str | None = None, most: int = ROWS_A_POLICY
+) -> list[dict[str, Any]]:
+    """Explain some determinations of all policies or one, each extract read once for all of them.
+
+    Rows:    returns  one entry per policy of the run, in the order of their names; `rows`: at most
+                      `most` explained; `claims`: entitlements of what is not determined any more
+    """
+    folder = evidence.folder
+    if policy:
+        wanted &= pl.col("policy_id") == policy
+    determined = pl.scan_parquet(folder / "determinations.parquet").filter(wanted)
+    determinations = determined.collect().sort("policy_id", *KEY)
+    entitled = entitlements_where(folder, wanted)
+    claims = entitled.join(determinations, on=["policy_id", *KEY], how="anti")
+    shown = determinations.group_by("policy_id", maintain_order=True).head(most)
+    entitled = entitled.join(shown, on=["policy_id", *KEY], how="semi")
+    money = money_of_rows(evidence.home, evidence.manifest, entitled)
+    names = [policy] if policy else sorted(evidence.manifest["policies"])
+    saved = {name: _saved_rows(evidence, name, _of(shown, name)) for name in names}
+    evidence.source.expect(row for rows in saved.values() for row in rows)
+    entries = []
+    for name in names:
+        explained = _explained(evidence, name, _of(shown, name), saved[name], money)
+        about = _of(determinations, name)
+        rest = about.slice(most).to_dicts()
+        entries.append(
+            {
+                **_entry_of(evidence, name),
+                "row_count": about.height,
+                "rows": explained,
+                "more_rows": rest,
+                "claims": _of(claims, name).to_dicts(),
+            }
+        )
+    return entries
+
+
+def _of(rows: pl.DataFrame, policy: str) -> pl.DataFrame:
+    return rows.filter(pl.col("policy_id") == policy)
+
+
+def _entry_of(evidence: Evidence, policy: str) -> dict[str, Any]:
+    card, status = policy_cards()[policy], evidence.manifest["policies"][policy]
+    return {
+        "policy_id": policy,
+        **{word: getattr(card, word) for word in ("title", "authority", "clause", "kind")},
+        **{word: status.get(word) for word in ("status", "reason", "said")},
+        "universe": policy_grain(policy),
+        "covers": card.universe,
+        "parameters": status["parameters_used"],
+    }
+
+
+def _saved_rows(evidence: Evidence, policy: str, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return a policy's own rows of some determinations.
+
+    Raises:  DigestDiffersError if they were made by other provisions than the card has now
+    """
+    if not rows.height:
+        return []
+    path = evidence.folder / "policies" / f"{policy}.parquet"
+    narrowed = pl.scan_parquet(path).filter(
+        pl.col("subject_id").is_in(rows["subject_id"].unique().to_list())
+    )
+    found = narrowed.collect().join(rows, on=KEY, how="semi").sort(KEY)
+    if list(filter(PROVISION.match, found.columns)) != policy_cards()[policy].provision_names:
+        raise DigestDiffersError(
+            f"run {evidence.folder.name} was made with other provisions of {policy} than the rules "
+            "have now: explain it with the code version that its manifest.json names"
+        )
+    return found.to_dicts()
+
+
+def _explained(
+    evidence: Evidence,
+    policy: str,
+    rows: pl.DataFrame,
+    saved: Sequence[Mapping[str, Any]],
+    money: Mapping[tuple[str, ...], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    card, source = policy_cards()[policy], evidence.source
+    of_key = {tuple(row[name] for name in KEY): row for row in rows.to_dicts()}
+    used = evidence.manifest["policies"][policy]["parameters_used"]
+    rule = sql_text(policy_path(policy))
+    explained = []
+    for row in saved:
+        key = tuple(row[name] for name in KEY)
+        explained.append(
+            explain_row(row, of_key[key], card, source.rows_of)
+            | money.get((policy, *key), NO_MONEY)
+            | {
+                "formula": amount_with_numbers(rule, row, used, card.parameters, source.as_of),
+                "clerical_decisions": source.decisions_about(policy, row),
+            }
+        )
+    return explained
+
+
+def repairs_behind(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return, by file:line and column, what ingest mended in the source rows of determinations."""
+    sources = [s for row in rows for entry in row["provisions"] for s in entry["sources"]]
+    places = sorted({found["source"] for source in sources for found in source["rows"]})
+    place = pl.concat_str("source_file", pl.col("source_line").cast(pl.String), separator=":")
+    files = sorted({name.rpartition(":")[0] for name in places})
+    mended = pl.scan_parquet(evidence.source.folder / "repairs.parquet").filter(
+        pl.col("source_file").is_in(files) & place.is_in(places)
+    )
+    repairs: dict[str, dict[str, str]] = {}
+    for found in mended.with_columns(place.alias("place")).collect().iter_rows(named=True):
+        repairs.setdefault(found["place"], {})[found["column"]] = found["repair"]
+    return repairs
+
+
+def raw_cells(home: Home, told: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return, by file:line and column, the cells of the rows that a page shows, as delivered."""
+    shown = [
+        found["source"]
+        for policy in told["policies"]
+        for row in policy["rows"]
+        for entry in row["provisions"]
+        for source in entry["sources"]
+        for found in source["rows"][:SHOWN_ROWS]
+    ]
+    with files_readable(told["run_id"]):
+        return delivered_cells(home.snapshots / told["snapshot_id"], shown)
