@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -54,6 +55,10 @@ def test_every_defect_is_set_aside_under_its_rule(tmp_path: Path) -> None:
             (r["kind"], r["file"], int(r["line"]), r["column"]) for r in csv.DictReader(stream)
         }
     assert wanted and repaired == wanted
+
+
+def test_a_day_without_scenes_has_no_cast() -> None:
+    assert planted_cast(date(2021, 6, 30)).tables == {}
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
