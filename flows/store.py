@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.midway import midway
 from transforms.digest import text_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
 
@@ -98,6 +99,7 @@ def hold_home(home: Home) -> Iterator[None]:
                     "again"
                 ) from busy
             sweep_leftovers(home)
+            midway().begin(home.root, home.snapshots, home.runs, home.batches)
             yield
         finally:
             os.close(held)
@@ -115,7 +117,8 @@ def place_of(home: Home) -> str:
 def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
     shutil.rmtree(home.temporary, ignore_errors=True)
-    for folder in (home.root, home.snapshots, home.runs, home.batches, *home.batches.glob("*/")):
+    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs)
+    for folder in (*kept, *home.batches.glob("*/"), *home.batches.glob("*/answers/")):
         for leftover in folder.glob(".making-*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -164,11 +167,15 @@ def replace_file(path: Path, content: bytes) -> None:
     """Put a small file in place at once: readers see the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".making-", dir=path.parent)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(name, path)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
     sync_path(path.parent)
 
 
