@@ -44,6 +44,7 @@ def test_file_names_are_read_in_any_locale(tmp_path: Path, encoding: str) -> Non
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    shown = ended.stdout.decode(encoding)
-    assert ("户籍人口.csv: 1 rows" if encoding == "gb18030" else "\\u6237\\u7c4d") in shown
+    # Typer writes UTF-8 where a terminal says that it takes only ASCII.
+    shown = ended.stdout.decode("utf-8" if encoding == "ascii" else encoding)
+    assert "户籍人口.csv: 1 rows" in shown
     assert (tmp_path / "家" / "snapshots").is_dir()
