@@ -127,24 +127,29 @@ def sweep_leftovers(home: Home) -> None:
 
 
 @contextmanager
-def staged_folder(target: Path) -> Iterator[Path]:
+def staged_folder(target: Path, *, instead: bool = False) -> Iterator[Path]:
     """Make a folder whole or not at all: filled beside its place, synced, renamed into it.
 
-    Holds:   the target appears only after everything in it is on disk
-    Raises:  FileExistsError if the target is there already: nothing is ever overwritten
+    Holds:   the target appears only after everything in it is on disk; what it stands instead of
+             is there until then
+    Raises:  FileExistsError if the target is there already, unless it is to be replaced
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
+    was = making.with_name(f"{making.name}-was")
     try:
         yield making
         sync_tree(making)
         making.chmod(0o700)
         if target.exists():
-            raise FileExistsError(target)
+            if not instead:
+                raise FileExistsError(target)
+            os.rename(target, was)
         os.rename(making, target)
         sync_path(target.parent)
     finally:
         shutil.rmtree(making, ignore_errors=True)
+        shutil.rmtree(was, ignore_errors=True)
 
 
 def sync_tree(folder: Path) -> None:

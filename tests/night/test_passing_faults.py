@@ -12,7 +12,8 @@ import pytest
 
 from flows.cli import app
 from flows.cli.console import run_command
-from flows.night import gates
+from flows.money.verify import verify_home
+from flows.night import gates, pipeline
 from flows.night.nightly import request_of
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
@@ -30,6 +31,10 @@ from flows.store import Home, hold_home
 with hold_home(Home(Path(sys.argv[1]))):
     pass
 """
+
+
+def full_disk(*_given: Any) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def snapshot_of(home: Home) -> str:
@@ -62,11 +67,16 @@ def test_a_stopped_run_may_be_followed_by_a_finished_one(
         fail_first_check(patch, "entitlements")
         with pytest.raises(GateStoppedError):
             run_night(request, Progress())
+    # What is finished takes the place of what stopped only when it is whole.
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "write_answers", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            run_night(request, Progress())
+    verify_home(home_after_run)
     summary = run_night(request, Progress())
     assert run_night(request, Progress()) == summary
-    from flows.money.verify import verify_home
-
     verify_home(home_after_run)
+    assert not list(home_after_run.root.rglob(".making-*"))
 
 
 def test_a_lock_that_somebody_removes_lets_nobody_in(tmp_path: Path) -> None:
