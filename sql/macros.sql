@@ -48,10 +48,11 @@ create or replace macro rounded_down(numerator, denominator) as cast(
     cast(numerator as hugeint) // denominator as bigint
 );
 
+-- One number of eight digits is read once, however often it is named.
 create or replace macro born_on(person_id) as make_date(
-    cast(substr(person_id, 7, 4) as integer),
-    cast(substr(person_id, 11, 2) as integer),
-    cast(substr(person_id, 13, 2) as integer)
+    cast(substr(person_id, 7, 8) as integer) // 10000,
+    cast(substr(person_id, 7, 8) as integer) // 100 % 100,
+    cast(substr(person_id, 7, 8) as integer) % 100
 );
 
 create or replace macro is_male(person_id) as cast(substr(person_id, 17, 1) as integer) % 2 = 1;

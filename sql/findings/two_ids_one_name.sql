@@ -5,7 +5,7 @@ with known_persons as (
         person_key,
         name
     from insured_persons
-    union
+    union all
     select
         person_key,
         name
