@@ -73,6 +73,7 @@ combinations: $(STAMP)
 
 weather: $(STAMP)
 	$(BIN)/python -m tests.faults.weather
+	$(BIN)/python -m tests.faults.full_disk
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \

@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -33,9 +34,15 @@ _CONTEXT_LOCK = threading.Lock()
 
 def preload() -> threading.Thread:
     """Start importing Great Expectations beside other work: it takes several seconds."""
-    thread = threading.Thread(target=_context, name="preload-expectations")
+    thread = threading.Thread(target=_try_context, name="preload-expectations")
     thread.start()
     return thread
+
+
+def _try_context() -> None:
+    # Whoever judges meets the same fault again, and tells it.
+    with suppress(Exception):
+        _context()
 
 
 def judge(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.midway import midway
 from transforms.digest import text_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
 
@@ -98,6 +99,7 @@ def hold_home(home: Home) -> Iterator[None]:
                     "again"
                 ) from busy
             sweep_leftovers(home)
+            midway().begin(home.root, home.snapshots, home.runs, home.batches)
             yield
         finally:
             os.close(held)
@@ -115,7 +117,8 @@ def place_of(home: Home) -> str:
 def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
     shutil.rmtree(home.temporary, ignore_errors=True)
-    for folder in (home.root, home.snapshots, home.runs, home.batches, *home.batches.glob("*/")):
+    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs)
+    for folder in (*kept, *home.batches.glob("*/"), *home.batches.glob("*/answers/")):
         for leftover in folder.glob(".making-*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -124,24 +127,29 @@ def sweep_leftovers(home: Home) -> None:
 
 
 @contextmanager
-def staged_folder(target: Path) -> Iterator[Path]:
+def staged_folder(target: Path, *, instead: bool = False) -> Iterator[Path]:
     """Make a folder whole or not at all: filled beside its place, synced, renamed into it.
 
-    Holds:   the target appears only after everything in it is on disk
-    Raises:  FileExistsError if the target is there already: nothing is ever overwritten
+    Holds:   the target appears only after everything in it is on disk; what it stands instead of
+             is there until then
+    Raises:  FileExistsError if the target is there already, unless it is to be replaced
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
+    was = making.with_name(f"{making.name}-was")
     try:
         yield making
         sync_tree(making)
         making.chmod(0o700)
         if target.exists():
-            raise FileExistsError(target)
+            if not instead:
+                raise FileExistsError(target)
+            os.rename(target, was)
         os.rename(making, target)
         sync_path(target.parent)
     finally:
         shutil.rmtree(making, ignore_errors=True)
+        shutil.rmtree(was, ignore_errors=True)
 
 
 def sync_tree(folder: Path) -> None:
@@ -164,11 +172,15 @@ def replace_file(path: Path, content: bytes) -> None:
     """Put a small file in place at once: readers see the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".making-", dir=path.parent)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(name, path)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
     sync_path(path.parent)
 
 

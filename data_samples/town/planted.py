@@ -13,9 +13,10 @@ from typing import Any
 import polars as pl
 import yaml
 
+from data_samples.town.background import complete
 from data_samples.town.naming import GIVEN, SURNAMES
 from data_samples.town.scene_rows import tables_of
-from data_samples.town.scenes import Case, fen, is_employer, keys_in, read_scenes
+from data_samples.town.scenes import DEFAULTS, Case, fen, is_employer, keys_in, read_scenes
 from transforms.digest import text_digest
 
 CAST = Path(__file__).parent / "cast"
@@ -46,6 +47,7 @@ ENTITLED = (
     "case",
 )
 NOT_REACHABLE = ("policy_id", "provision", "side", "why")
+Row = dict[str, Any]
 ADDED_BY_INGEST = ("source_file", "source_line", "name_raw", "person_key", "employer_key")
 
 
@@ -76,14 +78,14 @@ def planted_cast(as_of: date) -> Planted:
     tables = {
         kind: _with_names(table.drop(ADDED_BY_INGEST, strict=False), cases)
         for kind, table in typed.items()
-        if table.height
     }
     stated = [row for case in cases for row in _expected_rows(case)]
-    accounts = _accounts(cases, tables.get("accounts"))
+    tables["accounts"] = _with_holders(tables["accounts"], cases)
+    _with_usual_rows(tables, cases)
     entitled = [row for case in cases for row in _entitled_rows(case)]
     never = yaml.safe_load((CAST / "not_reachable.yaml").read_text(encoding="utf-8"))
     return Planted(
-        tables={**tables, "accounts": accounts},
+        tables={kind: table for kind, table in tables.items() if table.height},
         expected=pl.DataFrame(stated, schema=dict.fromkeys(EXPECTED, pl.String()), orient="row"),
         entitlements=pl.DataFrame(
             entitled, schema=dict.fromkeys(ENTITLED, pl.String()), orient="row"
@@ -182,26 +184,56 @@ def _with_names(table: pl.DataFrame, cases: Iterable[Case]) -> pl.DataFrame:
     return table
 
 
-def _accounts(cases: Iterable[Case], stated: pl.DataFrame | None) -> pl.DataFrame:
-    """Add a good account for everybody of the cast, but where scenes are about accounts."""
+def _with_usual_rows(tables: dict[str, pl.DataFrame], cases: Iterable[Case]) -> None:
+    """Give the cast what a healthy district has of everybody, but where a scene says otherwise.
+
+    Rows:    a registration for each insured employer, a register row for each payer, an account
+             for each; none where a scene states or drops such a row
+    """
     names = _names(cases)
-    rows: list[dict[str, Any]] = [
-        {
-            "subject_kind": "单位" if is_employer(symbol) else "个人",
-            "subject_id": identifier,
-            "holder": names[identifier],
-            "account_no": f"6228{case.number:06d}{place:09d}",
-            "bank_name": "淄川农村商业银行",
-            "bank_code": "402453100018",
-            "account_state": "正常",
-        }
-        for case in cases
-        if "accounts" not in case.missing and not any("accounts" in r for r in case.rows.values())
-        for place, (symbol, identifier) in enumerate(case.ids.items())
-    ]
-    usual = pl.DataFrame(rows)
-    if stated is None:
-        return usual
+    insured = set(tables["insured_units"]["employer_code"])
+    payers = set(tables["contributions"]["person_id"])
+    usual = [(case, *one) for case in cases for one in enumerate(case.ids.items())]
+    for kind, column, everybody, row_of in (
+        ("registrations", "employer_code", insured, _usual_registration),
+        ("insured_persons", "person_id", payers, _usual_person),
+        ("accounts", "subject_id", set(names), _usual_account),
+    ):
+        stated = tables[kind]
+        wanted = everybody - set(stated[column])
+        added = [
+            {column: identifier, **row_of(case, place, symbol, identifier, names[identifier])}
+            for case, place, (symbol, identifier) in usual
+            if identifier in wanted and kind not in case.dropped
+        ]
+        if added:
+            rows = complete(kind, pl.DataFrame(added))
+            tables[kind] = pl.concat([complete(kind, stated), rows])
+
+
+def _usual_registration(_case: Case, _place: int, _symbol: str, _id: str, name: str) -> Row:
+    return {"employer_name": name, **DEFAULTS["registrations"]}
+
+
+def _usual_person(_case: Case, _place: int, _symbol: str, person: str, name: str) -> Row:
+    sex = "男" if int(person[16]) % 2 else "女"
+    return {"name": name, "sex": sex, "staff_category": "工人"}
+
+
+def _usual_account(case: Case, place: int, symbol: str, _id: str, name: str) -> Row:
+    return {
+        "subject_kind": "单位" if is_employer(symbol) else "个人",
+        "holder": name,
+        "account_no": f"6228{case.number:06d}{place:09d}",
+        "bank_name": "淄川农村商业银行",
+        "bank_code": "402453100018",
+        "account_state": "正常",
+    }
+
+
+def _with_holders(accounts: pl.DataFrame, cases: Iterable[Case]) -> pl.DataFrame:
+    """Put the subject's name where a scene says that the holder is the same."""
+    names = _names(cases)
     same = pl.col("subject_id").replace_strict(names, default=None, return_dtype=pl.String)
     holder = pl.when(pl.col("holder") == SAME_HOLDER).then(same).otherwise("holder")
-    return pl.concat([stated.with_columns(holder.alias("holder")), usual], how="diagonal")
+    return accounts.with_columns(holder.alias("holder"))

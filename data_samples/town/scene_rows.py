@@ -152,6 +152,8 @@ def _value(case: Case, kind: Kind, column: str, cell: str) -> Any:
         assert cell in entry.codes, f"{case.sentence}: {cell} is no {column}"
     if column == "payment_id":
         return f"{cell}C{case.number}"
+    if column == "account_no":
+        return f"{cell}{case.number:06d}"
     if column == "household_no":
         return f"{case.number:04d}-{cell}"
     readers: dict[str, Callable[[str], Any]] = {

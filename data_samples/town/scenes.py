@@ -82,6 +82,7 @@ class Case:
     expect: Any
     entitled: str = ""
     until: date | None = None
+    dropped: frozenset[str] = frozenset()
     ids: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -124,9 +125,10 @@ def _case(policy: str, number: int, content: Mapping[str, Any], entry: Mapping[s
     unknown = set(entry) - WORDS
     assert not unknown, f"{policy}: {entry['case']}: unknown words {unknown}"
     rows = {label: dict(row) for label, row in content.get("given", {}).items()}
+    dropped = set[str]()
     for label, change in entry.get("change", {}).items():
         if change == "drop":
-            del rows[label]
+            dropped.add(next(iter(rows.pop(label))))
         elif label in rows:
             rows[label] = rows[label] | change
         else:
@@ -144,6 +146,7 @@ def _case(policy: str, number: int, content: Mapping[str, Any], entry: Mapping[s
         expect=entry["expect"],
         entitled=entry.get("entitled", ""),
         until=date.fromisoformat(entry.get("until", content.get("until", content["as_of"]))),
+        dropped=frozenset(dropped),
     )
 
 

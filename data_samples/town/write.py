@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -142,6 +143,26 @@ def write_sample(
         if place.exists() and any(place.iterdir()):
             raise UsageError(f"{place} is not empty: name a folder that is, nothing is overwritten")
         place.mkdir(parents=True, exist_ok=True)
+    try:
+        return _write_into(folder, truth, persons, seed, as_of, dirty, formats, employers, months)
+    except BaseException:
+        # The folder was empty: what is half made would only be in the way of the next attempt.
+        for place in (folder, truth):
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+
+
+def _write_into(
+    folder: Path,
+    truth: Path,
+    persons: int,
+    seed: int,
+    as_of: date,
+    dirty: bool,
+    formats: str,
+    employers: int | None,
+    months: int | None,
+) -> SampleSummary:
     planted = planted_cast(as_of)
     count = employers or max(5, persons // 15)
     town = make_employers(np.random.default_rng([seed, 0]), count, persons)

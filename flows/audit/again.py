@@ -51,6 +51,8 @@ def read_night(home: Home, run_id: str) -> Night:
     Holds:   a run of before texts were kept is given those of today
     Raises:  DropRefusedError if there is no such run; DigestDiffersError if its record is damaged
     """
+    # What computes again does so in another place, where a relative path leads elsewhere.
+    home = Home(home.root.resolve())
     manifest = read_manifest(home.runs / run_id, "run")
     with open_ledger(home, only_look=True) as ledger:
         recorded = [

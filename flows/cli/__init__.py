@@ -13,6 +13,7 @@ from flows.cli import money as cli_money
 from flows.cli import policies as cli_policies
 from flows.cli import run as cli_run
 from flows.cli.console import app, run_command
+from flows.cli.stopped import heed_signals
 
 COMMAND_MODULES = (
     *(cli_run, cli_keys, cli_batches, cli_money),
@@ -35,6 +36,7 @@ def command_names() -> list[str]:
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    heed_signals()
     # A terminal that can't show a character is shown its escape.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -14,6 +14,14 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.machine import denied_by_machine
+from flows.cli.stopped import (
+    KEYBOARD,
+    ignore_signals,
+    on_the_way,
+    stopped_code,
+    stopped_words,
+)
+from flows.midway import midway
 from flows.store import Home, hold_home
 from transforms.errors import MachineDeniedError, UsageError, WuxingError
 from transforms.visible import holds_control, visible
@@ -48,7 +56,6 @@ app.add_typer(batch_app, name="batch")
 app.add_typer(key_app, name="key")
 
 DEFAULT_HOME = Path("home")
-INTERRUPTED = 130
 PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
 MEMORY = re.compile("[0-9]{1,6}([.][0-9]{1,3})? ?[KMGT]i?B", re.IGNORECASE)
 
@@ -156,28 +163,35 @@ def changing(home: Home) -> Iterator[None]:
 
 def run_command(program: Callable[..., Any], arguments: list[str]) -> int:
     """Run a command line and return its exit code; never lets a traceback through."""
-    try:
-        outcome = program(args=arguments, standalone_mode=False, prog_name="wuxing")
-    except WuxingError as stop:
-        told = denied_by_machine(stop) or stop
-        return _fail(str(told), told.exit_code, arguments)
-    except (typer.Abort, KeyboardInterrupt):
-        outcome = INTERRUPTED
-    except typer.TyperException as wrong:
-        context = getattr(wrong, "ctx", None)
-        said = wrong.format_message().rstrip(".")
+    with on_the_way():
+        try:
+            outcome = program(args=arguments, standalone_mode=False, prog_name="wuxing")
+            # So typer hands on what the keyboard stopped.
+            if outcome == KEYBOARD:
+                raise KeyboardInterrupt
+        # A panic of a library is no Exception, and what it makes of a signal may be any.
+        except BaseException as stop:
+            ignore_signals()
+            return _fail(*_told(stop), arguments)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _told(stop: BaseException) -> tuple[str, int]:
+    """Say what ended a command, and its exit code."""
+    if midway().stopped_by or isinstance(stop, KeyboardInterrupt | typer.Abort):
+        return stopped_words(), stopped_code()
+    if isinstance(stop, typer.TyperException):
+        context = getattr(stop, "ctx", None)
+        said = stop.format_message().rstrip(".")
         # Without a word behind a group of commands, what is told is its help already.
         advice = f"; see `{context.command_path} --help`" if context and "\n" not in said else ""
-        return _fail(said + advice, UsageError.exit_code, arguments)
-    # A panic of a library is no Exception.
-    except BaseException as bug:
-        denied = denied_by_machine(bug)
-        if denied:
-            return _fail(str(denied), denied.exit_code, arguments)
-        return _fail(describe_bug(bug), 1, arguments)
-    if outcome == INTERRUPTED:
-        return _fail("stopped by the keyboard; nothing half made was kept", INTERRUPTED, arguments)
-    return outcome if isinstance(outcome, int) else 0
+        return said + advice, UsageError.exit_code
+    denied = denied_by_machine(stop)
+    if denied:
+        return str(denied), denied.exit_code
+    if isinstance(stop, WuxingError):
+        return str(stop), stop.exit_code
+    return describe_bug(stop), 1
 
 
 def describe_bug(bug: BaseException) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from flows.cli.stopped import what_stands
 from transforms.errors import DigestDiffersError, MachineDeniedError, WuxingError
 
 DENIALS = {
@@ -36,7 +37,7 @@ def denied_by_machine(stop: BaseException) -> MachineDeniedError | None:
         denial = _denial(error, DENIALS if is_damage else DENIALS | NOT_THERE)
         if denial is not None:
             return MachineDeniedError(
-                f"{denial}: nothing was changed; free space, memory or handles, or get the right "
+                f"{denial}: {what_stands()}; free space, memory or handles, or get the right "
                 "to write there, and repeat the command"
             )
     return None

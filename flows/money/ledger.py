@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.midway import midway
 from flows.money.signatures import holds, holds_truly
 from flows.money.witnesses import ADVICE, tell_witness
 from flows.store import Home
@@ -140,6 +141,11 @@ class Ledger:
         """Return the digest of what a run nets against."""
         return state_digest(self.batch_states())
 
+    def position(self) -> int:
+        """Return the number of the last posting; 0 where there is none."""
+        (last,) = self.connection.execute("select max(sequence) from postings").fetchone()
+        return int(last or 0)
+
     def postings(self, after: int = 0, batch_id: str = "") -> list[Posting]:
         """Return the postings after a position, of one batch or all, oldest first."""
         rows = self.connection.execute(
@@ -180,6 +186,8 @@ class Ledger:
                 f"there is no ledger in {self.home.root}: `wuxing init` makes one"
             )
         self.connection.execute("begin immediate")
+        if midway().position is None:
+            midway().position = self.position()
         self._books = None
         try:
             yield

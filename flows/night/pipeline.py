@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from flows.answers.after_run import write_answers
 from flows.answers.nights import write_index
 from flows.ingest.drop import ingest_drop, load_snapshot
+from flows.midway import midway
 from flows.money.batch import Drafted, draft_batches, record_drafts, record_stopped_run
 from flows.money.entitle import Entitled, build_entitlements
 from flows.money.funds import Funds, read_funds
@@ -88,6 +89,7 @@ def run_night(
     def do(step: Stage[P, R], *given: P.args, **named: P.kwargs) -> R:
         name = f"{next(numbers)} {step.title}"
         progress.report(name, 0)
+        midway().stages.append(name)
         return call(name, step, *given, **named)
 
     with hold_home(request.home):

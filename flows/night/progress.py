@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -48,8 +49,7 @@ class Progress:
     def say(self, message: str) -> None:
         """Write one whole line."""
         self.end()
-        self.stream.write(f"{message}\n")
-        self.stream.flush()
+        self._put(f"{message}\n")
 
     def _on_terminal(self) -> bool:
         return self.stream.isatty()
@@ -61,7 +61,12 @@ class Progress:
             text += f": {self.rows:,} rows, {int(self.rows / max(seconds, 0.001)):,} rows/s"
         text += f", {seconds:.1f} s"
         if self._on_terminal():
-            self.stream.write(f"\r\x1b[2K{text}" + ("\n" if last else ""))
+            self._put(f"\r\x1b[2K{text}" + ("\n" if last else ""))
         else:
-            self.stream.write(text + (" (done)\n" if last else " …\n"))
-        self.stream.flush()
+            self._put(text + (" (done)\n" if last else " …\n"))
+
+    def _put(self, text: str) -> None:
+        # That nobody reads any more how it goes is no reason to stop a night.
+        with suppress(OSError):
+            self.stream.write(text)
+            self.stream.flush()

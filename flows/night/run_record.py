@@ -1,6 +1,5 @@
 """What a run leaves behind: its id, its folder, its manifest, its report, its summary."""
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -80,14 +79,12 @@ def write_run(
     """
     frames = _frames(run)
     manifest = _manifest(run, frames, stopped)
-    if run.folder.exists():
-        if _was_stopped_only(run.folder, manifest):
-            # What stopped it has passed: a fault of the judge is no part of a run's id.
-            shutil.rmtree(run.folder)
-        else:
-            _expect_same(run.folder, manifest)
-            return manifest
-    with staged_folder(run.folder) as folder:
+    # What stopped it may have passed: a fault of the judge is no part of a run's id.
+    instead = run.folder.exists() and _was_stopped_only(run.folder, manifest)
+    if run.folder.exists() and not instead:
+        _expect_same(run.folder, manifest)
+        return manifest
+    with staged_folder(run.folder, instead=instead) as folder:
         for name, frame in frames.items():
             path = folder / f"{name}.parquet"
             path.parent.mkdir(exist_ok=True)

@@ -13,11 +13,13 @@ import openpyxl
 import polars as pl
 import pytest
 
+from flows.answers.clerical import import_decisions
 from flows.answers.explain import explain_line, explain_party
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
 from sql.texts import policy_cards
+from tests.answers.test_clerical import FIRST_ROW, decided, fill
 from tests.conftest import AS_OF, make_home
 from tests.money.money_town import sign_both
 from transforms.answers.dossier import dossier_lines, dossier_page
@@ -231,3 +233,41 @@ def test_a_clerk_may_make_it_a_claim(paid: tuple[Home, Path, pl.DataFrame], tmp_
     assert claims["cause"].to_list() == ["clerk_decided"]
     rest = found.filter((pl.col("subject_id") == lost) & (pl.col("status") == "unsupported"))
     assert rest.height == lines.filter(pl.col("subject_id") == lost).height - 1
+
+
+def test_a_line_decided_in_the_clerks_workbook_becomes_a_claim(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
+) -> None:
+    lost, _ = somebody_paid(paid[2], "internship_subsidy")
+    told = {"高校毕业生名册": lambda rows: [row for row in rows if lost not in row]}
+    home, summary, found = night(paid, tmp_path / "first", told)
+    waiting = found.filter(pl.col("status") == "unsupported").sort(KEY)
+    asked, denied = waiting.head(2).iter_rows(named=True)
+    path = home.runs / summary["run_id"] / "clerical_decisions.xlsx"
+    page = openpyxl.load_workbook(path).worksheets[0]
+    rows = list(enumerate(page.iter_rows(values_only=True), start=1))
+    answers = {asked["period"]: "是", denied["period"]: "否"}
+    said: dict[int, Any] = {}
+    for number, cells in rows[FIRST_ROW - 1 :]:
+        about = next((p for p in answers if p in cells and lost in cells), None)
+        is_asked = about and "recovery" in cells
+        said[number] = decided(裁定=answers[about], 裁定日期=LATER) if is_asked else None
+    fill(path, said)
+    drop = tmp_path / "first" / "drop"
+    assert import_decisions(path, drop / "人工裁定.csv")[1] == 2
+    change(drop, {})
+    (drop / "交接单.csv").unlink()
+    again = run_night(NightRequest(home, LATER, drop=drop), Progress())
+    after = entitlements(home, again)
+    (claim,) = after.filter(pl.col("status") == "recovery").iter_rows(named=True)
+    assert [claim[name] for name in KEY] == [asked[name] for name in KEY]
+    assert claim["due_fen"] == -asked["paid_before_fen"] and claim["cause"] == "clerk_decided"
+    left = after.filter(pl.col("status") == "unsupported")
+    assert keys(left) == keys(waiting) - {tuple(asked[name] for name in KEY)}
+    assert left["due_fen"].sum() == 0
+    # What the clerk let stand is not asked again.
+    folder = home.runs / again["run_id"]
+    sheet = openpyxl.load_workbook(folder / "clerical_decisions.xlsx").worksheets[0]
+    open_lines = [row for row in sheet.iter_rows(values_only=True) if "recovery" in row]
+    assert len(open_lines) == left.height - 1
+    assert after["paid_before_fen"].sum() == found["paid_before_fen"].sum()

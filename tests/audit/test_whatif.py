@@ -48,6 +48,15 @@ def test_no_change_is_nothing(nights: tuple[Home, list[str]]) -> None:
     assert whatif(home, runs[0], [], [law])["rows_changed"] == 0
 
 
+def test_a_home_named_from_where_one_stands(
+    nights: tuple[Home, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, runs = nights
+    monkeypatch.chdir(home.root.parent)
+    told = whatif(Home(Path(home.root.name)), runs[0], ["hire_amount_fen=1500.00@2020-01-01"], [])
+    assert told["rows_changed"] > 0
+
+
 def test_a_higher_amount_costs_what_it_must_and_nothing_live_is_touched(
     nights: tuple[Home, list[str]],
 ) -> None:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from flows.cli import app
-from flows.cli.console import INTERRUPTED, run_command
+from flows.cli.console import run_command
+from flows.cli.stopped import KEYBOARD as INTERRUPTED
 from flows.store import Home
 from transforms.errors import UsageError
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-import flows.__main__
-import flows.cli
 from flows.cli import demonstration
 from flows.money.funds import PLACEHOLDER, read_anchors, read_funds
 from flows.money.heads import initialise_home
@@ -25,7 +23,6 @@ def test_a_folder_that_is_no_demonstration_is_left_alone(
 
 
 def test_a_refused_command_ends_the_demonstration_with_its_code() -> None:
-    assert flows.__main__.main is flows.cli.main
     with pytest.raises(SystemExit) as stopped:
         demonstration._wuxing("ingest")
     assert stopped.value.code == UsageError.exit_code

@@ -78,6 +78,8 @@ def run(seed: str, files: int, jobs: int) -> tuple[Counter[str], dict[int, str]]
             seen[came.split(":")[0]] += 1
             if came.split(":")[0] not in ("read", "refused"):
                 offenders[number] = came
+                # A run of hours that is cut off has told what it found.
+                print(f"  seed {seed}, file {number}: {came}", file=sys.stderr, flush=True)
     return seen, offenders
 
 

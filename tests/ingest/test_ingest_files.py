@@ -344,3 +344,12 @@ def test_workbooks_and_parquet_files_without_rows_are_delivered(tmp_path: Path) 
         "residents": 0,
     }
     assert table(snapshot, "payroll").schema["net_fen"] == pl.Int64()
+
+
+def test_rows_above_the_header_do_not_vanish(tmp_path: Path) -> None:
+    header, first, second = TEXT.splitlines()
+    for lines in ([first, header, second], [first, second, header]):
+        with pytest.raises(DropRefusedError, match="row 1 stands above the header"):
+            ingest(tmp_path, {"户籍人口.csv": "\n".join(lines)})
+    titles = ["户籍人口,,", "制表单位,某局,2020-03-31"]
+    assert lines_of(tmp_path, "户籍人口.csv", "\n".join([*titles, header, first])) == [4]

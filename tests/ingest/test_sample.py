@@ -1,13 +1,16 @@
 """The sample: same seed same bytes, every provision on both sides, every defect told beforehand."""
 
 import csv
+import errno
+import os
 import shutil
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from data_samples.town import planted
+from data_samples.town import planted, write
 from data_samples.town.planted import planted_cast
 from data_samples.town.write import write_sample
 from flows.ingest.drop import ingest_drop
@@ -54,6 +57,24 @@ def test_every_defect_is_set_aside_under_its_rule(tmp_path: Path) -> None:
             (r["kind"], r["file"], int(r["line"]), r["column"]) for r in csv.DictReader(stream)
         }
     assert wanted and repaired == wanted
+
+
+def test_a_day_without_scenes_has_no_cast() -> None:
+    assert planted_cast(date(2021, 6, 30)).tables == {}
+
+
+def test_a_disk_that_is_full_leaves_nothing_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_words: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(write, "_write_truth", fail)
+        with pytest.raises(OSError, match="No space"):
+            write_sample(tmp_path / "drop", 20, 1, AS_OF)
+    assert list(tmp_path.iterdir()) == []
+    write_sample(tmp_path / "drop", 20, 1, AS_OF)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

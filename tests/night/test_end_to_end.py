@@ -44,6 +44,15 @@ def release_everything(home: Home, batches: list[str]) -> list[dict[str, Any]]:
     return released
 
 
+def test_the_first_look_shows_a_healthy_district(run_home: tuple[Path, dict[str, Any]]) -> None:
+    root, summary = run_home
+    manifest = json.loads((root / "runs" / summary["run_id"] / "manifest.json").read_text())
+    states = {name: state for gate in manifest["gates"].values() for name, state in gate.items()}
+    assert {"headcounts_steady", "payers_known", "payees_not_shared"} <= states.keys()
+    assert [name for name, state in states.items() if state != "passed"] == []
+    assert manifest["warnings"] == []
+
+
 def test_every_planted_case_becomes_what_it_must(
     town: Path, run_home: tuple[Path, dict[str, Any]]
 ) -> None:

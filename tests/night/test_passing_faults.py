@@ -4,19 +4,26 @@ import errno
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.cli import app
+from flows.cli import keys as cli_keys
 from flows.cli.console import run_command
-from flows.night import gates
+from flows.money import sign
+from flows.money.batch import list_batches
+from flows.money.release import release_batch
+from flows.money.verify import verify_home
+from flows.night import gates, pipeline
+from flows.night import nightly as nightly_module
 from flows.night.nightly import request_of
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
+from tests.ceremony import key_of
 from tests.conftest import AS_OF
 from tests.night.test_gates_stop import fail_first_check
 from transforms.errors import GateStoppedError, UsageError
@@ -30,6 +37,10 @@ from flows.store import Home, hold_home
 with hold_home(Home(Path(sys.argv[1]))):
     pass
 """
+
+
+def full_disk(*_given: Any) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def snapshot_of(home: Home) -> str:
@@ -62,11 +73,16 @@ def test_a_stopped_run_may_be_followed_by_a_finished_one(
         fail_first_check(patch, "entitlements")
         with pytest.raises(GateStoppedError):
             run_night(request, Progress())
+    # What is finished takes the place of what stopped only when it is whole.
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "write_answers", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            run_night(request, Progress())
+    verify_home(home_after_run)
     summary = run_night(request, Progress())
     assert run_night(request, Progress()) == summary
-    from flows.money.verify import verify_home
-
     verify_home(home_after_run)
+    assert not list(home_after_run.root.rglob(".making-*"))
 
 
 def test_a_lock_that_somebody_removes_lets_nobody_in(tmp_path: Path) -> None:
@@ -103,3 +119,39 @@ def test_a_batch_over_budget_is_a_warning_of_the_run(home_after_run: Home) -> No
     summary = run_night(NightRequest(home_after_run, LATER, snapshot_id=snapshot), Progress())
     told = [warning for warning in summary["warnings"] if "over budget" in warning]
     assert len(told) == len(summary["batches"]) and told
+
+
+def clock(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
+    """Set the clock, in all places where the program reads it."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, zone: Any = None) -> Any:
+            return cls(day.year, day.month, day.day, 12, tzinfo=zone)
+
+    for place in (sign, nightly_module, cli_keys):
+        monkeypatch.setattr(place, "datetime", Clock)
+
+
+def test_a_clock_that_goes_back_a_day_costs_nothing(
+    home_after_run: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, (batch, *_) = home_after_run, list_batches(home_after_run)
+    clock(monkeypatch, AS_OF)
+    sign.sign_batch(home, batch["batch_id"], "reviewer", key_of(home, "reviewer"))
+    clock(monkeypatch, AS_OF - timedelta(days=1))
+    sign.sign_batch(home, batch["batch_id"], "approver", key_of(home, "approver"))
+    release_batch(home, batch["batch_id"])
+    assert nightly_module.request_of("drop", None, "home").as_of == AS_OF - timedelta(days=1)
+    early = NightRequest(home, AS_OF - timedelta(days=1), snapshot_id=snapshot_of(home))
+    summary = run_night(early, Progress())
+    verify_home(home)
+    # What was released is paid, whatever day it is; a later night says the same of it.
+    clock(monkeypatch, AS_OF + timedelta(days=1))
+    again = run_night(NightRequest(home, AS_OF, snapshot_id=snapshot_of(home)), Progress())
+    paid = [one for one in list_batches(home) if one["state"] == "released"]
+    assert [one["batch_id"] for one in paid] == [batch["batch_id"]]
+    for night in (summary, again):
+        drafts = [one for one in list_batches(home) if one["batch_id"] in night["batches"]]
+        assert batch["fund"] not in {one["fund"] for one in drafts}
+    verify_home(home)

@@ -10,6 +10,9 @@ from transforms.extracts.kinds import KINDS, Kind
 
 DELIVERY_NOTE_NAMES = ("交接单.csv", "delivery_note.csv")
 MOST_COLUMNS = 1000
+# More digits than a day has, fewer than an id with one or two lost.
+LEAST_DIGITS = 10
+IDENTIFIERS = frozenset({"person_id", "employer_code", "subject_id"})
 BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^】]*】")
 
 
@@ -87,6 +90,7 @@ def find_header(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> tu
         header = match_header(kind, cells)
         if header is not None:
             _refuse_twins(kind, cells, file_name)
+            _refuse_rows_above(header, rows[:number], file_name)
             return number, header
     raise DropRefusedError(_missing_message(kind, rows, file_name))
 
@@ -103,6 +107,18 @@ def _refuse_twins(kind: Kind, cells: Sequence[str], file_name: str) -> None:
                 "leave the one that is meant and deliver the file again"
             )
         seen[name] = cell.strip()
+
+
+def _refuse_rows_above(header: Header, above: Sequence[Sequence[str]], file_name: str) -> None:
+    """Let titles stand above a header, but no rows: they would vanish unseen."""
+    places = [header.positions[name] for name in IDENTIFIERS & header.positions.keys()]
+    for number, cells in enumerate(above, start=1):
+        found = [cells[place] for place in places if place < len(cells)]
+        if any(sum(map(str.isdigit, cell)) >= LEAST_DIGITS for cell in found):
+            raise DropRefusedError(
+                f"{file_name}: row {number} stands above the header and holds an id, as a row of "
+                "data does: put the header above all rows"
+            )
 
 
 def _missing_message(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> str:

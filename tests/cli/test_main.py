@@ -1,0 +1,50 @@
+"""The first lines of the program: stopped while it loads, or in a terminal that is no UTF-8."""
+
+import builtins
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.__main__ import main
+from tests.faults.bounded import ROOT
+from tests.ingest.ingest_drops import csv_text, row, write_drop
+
+
+def test_who_stops_it_while_it_loads_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = builtins.__import__
+
+    def stop(name: str, *words: Any, **named: Any) -> Any:
+        if name == "flows.cli":
+            raise KeyboardInterrupt
+        return original(name, *words, **named)
+
+    monkeypatch.setattr(builtins, "__import__", stop)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    assert "nothing was changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gb18030"])
+def test_file_names_are_read_in_any_locale(tmp_path: Path, encoding: str) -> None:
+    drop = write_drop(tmp_path, {"户籍人口.csv": csv_text([row("residents")])})
+    ended = subprocess.run(
+        [sys.executable, "-m", "flows", "ingest", str(drop), "--home", str(tmp_path / "家")],
+        env=os.environ
+        | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    # Typer writes UTF-8 where a terminal says that it takes only ASCII.
+    shown = ended.stdout.decode("utf-8" if encoding == "ascii" else encoding)
+    assert "户籍人口.csv: 1 rows" in shown
+    assert (tmp_path / "家" / "snapshots").is_dir()
