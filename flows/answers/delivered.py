@@ -15,7 +15,7 @@ from transforms.extracts.cells import CodedCells, Piece
 from transforms.extracts.kinds import KINDS
 
 # A larger file would keep a page waiting for seconds: of its rows the stored values are shown.
-MOST_BYTES = {"csv": 16 << 20, "xlsx": 1 << 20, "parquet": 1 << 20}
+MOST_BYTES = {"csv": 16 << 20, "xlsx": 256 << 10, "parquet": 256 << 10}
 
 
 def delivered_cells(snapshot: Path, places: Iterable[str]) -> dict[str, dict[str, str]]:
