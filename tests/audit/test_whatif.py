@@ -19,11 +19,15 @@ from flows.audit.whatif import whatif, whatif_lines
 from flows.cli.console import app, run_command
 from flows.night.made_by import deciding_texts
 from flows.store import Home
+from sql import policy_cards, shared_parameters
+from sql.policy_runs import parameters_under
 from tests.audit.conftest import eligible
 from tests.audit.test_replay import contents
 from tests.audit.unchanged import SAME, moved
 from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, suppressed, within_funds
 from transforms.audit.reform import (
+    SHARED,
+    Setting,
     change_lines,
     parse_setting,
     policies_touched,
@@ -32,6 +36,7 @@ from transforms.audit.reform import (
 )
 from transforms.errors import UsageError
 from transforms.money.entitlements import KEY
+from transforms.policies.parameters import read_yaml
 
 ROOT = Path(module.__file__).parent.parent.parent
 SPENDING = ("flows.money.batch", "flows.money.release", "flows.money.sign", "flows.night.pipeline")
@@ -78,6 +83,7 @@ def test_a_higher_amount_costs_what_it_must_and_nothing_live_is_touched(
         "new_hire_subsidy.hire_look_back_months=1@2020-01-01",
         "stability_refund.refund_share_percent=60@2020-01-01",
         "minimum_wage_fen=2000.00@2020-01-01",
+        "retirement_age_women_worker=55@2010-01-01",
     ],
 )
 def test_only_what_a_reform_touches_is_computed_and_all_comes_out_the_same(
@@ -88,7 +94,7 @@ def test_only_what_a_reform_touches_is_computed_and_all_comes_out_the_same(
     law = mixture_of(night)
     texts = with_setting(law.texts, parse_setting(setting))
     only = policies_touched(law.texts, texts)
-    assert only and len(only) == (2 if setting.startswith("minimum") else 1)
+    assert only and len(only) == (2 if setting.startswith(("minimum", "retire")) else 1)
     reform = replace(law, texts=texts)
     part, whole = compute(reform, only=only, beside=recorded(night)), compute(reform)
     assert part.determinations.equals(whole.determinations)
@@ -108,14 +114,22 @@ def test_what_all_policies_share_touches_all() -> None:
     texts = deciding_texts()
     for path in ("sql/policies/exclusions.yaml", "sql/determination.sql"):
         assert policies_touched(texts, {**texts, path: texts[path] + "\n"}) is None
-    shared = with_setting(texts, parse_setting("holiday_day_rate_fen=1.00@2020-01-01"))
-    assert policies_touched(texts, shared) is None, "a fact takes it"
     rule = "sql/policies/new_hire_subsidy.sql"
     assert policies_touched(texts, {**texts, rule: texts[rule] + "\n"}) == ["new_hire_subsidy"]
     card = "sql/policies/benefit_to_retirement.yaml"
     renamed = texts[card].replace("support_types: [续发]", "support_types: [续发二]")
     assert policies_touched(texts, {**texts, card: renamed}) is None
     assert policies_touched(texts, {**texts, "sql/policies/new.sql": "select 1"}) is None
+
+
+def test_a_shared_number_touches_the_policies_that_take_it_or_a_fact_that_does() -> None:
+    texts = deciding_texts()
+    taken = {p: {one.name for one in parameters_under(c)} for p, c in policy_cards().items()}
+    for name in sorted(set(shared_parameters()) - {"size_limits"}):
+        value = read_yaml(texts[SHARED])[name]["values"][-1]["value"]
+        changed = with_setting(texts, Setting("", name, str(value), date(2020, 12, 12)))
+        taking = sorted(policy for policy, names in taken.items() if name in names)
+        assert policies_touched(texts, changed) == taking, name
 
 
 def test_a_reform_that_no_card_knows_is_refused() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,6 +20,8 @@ SETTING = re.compile(r"(?:([a-z]\w*)\.)?([a-z]\w*)=(.+)@(\d{4}-\d{2}-\d{2})")
 SOURCE = "what-if"
 FILE_OF_POLICY = re.compile(r"sql/policies/[a-z]\w*\.(yaml|sql)")
 # Beside the policies lie what excludes what, and the notice's annex.
+ASKED_BY_NAME = ("sql/facts/", "sql/questions/")
+NEVER_DECIDING = ("sql/findings/", "sql/review/")
 SHARED_BY_ALL = ("sql/policies/exclusions.yaml", "sql/policies/annex.yaml")
 
 
@@ -154,19 +157,26 @@ def policies_touched(before: Mapping[str, str], after: Mapping[str, str]) -> lis
 
 
 def _policies_of_shared(before: Mapping[str, str], after: Mapping[str, str]) -> set[str] | None:
-    """Return the policies that name a shared number which differs; None if what all share does."""
+    """Return the policies that name a shared number which differs, or a fact or question that
+    rests on it; None if what all share does."""
     was, now = (read_yaml(texts.get(SHARED, "{}")) for texts in (before, after))
-    differing = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
-    is_named = re.compile(rf"\b({'|'.join(sorted(differing))})(_numerator|_denominator)?\b")
-    users = {
-        path
-        for texts in (before, after)
-        for path, text in texts.items()
-        if path != SHARED and is_named.search(text)
-    }
-    if any(not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in users):
+    differing = {name for name in was.keys() | now.keys() if was.get(name) != now.get(name)}
+    asked = {name + part for name in differing for part in ("", "_numerator", "_denominator")}
+    users = set[str]()
+    while asked:
+        is_named = re.compile(rf"\b({'|'.join(sorted(asked))})\b")
+        found = {
+            path
+            for texts in (before, after)
+            for path, text in texts.items()
+            if path != SHARED and not path.startswith(NEVER_DECIDING) and is_named.search(text)
+        }
+        asked = {Path(path).stem for path in found - users if path.startswith(ASKED_BY_NAME)}
+        users |= found
+    deciding = {path for path in users if not path.startswith(ASKED_BY_NAME)}
+    if any(not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in deciding):
         return None
-    return {path.removeprefix(POLICIES).rpartition(".")[0] for path in users}
+    return {path.removeprefix(POLICIES).rpartition(".")[0] for path in deciding}
 
 
 def change_lines(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
