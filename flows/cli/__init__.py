@@ -1,7 +1,9 @@
 """The command `wuxing`: every command, found in one place, and the way out."""
 
 import io
+import os
 import sys
+from contextlib import suppress
 
 from flows.cli import answers as cli_answers
 from flows.cli import audit as cli_audit
@@ -14,6 +16,7 @@ from flows.cli import policies as cli_policies
 from flows.cli import run as cli_run
 from flows.cli.console import app, run_command
 from flows.cli.stopped import heed_signals
+from transforms.errors import MachineDeniedError
 
 COMMAND_MODULES = (
     *(cli_run, cli_keys, cli_batches, cli_money),
@@ -41,4 +44,11 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run_command(app, sys.argv[1:]))
+    code = run_command(app, sys.argv[1:])
+    if code == MachineDeniedError.exit_code:
+        # All is told. What was half loaded when memory ended may crash as it is taken apart.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)

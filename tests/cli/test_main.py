@@ -31,6 +31,25 @@ def test_who_stops_it_while_it_loads_is_told(
     assert "nothing was changed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("denied", ["MemoryError()", "ImportError('failed to map segment')"])
+def test_where_it_cannot_be_loaded_the_machine_is_named(denied: str) -> None:
+    code = f"""
+import builtins, flows.__main__
+loaded = builtins.__import__
+def deny(name, *words, **named):
+    if name == "flows.cli":
+        raise {denied}
+    return loaded(name, *words, **named)
+builtins.__import__ = deny
+flows.__main__.main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (10, "")
+    assert "nothing was changed" in ended.stderr and "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "gb18030"])
 def test_file_names_are_read_in_any_locale(tmp_path: Path, encoding: str) -> None:
     drop = write_drop(tmp_path, {"户籍人口.csv": csv_text([row("residents")])})
