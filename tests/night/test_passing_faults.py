@@ -119,6 +119,9 @@ def test_a_batch_over_budget_is_a_warning_of_the_run(home_after_run: Home) -> No
     summary = run_night(NightRequest(home_after_run, LATER, snapshot_id=snapshot), Progress())
     told = [warning for warning in summary["warnings"] if "over budget" in warning]
     assert len(told) == len(summary["batches"]) and told
+    page = (home_after_run.runs / summary["run_id"] / "report.html").read_text("utf-8")
+    last_section = page.rpartition("<h2>")[2]
+    assert last_section.count("超出预算") == len(told)
 
 
 def clock(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
