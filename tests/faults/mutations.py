@@ -80,6 +80,8 @@ def _inside_of_zip(chance: random.Random, content: bytes) -> bytes:
             parts = {name: archive.read(name) for name in archive.namelist()}
     except Exception:
         return content
+    if not parts:
+        return content
     name = chance.choice([*parts, *(part for part in parts if "sheet" in part.lower()), *parts])
     parts[name] = chance.choice(MUTATIONS)(chance, parts[name])
     packed = io.BytesIO()
