@@ -16,6 +16,7 @@ from flows.cli import policies as cli_policies
 from flows.cli import run as cli_run
 from flows.cli.console import app, run_command
 from flows.cli.stopped import heed_signals
+from flows.store import PRIVATE
 from transforms.errors import MachineDeniedError
 
 COMMAND_MODULES = (
@@ -40,6 +41,8 @@ def command_names() -> list[str]:
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
     heed_signals()
+    # Pages, exports and samples name persons, wherever they are put: they are their owner's alone.
+    os.umask(PRIVATE)
     # A terminal that can't show a character is shown its escape.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

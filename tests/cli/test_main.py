@@ -50,6 +50,13 @@ flows.__main__.main()
     assert "nothing was changed" in ended.stderr and "Traceback" not in ended.stderr
 
 
+def test_what_is_written_beside_a_home_is_its_owners_alone(tmp_path: Path) -> None:
+    words = ["sample", str(tmp_path / "drop"), "--persons", "20", "--employers", "3"]
+    called = [sys.executable, "-m", "flows", *words]
+    subprocess.run(called, cwd=ROOT, check=True, capture_output=True, umask=0)
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.rglob("*")} == {0}
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "gb18030"])
 def test_file_names_are_read_in_any_locale(tmp_path: Path, encoding: str) -> None:
     drop = write_drop(tmp_path, {"户籍人口.csv": csv_text([row("residents")])})
