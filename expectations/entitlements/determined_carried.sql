@@ -8,8 +8,9 @@ with eligible_amounts as (
         determinations.subject_id,
         determinations.beneficiary_id,
         determinations.amount_fen,
-        -- A row of no amount is nobody's rival.
-        determinations.amount_fen > 0 as is_rival,
+        policy_runs.settled_in,
+        -- A row of no amount is nobody's rival, nor one that no exclusion names.
+        determinations.amount_fen > 0 and policy_runs.settled_in <> '' as is_rival,
         determinations.amount_fen > 0 and clerical_answers.is_yes as is_let_stand,
         clerical_answers.is_yes is false as is_refused
     from determinations
@@ -42,7 +43,7 @@ settled_amounts as (
             )
         ) as is_superseded
     from eligible_amounts
-    window person_months as (partition by period, subject_id)
+    window person_months as (partition by period, subject_id, settled_in)
 )
 
 -- An entitlement without an eligible row is a recovery of money paid before: nothing determined.

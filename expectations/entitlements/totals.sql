@@ -3,7 +3,8 @@
 -- alone may stand, else those that were not refused.
 with person_months as (
     select
-        count(*) filter (where determinations.amount_fen > 0) as rival_count,
+        count(*) filter (where determinations.amount_fen > 0 and policy_runs.settled_in <> '')
+            as rival_count,
         count(*) filter (where determinations.amount_fen > 0 and clerical_answers.is_yes)
             as stand_count,
         sum(determinations.amount_fen) as all_fen,
@@ -21,7 +22,7 @@ with person_months as (
             and clerical_answers.subject_id = determinations.subject_id
             and clerical_answers.beneficiary_id = determinations.beneficiary_id
     where determinations.outcome = 'eligible' and policy_runs.kind = 'payment'
-    group by determinations.period, determinations.subject_id
+    group by determinations.period, determinations.subject_id, policy_runs.settled_in
 )
 
 select

@@ -20,6 +20,7 @@ from flows.store import read_manifest
 from sql import Connection, connect, policy_cards, query, register_tables, show_frame
 from sql.checks import run_check, run_text, tables_present
 from sql.compared import COMPARED_SCHEMA, compare_snapshots
+from sql.texts import exclusions
 from transforms.errors import GateStoppedError
 from transforms.gates import CheckOutcome, GateOutcome, Measure
 from transforms.masking import without_long_numbers
@@ -61,6 +62,7 @@ FRAMES: dict[str, Any] = {
         "kind": pl.String(),
         "status": pl.String(),
         "is_in_force": pl.Boolean(),
+        "settled_in": pl.String(),
     },
     "amount_caps": {
         "policy_id": pl.String(),
@@ -96,12 +98,20 @@ def register(connection: Connection, name: str, frame: pl.DataFrame) -> None:
 
 def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as_of: date) -> None:
     """Give the gates what became of each policy, and its amount caps in fen, by period."""
+    # Of which exclusion a clerk decides; empty: none.
+    settled_in = {
+        policy_id: exclusion.exclusion
+        for exclusion in exclusions()
+        if exclusion.form == "clerk_decides"
+        for policy_id in exclusion.policies
+    }
     rows = [
         {
             "policy_id": policy_id,
             "kind": card.kind,
             "status": statuses.get(policy_id, "not_run"),
             "is_in_force": outside_span(card, as_of) is None,
+            "settled_in": settled_in.get(policy_id, ""),
         }
         for policy_id, card in policy_cards().items()
     ]

@@ -30,7 +30,7 @@ create or replace table repairs (kind text, source_file text, source_line bigint
 create or replace table clerical_answers (policy_id text, period text, subject_id text,
     beneficiary_id text, provision text, is_yes boolean);
 create or replace table policy_runs (policy_id text, kind text, status text,
-    is_in_force boolean);
+    is_in_force boolean, settled_in text);
 create or replace table amount_caps (policy_id text, period text, amount_cap_fen bigint);
 create or replace table determinations (policy_id text, period text, subject_kind text,
     subject_id text, beneficiary_kind text, beneficiary_id text, outcome text, amount_fen bigint,
@@ -87,8 +87,8 @@ insert into headcounts values ('E1', '养老', 202004, 100), ('E1', '养老', 20
 insert into insurance_masks values (37030219900101123, 1);
 insert into employer_insured_masks
     values (37030219500101124, month_era(202004), month_bit(202003) | month_bit(202004));
-insert into policy_runs values ('new_hire_subsidy', 'payment', 'ran', true),
-    ('benefit_to_retirement', 'payment', 'ran', true);
+insert into policy_runs values ('new_hire_subsidy', 'payment', 'ran', true, ''),
+    ('benefit_to_retirement', 'payment', 'ran', true, 'person_month_once');
 insert into amount_caps values ('new_hire_subsidy', '2020', 100000),
     ('benefit_to_retirement', '2020-03', 300000), ('benefit_to_retirement', '2020-04', 300000);
 insert into determinations values
@@ -213,12 +213,12 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("determinations", "universe_not_empty"): (
-        "insert into policy_runs values ('youth_training', 'referral', 'ran', true)",
+        "insert into policy_runs values ('youth_training', 'referral', 'ran', true, '')",
         1,
     ),
     ("determinations", "policies_all_ran"): (
-        "insert into policy_runs values ('youth_training', 'referral', 'not_run', true), "
-        "('stability_refund', 'payment', 'not_run', false)",
+        "insert into policy_runs values ('youth_training', 'referral', 'not_run', true, ''), "
+        "('stability_refund', 'payment', 'not_run', false, '')",
         1,
     ),
     ("entitlements", "entitlements_unique"): (

@@ -125,6 +125,12 @@ def test_a_night_after_a_clerk_settled_a_conflict_is_not_stopped(
     assert stopping(judged(home, RIVALS, town=decided(*said))) == []
 
 
+def test_a_row_that_no_exclusion_names_is_nobodys_rival(home: Home) -> None:
+    """What a clerk lets stand of a person's month sets aside its rivals, and nothing else."""
+    beside = month("new_hire_subsidy", ANN, 8, payee=ONE)
+    assert stopping(judged(home, [*RIVALS, beside], town=decided(True, None, None))) == []
+
+
 @pytest.mark.parametrize("said", [(None, None, None), (True, True, None), (None, True, False)])
 def test_a_row_that_no_clerk_set_aside_is_not_lost(
     home: Home, monkeypatch: pytest.MonkeyPatch, said: tuple[bool | None, ...]
