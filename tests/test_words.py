@@ -38,7 +38,8 @@ PYTHON = [path for path in PRODUCT if path.suffix == ".py"]
 MONEY = [ROOT / "transforms" / "money" / name for name in ("payees.py", "entitlements.py")]
 FORMS = {"", "word", "yuan", "count", "some"}
 PAGES = [
-    *(ROOT / "transforms" / "answers").rglob("*.*"),
+    *(ROOT / "transforms" / "answers").rglob("*.py"),
+    *(ROOT / "transforms" / "answers").rglob("*.j2"),
     *(ROOT / "flows" / "answers").rglob("*.py"),
     *(ROOT / "transforms" / "sheets").glob("*.py"),
     *((ROOT / "transforms" / "payments") / name for name in ("workbook.py", "notice.py")),
