@@ -73,6 +73,7 @@ def read_review(
             delivered=_accounts_before(home, past.last_snapshot),
             doubts=_doubts(connection, manifest, frames, parties, past.entries),
             sample=sample,
+            parameters=_parameters(home, manifest),
         )
 
 
@@ -166,6 +167,20 @@ def _determinations(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
     path = home.runs / manifest["run_id"] / "determinations.parquet"
     wanted = pl.scan_parquet(path).filter(pl.col("policy_id").is_in(paying))
     return wanted.select(*KEY, "outcome", "amount_fen").collect()
+
+
+def _parameters(home: Home, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every number that the batch's policies used; the unconfirmed are the manifest's."""
+    run = read_manifest(home.runs / manifest["run_id"], "run")
+    paid = [entry["policy_id"] for entry in manifest["policies"]]
+    used = {name: entry["parameters_used"] for name, entry in run.get("policies", {}).items()}
+    unconfirmed = [{**number, "confirmed": False} for number in manifest["unconfirmed"]]
+    return unconfirmed + [
+        {"policy_id": policy, **number}
+        for policy in paid
+        for number in used.get(policy, [])
+        if number["confirmed"]
+    ]
 
 
 def _parties(connection: Connection, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
