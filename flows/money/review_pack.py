@@ -229,7 +229,7 @@ def _doubts(
         register_frame(connection, name, frame)
     values = {"as_of_month": month_of(date.fromisoformat(manifest["as_of"]))}
     found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in DOUBTS]
-    return pl.concat([rows.cast(DOUBT_SCHEMA) for rows in found])
+    return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in found])
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def places(sizes: Mapping[str, int], count: int) -> dict[str, int]:
 def sample_sheet_table(
     sample: pl.DataFrame, titles: Mapping[str, str], parties: pl.DataFrame
 ) -> pl.DataFrame:
-    """Lay a sample out as its sheet shows it: a line each, its page, and what is to be filled in."""
+    """Lay a sample out as its sheet shows it: a line each, its page, what is to be filled in."""
     names = parties.select("subject_kind", "subject_id", "subject_name")
     named = sample.join(names, on=["subject_kind", "subject_id"], how="left", validate="m:1")
     return named.select(
