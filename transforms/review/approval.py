@@ -57,18 +57,13 @@ def _identity(review: Review) -> Iterator[Line]:
     yield _field("batch_digest", in_groups(review.digest))
     if manifest.get("came_from"):
         yield _field("came_from", manifest["came_from"])
-        yield _field("reviewed", _reviewed(manifest["review"]))
+        counts = {name: manifest["review"][name] for name in ("held", "struck")}
+        yield _field("reviewed", worded(Said("taken_out_by_review", counts)))
     funding = manifest["funding"]
     yield _fields(fund=manifest["fund"], as_of=manifest["as_of"])
     yield _fields(
         payer_name=_or_none(funding["payer_name"]), payer_account=_or_none(funding["payer_account"])
     )
-
-
-def _reviewed(said: Mapping[str, Any]) -> str:
-    verdicts = said["verdicts"]
-    values = {"by": said["by"], "on": said["on"], "held": verdicts["held"]}
-    return worded(Said("reviewed_by", {**values, "struck": verdicts["struck"]}))
 
 
 def _money(review: Review) -> Iterator[Line]:

@@ -6,7 +6,10 @@ from typing import Any
 import polars as pl
 
 from transforms.errors import ContractError
-from transforms.payments.workbook import VERDICTS, instruction_table, line_sheet_table
+from transforms.money.entitlements import KEY
+from transforms.money.reviews import OPEN as OPEN_ON_LINES
+from transforms.money.reviews import VERDICTS
+from transforms.payments.workbook import instruction_table, line_sheet_table
 from transforms.review.approval import approval_sheet_page, doubts_said
 from transforms.review.comparison import CHANGED_PERCENT
 from transforms.review.doubts import doubts_table
@@ -38,6 +41,7 @@ BEFORE = (
 HELD = (
     *("number", "status", "policy_title", "period", "subject_id", "subject_name"),
     *("beneficiary_id", "determined_fen", "paid_before_fen", "due_fen", "reason"),
+    *("held_by", "held_since", "held_reason"),
 )
 NUMBERS = ("policy_title", "name", "value", "from", "source", "is_confirmed")
 STEPS = (
@@ -94,7 +98,7 @@ def _lines(review: Review) -> Sheet:
     return _sheet(
         "sheet_payment_lines",
         line_sheet_table(review.manifest, review.instructions, review.lines),
-        open_columns=("verdict", "remark"),
+        open_columns=OPEN_ON_LINES,
         choices={"verdict": [word(code) for code in VERDICTS]},
     )
 
@@ -152,7 +156,10 @@ def _held(review: Review) -> Sheet:
     order = {status: place for place, status in enumerate(UNPAID)}
     rows = review.unpaid_lines.join(
         names, on=["subject_kind", "subject_id"], how="left", validate="m:1", maintain_order="left"
-    ).sort(pl.col("status").replace_strict(order, return_dtype=pl.Int64), maintain_order=True)
+    )
+    rows = rows.join(review.held, on=KEY, how="left", validate="1:1", maintain_order="left").sort(
+        pl.col("status").replace_strict(order, return_dtype=pl.Int64), maintain_order=True
+    )
     table = rows.with_columns(
         pl.int_range(1, pl.len() + 1).alias("number"),
         pl.col("policy_id").replace(review.titles).alias("policy_title"),
