@@ -74,8 +74,7 @@ def read_review(
     payments = entries.filter(pl.col("kind").is_in(PAID_KINDS))
     last = _last_batch(books, manifest)
     with _readable(run["run_id"]), closing(_open_snapshot(home, run)) as connection:
-        determined = _determinations(home, manifest)
-        sample = draw_sample(determined, frames["lines"], frames["unpaid_lines"], digest)
+        sample = sample_of(home, manifest, frames, digest)
         last_lines = _lines_of(home, last)
         parties = _parties(connection, [*frames.values(), sample, last_lines])
         return Review(
@@ -153,6 +152,14 @@ def _open_snapshot(home: Home, run: Mapping[str, Any]) -> Connection:
     connection = connect()
     register_tables(connection, paths, date.fromisoformat(run["as_of"]))
     return connection
+
+
+def sample_of(
+    home: Home, manifest: Mapping[str, Any], frames: Mapping[str, pl.DataFrame], digest: str
+) -> pl.DataFrame:
+    """Draw a batch's sample: its digest draws the same one on any day."""
+    determined = _determinations(home, manifest)
+    return draw_sample(determined, frames["lines"], frames["unpaid_lines"], digest)
 
 
 def _determinations(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
