@@ -124,7 +124,12 @@ def settle(
         f"{batch_id} {settled['state']}: {settled['arrived']} arrived, {settled['returned']} came "
         f"back ({settled['returned_yuan']} 元), {settled['unanswered']} not answered"
     )
-    show(settled, as_json, [line])
+    lines = [line, "this file: {arrived} arrived, {returned} came back".format(**settled["file"])]
+    lines += [
+        f"{r['owner']}: {r['payment_id']} {r['amount_yuan']} 元 {r['reason']}: {r['action']}"
+        for r in settled["returned_by_owner"]
+    ]
+    show(settled, as_json, lines)
 
 
 @app.command()

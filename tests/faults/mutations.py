@@ -259,7 +259,7 @@ def _note(chance: random.Random) -> Bytes:
 
 def _return_file(chance: random.Random) -> Bytes:
     form = default_profile().answer
-    states = list(form.has_arrived)
+    states = list(form.words)
     lines = [
         (form.separator or "|").join(
             (f"P{number}", chance.choice(states), "账号不存在", "20200401")
