@@ -18,6 +18,7 @@ from flows.cli.console import (
 )
 from flows.cli.signing import post_or_write, read_fen, sign_at_home, sign_file, to_be_signed
 from flows.store import Home, hold_home
+from transforms.errors import LedgerForbidsError
 
 ReviewerKeyOption = Annotated[
     Path | None, typer.Option("--reviewer-key", help="Key file of a reviewer.")
@@ -130,6 +131,37 @@ def settle(
         for r in settled["returned_by_owner"]
     ]
     show(settled, as_json, lines)
+
+
+@app.command()
+def reconcile(
+    batch_id: BatchArgument,
+    file: Annotated[Path, typer.Argument(metavar="STATEMENT", help="The account's statement.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold a statement of the payer's account (对账单) against a batch, payment by payment.
+
+    Ends with 13 unless every payment is accounted for: paid or returned, and nothing differs.
+    """
+    from flows.money.reconcile import reconcile_batch
+
+    place = Home(home)
+    with changing(place):
+        told = reconcile_batch(place, batch_id, file)
+    names = ("instructed", "paid", "returned", "open")
+    lines = [f"{n:<11}{told[n]['count']:>8}{told[n]['amount_yuan']:>20} 元" for n in names]
+    lines += [
+        "! {difference}: {where}  {amount_yuan} 元".format(**found) for found in told["differences"]
+    ]
+    lines += [
+        "open: {payment_id}  {amount_yuan} 元".format(**line)
+        for line in told["lines"]
+        if line["standing"] == "open"
+    ]
+    show(told, as_json, [*lines, *told["files"]])
+    if not told["is_accounted_for"]:
+        raise typer.Exit(LedgerForbidsError.exit_code)
 
 
 @app.command()

@@ -195,14 +195,14 @@ def _answers(stored: StoredBatch, content: bytes, where: str) -> list[Answer]:
     return read_answers(content, profile, where, batch_id, paid)
 
 
-def kept_path(stored: StoredBatch, digest: str) -> Path:
+def kept_path(stored: StoredBatch, digest: str, ending: str = "answer") -> Path:
     """Return where a bank's file that was taken is kept, by its digest."""
-    return stored.folder / ANSWERS / f"{digest}.answer"
+    return stored.folder / ANSWERS / f"{digest}.{ending}"
 
 
-def keep(stored: StoredBatch, digest: str, content: bytes) -> None:
+def keep(stored: StoredBatch, digest: str, content: bytes, ending: str = "answer") -> None:
     """Keep a bank's file beside its batch, by its digest."""
-    path = kept_path(stored, digest)
+    path = kept_path(stored, digest, ending)
     if not path.is_file() or file_digest(path) != digest:
         replace_file(path, content)
 

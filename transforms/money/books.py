@@ -271,6 +271,19 @@ def _recovered(books: Books, posting: Posting, holds: Holds) -> str:
     return _confirmed(books, posting, {"act": "recovered"}, holds)
 
 
+def _reconciled(books: Books, posting: Posting, holds: Holds) -> str:
+    state, said = books.batches[posting.batch_id], posting.said
+    if state.released is None:
+        return f"batch {posting.batch_id} is not released"
+    counted = sum(said[f"{name}_count"] for name in ("paid", "returned", "open"))
+    if counted != state.instruction_count or said["answer_count"] != len(state.settled):
+        return f"batch {posting.batch_id}: the statement is not set against this batch as it is now"
+    if said in state.reconciled[-1:]:
+        return f"batch {posting.batch_id}: this is posted already"
+    state.reconciled.append(said)
+    return ""
+
+
 def _confirmed(books: Books, posting: Posting, expected: Mapping[str, Any], holds: Holds) -> str:
     """Say why two persons have not confirmed what a posting says, for this state; else nothing."""
     act = posting.said["act"]
@@ -296,4 +309,5 @@ RULES: Mapping[str, Callable[[Books, Posting, Holds], str]] = {
     "released": _released,
     "settled": _settled,
     "recovered": _recovered,
+    "reconciled": _reconciled,
 }

@@ -92,8 +92,9 @@ SUBJECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "signed": lambda said: str(said["statement"]["role"]),
     "settled": lambda said: str(said["file_digest"]),
     "recovered": lambda said: str(said["act"]["statement"]["payment_id"]),
+    "reconciled": lambda said: str(said["file_digest"]),
 }
-OF_BATCHES = ("drafted", "withdrawn", "signed", "released", "settled", "recovered")
+OF_BATCHES = ("drafted", "withdrawn", "signed", "released", "settled", "recovered", "reconciled")
 
 
 def is_written_so(posting: Posting) -> bool:
