@@ -13,9 +13,10 @@ from flows.money.notice import NOTICE, notice_bytes
 from flows.money.reconcile import RECONCILIATION, STATEMENT, posted_again, reconciliation_files
 from flows.money.settle import kept_path, settlement_of
 from flows.money.verify_folders import files_beside
-from flows.store import MANIFEST, Home, digest_problems
-from transforms.digest import frame_digest, short_id
+from flows.store import MANIFEST, Home, digest_problems, file_digest
+from transforms.digest import frame_digest
 from transforms.money.batch_states import BatchState, is_as_posted
+from transforms.money.batches import batch_name
 from transforms.money.ledger import payment_entries, posted_entries
 from transforms.money.postings import Posting
 
@@ -39,9 +40,10 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     released = state.released["files"] if state.released else {}
     files += [(folder / name, digest) for name, digest in released.items()]
     files += _bank_files(stored, state)
+    files += [(folder / name, d) for name, d in state.review.items() if not is_filled_in(name)]
     changed = digest_problems(files)
     yield from changed
-    known = [path for path, _ in files]
+    known = [*(path for path, _ in files), *_copies(folder, state)]
     if changed:
         yield from files_beside(folder, [*known, *(folder / name for name in WRITTEN)])
         return
@@ -50,7 +52,7 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
         if not path.is_file() or path.read_bytes() != content:
             yield f"{path} is not as it was written"
     yield from files_beside(folder, [*known, *written])
-    if short_id("B", {"run_id": state.run_id, "fund": state.fund}) != state.batch_id:
+    if batch_name(state.run_id, state.fund, stored.manifest.get("review")) != state.batch_id:
         yield f"{folder / MANIFEST} names another run or fund than the batch's id does"
     for name, digest in stored.manifest["content_digests"].items():
         if frame_digest(stored.frame(name)) != digest:
@@ -79,6 +81,30 @@ def _written_again(ledger: Ledger, stored: StoredBatch, state: BatchState) -> di
         files = reconciliation_files(state, found)
         written |= {folder / name: content for name, content in files.items()}
     return written
+
+
+def is_filled_in(name: str) -> bool:
+    """Say whether a file of the reviewer's copy is one to fill in: it proves nothing by itself."""
+    return name.endswith(".xlsx")
+
+
+def _copies(folder: Path, state: BatchState) -> list[Path]:
+    return [
+        path
+        for name in filter(is_filled_in, state.review)
+        for path in (folder / name, *folder.glob(f"{Path(name).stem}-*{Path(name).suffix}"))
+    ]
+
+
+def changed_copies(home: Home, state: BatchState) -> Iterator[str]:
+    """Say which workbooks for the reviewer are not as they were written."""
+    for name in filter(is_filled_in, state.review):
+        path = home.batches / state.batch_id / name
+        if path.is_file() and file_digest(path) != state.review[name]:
+            yield (
+                f"{path} was filled in or changed since it was written: it is no evidence; `wuxing "
+                "batch pack` writes it anew beside it"
+            )
 
 
 def _entry_problems(ledger: Ledger, state: BatchState, stored: StoredBatch) -> Iterator[str]:
