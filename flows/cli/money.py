@@ -16,9 +16,8 @@ from flows.cli.console import (
     ledger_app,
     show,
 )
-from flows.cli.signing import post_or_write, read_fen, sign_at_home, sign_file, to_be_signed
+from flows.cli.signing import post_or_write, sign_at_home, sign_file, to_be_signed
 from flows.store import Home, hold_home
-from transforms.errors import LedgerForbidsError
 
 ReviewerKeyOption = Annotated[
     Path | None, typer.Option("--reviewer-key", help="Key file of a reviewer.")
@@ -131,68 +130,6 @@ def settle(
         for r in settled["returned_by_owner"]
     ]
     show(settled, as_json, lines)
-
-
-@app.command()
-def reconcile(
-    batch_id: BatchArgument,
-    file: Annotated[Path, typer.Argument(metavar="STATEMENT", help="The account's statement.")],
-    home: HomeOption = DEFAULT_HOME,
-    as_json: JsonOption = False,
-) -> None:
-    """Hold a statement of the payer's account (对账单) against a batch, payment by payment.
-
-    Ends with 13 unless every payment is accounted for: paid or returned, and nothing differs.
-    """
-    from flows.money.reconcile import reconcile_batch
-
-    place = Home(home)
-    with changing(place):
-        told = reconcile_batch(place, batch_id, file)
-    names = ("instructed", "paid", "returned", "open")
-    lines = [f"{n:<11}{told[n]['count']:>8}{told[n]['amount_yuan']:>20} 元" for n in names]
-    lines += [
-        "! {difference}: {where}  {amount_yuan} 元".format(**found) for found in told["differences"]
-    ]
-    lines += [
-        "open: {payment_id}  {amount_yuan} 元".format(**line)
-        for line in told["lines"]
-        if line["standing"] == "open"
-    ]
-    show(told, as_json, [*lines, *told["files"]])
-    if not told["is_accounted_for"]:
-        raise typer.Exit(LedgerForbidsError.exit_code)
-
-
-@app.command()
-def recovered(
-    payment_id: Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")],
-    amount: Annotated[str, typer.Option("--amount", help="What was given back, in 元.")] = "",
-    document: Annotated[str, typer.Option("--document", help="Number of its document.")] = "",
-    period: Annotated[str | None, typer.Option("--period", help="Of which line.")] = None,
-    subject: Annotated[str | None, typer.Option("--subject", help="Of which line.")] = None,
-    reviewer_key: ReviewerKeyOption = None,
-    approver_key: ApproverKeyOption = None,
-    signed: SignedOption = None,
-    out: OutOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    as_json: JsonOption = False,
-) -> None:
-    """Record money that a beneficiary gave back; confirmed by reviewer and approver."""
-    from flows.money.acts import read_act
-    from flows.money.recover import record_recovered, recovered_act
-
-    place, line = Home(home), {"period": period, "subject_id": subject}
-    named = {name: value for name, value in line.items() if value}
-    with changing(place):
-        if signed:
-            act = read_act(signed)
-        else:
-            act = recovered_act(place, payment_id, read_fen(amount), document, named)
-        keys, default = both(reviewer_key, approver_key), Path(f"recovered-{payment_id}.json")
-        made = post_or_write(act, keys, out or default, partial(record_recovered, place))
-    lines = to_be_signed(made) if "to_be_signed" in made else []
-    show(made, as_json, lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"])
 
 
 @app.command()

@@ -1,0 +1,145 @@
+"""Commands once a batch is paid: statements, what came back, what is asked back."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.batches import BatchArgument
+from flows.cli.console import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    app,
+    changing,
+    read_day,
+    recovery_app,
+    show,
+)
+from flows.cli.money import ApproverKeyOption, OutOption, ReviewerKeyOption, SignedOption, both
+from flows.cli.signing import post_or_write, read_fen, to_be_signed
+from flows.store import Home
+from transforms.amounts import yuan_text
+from transforms.errors import LedgerForbidsError
+
+AgeOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="YYYY-MM-DD", help="Day to count ages to (default: today)."),
+]
+
+
+def _day(text: str | None) -> Any:
+    from flows.money.sign import today
+
+    return read_day(text or today())
+
+
+@app.command()
+def reconcile(
+    batch_id: BatchArgument,
+    file: Annotated[Path, typer.Argument(metavar="STATEMENT", help="The account's statement.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold a statement of the payer's account (对账单) against a batch, payment by payment.
+
+    Ends with 13 unless every payment is accounted for: paid or returned, and nothing differs.
+    """
+    from flows.money.reconcile import reconcile_batch
+
+    place = Home(home)
+    with changing(place):
+        told = reconcile_batch(place, batch_id, file)
+    names = ("instructed", "paid", "returned", "open")
+    lines = [f"{n:<11}{told[n]['count']:>8}{told[n]['amount_yuan']:>20} 元" for n in names]
+    lines += [
+        "! {difference}: {where}  {amount_yuan} 元".format(**found) for found in told["differences"]
+    ]
+    lines += [
+        "open: {payment_id}  {amount_yuan} 元".format(**line)
+        for line in told["lines"]
+        if line["standing"] == "open"
+    ]
+    show(told, as_json, [*lines, *told["files"]])
+    if not told["is_accounted_for"]:
+        raise typer.Exit(LedgerForbidsError.exit_code)
+
+
+@app.command()
+def recovered(
+    payment_id: Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")],
+    amount: Annotated[str, typer.Option("--amount", help="What was given back, in 元.")] = "",
+    document: Annotated[str, typer.Option("--document", help="Number of its document.")] = "",
+    period: Annotated[str | None, typer.Option("--period", help="Of which line.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="Of which line.")] = None,
+    reviewer_key: ReviewerKeyOption = None,
+    approver_key: ApproverKeyOption = None,
+    signed: SignedOption = None,
+    out: OutOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Record money that a beneficiary gave back; confirmed by reviewer and approver."""
+    from flows.money.acts import read_act
+    from flows.money.recover import record_recovered, recovered_act
+
+    place, line = Home(home), {"period": period, "subject_id": subject}
+    named = {name: value for name, value in line.items() if value}
+    with changing(place):
+        if signed:
+            act = read_act(signed)
+        else:
+            act = recovered_act(place, payment_id, read_fen(amount), document, named)
+        keys, default = both(reviewer_key, approver_key), Path(f"recovered-{payment_id}.json")
+        made = post_or_write(act, keys, out or default, partial(record_recovered, place))
+    lines = to_be_signed(made) if "to_be_signed" in made else []
+    show(made, as_json, lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"])
+
+
+@recovery_app.command("list")
+def recovery_list(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run that asks money back.")],
+    reviewer_key: ReviewerKeyOption = None,
+    approver_key: ApproverKeyOption = None,
+    signed: SignedOption = None,
+    out: OutOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """List what a run asks back (追回) and no list asks for yet; two persons sign it."""
+    from flows.answers.nights import find_run
+    from flows.money.acts import read_act
+    from flows.money.recover import list_act, record_list
+
+    place = Home(home)
+    with changing(place):
+        act = read_act(signed) if signed else list_act(place, find_run(place, run_id))
+        path = out or Path(f"{act['statement']['list_id']}.json")
+        keys = both(reviewer_key, approver_key)
+        made = post_or_write(act, keys, path, partial(record_list, place))
+    said = act["statement"]
+    amount = yuan_text(said["amount_fen"])
+    line = f"{said['list_id']}: {said['claim_count']} claims, {amount} 元"
+    show(made, as_json, [line, *(to_be_signed(made) if "to_be_signed" in made else [])])
+
+
+@recovery_app.command("show")
+def recovery_show(
+    as_of: AgeOption = None, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """Show every claim: its state and age, what is paid back and what is left."""
+    from flows.money.recover import show_claims
+
+    claims = show_claims(Home(home), _day(as_of))
+    lines = [
+        "{payment_id} {policy_id} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} paid "
+        "back, {left_yuan} left, {age_days} days".format(**claim)
+        + (
+            ""
+            if claim["asked_now_yuan"] == claim["left_yuan"]
+            else f"  ! the newest run asks for {claim['asked_now_yuan']} 元"
+        )
+        for claim in claims
+    ]
+    show({"claims": claims}, as_json, lines or ["nothing is asked back by a signed list"])
