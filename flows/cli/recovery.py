@@ -143,3 +143,21 @@ def recovery_show(
         for claim in claims
     ]
     show({"claims": claims}, as_json, lines or ["nothing is asked back by a signed list"])
+
+
+@recovery_app.command("letters")
+def recovery_letters(
+    list_id: Annotated[str, typer.Argument(metavar="LIST", help="Id of a signed list.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file (default: LIST.html or .pdf here).")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="A PDF instead of an HTML page.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a letter for each claim of a signed list, a page each; they name persons."""
+    from flows.money.recovery_letters import write_letters
+
+    path = out or Path(f"{list_id}.{'pdf' if pdf else 'html'}")
+    written = write_letters(Home(home), list_id, path, as_pdf=pdf)
+    show(written, as_json, [f"{written['path']}: {written['letters']} letters"])
