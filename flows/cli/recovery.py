@@ -97,6 +97,23 @@ def recovered(
     show(made, as_json, lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"])
 
 
+@app.command()
+def returned(
+    as_of: AgeOption = None, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """List what came back and is not paid again: whose turn it is, how old, what to do."""
+    from flows.money.returned import list_returned
+
+    told = list_returned(Home(home), _day(as_of))
+    lines = [
+        f"{r['owner']}  {r['payment_id']} {r['policy_id']} {r['period']} {r['amount_yuan']} 元  "
+        f"{'?' if r['age_days'] is None else r['age_days']} days  {r['reason']}: {r['action']}"
+        for r in told["lines"]
+    ]
+    lines += [f"warning: {said}" for said in told["warnings"]]
+    show(told, as_json, lines or ["nothing that came back waits to be paid again"])
+
+
 @recovery_app.command("list")
 def recovery_list(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run that asks money back.")],

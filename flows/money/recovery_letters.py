@@ -20,6 +20,8 @@ from transforms.money.ledger import PAID_KINDS
 from transforms.words import Said, word, worded
 
 SHOWN_LAST = 4
+# A cause as somebody reads it who does not know the program.
+CAUSES = {"row_found": "letter_row_found", "clerk_decided": "letter_clerk_decided"}
 
 
 def write_letters(home: Home, list_id: str, path: Path, *, as_pdf: bool = False) -> dict[str, Any]:
@@ -85,16 +87,21 @@ def _letter(
         "payment_id": last["payment_id"],
         "letter_account": f"****{last['account_no'][-SHOWN_LAST:]}",
         "letter_asked_back": f"{yuan_text(amount_fen, ',')} 元（{amount_in_capitals(amount_fen)}）",
-        "letter_cause": word(cause),
+        "letter_cause": word(CAUSES.get(cause, cause)),
         "letter_rows": places or word("letter_no_rows"),
         "letter_pay_to": word("letter_ask") if not payer or PLACEHOLDER in payer else payer,
     }
-    said = {"policy": card.title, "period": named["period"], "amount_fen": amount_fen}
+    why = {
+        "policy": card.title,
+        "period": named["period"],
+        "amount_fen": amount_fen,
+        "cause": CAUSES.get(cause, cause),
+    }
     return {
         "number": number,
         "to": last["holder"],
         "paragraphs": [
-            worded(Said("letter_why", {**said, "cause": cause})),
+            worded(Said("letter_why", why)),
             worded(Said("letter_how", {"number": number})),
             word("letter_never_set_off"),
             word("letter_object"),

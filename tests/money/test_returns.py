@@ -1,11 +1,15 @@
 """Return files as banks send them: any encoding, replayed, altered; who acts on what came back."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from flows.cli import app
+from flows.cli.console import run_command
 from flows.money.ledger_store import open_ledger
+from flows.money.returned import list_returned
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
@@ -16,6 +20,7 @@ from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_
 from transforms.payments.received import decoded
 
 ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
+DAY = date(2020, 5, 31)
 
 
 @pytest.fixture
@@ -175,3 +180,32 @@ def test_every_code_of_the_default_profile_has_one_who_can_act() -> None:
     codes = default_profile().returns
     assert {code.owner for code in codes.values()} == set(OWNERS)
     assert all(code.action for code in codes.values())
+
+
+def test_what_came_back_ages_until_it_is_paid_again(home: Home, batch: str) -> None:
+    first, second, third = ids_of(home, batch)
+    assert list_returned(home, DAY)["lines"] == []
+    lines = [
+        f"{first}|失败|销户|20200401",
+        f"{second}|失败|没见过|20200402",
+        f"{third}|成功||20200401",
+    ]
+    settle(home, batch, "\n".join(lines).encode())
+    told = list_returned(home, DAY)
+    shown = [(line["owner"], line["payment_id"], line["age_days"]) for line in told["lines"]]
+    assert shown == [("收款人", first, 60), ("未知", second, 59)] and not told["warnings"]
+    told = list_returned(home, DAY + timedelta(days=1))
+    assert [line["age_days"] for line in told["lines"]] == [61, 60] and not told["warnings"]
+    (warning,) = list_returned(home, DAY + timedelta(days=2))["warnings"]
+    assert second in warning and "61 days" in warning
+    assert run_command(app, ["returned", "--home", str(home.root), "--as-of", "2020-09-01"]) == 0
+    pay(home, "R2", ROWS)
+    assert list_returned(home, DAY)["lines"] == [], "paid again"
+
+
+def test_what_arrived_after_all_waits_for_nobody(home: Home, batch: str) -> None:
+    second = ids_of(home, batch)[1]
+    settle(home, batch, f"{second}|失败|系统忙|20200401".encode())
+    assert len(list_returned(home, DAY)["lines"]) == 1
+    settle(home, batch, f"{second}|成功||20200402".encode())
+    assert list_returned(home, DAY)["lines"] == []
