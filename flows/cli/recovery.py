@@ -178,3 +178,36 @@ def recovery_letters(
     path = out or Path(f"{list_id}.{'pdf' if pdf else 'html'}")
     written = write_letters(Home(home), list_id, path, as_pdf=pdf)
     show(written, as_json, [f"{written['path']}: {written['letters']} letters"])
+
+
+@app.command()
+def forecast(
+    run_id: Annotated[
+        str, typer.Option("--run", metavar="RUN", help="Default: latest.")
+    ] = "latest",
+    out: Annotated[Path | None, typer.Option("--out", help="Workbook to write, .xlsx.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Forecast each fund's next twelve months from what is known, and when its budget runs out."""
+    from flows.answers.nights import find_run
+    from flows.money.forecast import write_forecast
+
+    place = Home(home)
+    told = write_forecast(place, find_run(place, run_id), out)
+    names = ("payable_yuan", "held_yuan", "continuing_yuan", "total_yuan", "left_yuan")
+    lines = []
+    for fund in told["funds"]:
+        lines += [
+            fund["fund"],
+            "month  " + "".join(f"{n.removesuffix('_yuan'):>16}" for n in names),
+        ]
+        lines += [
+            m["month"] + "".join(f"{'-' if m[n] is None else m[n]:>16}" for n in names)
+            for m in fund["months"]
+        ]
+        has_budget = fund["months"][0]["left_yuan"] is not None
+        end = "the budget lasts as far as there is one" if has_budget else "no budget configured"
+        lines.append(f"the budget runs out in {fund['runs_out']}" if fund["runs_out"] else end)
+    lines += [f"assumed: {said}" for said in told["assumptions"]]
+    show(told, as_json, [*lines, *([told["path"]] if out else [])])
