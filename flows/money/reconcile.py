@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from flows.money.batch_folder import StoredBatch
 from flows.money.funds import read_funds
 from flows.money.ledger import Ledger
@@ -45,7 +47,7 @@ def reconcile_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
     content, digest = read_file(path)
     with open_ledger(home) as ledger:
         stored, state = released_batch(home, ledger, batch_id)
-        layout = read_funds(home).profile_of(state.fund).content["statement"]
+        layout = read_funds(home).profile_of(state.fund).received["statement"]
         before = [said for said in state.reconciled if said["file_digest"] != digest]
         read_statement(content, statement_layout(layout, str(path)), str(path))
         taken = {"file_digest": digest, "layout": layout}
@@ -127,7 +129,9 @@ def reconciliation_files(state: BatchState, found: Reconciliation) -> dict[str, 
     Holds:   the same reconciliation gives the same bytes
     """
     worded_columns = [words_column(n) for n in ("bank_answer", "standing", "difference")]
-    lines = found.lines.with_columns(worded_columns)
+    # What somebody has to look into stands on top.
+    order = (pl.col("difference") == "", pl.col("standing") != "open", "number")
+    lines = found.lines.sort(*order).with_columns(worded_columns)
     title = worded(Said("reconciliation_of", {"batch_id": state.batch_id, "fund": state.fund}))
     above = [Line("title", [title])]
     for name, (count, fen) in found.sums().items():

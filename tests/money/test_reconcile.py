@@ -106,6 +106,18 @@ def test_a_batch_that_is_debited_in_one_sum_or_one_for_each_file(home: Home, bat
     verify_home(home)
 
 
+def test_a_profile_from_before_statements_were_part_of_it_reads_the_default_s(
+    tmp_path: Path,
+) -> None:
+    home = new_home(tmp_path / "home")
+    profile = home.root / "bank_profiles" / "default.toml"
+    text = profile.read_text(encoding="utf-8")
+    profile.write_text(text[: text.index("[statement]")], encoding="utf-8")
+    batch = pay(home, "R1", ROWS)[0]
+    assert statement(home, batch, [moved(batch, 1507)])["is_accounted_for"]
+    verify_home(home)
+
+
 def test_files_of_one_batch_that_are_debited_each(home: Home, batch: str) -> None:
     assert statement(home, batch, [moved(batch, 1000), moved(batch, 507)])["is_accounted_for"]
 

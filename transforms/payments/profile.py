@@ -55,7 +55,10 @@ ACCOUNT_LIMIT = 34
 
 @dataclass(frozen=True)
 class Profile:
-    """One bank's file formats; `content` is the TOML as read, for the batch's manifest."""
+    """One bank's file formats; `content` is the TOML as read, for the batch's manifest.
+
+    `received`: what it says, or the default one, of each file that the bank sends.
+    """
 
     encoding: str
     line_ending: str
@@ -69,6 +72,7 @@ class Profile:
     answer: Layout
     statement: Layout
     returns: Mapping[str, ReturnCode]
+    received: Mapping[str, Any]
     content: Mapping[str, Any]
 
 
@@ -127,6 +131,7 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
         answer=answer_layout(received["answer"], f"{where}, answer"),
         statement=statement_layout(received["statement"], f"{where}, statement"),
         returns=return_codes(received["returns"], f"{where}, returns"),
+        received=received,
         content=content,
     )
 
