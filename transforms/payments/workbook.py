@@ -50,11 +50,7 @@ def review_workbook(
     if sums != {manifest["control"]["amount_fen"]}:
         raise ContractError(f"batch {manifest['batch_id']}: its rows differ from its control total")
     titles = manifest.get("titles", {})
-    accounts = instructions.select("payment_id", *ACCOUNT)
-    # Many lines to one instruction.
-    paid = lines.join(accounts, on="payment_id", how="left", validate="m:1", maintain_order="left")
     tables = {
-        "sheet_payment_lines": (paid.rename({"amount_fen": "paid_now_fen"}), LINE_COLUMNS),
         "sheet_instructions": (instructions, INSTRUCTION_COLUMNS),
     } | {
         status: (unpaid_lines.filter(pl.col("status") == status), UNPAID_COLUMNS)
@@ -62,9 +58,21 @@ def review_workbook(
     }
     sheets = [
         _overview(manifest, titles),
+        Sheet(word("sheet_payment_lines"), line_sheet_table(manifest, instructions, lines)),
         *(Sheet(word(name), _table(*table, titles)) for name, table in tables.items()),
     ]
     return workbook_bytes(sheets, worded(Said("review_pack_of", {"batch": manifest["batch_id"]})))
+
+
+def line_sheet_table(
+    manifest: Mapping[str, Any], instructions: pl.DataFrame, lines: pl.DataFrame
+) -> pl.DataFrame:
+    """Lay out the sheet of lines as it is shown; verdict and remark are empty."""
+    accounts = instructions.select("payment_id", *ACCOUNT)
+    # Many lines to one instruction.
+    paid = lines.join(accounts, on="payment_id", how="left", validate="m:1", maintain_order="left")
+    titles = manifest.get("titles", {})
+    return _table(paid.rename({"amount_fen": "paid_now_fen"}), LINE_COLUMNS, titles)
 
 
 def _overview(manifest: Mapping[str, Any], titles: Mapping[str, str]) -> Sheet:
