@@ -9,6 +9,7 @@ import pytest
 
 from flows.money.acts import countersign
 from flows.money.ledger_store import open_ledger
+from flows.money.rebuild import rebuild_ledger
 from flows.money.recover import (
     list_act,
     record_list,
@@ -182,3 +183,14 @@ def test_nothing_is_ever_set_off_against_a_payment(home: Home) -> None:
     with open_ledger(home) as ledger:
         key = tuple(before.entitlements.filter(pl.col("status") == "recovery").row(0)[: len(KEY)])
         assert ledger.books().claims[key].repaid == []
+
+
+def test_a_lost_ledger_comes_back_with_its_lists_and_bookings(home: Home) -> None:
+    night(home, "R2", [refund(600), *ROWS[1:]])
+    listed(home, "R2")
+    give_back(home, ONE, 100, "缴款书1")
+    before = shown(home)
+    home.ledger_path.unlink()
+    rebuild_ledger(home, [])
+    assert shown(home) == before == [("partly", "4.00", "1.00", "3.00", "4.00")]
+    verify_home(home)
