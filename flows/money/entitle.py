@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
 from flows.money.funds import Funds
+from flows.money.objections import objections_of
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.texts import exclusions
@@ -20,6 +22,7 @@ from transforms.money.entitlements import (
     settle_exclusions,
 )
 from transforms.money.exclusions import ROW
+from transforms.money.objections import objected_rows, objection_findings
 from transforms.money.payees import PAYEE, account_reasons, hold_reasons
 from transforms.payments.profile import writable
 from transforms.policies.cards import PolicyStatus
@@ -30,6 +33,8 @@ DOUBT_SCHEMA = pl.Schema({"person_id": pl.String(), "cause": pl.String()})
 
 
 CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
+Before = tuple[Path | None, str]
+FIRST_NIGHT: Before = (None, "")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Entitled:
     findings: pl.DataFrame
     payees: pl.DataFrame
     signed_lines: pl.DataFrame
+    objections: pl.DataFrame
 
 
 def build_entitlements(
@@ -48,10 +54,12 @@ def build_entitlements(
     standing: Standing,
     funds: Funds,
     causes_of: CausesOf,
+    before: Before = FIRST_NIGHT,
 ) -> Entitled:
     """Turn determinations into entitlements: exclusions, netting, identity, accounts.
 
     Rows:    causes_of  gives CAUSE_SCHEMA for the rows with more paid than is determined
+             before     folder of the run before, for objections; and the night's day
              returns  the contract's entitlements, findings, and one payee per beneficiary due
     Units:   fen
     Source:  rulebook §4.2 to §4.6
@@ -64,7 +72,8 @@ def build_entitlements(
     ).filter(pl.col("policy_id").is_in(sorted(fund_of)))
     paid = pl.concat([standing.paid, standing.signed])
     answers = _answers_about(connection, "conflict")
-    signed = _signed_lines(connection, standing.signed, funds, fund_of)
+    objections = objections_of(connection, *before)
+    signed = _signed_lines(connection, standing.signed, funds, fund_of, objections)
     recoverable = recoverable_periods(paid, policies)
     settled = settle_exclusions(
         net_against_ledger(eligible, paid, recoverable), exclusions(), answers
@@ -72,16 +81,19 @@ def build_entitlements(
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
     doubtful = _identity_conflicts(connection, waiting)
-    holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
+    objected = objected_rows(waiting, objections)
+    holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful, objected)
     claims = claimed_rows(settled)
     causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
     causes = settle_claims(claims, causes, _answers_about(connection, "recovery"))
     entitlements = decide_statuses(settled, holds, causes)
+    findings = [money_findings(settled, entitlements, answers, doubtful)]
     return Entitled(
         signed_lines=signed,
         entitlements=entitlements,
-        findings=money_findings(settled, entitlements, answers, doubtful),
+        findings=pl.concat([*findings, objection_findings(objections)]),
         payees=payees,
+        objections=objections,
     )
 
 
@@ -96,7 +108,11 @@ def _with_fund(rows: pl.DataFrame, fund_of: Mapping[str, str]) -> pl.DataFrame:
 
 
 def _signed_lines(
-    connection: Connection, signed: pl.DataFrame, funds: Funds, fund_of: Mapping[str, str]
+    connection: Connection,
+    signed: pl.DataFrame,
+    funds: Funds,
+    fund_of: Mapping[str, str],
+    objections: pl.DataFrame,
 ) -> pl.DataFrame:
     """Say of each line that is signed and not yet released where it would be paid by tonight.
 
@@ -105,7 +121,8 @@ def _signed_lines(
     lines = _with_fund(signed.sort(KEY), fund_of).with_row_index(ROW)
     payees = _payees(connection, lines)
     doubtful = _identity_conflicts(connection, lines)
-    holds = hold_reasons(lines, payees, _unwritable(lines, payees, funds), doubtful)
+    objected = objected_rows(lines, objections)
+    holds = hold_reasons(lines, payees, _unwritable(lines, payees, funds), doubtful, objected)
     now = payees.select(*PAYEE, pl.col("account_no").alias("account_now"))
     return (
         lines.join(now, on=PAYEE, how="left", validate="m:1")

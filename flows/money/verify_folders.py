@@ -14,6 +14,8 @@ RUN_GOES_IN = (
     *("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest"),
     # a run of before evidence was compared between nights has none
     "compared_with",
+    # what objections are held against, where somebody objects
+    "run_before",
 )
 
 

@@ -38,7 +38,11 @@ def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame
 
 
 def hold_reasons(
-    open_rows: pl.DataFrame, payees: pl.DataFrame, unwritable: pl.DataFrame, doubtful: pl.DataFrame
+    open_rows: pl.DataFrame,
+    payees: pl.DataFrame,
+    unwritable: pl.DataFrame,
+    doubtful: pl.DataFrame,
+    objected: pl.DataFrame,
 ) -> pl.DataFrame:
     """Say of each row that would be paid whether it is held, and by what first.
 
@@ -46,6 +50,7 @@ def hold_reasons(
              payees      one per beneficiary, with account_reason
              unwritable  fund and beneficiary whose account line the bank's file can't hold
              doubtful    person_id, one per person whose identity is in doubt
+             objected    row_number, one per row that an objection holds
              returns     row_number and hold_reason of the rows that are held
     Source:  rulebook §4.2, §4.5, §4.6
     """
@@ -76,5 +81,7 @@ def hold_reasons(
         .then("account_reason")
         .when(pl.col("is_unwritable"))
         .then(pl.lit("holder_not_encodable"))
+        .when(pl.col(ROW).is_in(objected[ROW].implode()))
+        .then(pl.lit("objection"))
     )
     return joined.select(ROW, reason.alias("hold_reason")).drop_nulls("hold_reason")
