@@ -13,7 +13,7 @@ from flows.answers.explain import card_named, id_of, period_of
 from flows.money.objections import LABELS, objections_named, registered
 from flows.store import Home, replace_file
 from transforms.errors import UsageError
-from transforms.sheets.csv_file import BYTE_ORDER_MARK, FORMULA_STARTS
+from transforms.sheets.csv_file import FORMULA_STARTS
 from transforms.visible import holds_control
 
 MOST_CHARACTERS = 500
@@ -32,10 +32,8 @@ def register_objection(home: Home, given: Mapping[str, str]) -> dict[str, Any]:
     is_new = named.join(before, on="objection_id", how="anti").height > 0
     if is_new:
         path = home.objections_path
-        head = (
-            path.read_text("utf-8") if path.is_file() else BYTE_ORDER_MARK + _line(LABELS.values())
-        )
-        replace_file(path, (head + _line(row.values())).encode())
+        head = path.read_bytes() if path.is_file() else _line(LABELS.values()).encode("utf-8-sig")
+        replace_file(path, head + _line(row.values()).encode())
     return {
         "path": str(home.objections_path),
         "objection_id": named["objection_id"].item(),

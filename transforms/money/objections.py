@@ -113,20 +113,8 @@ def weigh_objections(
             pl.col("run_before").fill_null(run_before), pl.col("answered_on").fill_null(as_of)
         )
     )
-    decided = lines.join(decisions, on=DECISION_KEY).filter(
-        pl.col("decided_on") >= pl.col("raised_on")
-    )
-    # Two that differ settle nothing (rulebook §0).
-    told = (
-        decided.group_by("objection_id", *KEY)
-        .agg(pl.col("decision").unique(), pl.col("decided_on").max(), pl.col("decided_by").min())
-        .filter(pl.col("decision").list.len() == 1)
-        .with_columns(pl.col("decision").list.first())
-    )
-    # A line without a determination has no decision either.
-    weighed = lines.join(told, on=["objection_id", *KEY], how="left", validate="m:1")
     return (
-        _with_states(weighed)
+        _with_states(_with_decisions(lines, decisions))
         .with_columns(pl.col("objection_state").ne_missing(pl.col("known_state")).alias("is_news"))
         .select(pl.col(name).cast(dtype) for name, dtype in OBJECTION_SCHEMA.items())
         .sort("objection_id", *KEY)
@@ -138,6 +126,21 @@ def _lines(objections: pl.DataFrame, determined: pl.DataFrame) -> pl.DataFrame:
     is_about = pl.col("objected_period").is_null() | (pl.col("objected_period") == pl.col("period"))
     # Many to many: a party's objections by the lines of the policy.
     return objections.join(determined, on=PARTY, how="inner").filter(is_about)
+
+
+def _with_decisions(lines: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
+    """Add to each line what was decided since; two decisions that differ settle nothing."""
+    decided = lines.join(decisions, on=DECISION_KEY).filter(
+        pl.col("decided_on") >= pl.col("raised_on")
+    )
+    told = (
+        decided.group_by("objection_id", *KEY)
+        .agg(pl.col("decision").unique(), pl.col("decided_on").max(), pl.col("decided_by").min())
+        .filter(pl.col("decision").list.len() == 1)
+        .with_columns(pl.col("decision").list.first())
+    )
+    # A line without a determination has no decision either.
+    return lines.join(told, on=["objection_id", *KEY], how="left", validate="m:1")
 
 
 def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
@@ -178,7 +181,9 @@ def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
             .alias("objection_state")
         )
         .with_columns(
-            pl.when(pl.col("decision").is_not_null())
+            pl.when(pl.col("period").is_null())
+            .then(False)
+            .when(pl.col("decision").is_not_null())
             .then(pl.col("decision") == "是")
             .when("is_corrected")
             .then(False)
