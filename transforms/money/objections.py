@@ -85,15 +85,10 @@ def weigh_objections(
     """
     old = known.join(objections.select("objection_id"), on="objection_id", how="semi")
     new = objections.join(old, on="objection_id", how="anti")
+    named = before.rename(dict(zip(DETERMINED, BEFORE, strict=True)))
+    said = old.filter(pl.col("outcome_before").is_not_null())
     then = pl.concat(
-        [
-            old.filter(pl.col("outcome_before").is_not_null()).select(
-                "objection_id", *KEY, *BEFORE
-            ),
-            _lines(new, before.rename(dict(zip(DETERMINED, BEFORE, strict=True)))).select(
-                "objection_id", *KEY, *BEFORE
-            ),
-        ]
+        part.select("objection_id", *KEY, *BEFORE) for part in (said, _lines(new, named))
     )
     first = (
         old.group_by("objection_id")
