@@ -90,10 +90,9 @@ def weigh_objections(
     then = pl.concat(
         part.select("objection_id", *KEY, *BEFORE) for part in (said, _lines(new, named))
     )
-    first = (
-        old.group_by("objection_id")
-        .agg(pl.col("run_before", "answered_on", "objection_state").min())
-        .rename({"objection_state": "known_state"})
+    first = old.group_by("objection_id").agg(
+        pl.col("run_before", "answered_on").min(),
+        pl.col("objection_state").min().alias("known_state"),
     )
     both = then.join(
         _lines(objections, now).select("objection_id", *KEY, *DETERMINED),
