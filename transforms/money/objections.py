@@ -107,12 +107,8 @@ def weigh_objections(
             pl.col("run_before").fill_null(run_before), pl.col("answered_on").fill_null(as_of)
         )
     )
-    return (
-        _with_states(_with_decisions(lines, decisions))
-        .with_columns(pl.col("objection_state").ne_missing(pl.col("known_state")).alias("is_news"))
-        .select(pl.col(name).cast(dtype) for name, dtype in OBJECTION_SCHEMA.items())
-        .sort("objection_id", *KEY)
-    )
+    weighed = _with_states(_with_decisions(lines, decisions))
+    return weighed.select(pl.col(name).cast(dtype) for name, dtype in OBJECTION_SCHEMA.items())
 
 
 def _lines(objections: pl.DataFrame, determined: pl.DataFrame) -> pl.DataFrame:
@@ -187,7 +183,8 @@ def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
             .fill_null(False)
             .alias("is_holding")
         )
-        .drop("is_upheld", "is_refused", "any_refused", "was_about")
+        .with_columns(pl.col("objection_state").ne_missing(pl.col("known_state")).alias("is_news"))
+        .sort("objection_id", *KEY)
     )
 
 
