@@ -1,5 +1,6 @@
 """Commands of the person's side: objections, notices to everyone, accounts that are wanted."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,3 +34,27 @@ def object_to(
     said = "registered" if made["is_new"] else "was registered already"
     lines = [f"{said}: {made['objections']} in {made['path']}; the next night holds and answers it"]
     show(made, as_json, lines)
+
+
+@app.command()
+def notices(
+    identifier: Annotated[str, typer.Argument(metavar="RUN|BATCH", help="Run, latest, or batch.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A new folder; default notices/ in it.")
+    ] = None,
+    person: Annotated[str, typer.Option("--person", help="Only about this id; refusals too.")] = "",
+    town: Annotated[str, typer.Option("--town", metavar="CODE", help="Only of this town.")] = "",
+    pdf: Annotated[bool, typer.Option("--pdf", help="Letters as one PDF, too.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a notice to everyone: letters by town, and a file for the message gateway."""
+    from flows.answers.nights import find_run
+    from flows.answers.notices import Asked, write_notices
+
+    place = Home(home)
+    with hold_home(place):
+        name = identifier if identifier.startswith("B") else find_run(place, identifier)
+        made = write_notices(place, name, Asked(person, town, pdf), out)
+    counts = ", ".join(f"{status} {count:,}" for status, count in made["counts"].items())
+    show(made, as_json, [f"{made['notices']:,} notices in {made['path']}: {counts or 'none'}"])

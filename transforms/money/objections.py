@@ -141,51 +141,36 @@ def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
     """
     was_about = pl.col("objected_period").is_not_null() | (
         pl.col("period") <= pl.col("raised_on").dt.strftime("%Y-%m")
-    )
+    ).fill_null(True)
     is_other = (
         pl.col("outcome_before").ne_missing(pl.col("outcome"))
         | pl.col("amount_before_fen").ne_missing(pl.col("amount_fen"))
     ) & pl.col("outcome").is_not_null()
     appeared = pl.col("outcome_before").is_not_null() | (pl.col("outcome") == "eligible")
-    corrected = (is_other & appeared & was_about & (pl.col("run_before") != "")).fill_null(False)
-    of_all = "objection_id"
-    return (
-        lines.with_columns(corrected.alias("is_corrected"), was_about.alias("was_about"))
-        .with_columns(
-            (pl.col("is_corrected") | (pl.col("decision") == "是").fill_null(False))
-            .any()
-            .over(of_all)
-            .alias("is_upheld"),
-            ((pl.col("decision") == "否").fill_null(False) | ~pl.col("was_about").fill_null(True))
-            .all()
-            .over(of_all)
-            .alias("is_refused"),
-            (pl.col("decision") == "否").fill_null(False).any().over(of_all).alias("any_refused"),
-        )
-        .with_columns(
-            pl.when("is_upheld")
-            .then(pl.lit("upheld"))
-            .when(pl.col("is_refused") & pl.col("any_refused"))
-            .then(pl.lit("not_upheld"))
-            .otherwise(pl.lit("answered"))
-            .alias("objection_state")
-        )
-        .with_columns(
-            pl.when(pl.col("period").is_null())
-            .then(False)
-            .when(pl.col("decision").is_not_null())
-            .then(pl.col("decision") == "是")
-            .when("is_corrected")
-            .then(False)
-            .when("was_about")
-            .then(True)
-            .otherwise(pl.col("objection_state") == "answered")
-            .fill_null(False)
-            .alias("is_holding")
-        )
-        .with_columns(pl.col("objection_state").ne_missing(pl.col("known_state")).alias("is_news"))
-        .sort("objection_id", *KEY)
+    is_yes, is_no = (pl.col("decision").eq_missing(pl.lit(said)) for said in ("是", "否"))
+    corrected = is_other & appeared & was_about & (pl.col("run_before") != "")
+    upheld = (corrected | is_yes).any().over("objection_id")
+    refused = (is_no | ~was_about).all().over("objection_id") & is_no.any().over("objection_id")
+    state = (
+        pl.when(upheld)
+        .then(pl.lit("upheld"))
+        .when(refused)
+        .then(pl.lit("not_upheld"))
+        .otherwise(pl.lit("answered"))
     )
+    holding = (
+        pl.when(pl.col("decision").is_not_null())
+        .then(is_yes)
+        .when(was_about)
+        .then(~corrected)
+        .otherwise(state == "answered")
+    )
+    return lines.with_columns(
+        corrected.alias("is_corrected"),
+        state.alias("objection_state"),
+        (holding & pl.col("period").is_not_null()).alias("is_holding"),
+        state.ne_missing(pl.col("known_state")).alias("is_news"),
+    ).sort("objection_id", *KEY)
 
 
 def objected_rows(open_rows: pl.DataFrame, weighed: pl.DataFrame) -> pl.DataFrame:
