@@ -8,6 +8,35 @@ import typer
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
 from flows.store import Home, hold_home
 
+accounts_app = typer.Typer(help="Accounts of payees.", no_args_is_help=True)
+app.add_typer(accounts_app, name="accounts")
+
+
+@accounts_app.callback()
+def accounts() -> None:
+    """Ask payees for an account that money can go to."""
+
+
+@accounts_app.command("wanted")
+def accounts_wanted(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A new file; its name begins with 收款账户.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the workbook of payees without a usable account; filled in it is an extract."""
+    from flows.answers.accounts import write_wanted
+
+    place = Home(home)
+    with hold_home(place):
+        made = write_wanted(place, out)
+    counts = ", ".join(f"{reason} {count:,}" for reason, count in made["by_reason"].items())
+    lines = [f"{made['payees']:,} payees in {made['path']}: {counts or 'none'}"]
+    show(
+        made, as_json, [*lines, "fill in the yellow columns, then put the file into the next drop"]
+    )
+
 
 @app.command("object")
 def object_to(
