@@ -40,7 +40,7 @@ def write_wanted(home: Home, out: Path | None) -> dict[str, Any]:
         returned = _returned(ledger)
     if not finished:
         raise DropRefusedError("no run has finished yet: there is nobody whose account is wanted")
-    newest, run = max(finished.items(), key=lambda one: one[1]["as_of"])
+    newest, run = books.newest_run, finished[books.newest_run]
     expect_evidence(home, newest, run)
     entitled = pl.read_parquet(home.runs / newest / "entitlements.parquet")
     payees = _payees(home, run, entitled)

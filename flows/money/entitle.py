@@ -1,6 +1,6 @@
 """The step between rules and money: entitlements from determinations, ledger and accounts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from flows.money.funds import Funds
 from flows.money.objections import objections_of
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
+from sql.policy_runs import policy_rows
 from sql.texts import exclusions
 from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
 from transforms.money.entitlements import (
@@ -22,8 +23,9 @@ from transforms.money.entitlements import (
     settle_exclusions,
 )
 from transforms.money.exclusions import ROW
-from transforms.money.objections import objected_rows, objection_findings
-from transforms.money.payees import PAYEE, account_reasons, hold_reasons
+from transforms.money.objections import OBJECTION, objected_rows, objection_findings
+from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
+from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
 from transforms.policies.cards import PolicyStatus
 
@@ -81,8 +83,10 @@ def build_entitlements(
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
     doubtful = _identity_conflicts(connection, waiting)
-    objected = objected_rows(waiting, objections)
-    holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful, objected)
+    holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
+    holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
+    struck = _struck_out(connection, waiting, payees, standing.struck)
+    holds = also_held(holds, struck, STRUCK_OUT)
     claims = claimed_rows(settled)
     causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
     causes = settle_claims(claims, causes, _answers_about(connection, "recovery"))
@@ -95,6 +99,35 @@ def build_entitlements(
         payees=payees,
         objections=objections,
     )
+
+
+def _struck_out(
+    connection: Connection,
+    waiting: pl.DataFrame,
+    payees: pl.DataFrame,
+    struck: Sequence[Sequence[str]],
+) -> pl.DataFrame:
+    """List the rows that a reviewer struck out and whose facts are what they were.
+
+    A policy that is not computed has no facts of tonight to compare: its rows stay out.
+
+    Rows:    returns  row_number
+    """
+    schema = dict.fromkeys([*KEY, "facts"], pl.String())
+    told = pl.DataFrame([list(row) for row in struck], schema=schema, orient="row")
+    rows = waiting.join(told, on=KEY, how="inner", validate="1:1").join(
+        payees, on=PAYEE, how="left", validate="m:1"
+    )
+    out = []
+    for (policy_id,), lines in rows.group_by("policy_id", maintain_order=True):
+        show_frame(connection, "struck_lines", lines.select(KEY))
+        now = policy_rows(connection, str(policy_id), "struck_lines").iter_rows(named=True)
+        known = {tuple(row[name] for name in KEY[1:]): row for row in now}
+        for line in lines.iter_rows(named=True):
+            row = known.get(tuple(line[name] for name in KEY[1:]))
+            if row is None or facts_digest(row, line) == line["facts"]:
+                out.append(line[ROW])
+    return pl.DataFrame({ROW: out}, schema={ROW: waiting.schema[ROW]})
 
 
 def _answers_about(connection: Connection, provision: str) -> pl.DataFrame:
@@ -121,8 +154,8 @@ def _signed_lines(
     lines = _with_fund(signed.sort(KEY), fund_of).with_row_index(ROW)
     payees = _payees(connection, lines)
     doubtful = _identity_conflicts(connection, lines)
-    objected = objected_rows(lines, objections)
-    holds = hold_reasons(lines, payees, _unwritable(lines, payees, funds), doubtful, objected)
+    holds = hold_reasons(lines, payees, _unwritable(lines, payees, funds), doubtful)
+    holds = also_held(holds, objected_rows(lines, objections), OBJECTION)
     now = payees.select(*PAYEE, pl.col("account_no").alias("account_now"))
     return (
         lines.join(now, on=PAYEE, how="left", validate="m:1")

@@ -13,9 +13,10 @@ from flows.money.witnesses import ADVICE, tell_witness
 from flows.store import Home
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, state_digest
-from transforms.money.books import Books, enter, read_books
+from transforms.money.books import Books
 from transforms.money.entitlements import KEY
 from transforms.money.ledger import ENTRY_FIELDS, PAID_SCHEMA, collision
+from transforms.money.posting_rules import enter, read_books
 from transforms.money.postings import (
     POSTING_FIELDS,
     Posting,
@@ -77,6 +78,14 @@ class Ledger:
             (identifier, identifier),
         )
         return [dict(zip(ENTRY_FIELDS, row, strict=True)) for row in rows]
+
+    def entries_before(self, sequence: int) -> pl.DataFrame:
+        """Return all that was posted before a posting, in the order of posting."""
+        rows = self.connection.execute(
+            f"select {', '.join(ENTRY_FIELDS)} from entries where sequence < ? order by entry_id",
+            (sequence,),
+        ).fetchall()
+        return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
 
     def entries_at(self, sequence: int) -> pl.DataFrame:
         """Return the entries of one posting."""

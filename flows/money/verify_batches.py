@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 
@@ -9,11 +10,13 @@ from flows.money.approval import APPROVAL, approval_sheet
 from flows.money.batch_folder import StoredBatch, read_batch
 from flows.money.ledger import ENTRY_SCHEMA, Ledger
 from flows.money.notice import NOTICE, notice_bytes
+from flows.money.review import successor
 from flows.money.settle import kept_path, settlement_of
 from flows.money.verify_folders import files_beside
-from flows.store import MANIFEST, Home, digest_problems
-from transforms.digest import frame_digest, short_id
+from flows.store import MANIFEST, Home, digest_problems, file_digest
+from transforms.digest import frame_digest
 from transforms.money.batch_states import BatchState, is_as_posted
+from transforms.money.batches import batch_name
 from transforms.money.ledger import payment_entries, posted_entries
 from transforms.money.postings import Posting
 
@@ -35,26 +38,64 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     released = state.released["files"] if state.released else {}
     files += [(folder / name, digest) for name, digest in released.items()]
     files += [(kept_path(stored, d), d) for d in (said["file_digest"] for said in state.settled)]
+    files += [(folder / name, d) for name, d in state.review.items() if not is_filled_in(name)]
     changed = digest_problems(files)
     yield from changed
-    known = [path for path, _ in files]
+    known = [*(path for path, _ in files), *_copies(folder, state)]
     if changed:
         yield from files_beside(folder, [*known, folder / NOTICE, folder / APPROVAL])
         return
-    written = {folder / NOTICE: notice_bytes(stored)} if (folder / NOTICE).is_file() else {}
+    written = {folder / NOTICE: notice_bytes(stored, state)} if (folder / NOTICE).is_file() else {}
     if state.released:
         written[folder / APPROVAL] = approval_sheet(ledger.books(), state)
     for path, content in written.items():
         if not path.is_file() or path.read_bytes() != content:
             yield f"{path} is not as it was written"
     yield from files_beside(folder, [*known, *written])
-    if short_id("B", {"run_id": state.run_id, "fund": state.fund}) != state.batch_id:
-        yield f"{folder / MANIFEST} names another run or fund than the batch's id does"
+    yield from _origin_problems(home, ledger, state, stored)
     for name, digest in stored.manifest["content_digests"].items():
         if frame_digest(stored.frame(name)) != digest:
             yield f"{folder / name}.parquet holds other rows than were drawn up"
     yield from _entry_problems(ledger, state, stored)
     yield from _answer_problems(state, stored)
+
+
+def _origin_problems(
+    home: Home, ledger: Ledger, state: BatchState, stored: StoredBatch
+) -> Iterator[str]:
+    """Hold a batch's id against what it comes from; one after a review is drawn up once more."""
+    if batch_name(state.run_id, state.fund, stored.manifest.get("review")) != state.batch_id:
+        yield f"{stored.folder / MANIFEST} names another run or fund than the batch's id does"
+    if state.came_from:
+        before = ledger.books().batches[state.came_from]
+        drawn = successor(read_batch(home, before.batch_id), before.reviewed[-1])
+        manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
+        if dict(drawn.manifest) != manifest:
+            yield f"{stored.folder} is not what the review of batch {state.came_from} leaves"
+
+
+def is_filled_in(name: str) -> bool:
+    """Say whether a file of the reviewer's copy is one to fill in: it proves nothing by itself."""
+    return name.endswith(".xlsx")
+
+
+def _copies(folder: Path, state: BatchState) -> list[Path]:
+    return [
+        path
+        for name in filter(is_filled_in, state.review)
+        for path in (folder / name, *folder.glob(f"{Path(name).stem}-*{Path(name).suffix}"))
+    ]
+
+
+def changed_copies(home: Home, state: BatchState) -> Iterator[str]:
+    """Say which workbooks for the reviewer are not as they were written."""
+    for name in filter(is_filled_in, state.review):
+        path = home.batches / state.batch_id / name
+        if path.is_file() and file_digest(path) != state.review[name]:
+            yield (
+                f"{path} was filled in or changed since it was written: it is no evidence; `wuxing "
+                "batch pack` writes it anew beside it"
+            )
 
 
 def _entry_problems(ledger: Ledger, state: BatchState, stored: StoredBatch) -> Iterator[str]:

@@ -7,6 +7,7 @@ from transforms.money.exclusions import ROW
 
 PAYEE = ["beneficiary_kind", "beneficiary_id"]
 IDENTITY_CONFLICT = "identity_conflict"
+STRUCK_OUT = "struck_out"
 
 
 def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame:
@@ -38,11 +39,7 @@ def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame
 
 
 def hold_reasons(
-    open_rows: pl.DataFrame,
-    payees: pl.DataFrame,
-    unwritable: pl.DataFrame,
-    doubtful: pl.DataFrame,
-    objected: pl.DataFrame,
+    open_rows: pl.DataFrame, payees: pl.DataFrame, unwritable: pl.DataFrame, doubtful: pl.DataFrame
 ) -> pl.DataFrame:
     """Say of each row that would be paid whether it is held, and by what first.
 
@@ -50,7 +47,6 @@ def hold_reasons(
              payees      one per beneficiary, with account_reason
              unwritable  fund and beneficiary whose account line the bank's file can't hold
              doubtful    person_id, one per person whose identity is in doubt
-             objected    row_number, one per row that an objection holds
              returns     row_number and hold_reason of the rows that are held
     Source:  rulebook §4.2, §4.5, §4.6
     """
@@ -81,7 +77,14 @@ def hold_reasons(
         .then("account_reason")
         .when(pl.col("is_unwritable"))
         .then(pl.lit("holder_not_encodable"))
-        .when(pl.col(ROW).is_in(objected[ROW].implode()))
-        .then(pl.lit("objection"))
     )
     return joined.select(ROW, reason.alias("hold_reason")).drop_nulls("hold_reason")
+
+
+def also_held(holds: pl.DataFrame, rows: pl.DataFrame, reason: str) -> pl.DataFrame:
+    """Hold more rows for a reason that comes after those there are.
+
+    Rows:    holds  row_number and hold_reason; rows: row_number; returns as holds
+    """
+    more = rows.select(ROW, pl.lit(reason).alias("hold_reason"))
+    return pl.concat([holds, more.join(holds, on=ROW, how="anti")])
