@@ -25,6 +25,7 @@ REASONS = (
     *("account_missing", "account_not_normal", "account_ambiguous", "account_name_mismatch"),
     "holder_not_encodable",
 )
+WIDTHS = {"account_no": 24, "bank_name": 24, "bank_code": 16, "confirmed_by": 10, "document_no": 20}
 RETURNED = "account_returned"
 BANDS = ((30, "days_to_30"), (60, "days_to_60"))
 KIND_WORDS = {"person": "个人", "employer": "单位"}
@@ -104,6 +105,7 @@ def wanted_sheets(wanted: pl.DataFrame, as_of: str, series: str) -> list[Sheet]:
             frame=form,
             above=said_lines(above),
             open_columns=[LABELS[name] for name in OPEN_NAMES],
+            widths={LABELS[name]: width for name, width in WIDTHS.items()},
         ),
         Sheet(title=word("sheet_sums"), frame=_summed(listed), above=said_lines(above[:1])),
     ]
