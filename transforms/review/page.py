@@ -1,0 +1,246 @@
+"""The reviewer's page: a batch at a glance and line by line, one file that loads nothing."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import polars as pl
+from markupsafe import Markup
+
+from transforms.amounts import yuan_text
+from transforms.answers.page import TEMPLATES, render_page
+from transforms.money.capitals import amount_in_capitals
+from transforms.money.entitlements import KEY
+from transforms.review import figures
+from transforms.review.drawn import budget_bar, histogram_bars, policy_bars, step_bars
+from transforms.review.explained import Rule, explained_block, packed, slot
+from transforms.sheets.workbook import Sheet
+from transforms.words import said_of, word, words_column
+
+MOST_BYTES = 5_000_000
+LEAST_BYTES_A_LINE = 60
+SHOWN_ROWS = 200
+ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
+SHOWN = ("policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no")
+SHOWN += ("amount_fen", "status", "town", "doubts")
+TOLD = ("period", "subject_id", "beneficiary_id", *ACCOUNT, "payment_id", "status", "reason")
+TOLD += ("determined_fen", "paid_before_fen", "amount_fen", "town", "doubts")
+BETWEEN_DOUBTS = "；"
+UNSAFE_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+UNSAFE_IN_SCRIPT |= {"\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A batch with all that its page tells.
+
+    Rows:    lines, instructions, unpaid_lines  as stored in the batch's folder
+             policy_rows  by policy the run's own rows of these lines
+             entitled     the run's entitlements of the fund's policies
+             earlier      the fund's batches before it, oldest first: batch_id, as_of, by_policy
+             towns        beneficiary_kind, beneficiary_id, town: each beneficiary once
+             caps         policy_id, period, cap_fen
+             doubts       KEY and doubt, in words
+    """
+
+    manifest: Mapping[str, Any]
+    digest: str
+    frames: Mapping[str, pl.DataFrame]
+    rules: Mapping[str, Rule]
+    policy_rows: Mapping[str, pl.DataFrame]
+    entitled: pl.DataFrame
+    earlier: Sequence[Mapping[str, Any]]
+    signed_fen: int
+    towns: pl.DataFrame
+    caps: pl.DataFrame
+    doubts: pl.DataFrame
+    sheets: Sequence[Sheet] = ()
+
+
+def review_page(told: Reviewed, most_bytes: int = MOST_BYTES) -> str:
+    """Render a batch for its reviewer: figures, tables, and as many lines as the size holds.
+
+    Holds:   the same content gives the same bytes, at most `most_bytes` of them; every text is
+             escaped; what is left out is said, and the most doubtful and largest lines are in
+    """
+    lines = _all_lines(told)
+    render = partial(_rendered, told, _figures(told, lines), lines)
+    most_lines = max(1, most_bytes // LEAST_BYTES_A_LINE)
+    while True:
+        shown = lines.head(most_lines)
+        page = render(shown)
+        size = len(page.encode())
+        if size <= most_bytes or shown.height <= 1:
+            return page
+        base = len(render(lines.head(0)).encode())
+        fitting = shown.height * max(most_bytes - base, 0) // max(size - base, 1)
+        most_lines = max(1, min(fitting * 49 // 50, shown.height - 1))
+
+
+def _all_lines(told: Reviewed) -> pl.DataFrame:
+    """Put paid and unpaid lines under each other: doubts first, then the largest amounts."""
+    accounts = told.frames["instructions"].select("payment_id", *ACCOUNT)
+    paid = told.frames["lines"].join(accounts, on="payment_id", how="left", validate="m:1")
+    marked = figures.with_marks(paid, told.caps).with_columns(
+        pl.lit("payable").alias("status"), pl.lit("").alias("reason")
+    )
+    unpaid = told.frames["unpaid_lines"].rename({"due_fen": "amount_fen"})
+    marks = [
+        pl.when(name).then(pl.lit(word(name))).alias(name)
+        for name in ("is_above_cap", "is_outlier")
+    ]
+    payee = ["beneficiary_kind", "beneficiary_id"]
+    said = told.doubts.group_by(KEY).agg(pl.col("doubt").unique().sort()).rename({"doubt": "said"})
+    return (
+        pl.concat([marked, unpaid.drop("cause", "cause_rows")], how="diagonal")
+        .join(told.towns, on=payee, how="left", validate="m:1")
+        .join(said, on=KEY, how="left", validate="m:1")
+        .with_columns(pl.concat_list(pl.col("said").fill_null([]), *marks).list.drop_nulls())
+        .with_columns(pl.col("said").list.unique(maintain_order=True).alias("doubt_words"))
+        .sort(
+            [pl.col("doubt_words").list.len(), "amount_fen", *KEY],
+            descending=[True, True, *(False for _ in KEY)],
+        )
+        .with_columns(
+            pl.col("doubt_words").list.join(BETWEEN_DOUBTS).alias("doubts"),
+            words_column("status"),
+            words_column("reason", told.manifest["titles"]),
+        )
+        .with_columns(pl.col("town", "payment_id", *ACCOUNT).fill_null(""))
+    )
+
+
+def _figures(told: Reviewed, lines: pl.DataFrame) -> dict[str, Any]:
+    manifest, titles = told.manifest, told.manifest["titles"]
+    control = manifest["control"]
+    paid = lines.filter(pl.col("status") == word("payable"))
+    towns = figures.by_town(paid.with_columns(pl.col("town").replace({"": None})))
+    histograms = [
+        {"title": titles[name], **histogram_bars(figures.histogram(of))}
+        for (name,), of in paid.sort("policy_id").group_by("policy_id", maintain_order=True)
+    ]
+    budget = figures.budget_parts(manifest["funding"], told.signed_fen, control["amount_fen"])
+    policies = figures.policy_rows(control["by_policy"], told.earlier)
+    return {
+        "budget": budget | {"bar": budget_bar(budget)},
+        "policies": [
+            {"title": titles.get(row["policy_id"], row["policy_id"]), **policy_bars(row)}
+            for row in policies
+        ],
+        "earlier": told.earlier[-figures.LAST_BATCHES :],
+        "histograms": histograms,
+        "steps": step_bars(figures.band(told.entitled, control["amount_fen"])),
+        "towns": towns,
+        "most_of_towns": max(town["amount_fen"] for town in towns),
+        "sheets": [_table(sheet) for sheet in told.sheets],
+    }
+
+
+def _table(sheet: Sheet) -> dict[str, Any]:
+    """Lay a workbook's sheet out as a table of texts."""
+    frame, rows = sheet.frame, sheet.frame.head(SHOWN_ROWS)
+    numbers = [dtype.is_integer() for dtype in frame.dtypes]
+    return {
+        "title": sheet.title,
+        "lines": [
+            {"look": line.look, "cells": [_text("", cell) for cell in line.cells]}
+            for line in sheet.above
+            if line.cells and line.look != "title"
+        ],
+        "headings": [
+            {"text": word(name), "is_number": is_number}
+            for name, is_number in zip(frame.columns, numbers, strict=True)
+        ],
+        "rows": [
+            [_text(name, cell) for name, cell in zip(frame.columns, row, strict=True)]
+            for row in rows.iter_rows()
+        ],
+        "left": frame.height - rows.height,
+    }
+
+
+def _text(name: str, cell: Any) -> str:
+    if isinstance(cell, int) and name.endswith("_fen"):
+        return yuan_text(cell, ",")
+    if isinstance(cell, str) or cell is None:
+        return cell or ""
+    return f"{cell:,}"
+
+
+def _rendered(
+    told: Reviewed, drawn: Mapping[str, Any], lines: pl.DataFrame, shown: pl.DataFrame
+) -> str:
+    blocks = [
+        _block(told, name, of)
+        for (name,), of in shown.sort("policy_id", maintain_order=True).group_by(
+            "policy_id", maintain_order=True
+        )
+    ]
+    script = Markup((TEMPLATES / "review.js").read_text(encoding="utf-8"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    content = [{name: block[name] for name in block if name not in ONCE} for block in blocks]
+    mark = told.manifest.get("mark_said")
+    parts = [("budget", "part_budget"), ("policies", "part_policies"), ("amounts", "part_amounts")]
+    parts += [("band", "part_band"), ("towns", "part_towns")]
+    left = lines.slice(shown.height)
+    return render_page(
+        "review.html.j2",
+        batch=told.manifest,
+        digest=" ".join(told.digest[place : place + 4] for place in range(0, 64, 4)),
+        mark=said_of(mark) if mark else None,
+        capitals=amount_in_capitals(told.manifest["control"]["amount_fen"]),
+        unpaid_count=told.frames["unpaid_lines"].height,
+        parts=[
+            *((part, word(said)) for part, said in parts),
+            *((f"sheet{n}", sheet.title) for n, sheet in enumerate(told.sheets, start=1)),
+            ("lines-part", word("sheet_payment_lines")),
+        ],
+        blocks=blocks,
+        statuses=shown["status"].unique(maintain_order=True).to_list(),
+        town_names=[town for town in shown["town"].unique().sort() if town],
+        doubt_names=shown["doubt_words"].explode().drop_nulls().unique().sort().to_list(),
+        columns=[(name, word(name)) for name in SHOWN],
+        shown_count=shown.height,
+        left_out=left.height,
+        left_out_fen=int(left["amount_fen"].sum()),
+        slot=slot,
+        content=Markup(script_json(content)),
+        script=script,
+        script_digest=f"sha256-{digest}",
+        **drawn,
+    )
+
+
+ONCE = ("title", "authority", "clause", "shapes")
+
+
+def _block(told: Reviewed, policy: str, lines: pl.DataFrame) -> dict[str, Any]:
+    """Lay out the lines of one policy: its words once, each column short, what explains them."""
+    rule = told.rules[policy]
+    same = pl.when(pl.col("subject_id") == pl.col("beneficiary_id")).then(pl.lit(""))
+    told_lines = lines.with_columns(same.otherwise("subject_id").alias("subject_id"))
+    block = {
+        "count": lines.height,
+        "title": rule.card.title,
+        "authority": rule.card.authority,
+        "clause": rule.card.clause,
+        "columns": {name: packed(told_lines[name].to_list()) for name in TOLD},
+        "shapes": [],
+        "shape": packed([None] * lines.height),
+        "cells": {},
+    }
+    return block | explained_block(rule, told.policy_rows.get(policy), lines)
+
+
+def script_json(content: Any) -> str:
+    r"""Write content as JSON that may stand inside a script's tags.
+
+    >>> script_json(["</script>", 1])
+    '["\\u003c/script\\u003e",1]'
+    """
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.translate(str.maketrans(UNSAFE_IN_SCRIPT))
