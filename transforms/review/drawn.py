@@ -5,7 +5,7 @@ from typing import Any
 
 FILLS = {"spent": "#1d2430", "signed": "url(#hatch)", "this_batch": "#8b95a5", "left": "#fff"}
 WIDE, MONTHS_HIGH, STEPS_HIGH, STEPS_WIDE = 1000, 50, 48, 420
-BAR, BAR_WITH_GAP, BARS = 16, 20, 13
+BAR, BAR_WITH_GAP, BARS, WIDEST_BIN = 16, 20, 13, 84
 
 
 def scaled(part: int, whole: int, length: int) -> int:
@@ -62,7 +62,7 @@ def histogram_bars(histogram: Mapping[str, Any]) -> dict[str, Any]:
     """Stand the bins of a histogram side by side, equally wide, and the cap where it lies."""
     bins = histogram["bins"]
     most = max(one["count"] for one in bins)
-    width = STEPS_WIDE // len(bins)
+    width = min(STEPS_WIDE // len(bins), WIDEST_BIN)
     bars = [
         {**one, "x": place * width, "width": width}
         | {"height": scaled(one["count"], most, STEPS_HIGH)}

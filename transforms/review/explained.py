@@ -122,25 +122,25 @@ def _alike(rule: Rule, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shape(rule: Rule, row: Mapping[str, Any]) -> str:
-    """Render what explains a line, a slot where a cell stands."""
+    """Render what explains a line, a _slot where a cell stands."""
     decided = {"outcome": "", "amount_fen": row["amount_fen"], "reason_codes": ()}
     explained = explain_row(row, decided, rule.card, lambda _spec, _row: NO_ROWS)
     for entry in explained["provisions"]:
         if entry["clerk_answer"]:
-            entry["clerk_answer"] = slot(f"answer {entry['provision']}")
+            entry["clerk_answer"] = _slot(f"answer {entry['provision']}")
     formula = amount_with_numbers(rule.sql, row, rule.used, rule.card.parameters, rule.as_of)
     return render_page(
         "review_line.html.j2",
         row={**explained, "formula": formula},
         word_of_value=WORD_OF_VALUE,
         chinese=chinese_part,
-        cell=slot,
+        cell=_slot,
         label=fact_label,
         functions=functions_in,
         other_facts=other_facts,
     )
 
 
-def slot(name: str, _value: Any = None) -> Markup:
+def _slot(name: str, _value: Any = None) -> Markup:
     """Return the place of a cell: the page's script puts the line's text there."""
     return Markup('<span data-cell="{}"></span>').format(name)

@@ -143,18 +143,18 @@ def band(entitled: pl.DataFrame, batch_fen: int) -> list[dict[str, Any]]:
     left_out = {name: determined.filter(status == name) for name in ("superseded", "conflict")}
     steps = {
         **left_out,
-        "paid_before_fen": paid_before.filter(~status.is_in(list(left_out))),
+        "paid_before": paid_before.filter(~status.is_in(list(left_out))),
         "held": pl.col("due_fen").filter(status == "held"),
     }
     sums = entitled.select(
         determined.sum(), *(step.sum().alias(name) for name, step in steps.items())
     ).row(0, named=True)
     counts = {name: entitled.filter(status == name).height for name in (*left_out, "held")}
-    counts["paid_before_fen"] = entitled.filter(
+    counts["paid_before"] = entitled.filter(
         (pl.col("paid_before_fen") > 0) & ~status.is_in(list(left_out))
     ).height
     left = sums["determined_fen"]
-    rows = [{"step": "determined_fen", "fen": left, "left_fen": left, "count": entitled.height}]
+    rows = [{"step": "determined", "fen": left, "left_fen": left, "count": entitled.height}]
     for name in steps:
         left -= sums[name]
         rows.append({"step": name, "fen": sums[name], "left_fen": left, "count": counts[name]})

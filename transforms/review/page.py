@@ -17,7 +17,7 @@ from transforms.money.capitals import amount_in_capitals
 from transforms.money.entitlements import KEY
 from transforms.review import figures
 from transforms.review.drawn import budget_bar, histogram_bars, policy_bars, step_bars
-from transforms.review.explained import Rule, explained_block, packed, slot
+from transforms.review.explained import Rule, explained_block, packed
 from transforms.sheets.workbook import Sheet
 from transforms.words import said_of, word, words_column
 
@@ -182,7 +182,7 @@ def _rendered(
     ]
     script = Markup((TEMPLATES / "review.js").read_text(encoding="utf-8"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    content = [{name: block[name] for name in block if name not in ONCE} for block in blocks]
+    content = [{name: block[name] for name in block if name not in IN_THE_PAGE} for block in blocks]
     mark = told.manifest.get("mark_said")
     parts = [("budget", "part_budget"), ("policies", "part_policies"), ("amounts", "part_amounts")]
     parts += [("band", "part_band"), ("towns", "part_towns")]
@@ -207,7 +207,6 @@ def _rendered(
         shown_count=shown.height,
         left_out=left.height,
         left_out_fen=int(left["amount_fen"].sum()),
-        slot=slot,
         content=Markup(script_json(content)),
         script=script,
         script_digest=f"sha256-{digest}",
@@ -215,7 +214,7 @@ def _rendered(
     )
 
 
-ONCE = ("title", "authority", "clause", "shapes")
+IN_THE_PAGE = ("authority", "clause", "shapes")
 
 
 def _block(told: Reviewed, policy: str, lines: pl.DataFrame) -> dict[str, Any]:

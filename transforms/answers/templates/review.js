@@ -38,11 +38,10 @@
     return (falling ? -order : order) || one.block - other.block || one.at - other.at;
   };
   const fill = (part, line) => {
-    for (const slot of part.querySelectorAll("[data-cell]")) {
-      const name = slot.dataset.cell;
-      const told = blocks[line.block].cells[name];
-      slot.textContent = told === undefined ? shown(line, name) : cell(told, line.at);
-    }
+    for (const place of part.querySelectorAll("[data-cell]"))
+      place.textContent = cell(blocks[line.block].cells[place.dataset.cell], line.at);
+    for (const place of part.querySelectorAll("[data-told]"))
+      place.textContent = shown(line, place.dataset.told);
     return part;
   };
   const explained = (line) => {
