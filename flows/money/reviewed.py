@@ -1,6 +1,5 @@
 """Reads what the reviewer's page tells of a batch: its run, its fund, the batches before it."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,25 +15,14 @@ from transforms.money.entitlements import KEY
 from transforms.policies.amount_cap import caps_until
 from transforms.review.explained import Rule
 from transforms.review.page import Reviewed
-from transforms.sheets.workbook import Sheet
+from transforms.review.review import Review
 
 CAP_SCHEMA = {"policy_id": pl.String(), "period": pl.String(), "cap_fen": pl.Int64()}
 
 
-def read_reviewed(
-    home: Home,
-    books: Books,
-    manifest: Mapping[str, Any],
-    frames: Mapping[str, pl.DataFrame],
-    digest: str,
-    towns: pl.DataFrame,
-    doubts: pl.DataFrame,
-    sheets: Sequence[Sheet],
-) -> Reviewed:
-    """Gather what a batch's page tells, by the books as they were when it was drawn up.
-
-    Rows:    frames  instructions, lines, unpaid_lines; towns, doubts: as Reviewed has them
-    """
+def read_reviewed(home: Home, books: Books, review: Review) -> Reviewed:
+    """Gather what a batch's page tells, by the books as they were when it was drawn up."""
+    manifest = review.manifest
     folder, as_of = home.runs / manifest["run_id"], date.fromisoformat(manifest["as_of"])
     cards = policy_cards()
     of_fund = [name for name, card in cards.items() if card.fund == manifest["fund"]]
@@ -42,7 +30,7 @@ def read_reviewed(
     policies = read_manifest(folder, "run").get("policies", {})
     used = {name: policies.get(name, {}).get("parameters_used", []) for name in of_fund}
     caps = [cap for name in of_fund for cap in caps_until(name, cards[name].amount_cap, as_of)]
-    keys = pl.concat([frames[name].select(KEY) for name in ("lines", "unpaid_lines")])
+    keys = pl.concat([review.lines.select(KEY), review.unpaid_lines.select(KEY)])
     other = [
         state
         for state in books.batches.values()
@@ -50,9 +38,7 @@ def read_reviewed(
     ]
     signed = [s for s in other if s.reserves and s.as_of[:4] == manifest["as_of"][:4]]
     return Reviewed(
-        manifest=manifest,
-        digest=digest,
-        frames=frames,
+        review=review,
         rules={
             name: Rule(cards[name], sql_text(policy_path(name)), used[name], as_of)
             for name in of_fund
@@ -67,10 +53,7 @@ def read_reviewed(
             _earlier(home, state.batch_id) for state in other if state.state in RESERVING_STATES
         ],
         signed_fen=sum(state.amount_fen for state in signed),
-        towns=towns,
         caps=pl.DataFrame(caps, schema=CAP_SCHEMA, orient="row"),
-        doubts=doubts,
-        sheets=sheets,
     )
 
 

@@ -1,1 +1,1 @@
-"""What the people who sign look at: what is doubtful, the page, the approval sheet."""
+"""What a batch is reviewed by: sums, the batch before, doubts, the sample, and their sheets."""

@@ -85,7 +85,9 @@ def _cells(rule: Rule, rows: pl.DataFrame, count: int) -> dict[str, Any]:
         for name in rows.columns
         if name not in apart
     }
-    answered = [clerk_answers({"clerk_answers": found}) for found in rows["clerk_answers"].to_list()]
+    answered = [
+        clerk_answers({"clerk_answers": found}) for found in rows["clerk_answers"].to_list()
+    ]
     for name in dict.fromkeys(provision for found in answered for provision in found):
         columns[f"answer {name}"] = [found.get(name, "") for found in answered]
     cells = {}

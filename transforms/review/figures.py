@@ -10,7 +10,6 @@ from transforms.errors import ContractError
 
 LAST_BATCHES = 12
 STEPS_OF_TEN = (1, 2, 5)
-SHOWN_TOWNS = 60
 
 
 def budget_parts(funding: Mapping[str, Any], signed_fen: int, batch_fen: int) -> dict[str, Any]:
@@ -164,24 +163,3 @@ def band(entitled: pl.DataFrame, batch_fen: int) -> list[dict[str, Any]]:
         )
     payable = entitled.filter(status == "payable").height
     return [*rows, {"step": "payable", "fen": left, "left_fen": left, "count": payable}]
-
-
-def by_town(lines: pl.DataFrame) -> list[dict[str, Any]]:
-    """Sum the lines by the payee's town, the largest sum first; the smallest ones together.
-
-    Rows:    lines    town (null where no register says it), beneficiary_id, amount_fen
-    """
-    sums = (
-        lines.group_by("town")
-        .agg(
-            pl.col("beneficiary_id").n_unique().alias("payees"),
-            pl.len().alias("lines"),
-            pl.col("amount_fen").sum(),
-        )
-        .sort("amount_fen", "town", descending=[True, False], nulls_last=True)
-    )
-    shown, rest = sums.head(SHOWN_TOWNS).to_dicts(), sums.slice(SHOWN_TOWNS)
-    if rest.height:
-        summed = rest.select(pl.col("payees", "lines", "amount_fen").sum()).row(0, named=True)
-        shown.append({"town": "other_towns", **summed})
-    return shown

@@ -15,10 +15,12 @@ from transforms.amounts import yuan_text
 from transforms.answers.page import TEMPLATES, render_page
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.entitlements import KEY
+from transforms.money.payees import PAYEE
 from transforms.review import figures
+from transforms.review.doubts import doubts_table
 from transforms.review.drawn import budget_bar, histogram_bars, policy_bars, step_bars
 from transforms.review.explained import Rule, explained_block, packed
-from transforms.sheets.workbook import Sheet
+from transforms.review.review import Review
 from transforms.words import said_of, word, words_column
 
 MOST_BYTES = 5_000_000
@@ -29,6 +31,8 @@ SHOWN = ("policy_title", "period", "subject_id", "beneficiary_id", "holder", "ac
 SHOWN += ("amount_fen", "status", "town", "doubts")
 TOLD = ("period", "subject_id", "beneficiary_id", *ACCOUNT, "payment_id", "status", "reason")
 TOLD += ("determined_fen", "paid_before_fen", "amount_fen", "town", "doubts")
+MARKS = ("account_changed", "is_above_cap", "is_outlier")
+CODED = ("policy_id", "change", "subject_kind", "beneficiary_kind", "account_known_by")
 BETWEEN_DOUBTS = "；"
 UNSAFE_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 UNSAFE_IN_SCRIPT |= {"\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -36,29 +40,21 @@ UNSAFE_IN_SCRIPT |= {"\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 @dataclass(frozen=True)
 class Reviewed:
-    """A batch with all that its page tells.
+    """A batch with all that its page tells beside what it is reviewed by.
 
-    Rows:    lines, instructions, unpaid_lines  as stored in the batch's folder
-             policy_rows  by policy the run's own rows of these lines
+    Rows:    policy_rows  by policy the run's own rows of the batch's lines, paid or not
              entitled     the run's entitlements of the fund's policies
              earlier      the fund's batches before it, oldest first: batch_id, as_of, by_policy
-             towns        beneficiary_kind, beneficiary_id, town: each beneficiary once
              caps         policy_id, period, cap_fen
-             doubts       KEY and doubt, in words
     """
 
-    manifest: Mapping[str, Any]
-    digest: str
-    frames: Mapping[str, pl.DataFrame]
+    review: Review
     rules: Mapping[str, Rule]
     policy_rows: Mapping[str, pl.DataFrame]
     entitled: pl.DataFrame
     earlier: Sequence[Mapping[str, Any]]
     signed_fen: int
-    towns: pl.DataFrame
     caps: pl.DataFrame
-    doubts: pl.DataFrame
-    sheets: Sequence[Sheet] = ()
 
 
 def review_page(told: Reviewed, most_bytes: int = MOST_BYTES) -> str:
@@ -83,24 +79,27 @@ def review_page(told: Reviewed, most_bytes: int = MOST_BYTES) -> str:
 
 def _all_lines(told: Reviewed) -> pl.DataFrame:
     """Put paid and unpaid lines under each other: doubts first, then the largest amounts."""
-    accounts = told.frames["instructions"].select("payment_id", *ACCOUNT)
-    paid = told.frames["lines"].join(accounts, on="payment_id", how="left", validate="m:1")
+    review = told.review
+    accounts = review.instructions.select("payment_id", *ACCOUNT)
+    paid = review.lines.join(accounts, on="payment_id", how="left", validate="m:1")
     marked = figures.with_marks(paid, told.caps).with_columns(
         pl.lit("payable").alias("status"), pl.lit("").alias("reason")
     )
-    unpaid = told.frames["unpaid_lines"].rename({"due_fen": "amount_fen"})
-    marks = [
-        pl.when(name).then(pl.lit(word(name))).alias(name)
-        for name in ("is_above_cap", "is_outlier")
-    ]
-    payee = ["beneficiary_kind", "beneficiary_id"]
-    said = told.doubts.group_by(KEY).agg(pl.col("doubt").unique().sort()).rename({"doubt": "said"})
+    unpaid = review.unpaid_lines.rename({"due_fen": "amount_fen"}).drop("cause", "cause_rows")
+    towns = review.parties.select("subject_kind", "subject_id", "division_code")
+    payees = towns.rename(
+        {"subject_kind": PAYEE[0], "subject_id": PAYEE[1], "division_code": "town"}
+    )
+    moved = review.accounts.select(*PAYEE, pl.lit(True).alias("account_changed"))
+    said = review.doubts.select(*KEY, words_column("doubt").alias("said"))
+    marks = [pl.when(name).then(pl.lit(word(name))).alias(name) for name in MARKS]
+    doubts = pl.concat_list(pl.col("said").fill_null([]), *marks).list.drop_nulls()
     return (
-        pl.concat([marked, unpaid.drop("cause", "cause_rows")], how="diagonal")
-        .join(told.towns, on=payee, how="left", validate="m:1")
-        .join(said, on=KEY, how="left", validate="m:1")
-        .with_columns(pl.concat_list(pl.col("said").fill_null([]), *marks).list.drop_nulls())
-        .with_columns(pl.col("said").list.unique(maintain_order=True).alias("doubt_words"))
+        pl.concat([marked, unpaid], how="diagonal")
+        .join(payees, on=PAYEE, how="left", validate="m:1")
+        .join(moved, on=PAYEE, how="left", validate="m:1")
+        .join(said.group_by(KEY).agg(pl.col("said").unique().sort()), on=KEY, how="left")
+        .with_columns(doubts.alias("doubt_words"))
         .sort(
             [pl.col("doubt_words").list.len(), "amount_fen", *KEY],
             descending=[True, True, *(False for _ in KEY)],
@@ -108,23 +107,24 @@ def _all_lines(told: Reviewed) -> pl.DataFrame:
         .with_columns(
             pl.col("doubt_words").list.join(BETWEEN_DOUBTS).alias("doubts"),
             words_column("status"),
-            words_column("reason", told.manifest["titles"]),
+            words_column("reason", review.titles),
+            pl.col("town", "payment_id", *ACCOUNT).fill_null(""),
         )
-        .with_columns(pl.col("town", "payment_id", *ACCOUNT).fill_null(""))
     )
 
 
 def _figures(told: Reviewed, lines: pl.DataFrame) -> dict[str, Any]:
-    manifest, titles = told.manifest, told.manifest["titles"]
+    review = told.review
+    manifest, titles = review.manifest, review.titles
     control = manifest["control"]
-    paid = lines.filter(pl.col("status") == word("payable"))
-    towns = figures.by_town(paid.with_columns(pl.col("town").replace({"": None})))
+    marked = lines.filter(pl.col("is_outlier").is_not_null()).sort("policy_id")
     histograms = [
-        {"title": titles[name], **histogram_bars(figures.histogram(of))}
-        for (name,), of in paid.sort("policy_id").group_by("policy_id", maintain_order=True)
+        {"title": titles[str(name)], **histogram_bars(figures.histogram(of))}
+        for (name,), of in marked.group_by("policy_id", maintain_order=True)
     ]
     budget = figures.budget_parts(manifest["funding"], told.signed_fen, control["amount_fen"])
     policies = figures.policy_rows(control["by_policy"], told.earlier)
+    towns = review.sums["town"]
     return {
         "budget": budget | {"bar": budget_bar(budget)},
         "policies": [
@@ -134,29 +134,35 @@ def _figures(told: Reviewed, lines: pl.DataFrame) -> dict[str, Any]:
         "earlier": told.earlier[-figures.LAST_BATCHES :],
         "histograms": histograms,
         "steps": step_bars(figures.band(told.entitled, control["amount_fen"])),
-        "towns": towns,
-        "most_of_towns": max(town["amount_fen"] for town in towns),
-        "sheets": [_table(sheet) for sheet in told.sheets],
+        "towns": towns.head(SHOWN_ROWS).to_dicts(),
+        "more_towns": max(towns.height - SHOWN_ROWS, 0),
+        "most_of_towns": int(towns["amount_fen"].to_list()[0]),
+        "tables": [_table(title, frame, titles) for title, frame in _tables(review)],
     }
 
 
-def _table(sheet: Sheet) -> dict[str, Any]:
-    """Lay a workbook's sheet out as a table of texts."""
-    frame, rows = sheet.frame, sheet.frame.head(SHOWN_ROWS)
-    numbers = [dtype.is_integer() for dtype in frame.dtypes]
+def _tables(review: Review) -> list[tuple[str, pl.DataFrame]]:
+    return [
+        ("account_changed", review.accounts),
+        ("sheet_doubts", doubts_table(review.doubts, review.titles, review.parties)),
+        ("sheet_before", review.changes),
+        ("top_payee", review.top),
+    ]
+
+
+def _table(title: str, frame: pl.DataFrame, titles: Mapping[str, str]) -> dict[str, Any]:
+    """Lay rows out as a table of texts: codes in words, policies by their titles."""
+    coded = [words_column(name, titles) for name in CODED if name in frame.columns]
+    rows = frame.head(SHOWN_ROWS).with_columns(coded)
+    numbers = [dtype.is_integer() for dtype in rows.dtypes]
     return {
-        "title": sheet.title,
-        "lines": [
-            {"look": line.look, "cells": [_text("", cell) for cell in line.cells]}
-            for line in sheet.above
-            if line.cells and line.look != "title"
-        ],
+        "title": word(title),
         "headings": [
             {"text": word(name), "is_number": is_number}
-            for name, is_number in zip(frame.columns, numbers, strict=True)
+            for name, is_number in zip(rows.columns, numbers, strict=True)
         ],
         "rows": [
-            [_text(name, cell) for name, cell in zip(frame.columns, row, strict=True)]
+            [_text(name, cell) for name, cell in zip(rows.columns, row, strict=True)]
             for row in rows.iter_rows()
         ],
         "left": frame.height - rows.height,
@@ -164,8 +170,8 @@ def _table(sheet: Sheet) -> dict[str, Any]:
 
 
 def _text(name: str, cell: Any) -> str:
-    if isinstance(cell, int) and name.endswith("_fen"):
-        return yuan_text(cell, ",")
+    if isinstance(cell, int) and name.endswith(("_fen", "_share")):
+        return yuan_text(cell, ",") + "%" * name.endswith("_share")
     if isinstance(cell, str) or cell is None:
         return cell or ""
     return f"{cell:,}"
@@ -183,20 +189,20 @@ def _rendered(
     script = Markup((TEMPLATES / "review.js").read_text(encoding="utf-8"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     content = [{name: block[name] for name in block if name not in IN_THE_PAGE} for block in blocks]
-    mark = told.manifest.get("mark_said")
+    mark = told.review.manifest.get("mark_said")
     parts = [("budget", "part_budget"), ("policies", "part_policies"), ("amounts", "part_amounts")]
     parts += [("band", "part_band"), ("towns", "part_towns")]
     left = lines.slice(shown.height)
     return render_page(
         "review.html.j2",
-        batch=told.manifest,
-        digest=" ".join(told.digest[place : place + 4] for place in range(0, 64, 4)),
+        batch=told.review.manifest,
+        digest=" ".join(told.review.digest[place : place + 4] for place in range(0, 64, 4)),
         mark=said_of(mark) if mark else None,
-        capitals=amount_in_capitals(told.manifest["control"]["amount_fen"]),
-        unpaid_count=told.frames["unpaid_lines"].height,
+        capitals=amount_in_capitals(told.review.manifest["control"]["amount_fen"]),
+        unpaid_count=told.review.unpaid_lines.height,
         parts=[
             *((part, word(said)) for part, said in parts),
-            *((f"sheet{n}", sheet.title) for n, sheet in enumerate(told.sheets, start=1)),
+            *((f"table{n}", one["title"]) for n, one in enumerate(drawn["tables"], start=1)),
             ("lines-part", word("sheet_payment_lines")),
         ],
         blocks=blocks,
