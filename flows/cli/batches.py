@@ -53,8 +53,10 @@ def batch_pack(
 
     place = Home(home)
     with hold_home(place):
-        path = pack_batch(place, batch_id)
-    show({"batch_id": batch_id, "review": str(path)}, as_json, [f"review pack: {path}"])
+        packed = pack_batch(place, batch_id)
+    lines = [f"review pack: {packed['review']}"]
+    lines += [f"kept, as it was filled in: {path}" for path in packed["kept"]]
+    show(packed, as_json, lines)
 
 
 @batch_app.command("export")

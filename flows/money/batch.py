@@ -5,23 +5,26 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from flows.money.batch_folder import REVIEW, known_state, read_batch, verify_batch, write_batch
+from flows.money.batch_folder import FRAMES, known_state, read_batch, verify_batch, write_batch
 from flows.money.entitle import Entitled
 from flows.money.evidence import run_record
 from flows.money.funds import Funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.payment_files import rendered
+from flows.money.review_pack import review_files
+from flows.money.signatures import holds
 from flows.money.standing import Standing
 from flows.store import Home, replace_file
 from sql import policy_cards
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError
-from transforms.money.batch_states import posted_of
+from transforms.money.batch_states import BatchState, posted_of
 from transforms.money.batches import (
     INSTRUCTION_SCHEMA,
     LINE_SCHEMA,
@@ -29,9 +32,11 @@ from transforms.money.batches import (
     batch_name,
     draw_batch,
 )
-from transforms.payments.workbook import review_workbook
+from transforms.money.books import Books
+from transforms.money.posting_rules import read_books
 from transforms.policies.cards import PolicyStatus
 
+REVIEW = "review.xlsx"
 NUMBER_KEYS = ("name", "value", "from", "source")
 
 
@@ -149,7 +154,11 @@ def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
 
     Holds:   the same run again changes nothing; a withdrawn batch keeps its folder
     """
-    digests = {batch.batch_id: write_batch(home, batch) for batch in drafted.batches}
+    books = ledger.books()
+    posted = {
+        batch.batch_id: posted_batch(home, books, batch, books.batches.get(batch.batch_id))
+        for batch in drafted.batches
+    }
     with ledger.transaction():
         _post_run(home, drafted.run_id, ledger)
         states = ledger.batch_states()
@@ -157,16 +166,59 @@ def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
             if state.state == "draft" and state.run_id != drafted.run_id:
                 by_run = {"by_run": drafted.run_id}
                 ledger.post("withdrawn", by_run, state.batch_id, drafted.run_id)
-        for batch in drafted.batches:
-            known = states.get(batch.batch_id)
-            digest = digests[batch.batch_id]
-            if known and known.batch_digest != digest:
+        for batch_id, said in posted.items():
+            known = states.get(batch_id)
+            if known and known.batch_digest != said["batch_digest"]:
                 raise DigestDiffersError(
-                    f"batch {batch.batch_id} is not as the ledger recorded it; `wuxing verify`"
+                    f"batch {batch_id} is not as the ledger recorded it; `wuxing verify`"
                 )
             if known is None or known.state == "withdrawn":
-                posted = posted_of(batch.manifest, digest)
-                ledger.post("drafted", posted, batch.batch_id, drafted.run_id)
+                ledger.post("drafted", said, batch_id, drafted.run_id)
+
+
+def posted_batch(
+    home: Home, books: Books, batch: DraftBatch, known: BatchState | None
+) -> dict[str, Any]:
+    """Write a batch's folder with the reviewer's copy; return what is posted of both.
+
+    Rows:    books  the ledger as it stands, which the copy is made from
+             known  the batch's state if it was drawn up before: its copy may be filled in by now
+    """
+    made: dict[str, bytes] = {}
+    frames = {name: getattr(batch, name) for name in FRAMES}
+
+    def review(digest: str) -> Mapping[str, bytes]:
+        made.update(review_files(home, books, batch.manifest, frames, digest))
+        return made
+
+    digest = write_batch(home, batch, review)
+    if known:
+        return {**posted_of(batch.manifest, digest), "review": known.review, "seen": known.seen}
+    if not made:
+        # A run that was cut short left the folder; nobody has seen its copy.
+        for name, content in review(digest).items():
+            replace_file(home.batches / batch.batch_id / name, content)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
+    return {**posted_of(batch.manifest, digest), "review": digests, "seen": books.position}
+
+
+def fresh_review(home: Home, ledger: Ledger, state: BatchState) -> dict[str, bytes]:
+    """Make a batch's reviewer's copy again, as it was when the batch was drawn up.
+
+    Raises:  DigestDiffersError if it comes out otherwise
+    """
+    stored = verify_batch(home, state)
+    books = read_books(ledger.postings()[: state.seen], holds)
+    manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
+    frames = {name: stored.frame(name) for name in FRAMES}
+    made = review_files(home, books, manifest, frames, state.batch_digest)
+    for name, content in made.items():
+        if hashlib.sha256(content).hexdigest() != state.review.get(name):
+            raise DigestDiffersError(
+                f"{stored.folder / name} came out otherwise than when the batch was drawn up, by "
+                "another version of wuxing; nothing was written: make a new run"
+            )
+    return made
 
 
 def list_batches(home: Home) -> list[dict[str, Any]]:
@@ -214,26 +266,24 @@ def show_batch(home: Home, batch_id: str) -> dict[str, Any]:
     }
 
 
-def pack_batch(home: Home, batch_id: str) -> Path:
+def pack_batch(home: Home, batch_id: str) -> dict[str, Any]:
     """Write a batch's review pack again; it must come out the same to the byte.
 
+    Rows:    returns  `review`: its path; `kept`: copies that were filled in, under other names
     Raises:  DigestDiffersError if it does not
     """
     with open_ledger(home) as ledger:
-        state = known_state(ledger.batch_states(), batch_id)
-    stored = read_batch(home, batch_id)
-    path = stored.folder / REVIEW
-    content = review_workbook(
-        {name: value for name, value in stored.manifest.items() if name != "files"},
-        stored.frame("instructions"),
-        stored.frame("lines"),
-        stored.frame("unpaid_lines"),
-    )
-    if hashlib.sha256(content).hexdigest() != stored.manifest["files"][REVIEW]:
-        raise DigestDiffersError(
-            f"{path} came out otherwise than when the batch was drawn up, by another version of "
-            "wuxing; nothing was written: if the file is damaged, make a new run"
-        )
-    replace_file(path, content)
-    verify_batch(home, state)
-    return path
+        made = fresh_review(home, ledger, known_state(ledger.batch_states(), batch_id))
+    folder, kept = home.batches / batch_id, []
+    for name, content in made.items():
+        path = folder / name
+        if path.is_file() and path.read_bytes() != content:
+            kept.append(str(path.rename(_free_name(path))))
+        replace_file(path, content)
+    return {"batch_id": batch_id, "review": str(folder / REVIEW), "kept": kept}
+
+
+def _free_name(path: Path) -> Path:
+    """Return a name beside a file that no file has yet: what somebody filled in is kept."""
+    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(1))
+    return next(name for name in names if not name.exists())

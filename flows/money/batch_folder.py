@@ -1,6 +1,6 @@
 """A batch on disk: written once, read back, and checked byte by byte against its manifest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from transforms.money.batch_states import BatchState, is_as_posted
 from transforms.money.batches import DraftBatch
 from transforms.money.entitlements import KEY
 from transforms.money.ledger import PAID_SCHEMA
-from transforms.payments.workbook import review_workbook
 
-REVIEW = "review.xlsx"
 FRAMES = ("instructions", "lines", "unpaid_lines")
+# Digest of a batch → the files of the reviewer's copy, by name.
+Review = Callable[[str], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,10 @@ class StoredBatch:
         return _read_frame(self.folder / f"{name}.parquet")
 
 
-def write_batch(home: Home, batch: DraftBatch) -> str:
+def write_batch(home: Home, batch: DraftBatch, review: Review) -> str:
     """Write a batch's folder, or find it there already the same; return its digest.
+
+    The signed record is what the manifest names; the reviewer's copy lies beside it.
 
     Holds:   the same run writes the same bytes
     Raises:  DigestDiffersError if a batch of that id is there with other contents
@@ -49,12 +51,11 @@ def write_batch(home: Home, batch: DraftBatch) -> str:
         for name in FRAMES:
             write_table(getattr(batch, name), folder / f"{name}.parquet")
         write_data_package(folder, batch.batch_id, f"Batch {batch.batch_id}")
-        (folder / REVIEW).write_bytes(
-            review_workbook(batch.manifest, batch.instructions, batch.lines, batch.unpaid_lines)
-        )
         names = sorted(path.name for path in folder.iterdir())
         files = {name: file_digest(folder / name) for name in names}
         write_manifest(folder, {**batch.manifest, "files": files})
+        for name, content in review(batch_digest(folder)).items():
+            (folder / name).write_bytes(content)
     return batch_digest(target)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.money.batch import fresh_review
 from flows.money.batch_folder import known_state
 from flows.money.keys import read_json
 from flows.money.ledger_store import open_ledger
@@ -18,13 +19,12 @@ from flows.store import MANIFEST, Home, replace_file
 from transforms.digest import canonical_json
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.money.batch_states import is_as_posted
-from transforms.money.books import read_books
+from transforms.money.posting_rules import read_books
 from transforms.money.postings import Posting, broken_link, posting_line, read_postings
 
 POSTINGS, BATCH = "ledger.journal", "batch.json"
 # What a zip file says of time is always the same: the same batch gives the same bytes.
 STAMP = (1980, 1, 1, 0, 0, 0)
-REVIEW_FORM = "review."
 
 
 def export_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
@@ -34,18 +34,19 @@ def export_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
     """
     with open_ledger(home) as ledger:
         batch = signable_batch(home, ledger, batch_id)
-    state, folder = known_state(batch.books.batches, batch_id), home.batches / batch_id
+        state, folder = known_state(batch.books.batches, batch_id), home.batches / batch_id
+        reviews = fresh_review(home, ledger, state)
     said = {
         "batch_id": batch_id,
         "batch_digest": state.batch_digest,
         "home_id": batch.books.home_id,
         "anchors": batch.anchors,
     }
-    reviews = [name for name in batch.manifest["files"] if name.startswith(REVIEW_FORM)]
     contents = {
         BATCH: canonical_json(said).encode(),
         POSTINGS: "".join(map(posting_line, batch.postings)).encode(),
-        **{name: (folder / name).read_bytes() for name in (MANIFEST, *sorted(reviews))},
+        MANIFEST: (folder / MANIFEST).read_bytes(),
+        **dict(sorted(reviews.items())),
     }
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -80,7 +81,7 @@ def read_export(path: Path) -> Signable:
     if not is_as_posted(state, manifest):
         raise DigestDiffersError(f"{path}: the ledger in it says another thing of the batch")
     for name in digests.keys() - {BATCH, POSTINGS, MANIFEST}:
-        _expect(path, name, manifest["files"].get(name, ""), digests)
+        _expect(path, name, state.review.get(name, ""), digests)
     return Signable(batch_id, postings, books, manifest, anchors)
 
 

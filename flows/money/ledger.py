@@ -13,9 +13,10 @@ from flows.money.witnesses import ADVICE, tell_witness
 from flows.store import Home
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, state_digest
-from transforms.money.books import Books, enter, read_books
+from transforms.money.books import Books
 from transforms.money.entitlements import KEY
 from transforms.money.ledger import ENTRY_FIELDS, PAID_SCHEMA, collision
+from transforms.money.posting_rules import enter, read_books
 from transforms.money.postings import (
     POSTING_FIELDS,
     Posting,

@@ -15,8 +15,9 @@ from flows.money.whole import unknown_payment_files
 from flows.money.witnesses import ANCHOR_FORM, read_witness, tell_witness
 from flows.store import Home, sync_path
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
-from transforms.money.books import Books, read_books
+from transforms.money.books import Books
 from transforms.money.ledger import ENTRY_FIELDS
+from transforms.money.posting_rules import read_books
 from transforms.money.postings import Posting, entries_digest, parted_at
 
 SET_ASIDE = "before-rebuild"

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from flows.money.ledger_store import open_ledger
+from flows.money.reviewed import read_reviewed
 from flows.store import Home, read_manifest
 from sql import (
     Connection,
@@ -22,13 +23,16 @@ from sql import (
 )
 from transforms.errors import DigestDiffersError
 from transforms.money.batches import LINE_SCHEMA
+from transforms.money.books import Books
 from transforms.money.entitlements import KEY
 from transforms.money.ledger import PAID_KINDS
 from transforms.money.payees import PAYEE
 from transforms.money.postings import Posting
+from transforms.payments.workbook import review_workbook
 from transforms.policies.cards import month_of
 from transforms.review.comparison import last_paid
 from transforms.review.doubts import DOUBT_SCHEMA, DOUBTS
+from transforms.review.page import review_page
 from transforms.review.review import Review
 from transforms.review.sampling import draw_sample
 
@@ -43,6 +47,26 @@ class Past:
     last: dict[str, Any] | None
     last_snapshot: str
     entries: pl.DataFrame
+
+
+def review_files(
+    home: Home,
+    books: Books,
+    manifest: Mapping[str, Any],
+    frames: Mapping[str, pl.DataFrame],
+    digest: str,
+) -> dict[str, bytes]:
+    """Make the files a reviewer gets of a batch, by their names.
+
+    Rows:    books     the ledger as it stood when the batch was drawn up
+             manifest  the batch's own, without its files; digest: that of the signed record
+             frames    instructions, lines, unpaid_lines as stored
+    Holds:   the same home at the same position of its ledger gives the same bytes
+    """
+    parts = (frames[name] for name in ("instructions", "lines", "unpaid_lines"))
+    review = read_review(home, manifest, frames, digest)
+    page = review_page(read_reviewed(home, books, review))
+    return {"review.xlsx": review_workbook(manifest, *parts), "review.html": page.encode()}
 
 
 def read_review(
@@ -73,6 +97,7 @@ def read_review(
             delivered=_accounts_before(home, past.last_snapshot),
             doubts=_doubts(connection, manifest, frames, parties, past.entries),
             sample=sample,
+            parameters=_parameters(home, manifest),
         )
 
 
@@ -166,6 +191,20 @@ def _determinations(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
     path = home.runs / manifest["run_id"] / "determinations.parquet"
     wanted = pl.scan_parquet(path).filter(pl.col("policy_id").is_in(paying))
     return wanted.select(*KEY, "outcome", "amount_fen").collect()
+
+
+def _parameters(home: Home, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every number that the batch's policies used; the unconfirmed are the manifest's."""
+    run = read_manifest(home.runs / manifest["run_id"], "run")
+    paid = [entry["policy_id"] for entry in manifest["policies"]]
+    used = {name: entry["parameters_used"] for name, entry in run.get("policies", {}).items()}
+    unconfirmed = [{**number, "confirmed": False} for number in manifest["unconfirmed"]]
+    return unconfirmed + [
+        {"policy_id": policy, **number}
+        for policy in paid
+        for number in used.get(policy, [])
+        if number["confirmed"]
+    ]
 
 
 def _parties(connection: Connection, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

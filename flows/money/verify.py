@@ -10,13 +10,14 @@ from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.signatures import holds_truly
-from flows.money.verify_batches import batch_problems
+from flows.money.verify_batches import batch_problems, changed_copies
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
 from flows.money.whole import unknown_payment_files
 from flows.money.witnesses import anchor_path, expect_witnessed, unreached
 from flows.store import Home, file_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
-from transforms.money.books import Books, read_books
+from transforms.money.books import Books
+from transforms.money.posting_rules import read_books
 from transforms.money.postings import broken_link
 
 SHOWN = 20
@@ -27,7 +28,8 @@ Check = Callable[[], Iterable[str]]
 class Verified:
     """How many of each were held against the ledger, and what was not as recorded.
 
-    `unchecked`: signatures whose seal's program is not here; `warnings`: anchors that are not.
+    `unchecked`: signatures whose seal's program is not here; `warnings`: anchors
+    that are not, and workbooks that a reviewer filled in.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -86,6 +88,7 @@ def verify_home(home: Home) -> Verified:
         for state in books.batches.values():
             folder = home.batches / state.batch_id
             seen.look("batches", folder, partial(batch_problems, home, ledger, state))
+            seen.warnings += changed_copies(home, state)
             files = state.released["files"] if state.released else {}
             seen.counts["payment files"] = seen.counts.get("payment files", 0) + len(files)
         for what, finding in hashed:
@@ -136,7 +139,7 @@ def _ledger_problems(ledger: Ledger, books: Books) -> Iterator[str]:
 
 def _verify_witnesses(home: Home, books: Books, seen: Verified) -> None:
     anchors = [anchor_path(folder, books.home_id) for folder in read_anchors(home)]
-    seen.warnings = [said for said in map(unreached, anchors) if said]
+    seen.warnings += [said for said in map(unreached, anchors) if said]
     for path in (home.journal_path, *(path for path in anchors if not unreached(path))):
         seen.look("witnesses", path, partial(_witness_problems, home, path, books))
 

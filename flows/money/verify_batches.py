@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 
@@ -11,9 +12,10 @@ from flows.money.ledger import ENTRY_SCHEMA, Ledger
 from flows.money.notice import NOTICE, notice_bytes
 from flows.money.settle import kept_path, settlement_of
 from flows.money.verify_folders import files_beside
-from flows.store import MANIFEST, Home, digest_problems
-from transforms.digest import frame_digest, short_id
+from flows.store import MANIFEST, Home, digest_problems, file_digest
+from transforms.digest import frame_digest
 from transforms.money.batch_states import BatchState, is_as_posted
+from transforms.money.batches import batch_name
 from transforms.money.ledger import payment_entries, posted_entries
 from transforms.money.postings import Posting
 
@@ -35,9 +37,10 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     released = state.released["files"] if state.released else {}
     files += [(folder / name, digest) for name, digest in released.items()]
     files += [(kept_path(stored, d), d) for d in (said["file_digest"] for said in state.settled)]
+    files += [(folder / name, d) for name, d in state.review.items() if not is_filled_in(name)]
     changed = digest_problems(files)
     yield from changed
-    known = [path for path, _ in files]
+    known = [*(path for path, _ in files), *_copies(folder, state)]
     if changed:
         yield from files_beside(folder, [*known, folder / NOTICE, folder / APPROVAL])
         return
@@ -48,13 +51,37 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
         if not path.is_file() or path.read_bytes() != content:
             yield f"{path} is not as it was written"
     yield from files_beside(folder, [*known, *written])
-    if short_id("B", {"run_id": state.run_id, "fund": state.fund}) != state.batch_id:
+    if batch_name(state.run_id, state.fund, stored.manifest.get("review")) != state.batch_id:
         yield f"{folder / MANIFEST} names another run or fund than the batch's id does"
     for name, digest in stored.manifest["content_digests"].items():
         if frame_digest(stored.frame(name)) != digest:
             yield f"{folder / name}.parquet holds other rows than were drawn up"
     yield from _entry_problems(ledger, state, stored)
     yield from _answer_problems(state, stored)
+
+
+def is_filled_in(name: str) -> bool:
+    """Say whether a file of the reviewer's copy is one to fill in: it proves nothing by itself."""
+    return name.endswith(".xlsx")
+
+
+def _copies(folder: Path, state: BatchState) -> list[Path]:
+    return [
+        path
+        for name in filter(is_filled_in, state.review)
+        for path in (folder / name, *folder.glob(f"{Path(name).stem}-*{Path(name).suffix}"))
+    ]
+
+
+def changed_copies(home: Home, state: BatchState) -> Iterator[str]:
+    """Say which workbooks for the reviewer are not as they were written."""
+    for name in filter(is_filled_in, state.review):
+        path = home.batches / state.batch_id / name
+        if path.is_file() and file_digest(path) != state.review[name]:
+            yield (
+                f"{path} was filled in or changed since it was written: it is no evidence; `wuxing "
+                "batch pack` writes it anew beside it"
+            )
 
 
 def _entry_problems(ledger: Ledger, state: BatchState, stored: StoredBatch) -> Iterator[str]:

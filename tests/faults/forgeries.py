@@ -111,6 +111,8 @@ def build(folder: Path) -> tuple[Home, list[tuple[bytes, bytes]]]:
 def files_of(home: Home) -> list[Path]:
     """List the files that belong to the record."""
     found = [p for f in FOLDERS for p in sorted((home.root / f).rglob("*")) if p.is_file()]
+    # A reviewer's workbook is to be filled in: `batch import` is what holds it against the record.
+    found = [p for p in found if not (p.name.startswith("review") and p.suffix == ".xlsx")]
     return [*found, home.ledger_path, home.journal_path, anchor_of(home)]
 
 

@@ -17,7 +17,8 @@ from functools import cache
 from typing import Any
 
 from transforms.digest import canonical_json, text_digest
-from transforms.money.books import Books, batch_statement, read_books, signing_obstacle
+from transforms.money.books import Books, batch_statement, signing_obstacle
+from transforms.money.posting_rules import read_books
 from transforms.money.postings import FIRST_HASH, Posting, broken_link, next_posting, parted_at
 from transforms.money.roster import Member, heads_statement, revoke_statement, statement_bytes
 

@@ -7,7 +7,7 @@ from flows.money.ledger_store import open_ledger
 from flows.money.signatures import holds
 from tests.money.money_town import TWO, new_home, night, refund, sign_both
 from transforms.money.batch_states import release_obstacle, state_digest
-from transforms.money.books import read_books
+from transforms.money.posting_rules import read_books
 from transforms.money.postings import next_posting
 
 ROWS = [refund(1000), refund(7, TWO)]

@@ -8,6 +8,7 @@ import pytest
 from tests.money import model
 from tests.money.model import DEEDS, beginning, explore, newest
 from transforms.money import books as books_module
+from transforms.money import posting_rules as rules_module
 from transforms.money.batch_states import BatchState, release_obstacle, state_digest
 from transforms.money.books import Books
 
@@ -33,15 +34,14 @@ def test_honest_people_are_paid_in_four_steps() -> None:
 
 # What is taken out of the rules must be missed: else the model proves nothing.
 PLANTED: dict[str, Any] = {
-    "two persons": ("same_person", lambda _one, _other: False),
-    "a release needs both signatures": ("release_obstacle", lambda _state: ""),
+    "two persons": (books_module, "same_person", lambda _one, _other: False),
+    "a release needs both signatures": (rules_module, "release_obstacle", lambda _state: ""),
 }
 
 
 @pytest.mark.parametrize("rule", PLANTED)
 def test_a_rule_that_is_taken_out_is_missed(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, instead = PLANTED[rule]
-    monkeypatch.setattr(books_module, name, instead)
+    monkeypatch.setattr(*PLANTED[rule])
     model.books_of.cache_clear()
     try:
         assert explore(5, True)[3]

@@ -49,7 +49,6 @@ FILES = (
     "instructions.parquet",
     "lines.parquet",
     "unpaid_lines.parquet",
-    "review.xlsx",
 )
 
 
@@ -267,8 +266,23 @@ def test_a_payment_file_lost_after_release_is_written_again_the_same(
 def test_the_review_pack_comes_out_the_same_again(home: Home, batch: str) -> None:
     path = home.batches / batch / "review.xlsx"
     content = path.read_bytes()
-    assert pack_batch(home, batch) == path
+    assert pack_batch(home, batch) == {"batch_id": batch, "review": str(path), "kept": []}
     assert path.read_bytes() == content
+
+
+def test_a_copy_that_was_filled_in_is_kept_and_hinders_nobody(home: Home, batch: str) -> None:
+    path = home.batches / batch / "review.xlsx"
+    content = path.read_bytes()
+    path.write_bytes(content + b"filled in")
+    (said,) = verify_home(home).warnings
+    assert f"{path} was filled in" in said
+    sign_both(home, batch)
+    packed = pack_batch(home, batch)
+    assert packed["kept"] == [str(path.with_name("review-1.xlsx"))]
+    assert Path(packed["kept"][0]).read_bytes() == content + b"filled in"
+    assert path.read_bytes() == content
+    release_batch(home, batch)
+    assert verify_home(home).warnings == []
 
 
 def test_a_review_pack_that_would_come_out_otherwise_is_left_alone(
@@ -276,7 +290,8 @@ def test_a_review_pack_that_would_come_out_otherwise_is_left_alone(
 ) -> None:
     path = home.batches / batch / "review.xlsx"
     content = path.read_bytes()
-    monkeypatch.setattr(batch_module, "review_workbook", lambda *_: b"of another version")
+    other = {"review.xlsx": b"of another version"}
+    monkeypatch.setattr(batch_module, "review_files", lambda *_: other)
     with pytest.raises(DigestDiffersError, match="nothing was written"):
         pack_batch(home, batch)
     assert path.read_bytes() == content

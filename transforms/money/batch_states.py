@@ -1,4 +1,4 @@
-"""What has become of a batch: drafted, signed, released, settled, or withdrawn."""
+"""What has become of a batch: drafted, reviewed, signed, released, settled, or left behind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,23 @@ from transforms.digest import content_digest
 from transforms.money.roster import ROLES
 
 RESERVING_STATES = ("signed", "released", "settled")
+# Why a batch in one of these states is never released, whatever its signatures.
+LEFT_BEHIND = {
+    "withdrawn": "was withdrawn: release that of the later run",
+    "rejected": "was rejected: release that of the later run",
+    "superseded": "was superseded by its review: release the batch that came from it",
+}
 
 
 @dataclass
 class BatchState:
-    """What a batch's postings add up to."""
+    """What a batch's postings add up to.
+
+    `came_from`: the batch whose review it is drawn up from; `review`: digests of the reviewer's
+    copy as it was written, `seen`: the position of the ledger that it was made from; `reviewed`:
+    what was read back; `left`: why a person refused it or gave it up; `announced`: the days on
+    which its public notice was put up.
+    """
 
     batch_id: str
     run_id: str
@@ -23,12 +35,18 @@ class BatchState:
     instruction_count: int
     line_count: int
     amount_fen: int
+    came_from: str = ""
+    review: dict[str, str] = field(default_factory=dict)
+    seen: int = 0
     state: str = "draft"
     drafted_at: int = 0
     signatures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reviewed: list[dict[str, Any]] = field(default_factory=list)
+    left: dict[str, Any] | None = None
     released: dict[str, Any] | None = None
     settled: list[dict[str, Any]] = field(default_factory=list)
     recovered: list[dict[str, Any]] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
 
     @property
     def reserves(self) -> bool:
@@ -51,6 +69,7 @@ def posted_of(manifest: Mapping[str, Any], batch_digest: str) -> dict[str, Any]:
         "batch_digest": batch_digest,
         **{name: manifest[name] for name in ("run_id", "fund", "as_of", "mark")},
         **{name: control[name] for name in ("instruction_count", "line_count", "amount_fen")},
+        "came_from": manifest.get("came_from", ""),
     }
 
 
@@ -63,22 +82,31 @@ def is_as_posted(state: BatchState, manifest: Mapping[str, Any]) -> bool:
 def state_digest(states: Mapping[str, BatchState]) -> str:
     """Return the digest of what a run nets against: signed, released and settled batches.
 
-    Drafts and withdrawn batches reserve nothing and are no part of it; what came back is.
+    Drafts reserve nothing and are no part of it, nor are those a later run withdrew. What came back
+    is part of it, and what people decided: lines held or struck out, batches refused or given up.
     """
     return content_digest(
         [
-            [state.batch_id, state.state, state.batch_digest, [*state.settled, *state.recovered]]
+            [
+                *(state.batch_id, state.state, state.batch_digest),
+                [*state.settled, *state.recovered, *_decided(state)],
+            ]
             for state in sorted(states.values(), key=lambda state: state.batch_id)
-            if state.state in RESERVING_STATES
+            if state.state in RESERVING_STATES or _decided(state)
         ]
     )
+
+
+def _decided(state: BatchState) -> list[dict[str, Any]]:
+    verdicts = [said for said in state.reviewed if said["held"] or said["struck"]]
+    return verdicts if state.left is None else [*verdicts, state.left]
 
 
 def release_obstacle(state: BatchState) -> str:
     """Say why a batch can't be released, whatever the budget of the day; nothing if it can."""
     batch_id = state.batch_id
-    if state.state == "withdrawn":
-        return f"batch {batch_id} was withdrawn: release that of the later run"
+    if state.state in LEFT_BEHIND:
+        return f"batch {batch_id} {LEFT_BEHIND[state.state]}"
     if state.released is not None:
         return f"batch {batch_id} is already released: nothing is paid again"
     if state.mark:

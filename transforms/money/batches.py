@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.digest import frame_digest, short_id
+from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import ContractError
 from transforms.money.entitlements import KEY
 from transforms.money.payees import PAYEE
@@ -54,9 +54,13 @@ class DraftBatch:
     manifest: Mapping[str, Any]
 
 
-def batch_name(run_id: str, fund: str) -> str:
-    """Return the id of the batch of one run and fund: the same run draws up the same batch."""
-    return short_id("B", {"run_id": run_id, "fund": fund})
+def batch_name(run_id: str, fund: str, review: Mapping[str, Any] | None = None) -> str:
+    """Return the id of the batch of one run and fund: the same run draws up the same batch.
+
+    Rows:    review  what the review said that the batch comes from, if it comes from one
+    """
+    comes_from = {"review": content_digest(dict(review))} if review else {}
+    return short_id("B", {"run_id": run_id, "fund": fund, **comes_from})
 
 
 def payment_name(batch_id: str, policy_id: str, beneficiary_kind: str, beneficiary_id: str) -> str:

@@ -90,10 +90,16 @@ SUBJECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "drafted": lambda said: str(said["run_id"]),
     "withdrawn": lambda said: str(said["by_run"]),
     "signed": lambda said: str(said["statement"]["role"]),
+    "reviewed": lambda said: str(said["workbook"]),
+    "rejected": lambda said: str(said["statement"]["role"]),
+    "announced": lambda said: str(said["put_up_on"]),
     "settled": lambda said: str(said["file_digest"]),
     "recovered": lambda said: str(said["act"]["statement"]["payment_id"]),
 }
-OF_BATCHES = ("drafted", "withdrawn", "signed", "released", "settled", "recovered")
+OF_BATCHES = (
+    *("drafted", "reviewed", "announced", "withdrawn", "rejected", "given_up"),
+    *("signed", "released", "settled", "recovered"),
+)
 
 
 def is_written_so(posting: Posting) -> bool:
