@@ -28,13 +28,13 @@ from transforms.money.entitlements import KEY
 from transforms.money.ledger import PAID_KINDS
 from transforms.money.payees import PAYEE
 from transforms.money.postings import Posting
-from transforms.payments.workbook import review_workbook
 from transforms.policies.cards import month_of
 from transforms.review.comparison import last_paid
 from transforms.review.doubts import DOUBT_SCHEMA, DOUBTS
 from transforms.review.page import review_page
 from transforms.review.review import Review
 from transforms.review.sampling import draw_sample
+from transforms.review.workbook import review_workbook
 
 PARTY_QUESTIONS = ("subject_names", "divisions")
 PARTY = ["subject_kind", "subject_id"]
@@ -63,10 +63,9 @@ def review_files(
              frames    instructions, lines, unpaid_lines as stored
     Holds:   the same home at the same position of its ledger gives the same bytes
     """
-    parts = (frames[name] for name in ("instructions", "lines", "unpaid_lines"))
     review = read_review(home, manifest, frames, digest)
     page = review_page(read_reviewed(home, books, review))
-    return {"review.xlsx": review_workbook(manifest, *parts), "review.html": page.encode()}
+    return {"review.xlsx": review_workbook(review), "review.html": page.encode()}
 
 
 def read_review(

@@ -15,6 +15,11 @@ SUBJECT = ("period", "subject_kind", "subject_id")
 PAYEE = ("beneficiary_kind", "beneficiary_id")
 ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
 AMOUNTS = ("determined_fen", "paid_before_fen")
+LINE_SHEET = (
+    *("number", "policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no"),
+    *(*AMOUNTS, "paid_now_fen", "instruction_number", "verdict", "remark"),
+)
+VERDICTS = ("verdict_agreed", "verdict_hold", "verdict_strike")
 LINE_COLUMNS = (
     *("number", "policy_title", *SUBJECT, *PAYEE, *ACCOUNT, *AMOUNTS),
     *("paid_now_fen", "payment_id", "verdict", "remark"),
@@ -117,3 +122,26 @@ def _table(rows: pl.DataFrame, columns: Sequence[str], titles: Mapping[str, str]
         pl.lit("").alias("verdict"),
         pl.lit("").alias("remark"),
     ).select(columns)
+
+
+def line_sheet_table(
+    manifest: Mapping[str, Any], instructions: pl.DataFrame, lines: pl.DataFrame
+) -> pl.DataFrame:
+    """Lay out a batch's lines exactly as the sheet shows them, in their order, nothing filled in.
+
+    Rows:    instructions, lines  of the batch; returns one per line
+    """
+    accounts = instructions.select(
+        "payment_id",
+        *ACCOUNT,
+        pl.int_range(1, pl.len() + 1).cast(pl.Int64).alias("instruction_number"),
+    )
+    # Many lines to one instruction.
+    paid = lines.join(accounts, on="payment_id", how="left", validate="m:1", maintain_order="left")
+    shown = paid.rename({"amount_fen": "paid_now_fen"})
+    return _table(shown, LINE_SHEET, manifest.get("titles", {}))
+
+
+def instruction_table(manifest: Mapping[str, Any], instructions: pl.DataFrame) -> pl.DataFrame:
+    """Lay out a batch's payment instructions as its sheet shows them."""
+    return _table(instructions, INSTRUCTION_COLUMNS, manifest.get("titles", {}))

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from transforms.amounts import share_text
+from transforms.review.sums import SHARE_UNITS
+
 FILLS = {"spent": "#1d2430", "signed": "url(#hatch)", "this_batch": "#8b95a5", "left": "#fff"}
 WIDE, MONTHS_HIGH, STEPS_HIGH, STEPS_WIDE = 1000, 50, 48, 420
 BAR, BAR_WITH_GAP, BARS, WIDEST_BIN = 16, 20, 13, 84
@@ -19,25 +22,13 @@ def scaled(part: int, whole: int, length: int) -> int:
     return max(1, part * length // whole)
 
 
-def share_text(part: int, whole: int) -> str:
-    """Write a share in per cent with one decimal, rounded half up.
-
-    >>> share_text(1, 3), share_text(-1, 8), share_text(5, 0)
-    ('33.3%', '-12.5%', '—')
-    """
-    if not whole:
-        return "—"
-    tenths = (abs(part) * 2000 + whole) // (2 * whole)
-    return f"{'-' if part < 0 else ''}{tenths // 10}.{tenths % 10}%"
-
-
 def budget_bar(budget: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Lay the parts of a budget side by side."""
     bar, start = [], 0
     for name, fen in budget["parts"].items():
         end = start + max(fen, 0)
         x, right = (WIDE * edge // max(budget["whole_fen"], 1) for edge in (start, end))
-        share = share_text(fen, budget["budget_fen"] or 0)
+        share = share_text(max(fen, 0) * SHARE_UNITS // max(budget["whole_fen"], 1))
         place = {"x": x, "width": right - x, "fill": FILLS[name], "share": share}
         bar.append({"name": f"budget_{name}", "fen": fen, **place})
         start = end

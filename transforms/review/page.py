@@ -11,28 +11,29 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from transforms.amounts import yuan_text
+from transforms.amounts import is_amount, share_text, yuan_text
 from transforms.answers.page import TEMPLATES, render_page
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.entitlements import KEY
 from transforms.money.payees import PAYEE
 from transforms.review import figures
-from transforms.review.doubts import doubts_table
+from transforms.review.approval import in_groups
 from transforms.review.drawn import budget_bar, histogram_bars, policy_bars, step_bars
 from transforms.review.explained import Rule, explained_block, packed
 from transforms.review.review import Review
+from transforms.review.workbook import before_sheet, doubts_sheet
+from transforms.sheets.workbook import Sheet
 from transforms.words import said_of, word, words_column
 
 MOST_BYTES = 5_000_000
 LEAST_BYTES_A_LINE = 60
-SHOWN_ROWS = 200
+SHOWN_TOWNS, SHOWN_OF_A_KIND = 100, 40
 ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
 SHOWN = ("policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no")
 SHOWN += ("amount_fen", "status", "town", "doubts")
 TOLD = ("period", "subject_id", "beneficiary_id", *ACCOUNT, "payment_id", "status", "reason")
 TOLD += ("determined_fen", "paid_before_fen", "amount_fen", "town", "doubts")
 MARKS = ("account_changed", "is_above_cap", "is_outlier")
-CODED = ("policy_id", "change", "subject_kind", "beneficiary_kind", "account_known_by")
 BETWEEN_DOUBTS = "；"
 UNSAFE_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 UNSAFE_IN_SCRIPT |= {"\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -134,29 +135,24 @@ def _figures(told: Reviewed, lines: pl.DataFrame) -> dict[str, Any]:
         "earlier": told.earlier[-figures.LAST_BATCHES :],
         "histograms": histograms,
         "steps": step_bars(figures.band(told.entitled, control["amount_fen"])),
-        "towns": towns.head(SHOWN_ROWS).to_dicts(),
-        "more_towns": max(towns.height - SHOWN_ROWS, 0),
+        "towns": towns.head(SHOWN_TOWNS).to_dicts(),
+        "more_towns": max(towns.height - SHOWN_TOWNS, 0),
         "most_of_towns": int(towns["amount_fen"].to_list()[0]),
-        "tables": [_table(title, frame, titles) for title, frame in _tables(review)],
+        "tables": [
+            _table(before_sheet(review), "change"),
+            _table(doubts_sheet(review), "doubt"),
+        ],
     }
 
 
-def _tables(review: Review) -> list[tuple[str, pl.DataFrame]]:
-    return [
-        ("account_changed", review.accounts),
-        ("sheet_doubts", doubts_table(review.doubts, review.titles, review.parties)),
-        ("sheet_before", review.changes),
-        ("top_payee", review.top),
-    ]
-
-
-def _table(title: str, frame: pl.DataFrame, titles: Mapping[str, str]) -> dict[str, Any]:
-    """Lay rows out as a table of texts: codes in words, policies by their titles."""
-    coded = [words_column(name, titles) for name in CODED if name in frame.columns]
-    rows = frame.head(SHOWN_ROWS).with_columns(coded)
+def _table(sheet: Sheet, by: str) -> dict[str, Any]:
+    """Lay a workbook's sheet out as texts: what is said above it, the first rows of each kind."""
+    rows = sheet.frame.group_by(by, maintain_order=True).head(SHOWN_OF_A_KIND)
+    rows = rows.select(sheet.frame.columns)
     numbers = [dtype.is_integer() for dtype in rows.dtypes]
     return {
-        "title": word(title),
+        "title": sheet.title,
+        "notes": [str(line.cells[0]) for line in sheet.above if line.cells],
         "headings": [
             {"text": word(name), "is_number": is_number}
             for name, is_number in zip(rows.columns, numbers, strict=True)
@@ -165,16 +161,16 @@ def _table(title: str, frame: pl.DataFrame, titles: Mapping[str, str]) -> dict[s
             [_text(name, cell) for name, cell in zip(rows.columns, row, strict=True)]
             for row in rows.iter_rows()
         ],
-        "left": frame.height - rows.height,
+        "left": sheet.frame.height - rows.height,
     }
 
 
 def _text(name: str, cell: Any) -> str:
-    if isinstance(cell, int) and name.endswith(("_fen", "_share")):
-        return yuan_text(cell, ",") + "%" * name.endswith("_share")
-    if isinstance(cell, str) or cell is None:
+    if not isinstance(cell, int):
         return cell or ""
-    return f"{cell:,}"
+    if name.endswith("_share"):
+        return share_text(cell)
+    return yuan_text(cell, ",") if is_amount(name) else f"{cell:,}"
 
 
 def _rendered(
@@ -196,7 +192,7 @@ def _rendered(
     return render_page(
         "review.html.j2",
         batch=told.review.manifest,
-        digest=" ".join(told.review.digest[place : place + 4] for place in range(0, 64, 4)),
+        digest=in_groups(told.review.digest),
         mark=said_of(mark) if mark else None,
         capitals=amount_in_capitals(told.review.manifest["control"]["amount_fen"]),
         unpaid_count=told.review.unpaid_lines.height,

@@ -1,6 +1,6 @@
 """All that a batch is reviewed by, once: the workbook and the page show the same figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,7 @@ class Review:
 
     `parties`: one per party: subject_kind, subject_id, subject_name, division_code. `last`: batch
     of the fund before (batch_id, as_of, state) with `last_lines`, or None. `paid`, `delivered`:
-    accounts known before, one per payee.
+    accounts known before, one per payee. `parameters`: every number used.
     """
 
     manifest: Mapping[str, Any]
@@ -37,6 +37,7 @@ class Review:
     delivered: pl.DataFrame
     doubts: pl.DataFrame
     sample: pl.DataFrame
+    parameters: Sequence[Mapping[str, Any]]
 
     @property
     def titles(self) -> Mapping[str, str]:
