@@ -26,8 +26,8 @@ from transforms.sheets.workbook import Sheet
 from transforms.words import said_of, word, words_column
 
 MOST_BYTES = 5_000_000
-LEAST_BYTES_A_LINE = 60
-SHOWN_TOWNS, SHOWN_OF_A_KIND = 100, 40
+TRIED_LINES = 2_000
+SHOWN_TOWNS, SHOWN_OF_A_KIND = 100, 20
 ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
 SHOWN = ("policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no")
 SHOWN += ("amount_fen", "status", "town", "doubts")
@@ -66,16 +66,19 @@ def review_page(told: Reviewed, most_bytes: int = MOST_BYTES) -> str:
     """
     lines = _all_lines(told)
     render = partial(_rendered, told, _figures(told, lines), lines)
-    most_lines = max(1, most_bytes // LEAST_BYTES_A_LINE)
+    empty_bytes = len(render(lines.head(0)).encode())
+    count = min(lines.height, TRIED_LINES)
+    is_measured = count == lines.height
     while True:
-        shown = lines.head(most_lines)
-        page = render(shown)
+        page = render(lines.head(count))
         size = len(page.encode())
-        if size <= most_bytes or shown.height <= 1:
+        if not count or (size <= most_bytes and is_measured):
             return page
-        base = len(render(lines.head(0)).encode())
-        fitting = shown.height * max(most_bytes - base, 0) // max(size - base, 1)
-        most_lines = max(1, min(fitting * 49 // 50, shown.height - 1))
+        # What these lines took tells how many will fit; a little is kept free.
+        room, took = most_bytes - empty_bytes, max(size - empty_bytes, 1)
+        fitting = max(count * room * 97 // (took * 100), 0)
+        count = min(fitting, lines.height if size <= most_bytes else count - 1)
+        is_measured = True
 
 
 def _all_lines(told: Reviewed) -> pl.DataFrame:
@@ -148,7 +151,12 @@ def _figures(told: Reviewed, lines: pl.DataFrame) -> dict[str, Any]:
 def _table(sheet: Sheet, by: str) -> dict[str, Any]:
     """Lay a workbook's sheet out as texts: what is said above it, the first rows of each kind."""
     rows = sheet.frame.group_by(by, maintain_order=True).head(SHOWN_OF_A_KIND)
-    rows = rows.select(sheet.frame.columns)
+    said = [
+        name
+        for name in sheet.frame.columns
+        if not rows[name].cast(pl.String).is_in(["", None], nulls_equal=True).all()
+    ]
+    rows = rows.select(said)
     numbers = [dtype.is_integer() for dtype in rows.dtypes]
     return {
         "title": sheet.title,
@@ -244,4 +252,6 @@ def script_json(content: Any) -> str:
     '["\\u003c/script\\u003e",1]'
     """
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.translate(str.maketrans(UNSAFE_IN_SCRIPT))
+    for letter, escaped in UNSAFE_IN_SCRIPT.items():
+        text = text.replace(letter, escaped)
+    return text
