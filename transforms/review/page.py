@@ -26,7 +26,7 @@ from transforms.sheets.workbook import Sheet
 from transforms.words import said_of, word, words_column
 
 MOST_BYTES = 5_000_000
-TRIED_LINES = 2_000
+TRIED_LINES, MOST_TRIES = 2_000, 8
 SHOWN_TOWNS, SHOWN_OF_A_KIND = 100, 20
 ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
 SHOWN = ("policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no")
@@ -66,19 +66,23 @@ def review_page(told: Reviewed, most_bytes: int = MOST_BYTES) -> str:
     """
     lines = _all_lines(told)
     render = partial(_rendered, told, _figures(told, lines), lines)
-    empty_bytes = len(render(lines.head(0)).encode())
+    best = render(lines.head(0))
+    empty_bytes = len(best.encode())
     count = min(lines.height, TRIED_LINES)
-    is_measured = count == lines.height
-    while True:
+    for _ in range(MOST_TRIES):
         page = render(lines.head(count))
         size = len(page.encode())
-        if not count or (size <= most_bytes and is_measured):
-            return page
         # What these lines took tells how many will fit; a little is kept free.
         room, took = most_bytes - empty_bytes, max(size - empty_bytes, 1)
-        fitting = max(count * room * 97 // (took * 100), 0)
-        count = min(fitting, lines.height if size <= most_bytes else count - 1)
-        is_measured = True
+        fitting = min(max(count * room * 97 // (took * 100), 0), lines.height)
+        if size > most_bytes:
+            count = min(fitting, count - 1)
+            continue
+        best = page
+        if count == lines.height or count * 10 >= fitting * 9:
+            break
+        count = fitting
+    return best
 
 
 def _all_lines(told: Reviewed) -> pl.DataFrame:
