@@ -15,7 +15,8 @@ BatchArgument = Annotated[
 
 def show_signed(signed: dict[str, Any], as_json: bool) -> None:
     """Show a signature that was posted."""
-    lines = [f"{signed['batch_id']} signed as {signed['role']}; state: {signed['state']}"]
+    done = "rejected" if signed["act"] == "reject" else "signed"
+    lines = [f"{signed['batch_id']} {done} as {signed['role']}; state: {signed['state']}"]
     show(signed, as_json, lines + [f"warning: {said}" for said in signed["warnings"]])
 
 
@@ -57,6 +58,87 @@ def batch_pack(
     lines = [f"review pack: {packed['review']}"]
     lines += [f"kept, as it was filled in: {path}" for path in packed["kept"]]
     show(packed, as_json, lines)
+
+
+@batch_app.command("sample")
+def batch_sample(
+    batch_id: BatchArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder (default: ID-sample in this folder).")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the page of each line of the batch's sample; which they are, its digest says."""
+    from flows.answers.sample_audit import batch_sample as write_pages
+
+    written = write_pages(Home(home), batch_id, out or Path(f"{batch_id}-sample"))
+    show(written, as_json, [f"{written['path']}: {written['pages']} pages; they name persons"])
+
+
+@batch_app.command("import")
+def batch_import(
+    batch_id: BatchArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The review.xlsx, filled in.")],
+    by: Annotated[str, typer.Option("--by", help="Who reviewed (default: who is logged in).")] = "",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a reviewer's workbook back: lines held or struck out leave; sign the batch after it."""
+    from flows.money.review import import_review
+
+    place = Home(home)
+    with changing(place):
+        read = import_review(place, batch_id, file, by)
+    lines = [
+        f"{batch_id}: {read['agreed']} lines agreed, {read['held']} held, "
+        f"{read['struck_out']} struck out, by {read['by']}; state: {read['state']}"
+    ]
+    if read["to_be_signed"]:
+        lines.append(
+            f"to be signed: {read['to_be_signed']}, {read['count']} payments, "
+            f"{read['amount_yuan']} 元"
+        )
+    show(read, as_json, lines)
+
+
+@batch_app.command("reject")
+def batch_reject(
+    batch: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="Batch at its home, or its exported file.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    role: Annotated[str, typer.Option("--role", help="reviewer or approver.")] = "reviewer",
+    key: Annotated[Path | None, typer.Option("--key", help="Key file made by `key new`.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse a batch before it is released, signed: its lines are due again in the next run."""
+    from flows.cli.signing import reject_at_home, reject_file
+
+    if Path(batch).is_file():
+        made = reject_file(Path(batch), role, key, reason)
+        line = f"{made['signature_file']}: it comes back with `wuxing batch accept`"
+        show(made, as_json, [line])
+        return
+    show_signed(reject_at_home(Home(home), batch, role, key, reason), as_json)
+
+
+@batch_app.command("withdraw")
+def batch_withdraw(
+    batch_id: BatchArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    by: Annotated[str, typer.Option("--by", help="Who (default: who is logged in).")] = "",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Give up a batch that is not released: its lines are due again in the next run."""
+    from flows.money.sign import withdraw_batch
+
+    place = Home(home)
+    with changing(place):
+        left = withdraw_batch(place, batch_id, reason, by)
+    show(left, as_json, [f"{batch_id} {left['state']} by {left['by']}: {left['reason']}"])
 
 
 @batch_app.command("export")

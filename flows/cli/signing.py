@@ -57,6 +57,31 @@ def sign_file(
     return {**shown, "role": role, **_written(path, signed)}
 
 
+def reject_at_home(
+    home: Home, batch_id: str, role: str, key: Path | None, reason: str
+) -> dict[str, Any]:
+    """Refuse a batch where its home is."""
+    from flows.money.keys import open_key
+    from flows.money.sign import reject_batch
+
+    with changing(home):
+        return reject_batch(
+            home, batch_id, role, open_key(_key(key), ask_passphrase(False)), reason
+        )
+
+
+def reject_file(file: Path, role: str, key: Path | None, reason: str) -> dict[str, Any]:
+    """Refuse an exported batch on the signer's own machine."""
+    from flows.money.export import read_export
+    from flows.money.keys import open_key
+    from flows.money.sign import sign
+
+    batch = read_export(file)
+    path = file.with_name(f"{batch.batch_id}.{role}.rejection.json")
+    holder = open_key(_key(key), ask_passphrase(False))
+    return _written(path, sign(batch, role, holder, None, reason))
+
+
 def _key(key: Path | None) -> Path:
     if key is None:
         raise UsageError("give --key with the key file, or --seal with an outside seal's id")

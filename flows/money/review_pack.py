@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -27,7 +26,6 @@ from transforms.money.books import Books
 from transforms.money.entitlements import KEY
 from transforms.money.ledger import PAID_KINDS
 from transforms.money.payees import PAYEE
-from transforms.money.postings import Posting
 from transforms.policies.cards import month_of
 from transforms.review.comparison import last_paid
 from transforms.review.doubts import DOUBT_SCHEMA, DOUBTS
@@ -37,16 +35,9 @@ from transforms.review.sampling import draw_sample
 from transforms.review.workbook import review_workbook
 
 PARTY_QUESTIONS = ("subject_names", "divisions")
+NEVER = {"position": 0}
+HELD_SAYS = {"by": "held_by", "since": "held_since", "reason": "held_reason"}
 PARTY = ["subject_kind", "subject_id"]
-
-
-@dataclass(frozen=True)
-class Past:
-    """What a home knew before a batch was drawn up."""
-
-    last: dict[str, Any] | None
-    last_snapshot: str
-    entries: pl.DataFrame
 
 
 def review_files(
@@ -56,93 +47,74 @@ def review_files(
     frames: Mapping[str, pl.DataFrame],
     digest: str,
 ) -> dict[str, bytes]:
-    """Make the files a reviewer gets of a batch, by their names.
+    """Make the files that the reviewers of a batch get, by their names.
 
     Rows:    books     the ledger as it stood when the batch was drawn up
              manifest  the batch's own, without its files; digest: that of the signed record
              frames    instructions, lines, unpaid_lines as stored
     Holds:   the same home at the same position of its ledger gives the same bytes
     """
-    review = read_review(home, manifest, frames, digest)
+    review = read_review(home, books, manifest, frames, digest)
     page = review_page(read_reviewed(home, books, review))
     return {"review.xlsx": review_workbook(review), "review.html": page.encode()}
 
 
 def read_review(
     home: Home,
+    books: Books,
     manifest: Mapping[str, Any],
     frames: Mapping[str, pl.DataFrame],
     digest: str,
 ) -> Review:
     """Collect what a batch is reviewed by: its run, the snapshot, and what came before it.
 
-    Rows:    frames  instructions, lines, unpaid_lines
     Holds:   nothing that happened after the batch was drawn up is read: the same on any day
+    Raises:  DigestDiffersError if a file of the run or its snapshot can't be read
     """
-    past = _past_of(home, manifest)
-    with _readable(manifest["run_id"]), closing(_open_snapshot(home, manifest)) as connection:
-        determined = _determinations(home, manifest)
-        sample = draw_sample(determined, frames["lines"], frames["unpaid_lines"], digest)
-        last_lines = _lines_of(home, past.last)
+    run = read_manifest(home.runs / manifest["run_id"], "run")
+    with open_ledger(home, only_look=True) as ledger:
+        entries = ledger.entries_before(books.position + 1)
+    payments = entries.filter(pl.col("kind").is_in(PAID_KINDS))
+    last = _last_batch(books, manifest)
+    with _readable(run["run_id"]), closing(_open_snapshot(home, run)) as connection:
+        sample = sample_of(home, manifest, frames, digest)
+        last_lines = _lines_of(home, last)
         parties = _parties(connection, [*frames.values(), sample, last_lines])
         return Review(
             manifest=manifest,
             digest=digest,
             **frames,
             parties=parties,
-            last=past.last,
+            last=last,
             last_lines=last_lines,
-            paid=last_paid(past.entries),
-            delivered=_accounts_before(home, past.last_snapshot),
-            doubts=_doubts(connection, manifest, frames, parties, past.entries),
+            paid=last_paid(payments),
+            delivered=_accounts_before(home, books, run["snapshot_id"]),
+            doubts=_doubts(connection, manifest, frames, parties, payments),
             sample=sample,
-            parameters=_parameters(home, manifest),
+            parameters=_parameters(run, manifest),
+            held=_held_before(books),
         )
 
 
-def _past_of(home: Home, manifest: Mapping[str, Any]) -> Past:
-    """Read the ledger as it stood when a batch was drawn up first; as it stands, if it is not."""
-    with open_ledger(home, only_look=True) as ledger:
-        postings = ledger.postings()
-        at = next(
-            (
-                posting.sequence
-                for posting in postings
-                if (posting.kind, posting.batch_id) == ("drafted", manifest["batch_id"])
-            ),
-            len(postings) + 1,
-        )
-        entries = ledger.entries_before(at)
-    earlier = [posting for posting in postings if posting.sequence < at]
-    return Past(
-        last=_last_batch(earlier, manifest),
-        last_snapshot=_last_snapshot(earlier, home, manifest),
-        entries=entries.filter(pl.col("kind").is_in(PAID_KINDS)),
-    )
-
-
-def _last_batch(earlier: Sequence[Posting], manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+def _last_batch(books: Books, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """Find the batch of the fund that was released last, else drafted last, by another run."""
-    drafted = {
-        posting.batch_id: posting.said
-        for posting in earlier
-        if posting.kind == "drafted"
-        and posting.said["fund"] == manifest["fund"]
-        and posting.said["run_id"] != manifest["run_id"]
-    }
-    released = [p.batch_id for p in earlier if p.kind == "released" and p.batch_id in drafted]
-    last = next(iter([*reversed(released), *reversed(drafted)]), None)
-    if last is None:
+    others = [
+        state
+        for state in books.batches.values()
+        if state.fund == manifest["fund"] and state.run_id != manifest["run_id"]
+    ]
+    if not others:
         return None
-    state = "released" if last in released else "draft"
-    return {"batch_id": last, "as_of": drafted[last]["as_of"], "state": state}
+    last = max(others, key=lambda state: ((state.released or NEVER)["position"], state.drafted_at))
+    said = "batch_released" if last.released else "batch_draft"
+    return {"batch_id": last.batch_id, "as_of": last.as_of, "state": said}
 
 
-def _last_snapshot(earlier: Sequence[Posting], home: Home, manifest: Mapping[str, Any]) -> str:
-    """Find the last snapshot but this run's that a run read before; nothing if there is none."""
-    own = read_manifest(home.runs / manifest["run_id"], "run")["snapshot_id"]
-    read = [p.said["snapshot_id"] for p in earlier if p.kind == "run_recorded"]
-    return next((snapshot for snapshot in reversed(read) if snapshot != own), "")
+def _held_before(books: Books) -> pl.DataFrame:
+    """Return the lines that reviewers hold: KEY, who held it last and why, and since when."""
+    rows = [(*key, *(said[name] for name in HELD_SAYS)) for key, said in books.held_lines.items()]
+    schema = dict.fromkeys([*KEY, *HELD_SAYS.values()], pl.String)
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _lines_of(home: Home, last: Mapping[str, Any] | None) -> pl.DataFrame:
@@ -150,13 +122,15 @@ def _lines_of(home: Home, last: Mapping[str, Any] | None) -> pl.DataFrame:
     return pl.read_parquet(path) if path else pl.DataFrame(schema=LINE_SCHEMA)
 
 
-def _accounts_before(home: Home, snapshot_id: str) -> pl.DataFrame:
-    """Return the usable accounts of an earlier snapshot, of who has exactly one there.
+def _accounts_before(home: Home, books: Books, snapshot_id: str) -> pl.DataFrame:
+    """Return the usable accounts of the snapshot read before this one, of who has one there.
 
     Rows:    returns  one per party: PAYEE, account_no; none where the snapshot is not kept here
     """
-    path = home.snapshots / snapshot_id / "tables" / "accounts.parquet"
-    if not snapshot_id or not path.is_file():
+    read = [run["snapshot_id"] for run in books.runs.values() if run["state"] == "done"]
+    before = next((snapshot for snapshot in reversed(read) if snapshot != snapshot_id), "")
+    path = home.snapshots / before / "tables" / "accounts.parquet"
+    if not before or not path.is_file():
         return pl.DataFrame(schema=dict.fromkeys([*PAYEE, "account_no"], pl.String()))
     kind = pl.when(pl.col("subject_kind") == "单位").then(pl.lit("employer"))
     return (
@@ -171,17 +145,24 @@ def _accounts_before(home: Home, snapshot_id: str) -> pl.DataFrame:
     )
 
 
-def _open_snapshot(home: Home, manifest: Mapping[str, Any]) -> Connection:
-    """Open the extracts that a batch's run read, as they were visible to it."""
-    run = read_manifest(home.runs / manifest["run_id"], "run")
+def _open_snapshot(home: Home, run: Mapping[str, Any]) -> Connection:
+    """Open the extracts that a run read, as they were visible to it."""
     folder = home.snapshots / run["snapshot_id"]
     tables = read_manifest(folder, "snapshot")["tables"]
     paths = {
         kind: [folder / name for name in sorted(entry["files"])] for kind, entry in tables.items()
     }
     connection = connect()
-    register_tables(connection, paths, date.fromisoformat(manifest["as_of"]))
+    register_tables(connection, paths, date.fromisoformat(run["as_of"]))
     return connection
+
+
+def sample_of(
+    home: Home, manifest: Mapping[str, Any], frames: Mapping[str, pl.DataFrame], digest: str
+) -> pl.DataFrame:
+    """Draw a batch's sample: its digest draws the same one on any day."""
+    determined = _determinations(home, manifest)
+    return draw_sample(determined, frames["lines"], frames["unpaid_lines"], digest)
 
 
 def _determinations(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
@@ -192,9 +173,8 @@ def _determinations(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
     return wanted.select(*KEY, "outcome", "amount_fen").collect()
 
 
-def _parameters(home: Home, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _parameters(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every number that the batch's policies used; the unconfirmed are the manifest's."""
-    run = read_manifest(home.runs / manifest["run_id"], "run")
     paid = [entry["policy_id"] for entry in manifest["policies"]]
     used = {name: entry["parameters_used"] for name, entry in run.get("policies", {}).items()}
     unconfirmed = [{**number, "confirmed": False} for number in manifest["unconfirmed"]]
@@ -252,7 +232,7 @@ def _doubts(
         register_frame(connection, name, frame)
     values = {"as_of_month": month_of(date.fromisoformat(manifest["as_of"]))}
     found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in DOUBTS]
-    return pl.concat([rows.cast(DOUBT_SCHEMA) for rows in found])
+    return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in found])
 
 
 @contextmanager

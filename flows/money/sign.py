@@ -1,5 +1,6 @@
 """Signing: what a person puts the name to, at the home or on a machine of the own."""
 
+import getpass
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -18,7 +19,13 @@ from flows.money.witnesses import expect_seen, read_seen, write_seen
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError, UsageError
-from transforms.money.books import Books, batch_statement, signing_obstacle
+from transforms.money.books import (
+    Books,
+    batch_statement,
+    leaving_obstacle,
+    rejection_statement,
+    signing_obstacle,
+)
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.postings import Posting
 
@@ -78,12 +85,55 @@ def state_for_seal(
         return sign(batch, role, seal, typed)
 
 
-def sign(
-    batch: Signable, role: str, key: SigningKey | Seal, typed: tuple[int, int] | None
+def reject_batch(
+    home: Home, batch_id: str, role: str, key: SigningKey, reason: str
 ) -> dict[str, Any]:
-    """Sign a batch: return the statement and its signature, and keep what was seen.
+    """Refuse a batch at its home, signed and with a reason: its lines are due again.
 
-    Rows:    typed  count and amount in fen, as the signer read them from the review
+    Raises:  LedgerForbidsError if it is not open any more; DigestDiffersError
+    """
+    with open_ledger(home) as ledger:
+        batch = signable_batch(home, ledger, batch_id)
+        expect_at_home(home, batch.books)
+        return _post(home, ledger, batch, sign(batch, role, key, None, reason))
+
+
+def withdraw_batch(home: Home, batch_id: str, reason: str, by: str = "") -> dict[str, Any]:
+    """Give up a batch that is not released: what it reserved is free, its lines are due again.
+
+    Rows:    by  who gives it up; else who is logged in
+    Raises:  LedgerForbidsError if it is released, or was left before
+    """
+    with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
+        expect_at_home(home, ledger.books())
+        said = {
+            "reason": _reason(reason),
+            "by": by.strip() or getpass.getuser(),
+            "on": today(),
+        }
+        with witnessed(home, ledger):
+            ledger.post("given_up", said, batch_id)
+        return {"batch_id": batch_id, "state": ledger.batch_states()[batch_id].state, **said}
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise UsageError("say why, with --reason")
+    return text.strip()
+
+
+def sign(
+    batch: Signable,
+    role: str,
+    key: SigningKey | Seal,
+    typed: tuple[int, int] | None,
+    reason: str | None = None,
+) -> dict[str, Any]:
+    """Sign a batch, or its refusal: return the statement and its signature; keep what was seen.
+
+    Rows:    typed   count and amount in fen, as the signer read them from the review
+             reason  why it is refused
     Raises:  UsageError if they are not the batch's; LedgerForbidsError, DigestDiffersError
     """
     books, state = batch.books, known_state(batch.books.batches, batch.batch_id)
@@ -99,10 +149,14 @@ def sign(
         "signed_on": today(),
         "anchors": batch.anchors,
     }
-    obstacle = signing_obstacle(books, batch.batch_id, signer, books.position)
+    if reason is None:
+        obstacle = signing_obstacle(books, batch.batch_id, signer, books.position)
+        statement = batch_statement(books, state, signer, books.position)
+    else:
+        obstacle = leaving_obstacle(books, batch.batch_id)
+        statement = rejection_statement(books, state, signer, _reason(reason), books.position)
     if obstacle:
         raise LedgerForbidsError(obstacle)
-    statement = batch_statement(books, state, signer, books.position)
     write_seen(key.path, books.home_id, books.position, books.head)
     return {"statement": statement, "signature": key.sign(statement)}
 
@@ -124,13 +178,15 @@ def accept_signature(home: Home, signed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _post(home: Home, ledger: Ledger, batch: Signable, signed: Mapping[str, Any]) -> dict[str, Any]:
-    role = signed["statement"]["role"]
+    statement = signed["statement"]
+    role, act = statement["role"], statement["act"]
     with witnessed(home, ledger):
-        ledger.post("signed", signed, batch.batch_id, role)
+        ledger.post("rejected" if act == "reject" else "signed", signed, batch.batch_id, role)
     state = ledger.batch_states()[batch.batch_id]
     return {
         "batch_id": batch.batch_id,
         "role": role,
+        "act": act,
         "state": state.state,
         "fingerprint": signed["statement"]["key_id"],
         "missing_signatures": state.missing_roles,

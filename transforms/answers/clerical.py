@@ -13,6 +13,7 @@ from transforms.digest import text_digest
 from transforms.errors import DropRefusedError
 from transforms.extracts.dates import read_dates
 from transforms.extracts.kinds import KINDS
+from transforms.sheets.filled import refuse_rows
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word, words_column
 
@@ -29,7 +30,6 @@ ANSWER_NAMES = ["decision", "decided_by", "decided_on"]
 OPEN_NAMES = [*ANSWER_NAMES, "document_no"]
 DECISIONS = ("是", "否")
 CHECK = word("check_code")
-ROW_NUMBER = "row_number"
 CONFLICT = "conflict"
 RECOVERY, KEPT = "recovery", "clerk_kept"
 CODE_LENGTH = 12
@@ -151,26 +151,9 @@ def decided_lines(filled: pl.DataFrame, file_name: str) -> pl.DataFrame:
         "裁定日期 is no date": pl.lit(days).is_null(),
         "the same line twice": pl.struct(KEY_NAMES).is_duplicated(),
     }
-    _refuse(read, faults, file_name)
+    refuse_rows(read, faults, file_name)
     if not read.height:
         raise DropRefusedError(f"{file_name}: no line is left; there is nothing to import")
     return read.with_columns(days.alias("decided_on")).select(
         pl.col(name).alias(LABELS[name]) for name in NAMES
     )
-
-
-def _refuse(read: pl.DataFrame, faults: Mapping[str, pl.Expr], file_name: str) -> None:
-    told: list[str] = []
-    taken = pl.lit(False)
-    for fault, broken in faults.items():
-        rows = read.filter(broken & ~taken)[ROW_NUMBER].to_list()
-        taken = taken | broken
-        if rows:
-            listed = ", ".join(str(number) for number in rows[:SHOWN_NUMBERS])
-            more = f" and {len(rows) - SHOWN_NUMBERS} more" if len(rows) > SHOWN_NUMBERS else ""
-            told.append(f"row {listed}{more}: {fault}")
-    if told:
-        raise DropRefusedError(
-            f"{file_name}: nothing was imported; {'; '.join(told)}. "
-            "Mend the workbook, then import it again"
-        )

@@ -14,8 +14,7 @@ from transforms.sheets.workbook import Line, Sheet
 from transforms.words import Said, said_of, word, worded
 
 DIGEST_GROUP = 4
-HASHED_DIGITS = 8
-SUM_WIDTHS = {"policy_title": 20, "authority": 20, "clause": 36, "line_count": 10}
+SUM_WIDTHS = {"policy_title": 20, "authority": 18, "clause": 34, "line_count": 17}
 SUM_WIDTHS |= {"instruction_count": 10, "amount_fen": 17}
 SIGNED_BY = ("made_up_by", "checked_by_hand", "approved_by", "official_seal")
 
@@ -58,18 +57,13 @@ def _identity(review: Review) -> Iterator[Line]:
     yield _field("batch_digest", in_groups(review.digest))
     if manifest.get("came_from"):
         yield _field("came_from", manifest["came_from"])
-        yield _field("reviewed", _reviewed(manifest["review"]))
+        counts = {name: manifest["review"][name] for name in ("held", "struck")}
+        yield _field("reviewed", worded(Said("taken_out_by_review", counts)))
     funding = manifest["funding"]
     yield _fields(fund=manifest["fund"], as_of=manifest["as_of"])
     yield _fields(
         payer_name=_or_none(funding["payer_name"]), payer_account=_or_none(funding["payer_account"])
     )
-
-
-def _reviewed(said: Mapping[str, Any]) -> str:
-    verdicts = said["verdicts"]
-    values = {"by": said["by"], "on": said["on"], "held": verdicts["held"]}
-    return worded(Said("reviewed_by", {**values, "struck": verdicts["struck"]}))
 
 
 def _money(review: Review) -> Iterator[Line]:
@@ -84,19 +78,23 @@ def _money(review: Review) -> Iterator[Line]:
 
 
 def _looked_at(review: Review) -> Iterator[Line]:
-    doubts = doubt_counts(review.doubts)
-    said = [
-        Said("doubts_of_kind", {"kind": code, "count": count})
-        for code, count in doubts.items()
-        if count
-    ]
-    yield _field("sheet_doubts", worded(Said("doubts_found", {"kinds": said})) if said else "0")
+    yield _field("sheet_doubts", worded(doubts_said(review)))
     counts = {"changed": review.accounts.height, "first": review.firsts.height}
     counts["unpaid"] = review.unpaid_lines.height
     yield _field("sheet_before", worded(Said("payees_changed", counts)))
     yield _field("sheet_sample", worded(sample_said(review.manifest.get("review"))))
     unconfirmed = len(review.manifest["unconfirmed"])
     yield _field("unconfirmed", worded(Said("unconfirmed_count", {"count": unconfirmed})))
+
+
+def doubts_said(review: Review) -> Said:
+    """Say how many doubts of which kind there are."""
+    found = [
+        Said("doubts_of_kind", {"kind": code, "count": count})
+        for code, count in doubt_counts(review.doubts).items()
+        if count
+    ]
+    return Said("doubts_found", {"kinds": found}) if found else Said("no_doubts")
 
 
 def sample_said(reviewed: Mapping[str, Any] | None) -> Said:
@@ -117,13 +115,14 @@ def _may_be_released(manifest: Mapping[str, Any]) -> Line:
 
 
 def account_hash(instructions: pl.DataFrame) -> str:
-    """Add up the last eight digits of the instructions' account numbers: one that changed shows.
+    """Add up the instructions' account numbers: one that is changed shows.
 
     >>> account_hash(pl.DataFrame({"account_no": ["6228287398000000012", "7-1"]}))
-    '83'
+    '6228287398000000083'
     """
-    digits = instructions["account_no"].str.replace_all(r"\D", "").str.tail(HASHED_DIGITS)
-    return str(int(digits.cast(pl.Int64).sum()))
+    digits = instructions["account_no"].str.replace_all(r"\D", "")
+    # A sum of many has more digits than the 64 bits of a column hold.
+    return str(sum(int(number) for number in digits if number))
 
 
 def in_groups(digest: str) -> str:

@@ -96,7 +96,7 @@ def changed_accounts(
 
 
 def first_payees(instructions: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
-    """Return the payees that this home never paid: PAYEE, account_no, amount_fen, the largest first."""
+    """Return the payees that this home never paid, with account and sum, the largest first."""
     return (
         _by_payee(instructions)
         .join(paid, on=PAYEE, how="anti")

@@ -23,6 +23,7 @@ class Review:
     `parties`: one per party: subject_kind, subject_id, subject_name, division_code. `last`: batch
     of the fund before (batch_id, as_of, state) with `last_lines`, or None. `paid`, `delivered`:
     accounts known before, one per payee. `parameters`: every number used.
+    `held`: lines that reviewers held before, with held_by, held_since, held_reason.
     """
 
     manifest: Mapping[str, Any]
@@ -38,6 +39,7 @@ class Review:
     doubts: pl.DataFrame
     sample: pl.DataFrame
     parameters: Sequence[Mapping[str, Any]]
+    held: pl.DataFrame
 
     @property
     def titles(self) -> Mapping[str, str]:

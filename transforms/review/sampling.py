@@ -9,12 +9,14 @@ import polars as pl
 from transforms.answers.sample import KEY, draw, in_strata, population
 from transforms.errors import DropRefusedError
 from transforms.review.sums import SHARE_UNITS
+from transforms.sheets.filled import ROW_NUMBER, refuse_rows
 from transforms.words import word, words_column
 
 SAMPLE_SIZE = 60
 CLASSES = ("sample_paid", "sample_refused", "sample_omitted")
 ANSWERS = ("sample_is_right", "sample_is_wrong")
 OPEN = ("sample_answer", "sample_note")
+TOLD_APART = ["number", "period", "subject_id", "beneficiary_id"]
 # One-sided: the true rate lies above the bound with a chance of at most one in twenty.
 CHANCE = 20
 
@@ -75,7 +77,7 @@ def places(sizes: Mapping[str, int], count: int) -> dict[str, int]:
 def sample_sheet_table(
     sample: pl.DataFrame, titles: Mapping[str, str], parties: pl.DataFrame
 ) -> pl.DataFrame:
-    """Lay a sample out as its sheet shows it: a line each, its page, and what is to be filled in."""
+    """Lay a sample out as its sheet shows it: a line each, its page, what is to be filled in."""
     names = parties.select("subject_kind", "subject_id", "subject_name")
     named = sample.join(names, on=["subject_kind", "subject_id"], how="left", validate="m:1")
     return named.select(
@@ -93,29 +95,51 @@ def sample_sheet_table(
     )
 
 
-def read_sample_answers(rows: Sequence[Mapping[str, str]], drawn: int) -> list[dict[str, Any]]:
-    """Read what was filled in on the sheet of the sample.
+def read_sample_answers(
+    filled: pl.DataFrame, sample: pl.DataFrame, file_name: str
+) -> list[dict[str, Any]]:
+    """Read what was filled in on the sheet of a sample.
 
-    Rows:    rows     of the sheet by the labels of its columns, as text; drawn: how many there are
-             returns  one per answered row: number, is_right, note
-    Raises:  DropRefusedError by row number, for all that is wrong
+    Rows:    filled   text cells by column label, with row_number, the sheet's own
+             sample   as drawn
+             returns  one per answered line, in order: number, is_right, note
+    Raises:  DropRefusedError naming the rows; all or nothing
     """
-    number, answer, note = (word(name) for name in ("number", *OPEN))
-    known = {"": None, **{word(code): code == ANSWERS[0] for code in ANSWERS}}
-    found, problems = [], []
-    if [row.get(number, "").strip() for row in rows] != [str(one + 1) for one in range(drawn)]:
-        problems.append(f"the sample has the numbers 1 to {drawn} in their order")
-    for row in rows:
-        said, remark = row.get(answer, "").strip(), row.get(note, "").strip()
-        if said not in known:
-            problems.append(f"row {row[number]}: {answer} takes {' or '.join(filter(None, known))}")
-        elif known[said] is False and not remark:
-            problems.append(f"row {row[number]}: {said} without {note}")
-        elif known[said] is not None:
-            found.append({"number": int(row[number]), "is_right": known[said], "note": remark})
-    if problems:
-        raise DropRefusedError("; ".join(problems))
-    return found
+    labels = {name: word(name) for name in (*TOLD_APART, *OPEN)}
+    missing = [label for label in labels.values() if label not in filled.columns]
+    if missing:
+        raise DropRefusedError(f"{file_name}: column missing: {', '.join(missing)}; restore it")
+    stripped = (pl.col(label).str.strip_chars().alias(name) for name, label in labels.items())
+    read = filled.select(ROW_NUMBER, *stripped)
+    drawn = sample.select(pl.col(name).cast(pl.String) for name in TOLD_APART)
+    here = read.join(drawn, on=TOLD_APART, how="semi")[ROW_NUMBER]
+    said, note = (pl.col(name) for name in OPEN)
+    right, wrong = (word(code) for code in ANSWERS)
+    refuse_rows(
+        read,
+        {
+            "no line of this sample": ~pl.col(ROW_NUMBER).is_in(here.implode()),
+            "the same line twice": pl.col("number").is_duplicated(),
+            f"{labels[OPEN[0]]} is none of {right}, {wrong}": ~said.is_in([right, wrong, ""]),
+            f"{labels[OPEN[1]]} is missing": (said == wrong) & (note == ""),
+        },
+        file_name,
+    )
+    if read.height < sample.height:
+        raise DropRefusedError(
+            f"{file_name}: {sample.height - read.height} lines of its sample "
+            "are missing: restore them as they came"
+        )
+    return (
+        read.filter(said != "")
+        .select(
+            pl.col("number").cast(pl.Int64),
+            (said == right).alias("is_right"),
+            note.alias("note"),
+        )
+        .sort("number")
+        .to_dicts()
+    )
 
 
 def sample_result(answers: Sequence[Mapping[str, Any]], drawn: int) -> dict[str, Any]:

@@ -6,8 +6,11 @@ from typing import Any
 import polars as pl
 
 from transforms.errors import ContractError
-from transforms.payments.workbook import VERDICTS, instruction_table, line_sheet_table
-from transforms.review.approval import approval_sheet_page
+from transforms.money.entitlements import KEY
+from transforms.money.reviews import OPEN as OPEN_ON_LINES
+from transforms.money.reviews import VERDICTS
+from transforms.payments.workbook import instruction_table, line_sheet_table
+from transforms.review.approval import approval_sheet_page, doubts_said
 from transforms.review.comparison import CHANGED_PERCENT
 from transforms.review.doubts import doubts_table
 from transforms.review.review import Review
@@ -18,9 +21,18 @@ from transforms.words import Said, word, worded, words_column
 UNPAID = ("held", "conflict", "superseded", "recovery", "unsupported")
 # The longest lists of what changed; the sheet says how many there are.
 MOST_LISTED = 2_000
-LINE_WIDTHS = {"number": 7, "policy_title": 20, "period": 9, "subject_id": 21, "beneficiary_id": 21}
-LINE_WIDTHS |= {"holder": 20, "account_no": 22, "determined_fen": 13, "paid_before_fen": 13}
-LINE_WIDTHS |= {"paid_now_fen": 13, "instruction_number": 8, "verdict": 9, "remark": 22}
+# So wide that ids, accounts and most names stand on one line, and a page takes them side by side.
+WIDTHS = {
+    **dict.fromkeys(("subject_id", "beneficiary_id"), 19),
+    **dict.fromkeys(("policy_title", "holder", "subject_name"), 25),
+    **dict.fromkeys(("account_no", "account_before", "bank_name"), 20),
+    **dict.fromkeys(("determined_fen", "paid_before_fen", "paid_now_fen", "before_fen"), 12),
+    **dict.fromkeys(("number", "instruction_number", "line_count", "before_count"), 6),
+    **{"period": 8, "verdict": 7, "remark": 18, "amount_fen": 13, "beneficiary_kind": 8},
+    **{"bank_code": 14, "payment_id": 34, "amount_share": 8, "account_known_by": 14, "change": 9},
+    **{"doubt": 16, "clue": 36, "pattern": 34, "sample_answer": 9, "sample_note": 24, "how": 92},
+}
+SUM_WIDTHS = {"group": 9, "subject_name": 40, "identifier": 22, "amount_fen": 16}
 BEFORE = (
     *("change", "policy_title", "subject_id", "subject_name", "beneficiary_id", "before_fen"),
     *("before_count", "amount_fen", "line_count", "amount_share", "account_before", "account_no"),
@@ -29,13 +41,13 @@ BEFORE = (
 HELD = (
     *("number", "status", "policy_title", "period", "subject_id", "subject_name"),
     *("beneficiary_id", "determined_fen", "paid_before_fen", "due_fen", "reason"),
+    *("held_by", "held_since", "held_reason"),
 )
 NUMBERS = ("policy_title", "name", "value", "from", "source", "is_confirmed")
 STEPS = (
     *("step_verdict", "step_reason", "step_protected", "step_import", "step_after"),
     *("step_doubts", "step_before", "step_sample", "step_bound", "step_print"),
 )
-NARROW = {"number": 7, "policy_title": 20, "subject_name": 22, "clue": 40, "pattern": 34}
 
 
 def review_workbook(review: Review) -> bytes:
@@ -65,7 +77,7 @@ def review_workbook(review: Review) -> bytes:
 
 
 def _sheet(code: str, frame: pl.DataFrame, said: Sequence[Said] = (), **other: Any) -> Sheet:
-    settings = {"widths": NARROW, **other}
+    settings = {"widths": WIDTHS, **other}
     return Sheet(word(code), frame, said_lines(said), is_protected=True, **settings)
 
 
@@ -74,22 +86,20 @@ def _sums(review: Review) -> Sheet:
         rows.select(
             pl.lit(word(by)).alias("group"),
             pl.col("subject_name"),
-            pl.col("identifier"),
+            pl.col("identifier") if by == "employer" else pl.lit("").alias("identifier"),
             *("line_count", "payee_count", "amount_fen", "amount_share"),
         )
         for by, rows in review.sums.items()
     ]
-    widths = {"group": 9, "subject_name": 36, "identifier": 24}
-    return _sheet("sheet_sums", pl.concat(parts), [Said("sums_are")], widths=widths)
+    return _sheet("sheet_sums", pl.concat(parts), [Said("sums_are")], widths=SUM_WIDTHS)
 
 
 def _lines(review: Review) -> Sheet:
     return _sheet(
         "sheet_payment_lines",
         line_sheet_table(review.manifest, review.instructions, review.lines),
-        open_columns=("verdict", "remark"),
+        open_columns=OPEN_ON_LINES,
         choices={"verdict": [word(code) for code in VERDICTS]},
-        widths=LINE_WIDTHS,
     )
 
 
@@ -103,7 +113,10 @@ def before_sheet(review: Review) -> Sheet:
             for code in ("line_new", "line_gone", "amount_changed")
         },
         "account_changed": review.accounts.with_columns(words_column("account_known_by"), **named),
-        "first_payee": review.firsts.with_columns(**named),
+        # Where nobody was paid before, everybody is: no list says more than that.
+        "first_payee": review.firsts.head(MOST_LISTED if review.paid.height else 0).with_columns(
+            **named
+        ),
         "top_payee": review.top.with_columns(**named),
     }
     names = review.parties.select("subject_kind", "subject_id", "subject_name")
@@ -118,6 +131,7 @@ def before_sheet(review: Review) -> Sheet:
         pl.col("policy_id").replace(review.titles).alias("policy_title")
     ).select(BEFORE)
     counts = {code: rows.height for code, rows in parts.items()}
+    counts["first_payee"] = review.firsts.height
     return _sheet("sheet_before", table, _said_of_before(review, counts))
 
 
@@ -136,7 +150,7 @@ def _said_of_before(review: Review, counts: dict[str, int]) -> list[Said]:
 def doubts_sheet(review: Review) -> Sheet:
     """Lay out the doubts."""
     table = doubts_table(review.doubts, review.titles, review.parties)
-    return _sheet("sheet_doubts", table, [Said("doubts_are")])
+    return _sheet("sheet_doubts", table, [doubts_said(review), Said("doubts_are")])
 
 
 def _held(review: Review) -> Sheet:
@@ -144,7 +158,10 @@ def _held(review: Review) -> Sheet:
     order = {status: place for place, status in enumerate(UNPAID)}
     rows = review.unpaid_lines.join(
         names, on=["subject_kind", "subject_id"], how="left", validate="m:1", maintain_order="left"
-    ).sort(pl.col("status").replace_strict(order, return_dtype=pl.Int64), maintain_order=True)
+    )
+    rows = rows.join(review.held, on=KEY, how="left", validate="1:1", maintain_order="left").sort(
+        pl.col("status").replace_strict(order, return_dtype=pl.Int64), maintain_order=True
+    )
     table = rows.with_columns(
         pl.int_range(1, pl.len() + 1).alias("number"),
         pl.col("policy_id").replace(review.titles).alias("policy_title"),
@@ -180,10 +197,9 @@ def _sample(review: Review) -> Sheet:
         [Said("sample_is", said), Said("sample_pages", {"batch_id": said["batch_id"]})],
         open_columns=OPEN,
         choices={OPEN[0]: [word(code) for code in ANSWERS]},
-        widths={**NARROW, "sample_answer": 10, "sample_note": 26},
     )
 
 
 def _how() -> Sheet:
     steps = pl.DataFrame({"number": range(1, len(STEPS) + 1), "how": [word(s) for s in STEPS]})
-    return _sheet("sheet_how", steps, widths={"number": 7, "how": 92})
+    return _sheet("sheet_how", steps)

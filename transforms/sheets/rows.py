@@ -102,7 +102,7 @@ def _height(rows: Rows) -> pl.Expr:
         (pl.col(name).str.len_bytes() + pl.col(name).str.len_chars())
         .cast(pl.Int64)
         .sub(1)
-        .floordiv(2 * (width - 2))
+        .floordiv(2 * (width - 1))
         .add(1)
         for name, width in zip(rows.table.columns, rows.widths, strict=True)
         if rows.table.schema[name] == pl.String

@@ -28,7 +28,7 @@ MEASURED_ROWS = 1_000
 NARROWEST, WIDEST = 7, 36
 PORTRAIT_WIDTH = 100
 MOST_FROZEN = 6
-TITLE_HEIGHT, HEADING_HEIGHT, BOX_HEIGHT = 22, 30, 76
+TITLE_HEIGHT, HEADING_HEIGHT, FIELD_HEIGHT, BOX_HEIGHT = 22, 30, 21, 110
 A4 = 9
 BASE = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
 BOXED = {**BASE, "border": 1, "border_color": "#BFC7D1"}
@@ -56,6 +56,8 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
     "amount": {**BOXED, **AMOUNT, **RIGHT},
     "share": {**BOXED, **SHARE, **RIGHT},
 }
+HEIGHTS = {"title": TITLE_HEIGHT, "centred": TITLE_HEIGHT * 2, "field": FIELD_HEIGHT}
+HEIGHTS |= {"box": BOX_HEIGHT}
 # What may be done all the same on a sheet of which only open columns can be filled in.
 ALLOWED = dict.fromkeys(("format_columns", "format_rows", "sort", "autofilter"), True)
 
@@ -161,8 +163,7 @@ def _set_up_page(page: Any, sheet: Sheet, top: int, last: int, widths: Sequence[
 def _write_line(
     page: Any, number: int, line: Line, widths: Sequence[int], looks: Mapping[str, Any]
 ) -> None:
-    heights = {"title": TITLE_HEIGHT, "centred": TITLE_HEIGHT * 2, "box": BOX_HEIGHT}
-    height, spans = heights.get(line.look), _spans(line, len(widths))
+    height, spans = HEIGHTS.get(line.look), _spans(line, len(widths))
     for place, (cell, (first, last)) in enumerate(zip(line.cells, spans, strict=True)):
         base = "label" if line.look == "field" and place % 2 == 0 else line.look
         kind = "" if isinstance(cell, str) else "_amount" if isinstance(cell, Decimal) else "_count"

@@ -1,0 +1,178 @@
+"""A reviewer's workbook read back: lines held or struck out, and the batch that is left."""
+
+import getpass
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.ingest.filled import read_filled
+from flows.ingest.workbooks import read_sheet, rows_of_sheet
+from flows.money.batch import posted_batch
+from flows.money.batch_folder import FRAMES, StoredBatch, known_state, verify_batch
+from flows.money.evidence import expect_evidence
+from flows.money.ledger import Ledger
+from flows.money.ledger_store import open_ledger
+from flows.money.payment_files import rendered
+from flows.money.sign import today
+from flows.money.whole import expect_at_home, expect_whole
+from flows.store import Home, file_digest
+from transforms.amounts import yuan_text
+from transforms.errors import DropRefusedError, LedgerForbidsError
+from transforms.money.batch_states import BatchState
+from transforms.money.batches import DraftBatch
+from transforms.money.entitlements import KEY
+from transforms.money.reviews import (
+    DESTINATION,
+    HOLD,
+    STRIKE,
+    Reviewed,
+    draw_reviewed,
+    facts_digest,
+    listed,
+    read_verdicts,
+    sort_lines,
+)
+from transforms.payments.workbook import line_sheet_table
+from transforms.words import word
+
+GIVE = "the batch's review.xlsx, filled in"
+
+
+def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[str, Any]:
+    """Take a filled-in workbook: hold and strike out lines, draw up the batch that is left.
+
+    Rows:    by  who reviewed; else who is logged in
+    Holds:   all or nothing; the same file again gives the same answer
+    Raises:  DropRefusedError if the workbook is of another batch or altered, naming the rows;
+             LedgerForbidsError if the batch is not an unsigned draft
+    """
+    if not path.is_file():
+        raise DropRefusedError(f"{path} is no file: give {GIVE}")
+    workbook = file_digest(path)
+    with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
+        expect_at_home(home, ledger.books())
+        state = known_state(ledger.batch_states(), batch_id)
+        said = next((said for said in state.reviewed if said["workbook"] == workbook), None)
+        if said is None:
+            if state.state != "draft":
+                raise LedgerForbidsError(
+                    f"batch {batch_id} is {state.state}: only an unsigned draft is reviewed; give "
+                    "up one that is signed with `wuxing batch withdraw`"
+                )
+            stored = verify_batch(home, state)
+            expect_evidence(home, state.run_id, ledger.books().runs[state.run_id])
+            _expect_same_batch(path, state)
+            table = line_sheet_table(
+                stored.manifest, stored.frame("instructions"), stored.frame("lines")
+            )
+            labels = [word(name) for name in table.columns]
+            filled = read_filled(path, labels, GIVE, word("sheet_payment_lines"))
+            verdicts = read_verdicts(filled, table, path.name)
+            reviewed = sort_lines(stored.frame("lines"), verdicts)
+            said = _post(home, ledger, state, stored, reviewed, workbook, by)
+        after = ledger.batch_states()[said["successor"] or batch_id]
+    return {
+        "batch_id": batch_id,
+        "state": state.state,
+        "agreed": said["agreed_count"],
+        "held": len(said["held"]),
+        "struck_out": len(said["struck"]),
+        "by": said["by"],
+        "to_be_signed": said["successor"] or (batch_id if state.state == "draft" else ""),
+        "count": after.instruction_count,
+        "amount_yuan": yuan_text(after.amount_fen),
+    }
+
+
+def _post(
+    home: Home,
+    ledger: Ledger,
+    state: BatchState,
+    stored: StoredBatch,
+    reviewed: Reviewed,
+    workbook: str,
+    by: str,
+) -> dict[str, Any]:
+    struck = reviewed.struck.with_columns(
+        pl.Series("facts", _facts(home, stored, reviewed.struck), dtype=pl.String)
+    )
+    said = {
+        "batch_digest": state.batch_digest,
+        "workbook": workbook,
+        "by": by.strip() or getpass.getuser(),
+        "on": today(),
+        "agreed_count": reviewed.agreed.height,
+        "held": listed(reviewed.held),
+        "struck": listed(struck, "facts"),
+        "successor": "",
+    }
+    left = successor(stored, said) if reviewed.changes and reviewed.agreed.height else None
+    posted = posted_batch(home, ledger.books(), left, None) if left else None
+    said["successor"] = left.batch_id if left else ""
+    with ledger.transaction():
+        ledger.post("reviewed", said, state.batch_id, workbook)
+        if left and posted:
+            ledger.post("drafted", posted, left.batch_id, state.run_id)
+    return said
+
+
+def successor(stored: StoredBatch, said: Mapping[str, Any]) -> DraftBatch:
+    """Draw up the batch that a review leaves, from the batch reviewed and what was posted of it."""
+    verdicts = ((HOLD, said["held"]), (STRIKE, said["struck"]))
+    taken_out = {tuple(row[: len(KEY)]): code for code, rows in verdicts for row in rows}
+    review = {
+        "of": stored.manifest["batch_id"],
+        "of_digest": said["batch_digest"],
+        "workbook": said["workbook"],
+        "held": len(said["held"]),
+        "struck": len(said["struck"]),
+    }
+    frames = {name: stored.frame(name) for name in FRAMES}
+    return rendered(draw_reviewed(stored.manifest, frames, taken_out, review))
+
+
+def _facts(home: Home, stored: StoredBatch, struck: pl.DataFrame) -> list[str]:
+    """Return the digest of what each line rests on, from the run that determined it."""
+    policies = home.runs / stored.manifest["run_id"] / "policies"
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for (policy_id,), lines in struck.group_by("policy_id"):
+        policy = pl.read_parquet(policies / f"{policy_id}.parquet")
+        found = policy.join(lines, on=KEY[1:], how="semi").iter_rows(named=True)
+        rows |= {(str(policy_id), *(row[name] for name in KEY[1:])): row for row in found}
+    payments = stored.frame("instructions").select("payment_id", *DESTINATION)
+    places = {row["payment_id"]: row for row in payments.iter_rows(named=True)}
+    return [
+        facts_digest(rows[tuple(line[name] for name in KEY)], places[line["payment_id"]])
+        for line in struck.iter_rows(named=True)
+    ]
+
+
+def _expect_same_batch(path: Path, state: BatchState) -> None:
+    """Check that a workbook is of this batch, by its id and digest on the first sheet.
+
+    Raises:  DropRefusedError if it is another's
+    """
+    sheet = read_sheet(path, path.name, partial(_sheet, word("sheet_approval")))
+    facts = {
+        cells[0].strip(): "".join(cells[1].split())
+        for cells in rows_of_sheet(next(sheet))
+        if len(cells) > 1
+    }
+    found = {name: facts.get(word(name), "") for name in ("batch_id", "batch_digest")}
+    if found["batch_id"] != state.batch_id:
+        raise DropRefusedError(
+            f"{path.name} is of batch {found['batch_id'] or 'unknown'}, not {state.batch_id}"
+        )
+    if found["batch_digest"].lower() != state.batch_digest:
+        raise DropRefusedError(
+            f"{path.name} is of batch {state.batch_id} with another digest than it has: fill in a "
+            "fresh copy (`wuxing batch pack`)"
+        )
+
+
+def _sheet(title: str, sheets: list[str]) -> str:
+    return next((name for name in sheets if name.strip() == title), sheets[0])
