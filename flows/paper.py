@@ -11,8 +11,10 @@ import typst
 from transforms.errors import DropRefusedError
 
 # Faces for Chinese that machines have, the best first; the form sets its text in the first found.
-FACES = ("Noto Sans CJK SC", "Source Han Sans SC", "Noto Serif CJK SC", "WenQuanYi Zen Hei")
-FACES += ("Microsoft YaHei", "SimSun", "Droid Sans Fallback")
+FACES = (
+    *("Noto Sans CJK SC", "Source Han Sans SC", "Noto Serif CJK SC", "WenQuanYi Zen Hei"),
+    *("Microsoft YaHei", "SimSun", "Droid Sans Fallback"),
+)
 NO_FACE = (
     "this machine has no font for Chinese, so no PDF can be made: install one "
     f"(for example the package fonts-noto-cjk); looked for {', '.join(FACES)}"

@@ -1,11 +1,15 @@
 """The approval sheet of a batch: what is paid, who signed it, the ledger's head; text and paper."""
 
+import hashlib
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from flows.money.batch_folder import StoredBatch
-from flows.paper import pdf_of
+from flows.money.batch_folder import StoredBatch, known_state, verify_batch
+from flows.money.ledger_store import open_ledger
+from flows.paper import has_face, pdf_of
+from flows.store import Home, replace_file
 from transforms.amounts import is_amount, yuan_text
 from transforms.money.batch_states import BatchState
 from transforms.money.books import Books
@@ -47,6 +51,41 @@ def approval_sheet(books: Books, state: BatchState) -> bytes:
 def said(code: str, value: str) -> str:
     """Write a fact with its name in both languages."""
     return f"{word(code)} {word(code, 'en')}: {value}"
+
+
+def batch_paper(home: Home, batch_id: str) -> bytes:
+    """Make the page of a batch as it stands: to sign by hand before, to file after its release.
+
+    Raises:  LedgerForbidsError, DigestDiffersError, DropRefusedError if there is no font for it
+    """
+    with open_ledger(home, only_look=True) as ledger:
+        books = ledger.books()
+    state = known_state(books.batches, batch_id)
+    return approval_paper(books, state, verify_batch(home, state))
+
+
+def papers_of(
+    books: Books, state: BatchState, stored: StoredBatch, is_rehearsal: bool
+) -> dict[str, bytes]:
+    """Make what a release files beside the payment files; nothing where no font is for it."""
+    if not has_face():
+        return {}
+    return {APPROVAL_PAPER: approval_paper(books, state, stored, is_rehearsal=is_rehearsal)}
+
+
+def file_approval(
+    folder: Path, books: Books, state: BatchState, papers: Mapping[str, bytes]
+) -> None:
+    """Write a released batch's approval sheet; the page too, if it is the one that was posted.
+
+    Another machine's fonts make another page: a release that is completed there has none.
+    """
+    assert state.released is not None, "only what is released is approved"
+    replace_file(folder / APPROVAL, approval_sheet(books, state))
+    posted = state.released.get("papers", {})
+    for name, content in papers.items():
+        if hashlib.sha256(content).hexdigest() == posted.get(name):
+            replace_file(folder / name, content)
 
 
 def approval_paper(

@@ -29,10 +29,14 @@ MOST_BYTES = 5_000_000
 TRIED_LINES, MOST_TRIES = 2_000, 8
 SHOWN_TOWNS, SHOWN_OF_A_KIND = 100, 20
 ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
-SHOWN = ("policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no")
-SHOWN += ("amount_fen", "status", "town", "doubts")
-TOLD = ("period", "subject_id", "beneficiary_id", *ACCOUNT, "payment_id", "status", "reason")
-TOLD += ("determined_fen", "paid_before_fen", "amount_fen", "town", "doubts")
+SHOWN = (
+    *("policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no"),
+    *("amount_fen", "status", "town", "doubts"),
+)
+TOLD = (
+    *("period", "subject_id", "beneficiary_id", *ACCOUNT, "payment_id", "status", "reason"),
+    *("determined_fen", "paid_before_fen", "amount_fen", "town", "doubts"),
+)
 MARKS = ("account_changed", "is_above_cap", "is_outlier")
 BETWEEN_DOUBTS = "；"
 UNSAFE_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
