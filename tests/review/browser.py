@@ -67,7 +67,9 @@ class Page:
     def press(self, key: str) -> None:
         told = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key]}
         text = {"Enter": "\r", " ": " "}.get(key)
-        self.call("Input.dispatchKeyEvent", type="keyDown", **told, **({"text": text} if text else {}))
+        self.call(
+            "Input.dispatchKeyEvent", type="keyDown", **told, **({"text": text} if text else {})
+        )
         self.call("Input.dispatchKeyEvent", type="keyUp", **told)
 
     def write(self, text: str) -> None:
@@ -84,7 +86,13 @@ def browser(folder: Path) -> Iterator[Page]:
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.fail("no chromium on this machine: install it (apt-get install chromium)")
-    command = [found, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
+    command = [
+        found,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--remote-debugging-port=0",
+    ]
     command += ["--no-first-run", "--disable-background-networking", f"--user-data-dir={folder}"]
     process = subprocess.Popen(
         [*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
