@@ -31,7 +31,7 @@ SHOWN_TOWNS, SHOWN_OF_A_KIND = 100, 20
 ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
 SHOWN = (
     *("policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no"),
-    *("amount_fen", "status", "town", "doubts"),
+    *("amount_fen", "status_said", "town", "doubts"),
 )
 TOLD = (
     *("period", "subject_id", "beneficiary_id", *ACCOUNT, "payment_id", "status", "reason"),
@@ -98,9 +98,11 @@ def _all_lines(told: Reviewed) -> pl.DataFrame:
         pl.lit("payable").alias("status"), pl.lit("").alias("reason")
     )
     unpaid = review.unpaid_lines.rename({"due_fen": "amount_fen"}).drop("cause", "cause_rows")
-    towns = review.parties.select("subject_kind", "subject_id", "division_code")
-    payees = towns.rename(
-        {"subject_kind": PAYEE[0], "subject_id": PAYEE[1], "division_code": "town"}
+    payees = review.parties.select(
+        pl.col("subject_kind").alias(PAYEE[0]),
+        pl.col("subject_id").alias(PAYEE[1]),
+        pl.col("division_code").alias("town"),
+        pl.col("subject_name").alias("payee_name"),
     )
     moved = review.accounts.select(*PAYEE, pl.lit(True).alias("account_changed"))
     said = review.doubts.select(*KEY, words_column("doubt").alias("said"))
@@ -120,7 +122,8 @@ def _all_lines(told: Reviewed) -> pl.DataFrame:
             pl.col("doubt_words").list.join(BETWEEN_DOUBTS).alias("doubts"),
             words_column("status"),
             words_column("reason", review.titles),
-            pl.col("town", "payment_id", *ACCOUNT).fill_null(""),
+            pl.col("holder").fill_null(pl.col("payee_name")).fill_null(""),
+            pl.col("town", "payment_id", *ACCOUNT[1:]).fill_null(""),
         )
     )
 
@@ -221,7 +224,7 @@ def _rendered(
         statuses=shown["status"].unique(maintain_order=True).to_list(),
         town_names=[town for town in shown["town"].unique().sort() if town],
         doubt_names=shown["doubt_words"].explode().drop_nulls().unique().sort().to_list(),
-        columns=[(name, word(name)) for name in SHOWN],
+        columns=[(name, word(name.removesuffix("_said"))) for name in SHOWN],
         shown_count=shown.height,
         left_out=left.height,
         left_out_fen=int(left["amount_fen"].sum()),

@@ -12,6 +12,7 @@
   };
   const value = (line, name) => {
     if (name === "policy_title") return blocks[line.block].title;
+    if (name === "status_said") return [value(line, "status"), value(line, "reason")].filter(Boolean).join("：");
     const block = blocks[line.block];
     const found = cell(block.columns[name], line.at);
     return name === "subject_id" && found === "" ? cell(block.columns.beneficiary_id, line.at) : found;
@@ -42,6 +43,7 @@
       place.textContent = cell(blocks[line.block].cells[place.dataset.cell], line.at);
     for (const place of part.querySelectorAll("[data-told]"))
       place.textContent = shown(line, place.dataset.told);
+    for (const row of part.querySelectorAll("[data-needs]")) row.hidden = !value(line, row.dataset.needs);
     return part;
   };
   const explained = (line) => {
