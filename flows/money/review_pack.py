@@ -76,7 +76,7 @@ def read_review(
         entries = ledger.entries_before(books.position + 1)
     payments = entries.filter(pl.col("kind").is_in(PAID_KINDS))
     last = _last_batch(books, manifest)
-    with _readable(run["run_id"]), closing(_open_snapshot(home, run)) as connection:
+    with _readable(manifest["run_id"]), closing(_open_snapshot(home, run)) as connection:
         sample = sample_of(home, manifest, frames, digest)
         last_lines = _lines_of(home, last)
         parties = _parties(connection, [*frames.values(), sample, last_lines])
@@ -89,7 +89,7 @@ def read_review(
             last_lines=last_lines,
             paid=last_paid(payments),
             delivered=_accounts_before(home, books, run["snapshot_id"]),
-            doubts=_doubts(connection, manifest, frames, parties, payments),
+            doubts=find_doubts(connection, manifest, frames, parties, payments),
             sample=sample,
             parameters=_parameters(run, manifest),
             held=_held_before(books),
@@ -205,7 +205,7 @@ def _parties(connection: Connection, frames: Sequence[pl.DataFrame]) -> pl.DataF
     return listed
 
 
-def _doubts(
+def find_doubts(
     connection: Connection,
     manifest: Mapping[str, Any],
     frames: Mapping[str, pl.DataFrame],

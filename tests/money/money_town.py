@@ -1,5 +1,6 @@
 """A hand-made town for the tests of the money: a few determinations, accounts, names."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -189,13 +190,23 @@ def leave_run(
     entitled: Entitled | None = None,
     rows: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """Leave the folders of a run and its snapshot, as far as the money asks for them."""
+    """Leave the folders of a run and its snapshot, as far as the money asks for them.
+
+    The extracts that `determined_of` left beside the home are the snapshot's tables.
+    """
     folder, snapshot = home.runs / run_name(label, as_of), home.snapshots / snapshot_name([])
     folder.mkdir(parents=True, exist_ok=True)
     snapshot.mkdir(parents=True, exist_ok=True)
+    # All nights here read one snapshot: its tables are those of the first, for it never changes.
+    if (home.root / "extracts").is_dir() and not (snapshot / "tables").is_dir():
+        shutil.copytree(home.root / "extracts", snapshot / "tables")
+    tables = sorted((snapshot / "tables").glob("*.parquet"))
     manifest = {
         "files": [],
-        "tables": {},
+        "tables": {
+            path.stem: {"files": {path.relative_to(snapshot).as_posix(): file_digest(path)}}
+            for path in tables
+        },
         "lists": {},
         "ingest_rules_version": INGEST_RULES_VERSION,
     }
