@@ -57,8 +57,8 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
         papers = papers_of(ledger.books(), state, stored, is_rehearsal)
         digests = _stage(stored.folder, files)
         if state.released is None:
-            said = {"files": digests, "papers": digests_of(papers), "is_rehearsal": is_rehearsal}
-            _post(home, ledger, state, stored, said)
+            of_papers = {"papers": digests_of(papers), "is_rehearsal": is_rehearsal}
+            _post(home, ledger, state, stored, {"files": digests, **of_papers})
         elif digests != state.released["files"]:
             raise DigestDiffersError(
                 f"batch {batch_id} was released with other payment files than this version writes; "
@@ -77,10 +77,13 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
         "amount_fen": control["amount_fen"],
         "amount_yuan": yuan_text(control["amount_fen"]),
         "files": [str(stored.folder / name) for name in files],
-        "warnings": payer_warnings(state.fund, stored.manifest["funding"])
-        + [REHEARSED_HERE] * is_rehearsal
-        + [NO_FACE] * (not papers),
+        "warnings": _warnings(stored, is_rehearsal, papers),
     }
+
+
+def _warnings(stored: StoredBatch, is_rehearsal: bool, papers: Mapping[str, bytes]) -> list[str]:
+    said = payer_warnings(stored.manifest["fund"], stored.manifest["funding"])
+    return [*said, *[REHEARSED_HERE] * is_rehearsal, *[NO_FACE] * (not papers)]
 
 
 def payment_files_there(home: Home, state: BatchState) -> bool:

@@ -35,8 +35,8 @@ class Page:
             told = json.loads(self.socket.recv(timeout=PATIENCE_SECONDS))
             if told.get("id") == self.count:
                 assert "error" not in told, told
-                result: dict[str, Any] = told["result"]
-                return result
+                answer: dict[str, Any] = told["result"]
+                return answer
             self._note(told)
 
     def _note(self, told: dict[str, Any]) -> None:

@@ -6,7 +6,12 @@ from typing import Any
 from transforms.amounts import share_text
 from transforms.review.sums import SHARE_UNITS
 
-FILLS = {"spent": "#1d2430", "signed": "url(#hatch)", "this_batch": "#8b95a5", "left": "#fff"}
+FILLS = {
+    "budget_spent": "#1d2430",
+    "budget_signed": "url(#hatch)",
+    "budget_this_batch": "#8b95a5",
+    "budget_left": "#fff",
+}
 WIDE, MONTHS_HIGH, STEPS_HIGH, STEPS_WIDE = 1000, 50, 48, 420
 BAR, BAR_WITH_GAP, BARS, WIDEST_BIN = 16, 20, 13, 84
 
@@ -30,7 +35,7 @@ def budget_bar(budget: Mapping[str, Any]) -> list[dict[str, Any]]:
         x, right = (WIDE * edge // max(budget["whole_fen"], 1) for edge in (start, end))
         share = share_text(max(fen, 0) * SHARE_UNITS // max(budget["whole_fen"], 1))
         place = {"x": x, "width": right - x, "fill": FILLS[name], "share": share}
-        bar.append({"name": f"budget_{name}", "fen": fen, **place})
+        bar.append({"name": name, "fen": fen, **place})
         start = end
     return bar
 

@@ -18,11 +18,15 @@ def budget_parts(funding: Mapping[str, Any], signed_fen: int, batch_fen: int) ->
     Units:   fen
     Holds:   the parts add up to the budget
     """
-    parts = {"spent": funding["spent_fen"], "signed": signed_fen, "this_batch": batch_fen}
+    parts = {
+        "budget_spent": funding["spent_fen"],
+        "budget_signed": signed_fen,
+        "budget_this_batch": batch_fen,
+    }
     budget = funding["budget_fen"]
     whole = max(budget or 0, sum(parts.values()))
     if budget is not None:
-        parts["left"] = budget - sum(parts.values())
+        parts["budget_left"] = budget - sum(parts.values())
     return {"budget_fen": budget, "whole_fen": whole, "parts": parts}
 
 
