@@ -132,7 +132,9 @@ def determined_of(
             continue
         schema = table_schema(KINDS[name])
         path = folder / f"{name}.parquet"
-        pl.DataFrame(found, schema=schema).write_parquet(path)
+        keys = [{"person_key": int(r["person_id"][:17])} if "person_id" in r else {} for r in found]
+        rows_found = [{**one, **key} for one, key in zip(found, keys, strict=True)]
+        pl.DataFrame(rows_found, schema=schema).write_parquet(path)
         tables[name] = [path]
     register_tables(connection, tables, AS_OF)
     texts = ("policy_id", "period", "subject_id", "beneficiary_id", "provision")
