@@ -43,6 +43,7 @@ PAGES = [
     *(ROOT / "flows" / "answers").rglob("*.py"),
     *(ROOT / "transforms" / "sheets").glob("*.py"),
     *((ROOT / "transforms" / "payments") / name for name in ("workbook.py", "notice.py")),
+    *(ROOT / "transforms" / "review").glob("*.py"),
     ROOT / "transforms" / "words.py",
 ]
 # One writes XML: what it replaces are characters that XML has other signs for. The other a formula,

@@ -29,7 +29,7 @@ WIDTHS = {
     **dict.fromkeys(("determined_fen", "paid_before_fen", "paid_now_fen", "before_fen"), 12),
     **dict.fromkeys(("number", "instruction_number", "line_count", "before_count"), 6),
     **{"period": 8, "verdict": 7, "remark": 18, "amount_fen": 13, "beneficiary_kind": 8},
-    **{"bank_code": 14, "payment_id": 34, "amount_share": 8, "account_known_by": 14, "change": 9},
+    **{"bank_code": 14, "payment_id": 34, "amount_share": 8, "account_known_by": 18, "change": 9},
     **{"doubt": 16, "clue": 36, "pattern": 34, "sample_answer": 9, "sample_note": 24, "how": 92},
 }
 SUM_WIDTHS = {"group": 9, "subject_name": 40, "identifier": 22, "amount_fen": 16}
@@ -107,11 +107,11 @@ def _before(review: Review) -> Sheet:
     changes = review.changes
     named = {"subject_kind": pl.col("beneficiary_kind"), "subject_id": pl.col("beneficiary_id")}
     parts = {
+        "account_changed": review.accounts.with_columns(words_column("account_known_by"), **named),
         **{
             code: changes.filter(pl.col("change") == code).drop("change")
             for code in ("line_new", "line_gone", "amount_changed")
         },
-        "account_changed": review.accounts.with_columns(words_column("account_known_by"), **named),
         # Where nobody was paid before, everybody is: no list says more than that.
         "first_payee": review.firsts.head(MOST_LISTED if review.paid.height else 0).with_columns(
             **named
