@@ -206,7 +206,7 @@ def test_against_the_batch_before_new_gone_changed_and_another_account(home: Hom
     (moved,) = review.accounts.to_dicts()
     assert (moved["beneficiary_id"], moved["account_no"]) == (ONE, "99")
     assert moved["account_before"] == account(ONE, "")["account_no"]
-    assert moved["account_known_by"] == "paid" and review.firsts.height == 0
+    assert moved["account_known_by"] == "last_payment" and review.firsts.height == 0
     rows_shown = table_of(pack(home, batch.batch_id), "较上期", "变化")
     (shown,) = (row for row in rows_shown if row["变化"] == "账号变更")
     assert shown["账号"] == "99" and shown["原账号来源"] == "上次支付"
