@@ -15,6 +15,7 @@ from transforms.review.comparison import CHANGED_PERCENT
 from transforms.review.doubts import doubts_table
 from transforms.review.review import Review
 from transforms.review.sampling import ANSWERS, OPEN, sample_sheet_table
+from transforms.review.sums import share_of
 from transforms.sheets.workbook import Sheet, said_lines, workbook_bytes
 from transforms.words import Said, word, worded, words_column
 
@@ -82,16 +83,29 @@ def _sheet(code: str, frame: pl.DataFrame, said: Sequence[Said] = (), **other: A
 
 
 def _sums(review: Review) -> Sheet:
+    shown = ("subject_name", "identifier", "line_count", "payee_count", "amount_fen")
     parts = [
-        rows.select(
+        _largest(rows)
+        .select(
             pl.lit(word(by)).alias("group"),
-            pl.col("subject_name"),
-            pl.col("identifier") if by == "employer" else pl.lit("").alias("identifier"),
-            *("line_count", "payee_count", "amount_fen", "amount_share"),
+            *shown,
+            share_of("amount_fen", int(rows["amount_fen"].sum())),
         )
+        .with_columns(pl.col("identifier") if by == "employer" else pl.lit("").alias("identifier"))
         for by, rows in review.sums.items()
     ]
     return _sheet("sheet_sums", pl.concat(parts), [Said("sums_are")], widths=SUM_WIDTHS)
+
+
+def _largest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep the largest sums, and add up the others in one row: all together stay the batch."""
+    rest = rows.slice(MOST_LISTED)
+    if not rest.height:
+        return rows
+    named = pl.lit(worded(Said("the_other_payees", {"count": rest.height})))
+    added = rest.select(pl.col("line_count", "payee_count", "amount_fen").sum())
+    others = added.with_columns(pl.lit("").alias("identifier"), named.alias("subject_name"))
+    return pl.concat([rows.head(MOST_LISTED), others], how="diagonal")
 
 
 def _lines(review: Review) -> Sheet:
