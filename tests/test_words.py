@@ -48,6 +48,7 @@ PAGES = [
 # One writes XML: what it replaces are characters that XML has other signs for. The other a formula,
 # in which a fact stands under its name.
 ESCAPES = {"transforms/sheets/rows.py", "transforms/answers/amount.py"}
+ESCAPES |= {"transforms/answers/notices.py"}
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 
