@@ -1,13 +1,11 @@
 """Payment files: the official schema, our own checks, the bank's form, the review pack."""
 
-import io
 from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import polars as pl
 import pytest
 from lxml import etree
@@ -15,12 +13,7 @@ from lxml import etree
 from flows.store import Home
 from tests.money.money_town import (
     ANN,
-    BOB,
-    ONE,
     TWO,
-    Town,
-    account,
-    answer,
     month,
     new_home,
     night,
