@@ -18,6 +18,7 @@ FILES = {
     "index_report": "report.html",
     "index_omitted": "omitted.xlsx",
     "index_clerical_decisions": "clerical_decisions.xlsx",
+    "index_objections": "objections.html",
 }
 REVIEWS = ("review.html", "review.xlsx")
 STATE_WORDS = {
