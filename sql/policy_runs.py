@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sql import KEY_COLUMNS, Connection, FactStore
+import polars as pl
+
+from sql import KEY_COLUMNS, Connection, FactStore, query
 from sql.texts import FRACTION_SUFFIX, policy_path, shared_parameters, words_under
 from transforms.errors import ContractError
 from transforms.policies.cards import PolicyCard, Reach, year_day
@@ -66,6 +68,27 @@ def _make(
     store.build_under(path)
     text, values = store.statement(path, parameters, given)
     store.execute(f"create or replace table {table} as {text}", values)
+
+
+def policy_rows(connection: Connection, policy_id: str, only: str = "") -> pl.DataFrame:
+    """Return a policy's provisions, facts and the clerk's answers that were applied.
+
+    Rows:    only  a table of keys, if only some are wanted
+             returns  none of a policy that was not computed
+    """
+    table, outcome = f"policy_{policy_id}", f"determination_{policy_id}"
+    known = connection.execute("select table_name from information_schema.tables").fetchall()
+    if not {(table,), (outcome,)} <= set(known):
+        return pl.DataFrame(schema=dict.fromkeys(KEY_COLUMNS, pl.String()))
+    keys = " and ".join(f"policy.{key} = outcome.{key}" for key in KEY_COLUMNS)
+    order = ", ".join(f"policy.{key}" for key in KEY_COLUMNS)
+    some = " and ".join(f"policy.{key} = {only}.{key}" for key in KEY_COLUMNS)
+    wanted = f"where exists (select 1 from {only} where {some}) " if only else ""
+    return query(
+        connection,
+        f"select policy.*, outcome.clerk_answers from {table} as policy "
+        f"inner join {outcome} as outcome on {keys} {wanted}order by {order}",
+    )
 
 
 def _card_values(store: FactStore, card: PolicyCard, reach: Reach) -> dict[str, Any]:

@@ -52,7 +52,16 @@ BANNED_SQL = {
 # A room imports only rooms that stand before it; what lies beside the rooms imports none.
 ROOMS = {
     "flows": ["ingest", "money", "answers", "night", "audit", "cli"],
-    "transforms": ["extracts", "policies", "money", "sheets", "payments", "answers", "audit"],
+    "transforms": [
+        "extracts",
+        "policies",
+        "money",
+        "sheets",
+        "payments",
+        "answers",
+        "review",
+        "audit",
+    ],
 }
 CHANGING = {"add", "append", "clear", "discard", "extend", "insert", "pop", "popitem"}
 CHANGING |= {"remove", "setdefault", "sort", "update"}

@@ -60,6 +60,20 @@ def is_amount(name: str) -> bool:
     return name.endswith("_fen")
 
 
+def is_share(name: str) -> bool:
+    """Say whether a column of this name holds a part of a whole, in 1/10,000."""
+    return name.endswith("_share")
+
+
+def share_text(share: int) -> str:
+    """Write 1/10,000 as a percentage with two decimals.
+
+    >>> share_text(488), share_text(10000)
+    ('4.88%', '100.00%')
+    """
+    return f"{share // 100}.{share % 100:02d}%"
+
+
 def yuan_column(name: str) -> pl.Expr:
     """Write a column of fen as yuan with two decimals, as yuan_text does for one amount."""
     fen = pl.col(name).abs()

@@ -18,6 +18,9 @@ from flows.answers.evidence import (
     told_of,
 )
 from flows.answers.run_money import entitlements_where
+from flows.money.batch_folder import FRAMES, known_state, verify_batch
+from flows.money.ledger_store import open_ledger
+from flows.money.review_pack import sample_of
 from flows.store import Home, staged_folder
 from sql.texts import policy_cards
 from transforms.answers.dossier import dossier_page
@@ -59,6 +62,27 @@ def sample_audit(
         text = json.dumps(told, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
         (staging / SAID).write_text(text, encoding="utf-8")
     return {**told, "path": str(folder)}
+
+
+def batch_sample(home: Home, batch_id: str, folder: Path) -> dict[str, Any]:
+    """Write the page of each line of a batch's sample, numbered as on its sheet, into a folder.
+
+    Raises:  DropRefusedError if the folder is there; LedgerForbidsError, DigestDiffersError
+    """
+    if folder.exists():
+        raise DropRefusedError(f"{folder} is there already: nothing is overwritten")
+    with open_ledger(home, only_look=True) as ledger:
+        state = known_state(ledger.batch_states(), batch_id)
+    stored = verify_batch(home, state)
+    evidence = read_evidence(home, state.run_id)
+    frames = {name: stored.frame(name) for name in FRAMES}
+    with files_readable(state.run_id):
+        sample = sample_of(home, stored.manifest, frames, state.batch_digest)
+        pages = _pages(evidence, sample)
+    with staged_folder(folder) as staging:
+        for name, page in pages.items():
+            (staging / name).write_text(page, encoding="utf-8")
+    return {"batch_id": batch_id, "path": str(folder), "pages": len(pages)}
 
 
 def _population(evidence: Evidence) -> pl.DataFrame:

@@ -96,6 +96,7 @@ def keep_standing(standing: Standing, folder: Path) -> None:
         "spent_fen": dict(standing.spent_fen),
         "determined_by": dict(standing.determined_by),
         "snapshot_of": dict(standing.snapshot_of),
+        "struck": [list(row) for row in standing.struck],
     }
     (folder / STANDING).write_text(tell(said), encoding="utf-8")
 

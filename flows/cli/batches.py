@@ -60,6 +60,22 @@ def batch_pack(
     show(packed, as_json, lines)
 
 
+@batch_app.command("sample")
+def batch_sample(
+    batch_id: BatchArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder (default: ID-sample in this folder).")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the page of each line of the batch's sample; which they are, its digest says."""
+    from flows.answers.sample_audit import batch_sample as write_pages
+
+    written = write_pages(Home(home), batch_id, out or Path(f"{batch_id}-sample"))
+    show(written, as_json, [f"{written['path']}: {written['pages']} pages; they name persons"])
+
+
 @batch_app.command("import")
 def batch_import(
     batch_id: BatchArgument,

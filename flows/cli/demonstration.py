@@ -10,7 +10,7 @@ from pathlib import Path
 from flows.money.funds import PLACEHOLDER
 from transforms.amounts import yuan_text
 
-AS_OF = "2020-03-31"
+AS_OF, PUT_UP = "2020-03-31", "2020-04-01"
 SAMPLE_PASSPHRASE = "sample town only"
 SAMPLE_BUDGET_YUAN = 5_000_000
 # Four people: role, staff number, name, bureau.
@@ -23,7 +23,7 @@ PEOPLE = (
 
 
 def main() -> None:
-    """Write the sample, hold the ceremony, run the night, sign, release, say where things lie."""
+    """Write the sample, hold the ceremony, run the night, announce, sign, release."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "out").resolve()
     # A demonstration starts from nothing; the marker keeps it from ever removing another folder.
     marker = root / ".wuxing-demonstration"
@@ -43,6 +43,7 @@ def main() -> None:
     summary = json.loads(_wuxing("nightly", str(drop), "--as-of", AS_OF, "--json", quiet=True))
     released = []
     for batch in summary["batches"]:
+        _wuxing("notice", batch, "--put-up", PUT_UP)
         _sign_elsewhere(batch, keys["reviewer"], root)
         _wuxing("sign", batch, "--role", "approver", "--key", str(keys["approver"]))
         released.append(json.loads(_wuxing("release", batch, "--json", quiet=True)))

@@ -17,7 +17,7 @@ from flows.cli.console import (
     show,
 )
 from flows.cli.signing import post_or_write, sign_at_home, sign_file, to_be_signed
-from flows.store import Home, hold_home
+from flows.store import Home
 
 ReviewerKeyOption = Annotated[
     Path | None, typer.Option("--reviewer-key", help="Key file of a reviewer.")
@@ -134,16 +134,27 @@ def settle(
 
 @app.command()
 def notice(
-    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+    batch_id: BatchArgument,
+    put_up: Annotated[
+        str,
+        typer.Option("--put-up", metavar="DAY", help="Record the day (YYYY-MM-DD) it was put up."),
+    ] = "",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write the public notice (公示) of a batch: masked, for five working days."""
+    """Write the public notice (公示) of a batch: masked, for five working days; record its day.
+
+    A batch is released when the five working days after the day it was put up are over.
+    """
     from flows.money.notice import write_notice
 
     place = Home(home)
-    with hold_home(place):
-        written = write_notice(place, batch_id)
-    line = f"{written['path']}: {written['rows']} rows, to be shown until {written['last_day']}"
-    show(written, as_json, [line])
+    with changing(place):
+        written = write_notice(place, batch_id, put_up)
+    lines = [f"{written['path']}: {written['rows']} rows, to be shown until {written['last_day']}"]
+    if written["put_up_on"]:
+        lines.append(f"put up on {written['put_up_on']}; release after {written['last_day']}")
+    show(written, as_json, lines)
 
 
 @ledger_app.callback()

@@ -1,6 +1,6 @@
 """The step between rules and money: entitlements from determinations, ledger and accounts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -8,6 +8,7 @@ import polars as pl
 from flows.money.funds import Funds
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
+from sql.policy_runs import policy_rows
 from sql.texts import exclusions
 from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
 from transforms.money.entitlements import (
@@ -20,7 +21,8 @@ from transforms.money.entitlements import (
     settle_exclusions,
 )
 from transforms.money.exclusions import ROW
-from transforms.money.payees import PAYEE, account_reasons, hold_reasons
+from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
+from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
 from transforms.policies.cards import PolicyStatus
 
@@ -73,6 +75,8 @@ def build_entitlements(
     payees = _payees(connection, waiting)
     doubtful = _identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
+    struck = _struck_out(connection, waiting, payees, standing.struck)
+    holds = also_held(holds, struck, STRUCK_OUT)
     claims = claimed_rows(settled)
     causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
     causes = settle_claims(claims, causes, _answers_about(connection, "recovery"))
@@ -83,6 +87,35 @@ def build_entitlements(
         findings=money_findings(settled, entitlements, answers, doubtful),
         payees=payees,
     )
+
+
+def _struck_out(
+    connection: Connection,
+    waiting: pl.DataFrame,
+    payees: pl.DataFrame,
+    struck: Sequence[Sequence[str]],
+) -> pl.DataFrame:
+    """List the rows that a reviewer struck out and whose facts are what they were.
+
+    A policy that is not computed has no facts of tonight to compare: its rows stay out.
+
+    Rows:    returns  row_number
+    """
+    schema = dict.fromkeys([*KEY, "facts"], pl.String())
+    told = pl.DataFrame([list(row) for row in struck], schema=schema, orient="row")
+    rows = waiting.join(told, on=KEY, how="inner", validate="1:1").join(
+        payees, on=PAYEE, how="left", validate="m:1"
+    )
+    out = []
+    for (policy_id,), lines in rows.group_by("policy_id", maintain_order=True):
+        show_frame(connection, "struck_lines", lines.select(KEY))
+        now = policy_rows(connection, str(policy_id), "struck_lines").iter_rows(named=True)
+        known = {tuple(row[name] for name in KEY[1:]): row for row in now}
+        for line in lines.iter_rows(named=True):
+            row = known.get(tuple(line[name] for name in KEY[1:]))
+            if row is None or facts_digest(row, line) == line["facts"]:
+                out.append(line[ROW])
+    return pl.DataFrame({ROW: out}, schema={ROW: waiting.schema[ROW]})
 
 
 def _answers_about(connection: Connection, provision: str) -> pl.DataFrame:

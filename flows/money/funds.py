@@ -24,7 +24,7 @@ from transforms.payments.profile import (
 )
 
 FUND_KEYS = ("bank_profile", "payer_name", "payer_account", "bank_code", "budget_yuan")
-OPTIONAL_KEYS = ("bank_name",)
+OPTIONAL_KEYS = ("bank_name", "notice_not_needed")
 PROFILE_FOLDER = "bank_profiles"
 # How `wuxing init` marks the names that are to be replaced.
 PLACEHOLDER = "请改为"
@@ -35,7 +35,10 @@ INITIAL_FUNDS = Path(__file__).with_name("initial_funds.toml")
 
 @dataclass(frozen=True)
 class Fund:
-    """One fund: who pays from which account, in which format, and its budget by year, in fen."""
+    """One fund: who pays from which account, in which format, and its budget by year, in fen.
+
+    `notice_not_needed`: policies paid without a public notice, each with the authority for it.
+    """
 
     name: str
     profile: Profile
@@ -44,10 +47,13 @@ class Fund:
     bank_code: str
     bank_name: str
     budget_fen: Mapping[int, int]
+    notice_not_needed: Mapping[str, str] = field(default_factory=dict)
 
     def content(self) -> dict[str, Any]:
         """Return the fund in plain values, for digests and manifests."""
+        without = self.notice_not_needed
         return {
+            **({"notice_not_needed": dict(without)} if without else {}),
             "payer_name": self.payer_name,
             "payer_account": self.payer_account,
             "bank_code": self.bank_code,
@@ -170,7 +176,20 @@ def _fund(home: Home, name: str, entry: Any) -> Fund:
         bank_code=code,
         bank_name=entry.get("bank_name", ""),
         budget_fen=_budgets(entry["budget_yuan"], where),
+        notice_not_needed=_without_notice(entry.get("notice_not_needed", {}), name, where),
     )
+
+
+def _without_notice(entry: Any, fund: str, where: str) -> dict[str, str]:
+    paid = [card.policy_id for card in policy_cards().values() if card.fund == fund]
+    if not isinstance(entry, dict) or not all(
+        policy in paid and isinstance(said, str) and said.strip() for policy, said in entry.items()
+    ):
+        raise DropRefusedError(
+            f"{where}: notice_not_needed takes policies of this fund ({', '.join(paid)}), each "
+            "with the authority for it in quotes"
+        )
+    return {policy: said.strip() for policy, said in sorted(entry.items())}
 
 
 def _profile(home: Home, name: str, where: str) -> Profile:

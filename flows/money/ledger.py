@@ -79,6 +79,14 @@ class Ledger:
         )
         return [dict(zip(ENTRY_FIELDS, row, strict=True)) for row in rows]
 
+    def entries_before(self, sequence: int) -> pl.DataFrame:
+        """Return all that was posted before a posting, in the order of posting."""
+        rows = self.connection.execute(
+            f"select {', '.join(ENTRY_FIELDS)} from entries where sequence < ? order by entry_id",
+            (sequence,),
+        ).fetchall()
+        return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+
     def entries_at(self, sequence: int) -> pl.DataFrame:
         """Return the entries of one posting."""
         rows = self.connection.execute(

@@ -1,12 +1,15 @@
-"""What the newest run of a home says of a batch that is about to be paid."""
+"""What the newest run and the newest snapshot say of a batch that is about to be paid."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
 
 import polars as pl
 
 from flows.money.batch_folder import StoredBatch
 from flows.money.evidence import expect_evidence
-from flows.store import Home
+from flows.store import MANIFEST, Home, read_manifest
+from sql import policy_cards
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
 from transforms.money.entitlements import KEY
@@ -14,6 +17,7 @@ from transforms.money.entitlements import KEY
 # A line that is signed shows as nothing due while it stands; these say that it does not.
 FALLEN = ["recovery", "unsupported", "superseded", "conflict", "held"]
 SHOWN = 10
+SOURCE = ("source_file", "source_line")
 
 
 def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
@@ -56,3 +60,108 @@ def _moved(rows: pl.DataFrame) -> Iterator[tuple[int, str]]:
 
 def _name(row: dict[str, object]) -> str:
     return f"line {row['line']} ({row['policy_id']}, {row['period']}, {row['payment_id']})"
+
+
+def expect_nothing_since(
+    home: Home, books: Books, stored: StoredBatch, our_payments: Sequence[str], day: str
+) -> None:
+    """Hold a batch against the newest snapshot: nobody died, was imprisoned or paid by others.
+
+    Only what the batch's own snapshot did not hold speaks against it: the rest was judged.
+
+    Raises:  LedgerForbidsError naming the lines
+    """
+    own = books.runs[stored.manifest["run_id"]]["snapshot_id"]
+    newest = _newest_snapshot(home)
+    if newest == own:
+        return
+    lines = stored.frame("lines").with_row_index("line", offset=1)
+    said = sorted(
+        (row["line"], f"{_name(row)}: {kind}")
+        for kind, reads in SINCE.items()
+        for row in reads(_come(home, own, newest, kind), lines, our_payments, day).iter_rows(
+            named=True
+        )
+    )
+    if said:
+        more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
+        raise LedgerForbidsError(
+            f"batch {stored.manifest['batch_id']}: delivered since it was drawn up (snapshot "
+            f"{newest}): {'; '.join(text for _, text in said[:SHOWN])}{more}; these lines come "
+            "out: withdraw it, make a new run and sign that batch"
+        )
+
+
+def _newest_snapshot(home: Home) -> str:
+    """Return the snapshot that was written last."""
+    there = (path for path in home.snapshots.iterdir() if (path / MANIFEST).is_file())
+    return max(there, key=lambda path: ((path / MANIFEST).stat().st_mtime_ns, path.name)).name
+
+
+def _come(home: Home, own: str, newest: str, kind: str) -> pl.DataFrame:
+    """Return the rows of a kind that the newest snapshot holds and a batch's own did not."""
+    now, then = (_rows(home.snapshots / snapshot, kind) for snapshot in (newest, own))
+    columns = [name for name in now.columns if name in then.columns and name not in SOURCE]
+    return now.join(then, on=columns, how="anti", nulls_equal=True) if columns else now
+
+
+def _rows(folder: Path, kind: str) -> pl.DataFrame:
+    files = read_manifest(folder, "snapshot")["tables"].get(kind, {"files": {}})["files"]
+    frames = [pl.read_parquet(folder / name) for name in sorted(files)]
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def _of_persons(
+    rows: pl.DataFrame, lines: pl.DataFrame, person: str, when: pl.Expr | None = None
+) -> pl.DataFrame:
+    """Return the lines about, or paid to, somebody of whom there is such a row."""
+    if not rows.height:
+        return lines.clear()
+    found = (rows if when is None else rows.filter(when))[person].unique().implode()
+    return lines.filter(pl.col("subject_id").is_in(found) | pl.col("beneficiary_id").is_in(found))
+
+
+def _died(rows: pl.DataFrame, lines: pl.DataFrame, _ours: Sequence[str], day: str) -> pl.DataFrame:
+    return _of_persons(rows, lines, "person_id", pl.col("died_on") <= date.fromisoformat(day))
+
+
+def _imprisoned(
+    rows: pl.DataFrame, lines: pl.DataFrame, _ours: Sequence[str], day: str
+) -> pl.DataFrame:
+    return _of_persons(rows, lines, "person_id", pl.col("from_date") <= date.fromisoformat(day))
+
+
+def _supported(
+    rows: pl.DataFrame, lines: pl.DataFrame, ours: Sequence[str], _day: str
+) -> pl.DataFrame:
+    """Return the lines for a month (or year) that another system has granted meanwhile."""
+    if not rows.height:
+        return lines.clear()
+    types = [
+        (card.policy_id, name) for card in policy_cards().values() for name in card.support_types
+    ]
+    granting = pl.DataFrame(types, schema=["policy_id", "support_type"], orient="row")
+    granted = rows.filter(~pl.col("payment_id").fill_null("").is_in(list(ours))).select(
+        "support_type", "subject_id", "from_month", "to_month"
+    )
+    month = pl.col("period").str.replace("-", "").cast(pl.Int64)
+    is_year = pl.col("period").str.len_chars() == 4
+    year = pl.col("from_month") // 100 == month
+    covers = (pl.col("from_month") <= month) & (month <= pl.col("to_month"))
+    # Many rows to many lines: a person's grants against the months that are due.
+    return (
+        lines.join(granting, on="policy_id", how="inner")
+        .join(granted, on=["support_type", "subject_id"], how="inner")
+        .filter(pl.when(is_year).then(year).otherwise(covers))
+        .select(lines.columns)
+        .unique()
+        .sort("line")
+    )
+
+
+# What a batch is held against when it is paid, each with how its rows speak of lines.
+SINCE: Mapping[str, Callable[..., pl.DataFrame]] = {
+    "deaths": _died,
+    "custody": _imprisoned,
+    "support": _supported,
+}

@@ -1,45 +1,103 @@
-"""The public notice of a batch as a file beside it."""
+"""The public notice of a batch: a file beside it, the day it was put up, and whether it is over."""
 
 from datetime import date
 from typing import Any
 
+import polars as pl
+
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.ledger_store import open_ledger
+from flows.money.sign import today
 from flows.store import Home, replace_file
-from transforms.errors import LedgerForbidsError
-from transforms.payments.notice import notice_list, notice_window
+from transforms.errors import LedgerForbidsError, UsageError
+from transforms.money.batch_states import LEFT_BEHIND, BatchState
+from transforms.money.books import Books
+from transforms.money.entitlements import KEY
+from transforms.payments.notice import NOTICE_DAYS, notice_list, notice_window
 from transforms.sheets.csv_file import csv_bytes
 
 NOTICE = "notice.csv"
 
 
-def write_notice(home: Home, batch_id: str) -> dict[str, Any]:
-    """Write notice.csv of a batch: masked, with the last day of five working days.
+def write_notice(home: Home, batch_id: str, put_up: str = "") -> dict[str, Any]:
+    """Write notice.csv of a batch, masked; record the day it is put up, if that is given.
 
-    Holds:   the same batch gives the same bytes
-    Raises:  LedgerForbidsError for a withdrawn batch, DigestDiffersError for a changed one
+    Rows:    put_up  YYYY-MM-DD, from the batch's as-of date to today: five working days follow it
+    Holds:   the same batch and day give the same bytes
+    Raises:  LedgerForbidsError for a batch that was left behind; UsageError for a day that
+             can't be; DigestDiffersError for a changed batch
     """
-    with open_ledger(home, only_look=True) as ledger:
+    with open_ledger(home, only_look=not put_up) as ledger:
         state = known_state(ledger.batch_states(), batch_id)
-    if state.state == "withdrawn":
-        raise LedgerForbidsError(f"batch {batch_id} was withdrawn: it is not to be announced")
-    stored = verify_batch(home, state)
-    window, path = _window(stored), stored.folder / NOTICE
-    replace_file(path, notice_bytes(stored))
+        if state.state in LEFT_BEHIND:
+            raise LedgerForbidsError(
+                f"batch {batch_id} is {state.state}: it is not to be announced"
+            )
+        stored = verify_batch(home, state)
+        if put_up and put_up not in state.announced:
+            _expect_day(put_up, state)
+            with ledger.transaction():
+                ledger.post("announced", {"put_up_on": put_up}, batch_id, put_up)
+            state = ledger.batch_states()[batch_id]
+    window, path = notice_window(_from_day(state)), stored.folder / NOTICE
+    replace_file(path, notice_bytes(stored, state))
     return {
         "batch_id": batch_id,
         "path": str(path),
         "rows": stored.manifest["control"]["instruction_count"],
+        "put_up_on": put_up or next(iter(state.announced), ""),
         "first_day": window[0].isoformat(),
         "last_day": window[1].isoformat(),
     }
 
 
-def notice_bytes(stored: StoredBatch) -> bytes:
-    """Return a batch's notice.csv: the same batch gives the same bytes."""
+def _expect_day(put_up: str, state: BatchState) -> None:
+    try:
+        is_day = date.fromisoformat(put_up).isoformat() == put_up
+    except ValueError:
+        is_day = False
+    if not is_day or not state.as_of <= put_up <= today():
+        raise UsageError(
+            f"--put-up takes the day the notice was put up, YYYY-MM-DD, from {state.as_of} to "
+            f"{today()}; found {put_up!r}"
+        )
+
+
+def notice_bytes(stored: StoredBatch, state: BatchState) -> bytes:
+    """Return a batch's notice.csv: the same batch, put up on the same day, gives the same bytes."""
     titles = {entry["policy_id"]: entry["title"] for entry in stored.manifest["policies"]}
-    return csv_bytes(notice_list(stored.frame("instructions"), titles, _window(stored)))
+    window = notice_window(_from_day(state))
+    return csv_bytes(notice_list(stored.frame("instructions"), titles, window))
 
 
-def _window(stored: StoredBatch) -> tuple[date, date]:
-    return notice_window(date.fromisoformat(stored.manifest["as_of"]))
+def _from_day(state: BatchState) -> date:
+    """Return the day a notice counts from: when it was put up first, or may be at the earliest."""
+    return date.fromisoformat(min(state.announced, default=state.as_of))
+
+
+def expect_announced(home: Home, books: Books, stored: StoredBatch, day: str) -> None:
+    """Check that every line was publicly announced, in this batch or an earlier one, long enough.
+
+    A line counts as announced with the same key and amount. Policies that need no notice are in
+    the fund's configuration, with the authority.
+
+    Raises:  LedgerForbidsError saying how many lines wait, and until when
+    """
+    exempt = list(stored.manifest["funding"].get("notice_not_needed", {}))
+    waiting = stored.frame("lines").filter(~pl.col("policy_id").is_in(exempt))
+    ends = ""
+    for state in books.batches.values():
+        if not state.announced or not waiting.height or state.fund != stored.manifest["fund"]:
+            continue
+        last = notice_window(_from_day(state))[1].isoformat()
+        announced = verify_batch(home, state).frame("lines")
+        if last < day:
+            waiting = waiting.join(announced, on=[*KEY, "amount_fen"], how="anti")
+        elif state.batch_id == stored.manifest["batch_id"]:
+            ends = f"; its notice runs until {last}"
+    if waiting.height:
+        raise LedgerForbidsError(
+            f"batch {stored.manifest['batch_id']}: {waiting.height} lines were not publicly "
+            f"announced for {NOTICE_DAYS} working days{ends}: put up its list (`wuxing notice`), "
+            "record the day with --put-up, and release it when they are over"
+        )

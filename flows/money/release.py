@@ -11,8 +11,10 @@ from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
 from flows.money.ledger_store import Ledger, open_ledger
-from flows.money.newest import expect_still_due
+from flows.money.newest import expect_nothing_since, expect_still_due
+from flows.money.notice import expect_announced
 from flows.money.payment_files import payment_files
+from flows.money.sign import today
 from flows.money.signatures import holds_truly
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.money.witnesses import tell_anchors
@@ -104,6 +106,8 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     _expect_signatures(home, books, state)
     expect_evidence(home, state.run_id, books.runs[state.run_id])
     expect_still_due(home, books, stored)
+    expect_nothing_since(home, books, stored, ledger.payment_ids(), today())
+    expect_announced(home, books, stored, today())
     year = int(state.as_of[:4])
     budget_fen = read_funds(home).budget_fen(state.fund, year)
     spent_fen = ledger.spent_fen(state.fund, year, without=state.batch_id)

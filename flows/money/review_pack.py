@@ -1,16 +1,41 @@
-"""The reviewer's copy of a batch: what is looked at and filled in; the signed record is beside it.
+"""What the reviewers of a batch get beside its signed record: collected here, computed purely."""
 
-It is made of what lies in the home when the batch is drawn up, so that it can be made again.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import date
 from typing import Any
 
 import polars as pl
 
-from flows.store import Home
+from flows.money.ledger_store import open_ledger
+from flows.store import Home, read_manifest
+from sql import (
+    Connection,
+    DatabaseError,
+    connect,
+    policy_cards,
+    register_frame,
+    register_tables,
+    run_sql,
+    show_frame,
+)
+from transforms.errors import DigestDiffersError
+from transforms.money.batches import LINE_SCHEMA
 from transforms.money.books import Books
-from transforms.payments.workbook import review_workbook
+from transforms.money.entitlements import KEY
+from transforms.money.ledger import PAID_KINDS
+from transforms.money.payees import PAYEE
+from transforms.policies.cards import month_of
+from transforms.review.comparison import last_paid
+from transforms.review.doubts import DOUBT_SCHEMA, DOUBTS
+from transforms.review.review import Review
+from transforms.review.sampling import draw_sample
+from transforms.review.workbook import review_workbook
+
+PARTY_QUESTIONS = ("subject_names", "divisions")
+NEVER = {"position": 0}
+HELD_SAYS = {"by": "held_by", "since": "held_since", "reason": "held_reason"}
+PARTY = ["subject_kind", "subject_id"]
 
 
 def review_files(
@@ -20,12 +45,200 @@ def review_files(
     frames: Mapping[str, pl.DataFrame],
     digest: str,
 ) -> dict[str, bytes]:
-    """Make the files a reviewer gets of a batch, by their names.
+    """Make the files that the reviewers of a batch get, by their names.
 
     Rows:    books     the ledger as it stood when the batch was drawn up
              manifest  the batch's own, without its files; digest: that of the signed record
              frames    instructions, lines, unpaid_lines as stored
     Holds:   the same home at the same position of its ledger gives the same bytes
     """
-    parts = (frames[name] for name in ("instructions", "lines", "unpaid_lines"))
-    return {"review.xlsx": review_workbook(manifest, *parts)}
+    review = read_review(home, books, manifest, frames, digest)
+    return {"review.xlsx": review_workbook(review)}
+
+
+def read_review(
+    home: Home,
+    books: Books,
+    manifest: Mapping[str, Any],
+    frames: Mapping[str, pl.DataFrame],
+    digest: str,
+) -> Review:
+    """Collect what a batch is reviewed by: its run, the snapshot, and what came before it.
+
+    Holds:   nothing that happened after the batch was drawn up is read: the same on any day
+    Raises:  DigestDiffersError if a file of the run or its snapshot can't be read
+    """
+    run = read_manifest(home.runs / manifest["run_id"], "run")
+    with open_ledger(home, only_look=True) as ledger:
+        entries = ledger.entries_before(books.position + 1)
+    payments = entries.filter(pl.col("kind").is_in(PAID_KINDS))
+    last = _last_batch(books, manifest)
+    with _readable(manifest["run_id"]), closing(_open_snapshot(home, run)) as connection:
+        sample = sample_of(home, manifest, frames, digest)
+        last_lines = _lines_of(home, last)
+        parties = _parties(connection, [*frames.values(), sample, last_lines])
+        return Review(
+            manifest=manifest,
+            digest=digest,
+            **frames,
+            parties=parties,
+            last=last,
+            last_lines=last_lines,
+            paid=last_paid(payments),
+            delivered=_accounts_before(home, books, run["snapshot_id"]),
+            doubts=find_doubts(connection, manifest, frames, parties, payments),
+            sample=sample,
+            parameters=_parameters(run, manifest),
+            held=_held_before(books),
+        )
+
+
+def _last_batch(books: Books, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Find the batch of the fund that was released last, else drafted last, by another run."""
+    others = [
+        state
+        for state in books.batches.values()
+        if state.fund == manifest["fund"] and state.run_id != manifest["run_id"]
+    ]
+    if not others:
+        return None
+    last = max(others, key=lambda state: ((state.released or NEVER)["position"], state.drafted_at))
+    said = "batch_released" if last.released else "batch_draft"
+    return {"batch_id": last.batch_id, "as_of": last.as_of, "state": said}
+
+
+def _held_before(books: Books) -> pl.DataFrame:
+    """Return the lines that reviewers hold: KEY, who held it last and why, and since when."""
+    rows = [(*key, *(said[name] for name in HELD_SAYS)) for key, said in books.held_lines.items()]
+    schema = dict.fromkeys([*KEY, *HELD_SAYS.values()], pl.String)
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _lines_of(home: Home, last: Mapping[str, Any] | None) -> pl.DataFrame:
+    path = home.batches / last["batch_id"] / "lines.parquet" if last else None
+    return pl.read_parquet(path) if path else pl.DataFrame(schema=LINE_SCHEMA)
+
+
+def _accounts_before(home: Home, books: Books, snapshot_id: str) -> pl.DataFrame:
+    """Return the usable accounts of the snapshot read before this one, of who has one there.
+
+    Rows:    returns  one per party: PAYEE, account_no; none where the snapshot is not kept here
+    """
+    read = [run["snapshot_id"] for run in books.runs.values() if run["state"] == "done"]
+    before = next((snapshot for snapshot in reversed(read) if snapshot != snapshot_id), "")
+    path = home.snapshots / before / "tables" / "accounts.parquet"
+    if not before or not path.is_file():
+        return pl.DataFrame(schema=dict.fromkeys([*PAYEE, "account_no"], pl.String()))
+    kind = pl.when(pl.col("subject_kind") == "单位").then(pl.lit("employer"))
+    return (
+        pl.read_parquet(path)
+        .filter(pl.col("account_state") == "正常")
+        .select(
+            kind.otherwise(pl.lit("person")).alias(PAYEE[0]),
+            pl.col("subject_id").alias(PAYEE[1]),
+            "account_no",
+        )
+        .filter(pl.len().over(PAYEE) == 1)
+    )
+
+
+def _open_snapshot(home: Home, run: Mapping[str, Any]) -> Connection:
+    """Open the extracts that a run read, as they were visible to it."""
+    folder = home.snapshots / run["snapshot_id"]
+    tables = read_manifest(folder, "snapshot")["tables"]
+    paths = {
+        kind: [folder / name for name in sorted(entry["files"])] for kind, entry in tables.items()
+    }
+    connection = connect()
+    register_tables(connection, paths, date.fromisoformat(run["as_of"]))
+    return connection
+
+
+def sample_of(
+    home: Home, manifest: Mapping[str, Any], frames: Mapping[str, pl.DataFrame], digest: str
+) -> pl.DataFrame:
+    """Draw a batch's sample: its digest draws the same one on any day."""
+    determined = _determinations(home, manifest)
+    return draw_sample(determined, frames["lines"], frames["unpaid_lines"], digest)
+
+
+def _determinations(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
+    """Return what the run determined of the policies that the batch's fund pays."""
+    paying = [card.policy_id for card in policy_cards().values() if card.fund == manifest["fund"]]
+    path = home.runs / manifest["run_id"] / "determinations.parquet"
+    wanted = pl.scan_parquet(path).filter(pl.col("policy_id").is_in(paying))
+    return wanted.select(*KEY, "outcome", "amount_fen").collect()
+
+
+def _parameters(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every number that the batch's policies used; the unconfirmed are the manifest's."""
+    paid = [entry["policy_id"] for entry in manifest["policies"]]
+    used = {name: entry["parameters_used"] for name, entry in run.get("policies", {}).items()}
+    unconfirmed = [{**number, "confirmed": False} for number in manifest["unconfirmed"]]
+    return unconfirmed + [
+        {"policy_id": policy, **number}
+        for policy in paid
+        for number in used.get(policy, [])
+        if number["confirmed"]
+    ]
+
+
+def _parties(connection: Connection, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return every party of some rows with the name by which it is known, and its town.
+
+    Rows:    returns  one per party: PARTY, subject_name, division_code, null where not known
+    """
+    sides = [
+        frame.select(pl.col(f"{side}_{part}").alias(f"subject_{part}") for part in ("kind", "id"))
+        for frame in frames
+        for side in ("subject", "beneficiary")
+        if f"{side}_id" in frame.columns
+    ]
+    listed = pl.concat(sides).unique().sort(PARTY)
+    show_frame(connection, "listed_subjects", listed)
+    found = [run_sql(connection, f"review/{name}.sql", {}) for name in PARTY_QUESTIONS]
+    for rows in found:
+        listed = listed.join(rows, on=PARTY, how="left", validate="1:1")
+    return listed
+
+
+def find_doubts(
+    connection: Connection,
+    manifest: Mapping[str, Any],
+    frames: Mapping[str, pl.DataFrame],
+    parties: pl.DataFrame,
+    entries: pl.DataFrame,
+) -> pl.DataFrame:
+    """Ask every question of sql/review/doubts about a batch."""
+    types = [
+        name
+        for card in policy_cards().values()
+        if card.fund == manifest["fund"]
+        for name in card.support_types
+    ]
+    known = {
+        "batch_lines": frames["lines"],
+        "batch_payees": frames["instructions"],
+        "party_names": parties.drop_nulls("subject_name"),
+        "paid_entries": entries.filter(pl.col("fund") == manifest["fund"]),
+        "fund_support_types": pl.DataFrame(
+            {"support_type": types}, schema={"support_type": pl.String}
+        ),
+    }
+    for name, frame in known.items():
+        register_frame(connection, name, frame)
+    values = {"as_of_month": month_of(date.fromisoformat(manifest["as_of"]))}
+    found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in DOUBTS]
+    return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in found])
+
+
+@contextmanager
+def _readable(run_id: str) -> Iterator[None]:
+    """Let a file of a run or its snapshot that can't be read be a plain answer."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError, DatabaseError) as broken:
+        raise DigestDiffersError(
+            f"a file of run {run_id} or of its snapshot is missing or damaged: nothing was drawn "
+            "up; `wuxing verify` names it"
+        ) from broken

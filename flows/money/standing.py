@@ -18,6 +18,7 @@ class Standing:
     """The ledger, read once, so that a whole run nets against the state that its id names.
 
     `determined_by`: the run that determined each payment; `snapshot_of`: what that run read.
+    `struck`: entitlement keys a reviewer struck out, each with the digest of its facts of then.
     """
 
     digest: str
@@ -28,6 +29,7 @@ class Standing:
     spent_fen: Mapping[str, int]
     determined_by: Mapping[str, str]
     snapshot_of: Mapping[str, str]
+    struck: Sequence[Sequence[str]] = ()
 
 
 def read_standing(home: Home, budget_year: int) -> Standing:
@@ -59,4 +61,7 @@ def read_standing(home: Home, budget_year: int) -> Standing:
             spent_fen={fund: ledger.spent_fen(fund, budget_year) for fund in funds},
             determined_by=made_by,
             snapshot_of={name: run["snapshot_id"] for name, run in ledger.books().runs.items()},
+            struck=[
+                (*key, said["facts"]) for key, said in sorted(ledger.books().struck_lines.items())
+            ],
         )

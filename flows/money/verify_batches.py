@@ -11,6 +11,7 @@ from flows.money.batch_folder import StoredBatch, read_batch
 from flows.money.ledger import ENTRY_SCHEMA, Ledger
 from flows.money.notice import NOTICE, notice_bytes
 from flows.money.reconcile import RECONCILIATION, STATEMENT, posted_again, reconciliation_files
+from flows.money.review import successor
 from flows.money.settle import kept_path, settlement_of
 from flows.money.verify_folders import files_beside
 from flows.store import MANIFEST, Home, digest_problems, file_digest
@@ -52,8 +53,7 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
         if not path.is_file() or path.read_bytes() != content:
             yield f"{path} is not as it was written"
     yield from files_beside(folder, [*known, *written])
-    if batch_name(state.run_id, state.fund, stored.manifest.get("review")) != state.batch_id:
-        yield f"{folder / MANIFEST} names another run or fund than the batch's id does"
+    yield from _origin_problems(home, ledger, state, stored)
     for name, digest in stored.manifest["content_digests"].items():
         if frame_digest(stored.frame(name)) != digest:
             yield f"{folder / name}.parquet holds other rows than were drawn up"
@@ -73,7 +73,7 @@ def _bank_files(stored: StoredBatch, state: BatchState) -> Iterator[tuple[Path, 
 def _written_again(ledger: Ledger, stored: StoredBatch, state: BatchState) -> dict[Path, bytes]:
     """Write again what stands beside a batch and no posting names."""
     folder = stored.folder
-    written = {folder / NOTICE: notice_bytes(stored)} if (folder / NOTICE).is_file() else {}
+    written = {folder / NOTICE: notice_bytes(stored, state)} if (folder / NOTICE).is_file() else {}
     if state.released:
         written[folder / APPROVAL] = approval_sheet(ledger.books(), state)
     if state.reconciled:
@@ -81,6 +81,20 @@ def _written_again(ledger: Ledger, stored: StoredBatch, state: BatchState) -> di
         files = reconciliation_files(state, found)
         written |= {folder / name: content for name, content in files.items()}
     return written
+
+
+def _origin_problems(
+    home: Home, ledger: Ledger, state: BatchState, stored: StoredBatch
+) -> Iterator[str]:
+    """Hold a batch's id against what it comes from; one after a review is drawn up once more."""
+    if batch_name(state.run_id, state.fund, stored.manifest.get("review")) != state.batch_id:
+        yield f"{stored.folder / MANIFEST} names another run or fund than the batch's id does"
+    if state.came_from:
+        before = ledger.books().batches[state.came_from]
+        drawn = successor(read_batch(home, before.batch_id), before.reviewed[-1])
+        manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
+        if dict(drawn.manifest) != manifest:
+            yield f"{stored.folder} is not what the review of batch {state.came_from} leaves"
 
 
 def is_filled_in(name: str) -> bool:

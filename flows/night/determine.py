@@ -18,7 +18,7 @@ from sql import (
     register_tables,
     run_findings,
 )
-from sql.policy_runs import parameters_under, run_policy
+from sql.policy_runs import parameters_under, policy_rows, run_policy
 from sql.texts import policy_cards
 from transforms.errors import UsageError
 from transforms.policies.cards import (
@@ -76,13 +76,7 @@ class Determined:
 
     def policy_rows(self, policy_id: str) -> pl.DataFrame:
         """Return a policy's provisions, facts and the clerk's answers that were applied."""
-        keys = " and ".join(f"policy.{key} = outcome.{key}" for key in KEY_COLUMNS)
-        order = ", ".join(f"policy.{key}" for key in KEY_COLUMNS)
-        return query(
-            self.connection,
-            f"select policy.*, outcome.clerk_answers from policy_{policy_id} as policy "
-            f"inner join determination_{policy_id} as outcome on {keys} order by {order}",
-        )
+        return policy_rows(self.connection, policy_id)
 
 
 def determine(

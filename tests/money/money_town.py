@@ -1,5 +1,6 @@
 """A hand-made town for the tests of the money: a few determinations, accounts, names."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -183,15 +184,29 @@ def goes_in(label: str, as_of: date) -> dict[str, str]:
 
 
 def leave_run(
-    home: Home, label: str, as_of: date = AS_OF, entitled: Entitled | None = None
+    home: Home,
+    label: str,
+    as_of: date = AS_OF,
+    entitled: Entitled | None = None,
+    rows: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """Leave the folders of a run and its snapshot, as far as the money asks for them."""
+    """Leave the folders of a run and its snapshot, as far as the money asks for them.
+
+    The extracts that `determined_of` left beside the home are the snapshot's tables.
+    """
     folder, snapshot = home.runs / run_name(label, as_of), home.snapshots / snapshot_name([])
     folder.mkdir(parents=True, exist_ok=True)
     snapshot.mkdir(parents=True, exist_ok=True)
+    # All nights here read one snapshot: its tables are those of the first, for it never changes.
+    if (home.root / "extracts").is_dir() and not (snapshot / "tables").is_dir():
+        shutil.copytree(home.root / "extracts", snapshot / "tables")
+    tables = sorted((snapshot / "tables").glob("*.parquet"))
     manifest = {
         "files": [],
-        "tables": {},
+        "tables": {
+            path.stem: {"files": {path.relative_to(snapshot).as_posix(): file_digest(path)}}
+            for path in tables
+        },
         "lists": {},
         "ingest_rules_version": INGEST_RULES_VERSION,
     }
@@ -199,6 +214,8 @@ def leave_run(
     if entitled is not None:
         entitled.entitlements.write_parquet(folder / "entitlements.parquet")
         entitled.signed_lines.write_parquet(folder / "signed_lines.parquet")
+    determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
+    determinations.write_parquet(folder / "determinations.parquet")
     files = {path.name: file_digest(path) for path in sorted(folder.glob("*.parquet"))}
     write_manifest(folder, {**goes_in(label, as_of), "state": "done", "files": files})
 
@@ -222,7 +239,7 @@ def night(
     """Do the money's part of one night: entitle, draft, record."""
     determined = determined_of(home.root / "extracts", rows, town or Town(), **other)
     entitled, drafted = draw_up(home, run_name(label, as_of), determined, as_of)
-    leave_run(home, label, as_of, entitled)
+    leave_run(home, label, as_of, entitled, rows)
     with open_ledger(home) as ledger:
         record_drafts(home, drafted, ledger)
     return entitled, drafted

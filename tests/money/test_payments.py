@@ -1,13 +1,11 @@
 """Payment files: the official schema, our own checks, the bank's form, the review pack."""
 
-import io
 from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import polars as pl
 import pytest
 from lxml import etree
@@ -15,12 +13,7 @@ from lxml import etree
 from flows.store import Home
 from tests.money.money_town import (
     ANN,
-    BOB,
-    ONE,
     TWO,
-    Town,
-    account,
-    answer,
     month,
     new_home,
     night,
@@ -30,7 +23,6 @@ from transforms.errors import ContractError, DropRefusedError, ParameterMissingE
 from transforms.payments.bank_file import Payment, bank_files
 from transforms.payments.pain001 import NAMESPACE, check_pain001, pain001
 from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile, writable
-from transforms.payments.workbook import review_workbook
 from transforms.payments.working_days import next_working_day
 
 AS_OF = date(2020, 3, 31)
@@ -255,86 +247,6 @@ def test_a_year_without_known_holidays_stops() -> None:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return new_home(tmp_path / "home")
-
-
-def pack(home: Home, batch_id: str) -> openpyxl.Workbook:
-    content = (home.batches / batch_id / "review.xlsx").read_bytes()
-    return openpyxl.load_workbook(io.BytesIO(content))
-
-
-def test_the_review_pack_shows_totals_lines_and_what_is_not_paid(home: Home) -> None:
-    both = [month("internship_subsidy", BOB, 5, payee=ONE), month("public_post_extension", BOB, 9)]
-    rows = [month("internship_subsidy", ANN, 114600, payee=ONE), *both]
-    town = Town(answers=[answer("internship_subsidy", BOB, False)])
-    batch = night(home, "R1", rows, town)[1].batches[0]
-    book = pack(home, batch.batch_id)
-    assert book.sheetnames == [
-        "总览",
-        "发放明细",
-        "发放指令",
-        "暂扣",
-        "排斥待裁",
-        "被取代",
-        "追回",
-        "待核实",
-    ]
-    totals = {row[0].value: row[1].value for row in book["总览"].iter_rows() if len(row) > 1}
-    assert totals["金额(元)"] == 1146 and totals["指令笔数"] == 1
-    assert book["总览"]["A1"].value == "本批次用到的未确认参数（签字前请核对）"
-    assert book["总览"]["B2"].value == "layoff_rate_method"
-    line = [cell.value for cell in book["发放明细"][2]]
-    assert ANN in line and ONE in line and 1146 in line and "淄川一厂" in line
-    assert book["排斥待裁"].max_row == 3
-
-
-def test_the_review_pack_says_in_chinese_why_a_batch_and_a_line_wait(home: Home) -> None:
-    twice = [month("internship_subsidy", BOB, 5, payee=ONE), month("public_post_extension", BOB, 9)]
-    batch = night(home, "R1", [month("internship_subsidy", ANN, 10**12, payee=ONE), *twice])[1]
-    book = pack(home, batch.batches[0].batch_id)
-    facts = {row[0].value: row[1].value for row in book["总览"].iter_rows() if len(row) > 1}
-    assert facts["不能放款"].startswith("超出预算：本批需要 10,000,000,000.00 元")
-    reasons = [row[-1].value for row in book["排斥待裁"].iter_rows()]
-    assert reasons == ["原因", "公益性岗位延长一年", "就业见习补贴"]
-
-
-def test_a_batch_of_an_earlier_version_can_still_be_laid_out(home: Home) -> None:
-    batch = night(home, "R1", [refund(100)])[1].batches[0]
-    frames = (batch.instructions, batch.lines, batch.unpaid_lines)
-    old = {
-        name: said for name, said in batch.manifest.items() if name not in ("titles", "mark_said")
-    }
-    assert review_workbook(old, *frames) != review_workbook(batch.manifest, *frames)
-
-
-def test_a_review_pack_whose_rows_differ_from_its_total_is_not_written(home: Home) -> None:
-    batch = night(home, "R1", [refund(100), refund(70, TWO)])[1].batches[0]
-    for instructions, lines in (
-        (batch.instructions, batch.lines[:1]),
-        (batch.instructions[:1], batch.lines),
-    ):
-        with pytest.raises(ContractError, match="differ from its control total"):
-            review_workbook(batch.manifest, instructions, lines, batch.unpaid_lines)
-
-
-def test_no_cell_is_a_formula_and_ids_are_text(home: Home) -> None:
-    evil = "=HYPERLINK(1)"
-    town = Town()
-    town.registrations[0]["employer_name"] = evil
-    town.accounts = [account(ONE, evil, bank_name="+1"), account(TWO, "淄川二厂")]
-    batch = night(home, "R1", [refund(1), refund(2, TWO)], town)[1].batches[0]
-    seen = set()
-    for sheet in pack(home, batch.batch_id):
-        for row in sheet.iter_rows():
-            for cell in row:
-                if cell.value is not None:
-                    seen.add(cell.value)
-                    assert cell.hyperlink is None
-                    if cell.data_type == "n":
-                        assert cell.number_format in {"#,##0", "#,##0.00"}, cell.coordinate
-                        assert not isinstance(cell.value, str)
-                    else:
-                        assert cell.data_type == "s", cell.coordinate
-    assert {evil, "+1", ONE} <= seen
 
 
 def test_the_same_run_draws_up_the_same_bytes(home: Home, tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ def draw(rows: pl.DataFrame, count: int, seed: str) -> pl.DataFrame:
     sizes = dict(rows.group_by("stratum").len().sort("stratum").iter_rows())
     wanted = allot(sizes, count)
     keys = rows.select(pl.concat_str(KEY, separator="\x1f"))
-    drawn = pl.Series("drawn", [_digest(seed, key) for (key,) in keys.iter_rows()], dtype=pl.String)
+    # Numbers, not texts: a batch's sample is drawn from millions of lines that were refused.
+    drawn = pl.Series("drawn", [_digest(seed, key) for (key,) in keys.iter_rows()], dtype=pl.Int64)
     ordered = rows.with_columns(drawn).sort("stratum", "drawn", *KEY)
     places = ordered.with_columns(pl.int_range(pl.len()).over("stratum").alias("place"))
     limits = pl.DataFrame(
@@ -73,8 +74,8 @@ def draw(rows: pl.DataFrame, count: int, seed: str) -> pl.DataFrame:
     return chosen.filter(pl.col("place") < pl.col("wanted")).drop("place", "wanted")
 
 
-def _digest(seed: str, key: str) -> str:
-    return hashlib.sha256(f"{seed}\x1f{key}".encode()).hexdigest()
+def _digest(seed: str, key: str) -> int:
+    return int(hashlib.sha256(f"{seed}\x1f{key}".encode()).hexdigest()[:15], 16)
 
 
 def allot(sizes: Mapping[str, int], count: int) -> dict[str, int]:

@@ -7,6 +7,7 @@ from transforms.money.exclusions import ROW
 
 PAYEE = ["beneficiary_kind", "beneficiary_id"]
 IDENTITY_CONFLICT = "identity_conflict"
+STRUCK_OUT = "struck_out"
 
 
 def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame:
@@ -78,3 +79,12 @@ def hold_reasons(
         .then(pl.lit("holder_not_encodable"))
     )
     return joined.select(ROW, reason.alias("hold_reason")).drop_nulls("hold_reason")
+
+
+def also_held(holds: pl.DataFrame, rows: pl.DataFrame, reason: str) -> pl.DataFrame:
+    """Hold more rows for a reason that comes after those there are.
+
+    Rows:    holds  row_number and hold_reason; rows: row_number; returns as holds
+    """
+    more = rows.select(ROW, pl.lit(reason).alias("hold_reason"))
+    return pl.concat([holds, more.join(holds, on=ROW, how="anti")])

@@ -1,6 +1,6 @@
 """What a reviewer says of a batch's lines, read back from the workbook, and the batch after it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,13 +178,3 @@ def facts_digest(row: Mapping[str, Any], destination: Mapping[str, Any]) -> str:
     facts = {name: value for name, value in row.items() if name not in KEY}
     place = {name: destination.get(name) for name in DESTINATION}
     return content_digest({name: str(value) for name, value in {**facts, **place}.items()})
-
-
-def still_struck(
-    struck: Mapping[tuple[str, ...], str], facts_now: Callable[[tuple[str, ...]], str | None]
-) -> list[tuple[str, ...]]:
-    """List the lines that stay out: those whose facts are what they were, or can't be asked.
-
-    Rows:    struck  per entitlement key, the digest of its facts when it was struck out
-    """
-    return [key for key, facts in sorted(struck.items()) if facts_now(key) in (facts, None)]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.amounts import is_amount, yuan_column
+from transforms.amounts import is_amount, is_share, yuan_column
 from transforms.errors import ContractError
 
 ROWS_A_CHUNK = 20_000
 STYLE = re.compile(rb' s="(\d+)"')
-DIMENSION = re.compile(rb'<dimension ref="[^"]*"/>')
+DIMENSION = re.compile(rb'<dimension ref="A1(?::[A-Z]+(\d+))?"/>')
 STAMP = (1980, 1, 1, 0, 0, 0)
 # XML 1.0 has no sign for these; a workbook that held one would not open.
 UNWRITABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{FFFE}\x{FFFF}]"
@@ -66,7 +66,11 @@ def _with_rows(sheet: bytes, rows: Rows) -> Iterator[bytes]:
     pattern, row_end, tail = rest.partition(b"</row>")
     styles = [int(style) for style in STYLE.findall(pattern)]
     assert start and row_end and len(styles) == table.width, "the pattern row has every style"
-    last = f"{column_name(table.width - 1)}{first_row - 1 + table.height}"
+    # Lines below the table are there already, and reach further down than it does.
+    written = DIMENSION.search(head)
+    reached = int((written and written[1]) or 1)
+    last_row = max(first_row - 1 + table.height, reached if reached > first_row else 0)
+    last = f"{column_name(table.width - 1)}{last_row}"
     yield DIMENSION.sub(f'<dimension ref="A1:{last}"/>'.encode(), head)
     for offset in range(0, table.height, ROWS_A_CHUNK):
         chunk = Rows(first_row + offset, table.slice(offset, ROWS_A_CHUNK), rows.widths)
@@ -98,7 +102,7 @@ def _height(rows: Rows) -> pl.Expr:
         (pl.col(name).str.len_bytes() + pl.col(name).str.len_chars())
         .cast(pl.Int64)
         .sub(1)
-        .floordiv(2 * (width - 2))
+        .floordiv(2 * (width - 1))
         .add(1)
         for name, width in zip(rows.table.columns, rows.widths, strict=True)
         if rows.table.schema[name] == pl.String
@@ -127,6 +131,9 @@ def _cell(table: pl.DataFrame, name: str) -> pl.Expr:
             if (table[name].abs() >= AMOUNT_LIMIT_FEN).any():
                 raise ContractError(f"an amount of {name} is too large for a spreadsheet")
             value = yuan_column(name)
+        if is_share(name):
+            digits = (pl.col(name) % 10_000).cast(pl.String).str.zfill(4)
+            value = pl.concat_str((pl.col(name) // 10_000).cast(pl.String), pl.lit("."), digits)
         written = pl.concat_str(pl.lit("><v>"), value, pl.lit("</v></c>"))
         return written.fill_null("/>")
     is_special = table[name].str.contains(SPECIAL).any()

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,8 +10,15 @@ from typing import Any
 import polars as pl
 import xlsxwriter
 
-from transforms.amounts import is_amount, yuan_text
-from transforms.sheets.rows import Rows, column_name, display_width, fill_sheets
+from transforms.amounts import is_amount, is_share, yuan_text
+from transforms.sheets.rows import (
+    LINE_POINTS,
+    ROW_POINTS,
+    Rows,
+    column_name,
+    display_width,
+    fill_sheets,
+)
 from transforms.words import Said, word, worded
 
 MADE_ON = datetime(2020, 1, 1)  # a fixed stamp: a clock would change the bytes
@@ -21,11 +28,12 @@ MEASURED_ROWS = 1_000
 NARROWEST, WIDEST = 7, 36
 PORTRAIT_WIDTH = 100
 MOST_FROZEN = 6
-TITLE_HEIGHT, HEADING_HEIGHT = 22, 30
+TITLE_HEIGHT, HEADING_HEIGHT, FIELD_HEIGHT, BOX_HEIGHT = 22, 30, 21, 110
 A4 = 9
 BASE = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
 BOXED = {**BASE, "border": 1, "border_color": "#BFC7D1"}
 COUNT, AMOUNT = {"num_format": "#,##0"}, {"num_format": "#,##0.00"}
+SHARE = {"num_format": "0.00%"}
 RIGHT = {"align": "right", "indent": 1}
 TEXT = {**BOXED, "num_format": "@", "text_wrap": True}
 LOOKS: Mapping[str, Mapping[str, Any]] = {
@@ -36,16 +44,30 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
     "fact_count": {**BASE, **COUNT, "align": "left"},
     "fact_amount": {**BASE, **AMOUNT, "align": "left"},
     "head": {**BOXED, "bold": True, "bg_color": "#DDE6EE", "text_wrap": True, "align": "center"},
-    "open": {**TEXT, "bg_color": "#FFF2CC"},
+    "open": {**TEXT, "bg_color": "#FFF2CC", "locked": False},
+    "centred": {**BASE, "bold": True, "font_size": 18, "align": "center"},
+    "label": {**BOXED, "bold": True, "bg_color": "#DDE6EE", "text_wrap": True},
+    "field": TEXT,
+    "field_count": {**BOXED, **COUNT, "align": "left"},
+    "field_amount": {**BOXED, **AMOUNT, "align": "left"},
+    "box": {**TEXT, "valign": "top"},
     "text": TEXT,
     "count": {**BOXED, **COUNT, **RIGHT},
     "amount": {**BOXED, **AMOUNT, **RIGHT},
+    "share": {**BOXED, **SHARE, **RIGHT},
 }
+HEIGHTS = {"title": TITLE_HEIGHT, "centred": TITLE_HEIGHT * 2, "field": FIELD_HEIGHT}
+HEIGHTS |= {"box": BOX_HEIGHT}
+# What may be done all the same on a sheet of which only open columns can be filled in.
+ALLOWED = dict.fromkeys(("format_columns", "format_rows", "sort", "autofilter"), True)
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line above a table: its look, and its cells from the left; an amount is in yuan."""
+    """A line beside a table: its look, and its cells from the left; an amount is in yuan.
+
+    `centred` runs over all columns, `field` is labels and values in turn, `box` is to be signed in.
+    """
 
     look: str
     cells: Sequence[str | int | Decimal]
@@ -55,7 +77,9 @@ class Line:
 class Sheet:
     """One sheet: lines above, then a table with a heading; `open_columns` are to be filled in.
 
-    `choices`: columns that take one of a few words.
+    `choices`: columns that take one of a few words. `below`: lines below the table. `widths`: of
+    columns that are not measured. `is_form`: one page, nothing frozen or filtered. `is_protected`:
+    only open columns can be changed.
     """
 
     title: str
@@ -63,6 +87,10 @@ class Sheet:
     above: Sequence[Line] = ()
     open_columns: Sequence[str] = ()
     choices: Mapping[str, Sequence[str]] | None = None
+    below: Sequence[Line] = ()
+    widths: Mapping[str, int] = field(default_factory=dict)
+    is_form: bool = False
+    is_protected: bool = False
 
 
 def said_lines(said: Sequence[Said]) -> list[Line]:
@@ -95,15 +123,9 @@ def workbook_bytes(sheets: Sequence[Sheet], title: str = "") -> bytes:
 def _lay_out(
     page: Any, sheet: Sheet, rows: pl.DataFrame, widths: Sequence[int], looks: Mapping[str, Any]
 ) -> None:
-    """Write all but the rows: lines above, heading, and the pattern row that says their looks."""
+    """Write all but the rows: lines, heading, and the pattern row that says the rows' looks."""
     for number, line in enumerate(sheet.above):
-        page.set_row(number, TITLE_HEIGHT if line.look == "title" else None)
-        for place, cell in enumerate(line.cells):
-            if isinstance(cell, str):
-                page.write_string(number, place, cell, looks[line.look])
-            else:
-                look = "fact_amount" if isinstance(cell, Decimal) else "fact_count"
-                page.write_number(number, place, cell, looks[look])
+        _write_line(page, number, line, widths, looks)
     top, last = len(sheet.above), len(sheet.above) + max(rows.height, 1)
     page.set_row(top, HEADING_HEIGHT)
     for place, name in enumerate(rows.columns):
@@ -114,23 +136,69 @@ def _lay_out(
         if sheet.choices and name in sheet.choices:
             allowed = {"validate": "list", "source": list(sheet.choices[name])}
             page.data_validation(top + 1, place, last, place, allowed)
-    page.autofilter(top, 0, last, rows.width - 1)
+    for number, line in enumerate(sheet.below, start=last + 1):
+        _write_line(page, number, line, widths, looks)
     page.ignore_errors({"number_stored_as_text": f"A1:{column_name(rows.width - 1)}{last + 1}"})
-    if top <= MOST_FROZEN:
+    if sheet.is_protected:
+        page.protect("", ALLOWED)
+    _set_up_page(page, sheet, top, last, widths)
+
+
+def _set_up_page(page: Any, sheet: Sheet, top: int, last: int, widths: Sequence[int]) -> None:
+    """Say how a sheet is read and printed: heading frozen and repeated, one page wide, numbered."""
+    is_long = top <= MOST_FROZEN and not sheet.is_form
+    if not sheet.is_form:
+        page.autofilter(top, 0, last, len(widths) - 1)
+    if is_long:
         page.freeze_panes(top + 1, 0)
         page.repeat_rows(top)
-    if sum(widths) > PORTRAIT_WIDTH:
+    if sum(widths) > PORTRAIT_WIDTH and not sheet.is_form:
         page.set_landscape()
     page.set_paper(A4)
-    page.fit_to_pages(1, 0 if top <= MOST_FROZEN else 1)
+    page.fit_to_pages(1, 0 if is_long else 1)
     page.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
     page.set_footer(f"&C{worded(Said('page_of_pages', {'page': '&P', 'pages': '&N'}))}")
+
+
+def _write_line(
+    page: Any, number: int, line: Line, widths: Sequence[int], looks: Mapping[str, Any]
+) -> None:
+    height, spans = HEIGHTS.get(line.look), _spans(line, len(widths))
+    for place, (cell, (first, last)) in enumerate(zip(line.cells, spans, strict=True)):
+        base = "label" if line.look == "field" and place % 2 == 0 else line.look
+        kind = "" if isinstance(cell, str) else "_amount" if isinstance(cell, Decimal) else "_count"
+        look = looks[base if not kind else f"{'field' if base == 'field' else 'fact'}{kind}"]
+        if last > first:
+            page.merge_range(number, first, number, last, "", look)
+        if isinstance(cell, str):
+            page.write_string(number, first, cell, look)
+        else:
+            page.write_number(number, first, cell, look)
+        if line.look == "field":
+            room = sum(widths[first : last + 1]) - 2
+            lines = -(-display_width(str(cell)) // room)
+            height = max(height or 0, lines * LINE_POINTS + 2 * ROW_POINTS)
+    page.set_row(number, height)
+
+
+def _spans(line: Line, columns: int) -> list[tuple[int, int]]:
+    """Say from which column to which each cell of a line goes."""
+    count = len(line.cells)
+    if line.look == "centred":
+        return [(0, columns - 1)]
+    if line.look == "box":
+        return [(place, place if place + 1 < count else columns - 1) for place in range(count)]
+    if line.look == "field":
+        half = columns // 2
+        firsts = [0, 1, half, half + 1][:count]
+        return [*zip(firsts, [*(first - 1 for first in firsts[1:]), columns - 1], strict=True)]
+    return [(place, place) for place in range(count)]
 
 
 def _look(name: str, dtype: pl.DataType) -> str:
     if not dtype.is_integer():
         return "text"
-    return "amount" if is_amount(name) else "count"
+    return "amount" if is_amount(name) else "share" if is_share(name) else "count"
 
 
 def _width(sheet: Sheet, rows: pl.DataFrame, place: int) -> int:
@@ -139,8 +207,11 @@ def _width(sheet: Sheet, rows: pl.DataFrame, place: int) -> int:
     The last cell of a line above may run over the columns to its right.
     """
     column = rows.to_series(place)
+    if column.name in sheet.widths:
+        return sheet.widths[column.name]
     cells = [_shown(cell, column.name) for cell in column.head(MEASURED_ROWS)]
-    cells += [_shown(line.cells[place], "") for line in sheet.above if place + 1 < len(line.cells)]
+    lines = [line for line in sheet.above if line.look != "field"]
+    cells += [_shown(line.cells[place], "") for line in lines if place + 1 < len(line.cells)]
     heading = display_width(word(column.name)) // 2
     longest = max([heading, *(display_width(text) for text in cells)]) + 3
     return min(max(longest, NARROWEST), WIDEST)

@@ -1,0 +1,151 @@
+"""The approval sheet of a batch: one A4 page that says what is asked for, and is signed by hand."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from transforms.amounts import share_text
+from transforms.money.capitals import amount_in_capitals
+from transforms.review.doubts import doubt_counts
+from transforms.review.review import Review
+from transforms.sheets.workbook import Line, Sheet
+from transforms.words import Said, said_of, word, worded
+
+DIGEST_GROUP = 4
+SUM_WIDTHS = {"policy_title": 20, "authority": 18, "clause": 34, "line_count": 17}
+SUM_WIDTHS |= {"instruction_count": 10, "amount_fen": 17}
+SIGNED_BY = ("made_up_by", "checked_by_hand", "approved_by", "official_seal")
+
+
+def approval_sheet_page(review: Review) -> Sheet:
+    """Lay out the approval sheet: what the batch is, its control totals, boxes to sign in.
+
+    Units:   fen in, yuan shown
+    """
+    manifest = review.manifest
+    entries = {entry["policy_id"]: entry for entry in manifest["policies"]}
+    sums = [
+        {**total, **{name: entries[total["policy_id"]][name] for name in ("authority", "clause")}}
+        for total in manifest["control"]["by_policy"]
+    ]
+    table = pl.DataFrame(sums).with_columns(
+        pl.col("policy_id").replace(review.titles).alias("policy_title")
+    )
+    signing = [worded(Said("to_sign_here", {"who": Said(code)})) for code in SIGNED_BY]
+    return Sheet(
+        title=word("sheet_approval"),
+        frame=table.select(*SUM_WIDTHS),
+        above=[
+            Line("centred", [worded(Said("approval_of", {"fund": manifest["fund"]}))]),
+            *_identity(review),
+            *_money(review),
+            *_looked_at(review),
+            _may_be_released(manifest),
+        ],
+        below=[Line("note", []), Line("box", signing)],
+        widths=SUM_WIDTHS,
+        is_form=True,
+        is_protected=True,
+    )
+
+
+def _identity(review: Review) -> Iterator[Line]:
+    manifest = review.manifest
+    yield _field("batch_id", manifest["batch_id"])
+    yield _field("batch_digest", in_groups(review.digest))
+    if manifest.get("came_from"):
+        yield _field("came_from", manifest["came_from"])
+        counts = {name: manifest["review"][name] for name in ("held", "struck")}
+        yield _field("reviewed", worded(Said("taken_out_by_review", counts)))
+    funding = manifest["funding"]
+    yield _fields(fund=manifest["fund"], as_of=manifest["as_of"])
+    yield _fields(
+        payer_name=_or_none(funding["payer_name"]), payer_account=_or_none(funding["payer_account"])
+    )
+
+
+def _money(review: Review) -> Iterator[Line]:
+    control, funding = review.manifest["control"], review.manifest["funding"]
+    amount_fen, budget_fen = control["amount_fen"], funding["budget_fen"]
+    yield _fields(line_count=control["line_count"], instruction_count=control["instruction_count"])
+    yield _fields(amount_fen=_yuan(amount_fen), account_hash=account_hash(review.instructions))
+    yield _field("amount_in_capitals", amount_in_capitals(amount_fen))
+    left_fen = None if budget_fen is None else budget_fen - funding["spent_fen"] - amount_fen
+    yield _fields(budget_fen=_yuan(budget_fen), spent_fen=_yuan(funding["spent_fen"]))
+    yield _fields(left_after_fen=_yuan(left_fen), budget_year=str(funding["budget_year"]))
+
+
+def _looked_at(review: Review) -> Iterator[Line]:
+    yield _field("sheet_doubts", worded(doubts_said(review)))
+    counts = {"changed": review.accounts.height, "first": review.firsts.height}
+    counts["unpaid"] = review.unpaid_lines.height
+    yield _field("sheet_before", worded(Said("payees_changed", counts)))
+    yield _field("sheet_sample", worded(sample_said(review.manifest.get("review"))))
+    unconfirmed = len(review.manifest["unconfirmed"])
+    yield _field("unconfirmed", worded(Said("unconfirmed_count", {"count": unconfirmed})))
+
+
+def doubts_said(review: Review) -> Said:
+    """Say how many doubts of which kind there are."""
+    found = [
+        Said("doubts_of_kind", {"kind": code, "count": count})
+        for code, count in doubt_counts(review.doubts).items()
+        if count
+    ]
+    return Said("doubts_found", {"kinds": found}) if found else Said("no_doubts")
+
+
+def sample_said(reviewed: Mapping[str, Any] | None) -> Said:
+    """Say what the sample of the batch that this one came from showed, if it was answered."""
+    result = (reviewed or {}).get("sample")
+    if not result or not result["answered"]:
+        return Said("sample_not_answered")
+    if "bound_share" not in result:
+        return Said("sample_half_answered", {name: result[name] for name in ("answered", "drawn")})
+    shares = {name: share_text(result[name]) for name in ("error_share", "bound_share")}
+    return Said("sample_answered", {"drawn": result["drawn"], "errors": result["errors"], **shares})
+
+
+def _may_be_released(manifest: Mapping[str, Any]) -> Line:
+    # A batch of before 0.2.0 has its mark in English only.
+    mark = manifest.get("mark_said")
+    return _field("may_be_released", worded(said_of(mark)) if mark else word("it_may"))
+
+
+def account_hash(instructions: pl.DataFrame) -> str:
+    """Add up the instructions' account numbers: one that is changed shows.
+
+    >>> account_hash(pl.DataFrame({"account_no": ["6228287398000000012", "7-1"]}))
+    '6228287398000000083'
+    """
+    digits = instructions["account_no"].str.replace_all(r"\D", "")
+    # A sum of many has more digits than the 64 bits of a column hold.
+    return str(sum(int(number) for number in digits if number))
+
+
+def in_groups(digest: str) -> str:
+    """Write a digest in groups of four, so that it can be read aloud.
+
+    >>> in_groups("0123456789ab")
+    '0123 4567 89ab'
+    """
+    starts = range(0, len(digest), DIGEST_GROUP)
+    return " ".join(digest[start : start + DIGEST_GROUP] for start in starts)
+
+
+def _field(code: str, value: str | int | Decimal) -> Line:
+    return Line("field", [word(code), value])
+
+
+def _fields(**values: str | int | Decimal) -> Line:
+    return Line("field", [cell for code, value in values.items() for cell in (word(code), value)])
+
+
+def _yuan(fen: int | None) -> str | Decimal:
+    return word("not_configured") if fen is None else Decimal(fen) / 100
+
+
+def _or_none(text: str) -> str:
+    return text or word("not_configured")

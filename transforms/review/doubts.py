@@ -1,0 +1,84 @@
+"""Doubts: lines that look like what audits found elsewhere; each moves no money by itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from transforms.words import said_column, word, words_column
+
+# Each is a file of sql/review/doubts, in which its pattern stands.
+SOURCES = {
+    "shared_account": "shared_account_source",
+    "account_of_other": "account_of_other_source",
+    "paid_after_end": "paid_after_end_source",
+    "short_insured": "short_insured_source",
+    "claimants_employer": "claimants_employer_source",
+    "round_sum": "round_sum_source",
+}
+DOUBTS = tuple(SOURCES)
+DOUBT_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(("doubt", "policy_id", "period", "subject_kind", "subject_id"), pl.String()),
+    **dict.fromkeys(("beneficiary_kind", "beneficiary_id", "payment_id"), pl.String()),
+    "amount_fen": pl.Int64(),
+    "found_count": pl.Int64(),
+    "found": pl.String(),
+}
+LONGEST_FOUND = 120
+
+
+def doubts_table(
+    doubts: pl.DataFrame, titles: Mapping[str, str], parties: pl.DataFrame
+) -> pl.DataFrame:
+    """Lay doubts out for people: the doubt, the line, what was found, where such was found before.
+
+    Rows:    doubts  DOUBT_SCHEMA; returns one per doubt, in the order of DOUBTS
+    """
+    order = {code: place for place, code in enumerate(DOUBTS)}
+    names = parties.select("subject_kind", "subject_id", "subject_name")
+    return (
+        doubts.with_columns(pl.col("found").str.head(LONGEST_FOUND))
+        .join(names, on=["subject_kind", "subject_id"], how="left", validate="m:1")
+        .sort(pl.col("doubt").replace_strict(order), "subject_id", "period", "payment_id")
+        .select(
+            pl.int_range(1, pl.len() + 1).cast(pl.Int64).alias("number"),
+            words_column("doubt").alias("doubt"),
+            pl.col("policy_id").replace(titles).alias("policy_title"),
+            "period",
+            "subject_id",
+            pl.col("subject_name").fill_null(""),
+            "beneficiary_id",
+            "amount_fen",
+            _clue().alias("clue"),
+            _in_words({code: pl.lit(word(said)) for code, said in SOURCES.items()}).alias(
+                "pattern"
+            ),
+        )
+    )
+
+
+def doubt_counts(doubts: pl.DataFrame) -> dict[str, int]:
+    """Count the doubts by their kind, in the order of DOUBTS; none is 0."""
+    found = dict(doubts.group_by("doubt").len().iter_rows())
+    return {code: int(found.get(code, 0)) for code in DOUBTS}
+
+
+def _clue() -> pl.Expr:
+    by, found = "found_count", "found"
+    return _in_words(
+        {
+            "shared_account": said_column("shared_account_clue", count=by, found=found),
+            "account_of_other": said_column("account_of_other_clue", count=by, found=found),
+            "paid_after_end": said_column("paid_after_end_clue", count=by, found=found),
+            "short_insured": said_column("short_insured_clue", count=by, found=found),
+            "claimants_employer": said_column("claimants_employer_clue", count=by, found=found),
+            "round_sum": said_column("round_sum_clue", count=by, found=found),
+        }
+    )
+
+
+def _in_words(by_doubt: Mapping[str, pl.Expr]) -> pl.Expr:
+    said = pl.lit("")
+    for code, expression in by_doubt.items():
+        said = pl.when(pl.col("doubt") == code).then(expression).otherwise(said)
+    return said
