@@ -19,6 +19,7 @@ FILES = {
     "index_omitted": "omitted.xlsx",
     "index_clerical_decisions": "clerical_decisions.xlsx",
 }
+REVIEWS = ("review.html", "review.xlsx")
 STATE_WORDS = {
     "draft": "batch_draft",
     "signed": "batch_signed",
@@ -150,6 +151,9 @@ def write_index(home: Home) -> None:
             path.stem: titles.get(path.name.partition(".")[0], path.stem)
             for path in sorted((folder / "lists").glob("*.xlsx"))
         }
+        for batch in night["batches"]:
+            place = home.batches / batch["batch_id"]
+            batch["reviews"] = [name for name in REVIEWS if (place / name).is_file()]
         night["files"] = {said: name for said, name in FILES.items() if (folder / name).is_file()}
     page = render_page("index.html.j2", nights=nights)
     replace_file(home.root / INDEX, page.encode())

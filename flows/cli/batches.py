@@ -141,6 +141,25 @@ def batch_withdraw(
     show(left, as_json, [f"{batch_id} {left['state']} by {left['by']}: {left['reason']}"])
 
 
+@batch_app.command("approval")
+def batch_approval(
+    batch_id: BatchArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The file (default: ID.approval.pdf in this folder)."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the approval sheet as one A4 page: boxes to sign in, and who has signed so far."""
+    from flows.money.approval import batch_paper
+    from flows.store import replace_file
+
+    path = out or Path(f"{batch_id}.approval.pdf")
+    replace_file(path, batch_paper(Home(home), batch_id))
+    show({"batch_id": batch_id, "path": str(path)}, as_json, [f"approval sheet: {path}"])
+
+
 @batch_app.command("export")
 def batch_export(
     batch_id: BatchArgument,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.money.approval import APPROVAL, approval_sheet
+from flows.money.approval import file_approval, papers_of
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
@@ -18,7 +18,8 @@ from flows.money.sign import today
 from flows.money.signatures import holds_truly
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.money.witnesses import tell_anchors
-from flows.store import Home, file_digest, replace_file, sync_path
+from flows.paper import NO_FACE
+from flows.store import Home, file_digest, sync_path
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, release_obstacle
@@ -55,9 +56,11 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
         rows = stored.frame("instructions")
         files = payment_files(stored.manifest, rows, head, is_rehearsal=is_rehearsal)
         _expect_sizes(stored, files, is_rehearsal)
+        papers = papers_of(ledger.books(), state, stored, is_rehearsal)
         digests = _stage(stored.folder, files)
         if state.released is None:
-            _post(home, ledger, state, stored, {"files": digests, "is_rehearsal": is_rehearsal})
+            of_papers = {"papers": digests_of(papers), "is_rehearsal": is_rehearsal}
+            _post(home, ledger, state, stored, {"files": digests, **of_papers})
         elif digests != state.released["files"]:
             raise DigestDiffersError(
                 f"batch {batch_id} was released with other payment files than this version writes; "
@@ -65,8 +68,7 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
             )
         else:
             tell_anchors(read_anchors(home), ledger.books().home_id, ledger.postings())
-        sheet = approval_sheet(ledger.books(), ledger.batch_states()[batch_id])
-        replace_file(stored.folder / APPROVAL, sheet)
+        file_approval(stored.folder, ledger.books(), ledger.batch_states()[batch_id], papers)
         _put_in_place(stored.folder, files)
     control = stored.manifest["control"]
     return {
@@ -77,9 +79,13 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
         "amount_fen": control["amount_fen"],
         "amount_yuan": yuan_text(control["amount_fen"]),
         "files": [str(stored.folder / name) for name in files],
-        "warnings": payer_warnings(state.fund, stored.manifest["funding"])
-        + [REHEARSED_HERE] * is_rehearsal,
+        "warnings": _warnings(stored, is_rehearsal, papers),
     }
+
+
+def _warnings(stored: StoredBatch, is_rehearsal: bool, papers: Mapping[str, bytes]) -> list[str]:
+    said = payer_warnings(stored.manifest["fund"], stored.manifest["funding"])
+    return [*said, *[REHEARSED_HERE] * is_rehearsal, *[NO_FACE] * (not papers)]
 
 
 def payment_files_there(home: Home, state: BatchState) -> bool:
@@ -171,6 +177,11 @@ def _stage(folder: Path, files: Mapping[str, bytes]) -> dict[str, str]:
             stream.flush()
             os.fsync(stream.fileno())
     sync_path(folder)
+    return digests_of(files)
+
+
+def digests_of(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the digest of each file's content."""
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 

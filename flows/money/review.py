@@ -16,6 +16,7 @@ from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.payment_files import rendered
+from flows.money.review_pack import sample_of
 from flows.money.sign import today
 from flows.money.whole import expect_at_home, expect_whole
 from flows.store import Home, file_digest
@@ -32,10 +33,12 @@ from transforms.money.reviews import (
     draw_reviewed,
     facts_digest,
     listed,
-    read_verdicts,
     sort_lines,
 )
 from transforms.payments.workbook import line_sheet_table
+from transforms.review.sampling import OPEN as SAMPLE_OPEN
+from transforms.review.sampling import read_sample_answers, sample_result
+from transforms.review.verdicts import read_verdicts
 from transforms.words import word
 
 GIVE = "the batch's review.xlsx, filled in"
@@ -73,18 +76,21 @@ def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[s
             filled = read_filled(path, labels, GIVE, word("sheet_payment_lines"))
             verdicts = read_verdicts(filled, table, path.name)
             reviewed = sort_lines(stored.frame("lines"), verdicts)
-            said = _post(home, ledger, state, stored, reviewed, workbook, by)
-        after = ledger.batch_states()[said["successor"] or batch_id]
+            sample = _sample(home, stored, state, path)
+            said = _post(home, ledger, state, stored, reviewed, (workbook, by, sample))
+        states = ledger.batch_states()
+    now, left = states[batch_id], states.get(said["successor"])
+    to_sign = left or (now if now.state == "draft" else None)
     return {
         "batch_id": batch_id,
-        "state": state.state,
+        "state": now.state,
         "agreed": said["agreed_count"],
         "held": len(said["held"]),
         "struck_out": len(said["struck"]),
         "by": said["by"],
-        "to_be_signed": said["successor"] or (batch_id if state.state == "draft" else ""),
-        "count": after.instruction_count,
-        "amount_yuan": yuan_text(after.amount_fen),
+        "to_be_signed": to_sign.batch_id if to_sign else "",
+        "count": to_sign.instruction_count if to_sign else 0,
+        "amount_yuan": yuan_text(to_sign.amount_fen if to_sign else 0),
     }
 
 
@@ -94,9 +100,9 @@ def _post(
     state: BatchState,
     stored: StoredBatch,
     reviewed: Reviewed,
-    workbook: str,
-    by: str,
+    read: tuple[str, str, dict[str, Any]],
 ) -> dict[str, Any]:
+    workbook, by, sample = read
     struck = reviewed.struck.with_columns(
         pl.Series("facts", _facts(home, stored, reviewed.struck), dtype=pl.String)
     )
@@ -108,6 +114,7 @@ def _post(
         "agreed_count": reviewed.agreed.height,
         "held": listed(reviewed.held),
         "struck": listed(struck, "facts"),
+        "sample": sample,
         "successor": "",
     }
     left = successor(stored, said) if reviewed.changes and reviewed.agreed.height else None
@@ -120,6 +127,17 @@ def _post(
     return said
 
 
+def _sample(home: Home, stored: StoredBatch, state: BatchState, path: Path) -> dict[str, Any]:
+    """Read what was filled in on the sheet of the sample that the batch's digest drew."""
+    frames = {name: stored.frame(name) for name in FRAMES}
+    drawn = sample_of(home, stored.manifest, frames, state.batch_digest)
+    if not drawn.height:
+        return sample_result([], 0)
+    labels = [word(name) for name in ("number", *SAMPLE_OPEN)]
+    filled = read_filled(path, labels, GIVE, word("sheet_sample"))
+    return sample_result(read_sample_answers(filled, drawn, path.name), drawn.height)
+
+
 def successor(stored: StoredBatch, said: Mapping[str, Any]) -> DraftBatch:
     """Draw up the batch that a review leaves, from the batch reviewed and what was posted of it."""
     verdicts = ((HOLD, said["held"]), (STRIKE, said["struck"]))
@@ -130,6 +148,7 @@ def successor(stored: StoredBatch, said: Mapping[str, Any]) -> DraftBatch:
         "workbook": said["workbook"],
         "held": len(said["held"]),
         "struck": len(said["struck"]),
+        "sample": said["sample"],
     }
     frames = {name: stored.frame(name) for name in FRAMES}
     return rendered(draw_reviewed(stored.manifest, frames, taken_out, review))

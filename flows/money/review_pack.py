@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from flows.money.ledger_store import open_ledger
+from flows.money.reviewed import read_reviewed
 from flows.store import Home, read_manifest
 from sql import (
     Connection,
@@ -28,6 +29,7 @@ from transforms.money.payees import PAYEE
 from transforms.policies.cards import month_of
 from transforms.review.comparison import last_paid
 from transforms.review.doubts import DOUBT_SCHEMA, DOUBTS
+from transforms.review.page import review_page
 from transforms.review.review import Review
 from transforms.review.sampling import draw_sample
 from transforms.review.workbook import review_workbook
@@ -53,7 +55,8 @@ def review_files(
     Holds:   the same home at the same position of its ledger gives the same bytes
     """
     review = read_review(home, books, manifest, frames, digest)
-    return {"review.xlsx": review_workbook(review)}
+    page = review_page(read_reviewed(home, books, review))
+    return {"review.xlsx": review_workbook(review), "review.html": page.encode()}
 
 
 def read_review(

@@ -40,6 +40,8 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     files = [(folder / name, digest) for name, digest in stored.manifest["files"].items()]
     released = state.released["files"] if state.released else {}
     files += [(folder / name, digest) for name, digest in released.items()]
+    papers = (state.released or {}).get("papers", {})
+    files += [(folder / name, d) for name, d in papers.items() if (folder / name).is_file()]
     files += _bank_files(stored, state)
     files += [(folder / name, d) for name, d in state.review.items() if not is_filled_in(name)]
     changed = digest_problems(files)

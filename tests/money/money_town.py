@@ -24,6 +24,7 @@ from tests.ceremony import hold_ceremony, key_of
 from transforms.digest import short_id
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.claims import CAUSE_SCHEMA
+from transforms.money.entitlements import KEY
 from transforms.money.exclusions import ROW
 from transforms.money.ledger import PAID_SCHEMA
 from transforms.policies.cards import PolicyStatus
@@ -115,6 +116,15 @@ def answer(
     }
 
 
+def policy_frames(rows: Sequence[dict[str, Any]]) -> dict[str, pl.DataFrame]:
+    """Make of each policy what a run writes of it; its only fact is the amount."""
+    determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
+    return {
+        str(policy_id): policy.select(*KEY[1:], "amount_fen", pl.lit("").alias("clerk_answers"))
+        for (policy_id,), policy in determinations.group_by("policy_id", maintain_order=True)
+    }
+
+
 def determined_of(
     folder: Path,
     rows: Sequence[dict[str, Any]],
@@ -132,7 +142,9 @@ def determined_of(
             continue
         schema = table_schema(KINDS[name])
         path = folder / f"{name}.parquet"
-        pl.DataFrame(found, schema=schema).write_parquet(path)
+        keys = [{"person_key": int(r["person_id"][:17])} if "person_id" in r else {} for r in found]
+        rows_found = [{**one, **key} for one, key in zip(found, keys, strict=True)]
+        pl.DataFrame(rows_found, schema=schema).write_parquet(path)
         tables[name] = [path]
     register_tables(connection, tables, AS_OF)
     texts = ("policy_id", "period", "subject_id", "beneficiary_id", "provision")
@@ -142,6 +154,9 @@ def determined_of(
     register_frame(connection, "clerical_answers", answers)
     determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
     register_frame(connection, "determinations", determinations)
+    for policy_id, policy in policy_frames(rows).items():
+        register_frame(connection, f"policy_{policy_id}", policy.drop("clerk_answers"))
+        register_frame(connection, f"determination_{policy_id}", policy.drop("amount_fen"))
     ran = PolicyStatus("ran", None, 202001, reach_to, [_unconfirmed()])
     stopped = PolicyStatus("not_run", None, None, None, [])
     return Determined(
@@ -216,7 +231,11 @@ def leave_run(
         entitled.signed_lines.write_parquet(folder / "signed_lines.parquet")
     determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
     determinations.write_parquet(folder / "determinations.parquet")
-    files = {path.name: file_digest(path) for path in sorted(folder.glob("*.parquet"))}
+    (folder / "policies").mkdir(exist_ok=True)
+    for policy_id, policy in policy_frames(rows).items():
+        policy.write_parquet(folder / "policies" / f"{policy_id}.parquet")
+    written = sorted(folder.rglob("*.parquet"))
+    files = {path.relative_to(folder).as_posix(): file_digest(path) for path in written}
     write_manifest(folder, {**goes_in(label, as_of), "state": "done", "files": files})
 
 

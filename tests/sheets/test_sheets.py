@@ -131,3 +131,28 @@ def test_the_same_sheets_are_the_same_bytes() -> None:
         Sheet("b", pl.DataFrame({"due_fen": [1]}), open_columns=["due_fen"]),
     ]
     assert workbook_bytes(sheets, "甲") == workbook_bytes(sheets, "甲")
+
+
+def test_a_share_is_shown_as_a_percentage() -> None:
+    sheet = read(workbook_bytes([Sheet("a", pl.DataFrame({"amount_share": [488, 10_000, 0]}))]))
+    cells = [sheet.cell(row, 1) for row in (2, 3, 4)]
+    assert [cell.value for cell in cells] == [0.0488, 1, 0]
+    assert {cell.number_format for cell in cells} == {"0.00%"}
+
+
+def test_a_form_is_one_page_with_its_lines_below_the_table() -> None:
+    columns = {"policy_title": ["a", "b"], "clause": ["c", "d"]}
+    frame = pl.DataFrame({**columns, "line_count": [1, 1], "amount_fen": [1, 2]})
+    above = [
+        Line("centred", ["表"]),
+        Line("field", ["批次", "=B1"]),
+        Line("field", ["金额", Decimal("1.50"), "笔数", 3]),
+    ]
+    sheet = Sheet("a", frame, above, below=[Line("box", ["甲", "乙"])], is_form=True)
+    page = read(workbook_bytes([sheet]))
+    assert [cell.value for cell in page[2]][:2] == ["批次", "=B1"]
+    assert page["B2"].data_type == "s" and not page.protection.sheet
+    assert page["B3"].value == 1.5 and 3 in [cell.value for cell in page[3]]
+    assert [page.cell(row, 1).value for row in (5, 6, 7)] == ["a", "b", "甲"]
+    assert page.freeze_panes is None and page.auto_filter.ref is None
+    assert {"A1:D1", "B2:D2"} <= {str(merged) for merged in page.merged_cells.ranges}

@@ -1,6 +1,6 @@
 """The approval sheet of a batch: one A4 page that says what is asked for, and is signed by hand."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -24,14 +24,24 @@ def approval_sheet_page(review: Review) -> Sheet:
 
     Units:   fen in, yuan shown
     """
-    manifest = review.manifest
+    return approval_form(review.manifest, review.digest, review.instructions, _looked_at(review))
+
+
+def approval_form(
+    manifest: Mapping[str, Any],
+    digest: str,
+    instructions: pl.DataFrame,
+    looked_at: Iterable[Line] = (),
+) -> Sheet:
+    """Lay out the same of what the signed record says alone; `looked_at`: what a review adds."""
+    titles = manifest.get("titles", {})
     entries = {entry["policy_id"]: entry for entry in manifest["policies"]}
     sums = [
         {**total, **{name: entries[total["policy_id"]][name] for name in ("authority", "clause")}}
         for total in manifest["control"]["by_policy"]
     ]
     table = pl.DataFrame(sums).with_columns(
-        pl.col("policy_id").replace(review.titles).alias("policy_title")
+        pl.col("policy_id").replace(titles).alias("policy_title")
     )
     signing = [worded(Said("to_sign_here", {"who": Said(code)})) for code in SIGNED_BY]
     return Sheet(
@@ -39,10 +49,10 @@ def approval_sheet_page(review: Review) -> Sheet:
         frame=table.select(*SUM_WIDTHS),
         above=[
             Line("centred", [worded(Said("approval_of", {"fund": manifest["fund"]}))]),
-            *_identity(review),
-            *_money(review),
-            *_looked_at(review),
-            _may_be_released(manifest),
+            *_identity(manifest, digest),
+            *_money(manifest, instructions),
+            *looked_at,
+            *_known_of(manifest),
         ],
         below=[Line("note", []), Line("box", signing)],
         widths=SUM_WIDTHS,
@@ -51,10 +61,9 @@ def approval_sheet_page(review: Review) -> Sheet:
     )
 
 
-def _identity(review: Review) -> Iterator[Line]:
-    manifest = review.manifest
+def _identity(manifest: Mapping[str, Any], digest: str) -> Iterator[Line]:
     yield _field("batch_id", manifest["batch_id"])
-    yield _field("batch_digest", in_groups(review.digest))
+    yield _field("batch_digest", in_groups(digest))
     if manifest.get("came_from"):
         yield _field("came_from", manifest["came_from"])
         counts = {name: manifest["review"][name] for name in ("held", "struck")}
@@ -66,11 +75,11 @@ def _identity(review: Review) -> Iterator[Line]:
     )
 
 
-def _money(review: Review) -> Iterator[Line]:
-    control, funding = review.manifest["control"], review.manifest["funding"]
+def _money(manifest: Mapping[str, Any], instructions: pl.DataFrame) -> Iterator[Line]:
+    control, funding = manifest["control"], manifest["funding"]
     amount_fen, budget_fen = control["amount_fen"], funding["budget_fen"]
     yield _fields(line_count=control["line_count"], instruction_count=control["instruction_count"])
-    yield _fields(amount_fen=_yuan(amount_fen), account_hash=account_hash(review.instructions))
+    yield _fields(amount_fen=_yuan(amount_fen), account_hash=account_hash(instructions))
     yield _field("amount_in_capitals", amount_in_capitals(amount_fen))
     left_fen = None if budget_fen is None else budget_fen - funding["spent_fen"] - amount_fen
     yield _fields(budget_fen=_yuan(budget_fen), spent_fen=_yuan(funding["spent_fen"]))
@@ -82,9 +91,15 @@ def _looked_at(review: Review) -> Iterator[Line]:
     counts = {"changed": review.accounts.height, "first": review.firsts.height}
     counts["unpaid"] = review.unpaid_lines.height
     yield _field("sheet_before", worded(Said("payees_changed", counts)))
-    yield _field("sheet_sample", worded(sample_said(review.manifest.get("review"))))
-    unconfirmed = len(review.manifest["unconfirmed"])
+
+
+def _known_of(manifest: Mapping[str, Any]) -> Iterator[Line]:
+    yield _field("sheet_sample", worded(sample_said(manifest.get("review"))))
+    unconfirmed = len(manifest["unconfirmed"])
     yield _field("unconfirmed", worded(Said("unconfirmed_count", {"count": unconfirmed})))
+    # A batch of before 0.2.0 has its mark in English only.
+    mark = manifest.get("mark_said")
+    yield _field("may_be_released", worded(said_of(mark)) if mark else word("it_may"))
 
 
 def doubts_said(review: Review) -> Said:
@@ -106,12 +121,6 @@ def sample_said(reviewed: Mapping[str, Any] | None) -> Said:
         return Said("sample_half_answered", {name: result[name] for name in ("answered", "drawn")})
     shares = {name: share_text(result[name]) for name in ("error_share", "bound_share")}
     return Said("sample_answered", {"drawn": result["drawn"], "errors": result["errors"], **shares})
-
-
-def _may_be_released(manifest: Mapping[str, Any]) -> Line:
-    # A batch of before 0.2.0 has its mark in English only.
-    mark = manifest.get("mark_said")
-    return _field("may_be_released", worded(said_of(mark)) if mark else word("it_may"))
 
 
 def account_hash(instructions: pl.DataFrame) -> str:

@@ -66,8 +66,8 @@ def review_workbook(review: Review) -> bytes:
         _sums(review),
         _lines(review),
         _sheet("sheet_instructions", instruction_table(manifest, review.instructions)),
-        _before(review),
-        _doubts(review),
+        before_sheet(review),
+        doubts_sheet(review),
         _held(review),
         _parameters(review),
         _sample(review),
@@ -103,7 +103,8 @@ def _lines(review: Review) -> Sheet:
     )
 
 
-def _before(review: Review) -> Sheet:
+def before_sheet(review: Review) -> Sheet:
+    """Lay out a batch beside the one before it."""
     changes = review.changes
     named = {"subject_kind": pl.col("beneficiary_kind"), "subject_id": pl.col("beneficiary_id")}
     parts = {
@@ -146,7 +147,8 @@ def _said_of_before(review: Review, counts: dict[str, int]) -> list[Said]:
     return [first, Said("changes_found", {"kinds": said}), top, Said("changes_are", limits)]
 
 
-def _doubts(review: Review) -> Sheet:
+def doubts_sheet(review: Review) -> Sheet:
+    """Lay out the doubts."""
     table = doubts_table(review.doubts, review.titles, review.parties)
     return _sheet("sheet_doubts", table, [doubts_said(review), Said("doubts_are")])
 

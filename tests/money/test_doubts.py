@@ -1,0 +1,273 @@
+"""Doubts: what is planted is found, and what only looks like it is left alone."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.money.review_pack import find_doubts
+from sql import connect, register_tables
+from transforms.extracts.kinds import KINDS, table_schema
+from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA
+from transforms.money.ledger import ENTRY_FIELDS
+from transforms.review.doubts import DOUBTS, SOURCES, doubt_counts, doubts_table
+from transforms.words import word
+
+AS_OF = date(2020, 3, 31)
+PLANTED, HONEST = 20, 300
+FUND = "失业保险基金"
+BENEFIT, REFUND, HIRE = "benefit_to_retirement", "stability_refund", "new_hire_subsidy"
+PARTY_SCHEMA = dict.fromkeys(("subject_kind", "subject_id", "subject_name"), pl.String)
+
+
+class Planter:
+    """A town in rows, with what was planted in it: (doubt, subject) of each."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.lines: list[dict[str, Any]] = []
+        self.names: list[dict[str, Any]] = []
+        self.accounts: dict[str, str] = {}
+        self.entries: list[dict[str, Any]] = []
+        self.planted: set[tuple[str, str]] = set()
+        self.count = 0
+
+    def add(self, kind: str, **row: Any) -> None:
+        self.rows.setdefault(kind, []).append(row)
+
+    def person(self) -> str:
+        self.count += 1
+        identifier = f"370302{19700000 + self.count:08d}0010"[:17] + "X"
+        self.names.append(
+            {"subject_kind": "person", "subject_id": identifier, "subject_name": f"人{self.count}"}
+        )
+        return identifier
+
+    def employer(self) -> tuple[str, str, int]:
+        self.count += 1
+        code, unit = f"91370302MA{self.count:08d}", f"U{self.count}"
+        self.names.append(
+            {"subject_kind": "employer", "subject_id": code, "subject_name": f"厂{self.count}"}
+        )
+        self.add("insured_units", unit_no=unit, employer_code=code, employer_key=self.count)
+        return code, unit, self.count
+
+    def line(self, policy: str, subject: str, fen: int, payee: str = "") -> None:
+        payee = payee or subject
+        kinds = ["employer" if one.startswith("9") else "person" for one in (subject, payee)]
+        account = self.accounts.setdefault(payee, f"6222{len(self.accounts):015d}")
+        self.lines.append(
+            {
+                "payment_id": f"P{policy}{payee}",
+                "policy_id": policy,
+                "period": "2020-03" if kinds[0] == "person" else "2020",
+                "subject_kind": kinds[0],
+                "subject_id": subject,
+                "beneficiary_kind": kinds[1],
+                "beneficiary_id": payee,
+                "amount_fen": fen,
+                "account_no": account,
+            }
+        )
+
+    def insure(self, person: str, unit: str, employer: int, months: list[int]) -> None:
+        for month in months:
+            self.add(
+                "contributions",
+                **{"person_id": person, "person_key": int(person[:17]), "unit_no": unit},
+                **{"employer_key": employer, "insurance": "失业", "month": month},
+                **{"entry": "正常", "state": "已到账", "paid_on": date(2019, 1, 1)},
+            )
+
+    def claim(self, person: str, unit: str, from_month: int, to_month: int = 202012) -> None:
+        self.add(
+            "unemployment_benefits",
+            **{"person_id": person, "person_key": int(person[:17]), "last_unit_no": unit},
+            **{"from_month": from_month, "to_month": to_month, "benefit_type": "失业保险金"},
+        )
+
+
+def months(first: int, count: int) -> list[int]:
+    return [first + place for place in range(count)]
+
+
+def plant_claims(town: Planter) -> None:
+    """Insured for one to three months, then benefit; honest: four months, or since the start."""
+    _, big_unit, big = town.employer()
+    for _ in range(HONEST):
+        town.insure(town.person(), big_unit, big, months(201901, 6))
+    for place in range(PLANTED):
+        short, longer = town.person(), town.person()
+        town.insure(short, big_unit, big, months(201906, 1 + place % 3))
+        town.insure(longer, big_unit, big, months(201906, 4))
+        since = town.person()
+        town.insure(since, big_unit, big, months(201901, 2))
+        for person in (short, longer, since):
+            town.claim(person, big_unit, 201911)
+            town.line(BENEFIT, person, 171_900)
+        town.planted.add(("short_insured", short))
+
+
+def plant_employers(town: Planter) -> None:
+    """More than half of the staff on benefit; honest: exactly half, or two of three."""
+    for _ in range(PLANTED):
+        for staff, claimants, is_doubt in ((5, 3, True), (6, 3, False), (3, 2, False)):
+            code, unit, key = town.employer()
+            people = [town.person() for _ in range(staff)]
+            for person in people:
+                town.insure(person, unit, key, months(201903, 8))
+            for person in people[:claimants]:
+                town.claim(person, unit, 201912)
+            town.line(REFUND, code, 12_345_67 + key)
+            if is_doubt:
+                town.planted.add(("claimants_employer", code))
+
+
+def plant_accounts(town: Planter) -> None:
+    """Two payees on one account, an account that is another line's wage card; honest: one's own."""
+    for _ in range(PLANTED):
+        one, other = town.person(), town.person()
+        town.accounts[other] = town.accounts.setdefault(one, f"6228{town.count:015d}")
+        for person in (one, other):
+            town.line(BENEFIT, person, 171_900)
+            town.planted.add(("shared_account", person))
+        owner, taker, alone = town.person(), town.person(), town.person()
+        for person in (owner, taker, alone):
+            town.line(BENEFIT, person, 171_900)
+        card, own = town.accounts[taker], town.accounts[alone]
+        # Somebody of no line may have had the account before.
+        for person, paid_to in ((owner, card), (alone, own), (town.person(), own)):
+            wage = {"month": 202001, "paid_on": date(2020, 1, 15)}
+            town.add("payroll", person_id=person, account_no=paid_to, **wage)
+        town.planted.add(("account_of_other", taker))
+
+
+def plant_sums(town: Planter) -> None:
+    """Whole thousands where sums are seldom so; honest: a rate that is the same for everybody."""
+    for place in range(HONEST):
+        code, _, _ = town.employer()
+        town.line(REFUND, code, 1_000_37 * (place + 1))
+        town.line(HIRE, code, 1_000_00)
+    for place in range(PLANTED):
+        code, _, _ = town.employer()
+        town.line(REFUND, code, 1_000_00 * (place + 1))
+        town.planted.add(("round_sum", code))
+
+
+def plant_ends(town: Planter) -> None:
+    """Paid for months after death or in custody, by us or by others; honest: before and after."""
+    for place in range(PLANTED):
+        person, alive = town.person(), town.person()
+        if place % 2:
+            town.add("deaths", person_id=person, died_on=date(2019, 6, 10))
+            town.add("deaths", person_id=alive, died_on=date(2019, 6, 10))
+        else:
+            for one in (person, alive):
+                town.add(
+                    "custody",
+                    **{"person_id": one, "from_date": date(2019, 6, 10)},
+                    **{"to_date": date(2019, 9, 20)},
+                )
+        for one, period in ((person, "2019-07"), (alive, "2019-06")):
+            if place % 4 < 2:
+                entry = {name: "" for name in ENTRY_FIELDS}
+                entry |= {"policy_id": BENEFIT, "period": period, "subject_kind": "person"}
+                entry |= {"subject_id": one, "beneficiary_kind": "person", "beneficiary_id": one}
+                entry |= {"payment_id": f"P{one}", "fund": FUND}
+                town.entries.append({**entry, "budget_year": 2019, "amount_fen": 5})
+            else:
+                town.claim(one, "U0", 201901, int(period[:4] + period[5:]))
+        town.planted.add(("paid_after_end", person))
+
+
+def found_in(town: Planter, folder: Path) -> pl.DataFrame:
+    tables = {}
+    for kind, rows in town.rows.items():
+        tables[kind] = [folder / f"{kind}.parquet"]
+        pl.DataFrame(rows, schema=table_schema(KINDS[kind])).write_parquet(tables[kind][0])
+    connection = connect(threads=1)
+    register_tables(connection, tables, AS_OF)
+    lines = pl.DataFrame(town.lines)
+    payees = lines.group_by("payment_id", "policy_id", "beneficiary_kind", "beneficiary_id").agg(
+        pl.col("amount_fen").sum(), pl.col("account_no").min(), pl.len().alias("line_count")
+    )
+    frames = {
+        "lines": _with_all(lines, LINE_SCHEMA),
+        "instructions": _with_all(payees, INSTRUCTION_SCHEMA),
+    }
+    numbers = {"budget_year": pl.Int64, "amount_fen": pl.Int64}
+    schema = {name: numbers.get(name, pl.String) for name in ENTRY_FIELDS}
+    entries = pl.DataFrame(town.entries, schema=schema)
+    parties = pl.DataFrame(town.names, schema=PARTY_SCHEMA)
+    manifest = {"fund": FUND, "as_of": AS_OF.isoformat()}
+    return find_doubts(connection, manifest, frames, parties, entries)
+
+
+def _with_all(rows: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
+    missing = [pl.lit(None, dtype).alias(n) for n, dtype in schema.items() if n not in rows.columns]
+    return rows.with_columns(missing).select(pl.col(n).cast(t) for n, t in schema.items())
+
+
+@pytest.fixture(scope="module")
+def town() -> Planter:
+    made = Planter()
+    for plant in (plant_claims, plant_employers, plant_accounts, plant_sums, plant_ends):
+        plant(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def doubts(town: Planter, tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
+    return found_in(town, tmp_path_factory.mktemp("doubts"))
+
+
+def rates(town: Planter, doubts: pl.DataFrame) -> Iterator[tuple[str, int, int, int]]:
+    """Give per doubt how many are planted, found, and found where nothing is planted."""
+    told = set(doubts.select("doubt", "subject_id").iter_rows())
+    for code in DOUBTS:
+        mine = {subject for doubt, subject in told if doubt == code}
+        planted = {subject for doubt, subject in town.planted if doubt == code}
+        yield code, len(planted), len(mine & planted), len(mine - planted)
+
+
+def test_what_is_planted_is_found_and_the_precision_is_said(
+    town: Planter, doubts: pl.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = [*rates(town, doubts)]
+    with capsys.disabled():
+        print("\ndoubt                planted  found  recall  false  precision")
+        for code, planted, found, false in told:
+            precision = 100 * found // max(found + false, 1)
+            recall = 100 * found // planted
+            print(f"{code:20} {planted:7} {found:6} {recall:6}% {false:6} {precision:8}%")
+    assert all(planted >= PLANTED for _, planted, _, _ in told)
+    assert all(100 * found >= 95 * planted for _, planted, found, _ in told), told
+    assert all(10 * false <= found for _, _, found, false in told), told
+
+
+@pytest.mark.parametrize("code", DOUBTS)
+def test_a_doubt_that_is_not_looked_for_is_missed(
+    code: str, town: Planter, doubts: pl.DataFrame
+) -> None:
+    (found,) = (
+        found
+        for name, _, found, _ in rates(town, doubts.filter(pl.col("doubt") != code))
+        if name == code
+    )
+    assert found == 0
+
+
+def test_each_doubt_says_what_was_found_and_where_such_was_found_before(
+    town: Planter, doubts: pl.DataFrame
+) -> None:
+    titles = {BENEFIT: "续发", REFUND: "稳岗返还"}
+    table = doubts_table(doubts, titles, pl.DataFrame(town.names, schema=PARTY_SCHEMA))
+    assert table.height == doubts.height == sum(doubt_counts(doubts).values())
+    assert table["number"].to_list() == [*range(1, doubts.height + 1)]
+    assert not table.select(pl.any_horizontal(pl.col("clue", "pattern") == "")).to_series().any()
+    assert set(table["pattern"]) == {word(said) for said in SOURCES.values()}
+    (clue, *_) = table.filter(pl.col("doubt") == word("short_insured"))["clue"]
+    assert clue.startswith("在最后单位缴失业险 1 个月后即领失业金")

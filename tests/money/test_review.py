@@ -1,0 +1,406 @@
+"""A review read back: lines held or struck out, the batch that is left, batches left behind."""
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import polars as pl
+import pytest
+
+from flows.money import notice as notice_module
+from flows.money.export import export_batch, read_export
+from flows.money.keys import open_key
+from flows.money.ledger_store import open_ledger
+from flows.money.notice import write_notice
+from flows.money.release import release_batch
+from flows.money.review import import_review
+from flows.money.sign import (
+    accept_signature,
+    reject_batch,
+    sign,
+    sign_batch,
+    today,
+    withdraw_batch,
+)
+from flows.money.verify import verify_home
+from flows.store import Home
+from tests.ceremony import PASSPHRASE, key_of
+from tests.money.money_town import (
+    ANN,
+    BOB,
+    TWO,
+    Town,
+    month,
+    new_home,
+    night,
+    refund,
+    sign_both,
+    statuses,
+)
+from transforms.errors import (
+    DigestDiffersError,
+    DropRefusedError,
+    LedgerForbidsError,
+    UsageError,
+)
+from transforms.money.entitlements import KEY
+from transforms.money.reviews import facts_digest
+from transforms.review.verdicts import read_verdicts
+from transforms.sheets.filled import named_rows
+
+LINES = "明细"
+ROWS = [
+    refund(100001),
+    refund(2, TWO),
+    month("benefit_to_retirement", ANN, 171900),
+    month("benefit_to_retirement", BOB, 171900),
+]
+INSURANCE = "失业保险基金"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+@pytest.fixture
+def batch(home: Home) -> str:
+    return night(home, "R1", ROWS)[1].batches[0].batch_id
+
+
+def state_of(home: Home, batch_id: str) -> str:
+    with open_ledger(home) as ledger:
+        return ledger.batch_states()[batch_id].state
+
+
+def lines_of(home: Home, batch_id: str) -> pl.DataFrame:
+    return pl.read_parquet(home.batches / batch_id / "lines.parquet")
+
+
+def filled(
+    home: Home,
+    batch_id: str,
+    verdicts: Mapping[int, tuple[str, str]],
+    change: Callable[[openpyxl.Workbook], None] = lambda book: None,
+) -> Path:
+    """Fill in a copy of the batch's workbook, line by line, as a spreadsheet program saves it."""
+    book = openpyxl.load_workbook(home.batches / batch_id / "review.xlsx")
+    rows = list(book[LINES].iter_rows())
+    head = next(r for r in rows if "意见" in [cell.value for cell in r])
+    places = {cell.value: cell.column - 1 for cell in head}
+    for row in rows[rows.index(head) + 1 :]:
+        said = verdicts.get(row[places["序号"]].value)
+        if said:
+            row[places["意见"]].value, row[places["原因"]].value = said
+    change(book)
+    path = home.root.parent / f"filled-{len(list(home.root.parent.glob('filled-*')))}.xlsx"
+    book.save(path)
+    return path
+
+
+def test_held_and_struck_lines_leave_and_the_rest_is_a_batch_of_its_own(
+    home: Home, batch: str
+) -> None:
+    before = lines_of(home, batch)
+    path = filled(home, batch, {1: ("暂缓", "查账号"), 3: ("剔除", "已另行发放")})
+    said = import_review(home, batch, path, by="周审核")
+    assert (said["agreed"], said["held"], said["struck_out"]) == (2, 1, 1)
+    after = said["to_be_signed"]
+    assert state_of(home, batch) == "superseded" and state_of(home, after) == "draft"
+    left = lines_of(home, after)
+    assert left.select(KEY).rows() == before.select(KEY).rows()[1:2] + before.select(KEY).rows()[3:]
+    assert not set(left["payment_id"]) & set(before["payment_id"])
+    manifest = json.loads((home.batches / after / "manifest.json").read_text("utf-8"))
+    assert manifest["came_from"] == batch and manifest["review"]["held"] == 1
+    unpaid = pl.read_parquet(home.batches / after / "unpaid_lines.parquet")
+    assert sorted(unpaid["reason"]) == ["review_hold", "struck_out"]
+    with open_ledger(home) as ledger:
+        books = ledger.books()
+    (held,) = books.held_lines.values()
+    assert (held["by"], held["reason"], held["since"]) == ("周审核", "查账号", today())
+    sign_both(home, after)
+    release_batch(home, after)
+    with pytest.raises(LedgerForbidsError, match="superseded"):
+        release_batch(home, batch)
+    assert verify_home(home).counts["batches"] == 2
+
+
+def test_a_held_line_comes_back_and_ages_a_struck_one_stays_out_until_its_facts_change(
+    home: Home, batch: str
+) -> None:
+    path = filled(home, batch, {1: ("暂缓", "查账号"), 3: ("剔除", "已另行发放")})
+    import_review(home, batch, path)
+    key = lines_of(home, batch).select(KEY).row(2)
+    entitled, drafted = night(home, "R2", ROWS)
+    later = drafted.batches[0].batch_id
+    assert lines_of(home, later).height == 3
+    assert [status for status in statuses(entitled) if status[1] == "held"] == [
+        (key[0], "held", 2 if key[3] == TWO else 100001, "struck_out")
+    ]
+    again = import_review(home, later, filled(home, later, {1: ("暂缓", "仍未查清")}), by="乙")
+    with open_ledger(home) as ledger:
+        (held,) = ledger.books().held_lines.values()
+    assert (held["reason"], held["first"], held["by"]) == ("仍未查清", batch, "乙")
+    changed = [
+        {**row, "amount_fen": row["amount_fen"] + (row["subject_id"] == key[3])} for row in ROWS
+    ]
+    assert again["held"] == 1
+    entitled, _ = night(home, "R3", changed)
+    assert not [status for status in statuses(entitled) if status[1] == "held"]
+
+
+def test_a_line_struck_out_comes_back_when_its_account_changes(home: Home, batch: str) -> None:
+    import_review(home, batch, filled(home, batch, {3: ("剔除", "账号有误")}))
+    key = lines_of(home, batch).select(KEY).row(2)
+    town = Town()
+    for row in town.accounts or []:
+        if row["subject_id"] == key[5]:
+            row["account_no"] = "62220000000099"
+    entitled, _ = night(home, "R2", ROWS, town)
+    assert not [status for status in statuses(entitled) if status[1] == "held"]
+
+
+def test_the_same_file_again_gives_the_same_answer(home: Home, batch: str) -> None:
+    path = filled(home, batch, {1: ("暂缓", "查账号")})
+    first = import_review(home, batch, path)
+    assert import_review(home, batch, path) == first
+    with pytest.raises(LedgerForbidsError, match="superseded"):
+        import_review(home, batch, filled(home, batch, {2: ("暂缓", "别的")}))
+
+
+def test_a_batch_that_is_agreed_to_stands_as_it_is(home: Home, batch: str) -> None:
+    said = import_review(home, batch, filled(home, batch, {1: ("同意", "")}))
+    assert said["to_be_signed"] == batch and state_of(home, batch) == "draft"
+    sign_both(home, batch)
+    release_batch(home, batch)
+    verify_home(home)
+
+
+def test_a_batch_with_no_line_left_leaves_none_to_sign(home: Home, batch: str) -> None:
+    every = {number: ("暂缓", "全部再查") for number in range(1, 5)}
+    said = import_review(home, batch, filled(home, batch, every))
+    assert said["to_be_signed"] == "" and state_of(home, batch) == "superseded"
+    assert len(night(home, "R2", ROWS)[1].batches) == 1
+    verify_home(home)
+
+
+def cell(book: openpyxl.Workbook, number: int, label: str) -> Any:
+    rows = list(book[LINES].iter_rows())
+    head = next(row for row in rows if "意见" in [one.value for one in row])
+    return rows[rows.index(head) + number][[one.value for one in head].index(label)]
+
+
+def alter(number: int, label: str, value: object) -> Callable[[openpyxl.Workbook], None]:
+    def change(book: openpyxl.Workbook) -> None:
+        cell(book, number, label).value = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (alter(2, "本次金额(元)", 0.03), "altered"),
+        (alter(2, "账号", "6222000000000000000"), "altered"),
+        (alter(2, "序号", 1), "the same line twice"),
+        (alter(2, "序号", 99), "no line of this batch"),
+        (alter(2, "意见", "也许"), "none of 同意, 暂缓, 剔除"),
+        (alter(2, "意见", "暂缓"), "原因 is missing"),
+        (alter(0, "意见", "别的"), "column missing: 意见"),
+        (lambda book: book[LINES].delete_rows(cell(book, 2, "序号").row), "序号 2 missing"),
+        (lambda book: book[LINES].append([77] * book[LINES].max_column), "no line of this batch"),
+        (lambda book: book.remove(book[LINES]), "no heading"),
+    ],
+)
+def test_a_workbook_that_was_tampered_with_is_refused_whole(
+    home: Home, batch: str, change: Callable[[openpyxl.Workbook], None], said: str
+) -> None:
+    with pytest.raises(DropRefusedError, match=said):
+        import_review(home, batch, filled(home, batch, {1: ("暂缓", "查")}, change))
+    assert state_of(home, batch) == "draft"
+
+
+def test_a_workbook_of_another_batch_or_digest_is_refused(home: Home, batch: str) -> None:
+    other = night(home, "R2", [*ROWS, month("benefit_to_retirement", ANN, 5, "2020-03")])[1]
+    path = filled(home, batch, {1: ("暂缓", "查")})
+    with pytest.raises(DropRefusedError, match=f"is of batch {batch}"):
+        import_review(home, other.batches[0].batch_id, path)
+
+    def stale(book: openpyxl.Workbook) -> None:
+        for row in book["审批表"].iter_rows():
+            for place, one in enumerate(row[:-1]):
+                if one.value == "批次摘要":
+                    row[place + 1].value = "0" * 64
+
+    later = other.batches[0].batch_id
+    with pytest.raises(DropRefusedError, match="another digest"):
+        import_review(home, later, filled(home, later, {1: ("暂缓", "查")}, stale))
+    with pytest.raises(DropRefusedError, match="is no file"):
+        import_review(home, later, home.root / "nothing.xlsx")
+
+
+def test_a_signed_batch_is_not_reviewed_any_more(home: Home, batch: str) -> None:
+    path = filled(home, batch, {1: ("暂缓", "查")})
+    sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+    with pytest.raises(LedgerForbidsError, match="only an unsigned draft"):
+        import_review(home, batch, path)
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+@pytest.mark.parametrize("how", ["reject", "withdraw"])
+def test_a_batch_that_is_left_frees_its_money_and_its_lines_come_back(
+    home: Home, batch: str, how: str, is_signed: bool
+) -> None:
+    if is_signed:
+        sign_both(home, batch)
+        assert not night(home, "R2", ROWS)[1].batches
+    if how == "reject":
+        reject_batch(home, batch, "approver", key_of(home, "approver"), "材料不全")
+    else:
+        withdraw_batch(home, batch, "材料不全", by="丙")
+    state = {"reject": "rejected", "withdraw": "withdrawn"}[how]
+    assert state_of(home, batch) == state
+    for act in (
+        lambda: release_batch(home, batch),
+        lambda: withdraw_batch(home, batch, "再次"),
+        lambda: reject_batch(home, batch, "approver", key_of(home, "approver"), "再次"),
+        lambda: sign_batch(home, batch, "approver", key_of(home, "approver")),
+    ):
+        with pytest.raises(LedgerForbidsError, match=state):
+            act()
+    later = night(home, "R3", ROWS)[1].batches[0].batch_id
+    assert lines_of(home, later).select(KEY).equals(lines_of(home, batch).select(KEY))
+    sign_both(home, later)
+    release_batch(home, later)
+    verify_home(home)
+
+
+def test_a_batch_is_left_for_a_reason_and_never_after_its_release(home: Home, batch: str) -> None:
+    for act in (
+        lambda: withdraw_batch(home, batch, "  "),
+        lambda: reject_batch(home, batch, "reviewer", key_of(home, "reviewer"), " "),
+    ):
+        with pytest.raises(UsageError, match="--reason"):
+            act()
+    with pytest.raises(LedgerForbidsError, match="can't sign as approver"):
+        reject_batch(home, batch, "approver", key_of(home, "reviewer"), "x")
+    sign_both(home, batch)
+    release_batch(home, batch)
+    with pytest.raises(LedgerForbidsError, match="released"):
+        withdraw_batch(home, batch, "太晚")
+
+
+def test_a_rejection_can_be_signed_on_another_machine(
+    home: Home, batch: str, tmp_path: Path
+) -> None:
+    exported = tmp_path / "batch.zip"
+    export_batch(home, batch, exported)
+    key = open_key(key_of(home, "reviewer").path, PASSPHRASE)
+    signed = sign(read_export(exported), "reviewer", key, None, "金额存疑")
+    forged = {**signed, "statement": {**signed["statement"], "reason": "别的"}}
+    with pytest.raises(LedgerForbidsError, match="does not hold"):
+        accept_signature(home, forged)
+    assert accept_signature(home, signed)["state"] == "rejected"
+
+
+def test_a_review_copy_in_an_export_that_was_changed_is_found(
+    home: Home, batch: str, tmp_path: Path
+) -> None:
+    exported, forged = tmp_path / "batch.zip", tmp_path / "forged.zip"
+    export_batch(home, batch, exported)
+    with zipfile.ZipFile(exported) as source, zipfile.ZipFile(forged, "w") as target:
+        for name in source.namelist():
+            extra = b"x" if name == "review.xlsx" else b""
+            target.writestr(name, source.read(name) + extra)
+    with pytest.raises(DigestDiffersError, match=r"review\.xlsx"):
+        read_export(forged)
+
+
+# --- the public notice ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def announcing(home: Home) -> Home:
+    """Let every policy need its notice."""
+    lines = home.funds_path.read_text("utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("notice_not_needed")]
+    home.funds_path.write_text("".join(kept), encoding="utf-8")
+    return home
+
+
+def test_a_batch_waits_for_five_working_days_after_its_notice(
+    announcing: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = announcing
+    batch = night(home, "R1", ROWS)[1].batches[0].batch_id
+    sign_both(home, batch)
+    with pytest.raises(LedgerForbidsError, match="4 lines were not publicly announced"):
+        release_batch(home, batch)
+    with pytest.raises(UsageError, match="--put-up"):
+        write_notice(home, batch, "2020-03-30")
+    with pytest.raises(UsageError, match="--put-up"):
+        write_notice(home, batch, "2999-01-01")
+    said = write_notice(home, batch, "2020-04-03")
+    assert (said["first_day"], said["last_day"]) == ("2020-04-07", "2020-04-13")
+    for day, is_over in (("2020-04-13", False), ("2020-04-14", True)):
+        monkeypatch.setattr("flows.money.release.today", lambda day=day: day)
+        if is_over:
+            release_batch(home, batch)
+            continue
+        with pytest.raises(LedgerForbidsError, match="runs until 2020-04-13"):
+            release_batch(home, batch)
+    monkeypatch.undo()
+    verify_home(home)
+
+
+def test_lines_announced_in_an_earlier_batch_need_not_wait_again(announcing: Home) -> None:
+    home = announcing
+    first = night(home, "R1", ROWS)[1].batches[0].batch_id
+    write_notice(home, first, "2020-04-01")
+    later = night(home, "R2", [*ROWS[:3], {**ROWS[3], "amount_fen": 5}])[1].batches[0].batch_id
+    sign_both(home, later)
+    with pytest.raises(LedgerForbidsError, match="1 lines were not publicly announced"):
+        release_batch(home, later)
+    write_notice(home, later, "2020-04-02")
+    release_batch(home, later)
+    verify_home(home)
+
+
+def test_a_batch_that_was_left_is_not_announced(home: Home, batch: str) -> None:
+    withdraw_batch(home, batch, "不发")
+    with pytest.raises(LedgerForbidsError, match="not to be announced"):
+        write_notice(home, batch, "2020-04-01")
+    assert notice_module.NOTICE not in {path.name for path in (home.batches / batch).iterdir()}
+
+
+# --- pure parts ----------------------------------------------------------------------------------
+
+
+def test_amounts_are_compared_to_the_cent_however_they_are_written() -> None:
+    table = pl.DataFrame(
+        {"number": [1, 2], "amount_fen": [114607, 5], "verdict": ["", ""], "remark": ["", ""]}
+    )
+    cells = {
+        "row_number": [5, 6],
+        "序号": ["2", "1"],
+        "金额(元)": ["0.05", "1146.07"],
+        "意见": ["", "剔除"],
+        "原因": ["", "重复"],
+    }
+    read = read_verdicts(pl.DataFrame(cells), table, "x.xlsx")
+    assert read.rows() == [("verdict_strike", "重复"), ("verdict_agreed", "")]
+    with pytest.raises(DropRefusedError, match="row 6: altered"):
+        read_verdicts(pl.DataFrame({**cells, "金额(元)": ["0.05", "1146.08"]}), table, "x.xlsx")
+
+
+def test_facts_tell_every_change() -> None:
+    row, place = {"period": "2020", "a": True, "amount_fen": 5}, {"account_no": "1"}
+    facts = facts_digest(row, place)
+    assert facts == facts_digest({**row, "period": "2021"}, place), "a key is no fact"
+    for other in ({**row, "a": None}, {**row, "amount_fen": 6}):
+        assert facts != facts_digest(other, place)
+    assert facts != facts_digest(row, {"account_no": "2"})
+    assert named_rows(list(range(30))).endswith("and 10 more")
