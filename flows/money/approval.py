@@ -11,7 +11,7 @@ from flows.money.ledger_store import open_ledger
 from flows.paper import has_face, pdf_of
 from flows.store import Home, replace_file
 from transforms.amounts import is_amount, yuan_text
-from transforms.money.batch_states import BatchState
+from transforms.money.batch_states import LEFT_BEHIND, BatchState
 from transforms.money.books import Books
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.roster import ROLES
@@ -20,7 +20,6 @@ from transforms.words import word
 
 APPROVAL, APPROVAL_PAPER = "approval.txt", "approval.pdf"
 FORM = Path(__file__).with_name("approval.typ")
-GIVEN_UP = ("rejected", "withdrawn", "superseded")
 
 
 def approval_sheet(books: Books, state: BatchState) -> bytes:
@@ -107,7 +106,7 @@ def approval_paper(
     warning = word("rehearsed") if is_played else ""
     content = {
         "title": _text("", sheet.above[0].cells[0]),
-        "warning": word(f"batch_{said}") if said in GIVEN_UP else warning,
+        "warning": word(f"batch_{said}") if said in LEFT_BEHIND else warning,
         "facts": facts,
         "headings": [word(name) for name in sheet.frame.columns],
         "rows": [
