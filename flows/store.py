@@ -73,6 +73,11 @@ class Home:
         return self.root / "funds.toml"
 
     @property
+    def objections_path(self) -> Path:
+        """Return the register of objections, which every snapshot takes in beside its drop."""
+        return self.root / "objections.csv"
+
+    @property
     def temporary(self) -> Path:
         """Return the folder for what need not outlive a command."""
         return self.root / "tmp"

@@ -127,9 +127,13 @@ def register_tables(
 
 
 def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
-    """Make a view over the Parquet files of a kind."""
+    """Make a view over a kind's Parquet files; texts it had not yet when stored are empty."""
     files = connection.read_parquet([str(path) for path in paths])
-    files.create_view(name, replace=True)
+    kind = KINDS.get(name.removeprefix("delivered_"))
+    lacking = [one.name for one in kind.columns if one.name not in files.columns] if kind else []
+    files.project(
+        ", ".join(["*", *(f"null::varchar as {column}" for column in lacking)])
+    ).create_view(name, replace=True)
 
 
 def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:

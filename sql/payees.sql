@@ -1,7 +1,19 @@
 -- Where the money of each beneficiary would go, and by which name it is known (rulebook §4.5).
 -- Grain: one row per beneficiary. Reads: beneficiaries, accounts, registrations,
--- insured_persons, residents. An account is only shown where exactly one is 正常.
-with beneficiary_accounts as (
+-- insured_persons, residents. An account is only shown where exactly one is 正常. Where the payee
+-- was asked and an account was confirmed with proof, those without it do not count beside it.
+with standing_accounts as (
+    select
+        *,
+        account_state = '正常' and confirmed_by is not null and document_no is not null
+            as is_proven,
+        bool_or(account_state = '正常' and confirmed_by is not null and document_no is not null)
+            over (partition by subject_kind, subject_id) as has_proven
+    from accounts
+    where subject_id in (select beneficiaries.beneficiary_id from beneficiaries)
+),
+
+beneficiary_accounts as (
     select
         case accounts.subject_kind when '单位' then 'employer' else 'person' end
             as beneficiary_kind,
@@ -12,8 +24,8 @@ with beneficiary_accounts as (
         min(accounts.account_no) filter (where accounts.account_state = '正常') as account_no,
         min(accounts.bank_name) filter (where accounts.account_state = '正常') as bank_name,
         min(accounts.bank_code) filter (where accounts.account_state = '正常') as bank_code
-    from accounts
-    where accounts.subject_id in (select beneficiaries.beneficiary_id from beneficiaries)
+    from standing_accounts as accounts
+    where accounts.is_proven or not accounts.has_proven
     group by accounts.subject_kind, accounts.subject_id
 ),
 

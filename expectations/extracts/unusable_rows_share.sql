@@ -8,13 +8,13 @@ with delivered_kinds as (
     group by kind
 ),
 
--- Totals lines and exact repeats lose nothing, so they do not count.
+-- Totals lines, rows of a form left open and exact repeats lose nothing, so they do not count.
 unusable_kinds as (
     select
         kind,
         count(*) as unusable_count
     from quarantine
-    where rule not in ('totals_row', 'duplicate_row')
+    where rule not in ('totals_row', 'not_filled_in', 'duplicate_row')
     group by kind
 )
 

@@ -10,7 +10,12 @@ from flows.answers.lists import write_lists
 from flows.data_package import write_table
 from sql import Connection, run_sql, show_frame
 from sql.texts import policy_cards
-from transforms.answers.clerical import clerical_sheet, conflict_questions, recovery_questions
+from transforms.answers.clerical import (
+    clerical_sheet,
+    conflict_questions,
+    objection_questions,
+    recovery_questions,
+)
 from transforms.answers.omitted import omitted_rows, omitted_sheets, parties_with_rows_set_aside
 from transforms.answers.open_questions import all_questions, parties_asked
 from transforms.sheets.workbook import workbook_bytes
@@ -50,8 +55,9 @@ def write_answers(
     day = as_of.isoformat()
     sheets = omitted_sheets(omitted, titles, day)
     (folder / "omitted.xlsx").write_bytes(workbook_bytes(sheets))
-    asked = pl.concat(
-        [questions, conflict_questions(entitlements, titles), recovery_questions(entitlements)]
-    )
+    decided = [conflict_questions(entitlements, titles), recovery_questions(entitlements)]
+    if "objections" in frames:
+        decided.append(objection_questions(frames["objections"]))
+    asked = pl.concat([questions, *decided])
     book = workbook_bytes([clerical_sheet(asked, titles, day)])
     (folder / "clerical_decisions.xlsx").write_bytes(book)

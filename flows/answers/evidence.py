@@ -40,11 +40,12 @@ class Evidence:
     manifest: Mapping[str, Any]
     source: SnapshotRows
     books: Books
+    place: Path | None = None
 
     @property
     def folder(self) -> Path:
-        """Return the run's folder."""
-        return self.home.runs / str(self.manifest["run_id"])
+        """Return the run's folder; `place`: where it is being written."""
+        return self.place or self.home.runs / str(self.manifest["run_id"])
 
 
 def read_evidence(home: Home, run_id: str) -> Evidence:

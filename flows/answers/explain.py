@@ -59,7 +59,7 @@ def explain_party(home: Home, kind: str, identifier: str, run_id: str) -> dict[s
              where the party is outside its universe; `ledger`: every entry about the party
     Raises:  UsageError if the id has no form of its kind; DropRefusedError, DigestDiffersError
     """
-    identifier = _id_of(kind, identifier, kind)
+    identifier = id_of(kind, identifier, kind)
     evidence = read_evidence(home, run_id)
     with files_readable(run_id):
         households = _households(evidence, identifier) if kind == "person" else []
@@ -83,14 +83,12 @@ def explain_line(
     Raises:  UsageError for words that can't be meant; DropRefusedError, DigestDiffersError
     """
     card = card_named(policy)
-    beneficiary = _id_of("beneficiary", beneficiary, card.beneficiary)
+    beneficiary = id_of("beneficiary", beneficiary, card.beneficiary)
     asked = {"beneficiary_id": beneficiary}
     if subject:
-        asked["subject_id"] = _id_of("subject", subject, card.subject)
+        asked["subject_id"] = id_of("subject", subject, card.subject)
     if period:
-        if not PERIOD.fullmatch(period):
-            raise UsageError(f"--period is written 2020 or 2020-03; found {period!r}")
-        asked["period"] = period
+        asked["period"] = period_of(period)
     evidence = read_evidence(home, run_id)
     with files_readable(run_id):
         wanted = pl.all_horizontal([pl.col(name) == value for name, value in asked.items()])
@@ -103,7 +101,21 @@ def explain_line(
         return told
 
 
-def _id_of(option: str, given: str, kind: str) -> str:
+def period_of(given: str) -> str:
+    """Return a period as it was given.
+
+    Raises:  UsageError if it is neither a year nor a month
+    """
+    if not PERIOD.fullmatch(given):
+        raise UsageError(f"--period is written 2020 or 2020-03; found {given!r}")
+    return given
+
+
+def id_of(option: str, given: str, kind: str) -> str:
+    """Return an id in the form that it stands in.
+
+    Raises:  UsageError if it has another form than ids of its kind
+    """
     given = given.strip()
     if kind == "household":
         return given

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import polars as pl
+
 from flows.audit.again import Night, read_night, stage_home
 from flows.ingest.drop import raw_files, snapshot_files
 from flows.money.evidence import run_files
 from flows.money.ledger_store import open_ledger, write_prefix
+from flows.money.objections import FILE as OBJECTIONS
 from flows.money.standing import Standing, read_standing
 from flows.night.made_by import inputs_path
 from flows.store import MANIFEST, Home, read_manifest
@@ -84,6 +87,7 @@ def _files(night: Night, batches: list[str]) -> Iterator[Path]:
     home, run = night.home, night.home.runs / night.run_id
     yield from (path for path, _ in run_files(run))
     yield run / MANIFEST
+    yield from _objected_runs(home, run / OBJECTIONS, str(night.manifest.get("run_before", "")))
     made_by = night.manifest.get("made_by")
     if made_by:
         yield inputs_path(home, made_by["inputs"])
@@ -99,6 +103,18 @@ def _files(night: Night, batches: list[str]) -> Iterator[Path]:
         folder = home.batches / batch_id
         yield folder / MANIFEST
         yield from (folder / name for name in read_manifest(folder, "batch")["files"])
+
+
+def _objected_runs(home: Home, weighed: Path, before: str) -> Iterator[Path]:
+    """List the runs, and their snapshots, that a night's objections are held against."""
+    if not weighed.is_file():
+        return
+    runs = {before, *pl.read_parquet(weighed)["run_before"]} - {""}
+    for folder in (home.runs / run_id for run_id in sorted(runs)):
+        snapshot = home.snapshots / read_manifest(folder, "run")["snapshot_id"]
+        files = snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))
+        yield from (folder / MANIFEST, snapshot / MANIFEST)
+        yield from (path for path, _ in [*run_files(folder), *files])
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -25,7 +25,7 @@ from transforms.errors import DigestDiffersError, DropRefusedError
 
 CAUSES = ("day", "facts", "decisions", "ledger", "parameters", "rules")
 PROGRAM = "program"
-DECISIONS = ("clerical_decisions", "clerical_links")
+DECISIONS = ("clerical_decisions", "clerical_links", "objections")
 MOST_EXPLAINED = 500
 
 

@@ -18,6 +18,7 @@ import polars as pl
 from flows.audit.again import Night, call_program, stage_code, stage_home, tell
 from flows.money.entitle import build_entitlements
 from flows.money.funds import read_funds
+from flows.money.objections import home_run
 from flows.money.standing import Standing, read_standing
 from flows.night.causes import Causes
 from flows.night.determine import determine
@@ -72,6 +73,7 @@ def compute(
                 for kind, paths in sorted(mixture.tables.items())
             },
             "home": str(place.root),
+            "run_before": str(mixture.ledger_of.manifest.get("run_before", "")),
             "into": scratch,
             "threads": threads,
             "memory": memory,
@@ -130,7 +132,8 @@ def answer(request: Mapping[str, Any]) -> None:
     policies = {**_statuses(request.get("policies", {})), **determined.policies}
     snapshot, own = _laid_out(tables, Path(request["into"])), determined.own_rows.to_dicts()
     causes = Causes(home, snapshot, as_of, own, connection, standing)
-    entitled = build_entitlements(connection, policies, standing, read_funds(home), causes)
+    before = home_run(home, request.get("run_before", "")), as_of.isoformat()
+    entitled = build_entitlements(connection, policies, standing, read_funds(home), causes, before)
     frames = (determined.determinations, entitled.entitlements)
     for name, frame in zip(TABLES, frames, strict=True):
         frame.write_parquet(Path(request["into"]) / f"{name}.parquet")

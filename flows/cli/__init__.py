@@ -12,7 +12,9 @@ from flows.cli import checking as cli_checking
 from flows.cli import explore as cli_explore
 from flows.cli import keys as cli_keys
 from flows.cli import money as cli_money
+from flows.cli import persons as cli_persons
 from flows.cli import policies as cli_policies
+from flows.cli import recovery as cli_recovery
 from flows.cli import run as cli_run
 from flows.cli.console import app, run_command
 from flows.cli.stopped import heed_signals
@@ -20,8 +22,9 @@ from flows.store import PRIVATE
 from transforms.errors import MachineDeniedError
 
 COMMAND_MODULES = (
-    *(cli_run, cli_keys, cli_batches, cli_money),
+    *(cli_run, cli_keys, cli_batches, cli_money, cli_recovery),
     *(cli_policies, cli_answers, cli_audit, cli_explore, cli_checking),
+    cli_persons,
 )
 
 

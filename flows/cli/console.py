@@ -53,6 +53,8 @@ app.add_typer(ledger_app, name="ledger")
 home_app = typer.Typer(help="Where a home is.", no_args_is_help=True)
 app.add_typer(home_app, name="home")
 app.add_typer(batch_app, name="batch")
+recovery_app = typer.Typer(help="Money that is asked back.", no_args_is_help=True)
+app.add_typer(recovery_app, name="recovery")
 app.add_typer(key_app, name="key")
 
 DEFAULT_HOME = Path("home")

@@ -16,7 +16,7 @@ from flows.cli.console import (
     ledger_app,
     show,
 )
-from flows.cli.signing import post_or_write, read_fen, sign_at_home, sign_file, to_be_signed
+from flows.cli.signing import post_or_write, sign_at_home, sign_file, to_be_signed
 from flows.store import Home
 
 ReviewerKeyOption = Annotated[
@@ -124,38 +124,12 @@ def settle(
         f"{batch_id} {settled['state']}: {settled['arrived']} arrived, {settled['returned']} came "
         f"back ({settled['returned_yuan']} 元), {settled['unanswered']} not answered"
     )
-    show(settled, as_json, [line])
-
-
-@app.command()
-def recovered(
-    payment_id: Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")],
-    amount: Annotated[str, typer.Option("--amount", help="What was given back, in 元.")] = "",
-    document: Annotated[str, typer.Option("--document", help="Number of its document.")] = "",
-    period: Annotated[str | None, typer.Option("--period", help="Of which line.")] = None,
-    subject: Annotated[str | None, typer.Option("--subject", help="Of which line.")] = None,
-    reviewer_key: ReviewerKeyOption = None,
-    approver_key: ApproverKeyOption = None,
-    signed: SignedOption = None,
-    out: OutOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    as_json: JsonOption = False,
-) -> None:
-    """Record money that a beneficiary gave back; confirmed by reviewer and approver."""
-    from flows.money.acts import read_act
-    from flows.money.recover import record_recovered, recovered_act
-
-    place, line = Home(home), {"period": period, "subject_id": subject}
-    named = {name: value for name, value in line.items() if value}
-    with changing(place):
-        if signed:
-            act = read_act(signed)
-        else:
-            act = recovered_act(place, payment_id, read_fen(amount), document, named)
-        keys, default = both(reviewer_key, approver_key), Path(f"recovered-{payment_id}.json")
-        made = post_or_write(act, keys, out or default, partial(record_recovered, place))
-    lines = to_be_signed(made) if "to_be_signed" in made else []
-    show(made, as_json, lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"])
+    lines = [line, "this file: {arrived} arrived, {returned} came back".format(**settled["file"])]
+    lines += [
+        f"{r['owner']}: {r['payment_id']} {r['amount_yuan']} 元 {r['reason']}: {r['action']}"
+        for r in settled["returned_by_owner"]
+    ]
+    show(settled, as_json, lines)
 
 
 @app.command()

@@ -82,7 +82,8 @@ def ingest(
 
     place, progress = Home(home), Progress()
     with hold_home(place):
-        made = ingest_drop(drop, place.snapshots, report=progress.report)
+        register = place.objections_path
+        made = ingest_drop(drop, place.snapshots, report=progress.report, register=register)
     progress.end()
     content = {
         "snapshot_id": made.snapshot_id,

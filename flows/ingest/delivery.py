@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.ingest.files import RawFile, Utf8Stream
+from flows.ingest.files import REGISTER_NAME, RawFile, Utf8Stream
 from transforms.amounts import read_fen, yuan_text
 from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import rows_of_text
@@ -145,7 +145,7 @@ def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]
     return [
         Said("file_not_listed", {"file": name, "note": delivery.name})
         for name, entry in entry_of.items()
-        if name not in listed and entry["kind"] != "delivery_note"
+        if name not in (*listed, REGISTER_NAME) and entry["kind"] != "delivery_note"
     ]
 
 

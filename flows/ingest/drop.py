@@ -69,14 +69,18 @@ class SnapshotRef:
         }
 
 
-def ingest_drop(drop: Path, snapshots: Path, *, report: Report | None = None) -> SnapshotRef:
-    """Read a drop into a snapshot; the same files again are the same snapshot.
+def ingest_drop(
+    drop: Path, snapshots: Path, *, report: Report | None = None, register: Path | None = None
+) -> SnapshotRef:
+    """Read a drop into a snapshot, and beside it a home's register of objections, if it has one.
+
+    The same files again are the same snapshot.
 
     Holds:   per file, rows == accepted + quarantined; nothing appears before all is on disk
     Raises:  DropRefusedError if the drop or one of its files can't be used
     """
     tell: Report = report or (lambda what, rows: None)
-    files = list_drop(drop)
+    files = list_drop(drop, register)
     snapshots.mkdir(parents=True, exist_ok=True)
     receiving = Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots))
     try:

@@ -26,6 +26,8 @@ FORMATS = {
     ".xlsx": "xlsx",
     ".parquet": "parquet",
 }
+# What a home's own register of objections is called among the files of a snapshot.
+REGISTER_NAME = "异议登记簿.csv"
 BOM = codecs.BOM_UTF8
 BYTES_OF_A_CHARACTER = 4
 TOP_BYTES = 1 << 16
@@ -35,16 +37,17 @@ SLICE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class DropFile:
-    """One file of a drop; `kind` None: the delivery note."""
+    """One file of a drop; `kind` None: the delivery note; `named`: otherwise than where it lies."""
 
     path: Path
     kind: Kind | None
     format: str
+    named: str = ""
 
     @property
     def name(self) -> str:
         """Return the file's name."""
-        return self.path.name
+        return self.named or self.path.name
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,10 @@ class RawFile:
     has_lone_cr: bool
 
 
-def list_drop(drop: Path) -> list[DropFile]:
+def list_drop(drop: Path, register: Path | None = None) -> list[DropFile]:
     """List the files of a drop, in the order of their names, before any is opened.
 
+    Rows:    register  the home's own objections; taken in beside the drop's files if it is there
     Raises:  DropRefusedError if there is none, or one whose kind or format can't be told
     """
     if not drop.is_dir():
@@ -75,7 +79,15 @@ def list_drop(drop: Path) -> list[DropFile]:
         )
     if sum(file.kind is None for file in files) > 1:
         raise DropRefusedError(f"{drop} holds two delivery notes: leave one")
-    return files
+    if register is None or not register.is_file():
+        return files
+    if any(file.name == REGISTER_NAME for file in files):
+        raise DropRefusedError(
+            f"{drop} holds a file {REGISTER_NAME}, as the home's own register of objections is "
+            "called in a snapshot: rename it. Nothing was read"
+        )
+    own = DropFile(register, KINDS["objections"], "csv", REGISTER_NAME)
+    return sorted([*files, own], key=lambda file: file.name)
 
 
 def _recognise(path: Path) -> DropFile:

@@ -18,6 +18,7 @@ POSTED_AS = {
     "move": "home_moved",
     "late_return": "settled",
     "recovered": "recovered",
+    "recovery_list": "recovery_listed",
 }
 
 

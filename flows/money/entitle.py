@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
 from flows.money.funds import Funds
+from flows.money.objections import objections_of
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows
@@ -21,6 +23,7 @@ from transforms.money.entitlements import (
     settle_exclusions,
 )
 from transforms.money.exclusions import ROW
+from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
 from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
@@ -32,6 +35,8 @@ DOUBT_SCHEMA = pl.Schema({"person_id": pl.String(), "cause": pl.String()})
 
 
 CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
+Before = tuple[Path | None, str]
+FIRST_NIGHT: Before = (None, "")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Entitled:
     findings: pl.DataFrame
     payees: pl.DataFrame
     signed_lines: pl.DataFrame
+    objections: pl.DataFrame
 
 
 def build_entitlements(
@@ -50,10 +56,12 @@ def build_entitlements(
     standing: Standing,
     funds: Funds,
     causes_of: CausesOf,
+    before: Before = FIRST_NIGHT,
 ) -> Entitled:
     """Turn determinations into entitlements: exclusions, netting, identity, accounts.
 
     Rows:    causes_of  gives CAUSE_SCHEMA for the rows with more paid than is determined
+             before     folder of the run before, for objections; and the night's day
              returns  the contract's entitlements, findings, and one payee per beneficiary due
     Units:   fen
     Source:  rulebook §4.2 to §4.6
@@ -66,7 +74,8 @@ def build_entitlements(
     ).filter(pl.col("policy_id").is_in(sorted(fund_of)))
     paid = pl.concat([standing.paid, standing.signed])
     answers = _answers_about(connection, "conflict")
-    signed = _signed_lines(connection, standing.signed, funds, fund_of)
+    objections = objections_of(connection, *before)
+    signed = _signed_lines(connection, standing.signed, funds, fund_of, objections)
     recoverable = recoverable_periods(paid, policies)
     settled = settle_exclusions(
         net_against_ledger(eligible, paid, recoverable), exclusions(), answers
@@ -75,17 +84,20 @@ def build_entitlements(
     payees = _payees(connection, waiting)
     doubtful = _identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
+    holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     struck = _struck_out(connection, waiting, payees, standing.struck)
     holds = also_held(holds, struck, STRUCK_OUT)
     claims = claimed_rows(settled)
     causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
     causes = settle_claims(claims, causes, _answers_about(connection, "recovery"))
     entitlements = decide_statuses(settled, holds, causes)
+    findings = [money_findings(settled, entitlements, answers, doubtful)]
     return Entitled(
         signed_lines=signed,
         entitlements=entitlements,
-        findings=money_findings(settled, entitlements, answers, doubtful),
+        findings=pl.concat([*findings, objection_findings(objections)]),
         payees=payees,
+        objections=objections,
     )
 
 
@@ -129,7 +141,11 @@ def _with_fund(rows: pl.DataFrame, fund_of: Mapping[str, str]) -> pl.DataFrame:
 
 
 def _signed_lines(
-    connection: Connection, signed: pl.DataFrame, funds: Funds, fund_of: Mapping[str, str]
+    connection: Connection,
+    signed: pl.DataFrame,
+    funds: Funds,
+    fund_of: Mapping[str, str],
+    objections: pl.DataFrame,
 ) -> pl.DataFrame:
     """Say of each line that is signed and not yet released where it would be paid by tonight.
 
@@ -139,6 +155,7 @@ def _signed_lines(
     payees = _payees(connection, lines)
     doubtful = _identity_conflicts(connection, lines)
     holds = hold_reasons(lines, payees, _unwritable(lines, payees, funds), doubtful)
+    holds = also_held(holds, objected_rows(lines, objections), OBJECTION)
     now = payees.select(*PAYEE, pl.col("account_no").alias("account_now"))
     return (
         lines.join(now, on=PAYEE, how="left", validate="m:1")

@@ -58,7 +58,11 @@ class Fund:
             "payer_account": self.payer_account,
             "bank_code": self.bank_code,
             "bank_name": self.bank_name,
-            "profile": dict(self.profile.content),
+            "profile": {
+                name: said
+                for name, said in self.profile.content.items()
+                if name not in ("statement", "returns")
+            },
         }
 
     def warnings(self) -> list[str]:

@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.money.batch_folder import StoredBatch
 from flows.money.evidence import expect_evidence
+from flows.money.objections import expect_no_objections
 from flows.store import MANIFEST, Home, read_manifest
 from sql import policy_cards
 from transforms.errors import LedgerForbidsError
@@ -23,9 +24,12 @@ SOURCE = ("source_file", "source_line")
 def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
     """Hold a batch against the newest run: each line still due, to the account that was signed.
 
+    And against the home's register: nobody has objected to a line since.
+
     Raises:  LedgerForbidsError naming the lines; DigestDiffersError if that run was changed
     """
     run_id = books.newest_run
+    expect_no_objections(home, stored, run_id)
     if run_id == stored.manifest["run_id"]:
         return
     expect_evidence(home, run_id, books.runs[run_id])

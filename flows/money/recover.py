@@ -1,19 +1,111 @@
-"""Money that a beneficiary gave back: recorded with its document, confirmed by two persons."""
+"""Money that is asked back: lists of claims, and what is given back; two persons confirm each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import polars as pl
 
 from flows.money.acts import unsigned
+from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
-from flows.money.whole import witnessed
+from flows.money.whole import expect_whole, witnessed
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
-from transforms.money.entitlements import KEY
+from transforms.money.books import Books
+from transforms.money.claims import KEY, claims_to_list, list_statement
 from transforms.money.ledger import posted_entries
+from transforms.money.posting_rules import read_books
+from transforms.money.postings import Posting
+
+
+def list_act(home: Home, run_id: str) -> dict[str, Any]:
+    """Prepare the act by which two persons sign the list of what a run asks back.
+
+    Raises:  LedgerForbidsError if there is nothing that is not listed already
+    """
+    with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
+        books = ledger.books()
+        claims = _claims_of(home, run_id, books)
+        if not claims:
+            raise LedgerForbidsError(
+                f"run {run_id} asks nothing back that is not listed already: `wuxing recovery show`"
+            )
+        said = list_statement(run_id, books.runs[run_id]["run_manifest"], claims)
+        return unsigned({**said, **about_batch(ledger, "")})
+
+
+def _claims_of(home: Home, run_id: str, books: Books) -> list[list[Any]]:
+    recorded = books.runs.get(run_id, {"state": ""})
+    if recorded["state"] != "done":
+        raise LedgerForbidsError(f"run {run_id} is not recorded as done: `wuxing runs` lists them")
+    expect_evidence(home, run_id, recorded)
+    path = home.runs / run_id / "entitlements.parquet"
+    return claims_to_list(pl.read_parquet(path), books.claims)
+
+
+def record_list(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
+    """Post a list of claims, signed by two persons: each of its claims is listed once.
+
+    Raises:  LedgerForbidsError if it is not signed, or not what the run asks back any more
+    """
+    statement = act["statement"]
+    with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
+        if _claims_of(home, statement["run_id"], ledger.books()) != statement["claims"]:
+            raise LedgerForbidsError(
+                f"list {statement['list_id']} is not what run {statement['run_id']} asks back and "
+                "is not listed: it may be posted already; `wuxing recovery show`"
+            )
+        with witnessed(home, ledger):
+            ledger.post("recovery_listed", {"act": act}, subject=statement["list_id"])
+    return {
+        **{name: statement[name] for name in ("list_id", "list_digest", "run_id", "claim_count")},
+        "amount_yuan": yuan_text(statement["amount_fen"]),
+    }
+
+
+def list_problems(home: Home, postings: Sequence[Posting], list_id: str) -> Iterator[str]:
+    """Work out again what a posted list asks back, from its run and the postings before it."""
+    listed = next(p for p in postings if p.kind == "recovery_listed" and p.subject == list_id)
+    before = read_books(postings[: listed.sequence - 1], lambda *_: True)
+    statement = listed.said["act"]["statement"]
+    if _claims_of(home, statement["run_id"], before) != statement["claims"]:
+        yield f"list {list_id} asks back another thing than run {statement['run_id']} did"
+
+
+def show_claims(home: Home, as_of: date) -> list[dict[str, Any]]:
+    """Return every claim: what is listed, paid back and left, how old it is, asked for still.
+
+    Units:   yuan, for people; `asked_now_yuan` is what the newest run asks back of it
+    """
+    with open_ledger(home, only_look=True) as ledger:
+        books, paid = ledger.books(), ledger.paid_lines()
+    payments = {row[1:]: row[0] for row in paid.select("payment_id", *KEY).iter_rows()}
+    path = home.runs / books.newest_run / "entitlements.parquet"
+    entitlements = pl.read_parquet(path) if books.newest_run and path.is_file() else None
+    asked: dict[tuple[str, ...], int] = {}
+    if entitlements is not None:
+        rows = entitlements.filter(pl.col("status") == "recovery").select(*KEY, "due_fen")
+        asked = {tuple(key): -fen for *key, fen in rows.iter_rows()}
+    return [
+        {
+            **dict(zip(KEY, key, strict=True)),
+            "payment_id": payments.get(key, ""),
+            "state": "open" if not claim.repaid else "partly" if claim.open_fen else "repaid",
+            "listed_yuan": yuan_text(claim.listed_fen),
+            "repaid_yuan": yuan_text(claim.repaid_fen),
+            "left_yuan": yuan_text(claim.open_fen),
+            "asked_now_yuan": yuan_text(asked.get(key, 0)),
+            "age_days": (as_of - date.fromisoformat(claim.listed[0][1])).days,
+            "lists": [list_id for list_id, _, _ in claim.listed],
+            "documents": [document for document, _, _ in claim.repaid],
+        }
+        for key, claim in sorted(books.claims.items())
+    ]
 
 
 def recovered_act(
@@ -37,6 +129,12 @@ def recovered_act(
                 "meant; name one with --period and --subject, and no more than it"
             )
         row = lines.row(0, named=True)
+        claim = ledger.books().claims.get(tuple(row[name] for name in KEY))
+        if claim and amount_fen > claim.open_fen:
+            raise LedgerForbidsError(
+                f"payment {payment_id}: {yuan_text(claim.open_fen)} 元 of the claim are open: no "
+                "more is booked; `wuxing recovery show`"
+            )
         said = {
             "act": "recovered",
             "payment_id": payment_id,

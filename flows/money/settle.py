@@ -1,6 +1,7 @@
 """Settlement: the bank's answers to a released batch, each taken once."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ import polars as pl
 
 from flows.money.acts import unsigned
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
+from flows.money.funds import read_funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.sign import today
 from flows.money.whole import expect_whole, witnessed
@@ -18,6 +20,7 @@ from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.money.batch_states import BatchState
 from transforms.money.ledger import posted_entries
+from transforms.payments.layouts import ReturnCode
 from transforms.payments.profile import profile_of
 from transforms.payments.return_file import (
     Answer,
@@ -25,6 +28,7 @@ from transforms.payments.return_file import (
     read_answers,
     settle_answers,
 )
+from transforms.words import word
 
 ANSWERS = "answers"
 
@@ -39,14 +43,16 @@ def settle_batch(
     Raises:  DropRefusedError for a file that does not fit; LedgerForbidsError for a batch that was
              not released, or late returns that nobody confirmed
     """
-    content, digest = _read(path)
+    content, digest = read_file(path)
     with open_ledger(home) as ledger:
         stored, state = released_batch(home, ledger, batch_id)
         taken = [said for said in state.settled if said["file_digest"] == digest]
         if not taken:
             said = settlement_of(stored, state, content, str(path))
             if said["late"]:
-                _expect_confirmable(ledger, state, said["late"], str(path), act)
+                _expect_confirmable(
+                    ledger, state, said["late"], _first(stored, content, said["late"], path), act
+                )
                 said["act"] = act
             history = ledger.entries_of(batch_id)
             entries = posted_entries("settled", said, history, history.clear)
@@ -57,21 +63,72 @@ def settle_batch(
         else:
             said = taken[0]
     if digest in {kept["file_digest"] for kept in state.settled}:
-        _keep(stored, digest, content)
-    fen = _sum_of(stored, [answer[0] for answer in (*said["returned"], *said["late"])])
+        keep(stored, digest, content)
+    returned = returned_of(state)
     answered = sum(kept["new_count"] for kept in state.settled)
+    told = Counter(answer.arrived for answer in _answers(stored, content, str(path)))
+    codes = read_funds(home).profile_of(state.fund).returns
     return {
         "batch_id": batch_id,
         "state": state.state,
-        "arrived": said["arrived_count"],
-        "returned": len(said["returned"]) + len(said["late"]),
-        "restored": len(said["restored"]),
+        "arrived": answered - len(returned),
+        "returned": len(returned),
+        "restored": sum(len(kept["restored"]) for kept in state.settled),
         "unanswered": state.instruction_count - answered,
-        "returned_yuan": yuan_text(fen),
+        "returned_yuan": yuan_text(_sum_of(stored, [*returned])),
+        "file": {"arrived": told[True], "returned": told[False]},
+        "returned_by_owner": _by_owner(stored, returned, codes),
     }
 
 
-def _read(path: Path) -> tuple[bytes, str]:
+def returned_of(state: BatchState) -> dict[str, tuple[str, str]]:
+    """Return the payments of a batch that came back and did not arrive after all.
+
+    Rows:    returns  the bank's reason and day by payment id, in the order they came back
+    """
+    returned: dict[str, tuple[str, str]] = {}
+    for said in state.settled:
+        for payment_id, _, _ in said["restored"]:
+            returned.pop(payment_id)
+        for payment_id, reason, day in (*said["returned"], *said["late"]):
+            returned[payment_id] = (reason, day)
+    return returned
+
+
+def _by_owner(
+    stored: StoredBatch,
+    returned: Mapping[str, tuple[str, str]],
+    codes: Mapping[str, ReturnCode],
+) -> list[dict[str, str]]:
+    """List what came back by who is to act, with what to do."""
+    amounts = stored.frame("instructions").select("payment_id", "amount_fen")
+    fen_of = dict(amounts.iter_rows())
+    listed = [
+        {
+            "payment_id": payment_id,
+            "amount_yuan": yuan_text(fen_of[payment_id]),
+            "reason": reason,
+            "returned_on": day,
+            **owner_of(reason, codes),
+        }
+        for payment_id, (reason, day) in returned.items()
+    ]
+    return sorted(listed, key=lambda line: (line["owner"], line["payment_id"]))
+
+
+def owner_of(reason: str, codes: Mapping[str, ReturnCode]) -> dict[str, str]:
+    """Say who acts on a reason of the bank's, the whole or its first word, and what to do."""
+    known = codes.get(reason) or codes.get(reason.partition(" ")[0])
+    if known:
+        return {"owner": known.owner, "action": known.action}
+    return {"owner": word("return_unknown"), "action": word("return_add_code")}
+
+
+def read_file(path: Path) -> tuple[bytes, str]:
+    """Read a bank's file; return its content and digest.
+
+    Raises:  DropRefusedError if it can't be read
+    """
     try:
         content = path.read_bytes()
     except OSError as unreadable:
@@ -138,13 +195,14 @@ def _answers(stored: StoredBatch, content: bytes, where: str) -> list[Answer]:
     return read_answers(content, profile, where, batch_id, paid)
 
 
-def kept_path(stored: StoredBatch, digest: str) -> Path:
+def kept_path(stored: StoredBatch, digest: str, ending: str = "answer") -> Path:
     """Return where a bank's file that was taken is kept, by its digest."""
-    return stored.folder / ANSWERS / f"{digest}.answer"
+    return stored.folder / ANSWERS / f"{digest}.{ending}"
 
 
-def _keep(stored: StoredBatch, digest: str, content: bytes) -> None:
-    path = kept_path(stored, digest)
+def keep(stored: StoredBatch, digest: str, content: bytes, ending: str = "answer") -> None:
+    """Keep a bank's file beside its batch, by its digest."""
+    path = kept_path(stored, digest, ending)
     if not path.is_file() or file_digest(path) != digest:
         replace_file(path, content)
 
@@ -178,18 +236,25 @@ def _expect_confirmable(
         )
 
 
+def _first(stored: StoredBatch, content: bytes, late: list[list[str]], path: Path) -> str:
+    """Say where a file tells of its first late return."""
+    answers = _answers(stored, content, str(path))
+    line = next(answer.line for answer in answers if answer.payment_id == late[0][0])
+    return f"{path}, line {line}"
+
+
 def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
     """Prepare the act by which two persons confirm the late returns in a file.
 
     Raises:  DropRefusedError, LedgerForbidsError, as `settle_batch`
     """
-    content, digest = _read(path)
+    content, digest = read_file(path)
     with open_ledger(home) as ledger:
         stored, state = released_batch(home, ledger, batch_id)
         late = settlement_of(stored, state, content, str(path))["late"]
         if not late:
             raise LedgerForbidsError(f"{path} holds no late return: nothing is to be confirmed")
-        _expect_confirmable(ledger, state, late, str(path), {})
+        _expect_confirmable(ledger, state, late, _first(stored, content, late, path), {})
         said = {"act": "late_return", "file_digest": digest, "payments": late}
         return unsigned({**said, **about_batch(ledger, batch_id)})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.recover import list_problems
 from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems, changed_copies
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
@@ -91,6 +92,9 @@ def verify_home(home: Home) -> Verified:
             seen.warnings += changed_copies(home, state)
             files = state.released["files"] if state.released else {}
             seen.counts["payment files"] = seen.counts.get("payment files", 0) + len(files)
+        for list_id in books.lists:
+            check = partial(list_problems, home, postings, list_id)
+            seen.look("recovery lists", home.ledger_path, check)
         for what, finding in hashed:
             seen.take(what, finding.result())
         seen.problems += unknown_folders(home, books)

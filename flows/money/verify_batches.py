@@ -10,6 +10,7 @@ from flows.money.approval import APPROVAL, approval_sheet
 from flows.money.batch_folder import StoredBatch, read_batch
 from flows.money.ledger import ENTRY_SCHEMA, Ledger
 from flows.money.notice import NOTICE, notice_bytes
+from flows.money.reconcile import RECONCILIATION, STATEMENT, posted_again, reconciliation_files
 from flows.money.review import successor
 from flows.money.settle import kept_path, settlement_of
 from flows.money.verify_folders import files_beside
@@ -19,6 +20,8 @@ from transforms.money.batch_states import BatchState, is_as_posted
 from transforms.money.batches import batch_name
 from transforms.money.ledger import payment_entries, posted_entries
 from transforms.money.postings import Posting
+
+WRITTEN = (NOTICE, APPROVAL, *RECONCILIATION)
 
 
 def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[str]:
@@ -39,17 +42,15 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     files += [(folder / name, digest) for name, digest in released.items()]
     papers = (state.released or {}).get("papers", {})
     files += [(folder / name, d) for name, d in papers.items() if (folder / name).is_file()]
-    files += [(kept_path(stored, d), d) for d in (said["file_digest"] for said in state.settled)]
+    files += _bank_files(stored, state)
     files += [(folder / name, d) for name, d in state.review.items() if not is_filled_in(name)]
     changed = digest_problems(files)
     yield from changed
     known = [*(path for path, _ in files), *_copies(folder, state)]
     if changed:
-        yield from files_beside(folder, [*known, folder / NOTICE, folder / APPROVAL])
+        yield from files_beside(folder, [*known, *(folder / name for name in WRITTEN)])
         return
-    written = {folder / NOTICE: notice_bytes(stored, state)} if (folder / NOTICE).is_file() else {}
-    if state.released:
-        written[folder / APPROVAL] = approval_sheet(ledger.books(), state)
+    written = _written_again(ledger, stored, state)
     for path, content in written.items():
         if not path.is_file() or path.read_bytes() != content:
             yield f"{path} is not as it was written"
@@ -60,6 +61,28 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
             yield f"{folder / name}.parquet holds other rows than were drawn up"
     yield from _entry_problems(ledger, state, stored)
     yield from _answer_problems(state, stored)
+    yield from _statement_problems(ledger, state, stored)
+
+
+def _bank_files(stored: StoredBatch, state: BatchState) -> Iterator[tuple[Path, str]]:
+    """List the bank's answers and statements that were taken, with their digests."""
+    for digest in [said["file_digest"] for said in state.settled]:
+        yield kept_path(stored, digest), digest
+    for digest in sorted({said["file_digest"] for said in state.reconciled}):
+        yield kept_path(stored, digest, STATEMENT), digest
+
+
+def _written_again(ledger: Ledger, stored: StoredBatch, state: BatchState) -> dict[Path, bytes]:
+    """Write again what stands beside a batch and no posting names."""
+    folder = stored.folder
+    written = {folder / NOTICE: notice_bytes(stored, state)} if (folder / NOTICE).is_file() else {}
+    if state.released:
+        written[folder / APPROVAL] = approval_sheet(ledger.books(), state)
+    if state.reconciled:
+        _, found = posted_again(ledger, stored, state, len(state.reconciled) - 1)
+        files = reconciliation_files(state, found)
+        written |= {folder / name: content for name, content in files.items()}
+    return written
 
 
 def _origin_problems(
@@ -136,6 +159,13 @@ def _answer_problems(state: BatchState, stored: StoredBatch) -> Iterator[str]:
         found = settlement_of(stored, before, path.read_bytes(), str(path))
         if any(said[name] != value for name, value in found.items()):
             yield f"{path} says another thing than was posted of it"
+
+
+def _statement_problems(ledger: Ledger, state: BatchState, stored: StoredBatch) -> Iterator[str]:
+    """Read the statements again, in their order, and hold them against what was posted."""
+    for place, posted in enumerate(state.reconciled):
+        if posted_again(ledger, stored, state, place)[0] != posted:
+            yield f"{stored.folder}: its statements say another thing than was posted of them"
 
 
 def _first_difference(found: pl.DataFrame, wanted: pl.DataFrame) -> int:

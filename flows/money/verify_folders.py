@@ -10,10 +10,14 @@ from flows.store import MANIFEST, Home, digest_problems, read_manifest
 from transforms.digest import short_id
 from transforms.money.books import Books
 
+# Derived from what is named, the same at any time: whoever doubts them has them written again.
+NOTICES = "notices"
 RUN_GOES_IN = (
     *("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest"),
     # a run of before evidence was compared between nights has none
     "compared_with",
+    # what objections are held against, where somebody objects
+    "run_before",
 )
 
 
@@ -51,8 +55,13 @@ def snapshot_problems(folder: Path, manifest_digest: str) -> Iterator[str]:
 
 
 def files_beside(folder: Path, known: list[Path]) -> Iterator[str]:
-    """List the files of a folder that its manifest does not name."""
-    there = {path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
+    """List the files of a folder that its manifest does not name; notices are written again."""
+    there = {
+        path
+        for path in folder.rglob("*")
+        if (not path.is_dir() or path.is_symlink())
+        and path.relative_to(folder).parts[:-1][:1] != (NOTICES,)
+    }
     for path in sorted(there - {*known, folder / MANIFEST}):
         yield f"{path} is not named by {folder.name}: it does not belong there"
 

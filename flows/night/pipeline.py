@@ -4,7 +4,7 @@ The order stands once, in run_night. A stage takes what it needs and returns wha
 calls it is up to the caller: `wuxing run` plainly, the nightly flow each as a Prefect task.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -14,19 +14,21 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from flows.answers.after_run import write_answers
 from flows.answers.nights import write_index
+from flows.answers.objected import write_objections
 from flows.ingest.drop import ingest_drop, load_snapshot
 from flows.midway import midway
 from flows.money.batch import Drafted, draft_batches, record_drafts, record_stopped_run
 from flows.money.entitle import Entitled, build_entitlements
 from flows.money.funds import Funds, read_funds
 from flows.money.ledger_store import open_ledger
+from flows.money.objections import home_run
 from flows.money.standing import Standing, read_standing
 from flows.money.whole import expect_whole
 from flows.night import gates
 from flows.night.causes import Causes
 from flows.night.determine import Determined, determine
 from flows.night.progress import Progress, Report
-from flows.night.run_name import last_finished, run_identity
+from flows.night.run_name import last_finished, run_before, run_identity
 from flows.night.run_record import RunSoFar, summarise_run, write_run
 from flows.store import Home, hold_home
 from sql import Connection
@@ -115,12 +117,14 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
         expect_whole(home, ledger)
         runs = ledger.books().runs
     if request.drop is not None:
-        snapshot = ingest_drop(request.drop, home.snapshots, report=report)
+        register = home.objections_path
+        snapshot = ingest_drop(request.drop, home.snapshots, report=report, register=register)
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
     last = last_finished(runs, as_of, snapshot.snapshot_id)
-    identity = run_identity(snapshot, as_of, funds.digest, standing.digest, last)
+    before = run_before(runs, as_of, snapshot)
+    identity = run_identity(snapshot, as_of, funds.digest, standing.digest, last, before)
     return RunSoFar(home, as_of, snapshot, identity), standing
 
 
@@ -183,7 +187,8 @@ def make_entitlements(
     """Net what is determined against what was paid, apply exclusions, find accounts."""
     connection = determined.connection
     causes = Causes(run.home, run.snapshot.folder, run.as_of, run.own_rows, connection, standing)
-    return build_entitlements(connection, determined.policies, standing, funds, causes)
+    before = home_run(run.home, run.identity.get("run_before", "")), run.as_of.isoformat()
+    return build_entitlements(connection, determined.policies, standing, funds, causes, before)
 
 
 @stage("gate: entitlements")
@@ -196,6 +201,8 @@ def judge_entitlements(run: RunSoFar, connection: Connection, entitled: Entitled
             **run.frames,
             "entitlements": lambda: entitled.entitlements,
             "signed_lines": lambda: entitled.signed_lines,
+            # Only where somebody objects: a night without is as it was before there were any.
+            **({"objections": lambda: entitled.objections} if entitled.objections.height else {}),
         },
         findings=(*run.findings, entitled.findings),
     )
@@ -218,11 +225,12 @@ def judge_batches(run: RunSoFar, connection: Connection, drafted: Drafted) -> Ru
 @stage("record the run, withdraw older drafts")
 def record_run(run: RunSoFar, connection: Connection, drafted: Drafted) -> dict[str, Any]:
     """Write the run and its batches, then record the drafts and withdraw older ones."""
-    place, as_of = run.snapshot.folder, run.as_of
-    manifest = write_run(
-        run,
-        add_answers=lambda folder, frames: write_answers(folder, connection, frames, place, as_of),
-    )
+
+    def add_answers(folder: Path, frames: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+        write_answers(folder, connection, frames, run.snapshot.folder, run.as_of)
+        write_objections(run.home, folder, frames, manifest)
+
+    manifest = write_run(run, add_answers=add_answers)
     with open_ledger(run.home) as ledger:
         record_drafts(run.home, drafted, ledger)
     write_index(run.home)

@@ -27,8 +27,28 @@ def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot_i
     return max(finished, default=("", 0, ""))[2]
 
 
+def run_before(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot: SnapshotRef) -> str:
+    """Return the finished run that a night's objections are held against; empty on a first night.
+
+    It is the last of another day or snapshot, so that the same night again is the same run.
+    """
+    finished = [
+        (run["as_of"], place, run_id)
+        for place, (run_id, run) in enumerate(runs.items())
+        if run["state"] == "done"
+        and run["as_of"] <= as_of.isoformat()
+        and (run["as_of"], run["snapshot_id"]) != (as_of.isoformat(), snapshot.snapshot_id)
+    ]
+    return max(finished, default=("", 0, ""))[2]
+
+
 def run_identity(
-    snapshot: SnapshotRef, as_of: date, funds_digest: str, ledger_digest: str, compared_with: str
+    snapshot: SnapshotRef,
+    as_of: date,
+    funds_digest: str,
+    ledger_digest: str,
+    compared_with: str,
+    before: str,
 ) -> dict[str, Any]:
     """Name a run by what goes into it: snapshot, day, rules, parameters, ledger, the night before.
 
@@ -46,4 +66,6 @@ def run_identity(
         "ledger_digest": ledger_digest,
         "compared_with": compared_with,
     }
+    if snapshot.manifest["tables"].get("objections", {"rows": 0})["rows"]:
+        goes_in["run_before"] = before
     return {"run_id": short_id("R", goes_in), **goes_in}

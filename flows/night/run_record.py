@@ -63,14 +63,19 @@ class RunSoFar:
         return self.home.runs / self.run_id
 
 
-def nothing_more(_folder: Path, _frames: Mapping[str, pl.DataFrame]) -> None:
+AddAnswers = Callable[[Path, Mapping[str, pl.DataFrame], Mapping[str, Any]], None]
+
+
+def nothing_more(
+    _folder: Path, _frames: Mapping[str, pl.DataFrame], _manifest: Mapping[str, Any]
+) -> None:
     """Add nothing to a run's folder."""
 
 
 def write_run(
     run: RunSoFar,
     stopped: str | None = None,
-    add_answers: Callable[[Path, Mapping[str, pl.DataFrame]], None] = nothing_more,
+    add_answers: AddAnswers = nothing_more,
 ) -> dict[str, Any]:
     """Write the run's folder once, and return its manifest.
 
@@ -92,7 +97,7 @@ def write_run(
         _clerical_review(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
         page = render_report(_run_summary(run, frames, stopped))
         (folder / "report.html").write_text(page, encoding="utf-8")
-        add_answers(folder, frames)
+        add_answers(folder, frames, manifest)
         write_data_package(folder, run.run_id, f"Run {run.run_id}")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         digests = {p.relative_to(folder).as_posix(): file_digest(p) for p in files}

@@ -32,6 +32,7 @@ from tests.faults.mutations import Mutated, mutated
 from transforms.errors import WuxingError
 from transforms.payments.profile import default_profile
 from transforms.payments.return_file import read_answers
+from transforms.payments.statement import read_statement
 
 REFUSED = 10
 FILES_AT_ONCE = 250
@@ -134,6 +135,9 @@ def try_file(file: Mutated) -> str:
         try:
             if file.reader in ("return", "xml"):
                 read_answers(file.content, default_profile(), file.name)
+                return "read"
+            if file.reader == "statement":
+                read_statement(file.content, default_profile().statement, file.name)
                 return "read"
             return _in_folder(file, Path(folder))
         except WuxingError as stop:

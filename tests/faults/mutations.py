@@ -57,7 +57,8 @@ def mutated(seed: str, number: int) -> Mutated:
     """Give file `number` of a seed."""
     chance = random.Random(f"{seed}/{number}")
     reader = chance.choices(
-        ("csv", "xlsx", "parquet", "note", "return", "xml", "workbook"), (8, 4, 4, 2, 2, 2, 1)
+        ("csv", "xlsx", "parquet", "note", "return", "xml", "workbook", "statement"),
+        (8, 4, 4, 2, 2, 2, 1, 2),
     )[0]
     name, content = BASES[reader](chance)
     for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
@@ -259,7 +260,7 @@ def _note(chance: random.Random) -> Bytes:
 
 def _return_file(chance: random.Random) -> Bytes:
     form = default_profile().answer
-    states = list(form.has_arrived)
+    states = list(form.words)
     lines = [
         (form.separator or "|").join(
             (f"P{number}", chance.choice(states), "账号不存在", "20200401")
@@ -267,6 +268,16 @@ def _return_file(chance: random.Random) -> Bytes:
         for number in range(ROWS_OF_A_FILE)
     ]
     return "return.txt", "\r\n".join(lines).encode(form.encoding)
+
+
+def _statement(chance: random.Random) -> Bytes:
+    form = default_profile().statement
+    lines = ["日期|借贷|金额|对方账号|对方户名|摘要"]
+    for number in range(ROWS_OF_A_FILE):
+        side, purpose = chance.choice(list(form.words)), f"代发P{number:031X}"
+        lines.append("|".join(("20200401", side, "1,146.00", "622200", "某", purpose)))
+    encoding = chance.choice(("utf-8", "utf-8-sig", form.encoding))
+    return "statement.txt", "\r\n".join(lines).encode(encoding)
 
 
 def _pain002(chance: random.Random) -> Bytes:
@@ -307,4 +318,5 @@ BASES: dict[str, Callable[[random.Random], Bytes]] = {
     "return": _return_file,
     "xml": _pain002,
     "workbook": _workbook,
+    "statement": _statement,
 }

@@ -9,7 +9,12 @@ from tests.faults.mutations import Mutated
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 FILES, SEED = 300, "short"
-READERS = {"return.txt": "return", "answer.xml": "xml", "clerical_decisions.xlsx": "workbook"}
+READERS = {
+    "return.txt": "return",
+    "statement.txt": "statement",
+    "answer.xml": "xml",
+    "clerical_decisions.xlsx": "workbook",
+}
 
 
 def test_mutated_files_are_read_whole_or_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,10 +20,10 @@ from flows.store import Home
 from tests.ceremony import key_of
 from tests.money.money_town import ANN, TWO, entitle, month, new_home, night, pay, refund, statuses
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
+from transforms.payments.layouts import Layout
 from transforms.payments.profile import (
     DEFAULT_PROFILE,
     SHIPPED_NAMES,
-    AnswerFormat,
     parse_profile,
     shipped_profile,
 )
@@ -95,7 +95,8 @@ def test_a_file_that_repeats_earlier_answers_adds_only_what_is_new(home: Home, b
     settle(home, batch, f"{first}|成功||20200401", f"{second}|失败|销户|20200402")
     lines = [f"{first}|成功||20200401", f"{second}|失败|销户|20200402"]
     settled = settle(home, batch, *lines, f"{third}|成功||20200403")
-    assert (settled["arrived"], settled["returned"], settled["state"]) == (1, 0, "settled")
+    assert (settled["arrived"], settled["returned"], settled["state"]) == (2, 1, "settled")
+    assert settled["file"] == {"arrived": 2, "returned": 1}
     settle(home, batch, *reversed(lines))
     with open_ledger(home) as ledger:
         assert len(ledger.batch_states()[batch].settled) == 2, "nothing new is posted"
@@ -149,6 +150,8 @@ def test_a_late_return_is_confirmed_by_two_persons(home: Home, batch: str) -> No
     for roles in ((), ("reviewer",), ("approver",), ("hr_head", "finance_head")):
         with pytest.raises(LedgerForbidsError, match="not signed as"):
             late(home, batch, second, "20200501", *roles)
+    with pytest.raises(LedgerForbidsError, match=f"line 2: says 失败 of payment {second}"):
+        settle(home, batch, f"{first}|成功||20200401", f"{second}|失败|退汇|20200501")
     settled = late(home, batch, second, "20200501", "reviewer", "approver")
     assert (settled["returned"], settled["returned_yuan"]) == (1, "5.00")
     assert late_again(home, batch) == settled
@@ -401,7 +404,7 @@ def test_each_bank_answers_in_the_form_of_its_profile(
     assert taken["returned"] == [[two, *said]]
 
 
-def answer_of(form: AnswerFormat, **said: str) -> str:
+def answer_of(form: Layout, **said: str) -> str:
     """Write one line as the bank would."""
     cells = [(field, said.get(field.word, "x")) for field in form.fields]
     if form.separator:
@@ -425,7 +428,7 @@ def test_every_shipped_profile_pays_and_takes_its_bank_s_answer(name: str, tmp_p
     assert all(payment_id in paid for payment_id in (one, two))
     form = profile.answer
     day = form.date_format.replace("YYYY", "2020").replace("MM", "04").replace("DD", "01")
-    words = {is_good: word for word, is_good in form.has_arrived.items()}
+    words = {is_good: word for word, is_good in form.words.items()}
     lines = ["标题"] * form.heading_lines + [
         answer_of(form, payment_id=one, state=words[True], reason="", date=day),
         answer_of(form, payment_id=two, state=words[False], reason="销户", date=day),

@@ -13,6 +13,7 @@ from transforms.digest import text_digest
 from transforms.errors import DropRefusedError
 from transforms.extracts.dates import read_dates
 from transforms.extracts.kinds import KINDS
+from transforms.money.objections import OBJECTION
 from transforms.sheets.filled import refuse_rows
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word, words_column
@@ -68,6 +69,23 @@ def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def objection_questions(weighed: pl.DataFrame) -> pl.DataFrame:
+    """Ask of each line objected to, and not decided yet, whether the objection is upheld.
+
+    Rows:    weighed  the night's objections; returns  one per line, with the questions' columns
+    """
+    pending = pl.col("is_holding") & pl.col("decision").is_null() & pl.col("outcome").is_not_null()
+    asked = weighed.filter(pending).sort("objection_id").unique(KEY, keep="first")
+    return asked.select(
+        *KEY,
+        pl.lit(OBJECTION).alias("provision"),
+        pl.lit(word(OBJECTION)).alias("title"),
+        pl.lit(word("objection_clause")).alias("clause"),
+        said_column("objection_says", reason="objection_reason").alias("missing"),
+        "amount_fen",
+    )
+
+
 def clerical_sheet(questions: pl.DataFrame, titles: Mapping[str, str], as_of: str) -> Sheet:
     """Lay out the workbook's sheet: key, cells to fill in, and what the clerk needs to decide.
 
@@ -87,6 +105,8 @@ def clerical_sheet(questions: pl.DataFrame, titles: Mapping[str, str], as_of: st
         .then(pl.lit(word("may_row_stand")))
         .when(pl.col("provision") == RECOVERY)
         .then(pl.lit(word("is_it_recovered")))
+        .when(pl.col("provision") == OBJECTION)
+        .then(pl.lit(word("is_it_upheld")))
         .otherwise(said_column("does_provision_hold", provision="title"))
     )
     frame = asked.select(

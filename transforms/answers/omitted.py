@@ -18,7 +18,7 @@ OMITTED_SCHEMA: dict[str, Any] = {
     "missed_fen": pl.Int64(),
 }
 SHOWN_PLACES = 5
-NO_LOSS_RULES = ("totals_row", "duplicate_row")
+NO_LOSS_RULES = ("totals_row", "not_filled_in", "duplicate_row")
 
 
 def omitted_rows(

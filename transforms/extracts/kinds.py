@@ -18,7 +18,7 @@ SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 DECLARED = Path(__file__).with_name("kinds.yaml")
 SAID_OF_KIND = frozenset({"titles", "row", "columns", "visible_from"})
 WORDS_OF_KIND = SAID_OF_KIND | {"key", "bucketed", "note_sums", "others_look_up"}
-WORDS_OF_KIND |= {"stands_by", "parts"}
+WORDS_OF_KIND |= {"stands_by", "parts", "form"}
 WORDS_OF_COLUMN = frozenset(
     {"type", "labels", "codes", "open_when_empty", "visible_from"}
     | {"never_negative", "negative_only_where", "never_positive_where", "required_where"}
@@ -57,6 +57,19 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Form:
+    """Our own form, sent out to be filled in: the column of our request, of the answer, of proof.
+
+    A row with the request and no answer is not filled in; one with it, or with some proof, must
+    have all of the proof.
+    """
+
+    asked: str
+    answers: tuple[str, ...]
+    proof: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of extract; `titles` start the names of its files, `key` names one row.
 
@@ -77,6 +90,7 @@ class Kind:
     others_look_up: str = ""
     stands_by: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    form: Form | None = None
 
     @cached_property
     def column_named(self) -> dict[str, KindColumn]:
@@ -143,6 +157,7 @@ def _kind(name: str, entry: Mapping[str, Any], dictionary: Mapping[str, Column])
         entry.get("others_look_up", ""),
         tuple(entry.get("stands_by", "").split()) or key or required,
         tuple(entry.get("parts", "").split()),
+        _form(entry["form"]) if "form" in entry else None,
     )
     _check(kind, where)
     return kind
@@ -162,7 +177,14 @@ def _check(kind: Kind, where: str) -> None:
     _refuse({" ".join(pair) for pair in asked - codes}, f"{where}: no row says")
     named = {*kind.key, *kind.note_sums, *kind.stands_by, *kind.parts}
     _refuse(named - set(kind.column_named), f"{where}: key, note_sums, stands_by or parts")
+    if kind.form:
+        of_form = {kind.form.asked, *kind.form.answers, *kind.form.proof}
+        _refuse(of_form - set(kind.column_named), f"{where}: form")
     _refuse({kind.others_look_up} - {"", *LOOKED_UP}, f"{where}: others_look_up")
+
+
+def _form(entry: Mapping[str, str]) -> Form:
+    return Form(entry["asked"], tuple(entry["answers"].split()), tuple(entry["proof"].split()))
 
 
 def _column(where: str, spec: str, entry: Mapping[str, Any], named: Column) -> KindColumn:

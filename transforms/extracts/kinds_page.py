@@ -28,6 +28,12 @@ def _said_of(kind: Kind) -> Iterator[str]:
     yield f"- A row is {kind.row}." + (f" Key: {', '.join(kind.key)}." if kind.key else "")
     come = [_has_come(kind, moment) for moment in kind.visible_from]
     yield f"- A row counts {'once ' + '; '.join(come) if come else 'whatever D is'}."
+    if kind.form:
+        yield (
+            f"- A row with {kind.form.asked} and none of {', '.join(kind.form.answers)} is one of "
+            f"our form that was not filled in; one with it, or with some of "
+            f"{', '.join(kind.form.proof)}, must have all of these."
+        )
     if kind.note_sums:
         yield f"- 金额合计 of the delivery note: {' + '.join(kind.note_sums)}."
 

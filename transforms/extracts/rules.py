@@ -9,13 +9,14 @@ import numpy.typing as npt
 import polars as pl
 
 from transforms.extracts.cells import Flags, Piece, ReadColumn, Rows
-from transforms.extracts.kinds import Kind, KindColumn, Where
+from transforms.extracts.kinds import Form, Kind, KindColumn, Where
 from transforms.identifiers import person_keys
 from transforms.words import word
 
 RULES = (
     "",
     "totals_row",
+    "not_filled_in",
     "missing_value",
     "unreadable_value",
     "unknown_code",
@@ -70,6 +71,8 @@ def judge_rows(kind: Kind, piece: Piece, columns: dict[str, ReadColumn]) -> Verd
     verdicts = Verdicts(kind, np.zeros(height, np.uint8), np.zeros(height, np.uint8))
     verdicts.mark("totals_row", "", piece.totals)
     said = Sayings(columns)
+    if kind.form:
+        _judge_form(kind.form, columns, verdicts, height)
     for column in kind.columns:
         verdicts.mark("missing_value", column.name, _missing(column, columns, said, height))
     verdicts.mark("unreadable_value", "", piece.too_wide)
@@ -81,6 +84,23 @@ def judge_rows(kind: Kind, piece: Piece, columns: dict[str, ReadColumn]) -> Verd
             flags = _out_of_range(column, columns[column.name], said)
             verdicts.mark("out_of_range", column.name, flags)
     return verdicts
+
+
+def _judge_form(
+    form: Form, columns: dict[str, ReadColumn], verdicts: Verdicts, height: int
+) -> None:
+    """Set rows of our own form aside that nobody filled in, or filled in without proof."""
+
+    def empty(name: str) -> Flags:
+        flags = columns[name].empty_rows() if name in columns else np.ones(height, np.bool_)
+        return np.zeros(height, np.bool_) if flags is None else flags
+
+    asked = ~empty(form.asked)
+    no_answer = np.logical_and.reduce([empty(name) for name in form.answers])
+    verdicts.mark("not_filled_in", "", asked & no_answer)
+    asked |= np.logical_or.reduce([~empty(name) for name in form.proof])
+    for name in form.proof:
+        verdicts.mark("missing_value", name, asked & empty(name))
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class BatchState:
     released: dict[str, Any] | None = None
     settled: list[dict[str, Any]] = field(default_factory=list)
     recovered: list[dict[str, Any]] = field(default_factory=list)
+    reconciled: list[dict[str, Any]] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
 
     @property

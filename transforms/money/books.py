@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transforms.money.batch_states import BatchState
+from transforms.money.claims import Claim
 from transforms.money.persons import same_person
 from transforms.money.postings import FIRST_HASH
 from transforms.money.roster import Roster, signing_problem
@@ -18,6 +19,7 @@ class Books:
 
     `held_lines`: by entitlement key, who held a line last and why, and the first day and batch it
     was held in; `struck_lines`: who struck it out and why, and the digest of its facts of then.
+    `claims`: by entitlement key, what is asked back; `lists`: the signed lists of them, by id.
     """
 
     place: str = ""
@@ -28,6 +30,8 @@ class Books:
     rosters: list[str] = field(default_factory=list)
     moved_at: int = 0
     problems: list[str] = field(default_factory=list)
+    claims: dict[tuple[str, ...], Claim] = field(default_factory=dict)
+    lists: dict[str, dict[str, Any]] = field(default_factory=dict)
     held_lines: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     struck_lines: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 

@@ -1,9 +1,12 @@
-"""When money that was paid may be asked back: a row speaks against it, or a clerk decided so."""
+"""Money that was paid and is asked back: when it may be, what is listed, what came of it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
+from transforms.digest import content_digest, short_id
 from transforms.money.exclusions import ROW
 
 # Why money that is not determined any more may be asked back, or why not; `cause_rows`: file:line.
@@ -13,6 +16,9 @@ CAUSE_SCHEMA: dict[str, Any] = {
     "cause": pl.String(),
     "cause_rows": pl.String(),
 }
+KEY = ("policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
+# Where in a claim of a list stand what is asked back in all, and what of it the list asks for.
+ASKED, LISTED = len(KEY), len(KEY) + 1
 CLERK = {True: "clerk_decided", False: "clerk_kept"}
 
 
@@ -54,3 +60,67 @@ def settle_claims(
         )
         .select(list(CAUSE_SCHEMA))
     )
+
+
+@dataclass
+class Claim:
+    """What is asked back for one entitlement: `listed` and `repaid` are list or document, day, fen.
+
+    Nothing is ever set off against a payment: only a booking with a document makes it smaller.
+    """
+
+    listed: list[tuple[str, str, int]] = field(default_factory=list)
+    repaid: list[tuple[str, str, int]] = field(default_factory=list)
+
+    @property
+    def listed_fen(self) -> int:
+        """Return what was ever listed."""
+        return sum(fen for _, _, fen in self.listed)
+
+    @property
+    def repaid_fen(self) -> int:
+        """Return what was paid back since."""
+        return sum(fen for _, _, fen in self.repaid)
+
+    @property
+    def open_fen(self) -> int:
+        """Return what is left to be paid back."""
+        return self.listed_fen - self.repaid_fen
+
+
+def claims_to_list(
+    entitlements: pl.DataFrame, listed: Mapping[tuple[str, ...], Claim]
+) -> list[list[Any]]:
+    """Return what a run asks back and no signed list asks for yet.
+
+    Rows:    entitlements  of a run; listed: the claims so far, by key
+             returns       key, what is asked back in all, of it not listed yet, cause and its rows
+                           (file:line), sorted by key
+    Units:   fen
+    Holds:   each amount is above zero; what is listed and open is not listed again
+    Source:  rulebook §4.4
+    """
+    asked = entitlements.filter(pl.col("status") == "recovery").sort(KEY)
+    rows = asked.select(*KEY, -pl.col("due_fen"), "cause", "cause_rows").iter_rows()
+    found = []
+    for *key, fen, cause, places in rows:
+        known = listed.get(tuple(key))
+        left_fen = fen - (known.open_fen if known else 0)
+        if left_fen > 0:
+            found.append([*key, fen, left_fen, cause, places])
+    return found
+
+
+def list_statement(run_id: str, run_manifest: str, claims: list[list[Any]]) -> dict[str, Any]:
+    """State which claims of which run are listed; reviewer and approver sign it."""
+    content = {"run_id": run_id, "claims": claims}
+    return {
+        "act": "recovery_list",
+        "list_id": short_id("L", content),
+        "list_digest": content_digest(content),
+        "run_id": run_id,
+        "run_manifest": run_manifest,
+        "claim_count": len(claims),
+        "amount_fen": sum(claim[LISTED] for claim in claims),
+        "claims": claims,
+    }

@@ -6,7 +6,6 @@ pays or verifies reads the same postings by them again.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Any
 
 from transforms.money.batch_states import BatchState, release_obstacle
 from transforms.money.books import (
@@ -17,11 +16,11 @@ from transforms.money.books import (
     rejection_statement,
     signing_obstacle,
 )
+from transforms.money.once_paid import RULES_ONCE_PAID
 from transforms.money.postings import Posting, is_written_so
 from transforms.money.roster import (
     HEAD_ROLES,
     Holds,
-    confirm_problem,
     enrol,
     missing_signatures,
     register_heads,
@@ -231,43 +230,6 @@ def _released(books: Books, posting: Posting, holds: Holds) -> str:
     return ""
 
 
-def _settled(books: Books, posting: Posting, holds: Holds) -> str:
-    state, said = books.batches[posting.batch_id], posting.said
-    if state.released is None:
-        return f"batch {posting.batch_id} is {state.state}: not released"
-    if any(taken["file_digest"] == said["file_digest"] for taken in state.settled):
-        return f"batch {posting.batch_id}: this file was taken already"
-    if said["late"]:
-        late = {"act": "late_return", "payments": said["late"], "file_digest": said["file_digest"]}
-        problem = _confirmed(books, posting, late, holds)
-        if problem:
-            return problem
-    state.settled.append(said)
-    answered = sum(taken["new_count"] for taken in state.settled)
-    state.state = "settled" if answered == state.instruction_count else "released"
-    return ""
-
-
-def _recovered(books: Books, posting: Posting, holds: Holds) -> str:
-    state = books.batches[posting.batch_id]
-    if state.released is None:
-        return f"batch {posting.batch_id} is not released"
-    state.recovered.append(posting.said)
-    return _confirmed(books, posting, {"act": "recovered"}, holds)
-
-
-def _confirmed(books: Books, posting: Posting, expected: Mapping[str, Any], holds: Holds) -> str:
-    """Say why two persons have not confirmed what a posting says, for this state; else nothing."""
-    act = posting.said["act"]
-    statement, position = act["statement"], act["statement"]["ledger_position"]
-    about = {"home_id": books.home_id, "batch_id": posting.batch_id, **expected}
-    if any(statement[name] != value for name, value in about.items()):
-        return "it was confirmed for something else"
-    if not 0 < position <= books.position or books.hashes[position - 1] != statement["ledger_head"]:
-        return "it was confirmed for another ledger"
-    return confirm_problem(books.roster, act, holds)
-
-
 RULES: Mapping[str, Callable[[Books, Posting, Holds], str]] = {
     "home_made": _home_made,
     "heads_registered": _heads_registered,
@@ -283,6 +245,5 @@ RULES: Mapping[str, Callable[[Books, Posting, Holds], str]] = {
     "given_up": _given_up,
     "signed": _signed,
     "released": _released,
-    "settled": _settled,
-    "recovered": _recovered,
+    **RULES_ONCE_PAID,
 }

@@ -95,10 +95,12 @@ SUBJECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "announced": lambda said: str(said["put_up_on"]),
     "settled": lambda said: str(said["file_digest"]),
     "recovered": lambda said: str(said["act"]["statement"]["payment_id"]),
+    "reconciled": lambda said: str(said["file_digest"]),
+    "recovery_listed": lambda said: str(said["act"]["statement"]["list_id"]),
 }
 OF_BATCHES = (
     *("drafted", "reviewed", "announced", "withdrawn", "rejected", "given_up"),
-    *("signed", "released", "settled", "recovered"),
+    *("signed", "released", "settled", "recovered", "reconciled"),
 )
 
 

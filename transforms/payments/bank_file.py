@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from transforms.errors import ContractError
-from transforms.payments.profile import Field, Profile
+from transforms.payments.layouts import Field
+from transforms.payments.profile import Profile
 from transforms.visible import holds_control
 
 FIRST_NAME = "bank.txt"

@@ -5,17 +5,16 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from itertools import accumulate
 
 from lxml import etree
 
 from transforms.errors import DropRefusedError
-from transforms.payments.profile import AnswerFormat, Profile
+from transforms.payments.layouts import Layout
+from transforms.payments.profile import Profile
+from transforms.payments.received import BYTE_ORDER_MARK, read_day, read_lines, refuse
 
 FINAL_STATUSES = {"ACSC": True, "ACCC": True, "RJCT": False, "CANC": False}
 PAIN002 = re.compile(r"urn:iso:std:iso:20022:tech:xsd:pain\.002\.001\.[0-9]{2}")
-SHOWN_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -38,78 +37,20 @@ def read_answers(
              returns  one per payment with a final state, in the order of the file
     Raises:  DropRefusedError naming every line that is not as expected
     """
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+    if content.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"<"):
         return _read_pain002(content, where, batch_id, paid)
     return _read_text(content, profile.answer, where)
 
 
-def _read_text(content: bytes, form: AnswerFormat, where: str) -> list[Answer]:
-    try:
-        text = content.decode(form.encoding)
-    except UnicodeDecodeError as broken:
-        number = content[: broken.start].count(b"\n") + 1
-        raise DropRefusedError(
-            f"{where}, line {number}: is not {form.encoding}; ask the bank for the file again"
-        ) from broken
-    answers, wrong = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if number <= form.heading_lines or not line.strip():
-            continue
-        answer = _answer(_cells(line, form), number, form)
-        if answer is None:
-            wrong.append(number)
-        else:
-            answers.append(answer)
-    columns = (form.separator or " ").join(field.word or "…" for field in form.fields)
-    states = ", ".join(form.has_arrived)
-    _refuse(wrong, where, f"expected {columns} with state {states} and date {form.date_format}")
-    return answers
+def _read_text(content: bytes, layout: Layout, where: str) -> list[Answer]:
+    def answer(said: dict[str, str], line: int) -> Answer | None:
+        day = read_day(said["date"], layout.date_format) if "date" in said else ""
+        if said["state"] not in layout.words or day is None:
+            return None
+        reason = said.get("reason", "")
+        return Answer(said["payment_id"], layout.words[said["state"]], reason, day, line)
 
-
-def _cells(line: str, form: AnswerFormat) -> list[str]:
-    """Take a line apart; one that is not as wide as its fields has no cells."""
-    if form.separator:
-        return line.split(form.separator)
-    ends = list(accumulate(field.width for field in form.fields))
-    encoded = line.encode(form.encoding)
-    if len(encoded) != ends[-1]:
-        return []
-    try:
-        return [
-            encoded[start:end].decode(form.encoding)
-            for start, end in zip([0, *ends], ends, strict=False)
-        ]
-    except UnicodeDecodeError:
-        return []
-
-
-def _answer(cells: Sequence[str], line: int, form: AnswerFormat) -> Answer | None:
-    if len(cells) != len(form.fields):
-        return None
-    pairs = zip(form.fields, cells, strict=True)
-    said = {field.word: cell.strip() for field, cell in pairs if field.word}
-    day = _day(said["date"], form.date_format) if "date" in said else ""
-    if said["state"] not in form.has_arrived or day is None:
-        return None
-    has_arrived = form.has_arrived[said["state"]]
-    return Answer(said["payment_id"], has_arrived, said.get("reason", ""), day, line)
-
-
-@cache
-def _day(text: str, form: str) -> str | None:
-    """Read a date as YYYYMMDD, none if it is no such date.
-
-    >>> _day("2020-04-01", "YYYY-MM-DD"), _day("2020-4-1", "YYYY-MM-DD")
-    ('20200401', None)
-    """
-    pattern = re.escape(form)
-    for part in ("YYYY", "MM", "DD"):
-        pattern = pattern.replace(part, f"(?P<{part}>[0-9]{{{len(part)}}})")
-    found = re.fullmatch(pattern, text)
-    try:
-        return found and f"{date(*(int(found[part]) for part in ('YYYY', 'MM', 'DD'))):%Y%m%d}"
-    except ValueError:
-        return None
+    return read_lines(content, layout, where, answer)
 
 
 def _read_pain002(content: bytes, where: str, batch_id: str, paid: Sequence[str]) -> list[Answer]:
@@ -137,7 +78,7 @@ def _read_pain002(content: bytes, where: str, batch_id: str, paid: Sequence[str]
         elif status in FINAL_STATUSES:
             reason = _reason(transaction, prefix)
             answers.append(Answer(payment_id, FINAL_STATUSES[status], reason, day, line))
-    _refuse(wrong, where, "expected OrgnlEndToEndId and TxSts in each transaction")
+    refuse(wrong, where, "expected OrgnlEndToEndId and TxSts in each transaction")
     for part, status_name in (("OrgnlGrpInfAndSts", "GrpSts"), ("OrgnlPmtInfAndSts", "PmtInfSts")):
         for refused in root.iter(f"{prefix}{part}"):
             if refused.findtext(f"{prefix}{status_name}") == "RJCT":
@@ -150,7 +91,7 @@ def _read_pain002(content: bytes, where: str, batch_id: str, paid: Sequence[str]
 def _refused_whole(answers: list[Answer], whole: list[Answer], where: str) -> list[Answer]:
     """Let a message refused whole return every payment, each with its own reason if it has one."""
     arrived = [answer.line for answer in answers if answer.arrived]
-    _refuse(arrived, where, "a payment arrived of a message that was refused whole")
+    refuse(arrived, where, "a payment arrived of a message that was refused whole")
     told = {answer.payment_id for answer in answers}
     return answers + [answer for answer in whole if answer.payment_id not in told]
 
@@ -186,12 +127,12 @@ def settle_answers(
         raise DropRefusedError(f"{where}: answers no payment; check that it is the right file")
     counts = Counter(answer.payment_id for answer in answers)
     repeated = [answer.line for answer in answers if counts[answer.payment_id] > 1]
-    _refuse(repeated, where, "a payment id occurs more than once")
+    refuse(repeated, where, "a payment id occurs more than once")
     foreign = [answer.line for answer in answers if answer.payment_id not in paid]
-    _refuse(foreign, where, "a payment id is not of this batch")
+    refuse(foreign, where, "a payment id is not of this batch")
     again = [(answer, known[a]) for answer in answers if (a := answer.payment_id) in known]
-    altered = [now.line for now, old in again if now.arrived == old.arrived and _says(now, old)]
-    _refuse(altered[:1], where, "differs from what an earlier file said of the same payment")
+    altered = [now.line for now, old in again if _is_altered(now, old)]
+    refuse(altered[:1], where, "differs from what an earlier file said of the same payment")
     return Settlement(
         new=[answer for answer in answers if answer.payment_id not in known],
         late=[now for now, old in again if old.arrived and not now.arrived],
@@ -199,8 +140,15 @@ def settle_answers(
     )
 
 
-def _says(now: Answer, old: Answer) -> bool:
-    return (now.reason, now.answered_on) != (old.reason, old.answered_on)
+def _is_altered(now: Answer, old: Answer) -> bool:
+    """Say whether a file tells another story of what an earlier one told, not what came after.
+
+    What came back and arrived after all did so on a later day; that what had arrived came back is
+    confirmed by two persons, whatever its day.
+    """
+    if now.arrived == old.arrived:
+        return (now.reason, now.answered_on) != (old.reason, old.answered_on)
+    return now.arrived and bool(now.answered_on) and now.answered_on <= old.answered_on
 
 
 def check_late(days: Sequence[str], as_of: date, where: str) -> None:
@@ -214,10 +162,3 @@ def check_late(days: Sequence[str], as_of: date, where: str) -> None:
         raise DropRefusedError(
             f"{where}: a late return of {outside[0]}; expected a day from {first} to {last}"
         )
-
-
-def _refuse(lines: Sequence[int], where: str, why: str) -> None:
-    if lines:
-        shown = ", ".join(str(line) for line in lines[:SHOWN_LINES])
-        more = f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else ""
-        raise DropRefusedError(f"{where}, line {shown}{more}: {why}; nothing of it was taken")

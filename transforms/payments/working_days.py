@@ -24,3 +24,28 @@ def next_working_day(day: date) -> date:
             "named; install a newer chinesecalendar"
         ) from unknown
     return day
+
+
+def working_day_after(day: date, count: int) -> date:
+    """Return the day by which so many working days have passed since a day.
+
+    >>> working_day_after(date(2020, 4, 3), 1)
+    datetime.date(2020, 4, 7)
+
+    Raises:  ParameterMissingError for a year whose holidays are not known yet
+    """
+    for _ in range(count):
+        day = next_working_day(day + timedelta(days=1))
+    return day
+
+
+def working_days_between(first: date, last: date) -> int:
+    """Count the working days after one day, up to another and with it.
+
+    >>> working_days_between(date(2020, 4, 3), date(2020, 4, 7))
+    1
+
+    Raises:  ParameterMissingError for a year whose holidays are not known yet
+    """
+    days = (first + timedelta(days=number) for number in range(1, (last - first).days + 1))
+    return sum(next_working_day(day) == day for day in days)

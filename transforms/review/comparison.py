@@ -80,9 +80,9 @@ def changed_accounts(
     """
     known = pl.concat(
         [
-            paid.select(*PAYEE, "account_no", pl.lit("paid").alias("account_known_by")),
+            paid.select(*PAYEE, "account_no", pl.lit("last_payment").alias("account_known_by")),
             delivered.join(paid, on=PAYEE, how="anti").select(
-                *PAYEE, "account_no", pl.lit("delivered").alias("account_known_by")
+                *PAYEE, "account_no", pl.lit("last_delivered").alias("account_known_by")
             ),
         ]
     ).rename({"account_no": "account_before"})

@@ -1,0 +1,112 @@
+"""Writes the workbook of payees whose money waits for a usable account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.ingest.drop import load_snapshot
+from flows.money.evidence import expect_evidence
+from flows.money.ledger import Ledger
+from flows.money.ledger_store import open_ledger
+from flows.store import Home, replace_file
+from sql import connect, register_tables, run_sql, show_frame
+from transforms.answers.accounts import REASONS, count_wanted, wanted_accounts, wanted_sheets
+from transforms.errors import DropRefusedError
+from transforms.money.entitlements import KEY
+from transforms.money.payees import PAYEE
+from transforms.sheets.workbook import workbook_bytes
+
+DEFAULT_NAME = "收款账户_征集.xlsx"
+SERIES_LENGTH = 8
+OPEN = ["payable", "held"]
+
+
+def write_wanted(home: Home, out: Path | None) -> dict[str, Any]:
+    """Write the workbook, by the newest finished run; put it into a drop when it is filled in.
+
+    Raises:  DropRefusedError if no run has finished yet, or the file is there already
+    """
+    target = out or Path(DEFAULT_NAME)
+    if target.exists():
+        raise DropRefusedError(f"{target} is there already; nothing is overwritten: use --out")
+    with open_ledger(home, only_look=True) as ledger:
+        books = ledger.books()
+        finished = {name: run for name, run in books.runs.items() if run["state"] == "done"}
+        returned = _returned(ledger)
+    if not finished:
+        raise DropRefusedError("no run has finished yet: there is nobody whose account is wanted")
+    newest, run = books.newest_run, finished[books.newest_run]
+    expect_evidence(home, newest, run)
+    entitled = pl.read_parquet(home.runs / newest / "entitlements.parquet")
+    payees = _payees(home, run, entitled)
+    still = returned.join(entitled.filter(pl.col("status").is_in(OPEN)), on=KEY).join(
+        payees.select(*PAYEE, "account_no"), on=[*PAYEE, "account_no"], how="semi"
+    )
+    wanted = wanted_accounts(
+        entitled, _held_since(home, finished), still, payees.select(*PAYEE, "reference_name")
+    )
+    sheets = wanted_sheets(wanted, run["as_of"], newest[:SERIES_LENGTH])
+    replace_file(target, workbook_bytes(sheets))
+    return {
+        "path": str(target),
+        "run_id": newest,
+        "payees": wanted.height,
+        "waiting_fen": wanted["due_fen"].sum(),
+        "by_reason": count_wanted(wanted),
+    }
+
+
+def _held_since(home: Home, finished: Mapping[str, Mapping[str, Any]]) -> pl.DataFrame:
+    """Say of each payee on which day a run of the home first found it without a usable account."""
+    parts = [pl.LazyFrame(schema=dict.fromkeys([*PAYEE, "found_on"], pl.String))]
+    for run_id, run in finished.items():
+        path = home.runs / run_id / "entitlements.parquet"
+        if path.is_file():
+            held = (pl.col("status") == "held") & pl.col("reason").is_in(REASONS)
+            found = pl.scan_parquet(path).filter(held).select(PAYEE).unique()
+            parts.append(found.with_columns(pl.lit(run["as_of"]).alias("found_on")))
+    return pl.concat(parts).group_by(PAYEE).agg(pl.col("found_on").min()).collect()
+
+
+def _returned(ledger: Ledger) -> pl.DataFrame:
+    """List the lines whose last payment came back: to which account, when, and what was said."""
+    states = ledger.books().batches.values()
+    said = {
+        payment: (words, f"{day[:4]}-{day[4:6]}-{day[6:]}")
+        for state in states
+        for taken in state.settled
+        for payment, words, day in (*taken["returned"], *taken["late"])
+    }
+    schema = dict.fromkeys([*KEY, "account_no", "bank_said", "found_on"], pl.String)
+    rows = [
+        (*(entry[name] for name in (*KEY, "account_no")), *said[entry["payment_id"]])
+        for state in states
+        if state.settled
+        for entry in _standing_returns(ledger.entries_of(state.batch_id))
+    ]
+    return pl.DataFrame(rows, schema=schema, orient="row").unique([*KEY, "account_no"], keep="last")
+
+
+def _standing_returns(entries: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    arrived = entries["reverses"].to_list()
+    yield from entries.filter(
+        (pl.col("kind") == "return") & ~pl.col("idempotency_key").is_in(arrived)
+    ).iter_rows(named=True)
+
+
+def _payees(home: Home, run: Mapping[str, Any], entitled: pl.DataFrame) -> pl.DataFrame:
+    """Read by which name each payee with money open is known, and the account that stands now."""
+    connection = connect()
+    try:
+        tables = load_snapshot(home.snapshots, run["snapshot_id"]).tables()
+        register_tables(connection, tables, date.fromisoformat(run["as_of"]))
+        waiting = entitled.filter(pl.col("status").is_in(OPEN)).select(PAYEE).unique().sort(PAYEE)
+        show_frame(connection, "beneficiaries", waiting)
+        return run_sql(connection, "payees.sql", {})
+    finally:
+        connection.close()

@@ -1,0 +1,211 @@
+"""Notices to everyone of a run or a batch: letters, messages, and what each is about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import typst
+
+from flows.answers.explain import id_of
+from flows.answers.objected import LETTERS as OBJECTION_LETTERS
+from flows.data_package import write_table
+from flows.ingest.drop import load_snapshot
+from flows.money.batch_folder import StoredBatch, read_batch
+from flows.money.evidence import expect_evidence
+from flows.money.ledger_store import open_ledger
+from flows.store import Home, read_manifest, staged_folder
+from sql import connect, register_tables, run_sql, show_frame
+from sql.texts import policy_cards
+from transforms.answers.notices import LINE_SCHEMA, letter_pages, messages, notices
+from transforms.answers.page import TEMPLATES
+from transforms.errors import DropRefusedError, UsageError
+from transforms.identifiers import EMPLOYER_CODE_FORM
+from transforms.money.entitlements import KEY
+from transforms.payments.notice import notice_window
+from transforms.sheets.csv_file import csv_bytes
+
+FOLDER = "notices"
+LETTERS_A_PAGE = 1_000
+MOST_IN_A_PDF = 5_000
+SERIES_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose notices are asked for: everybody's, one person's or unit's, or a town's."""
+
+    party: str = ""
+    town: str = ""
+    pdf: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Say whether not everybody's are."""
+        return bool(self.party or self.town)
+
+
+def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -> dict[str, Any]:
+    """Write the notices of a run (R…) or a batch (B…) into a folder, whole or not at all.
+
+    Holds:   exactly one notice per line of every status; the same run gives the same bytes; of
+             those who are not eligible only whoever is asked for by id
+    Raises:  UsageError, DropRefusedError; DigestDiffersError if the evidence was changed
+    """
+    is_batch = identifier.startswith("B")
+    stored = read_batch(home, identifier) if is_batch else None
+    run_id = str(stored.manifest["run_id"]) if stored else identifier
+    manifest, lines = _run(home, run_id), None
+    lines = _lines_of_batch(stored) if stored else _lines_of_run(home, manifest, asked)
+    as_of = date.fromisoformat(manifest["as_of"])
+    told = notices(
+        lines,
+        _parties(home, str(manifest["snapshot_id"]), as_of, lines),
+        policy_cards(),
+        (as_of, notice_window(as_of)[1]),
+        identifier[:SERIES_LENGTH],
+    )
+    whole = told.height
+    told = _narrowed(told, asked)
+    if asked.pdf and told.height > MOST_IN_A_PDF:
+        raise UsageError(
+            f"{told.height} letters are too many for one PDF, at most {MOST_IN_A_PDF}: narrow them "
+            "with --person or --town"
+        )
+    target = _target(home, identifier, asked, out)
+    with staged_folder(target, instead=True) as folder:
+        _write(folder, told, asked)
+        objected = home.runs / run_id / OBJECTION_LETTERS
+        if not stored and not asked.is_part and objected.is_file():
+            (folder / OBJECTION_LETTERS).write_bytes(objected.read_bytes())
+    counts = told.group_by("status").len().sort("status")
+    return {
+        "path": str(target),
+        "notices": told.height,
+        "of": whole,
+        "counts": dict(counts.iter_rows()),
+    }
+
+
+def _write(folder: Path, told: pl.DataFrame, asked: Asked) -> None:
+    write_table(told, folder / "notices.parquet")
+    (folder / "messages.csv").write_bytes(csv_bytes(messages(told)))
+    (folder / "letters").mkdir()
+    for name, page in letter_pages(told, LETTERS_A_PAGE):
+        (folder / "letters" / f"{name}.html").write_text(page, encoding="utf-8")
+    if asked.pdf:
+        (folder / "letters.pdf").write_bytes(letters_pdf(told))
+
+
+def letters_pdf(told: pl.DataFrame) -> bytes:
+    """Print letters, one a page; words are data to the printer, never its language."""
+    shown = told.select("title", "notice_no", "name", "letter").to_dicts()
+    given = {"letters": json.dumps(shown, ensure_ascii=False)}
+    printed = typst.compile(TEMPLATES / "letters.typ", sys_inputs=given)
+    assert isinstance(printed, bytes), "one document is asked for"
+    return printed
+
+
+def _target(home: Home, identifier: str, asked: Asked, out: Path | None) -> Path:
+    if out is not None:
+        if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
+            raise DropRefusedError(f"{out} is there already; nothing is overwritten: name another")
+        return out
+    if asked.is_part:
+        raise UsageError("say with --out where the letters of one person or town go")
+    kept = home.batches if identifier.startswith("B") else home.runs
+    return kept / identifier / FOLDER
+
+
+def _run(home: Home, run_id: str) -> dict[str, Any]:
+    """Return a finished run's manifest, its files held against the ledger."""
+    manifest = read_manifest(home.runs / run_id, "run")
+    with open_ledger(home, only_look=True) as ledger:
+        recorded = ledger.books().runs.get(run_id)
+    if recorded is None or manifest["state"] != "done":
+        raise DropRefusedError(f"run {run_id} did not finish: there is nobody to be told anything")
+    expect_evidence(home, run_id, recorded)
+    return manifest
+
+
+def _lines_of_run(home: Home, manifest: Mapping[str, Any], asked: Asked) -> pl.DataFrame:
+    folder = home.runs / manifest["run_id"]
+    entitled = pl.read_parquet(folder / "entitlements.parquet")
+    batches = [read_batch(home, batch_id) for batch_id in manifest["batches"]]
+    paid = [_accounts(stored) for stored in batches]
+    accounts = pl.concat([*paid, pl.DataFrame(schema=_ACCOUNTS)])
+    told = ["undetermined", *(["ineligible"] if asked.party else [])]
+    others = (
+        pl.scan_parquet(folder / "determinations.parquet")
+        .filter(pl.col("outcome").is_in(told))
+        .join(entitled.lazy(), on=KEY, how="anti")
+        .collect()
+        .rename({"outcome": "status"})
+    )
+    lines = entitled.join(accounts, on=KEY, how="left", validate="1:1")
+    return _as_lines(pl.concat([lines, others.drop("amount_fen")], how="diagonal"))
+
+
+_ACCOUNTS = dict.fromkeys([*KEY, "bank_name", "account_no"], pl.String())
+
+
+def _accounts(stored: StoredBatch) -> pl.DataFrame:
+    where = stored.frame("instructions").select("payment_id", "bank_name", "account_no")
+    lines = stored.frame("lines").select("payment_id", *KEY)
+    return lines.join(where, on="payment_id", validate="m:1").select(list(_ACCOUNTS))
+
+
+def _lines_of_batch(stored: StoredBatch) -> pl.DataFrame:
+    paid = stored.frame("lines").join(_accounts(stored), on=KEY, validate="1:1")
+    due = paid.rename({"amount_fen": "due_fen"}).with_columns(
+        pl.lit("payable").alias("status"), pl.lit("").alias("reason")
+    )
+    return _as_lines(pl.concat([due, stored.frame("unpaid_lines")], how="diagonal"))
+
+
+def _as_lines(rows: pl.DataFrame) -> pl.DataFrame:
+    missing = [
+        pl.lit(None, dtype).alias(name) for name, dtype in LINE_SCHEMA.items() if name not in rows
+    ]
+    amounts = ["determined_fen", "paid_before_fen", "due_fen"]
+    full = rows.with_columns(missing).with_columns(pl.col(amounts).fill_null(0))
+    return full.select(pl.col(name).cast(dtype) for name, dtype in LINE_SCHEMA.items())
+
+
+def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> pl.DataFrame:
+    """Read by which names and in which towns the readers and subjects are on record."""
+    sides = [
+        lines.select(
+            pl.col(f"{side}_kind").alias("subject_kind"), pl.col(f"{side}_id").alias("subject_id")
+        )
+        for side in ("subject", "beneficiary")
+    ]
+    connection = connect()
+    try:
+        register_tables(connection, load_snapshot(home.snapshots, snapshot_id).tables(), as_of)
+        show_frame(connection, "listed_subjects", pl.concat(sides).unique())
+        names = run_sql(connection, "review/subject_names.sql", {})
+        towns = run_sql(connection, "review/party_towns.sql", {})
+    finally:
+        connection.close()
+    both = names.join(towns, on=["subject_kind", "subject_id"], how="full", coalesce=True)
+    return both.rename(
+        {"subject_kind": "party_kind", "subject_id": "party_id", "subject_name": "name"}
+    )
+
+
+def _narrowed(told: pl.DataFrame, asked: Asked) -> pl.DataFrame:
+    if asked.party:
+        kind = "employer" if pl.Series([asked.party]).str.contains(EMPLOYER_CODE_FORM)[0] else ""
+        party = id_of("person", asked.party, kind or "person")
+        told = told.filter((pl.col("beneficiary_id") == party) | (pl.col("subject_id") == party))
+    if asked.town:
+        told = told.filter(pl.col("town") == asked.town)
+    if asked.is_part and not told.height:
+        raise UsageError("there is no line about this person, unit or town in it")
+    return told

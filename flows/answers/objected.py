@@ -1,0 +1,97 @@
+"""Writes into a run's folder what became of objections: the register, and a letter for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.answers.evidence import Evidence, explain_where
+from flows.answers.snapshot_rows import SnapshotRows
+from flows.money.ledger_store import open_ledger
+from flows.store import Home, read_manifest
+from sql.texts import policy_cards, shared_parameters
+from transforms.answers.objections import objection_register, objections_pages
+from transforms.errors import DigestDiffersError
+from transforms.money.entitlements import KEY
+from transforms.policies.parameters import value_on
+from transforms.sheets.csv_file import csv_bytes
+
+REGISTER, PAGE, LETTERS = "objections.csv", "objections.html", "objection_letters.html"
+MOST_LINES = 10_000
+Explained = dict[tuple[str, ...], Mapping[str, Any]]
+
+
+def write_objections(
+    home: Home, folder: Path, frames: Mapping[str, pl.DataFrame], manifest: Mapping[str, Any]
+) -> None:
+    """Write objections.csv, objections.html and objection_letters.html of a night with objections.
+
+    Holds:   the same night writes the same bytes; every objection is in the register, and whoever
+             was not answered so before is answered by a letter
+    """
+    if "objections" not in frames:
+        return
+    weighed, cards = frames["objections"], policy_cards()
+    as_of = date.fromisoformat(manifest["as_of"])
+    told = {
+        "run_id": manifest["run_id"],
+        "as_of": manifest["as_of"],
+        "answer_days": value_on(shared_parameters()["objection_answer_days"], as_of).value,
+        "titles": {name: card.title for name, card in cards.items()},
+        "provisions": {one.name: one.title for card in cards.values() for one in card.provisions},
+        "cards": {
+            name: {
+                **{said: getattr(card, said) for said in ("authority", "clause", "bureau")},
+                "universe": card.universe,
+            }
+            for name, card in cards.items()
+        },
+    }
+    weighed = weighed.filter(pl.col("policy_id").is_in(list(cards)))
+    register = objection_register(weighed, told["titles"], told["provisions"], told["answer_days"])
+    explained: Explained = {}
+    for evidence in _nights(home, folder, weighed, manifest):
+        explained |= _explained(evidence, weighed)
+    (folder / REGISTER).write_bytes(csv_bytes(register))
+    for name, page in zip(
+        (PAGE, LETTERS), objections_pages(register, weighed, explained, told), strict=True
+    ):
+        (folder / name).write_text(page, encoding="utf-8")
+
+
+def _nights(
+    home: Home, folder: Path, weighed: pl.DataFrame, manifest: Mapping[str, Any]
+) -> Iterator[Evidence]:
+    """Give the runs that objections are held against, and the one that is being written."""
+    with open_ledger(home, only_look=True) as ledger:
+        books = ledger.books()
+    runs = weighed.filter("is_news")["run_before"].unique().sort().to_list()
+    for said, place in [
+        *((read_manifest(home.runs / run_id, "run"), None) for run_id in runs if run_id),
+        (manifest, folder),
+    ]:
+        snapshot = home.snapshots / said["snapshot_id"]
+        source = SnapshotRows(snapshot, date.fromisoformat(said["as_of"]), said["own_rows"])
+        yield Evidence(home, said, source, books, place)
+
+
+def _explained(evidence: Evidence, weighed: pl.DataFrame) -> Explained:
+    """Explain the lines that a letter is about; by other rules than today's they can't be."""
+    run_id, news = str(evidence.manifest["run_id"]), weighed.filter("is_news")
+    if evidence.place is None:
+        news = news.filter(pl.col("run_before") == run_id)
+    keys = news.select(KEY).drop_nulls().unique()
+    wanted = pl.struct(KEY).is_in(pl.struct([keys[name] for name in KEY], eager=True).implode())
+    explained: Explained = {}
+    for policy in keys["policy_id"].unique().sort():
+        try:
+            told = explain_where(evidence, wanted, policy, most=MOST_LINES)
+        except DigestDiffersError:
+            continue
+        for row in told[0]["rows"]:
+            explained[(run_id, policy, *(row[name] for name in KEY[1:]))] = row
+    return explained

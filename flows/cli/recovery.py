@@ -1,0 +1,213 @@
+"""Commands once a batch is paid: statements, what came back, what is asked back."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.batches import BatchArgument
+from flows.cli.console import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    app,
+    changing,
+    read_day,
+    recovery_app,
+    show,
+)
+from flows.cli.money import ApproverKeyOption, OutOption, ReviewerKeyOption, SignedOption, both
+from flows.cli.signing import post_or_write, read_fen, to_be_signed
+from flows.store import Home
+from transforms.amounts import yuan_text
+from transforms.errors import LedgerForbidsError
+
+AgeOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="YYYY-MM-DD", help="Day to count ages to (default: today)."),
+]
+
+
+def _day(text: str | None) -> Any:
+    from flows.money.sign import today
+
+    return read_day(text or today())
+
+
+@app.command()
+def reconcile(
+    batch_id: BatchArgument,
+    file: Annotated[Path, typer.Argument(metavar="STATEMENT", help="The account's statement.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold a statement of the payer's account (对账单) against a batch, payment by payment.
+
+    Ends with 13 unless every payment is accounted for: paid or returned, and nothing differs.
+    """
+    from flows.money.reconcile import reconcile_batch
+
+    place = Home(home)
+    with changing(place):
+        told = reconcile_batch(place, batch_id, file)
+    names = ("instructed", "paid", "returned", "open")
+    lines = [f"{n:<11}{told[n]['count']:>8}{told[n]['amount_yuan']:>20} 元" for n in names]
+    lines += [
+        "! {difference}: {where}  {amount_yuan} 元".format(**found) for found in told["differences"]
+    ]
+    lines += [
+        "open: {payment_id}  {amount_yuan} 元".format(**line)
+        for line in told["lines"]
+        if line["standing"] == "open"
+    ]
+    show(told, as_json, [*lines, *told["files"]])
+    if not told["is_accounted_for"]:
+        raise typer.Exit(LedgerForbidsError.exit_code)
+
+
+@app.command()
+def recovered(
+    payment_id: Annotated[str, typer.Argument(metavar="PAYMENT", help="Id of the payment.")],
+    amount: Annotated[str, typer.Option("--amount", help="What was given back, in 元.")] = "",
+    document: Annotated[str, typer.Option("--document", help="Number of its document.")] = "",
+    period: Annotated[str | None, typer.Option("--period", help="Of which line.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="Of which line.")] = None,
+    reviewer_key: ReviewerKeyOption = None,
+    approver_key: ApproverKeyOption = None,
+    signed: SignedOption = None,
+    out: OutOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Record money that a beneficiary gave back; confirmed by reviewer and approver."""
+    from flows.money.acts import read_act
+    from flows.money.recover import record_recovered, recovered_act
+
+    place, line = Home(home), {"period": period, "subject_id": subject}
+    named = {name: value for name, value in line.items() if value}
+    with changing(place):
+        if signed:
+            act = read_act(signed)
+        else:
+            act = recovered_act(place, payment_id, read_fen(amount), document, named)
+        keys, default = both(reviewer_key, approver_key), Path(f"recovered-{payment_id}.json")
+        made = post_or_write(act, keys, out or default, partial(record_recovered, place))
+    lines = to_be_signed(made) if "to_be_signed" in made else []
+    show(made, as_json, lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"])
+
+
+@app.command()
+def returned(
+    as_of: AgeOption = None, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """List what came back and is not paid again: whose turn it is, how old, what to do."""
+    from flows.money.returned import list_returned
+
+    told = list_returned(Home(home), _day(as_of))
+    lines = [
+        f"{r['owner']}  {r['payment_id']} {r['policy_id']} {r['period']} {r['amount_yuan']} 元  "
+        f"{'?' if r['age_days'] is None else r['age_days']} days  {r['reason']}: {r['action']}"
+        for r in told["lines"]
+    ]
+    lines += [f"warning: {said}" for said in told["warnings"]]
+    show(told, as_json, lines or ["nothing that came back waits to be paid again"])
+
+
+@recovery_app.command("list")
+def recovery_list(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run that asks money back.")],
+    reviewer_key: ReviewerKeyOption = None,
+    approver_key: ApproverKeyOption = None,
+    signed: SignedOption = None,
+    out: OutOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """List what a run asks back (追回) and no list asks for yet; two persons sign it."""
+    from flows.answers.nights import find_run
+    from flows.money.acts import read_act
+    from flows.money.recover import list_act, record_list
+
+    place = Home(home)
+    with changing(place):
+        act = read_act(signed) if signed else list_act(place, find_run(place, run_id))
+        path = out or Path(f"{act['statement']['list_id']}.json")
+        keys = both(reviewer_key, approver_key)
+        made = post_or_write(act, keys, path, partial(record_list, place))
+    said = act["statement"]
+    amount = yuan_text(said["amount_fen"])
+    line = f"{said['list_id']}: {said['claim_count']} claims, {amount} 元"
+    show(made, as_json, [line, *(to_be_signed(made) if "to_be_signed" in made else [])])
+
+
+@recovery_app.command("show")
+def recovery_show(
+    as_of: AgeOption = None, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
+    """Show every claim: its state and age, what is paid back and what is left."""
+    from flows.money.recover import show_claims
+
+    claims = show_claims(Home(home), _day(as_of))
+    lines = [
+        "{payment_id} {policy_id} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} paid "
+        "back, {left_yuan} left, {age_days} days".format(**claim)
+        + (
+            ""
+            if claim["asked_now_yuan"] == claim["left_yuan"]
+            else f"  ! the newest run asks for {claim['asked_now_yuan']} 元"
+        )
+        for claim in claims
+    ]
+    show({"claims": claims}, as_json, lines or ["nothing is asked back by a signed list"])
+
+
+@recovery_app.command("letters")
+def recovery_letters(
+    list_id: Annotated[str, typer.Argument(metavar="LIST", help="Id of a signed list.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file (default: LIST.html or .pdf here).")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="A PDF instead of an HTML page.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a letter for each claim of a signed list, a page each; they name persons."""
+    from flows.money.recovery_letters import write_letters
+
+    path = out or Path(f"{list_id}.{'pdf' if pdf else 'html'}")
+    written = write_letters(Home(home), list_id, path, as_pdf=pdf)
+    show(written, as_json, [f"{written['path']}: {written['letters']} letters"])
+
+
+@app.command()
+def forecast(
+    run_id: Annotated[
+        str, typer.Option("--run", metavar="RUN", help="Default: latest.")
+    ] = "latest",
+    out: Annotated[Path | None, typer.Option("--out", help="Workbook to write, .xlsx.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Forecast each fund's next twelve months from what is known, and when its budget runs out."""
+    from flows.answers.nights import find_run
+    from flows.money.forecast import write_forecast
+
+    place = Home(home)
+    told = write_forecast(place, find_run(place, run_id), out)
+    names = ("payable_yuan", "held_yuan", "continuing_yuan", "total_yuan", "left_yuan")
+    lines = []
+    for fund in told["funds"]:
+        lines += [
+            fund["fund"],
+            "month  " + "".join(f"{n.removesuffix('_yuan'):>16}" for n in names),
+        ]
+        lines += [
+            m["month"] + "".join(f"{'-' if m[n] is None else m[n]:>16}" for n in names)
+            for m in fund["months"]
+        ]
+        has_budget = fund["months"][0]["left_yuan"] is not None
+        end = "the budget lasts as far as there is one" if has_budget else "no budget configured"
+        lines.append(f"the budget runs out in {fund['runs_out']}" if fund["runs_out"] else end)
+    lines += [f"assumed: {said}" for said in told["assumptions"]]
+    show(told, as_json, [*lines, *([told["path"]] if out else [])])

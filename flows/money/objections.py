@@ -1,0 +1,126 @@
+"""Objections of a night, and those of the home that a batch must not pass over."""
+
+from pathlib import Path
+
+import polars as pl
+
+from flows.money.batch_folder import StoredBatch
+from flows.store import Home
+from sql import Connection, query, show_frame
+from transforms.errors import LedgerForbidsError
+from transforms.extracts.kinds import KINDS
+from transforms.money.entitlements import KEY
+from transforms.money.objections import (
+    DETERMINED,
+    OBJECTION,
+    PARTY,
+    name_objections,
+    no_objections,
+    weigh_objections,
+)
+
+FILE = "objections.parquet"
+LABELS = {column.name: column.labels[1] for column in KINDS["objections"].columns} | {
+    "subject_id": "主体代码",
+    "document_no": "文号",
+}
+SHOWN = 10
+
+
+def home_run(home: Home, run_id: str) -> Path | None:
+    """Return the folder of the run before a night; None on a first night."""
+    return home.runs / run_id if run_id else None
+
+
+def objections_of(connection: Connection, before: Path | None, as_of: str) -> pl.DataFrame:
+    """Weigh the objections that a night's snapshot holds against the run before it.
+
+    Rows:    before   folder of that run; None on a first night
+             returns  OBJECTION_SCHEMA; none where nobody objects
+    """
+    raised = query(connection, "select * from objections")
+    if not raised.height:
+        return no_objections()
+    objections = name_objections(raised)
+    show_frame(connection, "objected_parties", objections.select(PARTY).unique().sort(PARTY))
+    columns = ", ".join([*KEY, *DETERMINED])
+    now = query(
+        connection,
+        f"select {columns} from determinations semi join objected_parties using (policy_id, "
+        "subject_id)",
+    )
+    decisions = query(
+        connection,
+        "select policy_id, period, subject_id, beneficiary_id, decision, decided_on, decided_by "
+        f"from clerical_decisions where provision = '{OBJECTION}'",
+    )
+    then, known = _run_before(before, objections.select(PARTY).unique(), now)
+    return weigh_objections(
+        objections, now, then, known, decisions, before.name if before else "", as_of
+    )
+
+
+def _run_before(
+    folder: Path | None, parties: pl.DataFrame, like: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read what the run before determined about some parties, and what it said of objections."""
+    if folder is None:
+        return like.clear(), no_objections()
+    determined = pl.scan_parquet(folder / "determinations.parquet").select(*KEY, *DETERMINED)
+    then = determined.join(parties.lazy(), on=PARTY, how="semi").collect()
+    known = folder / FILE
+    return then, pl.read_parquet(known) if known.is_file() else no_objections()
+
+
+def registered(home: Home) -> pl.DataFrame:
+    """Read the home's register of objections, each named.
+
+    Rows:    one per objection, as name_objections gives them
+    """
+    if not home.objections_path.is_file():
+        return objections_named(pl.DataFrame(schema=dict.fromkeys(LABELS, pl.String())))
+    read = pl.read_csv(home.objections_path, infer_schema=False)
+    return objections_named(read.rename({label: name for name, label in LABELS.items()}))
+
+
+def objections_named(texts: pl.DataFrame) -> pl.DataFrame:
+    """Name objections that are written as texts, as a night names those of its snapshot."""
+    return name_objections(
+        texts.with_columns(
+            pl.col("period", "document_no").replace("", None),
+            pl.col("raised_on").str.to_date("%Y-%m-%d", strict=False),
+        )
+    )
+
+
+def expect_no_objections(home: Home, stored: StoredBatch, newest_run: str) -> None:
+    """Hold a batch against the objections registered since it was drawn up.
+
+    One that the batch's own run has weighed does not hold the line any more, or the line would not
+    be in the batch; one that the newest run has weighed holds it by what that run says.
+
+    Raises:  LedgerForbidsError naming the lines
+    """
+    paths = [home.runs / run_id / FILE for run_id in (stored.manifest["run_id"], newest_run)]
+    known = [pl.read_parquet(path) for path in paths if path.is_file()]
+    weighed = pl.concat([no_objections(), *known])
+    new = registered(home).join(weighed, on="objection_id", how="anti")
+    lines = stored.frame("lines").with_row_index("line", offset=1)
+    met = (
+        lines.join(new, on=PARTY, how="inner")
+        .filter(
+            pl.col("objected_period").is_null() | (pl.col("objected_period") == pl.col("period"))
+        )
+        .unique("line")
+        .sort("line")
+    )
+    if met.height:
+        names = "; ".join(
+            f"line {line} ({policy}, {period})"
+            for line, policy, period in met.select("line", "policy_id", "period").head(SHOWN).rows()
+        )
+        more = f" and {met.height - SHOWN} more" if met.height > SHOWN else ""
+        raise LedgerForbidsError(
+            f"batch {stored.manifest['batch_id']}: somebody objects to {names}{more}; run the "
+            "night again: it holds these lines and answers, and draws up the batch without them"
+        )

@@ -1,0 +1,117 @@
+"""A letter for each claim of a signed list: what is asked back, why, where it goes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.money.funds import PLACEHOLDER, Funds, read_funds
+from flows.money.ledger import Ledger
+from flows.money.ledger_store import open_ledger
+from flows.store import Home, replace_file
+from flows.typeset import pdf_of
+from sql import policy_cards
+from transforms.amounts import yuan_text
+from transforms.answers.page import render_page
+from transforms.errors import LedgerForbidsError
+from transforms.money.books import Books
+from transforms.money.capitals import amount_in_capitals
+from transforms.money.claims import KEY, LISTED
+from transforms.money.ledger import PAID_KINDS
+from transforms.words import Said, word, worded
+
+SHOWN_LAST = 4
+# A cause as somebody reads it who does not know the program.
+CAUSES = {"row_found": "letter_row_found", "clerk_decided": "letter_clerk_decided"}
+
+
+def write_letters(home: Home, list_id: str, path: Path, *, as_pdf: bool = False) -> dict[str, Any]:
+    """Write the letters of a signed list into one file, a page each; they name persons.
+
+    Holds:   the same list gives the same bytes
+    Raises:  LedgerForbidsError if there is no such list
+    """
+    content = letters_of(home, list_id)
+    if as_pdf:
+        made = pdf_of("recovery.typ", content)
+    else:
+        made = render_page("recovery.html.j2", **content).encode()
+    replace_file(path, made)
+    return {"list_id": list_id, "path": str(path), "letters": len(content["letters"])}
+
+
+def letters_of(home: Home, list_id: str) -> dict[str, Any]:
+    """Return what the letters of a signed list say, as it was when it was signed."""
+    funds = read_funds(home)
+    with open_ledger(home, only_look=True) as ledger:
+        books = ledger.books()
+        if list_id not in books.lists:
+            raise LedgerForbidsError(
+                f"there is no signed list {list_id}: `wuxing recovery show` names the lists"
+            )
+        statement = books.lists[list_id]["act"]["statement"]
+        letters = [
+            _letter(statement, claim, f"{list_id}-{number:04d}", ledger, funds)
+            for number, claim in enumerate(statement["claims"], start=1)
+        ]
+        signers = _signers(books, books.lists[list_id]["act"])
+    for letter in letters:
+        letter["facts"].append([word("letter_signed_by"), signers])
+    return {"title": word("letter_recovery"), "letters": letters}
+
+
+def _signers(books: Books, act: Mapping[str, Any]) -> str:
+    members = [m for key_id, m in books.roster.members.items() if key_id in act["signatures"]]
+    ordered = sorted(members, key=lambda member: member.role, reverse=True)
+    return "，".join(f"{word(m.role)} {m.name}（{m.bureau}）" for m in ordered)
+
+
+def _letter(
+    statement: Mapping[str, Any], claim: list[Any], number: str, ledger: Ledger, funds: Funds
+) -> dict[str, Any]:
+    key, amount_fen, (cause, places) = claim[: len(KEY)], claim[LISTED], claim[LISTED + 1 :]
+    named = dict(zip(KEY, key, strict=True))
+    card = policy_cards()[named["policy_id"]]
+    paid = [
+        entry
+        for entry in ledger.entries_about(named["beneficiary_id"])
+        if entry["kind"] in PAID_KINDS and [entry[name] for name in KEY] == key
+    ]
+    last = paid[-1]
+    fund = funds.by_name.get(last["fund"])
+    payer = f"{fund.payer_name} {fund.payer_account}" if fund else ""
+    facts = {
+        "policy_title": card.title,
+        "clause": f"{card.authority}：{card.clause}",
+        "period": named["period"],
+        "identifier": _masked(named["beneficiary_id"], named["beneficiary_kind"]),
+        "payment_id": last["payment_id"],
+        "letter_account": f"****{last['account_no'][-SHOWN_LAST:]}",
+        "letter_asked_back": f"{yuan_text(amount_fen, ',')} 元（{amount_in_capitals(amount_fen)}）",
+        "letter_cause": word(CAUSES.get(cause, cause)),
+        "letter_rows": places or word("letter_no_rows"),
+        "letter_pay_to": word("letter_ask") if not payer or PLACEHOLDER in payer else payer,
+    }
+    why = {
+        "policy": card.title,
+        "period": named["period"],
+        "amount_fen": amount_fen,
+        "cause": CAUSES.get(cause, cause),
+    }
+    return {
+        "number": number,
+        "to": last["holder"],
+        "paragraphs": [
+            worded(Said("letter_why", why)),
+            worded(Said("letter_how", {"number": number})),
+            word("letter_never_set_off"),
+            word("letter_object"),
+        ],
+        "facts": [[word(name), value] for name, value in facts.items()],
+        "from": card.bureau,
+        "day": statement["signed_on"],
+    }
+
+
+def _masked(identifier: str, kind: str) -> str:
+    """Mask a person's id, as on every paper that leaves the bureau; a unit's is public."""
+    return f"{identifier[:6]}********{identifier[-4:]}" if kind == "person" else identifier

@@ -1,0 +1,243 @@
+"""Notices: exactly one a line, in words a person understands, nothing in them read as code."""
+
+import json
+import re
+from datetime import date
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.answers.notices import Asked, letters_pdf, write_notices
+from flows.cli import app
+from flows.cli.console import run_command
+from flows.money.verify import verify_home
+from flows.store import Home
+from sql.texts import policy_cards
+from transforms.answers.notices import (
+    LINE_SCHEMA,
+    MESSAGE_LENGTH,
+    letter_pages,
+    letter_texts,
+    messages,
+    notices,
+)
+from transforms.errors import ContractError, UsageError
+from transforms.money.entitlements import KEY, STATUSES
+from transforms.money.objections import OBJECTION
+from transforms.money.payees import STRUCK_OUT
+from transforms.sheets.csv_file import csv_bytes
+
+ROOT = Path(__file__).parent.parent.parent
+DAYS = (date(2020, 3, 31), date(2020, 4, 8))
+EVERYTHING = Asked()
+ANN = "370302199001011234"
+ONE = "91370302MA3C00001A"
+HOLDS = set(
+    re.findall(r'pl\.lit\("([a-z_]+)"\)', (ROOT / "transforms/money/payees.py").read_text())
+)
+HOLDS |= {STRUCK_OUT, OBJECTION}
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "=1+1",
+    '#panic("x")',
+    "a\u202eb&amp;",
+    "*_$[x]$_*\\",
+    "甲\n乙",
+]
+
+
+def line(policy: str, status: str, reason: str = "", **other: Any) -> dict[str, Any]:
+    kind = policy_cards()[policy].beneficiary
+    party = {"person": ANN, "employer": ONE, "household": "户1"}[kind]
+    made = {
+        **dict(zip(KEY, (policy, "2020-12", kind, party, kind, party), strict=True)),
+        "status": status,
+        "reason": reason,
+        "determined_fen": 123456789012,
+        "paid_before_fen": 0,
+        "due_fen": 123456789012,
+        "reason_codes": list(policy_cards()[policy].provision_names),
+        "bank_name": "淄川农商银行",
+        "account_no": "6222000011112222",
+    }
+    return made | other
+
+
+def worded(rows: list[dict[str, Any]], name: str = "安娜", town: str = "370302001") -> pl.DataFrame:
+    lines = pl.DataFrame(rows, schema=LINE_SCHEMA)
+    sides = ("person", ANN), ("employer", ONE), ("household", "户1")
+    parties = pl.DataFrame(
+        [{"party_kind": k, "party_id": i, "name": name, "division_code": town} for k, i in sides]
+    )
+    return notices(lines, parties, policy_cards(), DAYS, "R0123456")
+
+
+@pytest.fixture(scope="module")
+def told(
+    run_home: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str, Path]:
+    """All notices of the town's night: home, run, folder."""
+    root, summary = run_home
+    out = tmp_path_factory.mktemp("notices") / "all"
+    write_notices(Home(root), summary["run_id"], Asked(pdf=True), out)
+    return root, summary["run_id"], out
+
+
+def test_exactly_one_notice_per_line_of_every_status(told: tuple[Path, str, Path]) -> None:
+    root, run_id, out = told
+    found = pl.read_parquet(out / "notices.parquet")
+    entitled = pl.read_parquet(root / "runs" / run_id / "entitlements.parquet")
+    determined = pl.read_parquet(root / "runs" / run_id / "determinations.parquet")
+    open_rows = determined.filter(pl.col("outcome") == "undetermined")
+    wanted = pl.concat([entitled.select(KEY), open_rows.select(KEY)])
+    assert found.height == wanted.height == found.join(wanted, on=KEY, how="semi").height
+    assert found["notice_no"].is_unique().all()
+    letters = "".join(p.read_text(encoding="utf-8") for p in sorted((out / "letters").iterdir()))
+    assert letters.count('<section class="letter">') == found.height
+    assert all(letters.count(f"<code>{number}</code>") == 1 for number in found["notice_no"])
+    listed = pl.read_csv(out / "messages.csv", infer_schema=False)
+    assert listed.height == found.height
+    assert listed["短信"].str.len_chars().max() <= MESSAGE_LENGTH  # type: ignore[operator]
+
+
+def test_the_gateway_gets_no_id_no_account_and_no_name(told: tuple[Path, str, Path]) -> None:
+    root, run_id, out = told
+    text = (out / "messages.csv").read_text(encoding="utf-8-sig")
+    assert not re.search(r"[1-9][0-9]{16}[0-9X]", text)
+    manifest = json.loads((root / "runs" / run_id / "manifest.json").read_text())
+    for batch in manifest["batches"]:
+        for row in pl.read_parquet(root / "batches" / batch / "instructions.parquet").to_dicts():
+            assert row["account_no"] not in text
+            assert row["beneficiary_kind"] == "employer" or row["holder"] not in text
+
+
+def test_who_is_paid_is_told_where_and_how_much(told: tuple[Path, str, Path]) -> None:
+    root, _, out = told
+    found = pl.read_parquet(out / "notices.parquet").filter(pl.col("status") == "payable")
+    lines = pl.concat(
+        [
+            pl.read_parquet(path.parent / "lines.parquet").join(
+                pl.read_parquet(path), on="payment_id"
+            )
+            for path in sorted((root / "batches").glob("*/instructions.parquet"))
+        ]
+    )
+    both = found.join(lines, on=KEY, how="inner", validate="1:1")
+    assert both.height == found.height > 20
+    for row in both.to_dicts():
+        assert f"账号最后四位是 {row['account_no'][-4:]}。" in row["letter"]
+        yuan = f"{row['amount_fen'] // 100}.{row['amount_fen'] % 100:02d}"
+        assert f"发给您 {yuan} 元" in row["letter"] and row["bank_name"] in row["letter"]
+        assert "您无需申请" in row["letter"] and row["account_no"] not in row["letter"]
+
+
+def test_the_same_again_and_the_home_is_as_recorded(
+    told: tuple[Path, str, Path], home_after_run: Home
+) -> None:
+    _, run_id, out = told
+    made = write_notices(home_after_run, run_id, Asked(pdf=True), None)
+    folder = Path(made["path"])
+    assert folder == home_after_run.runs / run_id / "notices"
+    files = sorted(p.relative_to(out) for p in out.rglob("*") if p.is_file())
+    assert files == sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    assert [f for f in files if (out / f).read_bytes() != (folder / f).read_bytes()] == []
+    batch = next(path.name for path in sorted(home_after_run.batches.iterdir()))
+    of_batch = write_notices(home_after_run, batch, EVERYTHING, None)
+    stored = home_after_run.batches / batch
+    lines, unpaid = (pl.read_parquet(stored / f"{n}.parquet") for n in ("lines", "unpaid_lines"))
+    assert of_batch["notices"] == lines.height + unpaid.height
+    verify_home(home_after_run)
+    (home_after_run.runs / run_id / "beside.txt").write_text("x")
+    with pytest.raises(Exception, match="does not belong there"):
+        verify_home(home_after_run)
+
+
+def test_one_person_hears_of_refusals_too(told: tuple[Path, str, Path], tmp_path: Path) -> None:
+    root, run_id, out = told
+    determined = pl.read_parquet(root / "runs" / run_id / "determinations.parquet")
+    refused = determined.filter(
+        (pl.col("outcome") == "ineligible") & (pl.col("subject_kind") == "person")
+    ).sort(KEY)
+    person = refused["subject_id"][0]
+    assert "ineligible" not in set(pl.read_parquet(out / "notices.parquet")["status"])
+    made = write_notices(Home(root), run_id, Asked(person, pdf=True), tmp_path / "one")
+    assert made["counts"]["ineligible"] >= 1
+    found = pl.read_parquet(tmp_path / "one" / "notices.parquet")
+    assert ((found["subject_id"] == person) | (found["beneficiary_id"] == person)).all()
+    assert (tmp_path / "one" / "letters.pdf").read_bytes().startswith(b"%PDF")
+    towns = pl.read_parquet(out / "notices.parquet").filter(pl.col("town") != "")
+    made = write_notices(Home(root), run_id, Asked(town=towns["town"][0]), tmp_path / "town")
+    assert 0 < made["notices"] < made["of"]
+    for asked in (Asked(person), Asked(town="none")):
+        with pytest.raises(UsageError):
+            write_notices(Home(root), run_id, asked, None)
+
+
+@pytest.mark.parametrize("status", [*STATUSES, "undetermined", "ineligible"])
+def test_every_status_of_every_policy_has_words(status: str) -> None:
+    reason = {"superseded": "stability_refund", "conflict": "internship_subsidy,stability_refund"}
+    rows = [line(policy, status, reason.get(status, "")) for policy in policy_cards()]
+    for row in worded(rows).to_dicts():
+        assert "{" not in row["letter"] + row["message"] and "None" not in row["letter"]
+        assert len(row["message"]) <= MESSAGE_LENGTH and row["message"].startswith("【人社】")
+        assert not re.search(r"[a-z]{3,}_[a-z]", row["letter"] + row["message"]), "no code is shown"
+        assert "区" in row["letter"].splitlines()[-1] and "2020年3月31日" in row["letter"]
+        assert status in ("payable", "held") or "您无需申请。按照" not in row["letter"]
+
+
+@pytest.mark.parametrize("reason", sorted(HOLDS))
+def test_every_reason_to_hold_says_what_is_missing_and_how_to_give_it(reason: str) -> None:
+    assert reason in letter_texts()["held"], f"say in letters.yaml what {reason} means to a person"
+    (row,) = worded([line("benefit_to_retirement", "held", reason)]).to_dicts()
+    texts = letter_texts()["held"][reason]
+    assert texts["missing"] in row["letter"] and "怎么办：" in row["letter"]
+    assert texts["brief"] in row["message"]
+
+
+def test_a_reason_that_nobody_worded_is_told_in_general() -> None:
+    (row,) = worded([line("benefit_to_retirement", "held", "unheard_of")]).to_dicts()
+    assert letter_texts()["held"]["other"]["missing"] in row["letter"]
+    with pytest.raises(ContractError, match="no words for status unheard_of"):
+        worded([line("benefit_to_retirement", "unheard_of")])
+
+
+def test_a_status_without_an_account_or_a_name_is_told() -> None:
+    rows = [line("benefit_to_retirement", "payable", bank_name=None, account_no=None)]
+    parties = pl.DataFrame(
+        schema=dict.fromkeys(("party_kind", "party_id", "name", "division_code"), pl.String)
+    )
+    lines = pl.DataFrame(rows, schema=LINE_SCHEMA)
+    (row,) = notices(lines, parties, policy_cards(), DAYS, "R0").to_dicts()
+    assert (row["name"], row["town"]) == ("您好", "") and "未登记" in row["letter"]
+
+
+@pytest.mark.parametrize(("name", "town"), product(HOSTILE, ["../../x", "<b>", "=1"]))
+def test_nothing_in_a_name_is_markup_formula_or_path(name: str, town: str) -> None:
+    told = worded([line("benefit_to_retirement", "payable", bank_name=name)], name, town)
+    ((page, html),) = letter_pages(told, 10)
+    assert page == "0-001"
+    assert "<script" not in html and html.count("<section") == 1 and "<b>" not in html
+    cells = csv_bytes(messages(told)).decode("utf-8-sig").splitlines()[1]
+    assert not re.search(r'(^|,)"?[=+@-]', cells), "a cell is a formula"
+    assert letters_pdf(told).startswith(b"%PDF")
+
+
+def test_pages_are_cut_by_town_and_number() -> None:
+    rows = [line("benefit_to_retirement", "payable", period=f"2020-{m:02d}") for m in range(1, 6)]
+    pages = dict(letter_pages(worded(rows), 2))
+    assert list(pages) == ["370302001-001", "370302001-002", "370302001-003"]
+    assert sum(page.count("<section") for page in pages.values()) == 5
+
+
+def test_the_command_says_what_it_wrote(
+    home_after_run: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = ["--home", str(home_after_run.root)]
+    assert run_command(app, ["notices", "latest", "--json", *home]) == 0
+    assert json.loads(capsys.readouterr().out)["notices"] > 100
+    assert run_command(app, ["notices", "latest", *home]) == 0, "again is the same"
+    assert run_command(app, ["notices", "B00000000000000000000", *home]) == 10
+    assert run_command(app, ["notices", "latest", "--person", ANN, *home]) == 2

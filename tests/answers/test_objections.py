@@ -1,0 +1,330 @@
+"""Objections: taken in, held, answered; a batch does not pass over them."""
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.answers.objected import LETTERS, PAGE, REGISTER
+from flows.answers.objections import register_objection
+from flows.audit.replay import replay
+from flows.cli import app
+from flows.cli.console import run_command
+from flows.ingest.drop import ingest_drop, name_snapshot
+from flows.ingest.files import REGISTER_NAME, digest_file, list_drop
+from flows.money.objections import registered
+from flows.money.release import release_batch
+from flows.money.sign import sign_batch
+from flows.money.verify import verify_home
+from flows.night.pipeline import NightRequest, run_night
+from flows.night.progress import Progress
+from flows.store import Home
+from tests.ceremony import key_of
+from tests.conftest import AS_OF
+from transforms.answers.objections import answer_clock, determined_text
+from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
+from transforms.money.entitlements import KEY
+from transforms.money.objections import (
+    DETERMINED,
+    name_objections,
+    no_objections,
+    objected_rows,
+    objection_findings,
+    upheld_shares,
+    weigh_objections,
+)
+
+ANN = "370302199001011234"
+PLANTED = 200
+HOSTILE = ("说“不”,一二;\t".replace("\t", " "), "<script>alert(1)</script>&amp;", "甲'乙\"丙|丁")
+
+
+def objection(row: dict[str, Any], place: int) -> dict[str, str]:
+    return {
+        "policy_id": row["policy_id"],
+        "subject_id": row["subject_id"],
+        "period": row["period"] if place % 4 else "",
+        "raised_by": f"申请人{place}",
+        "raised_on": "2020-03-31",
+        "reason": f"{HOSTILE[place % 3]} {place}",
+        "document_no": "",
+    }
+
+
+def night_of(home: Home, drop: Path, as_of: date = AS_OF) -> dict[str, Any]:
+    return run_night(NightRequest(home, as_of, drop=drop), Progress())
+
+
+@pytest.fixture(scope="module")
+def objected(
+    run_home: tuple[Path, dict[str, Any]], town: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Home, dict[str, Any], dict[str, Any], list[dict[str, str]]]:
+    """A home after its night, 200 objections, and a second night."""
+    root = tmp_path_factory.mktemp("objected") / "home"
+    shutil.copytree(run_home[0], root)
+    home = Home(root)
+    determined = pl.read_parquet(home.runs / run_home[1]["run_id"] / "determinations.parquet")
+    lines = determined.unique(["policy_id", "period", "subject_id"]).sort(KEY)
+    rows = lines.sample(PLANTED, seed=3).sort(KEY).to_dicts()
+    planted = [objection(row, place) for place, row in enumerate(rows)]
+    for one in planted:
+        assert register_objection(home, one)["is_new"]
+    return home, run_home[1], night_of(home, town), planted
+
+
+def test_of_200_planted_200_are_answered(
+    objected: tuple[Home, dict[str, Any], dict[str, Any], list[dict[str, str]]],
+) -> None:
+    home, before, after, planted = objected
+    folder = home.runs / after["run_id"]
+    weighed = pl.read_parquet(folder / "objections.parquet")
+    register = registered(home)
+    assert register.height == PLANTED == len(planted)
+    assert set(weighed["objection_id"]) == set(register["objection_id"])
+    assert set(weighed["objection_state"]) == {"answered"}
+    assert set(weighed["run_before"]) == {before["run_id"]}
+    letters = (folder / LETTERS).read_text(encoding="utf-8")
+    assert letters.count('<section class="letter">') == PLANTED
+    assert all(name in letters for name in register["objection_id"])
+    assert "<script" not in letters and "&lt;script&gt;" in letters
+    listed = pl.read_csv(folder / "objections.csv", infer_schema=False)
+    assert listed.height == PLANTED and set(listed["是否超期"]) == {"否"}
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    assert {REGISTER, PAGE, LETTERS} <= files.keys()
+
+
+def test_what_is_objected_to_is_held_and_nothing_else_changes(
+    objected: tuple[Home, dict[str, Any], dict[str, Any], list[dict[str, str]]],
+) -> None:
+    home, before, after, planted = objected
+    was, now = (
+        pl.read_parquet(home.runs / run["run_id"] / "entitlements.parquet")
+        for run in (before, after)
+    )
+    meant = {(one["policy_id"], one["subject_id"], one["period"]) for one in planted}
+    held = 0
+    for old, new in zip(was.to_dicts(), now.to_dicts(), strict=True):
+        party = (old["policy_id"], old["subject_id"])
+        is_meant = bool({(*party, old["period"]), (*party, "")} & meant)
+        if is_meant and old["status"] == "payable":
+            assert new == old | {"status": "held", "reason": "objection"}
+            held += 1
+        else:
+            assert new == old
+    assert held > 10
+    sheet = home.runs / after["run_id"] / "clerical_decisions.xlsx"
+    assert sheet.stat().st_size > 0
+    verify_home(home)
+
+
+def test_a_night_with_objections_is_the_same_again_and_replayed(
+    objected: tuple[Home, dict[str, Any], dict[str, Any], list[dict[str, str]]], town: Path
+) -> None:
+    home, _, after, planted = objected
+    assert night_of(home, town)["run_id"] == after["run_id"]
+    assert register_objection(home, planted[0])["is_new"] is False
+    told = replay(home, after["run_id"], from_raw=True)
+    assert (told["verdict"], told["files"]) == ("identical", told["files_same_to_the_byte"])
+
+
+def test_a_batch_does_not_pass_over_an_objection(home_after_run: Home) -> None:
+    batch = next(path.name for path in sorted(home_after_run.batches.iterdir()))
+    for role in ("reviewer", "approver"):
+        sign_batch(home_after_run, batch, role, key_of(home_after_run, role))
+    line = pl.read_parquet(home_after_run.batches / batch / "lines.parquet").row(2, named=True)
+    register_objection(home_after_run, objection(line, 1))
+    with pytest.raises(LedgerForbidsError, match=r"somebody objects to line 3 \("):
+        release_batch(home_after_run, batch)
+
+
+def test_an_empty_register_changes_nothing_and_its_name_is_taken(
+    town: Path, tmp_path: Path
+) -> None:
+    def named(drop: Path, register: Path | None) -> str:
+        raw = tmp_path / "raw"
+        raw.mkdir(exist_ok=True)
+        return name_snapshot([digest_file(file, raw) for file in list_drop(drop, register)])
+
+    register = tmp_path / "objections.csv"
+    assert named(town, register) == named(town, None)
+    home = Home(tmp_path)
+    one = {"policy_id": "youth_training", "subject_id": ANN}
+    register_objection(home, objection({**one, "period": "2020-03"}, 1))
+    assert named(town, register) != named(town, None)
+    copied = tmp_path / "drop"
+    shutil.copytree(town, copied)
+    (copied / REGISTER_NAME).write_bytes(register.read_bytes())
+    with pytest.raises(DropRefusedError, match="rename it"):
+        ingest_drop(copied, tmp_path / "snapshots", register=register)
+    assert named(copied, None) == named(town, register), "a drop may hold the extract itself"
+
+
+def test_the_register_only_grows(tmp_path: Path) -> None:
+    home, one = Home(tmp_path), {"policy_id": "youth_training", "subject_id": ANN}
+    register_objection(home, objection({**one, "period": "2020-03"}, 1))
+    first = home.objections_path.read_bytes()
+    register_objection(home, objection({**one, "period": "2020-02"}, 2))
+    assert home.objections_path.read_bytes().startswith(first)
+    for wrong in (
+        {"raised_by": ""},
+        *({"reason": text} for text in ("", "=1+1", "@x", "a\nb", "a\u202eb", "长" * 501)),
+        {"raised_on": "2020-13-01"},
+        {"period": "2020-3"},
+        {"subject_id": "12"},
+        {"policy_id": "none"},
+    ):
+        with pytest.raises(UsageError):
+            register_objection(home, objection({**one, "period": "2020-03"}, 1) | wrong)
+    assert registered(home).height == 2
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["object", "--policy", "youth_training", "--subject", ANN, "--by", "安娜"]
+    words += ["--on", "2020-03-31", "--reason", "本人有意愿", "--home", str(tmp_path), "--json"]
+    assert run_command(app, words) == 0
+    assert json.loads(capsys.readouterr().out)["is_new"] is True
+    assert run_command(app, words) == 0
+    assert json.loads(capsys.readouterr().out)["is_new"] is False
+
+
+# --- the weighing, without a home ------------------------------------------------------------
+
+
+def line(outcome: str, fen: int, period: str = "2020-02") -> dict[str, Any]:
+    names = dict(zip(KEY, ("p", period, "person", ANN, "person", ANN), strict=True))
+    return {**names, "outcome": outcome, "amount_fen": fen, "reason_codes": []}
+
+
+def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    types = dict(zip(DETERMINED, (pl.String, pl.Int64, pl.List(pl.String)), strict=True))
+    return pl.DataFrame(rows, schema={**dict.fromkeys(KEY, pl.String), **types})
+
+
+def raised(period: str | None = "2020-02", on: date = date(2020, 3, 5)) -> pl.DataFrame:
+    row = {"policy_id": "p", "period": period, "subject_id": ANN, "raised_by": "安娜"}
+    row |= {"raised_on": on, "reason": "少了", "document_no": None}
+    types = dict.fromkeys(row, pl.String) | {"raised_on": pl.Date}
+    return name_objections(pl.DataFrame([row], schema=types))
+
+
+def decided(*answers: tuple[str, date]) -> pl.DataFrame:
+    key = {"policy_id": "p", "period": "2020-02", "subject_id": ANN, "beneficiary_id": ANN}
+    rows = [{**key, "decision": a, "decided_on": on, "decided_by": "甲"} for a, on in answers]
+    types = dict.fromkeys([*key, "decision", "decided_by"], pl.String) | {"decided_on": pl.Date}
+    return pl.DataFrame(rows, schema=types)
+
+
+def weigh(
+    before: list[dict[str, Any]],
+    now: list[dict[str, Any]],
+    decisions: pl.DataFrame | None = None,
+    known: pl.DataFrame | None = None,
+    objections: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    return weigh_objections(
+        raised() if objections is None else objections,
+        frame(now),
+        frame(before),
+        no_objections() if known is None else known,
+        decided() if decisions is None else decisions,
+        "R1",
+        "2020-03-06",
+    )
+
+
+OLD, LATER = date(2020, 3, 1), date(2020, 3, 9)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "answers", "state", "is_holding"),
+    [
+        (("eligible", 500), ("eligible", 500), (), "answered", True),
+        (("eligible", 500), ("eligible", 500), (("否", LATER),), "not_upheld", False),
+        (("eligible", 500), ("eligible", 500), (("是", LATER),), "upheld", True),
+        # decided before it was raised, or contradicting: settles nothing
+        (("eligible", 500), ("eligible", 500), (("否", OLD),), "answered", True),
+        (("eligible", 500), ("eligible", 500), (("否", LATER), ("是", LATER)), "answered", True),
+        (("eligible", 500), ("eligible", 501), (), "upheld", False),
+        (("ineligible", 0), ("eligible", 500), (), "upheld", False),
+        (None, ("eligible", 500), (), "upheld", False),
+        (None, ("ineligible", 0), (), "answered", True),
+        (("eligible", 500), None, (), "answered", True),
+        (None, None, (), "answered", False),
+        # a correction that a clerk does not take for the answer
+        (("eligible", 500), ("eligible", 400), (("是", LATER),), "upheld", True),
+    ],
+)
+def test_what_becomes_of_an_objection(
+    before: tuple[str, int] | None,
+    now: tuple[str, int] | None,
+    answers: tuple[tuple[str, date], ...],
+    state: str,
+    is_holding: bool,
+) -> None:
+    weighed = weigh(
+        [line(*before)] if before else [], [line(*now)] if now else [], decided(*answers)
+    )
+    row = weighed.row(0, named=True)
+    assert weighed.height == 1, "every objection is there, whatever was determined"
+    assert (row["objection_state"], row["is_holding"]) == (state, is_holding)
+    rows = frame([line("eligible", 1)]).with_row_index("row_number")
+    assert objected_rows(rows, weighed).height == (is_holding and row["period"] is not None)
+
+
+def test_what_was_determined_first_stays_what_it_is_held_against() -> None:
+    first = weigh([line("eligible", 500)], [line("eligible", 500)])
+    second = weigh([line("eligible", 500)], [line("eligible", 400)], known=first)
+    third = weigh([line("eligible", 400)], [line("eligible", 400)], known=second)
+    assert [w["objection_state"].item() for w in (first, second, third)] == [
+        *("answered", "upheld", "upheld")
+    ]
+    assert [w["is_news"].item() for w in (first, second, third)] == [True, True, False]
+    assert third["amount_before_fen"].item() == 500 and third["run_before"].item() == "R1"
+
+
+def test_a_month_that_comes_later_is_no_correction_but_waits() -> None:
+    everything = raised(None)
+    rows = [line("eligible", 500)]
+    later = [*rows, line("eligible", 500, "2020-04")]
+    weighed = weigh(rows, later, objections=everything)
+    assert set(weighed["objection_state"]) == {"answered"} and all(weighed["is_holding"])
+    settled = weigh(rows, later, decided(("否", LATER)), objections=everything)
+    assert set(settled["objection_state"]) == {"not_upheld"} and not any(settled["is_holding"])
+
+
+def test_many_upheld_are_a_finding() -> None:
+    few = pl.concat([raised(on=date(2020, 2, day)) for day in range(1, 21)])
+    same = [line("eligible", 500)]
+    weighed = weigh(same, same, objections=few)
+    assert objection_findings(weighed).height == 0
+    # One of twenty is five of a hundred, and not more.
+    one = weighed.with_row_index("n").with_columns(
+        pl.when(pl.col("n") < 1)
+        .then(pl.lit("upheld"))
+        .otherwise("objection_state")
+        .alias("objection_state")
+    )
+    assert objection_findings(one.drop("n")).height == 0
+    two = one.with_columns(
+        pl.when(pl.col("n") < 2)
+        .then(pl.lit("upheld"))
+        .otherwise("objection_state")
+        .alias("objection_state")
+    ).drop("n")
+    assert objection_findings(two)["detail"].to_list() == [
+        "upheld 2 of 20 objections",
+        "upheld 2 of 20 objections; provision amount_fen",
+    ]
+    assert upheld_shares(two)["provision"].to_list() == ["", "amount_fen"]
+
+
+def test_the_clock_and_the_words() -> None:
+    assert answer_clock(date(2010, 1, 1), date(2020, 1, 1), 15) == ("", "", "是")
+    assert answer_clock(date(2020, 3, 31), date(2020, 3, 31), 15)[1:] == ("0", "否")
+    told = {"provisions": {"s5_x": "参保企业"}}
+    assert determined_text(None, None, [], told) == "未认定"
+    assert determined_text("ineligible", 0, ["s5_x"], told) == "不符合，0.00 元（参保企业）"

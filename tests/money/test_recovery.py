@@ -1,0 +1,196 @@
+"""Money asked back: listed once by two persons, paid back by documents, never set off."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.money.acts import countersign
+from flows.money.ledger_store import open_ledger
+from flows.money.rebuild import rebuild_ledger
+from flows.money.recover import (
+    list_act,
+    record_list,
+    record_recovered,
+    recovered_act,
+    show_claims,
+)
+from flows.money.verify import verify_home
+from flows.store import Home
+from tests.ceremony import key_of
+from tests.money.money_town import ANN, ONE, TWO, month, new_home, night, pay, refund, run_name
+from transforms.errors import DigestDiffersError, LedgerForbidsError
+from transforms.money.claims import KEY
+
+ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
+DAY = date(2020, 4, 30)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = new_home(tmp_path / "home")
+    pay(home, "R1", ROWS)
+    return home
+
+
+def signed(home: Home, act: dict[str, Any], *roles: str) -> dict[str, Any]:
+    return countersign(act, [key_of(home, role) for role in roles or ("reviewer", "approver")])
+
+
+def listed(home: Home, label: str) -> dict[str, Any]:
+    return record_list(home, signed(home, list_act(home, run_name(label))))
+
+
+def payment_of(home: Home, beneficiary: str) -> str:
+    with open_ledger(home) as ledger:
+        lines = ledger.paid_lines().filter(pl.col("beneficiary_id") == beneficiary)
+    return str(lines["payment_id"][0])
+
+
+def give_back(home: Home, beneficiary: str, fen: int, document: str) -> None:
+    payment = payment_of(home, beneficiary)
+    record_recovered(home, signed(home, recovered_act(home, payment, fen, document, {})))
+
+
+def shown(home: Home) -> list[tuple[str, str, str, str, str]]:
+    names = ("state", "listed_yuan", "repaid_yuan", "left_yuan", "asked_now_yuan")
+    return [tuple(claim[n] for n in names) for claim in show_claims(home, DAY)]  # type: ignore[misc]
+
+
+def test_a_claim_is_listed_once_and_paid_back_in_instalments(home: Home) -> None:
+    night(home, "R2", [refund(600), refund(500, TWO)])
+    made = listed(home, "R2")
+    assert (made["claim_count"], made["amount_yuan"]) == (2, "4.07")
+    assert [claim[1] for claim in shown(home)] == ["0.07", "4.00"]
+    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+        list_act(home, run_name("R2"))
+    give_back(home, ONE, 100, "缴款书1")
+    give_back(home, ONE, 250, "缴款书2")
+    assert shown(home)[1] == ("partly", "4.00", "3.50", "0.50", "4.00")
+    with pytest.raises(LedgerForbidsError, match=r"0\.50 元 of the claim are open"):
+        give_back(home, ONE, 51, "缴款书3")
+    give_back(home, ONE, 50, "缴款书3")
+    with pytest.raises(LedgerForbidsError, match=r"0\.00 元 of the claim are open"):
+        give_back(home, ONE, 1, "缴款书4")
+    night(home, "R3", [refund(600), refund(500, TWO)])
+    assert shown(home)[1] == ("repaid", "4.00", "4.00", "0.00", "0.00")
+    (claim,) = [claim for claim in show_claims(home, DAY) if claim["state"] == "repaid"]
+    assert claim["documents"] == ["缴款书1", "缴款书2", "缴款书3"]
+    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+        list_act(home, run_name("R3"))
+    verify_home(home)
+
+
+def test_what_a_later_run_asks_back_beyond_is_a_claim_of_its_own(home: Home) -> None:
+    night(home, "R2", [refund(500), *ROWS[1:]])
+    assert listed(home, "R2")["amount_yuan"] == "5.00"
+    night(home, "R3", ROWS[1:])
+    made = listed(home, "R3")
+    assert (made["claim_count"], made["amount_yuan"]) == (1, "5.00")
+    assert shown(home) == [("open", "10.00", "0.00", "10.00", "10.00")]
+    verify_home(home)
+
+
+def test_a_claim_partly_paid_back_before_it_grew(home: Home) -> None:
+    night(home, "R2", [refund(500), *ROWS[1:]])
+    listed(home, "R2")
+    give_back(home, ONE, 200, "缴款书1")
+    night(home, "R3", [refund(400), *ROWS[1:]])
+    assert listed(home, "R3")["amount_yuan"] == "1.00"
+    assert shown(home) == [("partly", "6.00", "2.00", "4.00", "4.00")]
+    verify_home(home)
+
+
+@pytest.mark.parametrize("roles", [("reviewer",), ("approver",), ("hr_head", "finance_head")])
+def test_a_list_is_signed_by_two_persons(home: Home, roles: tuple[str, ...]) -> None:
+    night(home, "R2", ROWS[1:])
+    act = list_act(home, run_name("R2"))
+    with pytest.raises(LedgerForbidsError, match="not signed as"):
+        record_list(home, signed(home, act, *roles))
+    with pytest.raises(LedgerForbidsError, match="not signed as"):
+        record_list(home, act)
+    assert shown(home) == []
+
+
+def test_a_list_that_was_altered_or_comes_again_is_refused(home: Home) -> None:
+    night(home, "R2", ROWS[1:])
+    act = signed(home, list_act(home, run_name("R2")))
+    more = {**act["statement"], "claims": [[*act["statement"]["claims"][0][:-3], 999, "x", ""]]}
+    for altered in (more, {**act["statement"], "amount_fen": 1}):
+        with pytest.raises(LedgerForbidsError):
+            record_list(home, {**act, "statement": altered})
+    record_list(home, act)
+    with pytest.raises(LedgerForbidsError, match="may be posted already"):
+        record_list(home, act)
+    verify_home(home)
+
+
+def test_two_lists_made_side_by_side_are_posted_once(home: Home) -> None:
+    night(home, "R2", ROWS[1:])
+    first, second = (signed(home, list_act(home, run_name("R2"))) for _ in range(2))
+    record_list(home, first)
+    with pytest.raises(LedgerForbidsError):
+        record_list(home, second)
+    # Past the program's own look, the rule of the books forbids it, too.
+    said = pytest.raises(LedgerForbidsError, match="listed already")
+    with open_ledger(home) as ledger, said, ledger.transaction():
+        ledger.post("recovery_listed", {"act": second}, subject=second["statement"]["list_id"])
+
+
+def test_a_booking_beyond_the_claim_is_forbidden_by_the_books(home: Home) -> None:
+    night(home, "R2", [refund(600), *ROWS[1:]])
+    payment = payment_of(home, ONE)
+    early = signed(home, recovered_act(home, payment, 401, "缴款书1", {}))
+    listed(home, "R2")
+    with pytest.raises(LedgerForbidsError, match=r"4\.00 元"):
+        record_recovered(home, early)
+
+
+def test_only_a_run_that_is_recorded_is_listed(home: Home) -> None:
+    with pytest.raises(LedgerForbidsError, match="not recorded"):
+        list_act(home, "R0")
+    night(home, "R2", ROWS[1:])
+    path = home.runs / run_name("R2") / "entitlements.parquet"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DigestDiffersError):
+        list_act(home, run_name("R2"))
+
+
+def test_verify_works_a_list_out_again(home: Home) -> None:
+    night(home, "R2", ROWS[1:])
+    listed(home, "R2")
+    seen = verify_home(home)
+    assert seen.counts["recovery lists"] == 1
+
+
+def test_nothing_is_ever_set_off_against_a_payment(home: Home) -> None:
+    """A claim against somebody leaves what is due to the same one under another key as it is."""
+    rows = [refund(300), *ROWS[1:], month("benefit_to_retirement", ANN, 9, "2020-03")]
+    rows += [refund(250, policy="stability_refund_difficult", employer=TWO)]
+    before, drafted = night(home, "R2", rows)
+    listed(home, "R2")
+    after, again = night(home, "R3", rows)
+    assert before.entitlements.equals(after.entitlements), "a list changes nothing that is due"
+    paid = [batch.lines.drop("batch_id", "payment_id") for batch in drafted.batches]
+    assert [b.lines.drop("batch_id", "payment_id").equals(paid[0]) for b in again.batches] == [True]
+    own = pl.col("determined_fen") - pl.col("paid_before_fen")
+    for entitled in (before, after):
+        due = entitled.entitlements.filter(pl.col("status").is_in(["payable", "recovery"]))
+        assert due.height > 1 and due.select((own == pl.col("due_fen")).all()).item()
+        assert (due.filter(pl.col("status") == "payable")["due_fen"] > 0).all()
+    with open_ledger(home) as ledger:
+        key = tuple(before.entitlements.filter(pl.col("status") == "recovery").row(0)[: len(KEY)])
+        assert ledger.books().claims[key].repaid == []
+
+
+def test_a_lost_ledger_comes_back_with_its_lists_and_bookings(home: Home) -> None:
+    night(home, "R2", [refund(600), *ROWS[1:]])
+    listed(home, "R2")
+    give_back(home, ONE, 100, "缴款书1")
+    before = shown(home)
+    home.ledger_path.unlink()
+    rebuild_ledger(home, [])
+    assert shown(home) == before == [("partly", "4.00", "1.00", "3.00", "4.00")]
+    verify_home(home)

@@ -1,0 +1,84 @@
+"""Letters of a signed list: one a claim, as data, whatever stands in a name."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from flows.cli import app
+from flows.cli.console import run_command
+from flows.money.acts import countersign
+from flows.money.ledger_store import open_ledger
+from flows.money.recover import list_act, record_list
+from flows.money.recovery_letters import letters_of, write_letters
+from flows.store import Home
+from flows.typeset import pdf_of
+from tests.ceremony import key_of
+from tests.money.money_town import ANN, Town, account, month, new_home, night, pay, refund, run_name
+from transforms.errors import LedgerForbidsError
+
+NAME = '安<script>alert("1")</script>娜#panic()*粗*$x$'
+ROWS = [refund(1000), month("benefit_to_retirement", ANN, 171900)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home, town = new_home(tmp_path / "home"), Town()
+    assert town.accounts is not None
+    town.insured_persons[0]["name"] = NAME
+    town.accounts[2] = account(ANN, NAME)
+    pay(home, "R1", ROWS, town=town)
+    night(home, "R2", [refund(600)], town)
+    act = list_act(home, run_name("R2"))
+    keys = [key_of(home, role) for role in ("reviewer", "approver")]
+    record_list(home, countersign(act, keys))
+    return home
+
+
+def list_of(home: Home) -> str:
+    with open_ledger(home) as ledger:
+        return next(iter(ledger.books().lists))
+
+
+def test_each_claim_has_its_letter_with_amount_cause_and_where_it_goes(home: Home) -> None:
+    content = letters_of(home, list_of(home))
+    to_ann, to_one = content["letters"]
+    assert (to_ann["to"], to_one["to"]) == (NAME, "淄川一厂")
+    facts = dict(to_ann["facts"])
+    assert facts["追回金额"] == "1,719.00 元（人民币壹仟柒佰壹拾玖元整）"
+    assert facts["追回原因"] == "核对时发现有记录表明不符合发放条件"
+    assert ANN not in json.dumps(content, ensure_ascii=False), "the id is masked"
+    assert dict(to_one["facts"])["追回金额"].startswith("4.00 元")
+    assert "复核人" in facts["追回名单签字"] and "批准人" in facts["追回名单签字"]
+    assert len({letter["number"] for letter in content["letters"]}) == 2
+
+
+def test_a_name_is_never_markup(home: Home) -> None:
+    path = home.root / "letters.html"
+    assert write_letters(home, list_of(home), path)["letters"] == 2
+    page = path.read_text(encoding="utf-8")
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert len(re.findall(r'<section class="letter">', page)) == 2
+    assert not re.search(r"(?:src|href)=", page), "nothing is loaded from anywhere"
+    first = path.read_bytes()
+    write_letters(home, list_of(home), path)
+    assert path.read_bytes() == first
+
+
+def test_the_pdf_holds_what_the_page_does_a_page_each(home: Home) -> None:
+    path = home.root / "letters.pdf"
+    write_letters(home, list_of(home), path, as_pdf=True)
+    made = path.read_bytes()
+    assert made.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", made)) == 2
+    assert pdf_of("recovery.typ", letters_of(home, list_of(home))) == made
+
+
+def test_only_a_signed_list_has_letters(home: Home) -> None:
+    with pytest.raises(LedgerForbidsError, match="no signed list"):
+        letters_of(home, "L0")
+    path = home.root / "x.html"
+    command = ["recovery", "letters", list_of(home), "--out", str(path)]
+    assert run_command(app, [*command, "--home", str(home.root)]) == 0 and path.is_file()
+    assert run_command(app, ["recovery", "show", "--home", str(home.root)]) == 0
+    assert run_command(app, ["recovery", "list", "latest", "--home", str(home.root)]) == 13

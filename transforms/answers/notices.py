@@ -1,0 +1,253 @@
+"""What every person is told: one notice a line, a letter and a short message, by the thousand.
+
+The words stand in letters.yaml; a sentence is filled in column by column, for all lines at once.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import polars as pl
+import yaml
+
+from transforms.amounts import yuan_column
+from transforms.answers.page import render_page
+from transforms.errors import ContractError
+from transforms.extracts.kinds import names_of_kinds
+from transforms.masking import masked_person_id
+from transforms.money.entitlements import KEY
+from transforms.money.exclusions import NONE_STANDS
+from transforms.policies.cards import PolicyCard
+from transforms.words import words_column
+
+AMOUNTS = ("due", "determined", "paid_before", "excess")
+LETTERS = Path(__file__).parent.parent / "letters.yaml"
+MESSAGE_LENGTH = 70
+LAST_DIGITS = 4
+OTHER, NO_TOWN = "other", "0"
+# What a line brings: its key, what is due and why, and where it would be paid.
+LINE_SCHEMA = pl.Schema(
+    {
+        **dict.fromkeys([*KEY, "status", "reason"], pl.String()),
+        **dict.fromkeys(["determined_fen", "paid_before_fen", "due_fen"], pl.Int64()),
+        "reason_codes": pl.List(pl.String()),
+        **dict.fromkeys(["bank_name", "account_no"], pl.String()),
+    }
+)
+NOTICE = ["notice_no", *KEY, "status", "name", "town", "title", "letter", "message"]
+
+
+@cache
+def letter_texts() -> Mapping[str, Any]:
+    """Return the words of letters.yaml."""
+    texts: dict[str, Any] = yaml.safe_load(LETTERS.read_text(encoding="utf-8"))
+    return texts
+
+
+def notices(
+    lines: pl.DataFrame,
+    parties: pl.DataFrame,
+    cards: Mapping[str, PolicyCard],
+    days: tuple[date, date],
+    series: str,
+) -> pl.DataFrame:
+    """Word one notice for each line.
+
+    Rows:    lines    LINE_SCHEMA, one per key
+             parties  party_kind, party_id, name, division_code: as they are on record
+             days     of the notice, and the last one to say that something is wrong
+             returns  NOTICE, in the order of status and key; `letter`: paragraphs by line ends
+    Holds:   a message has at most 70 characters and names nobody
+    Raises:  ContractError if a status has no words, or a line has two notices
+    """
+    excess = pl.col("paid_before_fen") - pl.col("determined_fen")
+    ordered = lines.with_columns(excess.alias("excess_fen")).sort("status", *KEY)
+    ordered = ordered.with_row_index("place", offset=1)
+    known = _with_parties(ordered, parties)
+    titles = {name: card.title for name, card in cards.items()}
+    worded = [
+        _worded(part, str(status), cards[str(policy)], titles, days)
+        for (status, policy), part in known.group_by("status", "policy_id", maintain_order=True)
+    ]
+    number = pl.concat_str(pl.lit(f"{series}-"), pl.col("place").cast(pl.String).str.zfill(7))
+    empty = pl.DataFrame(schema=dict.fromkeys(NOTICE, pl.String()))
+    numbered = (part.with_columns(number.alias("notice_no")).select(NOTICE) for part in worded)
+    told = pl.concat([empty, *numbered]).sort("notice_no")
+    if told.height != lines.height or told.select(KEY).is_duplicated().any():
+        raise ContractError("a line has no notice, or two")
+    if told.filter(pl.col("message").str.len_chars() > MESSAGE_LENGTH).height:
+        raise ContractError(f"a message has more than {MESSAGE_LENGTH} characters")
+    return told
+
+
+def _with_parties(lines: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
+    """Add by which name the reader and the subject are known, and the reader's town."""
+    named = parties.select("party_kind", "party_id", "name", "division_code")
+    for side, suffix in (("beneficiary", "name"), ("subject", "subject_name")):
+        on = [f"{side}_kind", f"{side}_id"]
+        renamed = named.rename({"name": suffix, "division_code": f"{suffix}_town"})
+        lines = lines.join(
+            renamed, left_on=on, right_on=["party_kind", "party_id"], how="left", validate="m:1"
+        )
+    nobody = letter_texts()["parts"]["nobody_named"]
+    return lines.with_columns(
+        pl.col("name").fill_null(nobody),
+        pl.coalesce("name_town", "subject_name_town").fill_null("").alias("town"),
+    )
+
+
+def _worded(
+    lines: pl.DataFrame,
+    status: str,
+    card: PolicyCard,
+    titles: Mapping[str, str],
+    days: tuple[date, date],
+) -> pl.DataFrame:
+    """Fill in the words of one status and policy."""
+    texts = letter_texts()
+    if status not in texts["statuses"]:
+        raise ContractError(f"letters.yaml has no words for status {status}")
+    said = texts["statuses"][status]
+    # Twice: what is missing, and what to do about it, name columns themselves.
+    given = lines.with_columns(*_values(card, days), _other(status, titles).alias("other"))
+    given = given.with_columns(_held(name) for name in ("missing", "how", "brief"))
+    sentences = [_filled(sentence) for sentence in (*said["body"], texts["closing"])]
+    letter = pl.concat_str(sentences, separator="\n")
+    sign = pl.lit(texts["signature"])
+    message, short = (pl.concat_str(sign, _filled(said[name])) for name in ("message", "short"))
+    fits = message.str.len_chars() <= MESSAGE_LENGTH
+    return given.with_columns(
+        pl.lit(said["title"]).alias("title"),
+        letter.alias("letter"),
+        pl.when(fits).then(message).otherwise(short).alias("message"),
+    )
+
+
+def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
+    """Give the columns that sentences name: of the policy, and of each line."""
+    parts, kinds = letter_texts()["parts"], names_of_kinds()
+    provisions = {entry.name: entry.title for entry in card.provisions}
+    texts = {
+        "policy": card.title,
+        "authority": card.authority,
+        "clause": card.clause,
+        # Of several bureaus the first is in charge: a person is sent to one door.
+        "office": card.bureau.split("、")[0],
+        "records": "、".join(kinds[kind] for kind in card.reads),
+        "day": _day(days[0]),
+        "until": _day(days[1]),
+        "by": f"{days[1].month}月{days[1].day}日",
+    }
+    year, month = pl.col("period").str.head(4), pl.col("period").str.slice(5)
+    is_about_another = pl.col("subject_id") != pl.col("beneficiary_id")
+    other = (
+        pl.when(is_about_another).then(pl.col("subject_name").fill_null("")).otherwise(pl.lit(""))
+    )
+    unknown = pl.col("reason_codes").list.eval(pl.element().replace(provisions)).list.join("、")
+    return [
+        *(pl.lit(text).alias(name) for name, text in texts.items()),
+        *(yuan_column(f"{name}_fen").alias(name) for name in AMOUNTS),
+        pl.when(month == "")
+        .then(_filled(parts["year"], year=year))
+        .otherwise(_filled(parts["month"], year=year, month=month.str.strip_chars_start("0")))
+        .alias("months"),
+        pl.when(other == "")
+        .then(pl.lit(""))
+        .otherwise(_filled(parts["about"], name=other))
+        .alias("about"),
+        unknown.fill_null("").alias("unknown"),
+        pl.col("bank_name").fill_null(parts["account_unknown"]).alias("bank"),
+        pl.col("account_no").str.tail(LAST_DIGITS).fill_null(parts["no_digits"]).alias("last_four"),
+    ]
+
+
+def _day(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _other(status: str, titles: Mapping[str, str]) -> pl.Expr:
+    """Say which other policies stand instead, or are claimed for the same month."""
+    parts = letter_texts()["parts"]
+    named = words_column("reason", titles)
+    if status == "superseded":
+        instead = _filled(parts["stands_instead"], name=named)
+        none = pl.lit(parts["none_stands"])
+        return pl.when(pl.col("reason") == NONE_STANDS).then(none).otherwise(instead)
+    return _filled(parts["same_month"], name=named)
+
+
+def _held(name: str) -> pl.Expr:
+    """Give what the catalogue says of a reason to be held; of one it does not know, in general."""
+    held = letter_texts()["held"]
+    said = _filled(held[OTHER][name])
+    for reason, texts in held.items():
+        said = pl.when(pl.col("reason") == reason).then(_filled(texts[name])).otherwise(said)
+    return said.alias(name)
+
+
+def _filled(sentence: str, **given: pl.Expr) -> pl.Expr:
+    """Fill a sentence in, row by row: each {name} is given, or a column."""
+    parts: list[pl.Expr] = []
+    for text, name, _, _ in Formatter().parse(sentence):
+        parts += [pl.lit(text)] if text else []
+        if name:
+            parts.append(given[name] if name in given else pl.col(name))
+    return pl.concat_str(parts)
+
+
+def messages(told: pl.DataFrame) -> pl.DataFrame:
+    """Lay out what the message gateway gets: no name, no full id, no account.
+
+    Rows:    told  notices; returns  one per notice, in their order
+    """
+    is_person = pl.col("beneficiary_kind") != "employer"
+    return told.select(
+        "notice_no",
+        words_column("beneficiary_kind").alias("receiver_kind"),
+        pl.when(is_person)
+        .then(masked_person_id("beneficiary_id"))
+        .otherwise("beneficiary_id")
+        .alias("identifier"),
+        "town",
+        words_column("status").alias("notice_status"),
+        "message",
+    )
+
+
+def letter_pages(told: pl.DataFrame, most: int) -> Iterator[tuple[str, str]]:
+    """Lay letters out as pages, by town and so many to a page.
+
+    Rows:    returns  the page's name, without its ending, and its HTML
+    Holds:   nothing that a name or clause holds is read as markup; nothing is loaded from anywhere
+    """
+    head, foot = render_page("letters.html.j2", pages="\x00").split("\x00")
+    sections = pl.concat_str(
+        pl.lit('<section class="letter"><h2>'),
+        _escaped("title"),
+        pl.lit(" <code>"),
+        _escaped("notice_no"),
+        pl.lit("</code></h2><p>"),
+        _escaped("name"),
+        pl.lit("：</p><p>"),
+        _escaped("letter").str.split("\n").list.join("</p><p>"),
+        pl.lit("</p></section>\n"),
+    )
+    laid_out = told.select(town=_file_name("town"), section=sections)
+    for (town,), letters in laid_out.group_by("town", maintain_order=True):
+        for number, part in enumerate(letters.iter_slices(most), start=1):
+            yield f"{town}-{number:03d}", head + "".join(part["section"]) + foot
+
+
+def _file_name(column: str) -> pl.Expr:
+    kept = pl.col(column).str.extract(r"^([0-9A-Za-z]{1,12})$")
+    return kept.fill_null(NO_TOWN)
+
+
+def _escaped(column: str) -> pl.Expr:
+    text = pl.col(column)
+    for plain, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        text = text.str.replace_all(plain, safe, literal=True)
+    return text

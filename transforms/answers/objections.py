@@ -1,0 +1,165 @@
+"""Objections answered: the register with its clock, and a letter with both sides of each line."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from transforms.amounts import yuan_text
+from transforms.answers.dossier import WORD_OF_VALUE, cell_words
+from transforms.answers.open_questions import fact_label
+from transforms.answers.page import render_page
+from transforms.extracts.kinds import names_of_kinds
+from transforms.money.entitlements import KEY
+from transforms.money.objections import upheld_shares
+from transforms.payments.working_days import working_day_after, working_days_between
+from transforms.words import word, words_column
+
+# Whoever objects to what is longer ago is answered, but not by this clock.
+CLOCK_DAYS = 730
+SHOWN_LINES, SHOWN_PLACES = 12, 5
+TIMED = ["answer_due_on", "working_days", "is_late"]
+
+
+def objection_register(
+    weighed: pl.DataFrame, titles: Mapping[str, str], provisions: Mapping[str, str], days: int
+) -> pl.DataFrame:
+    """List the night's objections, one a row, with what became of each and how long it took.
+
+    Rows:    weighed     one per objection and line
+             titles      of policies, by id; provisions: their titles, by id
+             returns     one per objection, in the order of the day they came; working days up to
+                         the first letter
+    """
+    reasons = pl.concat_list(
+        pl.col("reasons_before").fill_null([]), pl.col("reason_codes").fill_null([])
+    )
+    one = (
+        weighed.with_columns(reasons.alias("reasons"))
+        .group_by("objection_id")
+        .agg(
+            pl.col("policy_id", "subject_id", "raised_by", "raised_on", "objection_reason").first(),
+            pl.col("document_no", "objected_period", "objection_state", "answered_on").first(),
+            pl.col("decided_on", "decided_by").max(),
+            pl.col("reasons").explode().drop_nulls().unique().sort(),
+        )
+        .sort("raised_on", "objection_id")
+    )
+    timed = [
+        answer_clock(raised, date.fromisoformat(answered), days)
+        for raised, answered in one.select("raised_on", "answered_on").iter_rows()
+    ]
+    return one.with_columns(
+        *(pl.Series(name, [t[i] for t in timed], pl.String) for i, name in enumerate(TIMED)),
+        pl.int_range(1, pl.len() + 1).alias("number"),
+        pl.col("policy_id").replace(titles).alias("policy_title"),
+        pl.col("objected_period").fill_null(word("all_periods")),
+        words_column("objection_state"),
+        pl.col("reasons")
+        .list.eval(pl.element().replace(provisions))
+        .list.join("、")
+        .alias("objected_provisions"),
+        pl.col("raised_on", "decided_on").dt.to_string("%Y-%m-%d").fill_null(""),
+        pl.col("document_no", "decided_by").fill_null(""),
+    ).select(
+        *("number", "objection_id", "policy_title", "objected_period", "subject_id", "raised_by"),
+        *("raised_on", "objection_reason", "document_no", "objection_state", "answered_on"),
+        *TIMED,
+        *("objected_provisions", "decided_on", "decided_by"),
+    )
+
+
+def answer_clock(raised: date, answered: date, days: int) -> tuple[str, str, str]:
+    """Say by when an objection was to be answered, how many working days it took, if it was late.
+
+    >>> answer_clock(date(2020, 4, 3), date(2020, 4, 8), 1)
+    ('2020-04-07', '2', '是')
+    """
+    if (answered - raised).days > CLOCK_DAYS:
+        return "", "", word("cell_yes")
+    due, took = working_day_after(raised, days), working_days_between(raised, answered)
+    return due.isoformat(), str(took), word("cell_yes" if answered > due else "cell_no")
+
+
+def objections_pages(
+    register: pl.DataFrame,
+    weighed: pl.DataFrame,
+    explained: Mapping[tuple[str, ...], Mapping[str, Any]],
+    told: Mapping[str, Any],
+) -> tuple[str, str]:
+    """Render two pages: the register with what is upheld, and a letter for each that has news.
+
+    Rows:    explained  by (run, policy, *key): a determination explained, as far as it can be
+             told       run_id, as_of, titles, provisions, cards (policy's clause and authority)
+             returns    the letters' page is empty if nobody gets one
+    """
+    letters = [
+        _letter(row, weighed.filter(pl.col("objection_id") == row["objection_id"]), explained, told)
+        for row in register.iter_rows(named=True)
+    ]
+    render = partial(
+        render_page,
+        "objections.html.j2",
+        told=told,
+        register=register.to_dicts(),
+        shares=upheld_shares(weighed).to_dicts(),
+        names=names_of_kinds(),
+        label=fact_label,
+        cell=cell_words,
+        word_of_value=WORD_OF_VALUE,
+        places=SHOWN_PLACES,
+    )
+    news = [letter for letter in letters if letter["is_news"]]
+    return render(letters=[]), render(letters=news) if news else ""
+
+
+def _letter(
+    row: Mapping[str, Any],
+    lines: pl.DataFrame,
+    explained: Mapping[tuple[str, ...], Mapping[str, Any]],
+    told: Mapping[str, Any],
+) -> dict[str, Any]:
+    shown = [_line(line, explained, told) for line in lines.head(SHOWN_LINES).to_dicts()]
+    first = lines.row(0, named=True)
+    return {
+        **row,
+        **told["cards"][first["policy_id"]],
+        "is_news": any(lines["is_news"]),
+        "state": first["objection_state"],
+        "lines": shown if first["period"] is not None else [],
+        "left": max(0, lines.height - SHOWN_LINES),
+    }
+
+
+def _line(
+    line: Mapping[str, Any],
+    explained: Mapping[tuple[str, ...], Mapping[str, Any]],
+    told: Mapping[str, Any],
+) -> dict[str, Any]:
+    key = tuple(line[name] for name in KEY)
+    before = explained.get((line["run_before"], *key), {})
+    now = explained.get((told["run_id"], *key), {})
+    sides = [{e["provision"]: e for e in side.get("provisions", ())} for side in (before, now)]
+    asked = [line["reasons_before"] or [], line["reason_codes"] or []]
+    return {
+        **line,
+        "was": determined_text(line["outcome_before"], line["amount_before_fen"], asked[0], told),
+        "became": determined_text(line["outcome"], line["amount_fen"], asked[1], told),
+        "provisions": [
+            (sides[0].get(name), sides[1].get(name))
+            for name in dict.fromkeys([*sides[1], *sides[0]])
+        ],
+    }
+
+
+def determined_text(
+    outcome: str | None, fen: int | None, reasons: Sequence[str], told: Mapping[str, Any]
+) -> str:
+    """Write one side of a line in words."""
+    if outcome is None:
+        return word("not_determined")
+    text = f"{word(outcome)}，{yuan_text(fen or 0, ',')} 元"
+    names = "、".join(told["provisions"].get(reason, reason) for reason in reasons)
+    return f"{text}（{names}）" if names else text

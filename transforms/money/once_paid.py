@@ -1,0 +1,100 @@
+"""The rules of what is posted once a batch is paid: answers, statements, recoveries."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from transforms.amounts import yuan_text
+from transforms.money.books import Books
+from transforms.money.claims import ASKED, KEY, LISTED, Claim, list_statement
+from transforms.money.postings import Posting
+from transforms.money.roster import Holds, confirm_problem
+
+
+def _settled(books: Books, posting: Posting, holds: Holds) -> str:
+    state, said = books.batches[posting.batch_id], posting.said
+    if state.released is None:
+        return f"batch {posting.batch_id} is {state.state}: not released"
+    if any(taken["file_digest"] == said["file_digest"] for taken in state.settled):
+        return f"batch {posting.batch_id}: this file was taken already"
+    if said["late"]:
+        late = {"act": "late_return", "payments": said["late"], "file_digest": said["file_digest"]}
+        problem = _confirmed(books, posting, late, holds)
+        if problem:
+            return problem
+    state.settled.append(said)
+    answered = sum(taken["new_count"] for taken in state.settled)
+    state.state = "settled" if answered == state.instruction_count else "released"
+    return ""
+
+
+def _recovered(books: Books, posting: Posting, holds: Holds) -> str:
+    state = books.batches[posting.batch_id]
+    if state.released is None:
+        return f"batch {posting.batch_id} is not released"
+    state.recovered.append(posting.said)
+    said = posting.said["act"]["statement"]
+    claim = books.claims.get(tuple(said["line"][name] for name in KEY))
+    if claim:
+        if said["amount_fen"] > claim.open_fen:
+            return (
+                f"no more than what is open of the claim, {yuan_text(claim.open_fen)} 元, is booked"
+            )
+        claim.repaid.append((said["document_no"], said["signed_on"], said["amount_fen"]))
+    return _confirmed(books, posting, {"act": "recovered"}, holds)
+
+
+def _recovery_listed(books: Books, posting: Posting, holds: Holds) -> str:
+    said = posting.said["act"]["statement"]
+    run = books.runs.get(said["run_id"], {})
+    if run.get("state") != "done" or run["run_manifest"] != said["run_manifest"]:
+        return f"run {said['run_id']} is not recorded so"
+    stated = list_statement(said["run_id"], said["run_manifest"], said["claims"])
+    keys = [tuple(claim[: len(KEY)]) for claim in said["claims"]]
+    if not keys or len(set(keys)) != len(keys) or said | stated != said:
+        return "it is no list of claims"
+    for key, claim in zip(keys, said["claims"], strict=True):
+        open_fen = books.claims[key].open_fen if key in books.claims else 0
+        # Who lists a claim again has not seen the list that is posted.
+        if not 0 < claim[LISTED] == claim[ASKED] - open_fen:
+            return "a claim of it is listed already, or was paid back since it was made"
+    problem = _confirmed(books, posting, {"act": "recovery_list"}, holds)
+    if problem or said["list_id"] in books.lists:
+        return problem or f"list {said['list_id']} is posted already"
+    books.lists[said["list_id"]] = {**posting.said, "position": posting.sequence}
+    for key, claim in zip(keys, said["claims"], strict=True):
+        listed = (said["list_id"], said["signed_on"], claim[LISTED])
+        books.claims.setdefault(key, Claim()).listed.append(listed)
+    return ""
+
+
+def _reconciled(books: Books, posting: Posting, holds: Holds) -> str:
+    state, said = books.batches[posting.batch_id], posting.said
+    if state.released is None:
+        return f"batch {posting.batch_id} is not released"
+    counted = sum(said[f"{name}_count"] for name in ("paid", "returned", "open"))
+    if counted != state.instruction_count or said["answer_count"] != len(state.settled):
+        return f"batch {posting.batch_id}: the statement is not set against this batch as it is now"
+    if said in state.reconciled[-1:]:
+        return f"batch {posting.batch_id}: this is posted already"
+    state.reconciled.append(said)
+    return ""
+
+
+def _confirmed(books: Books, posting: Posting, expected: Mapping[str, Any], holds: Holds) -> str:
+    """Say why two persons have not confirmed what a posting says, for this state; else nothing."""
+    act = posting.said["act"]
+    statement, position = act["statement"], act["statement"]["ledger_position"]
+    about = {"home_id": books.home_id, "batch_id": posting.batch_id, **expected}
+    if any(statement[name] != value for name, value in about.items()):
+        return "it was confirmed for something else"
+    if not 0 < position <= books.position or books.hashes[position - 1] != statement["ledger_head"]:
+        return "it was confirmed for another ledger"
+    return confirm_problem(books.roster, act, holds)
+
+
+RULES_ONCE_PAID: Mapping[str, Callable[[Books, Posting, Holds], str]] = {
+    "settled": _settled,
+    "recovered": _recovered,
+    "reconciled": _reconciled,
+    "recovery_listed": _recovery_listed,
+}

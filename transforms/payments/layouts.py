@@ -1,0 +1,196 @@
+"""How a bank lays out its lines: fields, encodings, and what it sends back to us."""
+
+import codecs
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from transforms.errors import DropRefusedError
+
+ANSWER_WORDS = frozenset(("payment_id", "state", "reason", "date"))
+STATEMENT_WORDS = frozenset(
+    (
+        *("date", "direction", "amount", "debit_amount", "credit_amount"),
+        *("payment_id", "purpose", "counter_account"),
+    )
+)
+TWO_COLUMNS = frozenset(("debit_amount", "credit_amount"))
+LAYOUT_KEYS = ("encoding", "separator", "heading_lines", "fields", "date_format")
+FEN_A_UNIT = {"元": 100, "分": 1}
+# Who can act on a payment that came back.
+OWNERS = ("人社", "财政", "银行", "收款人")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a line: fixed text or a word, and its width in bytes where widths are fixed."""
+
+    word: str
+    text: str | None = None
+    width: int = 0
+    align: str = "left"
+    fill: str = " "
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file that a bank sends looks; a field that is fixed text is not read.
+
+    `words`: the bank's own words for what arrived or was debited (true), and for the contrary.
+    """
+
+    encoding: str
+    separator: str
+    heading_lines: int
+    fields: tuple[Field, ...]
+    words: Mapping[str, bool]
+    date_format: str
+    fen_a_unit: int = 1
+
+
+@dataclass(frozen=True)
+class ReturnCode:
+    """Who acts on a payment that came back for a reason of the bank's, and what to do."""
+
+    owner: str
+    action: str
+
+
+def check_keys(
+    content: Mapping[str, Any], known: Sequence[str], where: str, may_have: Collection[str] = ()
+) -> None:
+    """Check that a table has the keys it must have, and no others."""
+    unknown = sorted(set(content) - {*known, *may_have})
+    missing = sorted(set(known) - set(content))
+    if unknown or missing:
+        said = [f"unknown {', '.join(unknown)}"] if unknown else []
+        said += [f"missing {', '.join(missing)}"] if missing else []
+        raise DropRefusedError(f"{where}: {'; '.join(said)}; compare it with the default profile")
+
+
+def check_writing(content: Mapping[str, Any], where: str) -> None:
+    """Check encoding and separator of a table."""
+    try:
+        codecs.lookup(content["encoding"])
+        "元".encode(content["encoding"])
+    except (LookupError, UnicodeEncodeError) as unfit:
+        raise DropRefusedError(
+            f"{where}: encoding {content['encoding']!r} is unknown or holds no Chinese; "
+            "use gb18030, gbk or utf-8"
+        ) from unfit
+    if len(content["separator"]) > 1 or content["separator"] in ("\r", "\n"):
+        raise DropRefusedError(f"{where}: separator must be one character, or empty: fixed width")
+
+
+def check_count(content: Mapping[str, Any], key: str, where: str) -> None:
+    """Check that a key holds a whole number."""
+    count = content[key]
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise DropRefusedError(f"{where}: {key} must be a whole number, 0 or more")
+
+
+def check_carried(fields: Sequence[Field], needed: Collection[str], where: str) -> None:
+    """Check that a line has the fields it needs."""
+    missing = sorted(set(needed) - {field.word for field in fields})
+    if missing:
+        raise DropRefusedError(f"{where}: a line needs {', '.join(missing)}; add it")
+
+
+def answer_layout(content: Any, where: str) -> Layout:
+    """Read how the bank answers a batch, for `settle`."""
+    layout = _layout(content, ANSWER_WORDS, ("arrived", "refused"), (), where)
+    check_carried(layout.fields, ("payment_id", "state"), f"{where}, fields")
+    return layout
+
+
+def statement_layout(content: Any, where: str) -> Layout:
+    """Read how a statement of the payer's account looks, for `reconcile`."""
+    layout = _layout(content, STATEMENT_WORDS, ("debit", "credit"), ("amount_unit",), where)
+    if content["amount_unit"] not in FEN_A_UNIT:
+        raise DropRefusedError(f"{where}: amount_unit must be one of {', '.join(FEN_A_UNIT)}")
+    there = {field.word for field in layout.fields}
+    amounts = {"direction", "amount"} if there & {"direction", "amount"} else TWO_COLUMNS
+    check_carried(layout.fields, ("date", *sorted(amounts)), f"{where}, fields")
+    if not there & {"payment_id", "purpose"}:
+        raise DropRefusedError(f"{where}: a line needs payment_id, or purpose that holds it")
+    return replace(layout, fen_a_unit=FEN_A_UNIT[content["amount_unit"]])
+
+
+def _layout(
+    content: Any, words: frozenset[str], pair: tuple[str, str], more: Sequence[str], where: str
+) -> Layout:
+    if not isinstance(content, dict):
+        raise DropRefusedError(f"{where} must be a table: [{where.rpartition(' ')[2]}]")
+    check_keys(content, (*LAYOUT_KEYS, *pair, *more), where)
+    for key in ("encoding", "separator", "date_format", *more):
+        if not isinstance(content[key], str):
+            raise DropRefusedError(f"{where}: {key} must be text in quotes")
+    check_writing(content, where)
+    check_count(content, "heading_lines", where)
+    if any(content["date_format"].count(part) != 1 for part in ("YYYY", "MM", "DD")):
+        raise DropRefusedError(f"{where}: date_format must hold YYYY, MM and DD once each")
+    return Layout(
+        encoding=content["encoding"],
+        separator=content["separator"],
+        heading_lines=content["heading_lines"],
+        fields=fields_of(content["fields"], words, content["separator"], f"{where}, fields"),
+        words=_words(content, pair, where),
+        date_format=content["date_format"],
+    )
+
+
+def return_codes(content: Any, where: str) -> dict[str, ReturnCode]:
+    """Read who acts on each of the bank's reasons for a return, and what to do."""
+    codes = {}
+    for code, entry in (content if isinstance(content, dict) else {"": content}).items():
+        said = entry if isinstance(entry, dict) else {}
+        texts = [said.get(key) for key in ("owner", "action")]
+        if set(said) != {"owner", "action"} or not all(isinstance(t, str) and t for t in texts):
+            raise DropRefusedError(
+                f'{where}: {code!r} must be {{owner = "…", action = "…"}}: who acts, what to do'
+            )
+        if said["owner"] not in OWNERS:
+            raise DropRefusedError(f"{where}: owner of {code!r} is none of {'、'.join(OWNERS)}")
+        codes[code.strip()] = ReturnCode(said["owner"], said["action"])
+    return codes
+
+
+def _words(content: Mapping[str, Any], pair: tuple[str, str], where: str) -> dict[str, bool]:
+    said: dict[str, bool] = {}
+    for key in pair:
+        words = content[key] if isinstance(content[key], list) else []
+        if not words or not all(isinstance(word, str) and word not in said for word in words):
+            raise DropRefusedError(
+                f"{where}: {key} must be a list of the bank's own words, none in both lists"
+            )
+        said |= dict.fromkeys(words, key == pair[0])
+    return said
+
+
+def fields_of(entries: Any, words: frozenset[str], separator: str, where: str) -> tuple[Field, ...]:
+    """Read the fields of a line."""
+    if not isinstance(entries, list) or not entries:
+        raise DropRefusedError(f"{where} must be a list of fields")
+    return tuple(_field(entry, words, separator == "", where) for entry in entries)
+
+
+def _field(entry: Any, words: frozenset[str], is_fixed: bool, where: str) -> Field:
+    table = entry if isinstance(entry, dict) else {"field": entry}
+    word = table.get("field")
+    unknown = sorted(set(table) - {"field", "width", "align", "fill"})
+    if not isinstance(word, str) or unknown:
+        raise DropRefusedError(f"{where}: {entry!r} is no field")
+    if not word.startswith("=") and word not in words:
+        raise DropRefusedError(f"{where}: no field {word!r}; there are {', '.join(sorted(words))}")
+    field = Field(
+        word="" if word.startswith("=") else word,
+        text=word[1:] if word.startswith("=") else None,
+        width=table.get("width", 0),
+        align=table.get("align", "left"),
+        fill=table.get("fill", " "),
+    )
+    if is_fixed and (not isinstance(field.width, int) or field.width < 1):
+        raise DropRefusedError(f"{where}: fixed width, so {word!r} needs a width of 1 or more")
+    if field.align not in ("left", "right") or len(field.fill) != 1 or not field.fill.isascii():
+        raise DropRefusedError(f"{where}: {word!r} is aligned left or right, filled by one letter")
+    return field

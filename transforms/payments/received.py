@@ -1,0 +1,116 @@
+"""What a bank sends as lines of text: bytes to lines, lines to cells, days, and refusals."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import cache
+from itertools import accumulate
+from typing import TypeVar
+
+from transforms.errors import DropRefusedError
+from transforms.payments.layouts import Field, Layout
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Chinese text of another encoding that happens to be UTF-8 turns into these letters.
+MISREAD = re.compile("[\u0080-\u07ff]")
+LINE_END = re.compile("\r\n|\n|\r")
+SHOWN_LINES = 10
+Row = TypeVar("Row")
+
+
+def read_lines(
+    content: bytes, layout: Layout, where: str, row_of: Callable[[dict[str, str], int], Row | None]
+) -> list[Row]:
+    """Read the lines of a bank's file, each a dictionary of its cells by the layout's words.
+
+    Rows:    row_of   makes a row of a line's cells and its number; none if they are not as expected
+             returns  one per line that is not empty, after the heading
+    Raises:  DropRefusedError naming every line that is not as expected
+    """
+    text, encoding = decoded(content, layout.encoding, where)
+    rows, wrong = [], []
+    for number, line in enumerate(LINE_END.split(text), start=1):
+        if number <= layout.heading_lines or not line.strip():
+            continue
+        cells = _cells(line, layout, encoding)
+        row = row_of(_said(layout.fields, cells), number) if cells else None
+        if row is None:
+            wrong.append(number)
+        else:
+            rows.append(row)
+    columns = (layout.separator or " ").join(field.word or "…" for field in layout.fields)
+    words = ", ".join(layout.words)
+    refuse(wrong, where, f"expected {columns} with {words} and date {layout.date_format}")
+    return rows
+
+
+def decoded(content: bytes, encoding: str, where: str) -> tuple[str, str]:
+    """Decode a bank's file: UTF-8 where it is UTF-8, marked or not, else the profile's encoding.
+
+    Rows:    returns  the text, and the encoding it was in
+
+    >>> decoded("成功".encode(), "gb18030", "x"), decoded("目录".encode("gb18030"), "gb18030", "x")
+    (('成功', 'utf-8'), ('目录', 'gb18030'))
+    """
+    is_marked = content.startswith(BYTE_ORDER_MARK)
+    try:
+        text = content.decode("utf-8-sig")
+        if is_marked or not MISREAD.search(text):
+            return text, "utf-8"
+    except UnicodeDecodeError:
+        pass
+    try:
+        return content.decode(encoding), encoding
+    except UnicodeDecodeError as broken:
+        number = content[: broken.start].count(b"\n") + 1
+        raise DropRefusedError(
+            f"{where}, line {number}: is not {encoding}; ask the bank for the file again"
+        ) from broken
+
+
+def _cells(line: str, layout: Layout, encoding: str) -> list[str]:
+    """Take a line apart; one that does not have its fields has no cells."""
+    if layout.separator:
+        cells = line.split(layout.separator)
+        return cells if len(cells) == len(layout.fields) else []
+    ends = list(accumulate(field.width for field in layout.fields))
+    encoded = line.encode(encoding)
+    if len(encoded) != ends[-1]:
+        return []
+    try:
+        return [
+            encoded[start:end].decode(encoding)
+            for start, end in zip([0, *ends], ends, strict=False)
+        ]
+    except UnicodeDecodeError:
+        return []
+
+
+def _said(fields: Sequence[Field], cells: Sequence[str]) -> dict[str, str]:
+    pairs = zip(fields, cells, strict=True)
+    return {field.word: cell.strip() for field, cell in pairs if field.word}
+
+
+@cache
+def read_day(text: str, form: str) -> str | None:
+    """Read a date as YYYYMMDD, none if it is no such date.
+
+    >>> read_day("2020-04-01", "YYYY-MM-DD"), read_day("2020-4-1", "YYYY-MM-DD")
+    ('20200401', None)
+    """
+    pattern = re.escape(form)
+    for part in ("YYYY", "MM", "DD"):
+        pattern = pattern.replace(part, f"(?P<{part}>[0-9]{{{len(part)}}})")
+    found = re.fullmatch(pattern, text)
+    try:
+        return found and f"{date(*(int(found[part]) for part in ('YYYY', 'MM', 'DD'))):%Y%m%d}"
+    except ValueError:
+        return None
+
+
+def refuse(lines: Sequence[int], where: str, why: str) -> None:
+    """Refuse a file whole, naming the lines for which it is refused, if there are any."""
+    if lines:
+        shown = ", ".join(str(line) for line in lines[:SHOWN_LINES])
+        more = f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else ""
+        raise DropRefusedError(f"{where}, line {shown}{more}: {why}; nothing of it was taken")

@@ -1,0 +1,213 @@
+"""A statement of the payer's account against a batch: what was paid, came back, or stays open."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from transforms.errors import ContractError
+from transforms.payments.layouts import Layout
+from transforms.payments.received import read_day, read_lines
+
+NAMED = re.compile(r"(?<![0-9A-Z])(P[0-9A-F]{31}|B[0-9A-F]{20})(?![0-9A-Z])")
+AMOUNT = re.compile(r"(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2}))?")
+STANDINGS = ("paid", "returned", "open")
+RECONCILED_SCHEMA: dict[str, Any] = {
+    "number": pl.Int64(),
+    "payment_id": pl.String(),
+    "amount_fen": pl.Int64(),
+    "debited_fen": pl.Int64(),
+    "credited_fen": pl.Int64(),
+    "bank_answer": pl.String(),
+    "standing": pl.String(),
+    "difference": pl.String(),
+    "statement_lines": pl.String(),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One movement on the payer's account: which payment or batch it names, if any, and where."""
+
+    name: str
+    booked_on: str
+    is_debit: bool
+    amount_fen: int
+    counter_account: str
+    place: str
+
+
+def read_statement(content: bytes, layout: Layout, where: str, label: str = "") -> list[Entry]:
+    """Read a statement by its layout.
+
+    Rows:    returns  one per movement, in the order of the file; place: label and line
+    Units:   fen
+    Raises:  DropRefusedError naming every line that is not as expected
+    """
+
+    def entry(said: dict[str, str], line: int) -> Entry | None:
+        named = NAMED.findall(f"{said.get('payment_id', '')} {said.get('purpose', '')}")
+        day = read_day(said["date"], layout.date_format)
+        moved_fen = _moved_fen(said, layout)
+        payments = {name for name in named if name.startswith("P")}
+        if day is None or not moved_fen or len(payments) > 1:
+            return None
+        # A payment that is named counts, the batch beside it does not.
+        name = min(payments or named, default="")
+        account, place = said.get("counter_account", ""), f"{label}:{line}" if label else str(line)
+        return Entry(name, day, moved_fen > 0, abs(moved_fen), account, place)
+
+    return read_lines(content, layout, where, entry)
+
+
+def _moved_fen(said: Mapping[str, str], layout: Layout) -> int:
+    """Return what left the account by a line; what came in is below zero, unreadable is 0."""
+    if "amount" in said:
+        fen = _fen(said["amount"], layout.fen_a_unit)
+        is_debit = layout.words.get(said["direction"])
+        return 0 if is_debit is None else fen if is_debit else -fen
+    return _fen(said["debit_amount"], layout.fen_a_unit) - _fen(
+        said["credit_amount"], layout.fen_a_unit
+    )
+
+
+def _fen(text: str, fen_a_unit: int) -> int:
+    """Read an amount.
+
+    >>> _fen("1,146.5", 100), _fen("-7", 1), _fen("1.5", 1), _fen("", 100)
+    (114650, -7, 0, 0)
+    """
+    found = AMOUNT.fullmatch(text.replace("￥", "").strip())
+    if found is None or (found[3] and fen_a_unit == 1):
+        return 0
+    fen = int(found[2].replace(",", "")) * fen_a_unit + int((found[3] or "0").ljust(2, "0"))
+    return -fen if found[1] else fen
+
+
+def merged(statements: Sequence[Sequence[Entry]]) -> list[Entry]:
+    """Put statements together that may overlap: what stands in two of them happened once.
+
+    Rows:    returns  as often as in the statement that holds it most often
+    """
+    kept: list[Entry] = []
+    counted: Counter[tuple[Any, ...]] = Counter()
+    for entries in statements:
+        here: Counter[tuple[Any, ...]] = Counter()
+        for entry in entries:
+            what = (entry.name, entry.booked_on, entry.is_debit, entry.amount_fen)
+            here[what, entry.counter_account] += 1
+            if here[what, entry.counter_account] > counted[what, entry.counter_account]:
+                kept.append(entry)
+        counted |= here
+    return kept
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """A batch against statements: its payments line by line, and what else the lines tell of it.
+
+    `beside`: difference, place and amount of movements that belong to no payment of the batch.
+    """
+
+    lines: pl.DataFrame
+    beside: list[tuple[str, str, int]]
+
+    @property
+    def differences(self) -> list[tuple[str, str, int]]:
+        """List all differences: what, which payment or place, how much."""
+        found = self.lines.filter(pl.col("difference") != "")
+        rows = found.select("difference", "payment_id", "amount_fen").iter_rows()
+        return [*rows, *self.beside]
+
+    def sums(self) -> dict[str, tuple[int, int]]:
+        """Return count and sum of what was instructed, and of each standing."""
+        parts = {name: self.lines.filter(pl.col("standing") == name) for name in STANDINGS}
+        all_parts = {"instructed": self.lines, **parts}
+        return {name: (p.height, int(p["amount_fen"].sum())) for name, p in all_parts.items()}
+
+
+def reconcile(
+    batch_id: str,
+    instructions: pl.DataFrame,
+    answers: Mapping[str, bool],
+    entries: Sequence[Entry],
+    known: Collection[str],
+) -> Reconciliation:
+    """Account for every payment of a batch by the movements of the account.
+
+    Rows:    answers  whether a payment arrived, by the bank's answers so far
+             known    payment ids of other batches: no concern of this one
+    Units:   fen
+    Holds:   instructed = paid + returned + open, in count and sum
+    """
+    amounts = dict(instructions.select("payment_id", "amount_fen").iter_rows())
+    accounts = set(instructions["account_no"])
+    named: dict[str, list[Entry]] = {payment_id: [] for payment_id in amounts}
+    whole, beside = [], []
+    for entry in entries:
+        if entry.name in named:
+            named[entry.name].append(entry)
+        elif entry.name == batch_id:
+            whole.append(entry)
+        elif entry.name.startswith("P") and entry.name not in known:
+            beside.append(("unknown_payment", entry.place, entry.amount_fen))
+        elif not entry.name and entry.counter_account in accounts:
+            what = "unnamed_debit" if entry.is_debit else "unnamed_credit"
+            beside.append((what, entry.place, entry.amount_fen))
+    # Some banks book a batch in one sum (or one for each file): then every payment was debited.
+    whole_fen = sum(entry.amount_fen if entry.is_debit else -entry.amount_fen for entry in whole)
+    is_whole = whole_fen == sum(amounts.values())
+    if whole_fen and not is_whole:
+        beside.append(("batch_sum_differs", whole[-1].place, whole_fen))
+    rows = [
+        _line(number, payment_id, fen, named[payment_id], whole if is_whole else (), answers)
+        for number, (payment_id, fen) in enumerate(amounts.items(), start=1)
+    ]
+    found = Reconciliation(pl.DataFrame(rows, schema=RECONCILED_SCHEMA, orient="row"), beside)
+    sums = found.sums()
+    for part in (0, 1):
+        if sums["instructed"][part] != sum(sums[name][part] for name in STANDINGS):
+            raise ContractError(f"batch {batch_id}: its parts do not add up")
+    return found
+
+
+def _line(
+    number: int,
+    payment_id: str,
+    amount_fen: int,
+    mine: Sequence[Entry],
+    whole: Sequence[Entry],
+    answers: Mapping[str, bool],
+) -> tuple[Any, ...]:
+    debits = [entry.amount_fen for entry in mine if entry.is_debit] + [amount_fen] * bool(whole)
+    credits = [entry.amount_fen for entry in mine if not entry.is_debit]
+    arrived = answers.get(payment_id)
+    difference = _difference(amount_fen, debits, credits, arrived)
+    left = len(debits) - len(credits)
+    is_back = bool(debits or credits) or arrived is False
+    standing = "paid" if left > 0 else "returned" if is_back else "open"
+    answer = {None: "", True: "arrived", False: "came_back"}[arrived]
+    places = "、".join(entry.place for entry in (*whole, *mine))
+    shown = (amount_fen, sum(debits), sum(credits), answer, standing, difference, places)
+    return (number, payment_id, *shown)
+
+
+def _difference(
+    amount_fen: int, debits: Sequence[int], credits: Sequence[int], arrived: bool | None
+) -> str:
+    """Name what does not fit of one payment, the first that applies; nothing if all does."""
+    left = len(debits) - len(credits)
+    if any(fen != amount_fen for fen in (*debits, *credits)):
+        return "amount_differs"
+    if left > 1:
+        return "debited_twice"
+    if left < 0:
+        return "credit_without_debit"
+    if left == 1:
+        return "came_back_by_file_alone" if arrived is False else ""
+    if not debits or arrived is False:
+        return ""
+    return "arrived_but_reversed" if arrived else "return_without_file"
