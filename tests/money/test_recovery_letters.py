@@ -13,8 +13,8 @@ from flows.money.ledger_store import open_ledger
 from flows.money.recover import list_act, record_list
 from flows.money.recovery_letters import letters_of, write_letters
 from flows.money.verify import verify_home
-from flows.paper import pdf_of
 from flows.store import Home
+from flows.typeset import pdf_of
 from tests.ceremony import PASSPHRASE, key_of
 from tests.money.money_town import ANN, Town, account, month, new_home, night, pay, refund, run_name
 from transforms.answers.page import TEMPLATES
