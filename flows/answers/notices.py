@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import typst
 
 from flows.answers.explain import id_of
 from flows.answers.objected import LETTERS as OBJECTION_LETTERS
@@ -21,10 +19,10 @@ from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
 from flows.money.notice import announced_from
 from flows.store import Home, read_manifest, staged_folder
+from flows.typeset import pdf_of
 from sql import connect, register_tables, run_sql, show_frame
 from sql.texts import policy_cards
 from transforms.answers.notices import LINE_SCHEMA, letter_pages, messages, notices
-from transforms.answers.page import TEMPLATES
 from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
 from transforms.identifiers import EMPLOYER_CODE_FORM
 from transforms.money.batch_states import LEFT_BEHIND
@@ -107,10 +105,7 @@ def _write(folder: Path, told: pl.DataFrame, asked: Asked) -> None:
 def letters_pdf(told: pl.DataFrame) -> bytes:
     """Print letters, one a page; words are data to the printer, never its language."""
     shown = told.select("title", "notice_no", "name", "letter").to_dicts()
-    given = {"letters": json.dumps(shown, ensure_ascii=False)}
-    printed = typst.compile(TEMPLATES / "letters.typ", sys_inputs=given)
-    assert isinstance(printed, bytes), "one document is asked for"
-    return printed
+    return pdf_of("letters.typ", {"letters": shown})
 
 
 def _target(home: Home, identifier: str, asked: Asked, out: Path | None) -> Path:
