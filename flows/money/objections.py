@@ -1,14 +1,16 @@
 """Objections of a night, and those of the home that a batch must not pass over."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from flows.ingest.drop import SnapshotRef
+from flows.ingest.files import REGISTER_NAME
 from flows.money.batch_folder import StoredBatch
 from flows.store import Home
 from sql import Connection, query, show_frame
-from transforms.errors import LedgerForbidsError
+from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.extracts.kinds import KINDS
 from transforms.money.entitlements import KEY
 from transforms.money.objections import (
@@ -91,8 +93,24 @@ def registered(home: Home) -> pl.DataFrame:
     """
     if not home.objections_path.is_file():
         return objections_named(pl.DataFrame(schema=dict.fromkeys(LABELS, pl.String())))
-    read = pl.read_csv(home.objections_path, infer_schema=False)
-    return objections_named(read.rename({label: name for name, label in LABELS.items()}))
+    try:
+        read = pl.read_csv(home.objections_path, infer_schema=False)
+        named = read.rename({label: name for name, label in LABELS.items()})
+    except pl.exceptions.PolarsError as broken:
+        raise DigestDiffersError(
+            f"{home.objections_path} can't be read as the register of objections: find out who "
+            "changed it, and put the copy of the newest snapshot's raw/ in its place"
+        ) from broken
+    return objections_named(named)
+
+
+def register_problems(home: Home) -> Iterator[str]:
+    """Say whether the register does not go on from what nights took in of it: it only grows."""
+    path = home.objections_path
+    now = path.read_bytes() if path.is_file() else b""
+    for kept in sorted(home.snapshots.glob(f"S*/raw/{REGISTER_NAME}")):
+        if not now.startswith(kept.read_bytes()):
+            yield f"{path} does not go on from what {kept.parent.parent.name} took in of it"
 
 
 def objections_named(texts: pl.DataFrame) -> pl.DataFrame:

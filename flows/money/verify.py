@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.objections import register_problems
 from flows.money.recover import list_problems
 from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems, changed_copies
@@ -86,6 +87,7 @@ def verify_home(home: Home) -> Verified:
         seen.counts["ledger rows"] = len(postings) + ledger.count_entries()
         seen.counts["signatures"] = sum(len(s.signatures) for s in books.batches.values())
         _verify_witnesses(home, books, seen)
+        seen.look("registers", home.objections_path, partial(register_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
             seen.look("batches", folder, partial(batch_problems, home, ledger, state))

@@ -20,7 +20,7 @@ from flows.cli import app
 from flows.cli.console import run_command
 from flows.ingest.drop import ingest_drop, name_snapshot
 from flows.ingest.files import REGISTER_NAME, digest_file, list_drop
-from flows.money.objections import registered
+from flows.money.objections import register_problems, registered
 from flows.money.release import release_batch
 from flows.money.sign import sign_batch
 from flows.money.verify import verify_home
@@ -35,7 +35,12 @@ from transforms.answers.objections import (
     objection_register,
     objections_pages,
 )
-from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
+from transforms.errors import (
+    DigestDiffersError,
+    DropRefusedError,
+    LedgerForbidsError,
+    UsageError,
+)
 from transforms.money.entitlements import KEY
 from transforms.money.objections import (
     DETERMINED,
@@ -379,6 +384,23 @@ def test_many_upheld_are_a_finding() -> None:
         "upheld 2 of 20 objections; provision amount_fen",
     ]
     assert upheld_shares(two)["provision"].to_list() == ["", "amount_fen"]
+
+
+def test_a_register_that_was_changed_is_noticed(
+    objected: tuple[Home, dict[str, Any], dict[str, Any], list[dict[str, str]]],
+) -> None:
+    home = objected[0]
+    whole = home.objections_path.read_bytes()
+    assert list(register_problems(home)) == []
+    lines = whole.splitlines(keepends=True)
+    for changed in (b"", b"".join(lines[:-1]), whole.replace(b"2020-03-31", b"2020-03-30", 1)):
+        home.objections_path.write_bytes(changed)
+        assert list(register_problems(home))
+    for broken in (b"\x00\xff\xfe", b"a,b\r\n1,2\r\n", b'"'):
+        home.objections_path.write_bytes(broken)
+        with pytest.raises(DigestDiffersError, match="can't be read as the register"):
+            registered(home)
+    home.objections_path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("hostile", ["=1+1", "@a", "+1", "-1", "<b>x</b>", 'a","b', "a\u202eb"])
