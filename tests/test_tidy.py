@@ -33,6 +33,7 @@ ONLY_IMPORTER = {
     "duckdb": ("sql/__init__.py",),
     "sqlite3": ("flows/money/ledger_store.py",),
     "great_expectations": ("expectations/gate.py",),
+    "typst": ("flows/typeset.py",),
     "prefect": ("flows/night/nightly.py", "flows/audit/scheduled.py"),
 }
 CLOCKS_AND_CHANCE = {"time", "datetime.now", "random", "uuid", "os", "socket", "secrets"}

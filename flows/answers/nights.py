@@ -18,14 +18,17 @@ FILES = {
     "index_report": "report.html",
     "index_omitted": "omitted.xlsx",
     "index_clerical_decisions": "clerical_decisions.xlsx",
+    "index_objections": "objections.html",
 }
-REVIEWS = ("review.html", "review.xlsx")
+REVIEWS = {"review_page": "review.html", "review_to_fill_in": "review.xlsx"}
 STATE_WORDS = {
     "draft": "batch_draft",
     "signed": "batch_signed",
     "released": "batch_released",
     "settled": "batch_settled",
     "withdrawn": "batch_withdrawn",
+    "rejected": "batch_rejected",
+    "superseded": "batch_superseded",
 }
 
 
@@ -153,7 +156,7 @@ def write_index(home: Home) -> None:
         }
         for batch in night["batches"]:
             place = home.batches / batch["batch_id"]
-            batch["reviews"] = [name for name in REVIEWS if (place / name).is_file()]
+            batch["reviews"] = {w: name for w, name in REVIEWS.items() if (place / name).is_file()}
         night["files"] = {said: name for said, name in FILES.items() if (folder / name).is_file()}
     page = render_page("index.html.j2", nights=nights)
     replace_file(home.root / INDEX, page.encode())

@@ -190,7 +190,9 @@ def forecast(
     run_id: Annotated[
         str, typer.Option("--run", metavar="RUN", help="Default: latest.")
     ] = "latest",
-    out: Annotated[Path | None, typer.Option("--out", help="Workbook to write, .xlsx.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Workbook (.xlsx) or page (.html).")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.ledger_store import open_ledger
-from flows.paper import has_face, pdf_of
 from flows.store import Home, replace_file
+from flows.typeset import has_font, pdf_of
 from transforms.amounts import is_amount, yuan_text
-from transforms.money.batch_states import BatchState
+from transforms.money.batch_states import LEFT_BEHIND, BatchState
 from transforms.money.books import Books
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.roster import ROLES
@@ -19,8 +19,7 @@ from transforms.review.approval import approval_form, in_groups
 from transforms.words import word
 
 APPROVAL, APPROVAL_PAPER = "approval.txt", "approval.pdf"
-FORM = Path(__file__).with_name("approval.typ")
-GIVEN_UP = ("rejected", "withdrawn", "superseded")
+FORM = "approval.typ"
 
 
 def approval_sheet(books: Books, state: BatchState) -> bytes:
@@ -56,7 +55,7 @@ def said(code: str, value: str) -> str:
 def batch_paper(home: Home, batch_id: str) -> bytes:
     """Make the page of a batch as it stands: to sign by hand before, to file after its release.
 
-    Raises:  LedgerForbidsError, DigestDiffersError, DropRefusedError if there is no font for it
+    Raises:  LedgerForbidsError, DigestDiffersError, MachineDeniedError if there is no font
     """
     with open_ledger(home, only_look=True) as ledger:
         books = ledger.books()
@@ -68,7 +67,7 @@ def papers_of(
     books: Books, state: BatchState, stored: StoredBatch, is_rehearsal: bool
 ) -> dict[str, bytes]:
     """Make what a release files beside the payment files; nothing where no font is for it."""
-    if not has_face():
+    if not has_font():
         return {}
     return {APPROVAL_PAPER: approval_paper(books, state, stored, is_rehearsal=is_rehearsal)}
 
@@ -107,7 +106,7 @@ def approval_paper(
     warning = word("rehearsed") if is_played else ""
     content = {
         "title": _text("", sheet.above[0].cells[0]),
-        "warning": word(f"batch_{said}") if said in GIVEN_UP else warning,
+        "warning": word(f"batch_{said}") if said in LEFT_BEHIND else warning,
         "facts": facts,
         "headings": [word(name) for name in sheet.frame.columns],
         "rows": [

@@ -13,9 +13,11 @@ from flows.money.ledger_store import open_ledger
 from flows.store import MANIFEST, Home, expect_digests, replace_file
 from sql import policy_cards
 from transforms.amounts import is_amount, yuan_text
+from transforms.answers.page import render_page
 from transforms.errors import LedgerForbidsError
 from transforms.money.claims import KEY
 from transforms.money.forecast import FundForecast, continuing, fund_forecast, going_on
+from transforms.review.drawn import FORECAST_FILLS, month_bars
 from transforms.sheets.workbook import Line, Sheet, workbook_bytes
 from transforms.words import Said, word, worded
 
@@ -85,13 +87,15 @@ def _waiting(entitlements: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
 
 
 def write_forecast(home: Home, run_id: str, path: Path | None) -> dict[str, Any]:
-    """Return a forecast for people, and write it as a workbook where a path is given.
+    """Return a forecast for people, and write it as a workbook or a page where a path is given.
 
     Units:   yuan, for people
     """
     as_of, forecasts = forecast(home, run_id)
     if path:
-        replace_file(path, forecast_workbook(run_id, as_of, forecasts))
+        is_page = path.suffix.lower() == ".html"
+        written = forecast_page if is_page else forecast_workbook
+        replace_file(path, written(run_id, as_of, forecasts))
     return {
         "run_id": run_id,
         "as_of": as_of.isoformat(),
@@ -132,3 +136,29 @@ def forecast_workbook(run_id: str, as_of: date, forecasts: list[FundForecast]) -
         above += [Line("note", [word(code)]) for code in ASSUMPTIONS]
         sheets.append(Sheet(found.fund, found.months, above))
     return workbook_bytes(sheets, word("sheet_forecast"))
+
+
+def forecast_page(run_id: str, as_of: date, forecasts: list[FundForecast]) -> bytes:
+    """Write a forecast as a page that stands alone: a bar a month, the month the budget ends."""
+    titles = {card.policy_id: card.title for card in policy_cards().values()}
+    funds = [
+        {
+            "fund": found.fund,
+            "bars": month_bars(found.months.to_dicts()),
+            "runs_out": found.runs_out,
+            "runs_out_said": worded(Said("forecast_runs_out", {"month": found.runs_out})),
+            "has_budget": found.months["left_fen"].null_count() < found.months.height,
+            "by_policy": {titles[name]: fen for name, fen in found.by_policy.items()},
+        }
+        for found in forecasts
+    ]
+    page = render_page(
+        "forecast.html.j2",
+        run_id=run_id,
+        as_of=as_of.isoformat(),
+        funds=funds,
+        fills=FORECAST_FILLS,
+        columns=forecasts[0].months.columns if forecasts else [],
+        assumptions=ASSUMPTIONS,
+    )
+    return page.encode()

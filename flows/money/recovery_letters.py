@@ -7,11 +7,11 @@ from typing import Any
 from flows.money.funds import PLACEHOLDER, Funds, read_funds
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
-from flows.paper import pdf_of
 from flows.store import Home, replace_file
+from flows.typeset import pdf_of
 from sql import policy_cards
 from transforms.amounts import yuan_text
-from transforms.answers.page import TEMPLATES, render_page
+from transforms.answers.page import render_page
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
 from transforms.money.capitals import amount_in_capitals
@@ -32,7 +32,7 @@ def write_letters(home: Home, list_id: str, path: Path, *, as_pdf: bool = False)
     """
     content = letters_of(home, list_id)
     if as_pdf:
-        made = pdf_of(TEMPLATES / "recovery.typ", content)
+        made = pdf_of("recovery.typ", content)
     else:
         made = render_page("recovery.html.j2", **content).encode()
     replace_file(path, made)

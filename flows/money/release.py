@@ -18,8 +18,8 @@ from flows.money.sign import today
 from flows.money.signatures import holds_truly
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.money.witnesses import tell_anchors
-from flows.paper import NO_FACE
 from flows.store import Home, file_digest, sync_path
+from flows.typeset import NO_FONT
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, release_obstacle
@@ -85,7 +85,7 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
 
 def _warnings(stored: StoredBatch, is_rehearsal: bool, papers: Mapping[str, bytes]) -> list[str]:
     said = payer_warnings(stored.manifest["fund"], stored.manifest["funding"])
-    return [*said, *[REHEARSED_HERE] * is_rehearsal, *[NO_FACE] * (not papers)]
+    return [*said, *[REHEARSED_HERE] * is_rehearsal, *[NO_FONT] * (not papers)]
 
 
 def payment_files_there(home: Home, state: BatchState) -> bool:

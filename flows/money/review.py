@@ -77,7 +77,7 @@ def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[s
             verdicts = read_verdicts(filled, table, path.name)
             reviewed = sort_lines(stored.frame("lines"), verdicts)
             sample = _sample(home, stored, state, path)
-            said = _post(home, ledger, state, stored, reviewed, (workbook, by, sample))
+            said = post_review(home, ledger, state, stored, reviewed, (workbook, by, sample))
         states = ledger.batch_states()
     now, left = states[batch_id], states.get(said["successor"])
     to_sign = left or (now if now.state == "draft" else None)
@@ -94,7 +94,7 @@ def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[s
     }
 
 
-def _post(
+def post_review(
     home: Home,
     ledger: Ledger,
     state: BatchState,
@@ -102,6 +102,10 @@ def _post(
     reviewed: Reviewed,
     read: tuple[str, str, dict[str, Any]],
 ) -> dict[str, Any]:
+    """Post what a review said, and the batch that is left after it, at once; return what is posted.
+
+    Rows:    read  digest of the workbook, who reviewed, what the sample showed
+    """
     workbook, by, sample = read
     struck = reviewed.struck.with_columns(
         pl.Series("facts", _facts(home, stored, reviewed.struck), dtype=pl.String)

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from flows.answers.nights import (
+    STATE_WORDS,
     find_run,
     list_nights,
     list_snapshots,
@@ -21,6 +22,8 @@ from flows.cli.console import app, run_command
 from flows.store import Home
 from tests.ceremony import PASSPHRASE
 from transforms.errors import DropRefusedError, UsageError
+from transforms.money.batch_states import LEFT_BEHIND, RESERVING_STATES
+from transforms.words import catalogue
 
 
 def test_nights_are_listed_the_newest_first(nights: tuple[Home, list[str]]) -> None:
@@ -57,6 +60,19 @@ def test_the_index_links_to_what_is_there(nights: tuple[Home, list[str]]) -> Non
     links = re.findall(r'href="([^"]+)"', page)
     assert len(links) > len(runs) and all((home.root / link).is_file() for link in links)
     assert not re.search(r"[0-9]{17}[0-9X]", page), "no person on it"
+
+
+def test_every_state_of_a_batch_has_a_word() -> None:
+    assert {*STATE_WORDS} == {"draft", *RESERVING_STATES, *LEFT_BEHIND}
+    assert {*STATE_WORDS.values()} <= {*catalogue()}
+
+
+def test_the_index_links_to_both_copies_for_the_reviewer(home_after_run: Home) -> None:
+    write_index(home_after_run)
+    text = (home_after_run.root / "index.html").read_text(encoding="utf-8")
+    for batch in home_after_run.batches.iterdir():
+        for name in ("review.html", "review.xlsx"):
+            assert f'href="batches/{batch.name}/{name}"' in text
 
 
 def test_the_index_follows_a_signature(home_after_run: Home) -> None:

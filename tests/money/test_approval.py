@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from flows import paper
+from flows import typeset
 from flows.money.approval import APPROVAL_PAPER, FORM, batch_paper
 from flows.money.batch import show_batch
 from flows.money.release import release_batch
 from flows.money.verify import verify_home
-from flows.paper import pdf_of
 from flows.store import Home
+from flows.typeset import pdf_of
 from tests.money.money_town import sign_both
-from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.errors import DigestDiffersError, MachineDeniedError
 from transforms.money.capitals import amount_in_capitals
 
 CONTENT: dict[str, Any] = {
@@ -96,10 +96,10 @@ def test_many_policies_still_are_one_page(tmp_path: Path) -> None:
 def test_a_machine_without_a_font_says_so_and_releases(
     home_after_run: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paper, "FACES", ("No Such Face",))
+    monkeypatch.setattr(typeset, "FONTS", ("No Such Face",))
     home = home_after_run
     batch_id = biggest(home)["batch_id"]
-    with pytest.raises(DropRefusedError, match="font"):
+    with pytest.raises(MachineDeniedError, match="font"):
         batch_paper(home, batch_id)
     sign_both(home, batch_id)
     assert any("font" in said for said in release_batch(home, batch_id)["warnings"])

@@ -1,6 +1,7 @@
 """The forecast: twelve months worked out by hand, to the fen."""
 
 from datetime import date
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -171,8 +172,9 @@ ROWS = [
 def leave_policy(home: Home, label: str) -> None:
     """Leave the rows of a policy in a run, as the night does."""
     folder = home.runs / run_name(label)
-    (folder / "policies").mkdir()
-    key = {"period": "2020-03", "last_benefit_month": 201912}
+    (folder / "policies").mkdir(exist_ok=True)
+    kinds = {"subject_kind": "person", "beneficiary_kind": "person"}
+    key = {"period": "2020-03", **kinds, "last_benefit_month": 201912}
     rows = [
         {**key, "subject_id": person, "beneficiary_id": person, "retirement_latest_on": day}
         for person, day in ((ANN, date(2020, 6, 1)), (BOB, date(2020, 4, 1)))
@@ -240,6 +242,18 @@ def test_the_workbook_says_the_same_and_holds_no_formula(home: Home) -> None:
     first = path.read_bytes()
     write_forecast(home, run_name("R1"), path)
     assert path.read_bytes() == first
+
+
+def test_the_page_says_the_same_and_marks_the_month_it_runs_out(home: Home) -> None:
+    said = write_forecast(home, run_name("R1"), home.root / "forecast.html")
+    page = (home.root / "forecast.html").read_text(encoding="utf-8")
+    for told in said["funds"]:
+        assert told["fund"] in page
+        for row in told["months"]:
+            assert f"{Decimal(row['total_yuan']):,}" in page
+    ends = [told["runs_out"] for told in said["funds"] if told["runs_out"]]
+    assert ends and page.count(">预算用完<") == len(ends)
+    assert "script" not in page and "http" not in page.replace("http-equiv", "")
 
 
 def test_only_of_a_run_that_is_there_and_unchanged(home: Home) -> None:

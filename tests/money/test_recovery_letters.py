@@ -13,11 +13,10 @@ from flows.money.ledger_store import open_ledger
 from flows.money.recover import list_act, record_list
 from flows.money.recovery_letters import letters_of, write_letters
 from flows.money.verify import verify_home
-from flows.paper import pdf_of
 from flows.store import Home
+from flows.typeset import pdf_of
 from tests.ceremony import PASSPHRASE, key_of
 from tests.money.money_town import ANN, Town, account, month, new_home, night, pay, refund, run_name
-from transforms.answers.page import TEMPLATES
 from transforms.errors import LedgerForbidsError
 
 NAME = '安<script>alert("1")</script>娜#panic()*粗*$x$'
@@ -73,7 +72,7 @@ def test_the_pdf_holds_what_the_page_does_a_page_each(home: Home) -> None:
     write_letters(home, list_of(home), path, as_pdf=True)
     made = path.read_bytes()
     assert made.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", made)) == 2
-    assert pdf_of(TEMPLATES / "recovery.typ", letters_of(home, list_of(home))) == made
+    assert pdf_of("recovery.typ", letters_of(home, list_of(home))) == made
 
 
 def test_only_a_signed_list_has_letters(home: Home) -> None:

@@ -16,6 +16,13 @@ def _settled(books: Books, posting: Posting, holds: Holds) -> str:
         return f"batch {posting.batch_id} is {state.state}: not released"
     if any(taken["file_digest"] == said["file_digest"] for taken in state.settled):
         return f"batch {posting.batch_id}: this file was taken already"
+    given_back = {one["act"]["statement"]["payment_id"] for one in state.recovered}
+    twice = sorted(given_back & {answer[0] for answer in (*said["returned"], *said["late"])})
+    if twice:
+        return (
+            f"payment {twice[0]} came back by the bank, and money of it was given back with a "
+            "document: it can't be both; find out which, nothing of this file was posted"
+        )
     if said["late"]:
         late = {"act": "late_return", "payments": said["late"], "file_digest": said["file_digest"]}
         problem = _confirmed(books, posting, late, holds)

@@ -12,8 +12,10 @@ FILLS = {
     "budget_this_batch": "#8b95a5",
     "budget_left": "#fff",
 }
+FORECAST_FILLS = {"continuing_fen": "#8b95a5", "payable_fen": "#1d2430", "held_fen": "url(#hatch)"}
 WIDE, MONTHS_HIGH, STEPS_HIGH, STEPS_WIDE = 1000, 50, 48, 420
 BAR, BAR_WITH_GAP, BARS, WIDEST_BIN = 16, 20, 13, 84
+MONTH_WIDE, MONTH_HIGH, MONTH_FOOT = 83, 140, 166
 
 
 def scaled(part: int, whole: int, length: int) -> int:
@@ -86,3 +88,20 @@ def step_bars(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
         | {"width": scaled(step["fen"], whole, WIDE)}
         for n, step in enumerate(steps)
     ]
+
+
+def month_bars(months: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Stack what each of the next months costs: what goes on, what waits to be paid, what is held.
+
+    Rows:    months  FORECAST columns; returns the same with where the bars stand
+    """
+    most = max(month["total_fen"] for month in months)
+    bars = []
+    for place, month in enumerate(months):
+        top, parts = MONTH_FOOT, []
+        for name, fill in FORECAST_FILLS.items():
+            height = scaled(month[name], most, MONTH_HIGH)
+            top -= height
+            parts.append({"y": top, "height": height, "fill": fill})
+        bars.append({**month, "x": place * MONTH_WIDE + 13, "top": top, "parts": parts})
+    return bars
