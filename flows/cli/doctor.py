@@ -4,9 +4,12 @@ import importlib.metadata
 import os
 import shutil
 import sys
+from datetime import date
 from typing import Any
 
 from flows.money.funds import read_funds
+from flows.money.returned import list_returned
+from flows.money.sign import today
 from flows.store import PRIVATE, Home
 from transforms.errors import WuxingError
 
@@ -34,6 +37,7 @@ def examine(home: Home) -> dict[str, Any]:
         _funds(home),
         _modes(home),
         _keys(home),
+        _returned(home),
     ]
     return {"checks": checks, "good": all(check["verdict"] != "bad" for check in checks)}
 
@@ -105,3 +109,16 @@ def _keys(home: Home) -> dict[str, str]:
         found = f"{len(beside)} key files lie in the home: each belongs on its holder's own machine"
         return _check("warn", "keys", found)
     return _check("good", "keys", "none lies in the home")
+
+
+def _returned(home: Home) -> dict[str, str]:
+    """Find what came back from the bank long ago and is nobody's turn."""
+    try:
+        told = list_returned(home, date.fromisoformat(today()))
+    except WuxingError as broken:
+        return _check("bad", "returned payments", str(broken))
+    waiting = f"{len(told['lines'])} lines wait to be paid again"
+    warnings = told["warnings"][:SHOWN]
+    return _check(
+        "warn" if warnings else "good", "returned payments", "; ".join([waiting, *warnings])
+    )

@@ -102,7 +102,8 @@ def reconciliation_of(
     answers = {name: a.arrived for name, a in known_answers(stored, state).items()}
     instructions = stored.frame("instructions")
     known = set(ledger.payment_ids())
-    return reconcile(state.batch_id, instructions, answers, merged(statements), known)
+    refused = {answer[0] for said in state.settled for answer in said["returned"]}
+    return reconcile(state.batch_id, instructions, answers, merged(statements), known, refused)
 
 
 def _outcome(state: BatchState, found: Reconciliation) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.money.acts import countersign
 from flows.money.ledger_store import open_ledger
 from flows.money.reconcile import reconcile_batch
-from flows.money.settle import settle_batch
+from flows.money.settle import late_return_act, settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
+from tests.ceremony import key_of
 from tests.money.money_town import ANN, TWO, account, month, new_home, night, pay, refund
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
@@ -115,6 +117,24 @@ def test_a_profile_from_before_statements_were_part_of_it_reads_the_default_s(
     profile.write_text(text[: text.index("[statement]")], encoding="utf-8")
     batch = pay(home, "R1", ROWS)[0]
     assert statement(home, batch, [moved(batch, 1507)])["is_accounted_for"]
+    verify_home(home)
+
+
+def test_a_batch_of_which_the_bank_debited_what_it_accepted(home: Home, batch: str) -> None:
+    second = ids_of(home, batch)[1]
+    assert found(statement(home, batch, [moved(batch, 1007)]))[0][0] == "batch_sum_differs"
+    settle(home, batch, f"{second}|失败|销户|20200402")
+    told = statement(home, batch, [moved(batch, 1007)])
+    assert told["is_accounted_for"] and counts(told)["returned"] == (1, "5.00")
+    # What comes back later was debited all the same.
+    third = ids_of(home, batch)[2]
+    back = home.root / "late.txt"
+    settle(home, batch, f"{third}|成功||20200402")
+    back.write_text(f"{third}|失败|退汇|20200410", encoding="utf-8")
+    both = [key_of(home, role) for role in ("reviewer", "approver")]
+    settle_batch(home, batch, back, countersign(late_return_act(home, batch, back), both))
+    told = statement(home, batch, [moved(batch, 1007), moved(third, 1000, "贷", "20200410")])
+    assert told["is_accounted_for"] and counts(told)["returned"] == (2, "15.00")
     verify_home(home)
 
 
@@ -281,6 +301,7 @@ TWO_COLUMNS = """
 encoding = "gbk"
 separator = ","
 heading_lines = 0
+trailing_lines = 2
 fields = ["payment_id", "date", "debit_amount", "credit_amount", "="]
 amount_unit = "分"
 debit = ["D"]
@@ -292,6 +313,7 @@ FIXED = """
 encoding = "gb18030"
 separator = ""
 heading_lines = 0
+trailing_lines = 0
 fields = [
     {field = "date", width = 8}, {field = "direction", width = 2},
     {field = "amount", width = 12}, {field = "purpose", width = 36},
@@ -307,7 +329,11 @@ SOME = "P" + "A" * 31
 @pytest.mark.parametrize(
     ("layout", "text", "encoding"),
     [
-        (TWO_COLUMNS, f"{SOME},2020-04-01,700,,x\n{SOME},2020-04-02,0,700,x", "gbk"),
+        (
+            TWO_COLUMNS,
+            f'{SOME},2020-04-01,"700",,"x,y"\n{SOME},2020-04-02,0,700,x\n合计,2\n\n完\n',
+            "gbk",
+        ),
         (
             FIXED,
             f"20200401借{'7.00':>12}代发{SOME:<32}\n20200402贷{'7.00':>12}退汇{SOME:<26}",
@@ -338,6 +364,8 @@ def test_each_bank_s_statement_in_the_form_of_its_profile(
         ({"debit": ["借", "贷"]}, "none in both"),
         ({"date_format": "YYYYMM"}, "date_format"),
         ({"more": 1}, "unknown more"),
+        ({"trailing_lines": -1}, "trailing_lines"),
+        ({"amount_unit": 1}, "amount_unit"),
     ],
 )
 def test_a_layout_that_can_t_be_read_is_refused(change: dict[str, Any], said: str) -> None:
@@ -402,3 +430,13 @@ def test_every_fen_is_in_exactly_one_place(
     lines = reconciled.lines.filter(pl.col("difference") == "")
     net = lines["debited_fen"].sum() - lines["credited_fen"].sum()
     assert net == lines.filter(pl.col("standing") == "paid")["amount_fen"].sum()
+
+
+@pytest.mark.parametrize("cell", ['"' + "x" * 200_000, '"open', '""', 'a"b'])
+def test_a_line_whose_quotes_do_not_fit_is_refused(cell: str) -> None:
+    content = {**default_profile().content["statement"], "separator": ","}
+    layout = statement_layout({**content, "heading_lines": 0}, "profile, statement")
+    good = f"20200401,借,7.00,,某,{SOME}"
+    for line in (f"{cell},借,7.00,,某,{SOME}", f"{good},{cell}"):
+        with pytest.raises(DropRefusedError, match="line 1: expected"):
+            read_statement(line.encode(), layout, "s")

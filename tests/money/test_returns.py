@@ -8,6 +8,7 @@ import pytest
 
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.cli.doctor import examine
 from flows.money.ledger_store import open_ledger
 from flows.money.returned import list_returned
 from flows.money.settle import settle_batch
@@ -199,8 +200,12 @@ def test_what_came_back_ages_until_it_is_paid_again(home: Home, batch: str) -> N
     (warning,) = list_returned(home, DAY + timedelta(days=2))["warnings"]
     assert second in warning and "61 days" in warning
     assert run_command(app, ["returned", "--home", str(home.root), "--as-of", "2020-09-01"]) == 0
+    (said,) = [c for c in examine(home)["checks"] if c["what"] == "returned payments"]
+    assert said["verdict"] == "warn" and second in said["found"]
     pay(home, "R2", ROWS)
     assert list_returned(home, DAY)["lines"] == [], "paid again"
+    (said,) = [c for c in examine(home)["checks"] if c["what"] == "returned payments"]
+    assert said["verdict"] == "good"
 
 
 def test_what_arrived_after_all_waits_for_nobody(home: Home, batch: str) -> None:

@@ -16,6 +16,7 @@ STATEMENT_WORDS = frozenset(
 )
 TWO_COLUMNS = frozenset(("debit_amount", "credit_amount"))
 LAYOUT_KEYS = ("encoding", "separator", "heading_lines", "fields", "date_format")
+STATEMENT_KEYS = ("amount_unit", "trailing_lines")
 FEN_A_UNIT = {"元": 100, "分": 1}
 # Who can act on a payment that came back.
 OWNERS = ("人社", "财政", "银行", "收款人")
@@ -46,6 +47,7 @@ class Layout:
     words: Mapping[str, bool]
     date_format: str
     fen_a_unit: int = 1
+    trailing_lines: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,17 @@ def answer_layout(content: Any, where: str) -> Layout:
 
 def statement_layout(content: Any, where: str) -> Layout:
     """Read how a statement of the payer's account looks, for `reconcile`."""
-    layout = _layout(content, STATEMENT_WORDS, ("debit", "credit"), ("amount_unit",), where)
-    if content["amount_unit"] not in FEN_A_UNIT:
+    layout = _layout(content, STATEMENT_WORDS, ("debit", "credit"), STATEMENT_KEYS, where)
+    check_count(content, "trailing_lines", where)
+    if str(content["amount_unit"]) not in FEN_A_UNIT:
         raise DropRefusedError(f"{where}: amount_unit must be one of {', '.join(FEN_A_UNIT)}")
     there = {field.word for field in layout.fields}
     amounts = {"direction", "amount"} if there & {"direction", "amount"} else TWO_COLUMNS
     check_carried(layout.fields, ("date", *sorted(amounts)), f"{where}, fields")
     if not there & {"payment_id", "purpose"}:
         raise DropRefusedError(f"{where}: a line needs payment_id, or purpose that holds it")
-    return replace(layout, fen_a_unit=FEN_A_UNIT[content["amount_unit"]])
+    unit, trailing = FEN_A_UNIT[content["amount_unit"]], content["trailing_lines"]
+    return replace(layout, fen_a_unit=unit, trailing_lines=trailing)
 
 
 def _layout(
@@ -122,7 +126,7 @@ def _layout(
     if not isinstance(content, dict):
         raise DropRefusedError(f"{where} must be a table: [{where.rpartition(' ')[2]}]")
     check_keys(content, (*LAYOUT_KEYS, *pair, *more), where)
-    for key in ("encoding", "separator", "date_format", *more):
+    for key in ("encoding", "separator", "date_format"):
         if not isinstance(content[key], str):
             raise DropRefusedError(f"{where}: {key} must be text in quotes")
     check_writing(content, where)

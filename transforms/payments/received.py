@@ -1,5 +1,6 @@
 """What a bank sends as lines of text: bytes to lines, lines to cells, days, and refusals."""
 
+import csv
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -15,6 +16,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MISREAD = re.compile("[\u0080-\u07ff]")
 LINE_END = re.compile("\r\n|\n|\r")
 SHOWN_LINES = 10
+# Separators of files in which a cell that holds one stands in quotes.
+QUOTING = ",;\t"
 Row = TypeVar("Row")
 
 
@@ -29,9 +32,9 @@ def read_lines(
     """
     text, encoding = decoded(content, layout.encoding, where)
     rows, wrong = [], []
-    for number, line in enumerate(LINE_END.split(text), start=1):
-        if number <= layout.heading_lines or not line.strip():
-            continue
+    lines = [(n, line) for n, line in enumerate(LINE_END.split(text), start=1) if line.strip()]
+    body = [(n, line) for n, line in lines if n > layout.heading_lines]
+    for number, line in body[: len(body) - layout.trailing_lines]:
         cells = _cells(line, layout, encoding)
         row = row_of(_said(layout.fields, cells), number) if cells else None
         if row is None:
@@ -71,7 +74,9 @@ def decoded(content: bytes, encoding: str, where: str) -> tuple[str, str]:
 def _cells(line: str, layout: Layout, encoding: str) -> list[str]:
     """Take a line apart; one that does not have its fields has no cells."""
     if layout.separator:
-        cells = line.split(layout.separator)
+        is_quoted = layout.separator in QUOTING and '"' in line
+        split = _unquoted if is_quoted else str.split
+        cells = split(line, layout.separator)
         return cells if len(cells) == len(layout.fields) else []
     ends = list(accumulate(field.width for field in layout.fields))
     encoded = line.encode(encoding)
@@ -83,6 +88,13 @@ def _cells(line: str, layout: Layout, encoding: str) -> list[str]:
             for start, end in zip([0, *ends], ends, strict=False)
         ]
     except UnicodeDecodeError:
+        return []
+
+
+def _unquoted(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
         return []
 
 

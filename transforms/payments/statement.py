@@ -135,11 +135,13 @@ def reconcile(
     answers: Mapping[str, bool],
     entries: Sequence[Entry],
     known: Collection[str],
+    refused: Collection[str] = (),
 ) -> Reconciliation:
     """Account for every payment of a batch by the movements of the account.
 
     Rows:    answers  whether a payment arrived, by the bank's answers so far
              known    payment ids of other batches: no concern of this one
+             refused  those that the bank refused at once, by its answers
     Units:   fen
     Holds:   instructed = paid + returned + open, in count and sum
     """
@@ -157,14 +159,16 @@ def reconcile(
         elif not entry.name and entry.counter_account in accounts:
             what = "unnamed_debit" if entry.is_debit else "unnamed_credit"
             beside.append((what, entry.place, entry.amount_fen))
-    # Some banks book a batch in one sum (or one for each file): then every payment was debited.
+    # Some banks book a batch in one sum (or one for each file), of all or of what they accepted.
     whole_fen = sum(entry.amount_fen if entry.is_debit else -entry.amount_fen for entry in whole)
-    is_whole = whole_fen == sum(amounts.values())
-    if whole_fen and not is_whole:
+    accepted = {name: fen for name, fen in amounts.items() if name not in refused}
+    parts = [part for part in (amounts, accepted) if sum(part.values()) == whole_fen]
+    booked = parts[0] if parts else {}
+    if whole_fen and not booked:
         beside.append(("batch_sum_differs", whole[-1].place, whole_fen))
     rows = [
-        _line(number, payment_id, fen, named[payment_id], whole if is_whole else (), answers)
-        for number, (payment_id, fen) in enumerate(amounts.items(), start=1)
+        _line(number, name, fen, named[name], whole if name in booked else (), answers)
+        for number, (name, fen) in enumerate(amounts.items(), start=1)
     ]
     found = Reconciliation(pl.DataFrame(rows, schema=RECONCILED_SCHEMA, orient="row"), beside)
     sums = found.sums()
