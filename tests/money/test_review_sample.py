@@ -9,7 +9,7 @@ from typing import Any
 import openpyxl
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.answers.sample_audit import batch_sample
@@ -17,8 +17,10 @@ from flows.cli.console import app, run_command
 from flows.ingest.filled import read_filled
 from flows.money import approval
 from flows.money.approval import batch_paper
+from flows.money.batch import pack_batch
 from flows.money.ledger_store import open_ledger
 from flows.money.review import import_review
+from flows.money.sign import today
 from flows.store import Home
 from tests.money.money_town import TWO, new_home, night, refund
 from transforms.answers.sample import KEY
@@ -110,6 +112,7 @@ def chance_of_so_few(errors: int, count: int, share: int) -> Fraction:
     )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 @example((0, 60))
 @example((60, 60))
@@ -217,6 +220,10 @@ def test_answers_on_the_sheet_are_read_back_and_stand_on_the_next_approval_sheet
     found = {row[0].value: row[1].value for row in shown.iter_rows()}
     assert found[word("sheet_sample")] == "3 条中有误 1 条，差错率 33.34%，95% 上限 86.47%"
     assert found[word("came_from")] == batch_id
+    held = openpyxl.load_workbook(home.batches / after / "review.xlsx")[word("sheet_held")]
+    (said,) = [row for row in held.iter_rows(min_row=3, values_only=True)]
+    assert said[-3:] == ("周审核", today(), "查账号"), "who holds it, since when and why"
+    assert pack_batch(home, after)["kept"] == []
 
 
 def test_a_batch_agreed_to_shows_its_own_sample_on_paper(
