@@ -93,6 +93,7 @@ def test_the_digest_draws_and_nobody_else() -> None:
     assert one.equals(draw_sample(shuffled, eligible, nothing, "d"))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), st.integers(0, 99), min_size=1), st.integers(0, 120))
 def test_places_are_shared_out_and_no_class_gets_more_than_it_has(
     sizes: dict[str, int], count: int
