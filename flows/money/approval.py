@@ -96,7 +96,9 @@ def approval_paper(
     Holds:   the same ledger gives the same bytes on the same machine
     """
     manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
-    sheet = approval_form(manifest, state.batch_digest, stored.frame("instructions"))
+    reviewed = state.reviewed[-1] if state.reviewed else None
+    instructions = stored.frame("instructions")
+    sheet = approval_form(manifest, state.batch_digest, instructions, reviewed=reviewed)
     facts = [[_text("", cell) for cell in line.cells] for line in sheet.above[1:]]
     said = state.state
     if state.released or is_rehearsal is not None:

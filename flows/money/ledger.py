@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -183,6 +184,21 @@ class Ledger:
                 raise DigestDiffersError(f"{self.home.ledger_path}, {books.problems[0]}; {ADVICE}")
             self._books = books
         return self._books
+
+    def books_after(
+        self, kind: str, content: Mapping[str, Any], batch_id: str, subject: str
+    ) -> Books:
+        """Return the books as they will be when this is posted next; nothing is posted.
+
+        Raises:  LedgerForbidsError saying which rule forbids it
+        """
+        books = deepcopy(self.books())
+        last = self.postings(after=books.position - 1)
+        posting = next_posting(last[-1] if last else None, kind, batch_id, subject, content)
+        problem = enter(books, posting, holds_truly(self.home))
+        if problem:
+            raise LedgerForbidsError(problem)
+        return books
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

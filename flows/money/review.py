@@ -122,8 +122,12 @@ def post_review(
         "successor": "",
     }
     left = successor(stored, said) if reviewed.changes and reviewed.agreed.height else None
-    posted = posted_batch(home, ledger.books(), left, None) if left else None
     said["successor"] = left.batch_id if left else ""
+    posted = None
+    if left:
+        # Its copy says who holds what and why: it is made from the ledger with this review in it.
+        reviewed_books = ledger.books_after("reviewed", said, state.batch_id, workbook)
+        posted = posted_batch(home, reviewed_books, left, None)
     with ledger.transaction():
         ledger.post("reviewed", said, state.batch_id, workbook)
         if left and posted:

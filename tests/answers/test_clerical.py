@@ -168,7 +168,7 @@ def test_a_removed_column_or_another_file_is_refused(workbook: Path) -> None:
         import_decisions(other, None)
     empty = workbook.parent / "empty.xlsx"
     openpyxl.Workbook().save(empty)
-    with pytest.raises(DropRefusedError, match="no header"):
+    with pytest.raises(DropRefusedError, match="no heading"):
         import_decisions(empty, None)
 
 

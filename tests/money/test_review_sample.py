@@ -9,14 +9,18 @@ from typing import Any
 import openpyxl
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.answers.sample_audit import batch_sample
 from flows.cli.console import app, run_command
 from flows.ingest.filled import read_filled
+from flows.money import approval
+from flows.money.approval import batch_paper
+from flows.money.batch import pack_batch
 from flows.money.ledger_store import open_ledger
 from flows.money.review import import_review
+from flows.money.sign import today
 from flows.store import Home
 from tests.money.money_town import TWO, new_home, night, refund
 from transforms.answers.sample import KEY
@@ -89,6 +93,7 @@ def test_the_digest_draws_and_nobody_else() -> None:
     assert one.equals(draw_sample(shuffled, eligible, nothing, "d"))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), st.integers(0, 99), min_size=1), st.integers(0, 120))
 def test_places_are_shared_out_and_no_class_gets_more_than_it_has(
     sizes: dict[str, int], count: int
@@ -108,6 +113,7 @@ def chance_of_so_few(errors: int, count: int, share: int) -> Fraction:
     )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 @example((0, 60))
 @example((60, 60))
@@ -215,6 +221,27 @@ def test_answers_on_the_sheet_are_read_back_and_stand_on_the_next_approval_sheet
     found = {row[0].value: row[1].value for row in shown.iter_rows()}
     assert found[word("sheet_sample")] == "3 条中有误 1 条，差错率 33.34%，95% 上限 86.47%"
     assert found[word("came_from")] == batch_id
+    held = openpyxl.load_workbook(home.batches / after / "review.xlsx")[word("sheet_held")]
+    (said,) = [row for row in held.iter_rows(min_row=3, values_only=True)]
+    assert said[-3:] == ("周审核", today(), "查账号"), "who holds it, since when and why"
+    assert pack_batch(home, after)["kept"] == []
+
+
+def test_a_batch_agreed_to_shows_its_own_sample_on_paper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = new_home(tmp_path / "home")
+    batch_id = night(home, "R1", [refund(100), refund(70, TWO)])[1].batches[0].batch_id
+    book = openpyxl.load_workbook(home.batches / batch_id / "review.xlsx")
+    _fill(book[word("sheet_sample")], {1: {ANSWER: "正确"}, 2: {ANSWER: "正确"}})
+    book.save(tmp_path / "filled.xlsx")
+    assert import_review(home, batch_id, tmp_path / "filled.xlsx")["to_be_signed"] == batch_id
+    shown: dict[str, Any] = {}
+    monkeypatch.setattr(approval, "pdf_of", lambda _form, content: shown.update(content) or b"")
+    batch_paper(home, batch_id)
+    assert [word("sheet_sample"), "2 条中有误 0 条，差错率 0.00%，95% 上限 77.64%"] in shown[
+        "facts"
+    ]
 
 
 def _fill(sheet: Any, cells: Mapping[int, Mapping[str, str]]) -> None:

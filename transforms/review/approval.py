@@ -32,8 +32,13 @@ def approval_form(
     digest: str,
     instructions: pl.DataFrame,
     looked_at: Iterable[Line] = (),
+    reviewed: Mapping[str, Any] | None = None,
 ) -> Sheet:
-    """Lay out the same of what the signed record says alone; `looked_at`: what a review adds."""
+    """Lay out the same of what the signed record says alone.
+
+    Rows:    looked_at  what a review adds
+             reviewed   the batch's own review, if it was read back; else the one it comes from
+    """
     titles = manifest.get("titles", {})
     entries = {entry["policy_id"]: entry for entry in manifest["policies"]}
     sums = [
@@ -52,7 +57,7 @@ def approval_form(
             *_identity(manifest, digest),
             *_money(manifest, instructions),
             *looked_at,
-            *_known_of(manifest),
+            *_known_of(manifest, reviewed),
         ],
         below=[Line("note", []), Line("box", signing)],
         widths=SUM_WIDTHS,
@@ -93,8 +98,8 @@ def _looked_at(review: Review) -> Iterator[Line]:
     yield _field("sheet_before", worded(Said("payees_changed", counts)))
 
 
-def _known_of(manifest: Mapping[str, Any]) -> Iterator[Line]:
-    yield _field("sheet_sample", worded(sample_said(manifest.get("review"))))
+def _known_of(manifest: Mapping[str, Any], reviewed: Mapping[str, Any] | None) -> Iterator[Line]:
+    yield _field("sheet_sample", worded(sample_said(reviewed or manifest.get("review"))))
     unconfirmed = len(manifest["unconfirmed"])
     yield _field("unconfirmed", worded(Said("unconfirmed_count", {"count": unconfirmed})))
     # A batch of before 0.2.0 has its mark in English only.
@@ -113,7 +118,7 @@ def doubts_said(review: Review) -> Said:
 
 
 def sample_said(reviewed: Mapping[str, Any] | None) -> Said:
-    """Say what the sample of the batch that this one came from showed, if it was answered."""
+    """Say what the sample of a batch showed, if it was answered when the batch was reviewed."""
     showed = (reviewed or {}).get("sample")
     if not showed or not showed["answered"]:
         return Said("sample_not_answered")
