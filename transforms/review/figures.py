@@ -15,11 +15,11 @@ STEPS_OF_TEN = (1, 2, 5)
 def budget_parts(funding: Mapping[str, Any], signed_fen: int, batch_fen: int) -> dict[str, Any]:
     """Share a fund's budget: spent, signed and not yet paid, this batch, left (below 0: lacking).
 
-    Units:   fen
+    Units:   fen; what a batch's funding calls spent has what is signed in it
     Holds:   the parts add up to the budget
     """
     parts = {
-        "budget_spent": funding["spent_fen"],
+        "budget_spent": funding["spent_fen"] - signed_fen,
         "budget_signed": signed_fen,
         "budget_this_batch": batch_fen,
     }
