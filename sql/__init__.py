@@ -130,10 +130,9 @@ def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
     """Make a view over a kind's Parquet files; texts it had not yet when stored are empty."""
     files = connection.read_parquet([str(path) for path in paths])
     kind = KINDS.get(name.removeprefix("delivered_"))
-    lacking = [one.name for one in kind.columns if one.name not in files.columns] if kind else []
-    files.project(
-        ", ".join(["*", *(f"null::varchar as {column}" for column in lacking)])
-    ).create_view(name, replace=True)
+    lacking = sorted(set(kind.column_named if kind else ()) - set(files.columns))
+    columns = ", ".join(["*", *(f"null::varchar as {column}" for column in lacking)])
+    files.project(columns).create_view(name, replace=True)
 
 
 def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
@@ -145,8 +144,7 @@ def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> No
 
 
 def show_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
-    """Make a view over a frame: its rows stay where they are. For the rules, which are planned by
-    counts that a view has not, copy it with register_frame."""
+    """Make a view over a frame. For the rules, which are planned by counts, use register_frame."""
     _check_name(name)
     connection.register(name, frame.to_arrow())
 

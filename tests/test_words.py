@@ -43,11 +43,15 @@ PAGES = [
     *(ROOT / "flows" / "answers").rglob("*.py"),
     *(ROOT / "transforms" / "sheets").glob("*.py"),
     *((ROOT / "transforms" / "payments") / name for name in ("workbook.py", "notice.py")),
+    *(ROOT / "transforms" / "review").glob("*.py"),
     ROOT / "transforms" / "words.py",
 ]
-# One writes XML: what it replaces are characters that XML has other signs for. The other a formula,
-# in which a fact stands under its name.
-ESCAPES = {"transforms/sheets/rows.py", "transforms/answers/amount.py"}
+# They write XML, HTML and scripts: what is replaced are characters that have other signs there. One
+# writes a formula, in which a fact stands under its name.
+ESCAPES = {
+    *("transforms/sheets/rows.py", "transforms/answers/amount.py"),
+    *("transforms/answers/notices.py", "transforms/review/page.py"),
+}
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 
@@ -158,7 +162,7 @@ def test_both_languages_say_the_same_values(code: str) -> None:
 
 def test_no_words_are_left_over() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in PRODUCT)
-    used = set(re.findall(r"[a-z0-9_]+", text))
+    used = {*re.findall(r"[a-z0-9_]+", text), *re.findall(r"[a-z_]+[.][a-z]+", text)}
     assert sorted(set(catalogue()) - used) == []
 
 

@@ -1,5 +1,6 @@
 -- check: no single quarantine rule bites an unusual share of a kind's rows
--- checked: (select distinct kind, rule from quarantine where rule not in ('totals_row', 'not_filled_in'))
+-- checked: (select distinct kind, rule from quarantine
+--   where rule not in ('totals_row', 'not_filled_in'))
 with delivered_kinds as (
     select
         kind,

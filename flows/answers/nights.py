@@ -18,6 +18,7 @@ FILES = {
     "index_report": "report.html",
     "index_omitted": "omitted.xlsx",
     "index_clerical_decisions": "clerical_decisions.xlsx",
+    "index_objections": "objections.html",
 }
 REVIEWS = {"review_page": "review.html", "review_to_fill_in": "review.xlsx"}
 STATE_WORDS = {

@@ -14,16 +14,18 @@ from flows.answers.explain import id_of
 from flows.answers.objected import LETTERS as OBJECTION_LETTERS
 from flows.data_package import write_table
 from flows.ingest.drop import load_snapshot
-from flows.money.batch_folder import StoredBatch, read_batch
+from flows.money.batch_folder import StoredBatch, known_state, read_batch, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
+from flows.money.notice import announced_from
 from flows.store import Home, read_manifest, staged_folder
 from flows.typeset import pdf_of
 from sql import connect, register_tables, run_sql, show_frame
 from sql.texts import policy_cards
 from transforms.answers.notices import LINE_SCHEMA, letter_pages, messages, notices
-from transforms.errors import DropRefusedError, UsageError
+from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
 from transforms.identifiers import EMPLOYER_CODE_FORM
+from transforms.money.batch_states import LEFT_BEHIND
 from transforms.money.entitlements import KEY
 from transforms.payments.notice import notice_window
 from transforms.sheets.csv_file import csv_bytes
@@ -55,17 +57,17 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
              those who are not eligible only whoever is asked for by id
     Raises:  UsageError, DropRefusedError; DigestDiffersError if the evidence was changed
     """
-    is_batch = identifier.startswith("B")
-    stored = read_batch(home, identifier) if is_batch else None
+    stored, day = _batch(home, identifier) if identifier.startswith("B") else (None, None)
     run_id = str(stored.manifest["run_id"]) if stored else identifier
-    manifest, lines = _run(home, run_id), None
+    manifest = _run(home, run_id)
     lines = _lines_of_batch(stored) if stored else _lines_of_run(home, manifest, asked)
     as_of = date.fromisoformat(manifest["as_of"])
+    day = day or as_of
     told = notices(
         lines,
         _parties(home, str(manifest["snapshot_id"]), as_of, lines),
         policy_cards(),
-        (as_of, notice_window(as_of)[1]),
+        (day, notice_window(day)[1]),
         identifier[:SERIES_LENGTH],
     )
     whole = told.height
@@ -115,6 +117,15 @@ def _target(home: Home, identifier: str, asked: Asked, out: Path | None) -> Path
         raise UsageError("say with --out where the letters of one person or town go")
     kept = home.batches if identifier.startswith("B") else home.runs
     return kept / identifier / FOLDER
+
+
+def _batch(home: Home, batch_id: str) -> tuple[StoredBatch, date]:
+    """Return a batch that may still be paid, and the day from which it is announced."""
+    with open_ledger(home, only_look=True) as ledger:
+        state = known_state(ledger.batch_states(), batch_id)
+    if state.state in LEFT_BEHIND:
+        raise LedgerForbidsError(f"batch {batch_id} is {state.state}: nobody is told of it")
+    return verify_batch(home, state), announced_from(state)
 
 
 def _run(home: Home, run_id: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from transforms.sheets.csv_file import csv_bytes
 
 REGISTER, PAGE, LETTERS = "objections.csv", "objections.html", "objection_letters.html"
 MOST_LINES = 10_000
+SAID_OF_CARD = ("authority", "clause", "bureau", "universe")
 Explained = dict[tuple[str, ...], Mapping[str, Any]]
 
 
@@ -44,14 +45,10 @@ def write_objections(
         "titles": {name: card.title for name, card in cards.items()},
         "provisions": {one.name: one.title for card in cards.values() for one in card.provisions},
         "cards": {
-            name: {
-                **{said: getattr(card, said) for said in ("authority", "clause", "bureau")},
-                "universe": card.universe,
-            }
-            for name, card in cards.items()
+            name: {said: getattr(cards.get(name), said, "") for said in SAID_OF_CARD}
+            for name in sorted({*cards, *weighed["policy_id"]})
         },
     }
-    weighed = weighed.filter(pl.col("policy_id").is_in(list(cards)))
     register = objection_register(weighed, told["titles"], told["provisions"], told["answer_days"])
     explained: Explained = {}
     for evidence in _nights(home, folder, weighed, manifest):

@@ -7,6 +7,7 @@ import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
 from flows.store import Home, hold_home
+from transforms.errors import DropRefusedError
 
 accounts_app = typer.Typer(help="Accounts of payees.", no_args_is_help=True)
 app.add_typer(accounts_app, name="accounts")
@@ -58,6 +59,8 @@ def object_to(
     place = Home(home)
     given = {"policy_id": policy, "subject_id": subject, "period": period, "raised_by": by}
     given |= {"raised_on": on, "reason": reason, "document_no": document}
+    if not place.ledger_path.is_file():
+        raise DropRefusedError(f"{home} is no home: check --home; `wuxing init` makes one")
     with hold_home(place):
         made = register_objection(place, given)
     said = "registered" if made["is_new"] else "was registered already"

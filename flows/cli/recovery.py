@@ -19,7 +19,7 @@ from flows.cli.console import (
 )
 from flows.cli.money import ApproverKeyOption, OutOption, ReviewerKeyOption, SignedOption, both
 from flows.cli.signing import post_or_write, read_fen, to_be_signed
-from flows.store import Home
+from flows.store import Home, replace_file
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
 
@@ -121,18 +121,23 @@ def recovery_list(
     approver_key: ApproverKeyOption = None,
     signed: SignedOption = None,
     out: OutOption = None,
+    workbook: Annotated[
+        Path | None, typer.Option("--workbook", help="The list as .xlsx, for those who sign it.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """List what a run asks back (追回) and no list asks for yet; two persons sign it."""
     from flows.answers.nights import find_run
     from flows.money.acts import read_act
-    from flows.money.recover import list_act, record_list
+    from flows.money.recover import list_act, list_workbook, record_list
 
     place = Home(home)
     with changing(place):
         act = read_act(signed) if signed else list_act(place, find_run(place, run_id))
         path = out or Path(f"{act['statement']['list_id']}.json")
+        if workbook:
+            replace_file(workbook, list_workbook(act))
         keys = both(reviewer_key, approver_key)
         made = post_or_write(act, keys, path, partial(record_list, place))
     said = act["statement"]

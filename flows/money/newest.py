@@ -37,8 +37,9 @@ def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
     lines = stored.frame("lines").with_row_index("line", offset=1)
     fallen = lines.join(pl.read_parquet(folder / "entitlements.parquet"), on=KEY, how="inner")
     fallen = fallen.filter(pl.col("status").is_in(FALLEN))
-    signed = pl.read_parquet(folder / "signed_lines.parquet").drop("payment_id")
-    now = lines.join(signed, on=KEY, how="inner", validate="1:1")
+    signed = pl.read_parquet(folder / "signed_lines.parquet")
+    # Two signed batches may each pay a part of one entitlement: a line is told by its payment, too.
+    now = lines.join(signed, on=["payment_id", *KEY], how="inner", validate="1:1")
     said = sorted([*_fallen(fallen), *_moved(now)])
     if said:
         more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""

@@ -39,7 +39,7 @@ def write_notice(home: Home, batch_id: str, put_up: str = "") -> dict[str, Any]:
             with ledger.transaction():
                 ledger.post("announced", {"put_up_on": put_up}, batch_id, put_up)
             state = ledger.batch_states()[batch_id]
-    window, path = notice_window(_from_day(state)), stored.folder / NOTICE
+    window, path = notice_window(announced_from(state)), stored.folder / NOTICE
     replace_file(path, notice_bytes(stored, state))
     return {
         "batch_id": batch_id,
@@ -66,11 +66,11 @@ def _expect_day(put_up: str, state: BatchState) -> None:
 def notice_bytes(stored: StoredBatch, state: BatchState) -> bytes:
     """Return a batch's notice.csv: the same batch, put up on the same day, gives the same bytes."""
     titles = {entry["policy_id"]: entry["title"] for entry in stored.manifest["policies"]}
-    window = notice_window(_from_day(state))
+    window = notice_window(announced_from(state))
     return csv_bytes(notice_list(stored.frame("instructions"), titles, window))
 
 
-def _from_day(state: BatchState) -> date:
+def announced_from(state: BatchState) -> date:
     """Return the day a notice counts from: when it was put up first, or may be at the earliest."""
     return date.fromisoformat(min(state.announced, default=state.as_of))
 
@@ -89,7 +89,7 @@ def expect_announced(home: Home, books: Books, stored: StoredBatch, day: str) ->
     for state in books.batches.values():
         if not state.announced or not waiting.height or state.fund != stored.manifest["fund"]:
             continue
-        last = notice_window(_from_day(state))[1].isoformat()
+        last = notice_window(announced_from(state))[1].isoformat()
         announced = verify_batch(home, state).frame("lines")
         if last < day:
             waiting = waiting.join(announced, on=[*KEY, "amount_fen"], how="anti")

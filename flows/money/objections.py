@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from flows.ingest.drop import SnapshotRef
 from flows.money.batch_folder import StoredBatch
 from flows.store import Home
 from sql import Connection, query, show_frame
@@ -32,16 +33,25 @@ def home_run(home: Home, run_id: str) -> Path | None:
     return home.runs / run_id if run_id else None
 
 
+def objected_after(home: Home, snapshot: SnapshotRef, before: str) -> str | None:
+    """Return the run before a night if somebody objects, now or then; else None."""
+    rows = snapshot.manifest["tables"].get("objections", {"rows": 0})["rows"]
+    return before if rows or (before and (home.runs / before / FILE).is_file()) else None
+
+
 def objections_of(connection: Connection, before: Path | None, as_of: str) -> pl.DataFrame:
     """Weigh the objections that a night's snapshot holds against the run before it.
 
     Rows:    before   folder of that run; None on a first night
              returns  OBJECTION_SCHEMA; none where nobody objects
+    Holds:   one that the run before knew is weighed though no file says it any more
     """
-    raised = query(connection, "select * from objections")
-    if not raised.height:
+    known = _known(before)
+    raised = name_objections(query(connection, "select * from objections"))
+    objections = pl.concat([raised, known.select(raised.columns)]).unique("objection_id")
+    if not objections.height:
         return no_objections()
-    objections = name_objections(raised)
+    objections = objections.sort("objection_id")
     show_frame(connection, "objected_parties", objections.select(PARTY).unique().sort(PARTY))
     columns = ", ".join([*KEY, *DETERMINED])
     now = query(
@@ -54,22 +64,24 @@ def objections_of(connection: Connection, before: Path | None, as_of: str) -> pl
         "select policy_id, period, subject_id, beneficiary_id, decision, decided_on, decided_by "
         f"from clerical_decisions where provision = '{OBJECTION}'",
     )
-    then, known = _run_before(before, objections.select(PARTY).unique(), now)
+    then = _then(before, objections.select(PARTY).unique(), now)
     return weigh_objections(
         objections, now, then, known, decisions, before.name if before else "", as_of
     )
 
 
-def _run_before(
-    folder: Path | None, parties: pl.DataFrame, like: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Read what the run before determined about some parties, and what it said of objections."""
+def _known(folder: Path | None) -> pl.DataFrame:
+    """Read what the run before said of objections."""
+    path = folder and folder / FILE
+    return pl.read_parquet(path) if path and path.is_file() else no_objections()
+
+
+def _then(folder: Path | None, parties: pl.DataFrame, like: pl.DataFrame) -> pl.DataFrame:
+    """Read what the run before determined about some parties."""
     if folder is None:
-        return like.clear(), no_objections()
+        return like.clear()
     determined = pl.scan_parquet(folder / "determinations.parquet").select(*KEY, *DETERMINED)
-    then = determined.join(parties.lazy(), on=PARTY, how="semi").collect()
-    known = folder / FILE
-    return then, pl.read_parquet(known) if known.is_file() else no_objections()
+    return determined.join(parties.lazy(), on=PARTY, how="semi").collect()
 
 
 def registered(home: Home) -> pl.DataFrame:

@@ -6,19 +6,23 @@ from typing import Any
 
 import polars as pl
 
-from flows.money.acts import unsigned
+from flows.money.acts import act_digest, unsigned
 from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
 from flows.money.whole import expect_whole, witnessed
 from flows.store import Home
+from sql import policy_cards
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
+from transforms.money.capitals import amount_in_capitals
 from transforms.money.claims import KEY, claims_to_list, list_statement
 from transforms.money.ledger import posted_entries
 from transforms.money.posting_rules import read_books
 from transforms.money.postings import Posting
+from transforms.sheets.workbook import Line, Sheet, workbook_bytes
+from transforms.words import word, words_column
 
 
 def list_act(home: Home, run_id: str) -> dict[str, Any]:
@@ -43,8 +47,46 @@ def _claims_of(home: Home, run_id: str, books: Books) -> list[list[Any]]:
     if recorded["state"] != "done":
         raise LedgerForbidsError(f"run {run_id} is not recorded as done: `wuxing runs` lists them")
     expect_evidence(home, run_id, recorded)
+    return _claims_in(home, run_id, books)
+
+
+def _claims_in(home: Home, run_id: str, books: Books) -> list[list[Any]]:
     path = home.runs / run_id / "entitlements.parquet"
     return claims_to_list(pl.read_parquet(path), books.claims)
+
+
+def list_workbook(act: Mapping[str, Any]) -> bytes:
+    """Write the list that an act is about for those who sign it; it names whom it asks.
+
+    Units:   fen in, yuan shown
+    """
+    statement = act["statement"]
+    rows = [[number, *claim] for number, claim in enumerate(statement["claims"], start=1)]
+    amounts = {"asked_fen": pl.Int64(), "listed_fen": pl.Int64()}
+    schema = {"number": pl.Int64(), **dict.fromkeys(KEY, pl.String()), **amounts}
+    claims = pl.DataFrame(
+        rows, schema={**schema, "cause": pl.String(), "cause_rows": pl.String()}, orient="row"
+    )
+    titles = {name: card.title for name, card in policy_cards().items()}
+    shown = claims.with_columns(
+        pl.col("policy_id").replace(titles).alias("policy_title"),
+        words_column("cause"),
+    ).select(
+        *("number", "policy_title", "period", "subject_id", "beneficiary_id"),
+        *("asked_fen", "listed_fen", "cause", "cause_rows"),
+    )
+    facts = {
+        "list_id": statement["list_id"],
+        "run_id": statement["run_id"],
+        "claims_listed": f"{statement['claim_count']:,}",
+        "amount_fen": yuan_text(statement["amount_fen"], ","),
+        "amount_in_capitals": amount_in_capitals(statement["amount_fen"]),
+        "statement_digest": act_digest(act),
+    }
+    title = word("sheet_recovery")
+    above = [Line("title", [title])]
+    above += [Line("fact", [word(name), value]) for name, value in facts.items()]
+    return workbook_bytes([Sheet(title, shown, above)], title)
 
 
 def record_list(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +115,7 @@ def list_problems(home: Home, postings: Sequence[Posting], list_id: str) -> Iter
     listed = next(p for p in postings if p.kind == "recovery_listed" and p.subject == list_id)
     before = read_books(postings[: listed.sequence - 1], lambda *_: True)
     statement = listed.said["act"]["statement"]
-    if _claims_of(home, statement["run_id"], before) != statement["claims"]:
+    if _claims_in(home, statement["run_id"], before) != statement["claims"]:
         yield f"list {list_id} asks back another thing than run {statement['run_id']} did"
 
 

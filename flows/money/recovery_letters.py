@@ -87,8 +87,8 @@ def _letter(
         "payment_id": last["payment_id"],
         "letter_account": f"****{last['account_no'][-SHOWN_LAST:]}",
         "letter_asked_back": f"{yuan_text(amount_fen, ',')} 元（{amount_in_capitals(amount_fen)}）",
-        "letter_cause": word(CAUSES.get(cause, cause)),
-        "letter_rows": places or word("letter_no_rows"),
+        "cause": word(CAUSES.get(cause, cause)),
+        "cause_rows": places or word("letter_no_rows"),
         "letter_pay_to": word("letter_ask") if not payer or PLACEHOLDER in payer else payer,
     }
     why = {

@@ -48,12 +48,25 @@ def read_reviewed(home: Home, books: Books, review: Review) -> Reviewed:
             for name in of_fund
             if (folder / "policies" / f"{name}.parquet").is_file()
         },
-        entitled=entitled.filter(pl.col("policy_id").is_in(of_fund)).collect(),
+        entitled=_as_in_the_batch(
+            entitled.filter(pl.col("policy_id").is_in(of_fund)).collect(), review.unpaid_lines
+        ),
         earlier=[
             _earlier(home, state.batch_id) for state in other if state.state in RESERVING_STATES
         ],
         signed_fen=sum(state.amount_fen for state in signed),
         caps=pl.DataFrame(caps, schema=CAP_SCHEMA, orient="row"),
+    )
+
+
+def _as_in_the_batch(entitled: pl.DataFrame, unpaid: pl.DataFrame) -> pl.DataFrame:
+    """Let a run's entitlements be what the batch says: a review took lines out after the run."""
+    said = unpaid.select(*KEY, pl.col("status").alias("status_now"))
+    now = pl.col("status_now").fill_null(pl.col("status"))
+    return (
+        entitled.join(said, on=KEY, how="left", validate="1:1", maintain_order="left")
+        .with_columns(now.alias("status"))
+        .drop("status_now")
     )
 
 

@@ -21,7 +21,7 @@ from flows.money.batch import Drafted, draft_batches, record_drafts, record_stop
 from flows.money.entitle import Entitled, build_entitlements
 from flows.money.funds import Funds, read_funds
 from flows.money.ledger_store import open_ledger
-from flows.money.objections import home_run
+from flows.money.objections import home_run, objected_after
 from flows.money.standing import Standing, read_standing
 from flows.money.whole import expect_whole
 from flows.night import gates
@@ -123,7 +123,7 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
     last = last_finished(runs, as_of, snapshot.snapshot_id)
-    before = run_before(runs, as_of, snapshot)
+    before = objected_after(home, snapshot, run_before(runs, as_of, snapshot))
     identity = run_identity(snapshot, as_of, funds.digest, standing.digest, last, before)
     return RunSoFar(home, as_of, snapshot, identity), standing
 

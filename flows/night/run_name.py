@@ -48,7 +48,7 @@ def run_identity(
     funds_digest: str,
     ledger_digest: str,
     compared_with: str,
-    before: str,
+    before: str | None,
 ) -> dict[str, Any]:
     """Name a run by what goes into it: snapshot, day, rules, parameters, ledger, the night before.
 
@@ -66,6 +66,7 @@ def run_identity(
         "ledger_digest": ledger_digest,
         "compared_with": compared_with,
     }
-    if snapshot.manifest["tables"].get("objections", {"rows": 0})["rows"]:
+    # Only where somebody objects: a night without is named as before there were any.
+    if before is not None:
         goes_in["run_before"] = before
     return {"run_id": short_id("R", goes_in), **goes_in}

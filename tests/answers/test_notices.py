@@ -239,5 +239,5 @@ def test_the_command_says_what_it_wrote(
     assert run_command(app, ["notices", "latest", "--json", *home]) == 0
     assert json.loads(capsys.readouterr().out)["notices"] > 100
     assert run_command(app, ["notices", "latest", *home]) == 0, "again is the same"
-    assert run_command(app, ["notices", "B00000000000000000000", *home]) == 10
+    assert run_command(app, ["notices", "B00000000000000000000", *home]) == 13
     assert run_command(app, ["notices", "latest", "--person", ANN, *home]) == 2

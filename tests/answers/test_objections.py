@@ -1,5 +1,7 @@
 """Objections: taken in, held, answered; a batch does not pass over them."""
 
+import csv
+import io
 import json
 import shutil
 from datetime import date
@@ -11,6 +13,8 @@ import pytest
 
 from flows.answers.objected import LETTERS, PAGE, REGISTER
 from flows.answers.objections import register_objection
+from flows.audit.carry import carried as night_carried
+from flows.audit.carry import export_night
 from flows.audit.replay import replay
 from flows.cli import app
 from flows.cli.console import run_command
@@ -25,7 +29,12 @@ from flows.night.progress import Progress
 from flows.store import Home
 from tests.ceremony import key_of
 from tests.conftest import AS_OF
-from transforms.answers.objections import answer_clock, determined_text
+from transforms.answers.objections import (
+    answer_clock,
+    determined_text,
+    objection_register,
+    objections_pages,
+)
 from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
 from transforms.money.entitlements import KEY
 from transforms.money.objections import (
@@ -37,6 +46,7 @@ from transforms.money.objections import (
     upheld_shares,
     weigh_objections,
 )
+from transforms.sheets.csv_file import csv_bytes
 
 ANN = "370302199001011234"
 PLANTED = 200
@@ -182,13 +192,62 @@ def test_the_register_only_grows(tmp_path: Path) -> None:
     assert registered(home).height == 2
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(empty_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = tmp_path / "home"
     words = ["object", "--policy", "youth_training", "--subject", ANN, "--by", "安娜"]
-    words += ["--on", "2020-03-31", "--reason", "本人有意愿", "--home", str(tmp_path), "--json"]
+    words += ["--on", "2020-03-31", "--reason", "本人有意愿", "--home", str(home), "--json"]
+    assert run_command(app, words) == 10 and not home.exists(), "a slip of the pen makes no home"
+    capsys.readouterr()
+    shutil.copytree(empty_home, home)
     assert run_command(app, words) == 0
     assert json.loads(capsys.readouterr().out)["is_new"] is True
     assert run_command(app, words) == 0
     assert json.loads(capsys.readouterr().out)["is_new"] is False
+
+
+def test_a_decision_or_a_vanished_file_changes_what_it_should(
+    objected: tuple[Home, dict[str, Any], dict[str, Any], list[dict[str, str]]],
+    town: Path,
+    tmp_path: Path,
+) -> None:
+    home, _, after, _ = objected
+    weighed = pl.read_parquet(home.runs / after["run_id"] / "objections.parquet")
+    entitled = pl.read_parquet(home.runs / after["run_id"] / "entitlements.parquet")
+    held = entitled.filter(pl.col("reason") == "objection").head(2)
+    drop, moved = tmp_path / "drop", tmp_path / "register.csv"
+    shutil.copytree(town, drop)
+    decided = held.select(
+        "policy_id",
+        "period",
+        "subject_id",
+        "beneficiary_id",
+        pl.lit("objection").alias("provision"),
+        pl.Series("decision", ["否", "是"]),
+        pl.lit("王核").alias("decided_by"),
+        pl.lit("2020-04-01").alias("decided_on"),
+    )
+    decided.write_csv(drop / "clerical_decisions.csv")
+    # The register is lost, and the line says nothing of it: an objection stays one.
+    home.objections_path.rename(moved)
+    third = night_of(home, drop, date(2020, 4, 1))
+    moved.rename(home.objections_path)
+    then = pl.read_parquet(home.runs / third["run_id"] / "objections.parquet")
+    assert set(then["objection_id"]) == set(weighed["objection_id"])
+    no, yes = held.select(KEY).with_row_index("n").partition_by("n", include_key=False)
+    now = pl.read_parquet(home.runs / third["run_id"] / "entitlements.parquet")
+    assert now.join(no, on=KEY, how="semi")["status"].to_list() == ["payable"]
+    assert now.join(yes, on=KEY, how="semi")["reason"].to_list() == ["objection"]
+    states = [then.join(one, on=KEY, how="semi")["objection_state"].to_list() for one in (no, yes)]
+    assert set(states[0]) <= {"not_upheld", "answered"} and set(states[1]) == {"upheld"}
+    letters = (home.runs / third["run_id"] / LETTERS).read_text(encoding="utf-8")
+    news = then.filter("is_news")["objection_id"].unique()
+    assert letters.count('<section class="letter">') == len(news) < PLANTED
+    told = replay(home, third["run_id"])
+    assert told["verdict"] == "identical"
+    carried = tmp_path / "night.zip"
+    export_night(home, third["run_id"], carried)
+    with night_carried(carried) as (elsewhere, run_id):
+        assert replay(elsewhere, run_id)["verdict"] == "identical"
 
 
 # --- the weighing, without a home ------------------------------------------------------------
@@ -320,6 +379,25 @@ def test_many_upheld_are_a_finding() -> None:
         "upheld 2 of 20 objections; provision amount_fen",
     ]
     assert upheld_shares(two)["provision"].to_list() == ["", "amount_fen"]
+
+
+@pytest.mark.parametrize("hostile", ["=1+1", "@a", "+1", "-1", "<b>x</b>", 'a","b', "a\u202eb"])
+def test_what_a_drop_says_is_no_formula_and_no_markup(hostile: str) -> None:
+    row = {"policy_id": hostile, "period": None, "subject_id": ANN, "raised_by": hostile}
+    row |= {"raised_on": date(2020, 3, 5), "reason": hostile, "document_no": hostile}
+    types = dict.fromkeys(row, pl.String) | {"raised_on": pl.Date}
+    weighed = weigh([], [], objections=name_objections(pl.DataFrame([row], schema=types)))
+    register = objection_register(weighed, {}, {}, 15)
+    cells = next(
+        csv.reader(io.StringIO(csv_bytes(register).decode("utf-8-sig").split("\r\n", 1)[1]))
+    )
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "")
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
+    told |= {"provisions": {}, "cards": {hostile: card}}
+    for page in objections_pages(register, weighed, {}, told):
+        assert "<b>x" not in page
+    assert "没有这项政策" in page, "whoever names no policy is answered too"
 
 
 def test_the_clock_and_the_words() -> None:

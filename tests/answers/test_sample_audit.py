@@ -12,6 +12,7 @@ import pytest
 from flows.answers.sample_audit import sample_audit, sample_lines
 from flows.cli.console import app, run_command
 from flows.store import Home
+from transforms.answers import sample as sample_module
 from transforms.answers.sample import KEY, allot, draw, in_strata, population
 from transforms.errors import DropRefusedError, UsageError
 
@@ -119,3 +120,12 @@ def test_a_dimension_that_is_none_is_refused(home: Home, run_id: str, tmp_path: 
     words = ["sample-audit", run_id, str(tmp_path / "b"), "--home", str(home.root)]
     assert run_command(app, [*words, "--n", "3", "--by", "policy,amount", "--json"]) == 0
     assert len(bytes_of(tmp_path / "b")) == 5
+
+
+def test_rows_drawn_some_at_a_time_are_the_rows_drawn_at_once(
+    rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strata = in_strata(rows, BY)
+    at_once = draw(strata, 60, "7")
+    monkeypatch.setattr(sample_module, "ROWS_AT_ONCE", 7)
+    assert draw(strata.sample(fraction=1, shuffle=True, seed=1), 60, "7").equals(at_once)

@@ -237,6 +237,18 @@ def test_a_reconciliation_that_was_edited_is_found(home: Home, batch: str, name:
         verify_home(home)
 
 
+def test_a_posting_that_is_not_what_the_statements_say_is_found(home: Home, batch: str) -> None:
+    statement(home, batch, [moved(ids_of(home, batch)[0], 8)])
+    with open_ledger(home) as ledger:
+        (said,) = ledger.batch_states()[batch].reconciled
+        assert said["difference_count"] == 1
+        with ledger.transaction():
+            forged = {**said, "difference_count": 0}
+            ledger.post("reconciled", forged, batch, said["file_digest"])
+    with pytest.raises(DigestDiffersError, match="another thing than was posted"):
+        verify_home(home)
+
+
 def test_only_a_released_batch_is_reconciled(home: Home) -> None:
     batch = night(home, "R1", ROWS)[1].batches[0].batch_id
     with pytest.raises(LedgerForbidsError, match="not released"):

@@ -1,17 +1,20 @@
 """Money asked back: listed once by two persons, paid back by documents, never set off."""
 
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import polars as pl
 import pytest
 
-from flows.money.acts import countersign
+from flows.money.acts import act_digest, countersign
 from flows.money.ledger_store import open_ledger
 from flows.money.rebuild import rebuild_ledger
 from flows.money.recover import (
     list_act,
+    list_workbook,
     record_list,
     record_recovered,
     recovered_act,
@@ -146,6 +149,17 @@ def test_a_booking_beyond_the_claim_is_forbidden_by_the_books(home: Home) -> Non
     listed(home, "R2")
     with pytest.raises(LedgerForbidsError, match=r"4\.00 元"):
         record_recovered(home, early)
+
+
+def test_the_list_for_those_who_sign_it_holds_no_formula(home: Home) -> None:
+    night(home, "R2", ROWS[1:])
+    act = list_act(home, run_name("R2"))
+    act["statement"]["claims"][0][-1] = "=HYPERLINK(1)|<b>\x0b"
+    book = openpyxl.load_workbook(BytesIO(list_workbook(act)))
+    cells = [cell for row in book.worksheets[0].iter_rows() for cell in row]
+    assert not [cell.value for cell in cells if cell.data_type == "f"]
+    assert 10 in [cell.value for cell in cells], "an amount is a number"
+    assert act_digest(act) in [cell.value for cell in cells]
 
 
 def test_only_a_run_that_is_recorded_is_listed(home: Home) -> None:

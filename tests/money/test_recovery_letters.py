@@ -12,9 +12,10 @@ from flows.money.acts import countersign
 from flows.money.ledger_store import open_ledger
 from flows.money.recover import list_act, record_list
 from flows.money.recovery_letters import letters_of, write_letters
+from flows.money.verify import verify_home
 from flows.store import Home
 from flows.typeset import pdf_of
-from tests.ceremony import key_of
+from tests.ceremony import PASSPHRASE, key_of
 from tests.money.money_town import ANN, Town, account, month, new_home, night, pay, refund, run_name
 from transforms.errors import LedgerForbidsError
 
@@ -82,3 +83,21 @@ def test_only_a_signed_list_has_letters(home: Home) -> None:
     assert run_command(app, [*command, "--home", str(home.root)]) == 0 and path.is_file()
     assert run_command(app, ["recovery", "show", "--home", str(home.root)]) == 0
     assert run_command(app, ["recovery", "list", "latest", "--home", str(home.root)]) == 13
+
+
+def test_a_list_goes_from_hand_to_hand_as_a_file(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WUXING_PASSPHRASE", PASSPHRASE)
+    night(home, "R3", [])
+    act, table, where = home.root / "l.json", home.root / "l.xlsx", ["--home", str(home.root)]
+    out = ["--out", str(act), "--workbook", str(table)]
+    assert run_command(app, ["recovery", "list", run_name("R3"), *where, *out]) == 0
+    assert table.is_file()
+    for role in ("reviewer", "approver"):
+        key = ["--key", str(home.root / f"{role}.key")]
+        assert run_command(app, ["key", "countersign", str(act), *key]) == 0
+    signed = ["recovery", "list", run_name("R3"), *where, "--signed", str(act)]
+    assert run_command(app, signed) == 0
+    assert run_command(app, signed) == 13, "a list is posted once"
+    verify_home(home)

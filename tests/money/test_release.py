@@ -473,6 +473,17 @@ def test_a_payee_that_the_newest_run_would_not_pay_so_is_not_paid(
     assert posted(home) == []
 
 
+def test_two_signed_batches_may_each_pay_a_part_of_one_line(home: Home, batch: str) -> None:
+    sign_both(home, batch)
+    more = [{**ROWS[0], "amount_fen": ROWS[0]["amount_fen"] + 5}, ROWS[1]]
+    later = night(home, "R2", more)[1].batches[0].batch_id
+    sign_both(home, later)
+    assert not night(home, "R3", more)[1].batches
+    for name in (batch, later):
+        release_batch(home, name)
+    verify_home(home)
+
+
 def test_a_line_that_the_newest_run_asks_back_is_not_paid(home: Home, batch: str) -> None:
     sign_both(home, batch)
     night(home, "R2", ROWS[1:])

@@ -32,6 +32,7 @@ from transforms.amounts import yuan_text
 from transforms.errors import ContractError, DigestDiffersError
 from transforms.money.batches import DraftBatch
 from transforms.payments.workbook import line_sheet_table
+from transforms.review import workbook as workbook_module
 from transforms.review.review import Review
 from transforms.review.workbook import review_workbook
 from transforms.sheets.workbook import LOOKS
@@ -123,6 +124,17 @@ def test_lines_and_instructions_are_numbers_that_sum_to_the_batch(home: Home) ->
     )
 
 
+def test_sums_of_many_employers_end_in_one_row_of_the_others(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook_module, "MOST_LISTED", 1)
+    review = review_of(home, drawn(home, [refund(100), refund(70, TWO)]))
+    book = openpyxl.load_workbook(io.BytesIO(review_workbook(review)))
+    rows = [row for row in table_of(book, "汇总", "分组") if row["分组"] == "单位"]
+    shown = [(row["名称"], row["代码"], row["金额(元)"], row["占比"]) for row in rows]
+    assert shown == [("淄川一厂", ONE, 1.0, 0.5882), ("其余 1 户", None, 0.7, 0.4117)]
+
+
 def test_only_verdict_and_reason_can_be_filled_in(home: Home) -> None:
     batch = drawn(home, [refund(100), refund(70, TWO)])
     book = pack(home, batch.batch_id)
@@ -206,7 +218,7 @@ def test_against_the_batch_before_new_gone_changed_and_another_account(home: Hom
     (moved,) = review.accounts.to_dicts()
     assert (moved["beneficiary_id"], moved["account_no"]) == (ONE, "99")
     assert moved["account_before"] == account(ONE, "")["account_no"]
-    assert moved["account_known_by"] == "paid" and review.firsts.height == 0
+    assert moved["account_known_by"] == "last_payment" and review.firsts.height == 0
     rows_shown = table_of(pack(home, batch.batch_id), "较上期", "变化")
     (shown,) = (row for row in rows_shown if row["变化"] == "账号变更")
     assert shown["账号"] == "99" and shown["原账号来源"] == "上次支付"

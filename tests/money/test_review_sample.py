@@ -6,6 +6,7 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import polars as pl
 import pytest
 from hypothesis import example, given
@@ -13,8 +14,11 @@ from hypothesis import strategies as st
 
 from flows.answers.sample_audit import batch_sample
 from flows.cli.console import app, run_command
+from flows.ingest.filled import read_filled
 from flows.money.ledger_store import open_ledger
+from flows.money.review import import_review
 from flows.store import Home
+from tests.money.money_town import TWO, new_home, night, refund
 from transforms.answers.sample import KEY
 from transforms.errors import DropRefusedError
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
@@ -189,3 +193,34 @@ def test_each_line_of_the_sheet_has_its_page(
     assert run_command(app, asked) == 0
     assert "60 pages" in capsys.readouterr().out
     assert [page.read_bytes() for page in sorted(out.iterdir())] == [p.read_bytes() for p in pages]
+
+
+def test_answers_on_the_sheet_are_read_back_and_stand_on_the_next_approval_sheet(
+    tmp_path: Path,
+) -> None:
+    home = new_home(tmp_path / "home")
+    refused = {**refund(0, "91370302MA3C00003C"), "outcome": "ineligible"}
+    rows = [refund(100), refund(70, TWO), refused]
+    batch_id = night(home, "R1", rows)[1].batches[0].batch_id
+    book = openpyxl.load_workbook(home.batches / batch_id / "review.xlsx")
+    _fill(book[word("sheet_payment_lines")], {1: {"意见": "暂缓", "原因": "查账号"}})
+    answers = {1: {ANSWER: "正确"}, 2: {ANSWER: "有误", NOTE: "金额"}, 3: {ANSWER: "正确"}}
+    _fill(book[word("sheet_sample")], answers)
+    book.save(tmp_path / "filled.xlsx")
+    labels = [word(name) for name in ("number", "sample_answer", "sample_note")]
+    sheet = read_filled(tmp_path / "filled.xlsx", labels, "the workbook", word("sheet_sample"))
+    assert sheet[ANSWER].to_list() == ["正确", "有误", "正确"]
+    after = import_review(home, batch_id, tmp_path / "filled.xlsx", by="周审核")["to_be_signed"]
+    shown = openpyxl.load_workbook(home.batches / after / "review.xlsx")[word("sheet_approval")]
+    found = {row[0].value: row[1].value for row in shown.iter_rows()}
+    assert found[word("sheet_sample")] == "3 条中有误 1 条，差错率 33.34%，95% 上限 86.47%"
+    assert found[word("came_from")] == batch_id
+
+
+def _fill(sheet: Any, cells: Mapping[int, Mapping[str, str]]) -> None:
+    rows = list(sheet.iter_rows())
+    at, head = next((n, row) for n, row in enumerate(rows) if "序号" in [c.value for c in row])
+    places = {cell.value: cell.column - 1 for cell in head}
+    for row in rows[at + 1 :]:
+        for label, value in cells.get(row[places["序号"]].value, {}).items():
+            row[places[label]].value = value

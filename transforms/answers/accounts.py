@@ -106,6 +106,7 @@ def wanted_sheets(wanted: pl.DataFrame, as_of: str, series: str) -> list[Sheet]:
             above=said_lines(above),
             open_columns=[LABELS[name] for name in OPEN_NAMES],
             widths={LABELS[name]: width for name, width in WIDTHS.items()},
+            is_protected=True,
         ),
         Sheet(title=word("sheet_sums"), frame=_summed(listed), above=said_lines(above[:1])),
     ]

@@ -15,6 +15,7 @@ from transforms.words import Said, word, worded
 KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 DIMENSIONS = ("policy", "outcome", "amount", "period")
 # Upper ends of the bands of amounts, in whole yuan; the last band is open.
+ROWS_AT_ONCE = 200_000
 BANDS_YUAN = (0, 1_000, 10_000, 100_000, 1_000_000)
 FINDINGS = (
     *("sample_right", "sample_wrong_person", "sample_wrong_amount"),
@@ -29,10 +30,8 @@ def population(determinations: pl.DataFrame, entitlements: pl.DataFrame) -> pl.D
     Rows:    returns  one per determination: its key, fate, amount_fen
     """
     status = entitlements.select(*KEY, "status")
-    return (
-        determinations.join(status, on=KEY, how="left", validate="1:1")
-        .select(*KEY, pl.coalesce("status", "outcome").alias("fate"), "amount_fen")
-        .sort(KEY)
+    return determinations.join(status, on=KEY, how="left", validate="1:1").select(
+        *KEY, pl.coalesce("status", "outcome").alias("fate"), "amount_fen"
     )
 
 
@@ -61,16 +60,26 @@ def draw(rows: pl.DataFrame, count: int, seed: str) -> pl.DataFrame:
     """
     sizes = dict(rows.group_by("stratum").len().sort("stratum").iter_rows())
     wanted = allot(sizes, count)
-    keys = rows.select(pl.concat_str(KEY, separator="\x1f"))
-    # Numbers, not texts: a batch's sample is drawn from millions of lines that were refused.
-    drawn = pl.Series("drawn", [_digest(seed, key) for (key,) in keys.iter_rows()], dtype=pl.Int64)
-    ordered = rows.with_columns(drawn).sort("stratum", "drawn", *KEY)
-    places = ordered.with_columns(pl.int_range(pl.len()).over("stratum").alias("place"))
     limits = pl.DataFrame(
         {"stratum": list(wanted), "wanted": list(wanted.values())},
         schema={"stratum": pl.String, "wanted": pl.Int64},
     )
-    chosen = places.join(limits, on="stratum", how="left", validate="m:1")
+    # Some at a time: a batch's sample is drawn from all the millions that were refused.
+    parts = [_first(_with_digest(part, seed), limits) for part in rows.iter_slices(ROWS_AT_ONCE)]
+    return _first(pl.concat(parts or [_with_digest(rows, seed)]), limits)
+
+
+def _with_digest(rows: pl.DataFrame, seed: str) -> pl.DataFrame:
+    keys = rows.select(pl.concat_str(KEY, separator="\x1f"))
+    digests = [_digest(seed, key) for (key,) in keys.iter_rows()]
+    return rows.with_columns(pl.Series("drawn", digests, dtype=pl.Int64))
+
+
+def _first(rows: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
+    """Keep of each stratum as many as are wanted, in the order of their digests."""
+    ordered = rows.sort("stratum", "drawn", *KEY)
+    places = ordered.with_columns(pl.int_range(pl.len()).over("stratum").alias("place"))
+    chosen = places.join(limits, on="stratum", how="left", validate="m:1", maintain_order="left")
     return chosen.filter(pl.col("place") < pl.col("wanted")).drop("place", "wanted")
 
 

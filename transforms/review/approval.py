@@ -114,13 +114,14 @@ def doubts_said(review: Review) -> Said:
 
 def sample_said(reviewed: Mapping[str, Any] | None) -> Said:
     """Say what the sample of the batch that this one came from showed, if it was answered."""
-    result = (reviewed or {}).get("sample")
-    if not result or not result["answered"]:
+    showed = (reviewed or {}).get("sample")
+    if not showed or not showed["answered"]:
         return Said("sample_not_answered")
-    if "bound_share" not in result:
-        return Said("sample_half_answered", {name: result[name] for name in ("answered", "drawn")})
-    shares = {name: share_text(result[name]) for name in ("error_share", "bound_share")}
-    return Said("sample_answered", {"drawn": result["drawn"], "errors": result["errors"], **shares})
+    if "bound_share" not in showed:
+        return Said("sample_half_answered", {name: showed[name] for name in ("answered", "drawn")})
+    shares = {name: share_text(showed[name]) for name in ("error_share", "bound_share")}
+    values = {**shares, **{name: showed[name] for name in ("drawn", "errors")}}
+    return Said("sample_answered", values)
 
 
 def account_hash(instructions: pl.DataFrame) -> str:
@@ -129,7 +130,7 @@ def account_hash(instructions: pl.DataFrame) -> str:
     >>> account_hash(pl.DataFrame({"account_no": ["6228287398000000012", "7-1"]}))
     '6228287398000000083'
     """
-    digits = instructions["account_no"].str.replace_all(r"\D", "")
+    digits = instructions["account_no"].str.extract_all(r"\d").list.join("")
     # A sum of many has more digits than the 64 bits of a column hold.
     return str(sum(int(number) for number in digits if number))
 

@@ -15,6 +15,7 @@ from transforms.review.comparison import CHANGED_PERCENT
 from transforms.review.doubts import doubts_table
 from transforms.review.review import Review
 from transforms.review.sampling import ANSWERS, OPEN, sample_sheet_table
+from transforms.review.sums import share_of
 from transforms.sheets.workbook import Sheet, said_lines, workbook_bytes
 from transforms.words import Said, word, worded, words_column
 
@@ -29,7 +30,7 @@ WIDTHS = {
     **dict.fromkeys(("determined_fen", "paid_before_fen", "paid_now_fen", "before_fen"), 12),
     **dict.fromkeys(("number", "instruction_number", "line_count", "before_count"), 6),
     **{"period": 8, "verdict": 7, "remark": 18, "amount_fen": 13, "beneficiary_kind": 8},
-    **{"bank_code": 14, "payment_id": 34, "amount_share": 8, "account_known_by": 14, "change": 9},
+    **{"bank_code": 14, "payment_id": 34, "amount_share": 8, "account_known_by": 18, "change": 9},
     **{"doubt": 16, "clue": 36, "pattern": 34, "sample_answer": 9, "sample_note": 24, "how": 92},
 }
 SUM_WIDTHS = {"group": 9, "subject_name": 40, "identifier": 22, "amount_fen": 16}
@@ -82,16 +83,29 @@ def _sheet(code: str, frame: pl.DataFrame, said: Sequence[Said] = (), **other: A
 
 
 def _sums(review: Review) -> Sheet:
+    shown = ("subject_name", "identifier", "line_count", "payee_count", "amount_fen")
     parts = [
-        rows.select(
+        _largest(rows)
+        .select(
             pl.lit(word(by)).alias("group"),
-            pl.col("subject_name"),
-            pl.col("identifier") if by == "employer" else pl.lit("").alias("identifier"),
-            *("line_count", "payee_count", "amount_fen", "amount_share"),
+            *shown,
+            share_of("amount_fen", int(rows["amount_fen"].sum())),
         )
+        .with_columns(pl.col("identifier") if by == "employer" else pl.lit("").alias("identifier"))
         for by, rows in review.sums.items()
     ]
     return _sheet("sheet_sums", pl.concat(parts), [Said("sums_are")], widths=SUM_WIDTHS)
+
+
+def _largest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep the largest sums, and add up the others in one row: all together stay the batch."""
+    rest = rows.slice(MOST_LISTED)
+    if not rest.height:
+        return rows
+    named = pl.lit(worded(Said("the_other_payees", {"count": rest.height})))
+    added = rest.select(pl.col("line_count", "payee_count", "amount_fen").sum())
+    others = added.with_columns(pl.lit("").alias("identifier"), named.alias("subject_name"))
+    return pl.concat([rows.head(MOST_LISTED), others], how="diagonal")
 
 
 def _lines(review: Review) -> Sheet:
@@ -108,11 +122,11 @@ def before_sheet(review: Review) -> Sheet:
     changes = review.changes
     named = {"subject_kind": pl.col("beneficiary_kind"), "subject_id": pl.col("beneficiary_id")}
     parts = {
+        "account_changed": review.accounts.with_columns(words_column("account_known_by"), **named),
         **{
             code: changes.filter(pl.col("change") == code).drop("change")
             for code in ("line_new", "line_gone", "amount_changed")
         },
-        "account_changed": review.accounts.with_columns(words_column("account_known_by"), **named),
         # Where nobody was paid before, everybody is: no list says more than that.
         "first_payee": review.firsts.head(MOST_LISTED if review.paid.height else 0).with_columns(
             **named

@@ -1,5 +1,5 @@
--- Paid before for months after death, or for whole months in custody: by our ledger, or by others as
--- delivered, of the fund's kinds of support. Rows: one per person and payment.
+-- Paid before for months after death, or for whole months in custody: by our ledger, or by others
+-- as delivered, of the fund's kinds of support. Rows: one per person and payment.
 -- Reads: paid_entries, fund_support_types, support, unemployment_benefits, deaths, custody.
 with ended_months as (
     select
