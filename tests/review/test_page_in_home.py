@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from flows.money.batch import pack_batch
 from flows.money.release import release_batch
+from flows.money.review import import_review
 from tests.money.money_town import ANN, BOB, month, new_home, night, pay, sign_both
+from tests.money.test_review import ROWS, filled
 
 
 def test_a_page_stands_beside_the_batches_before_and_stays_as_it_was(tmp_path: Path) -> None:
@@ -32,3 +36,17 @@ def test_what_is_signed_and_not_paid_stands_in_the_budget(tmp_path: Path) -> Non
     _, later = night(home, "two", [month("benefit_to_retirement", BOB, 2000_00)])
     page = (home.batches / later.batches[0].batch_id / "review.html").read_text(encoding="utf-8")
     assert "已签署未支付 1,719.00 元，本批 2,000.00 元，余额 6,281.00 元" in page
+
+
+def test_the_page_of_what_a_review_left_shows_what_it_took_out(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    batch = night(home, "R1", ROWS)[1].batches[0].batch_id
+    verdicts = {1: ("暂缓", "电话核实"), 2: ("剔除", "重复")}
+    left = import_review(home, batch, filled(home, batch, verdicts), by="张")["to_be_signed"]
+    page = (home.batches / left / "review.html").read_text(encoding="utf-8")
+    assert f"由批次 <code>{batch}</code> 审核后重做" in page
+    lines = pl.read_parquet(home.batches / left / "lines.parquet")
+    assert lines.height == len(ROWS) - 2
+    band = page[page.index("四、从认定到可付") : page.index("五、按镇办")]
+    taken_out = sum(row["amount_fen"] for row in ROWS) - int(lines["amount_fen"].sum())
+    assert f"−{taken_out / 100:,.2f}" in band
