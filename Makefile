@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SLOW_TESTS := tests/night tests/faults tests/bench tests/amend
+SLOW_TESTS := tests/night tests/faults tests/bench tests/amend tests/money/test_lives.py
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .PHONY: run test check format lint types sql-lint tests bench mutants amend forgeries model deletions
-.PHONY: planted unchanged combinations fuzz weather lock clean
+.PHONY: planted unchanged combinations fuzz weather lives lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -70,6 +70,9 @@ unchanged: $(STAMP)
 
 combinations: $(STAMP)
 	$(BIN)/python -m tests.audit.combinations
+
+lives: $(STAMP)
+	$(BIN)/python -m tests.money.lives 100000
 
 weather: $(STAMP)
 	$(BIN)/python -m tests.faults.weather

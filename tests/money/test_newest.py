@@ -1,0 +1,127 @@
+"""What was delivered since a batch was drawn up, when it is to be paid."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.money.ledger_store import open_ledger
+from flows.money.newest import expect_nothing_since
+from flows.money.release import release_batch
+from flows.store import MANIFEST, Home, file_digest, read_manifest, write_manifest
+from tests.money.money_town import ANN, BOB, month, new_home, night, pay, refund, sign_both
+from transforms.errors import LedgerForbidsError
+from transforms.extracts.kinds import KINDS, table_schema
+
+ROWS = [
+    refund(1000),
+    month("benefit_to_retirement", ANN, 171900),
+    month("graduate_flexible_insurance", BOB, 500),
+]
+DEATH = {"name": "安娜", "person_id": ANN, "died_on": date(2020, 4, 1)}
+CUSTODY = {"name": "鲍勃", "person_id": BOB, "from_date": date(2020, 4, 1)}
+SUPPORT = {
+    "support_type": "高校毕业生灵活就业社保补贴",
+    "subject_kind": "个人",
+    "subject_id": BOB,
+    "from_month": 202001,
+    "to_month": 202003,
+    "months_used": 3,
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+def deliver(home: Home, kind: str, *rows: dict[str, Any], name: str = "Snewer") -> None:
+    """Leave a snapshot that is newer than the batch's own, with such rows in it."""
+    (own,) = [path for path in home.snapshots.iterdir() if path.name != name]
+    folder = home.snapshots / name
+    shutil.copytree(own, folder, dirs_exist_ok=True)
+    (folder / "tables").mkdir(exist_ok=True)
+    path = folder / "tables" / f"{kind}.parquet"
+    schema = table_schema(KINDS[kind])
+    pl.DataFrame([*rows], schema=schema).write_parquet(path)
+    manifest = read_manifest(folder, "snapshot")
+    tables = {**manifest["tables"], kind: {"files": {f"tables/{kind}.parquet": file_digest(path)}}}
+    (folder / MANIFEST).unlink()
+    write_manifest(folder, {**manifest, "tables": tables})
+
+
+def signed(home: Home) -> list[str]:
+    batches = [batch.batch_id for batch in night(home, "R1", ROWS)[1].batches]
+    for batch in batches:
+        sign_both(home, batch)
+    return batches
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "policy"),
+    [
+        ("deaths", DEATH, "benefit_to_retirement"),
+        ("deaths", {**DEATH, "person_id": BOB}, "graduate_flexible_insurance"),
+        ("custody", CUSTODY, "graduate_flexible_insurance"),
+        ("support", SUPPORT, "graduate_flexible_insurance"),
+    ],
+)
+def test_what_was_delivered_since_stops_the_line_by_its_name(
+    home: Home, kind: str, row: dict[str, Any], policy: str
+) -> None:
+    batches = signed(home)
+    deliver(home, kind, row)
+    stopped = []
+    for batch in batches:
+        try:
+            release_batch(home, batch)
+        except LedgerForbidsError as told:
+            stopped.append(str(told))
+    assert len(stopped) == 1 and f"({policy}, " in stopped[0] and kind in stopped[0]
+    assert ANN not in stopped[0] and BOB not in stopped[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("deaths", {**DEATH, "person_id": "370302199003033456"}),
+        ("deaths", {**DEATH, "died_on": date(2999, 1, 1)}),
+        ("custody", {**CUSTODY, "from_date": date(2999, 1, 1)}),
+        ("support", {**SUPPORT, "to_month": 202001}),
+        ("support", {**SUPPORT, "support_type": "公益性岗位"}),
+        ("support", {**SUPPORT, "subject_id": ANN}),
+    ],
+)
+def test_what_speaks_of_nobody_in_the_batch_stops_nothing(
+    home: Home, kind: str, row: dict[str, Any]
+) -> None:
+    batches = signed(home)
+    deliver(home, kind, row)
+    for batch in batches:
+        release_batch(home, batch)
+
+
+def test_what_the_batchs_own_snapshot_held_was_judged_already(home: Home) -> None:
+    batches = signed(home)
+    own = next(home.snapshots.iterdir()).name
+    deliver(home, "deaths", DEATH)
+    shutil.rmtree(home.snapshots / own)
+    shutil.copytree(home.snapshots / "Snewer", home.snapshots / own)
+    deliver(home, "deaths", DEATH)
+    with open_ledger(home) as ledger:
+        from flows.money.batch_folder import read_batch
+
+        for batch in batches:
+            expect_nothing_since(home, ledger.books(), read_batch(home, batch), [], "2020-05-01")
+
+
+def test_our_own_payment_that_is_delivered_back_stops_nothing(home: Home) -> None:
+    paid = pay(home, "R0", [month("graduate_flexible_insurance", BOB, 500, "2020-01")])[0]
+    payment = pl.read_parquet(home.batches / paid / "instructions.parquet")["payment_id"][0]
+    batches = signed(home)
+    deliver(home, "support", {**SUPPORT, "payment_id": payment})
+    for batch in batches:
+        release_batch(home, batch)
