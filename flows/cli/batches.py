@@ -1,5 +1,6 @@
 """Commands of batches: what there is, the review pack, export to a signer and back."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, batch_app, changing, show
 from flows.store import Home, hold_home
+from transforms.amounts import yuan_text
 
 BatchArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
@@ -42,7 +44,31 @@ def batch_show(
     from flows.money.batch import show_batch
 
     content = show_batch(Home(home), batch_id)
-    show(content, as_json, [f"{name}: {value}" for name, value in content.items()])
+    show(content, as_json, list(_shown(content)))
+
+
+def _shown(batch: dict[str, Any]) -> Iterator[str]:
+    """Lay a batch out for the terminal: what it is, where it stands, sums by policy in 元."""
+    yield f"{batch['batch_id']}  {batch['state']}  {batch['fund']}  as of {batch['as_of']}"
+    control = batch["control"]
+    yield (
+        f"  {control['instruction_count']} payments, {control['line_count']} lines, "
+        f"{batch['amount_yuan']} 元"
+    )
+    for total in control["by_policy"]:
+        fen = yuan_text(total["amount_fen"], ",")
+        yield f"    {total['policy_id']:<30} {total['instruction_count']:>7,}  {fen:>18}"
+    for name in ("mark", "came_from", "superseded_by", "left_because", "announced"):
+        if batch[name]:
+            yield f"  {name.replace('_', ' ')}: {batch[name]}"
+    for role, said in batch["signatures"].items():
+        yield f"  signed as {role} on {said['signed_on']}: {said['name']} ({said['fingerprint']})"
+    if batch["missing_signatures"] and batch["state"] in ("draft", "signed"):
+        yield f"  not signed yet: {', '.join(batch['missing_signatures'])}"
+    for number in batch["unconfirmed"]:
+        yield f"  unconfirmed: {number['policy_id']} {number['name']} = {number['value']}"
+    yield f"  digest {batch['batch_digest']}"
+    yield from (f"  {path}" for path in batch["files"])
 
 
 @batch_app.command("pack")

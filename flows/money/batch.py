@@ -254,6 +254,10 @@ def show_batch(home: Home, batch_id: str) -> dict[str, Any]:
         "control": stored.manifest["control"],
         "unconfirmed": stored.manifest["unconfirmed"],
         "missing_signatures": state.missing_roles,
+        "came_from": state.came_from,
+        "superseded_by": next((said["successor"] for said in reversed(state.reviewed)), ""),
+        "left_because": state.left_because,
+        "announced": min(state.announced, default=""),
         "signatures": {
             role: {
                 "name": members[said["statement"]["key_id"]].name,

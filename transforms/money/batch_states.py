@@ -58,6 +58,15 @@ class BatchState:
         return self.state == "signed" and not self.mark
 
     @property
+    def left_because(self) -> str:
+        """Say why a person refused it or gave it up, who and when; nothing if nobody did."""
+        if self.left is None:
+            return ""
+        said = self.left.get("statement", self.left)
+        by, day = said.get("by") or said["role"], said.get("on") or said["signed_on"]
+        return f"{said['reason']} ({by}, {day})"
+
+    @property
     def missing_roles(self) -> list[str]:
         """List the roles that have not signed yet."""
         return [role for role in ROLES if role not in self.signatures]
