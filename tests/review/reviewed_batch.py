@@ -98,6 +98,6 @@ def after_others(told: Reviewed, count: int) -> Reviewed:
         }
         for number in range(count)
     ]
-    funding = {**manifest["funding"], "spent_fen": 123_456_789}
+    funding = {**manifest["funding"], "spent_fen": 173_456_789}
     review = replace(told.review, manifest={**manifest, "funding": funding})
     return replace(told, review=review, earlier=before, signed_fen=50_000_000)

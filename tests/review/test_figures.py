@@ -83,7 +83,8 @@ def test_the_band_leads_to_the_batch_and_nowhere_else(rows: list[tuple[str, int,
 
 @pytest.mark.parametrize("budget_fen", [None, 0, 99, 100, 101])
 def test_the_parts_of_a_budget_fill_the_bar(budget_fen: int | None) -> None:
-    funding = {"budget_fen": budget_fen, "spent_fen": 40}
+    funding = {"budget_fen": budget_fen, "spent_fen": 75}
+    assert budget_parts(funding, 76, 25)["parts"]["budget_spent"] == 0
     budget = budget_parts(funding, 35, 25)
     bar = budget_bar(budget)
     assert sum(part["width"] for part in bar) == 1000

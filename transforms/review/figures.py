@@ -15,12 +15,14 @@ STEPS_OF_TEN = (1, 2, 5)
 def budget_parts(funding: Mapping[str, Any], signed_fen: int, batch_fen: int) -> dict[str, Any]:
     """Share a fund's budget: spent, signed and not yet paid, this batch, left (below 0: lacking).
 
-    Units:   fen
+    Units:   fen; what a batch's funding calls spent has what is signed in it
     Holds:   the parts add up to the budget
     """
+    # A batch that a review left has the funding of the first: what was signed since is not in it.
+    signed = min(signed_fen, funding["spent_fen"])
     parts = {
-        "budget_spent": funding["spent_fen"],
-        "budget_signed": signed_fen,
+        "budget_spent": funding["spent_fen"] - signed,
+        "budget_signed": signed,
         "budget_this_batch": batch_fen,
     }
     budget = funding["budget_fen"]

@@ -70,9 +70,12 @@ def review_page(told: Reviewed, most_bytes: int = MOST_BYTES) -> str:
     """
     lines = _all_lines(told)
     render = partial(_rendered, told, _figures(told, lines), lines)
+    count = min(lines.height, TRIED_LINES)
+    best = render(lines.head(count))
+    if count == lines.height and len(best.encode()) <= most_bytes:
+        return best
     best = render(lines.head(0))
     empty_bytes = len(best.encode())
-    count = min(lines.height, TRIED_LINES)
     for _ in range(MOST_TRIES):
         page = render(lines.head(count))
         size = len(page.encode())
