@@ -34,7 +34,7 @@ from transforms.review.review import Review
 from transforms.review.sampling import draw_sample
 from transforms.review.workbook import review_workbook
 
-PARTY_QUESTIONS = ("subject_names", "divisions")
+PARTY_QUESTIONS = ("subject_names", "party_towns")
 NEVER = {"position": 0}
 HELD_SAYS = {"by": "held_by", "since": "held_since", "reason": "held_reason"}
 PARTY = ["subject_kind", "subject_id"]
