@@ -1,4 +1,4 @@
-# Two commands set everything up: `make run` and `make test`. Nothing else needs installing by hand.
+# Two commands set everything up: `make run` and `make test`. Only the tests need more, of the system (README.md).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
