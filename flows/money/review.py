@@ -1,6 +1,5 @@
 """A reviewer's workbook read back: lines held or struck out, and the batch that is left."""
 
-import getpass
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.payment_files import rendered
 from flows.money.review_pack import sample_of
-from flows.money.sign import today
+from flows.money.sign import person_named, today
 from flows.money.whole import expect_at_home, expect_whole
 from flows.store import Home, file_digest
 from transforms.amounts import yuan_text
@@ -113,7 +112,7 @@ def post_review(
     said = {
         "batch_digest": state.batch_digest,
         "workbook": workbook,
-        "by": by.strip() or getpass.getuser(),
+        "by": person_named(by),
         "on": today(),
         "agreed_count": reviewed.agreed.height,
         "held": listed(reviewed.held),

@@ -111,8 +111,11 @@ def _last_batch(books: Books, manifest: Mapping[str, Any]) -> dict[str, Any] | N
 
 
 def _held_before(books: Books) -> pl.DataFrame:
-    """Return the lines that reviewers hold: KEY, who held it last and why, and since when."""
-    rows = [(*key, *(said[name] for name in HELD_SAYS)) for key, said in books.held_lines.items()]
+    """Return the lines that reviewers held or struck out: KEY, who did last, why, since when."""
+    said = books.held_lines | {
+        key: {**struck, "since": struck["on"]} for key, struck in books.struck_lines.items()
+    }
+    rows = [(*key, *(told[name] for name in HELD_SAYS)) for key, told in sorted(said.items())]
     schema = dict.fromkeys([*KEY, *HELD_SAYS.values()], pl.String)
     return pl.DataFrame(rows, schema=schema, orient="row")
 

@@ -1,6 +1,7 @@
 """Signing: what a person puts the name to, at the home or on a machine of the own."""
 
 import getpass
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -109,12 +110,20 @@ def withdraw_batch(home: Home, batch_id: str, reason: str, by: str = "") -> dict
         expect_at_home(home, ledger.books())
         said = {
             "reason": _reason(reason),
-            "by": by.strip() or getpass.getuser(),
+            "by": person_named(by),
             "on": today(),
         }
         with witnessed(home, ledger):
             ledger.post("given_up", said, batch_id)
         return {"batch_id": batch_id, "state": ledger.batch_states()[batch_id].state, **said}
+
+
+def person_named(by: str) -> str:
+    """Return the name that was given, else the one under which somebody is logged in here."""
+    try:
+        return by.strip() or getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid {os.getuid()}"
 
 
 def _reason(text: str) -> str:

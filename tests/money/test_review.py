@@ -137,6 +137,15 @@ def test_a_held_line_comes_back_and_ages_a_struck_one_stays_out_until_its_facts_
     entitled, drafted = night(home, "R2", ROWS)
     later = drafted.batches[0].batch_id
     assert lines_of(home, later).height == 3
+    book = openpyxl.load_workbook(home.batches / later / "review.xlsx")
+    shown = [[one.value for one in row][-4:] for row in book["暂缓"].iter_rows(min_row=3)]
+    assert [row[0] for row in shown[:2]] == [
+        "曾被审核暂缓，本批次再审",
+        "审核剔除，事实变化前不发放",
+    ]
+    assert [row[3] for row in shown[:2]] == ["查账号", "已另行发放"] and all(
+        row[1] for row in shown
+    )
     assert [status for status in statuses(entitled) if status[1] == "held"] == [
         (key[0], "held", 2 if key[3] == TWO else 100001, "struck_out")
     ]
@@ -374,6 +383,16 @@ def test_a_batch_that_was_left_is_not_announced(home: Home, batch: str) -> None:
     with pytest.raises(LedgerForbidsError, match="not to be announced"):
         write_notice(home, batch, "2020-04-01")
     assert notice_module.NOTICE not in {path.name for path in (home.batches / batch).iterdir()}
+
+
+def test_who_acts_is_named_even_where_nobody_has_a_name(
+    home: Home, batch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert withdraw_batch(home, batch, "不发")["by"].startswith("uid ")
 
 
 # --- pure parts ----------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ HELD = (
     *("beneficiary_id", "determined_fen", "paid_before_fen", "due_fen", "reason"),
     *("held_by", "held_since", "held_reason"),
 )
+OF_HELD = ("determined_fen", "paid_before_fen", "due_fen", "status", "reason")
 NUMBERS = ("policy_title", "name", "value", "from", "source", "is_confirmed")
 STEPS = (
     *("step_verdict", "step_reason", "step_protected", "step_import", "step_after"),
@@ -169,8 +170,15 @@ def doubts_sheet(review: Review) -> Sheet:
 
 def _held(review: Review) -> Sheet:
     names = review.parties.select("subject_kind", "subject_id", "subject_name")
-    order = {status: place for place, status in enumerate(UNPAID)}
-    rows = review.unpaid_lines.join(
+    order = {status: place for place, status in enumerate(("payable", *UNPAID))}
+    unpaid = review.unpaid_lines.select(*KEY, *OF_HELD)
+    # Lines that were held and are in this batch again stand on top.
+    again = review.lines.join(review.held, on=KEY, how="semi").select(
+        *KEY,
+        *("determined_fen", "paid_before_fen", pl.col("amount_fen").alias("due_fen")),
+        *(pl.lit("payable").alias("status"), pl.lit("held_before").alias("reason")),
+    )
+    rows = pl.concat([again, unpaid]).join(
         names, on=["subject_kind", "subject_id"], how="left", validate="m:1", maintain_order="left"
     )
     rows = rows.join(review.held, on=KEY, how="left", validate="1:1", maintain_order="left").sort(
