@@ -80,11 +80,13 @@ def ingest_drop(
     Raises:  DropRefusedError if the drop or one of its files can't be used
     """
     tell: Report = report or (lambda what, rows: None)
-    files = list_drop(drop, register)
     snapshots.mkdir(parents=True, exist_ok=True)
-    receiving = Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots))
+    receiving, unpacked = (
+        Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots)) for _ in range(2)
+    )
     try:
-        raws = _receive(files, receiving, tell)
+        listed = list_drop(drop, unpacked, register)
+        raws = _receive(listed.files, receiving, tell)
         snapshot_id = name_snapshot(raws)
         delivery = read_delivery(raws, receiving)
         if (snapshots / snapshot_id).exists():
@@ -93,11 +95,12 @@ def ingest_drop(
             return found
         with staged_folder(snapshots / snapshot_id) as staging:
             receiving.rename(staging / "raw")
-            manifest = _fill(snapshot_id, raws, delivery, staging, tell)
+            manifest = _fill(snapshot_id, raws, delivery, staging, tell, listed.left_aside)
             write_manifest(staging, manifest)
             tell("syncing to disk", 0)
     finally:
-        shutil.rmtree(receiving, ignore_errors=True)
+        for scratch in (receiving, unpacked):
+            shutil.rmtree(scratch, ignore_errors=True)
     return SnapshotRef(snapshot_id, snapshots / snapshot_id, manifest)
 
 
@@ -123,7 +126,12 @@ def _kind_name(raw: RawFile) -> str:
 
 
 def _fill(
-    snapshot_id: str, raws: list[RawFile], delivery: Delivery | None, staging: Path, tell: Report
+    snapshot_id: str,
+    raws: list[RawFile],
+    delivery: Delivery | None,
+    staging: Path,
+    tell: Report,
+    left_aside: Sequence[str],
 ) -> dict[str, Any]:
     """Fill the staged folder: tables, quarantine, repairs, findings; give the manifest."""
     (staging / "tables").mkdir()
@@ -146,7 +154,10 @@ def _fill(
     files = _file_entries(raws, tallies, delivery)
     said = {
         "warnings": check_delivery(delivery, files),
-        "notes": [note for tally in tallies for note in _notes(tally)],
+        "notes": [
+            *(Said("left_aside", {"file": name}) for name in left_aside),
+            *(note for tally in tallies for note in _notes(tally)),
+        ],
     }
     _write_lists(staging, tallies)
     write_data_package(staging, snapshot_id, f"Snapshot {snapshot_id}")

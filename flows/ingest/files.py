@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from io import RawIOBase
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from stat import S_ISREG
 
 import pyarrow as pa
 
+from flows.ingest.folders import gather
 from flows.store import CHUNK_BYTES
 from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import Block
-from transforms.extracts.headers import DELIVERY_NOTE_NAMES, kind_of_file
+from transforms.extracts.headers import DELIVERY_NOTE_NAMES, kinds_of_file
 from transforms.extracts.kinds import KINDS, Kind
-from transforms.visible import holds_control
 
 FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
     ".xlsx": "xlsx",
+    ".xls": "xlsx",
     ".parquet": "parquet",
 }
 # What a home's own register of objections is called among the files of a snapshot.
@@ -51,6 +51,14 @@ class DropFile:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """The files of a drop, and the names of what was left aside."""
+
+    files: list[DropFile]
+    left_aside: list[str]
+
+
+@dataclass(frozen=True)
 class RawFile:
     """A file copied and digested; `encoding` is empty where the format has its own.
 
@@ -64,15 +72,17 @@ class RawFile:
     has_lone_cr: bool
 
 
-def list_drop(drop: Path, register: Path | None = None) -> list[DropFile]:
+def list_drop(drop: Path, unpacked: Path, register: Path | None = None) -> Listed:
     """List the files of a drop, in the order of their names, before any is opened.
 
-    Rows:    register  the home's own objections; taken in beside the drop's files if it is there
+    Rows:    unpacked  a scratch folder for what lies in archives
+             register  the home's own objections; taken in beside the drop's files if it is there
     Raises:  DropRefusedError if there is none, or one whose kind or format can't be told
     """
     if not drop.is_dir():
         raise DropRefusedError(f"{drop} is no folder: name the folder that holds the extracts")
-    files = [_recognise(path) for path in sorted(drop.iterdir(), key=lambda path: path.name)]
+    gathered = gather(drop, unpacked)
+    files = [_recognise(path) for path in gathered.paths]
     if not any(file.kind for file in files):
         raise DropRefusedError(
             f"{drop} holds no extract: put the night's files in, or name another"
@@ -80,41 +90,36 @@ def list_drop(drop: Path, register: Path | None = None) -> list[DropFile]:
     if sum(file.kind is None for file in files) > 1:
         raise DropRefusedError(f"{drop} holds two delivery notes: leave one")
     if register is None or not register.is_file():
-        return files
+        return Listed(files, gathered.left_aside)
     if any(file.name == REGISTER_NAME for file in files):
         raise DropRefusedError(
             f"{drop} holds a file {REGISTER_NAME}, as the home's own register of objections is "
             "called in a snapshot: rename it. Nothing was read"
         )
     own = DropFile(register, KINDS["objections"], "csv", REGISTER_NAME)
-    return sorted([*files, own], key=lambda file: file.name)
+    return Listed(sorted([*files, own], key=lambda file: file.name), gathered.left_aside)
 
 
 def _recognise(path: Path) -> DropFile:
     is_note = path.name in DELIVERY_NOTE_NAMES
-    kind = None if is_note else kind_of_file(path.name)
-    if holds_control(path.name):
+    kinds = [] if is_note else kinds_of_file(path.name)
+    if len(kinds) > 1:
         raise DropRefusedError(
-            f"{path.name}: the name is no UTF-8, or holds characters that can't be seen; rename "
-            "the file. Nothing was read"
+            f"{path.name}: may be {' or '.join(kind.titles[1] for kind in kinds)}; rename it so "
+            "that one fits better. Nothing was read"
         )
-    if not S_ISREG(path.lstat().st_mode):
-        raise DropRefusedError(
-            f"{path.name}: is no file but a folder, a link or a device; a drop holds files only: "
-            "put the file itself there. Nothing was read"
-        )
-    if kind is None and not is_note:
+    if not kinds and not is_note:
         titles = ", ".join(kind.titles[1] for kind in KINDS.values())
         raise DropRefusedError(
-            f"{path.name}: can't tell what kind of extract this is; names start with one of: "
+            f"{path.name}: can't tell what kind of extract this is; names hold one of: "
             f"{titles} (or the English names). Rename it, or take it out. Nothing was read"
         )
     if path.suffix.lower() not in FORMATS:
         raise DropRefusedError(
             f"{path.name}: format {path.suffix or 'unknown'} can't be read; "
-            "deliver CSV, XLSX or Parquet. Nothing was read"
+            "deliver CSV, XLSX, XLS or Parquet. Nothing was read"
         )
-    return DropFile(path, kind, FORMATS[path.suffix.lower()])
+    return DropFile(path, kinds[0] if kinds else None, FORMATS[path.suffix.lower()])
 
 
 def digest_file(file: DropFile, raw: Path) -> RawFile:

@@ -162,7 +162,9 @@ def test_an_empty_register_changes_nothing_and_its_name_is_taken(
     def named(drop: Path, register: Path | None) -> str:
         raw = tmp_path / "raw"
         raw.mkdir(exist_ok=True)
-        return name_snapshot([digest_file(file, raw) for file in list_drop(drop, register)])
+        return name_snapshot(
+            [digest_file(file, raw) for file in list_drop(drop, raw, register).files]
+        )
 
     register = tmp_path / "objections.csv"
     assert named(town, register) == named(town, None)

@@ -28,10 +28,11 @@ def test_a_drop_that_is_no_folder(tmp_path: Path) -> None:
         ingest_drop(tmp_path / "nowhere", tmp_path / "snapshots")
 
 
-def test_a_folder_in_a_drop(tmp_path: Path) -> None:
+def test_a_bad_file_in_a_folder_of_a_drop(tmp_path: Path) -> None:
     drop = write_drop(tmp_path, {"insured_units.csv": UNITS})
     (drop / "payroll").mkdir()
-    with pytest.raises(DropRefusedError, match="payroll"):
+    (drop / "payroll" / "工资.csv").write_text("x", encoding="utf-8")
+    with pytest.raises(DropRefusedError, match=r"工资\.csv: can't tell"):
         ingest_drop(drop, tmp_path / "snapshots")
 
 

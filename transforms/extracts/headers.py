@@ -25,20 +25,25 @@ class Header:
     unknown: tuple[str, ...]
 
 
-def kind_of_file(name: str) -> Kind | None:
-    """Tell the kind by the longest title that a file name starts with; None if none does.
+def kinds_of_file(name: str) -> list[Kind]:
+    """Tell the kind by the longest title that a file name holds; several that are as long: all.
 
-    >>> kind_of_file("失业保险金待遇_2020.csv").name, kind_of_file("notes.csv")
-    ('unemployment_benefits', None)
+    >>> [kind.name for kind in kinds_of_file("2020年3月失业保险金待遇.csv")], kinds_of_file("x.csv")
+    (['unemployment_benefits'], [])
     """
     plain = unicodedata.normalize("NFKC", name).casefold()
     fitting = [
-        (len(title), kind)
+        (max((len(title) for title in kind.titles if title in plain), default=0), kind)
         for kind in KINDS.values()
-        for title in kind.titles
-        if plain.startswith(title)
     ]
-    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+    longest = max(length for length, _ in fitting)
+    return [kind for length, kind in fitting if length == longest > 0]
+
+
+def kind_of_file(name: str) -> Kind | None:
+    """Tell the one kind that a name fits best; None if none does, or several do."""
+    kinds = kinds_of_file(name)
+    return kinds[0] if len(kinds) == 1 else None
 
 
 def plain_label(label: str) -> str:

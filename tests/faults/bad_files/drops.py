@@ -44,12 +44,17 @@ UNIT_CELLS: list[object] = list(row("insured_units").values())
 
 BAD_DROPS = (
     BadDrop("a kind nobody knows", {"工资.csv": UNITS}, ("工资.csv", "kind", "Nothing was read")),
+    BadDrop("nothing but a system's hidden file", {".DS_Store": b"x"}, ("holds no extract",)),
+    BadDrop("an office lock file alone", {"~$insured_units.xlsx": b"x"}, ("holds no extract",)),
     BadDrop(
-        "a system's hidden file", {".DS_Store": b"x", "insured_units.csv": UNITS}, (".DS_Store",)
+        "a name that two kinds fit",
+        {"失业登记和就业登记.csv": UNITS},
+        ("失业登记和就业登记.csv", "or"),
     ),
-    BadDrop("an office lock file", {"~$insured_units.xlsx": b"x"}, ("~$insured_units.xlsx",)),
     BadDrop(
-        "a format nobody reads", {"insured_units.pdf": b"%PDF"}, (".pdf", "CSV, XLSX or Parquet")
+        "a format nobody reads",
+        {"insured_units.pdf": b"%PDF"},
+        (".pdf", "CSV, XLSX, XLS or Parquet"),
     ),
     BadDrop("an old workbook", {"insured_units.xls": b"\xd0\xcf\x11\xe0"}, (".xls",)),
     BadDrop("no extension", {"insured_units": UNITS}, ("insured_units", "format")),
@@ -198,7 +203,7 @@ BAD_DROPS = (
     BadDrop(
         "a compressed file",
         {"insured_units.csv.gz": gzip.compress(UNITS.encode())},
-        (".gz", "CSV, XLSX or Parquet"),
+        (".gz", "CSV, XLSX, XLS or Parquet"),
     ),
     BadDrop("an archive", {"insured_units.zip": b"PK\x03\x04"}, (".zip", "Nothing was read")),
     BadDrop("another office's table", {"insured_units.et": b"\xd0\xcf\x11\xe0"}, (".et",)),
