@@ -391,7 +391,7 @@ LIGHT: dict[str, tuple[dict[str, Content], Wanted]] = {
     "a folder with nothing in it": ({"residents.csv": Path.mkdir}, ("holds no extract",)),
     "a folder for a delivery note": (
         {"residents.csv": RESIDENTS, "交接单.csv": Path.mkdir},
-        (2, 1),
+        (2, 2),
     ),
     "a delivery note with 5,000 digits": (
         {"residents.csv": RESIDENTS, "交接单.csv": f"{NOTE}{'9' * 5000}\n"},
