@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SLOW_TESTS := tests/night tests/faults tests/bench tests/amend tests/money/test_lives.py
+SYSTEM_PACKAGES := chromium poppler-utils fontconfig fonts-noto-cjk
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check format lint types sql-lint tests bench mutants amend forgeries model deletions
+.PHONY: run test check system format lint types sql-lint tests bench mutants amend forgeries model deletions
 .PHONY: planted unchanged combinations fuzz weather lives lock clean
 
 run: $(STAMP)
@@ -16,7 +17,18 @@ run: $(STAMP)
 
 test: check
 
-check: format lint types sql-lint tests mutants amend
+check: system format lint types sql-lint tests mutants amend
+
+# What the tests need of the system: a browser, a reader of PDFs, a font for Chinese. Who is root
+# gets what is missing; everybody else is told.
+system:
+	@if ! (command -v chromium && command -v pdftotext && fc-list | grep -qi cjk) >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -q && apt-get install -y -q $(SYSTEM_PACKAGES); \
+		else \
+			echo "install $(SYSTEM_PACKAGES) first: the tests look at pages and papers"; exit 1; \
+		fi; \
+	fi
 
 format: $(STAMP)
 	@echo "== format: is every file written as ruff would write it?"
