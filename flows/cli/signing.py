@@ -112,6 +112,8 @@ def _lines(shown: dict[str, Any]) -> list[str]:
     lines.append(said("changed_since", f"{shown['last_signed_position']} → {changed or '0'}"))
     lines += [said(name, shown[name]) for name in ("batch_digest", "roster_digest")]
     lines.append(said("anchors", ", ".join(shown["anchors"]) or word("no_anchors")))
+    lines.append(said("put_up", shown["announced"] or word("not_put_up")))
+    lines += [said("came_from", shown["came_from"])] if shown["came_from"] else []
     lines += [said("may_not_be_released", shown["mark"])] if shown["mark"] else []
     return lines + [
         said("unconfirmed", f"{n['policy_id']} {n['name']} = {n['value']} ({n['source']})")

@@ -221,6 +221,8 @@ def what_is_signed(batch: Signable, key_file: Path) -> dict[str, Any]:
         "amount_fen": yuan_text(state.amount_fen, ","),
         "amount_in_capitals": amount_in_capitals(state.amount_fen),
         "mark": state.mark,
+        "announced": min(state.announced, default=""),
+        "came_from": state.came_from,
         "unconfirmed": batch.manifest["unconfirmed"],
         "changed": changed,
         "last_signed_position": seen,
