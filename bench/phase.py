@@ -22,7 +22,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
-AS_OF = date(2020, 11, 30)
+AS_OF, PUT_UP = date(2020, 11, 30), "2020-12-01"
 MONTHS = 24
 THREADS = 2
 MEMORY_LIMIT = "3GB"
@@ -125,6 +125,7 @@ def pay(home: str) -> dict[str, object]:
     """Let four sample people sign and release every batch, and the bank answer it."""
     from flows.money.batch_folder import read_batch
     from flows.money.ledger_store import open_ledger
+    from flows.money.notice import write_notice
     from flows.money.release import release_batch
     from flows.money.settle import settle_batch
     from flows.store import Home
@@ -137,6 +138,7 @@ def pay(home: str) -> dict[str, object]:
     with open_ledger(place) as ledger:
         states = ledger.batch_states()
     for batch_id in sorted(name for name, state in states.items() if state.state == "draft"):
+        write_notice(place, batch_id, PUT_UP)
         sign_both(place, batch_id)
         release_batch(place, batch_id)
         paid = read_batch(place, batch_id).frame("instructions")["payment_id"]
