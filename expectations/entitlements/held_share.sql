@@ -9,5 +9,5 @@ select
     beneficiary_id,
     reason
 from entitlements
-where status = 'held'
+where status = 'held' and reason not in ('struck_out', 'objection')
 order by all

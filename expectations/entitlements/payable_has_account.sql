@@ -1,12 +1,21 @@
 -- check: whoever is to be paid has exactly one usable account
 -- checked: entitlements where status = 'payable'
-with usable_accounts as (
+with normal_accounts as (
+    select
+        *,
+        confirmed_by is not null and document_no is not null as is_proven
+    from accounts
+    where account_state = '正常' and account_no <> ''
+),
+
+usable_accounts as (
     select
         case subject_kind when '单位' then 'employer' else 'person' end as beneficiary_kind,
         subject_id as beneficiary_id,
-        count(*) as account_count
-    from accounts
-    where account_state = '正常' and account_no <> ''
+        -- one that the payee was asked for stands alone, with both proofs
+        case when bool_or(is_proven) then count(*) filter (where is_proven) else count(*) end
+            as account_count
+    from normal_accounts
     group by subject_kind, subject_id
 )
 

@@ -1,27 +1,26 @@
 -- check: nobody has two usable accounts
 -- checked: accounts where account_state = '正常'
-with repeated_subjects as (
+with normal_accounts as (
     select
-        subject_kind,
-        subject_id
+        *,
+        confirmed_by is not null and document_no is not null as is_proven
     from accounts
     where account_state = '正常'
-    group by subject_kind, subject_id
-    having count(*) > 1
+),
+
+-- Beside one that the payee was asked for, with both proofs, others do not count.
+standing_accounts as (
+    select * from normal_accounts
+    qualify is_proven or not bool_or(is_proven) over (partition by subject_kind, subject_id)
 )
 
 -- Of several accounts of one subject, each but the first is one too many.
 select
-    accounts.source_file,
-    accounts.source_line
-from repeated_subjects
-inner join accounts
-    on accounts.subject_kind = repeated_subjects.subject_kind
-    and accounts.subject_id = repeated_subjects.subject_id
-    and accounts.account_state = '正常'
+    source_file,
+    source_line
+from standing_accounts
 qualify
     row_number() over (
-        partition by accounts.subject_kind, accounts.subject_id
-        order by accounts.source_file, accounts.source_line
+        partition by subject_kind, subject_id order by source_file, source_line
     ) > 1
 order by all

@@ -2,7 +2,8 @@
 
 import io
 import json
-from datetime import date
+import shutil
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from flows.ingest.drop import SnapshotRef, ingest_drop
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
+from flows.night.pipeline import NightRequest, run_night
+from flows.night.progress import Progress
 from flows.store import Home
 from sql import connect, register_tables, run_sql, show_frame
+from tests.conftest import AS_OF
 from tests.money.money_town import Town, account, entitle, month, new_home, night, pay
 from transforms.answers.accounts import LABELS, count_wanted, wanted_accounts, wanted_sheets
 from transforms.errors import DropRefusedError
@@ -113,6 +117,32 @@ def test_of_1000_missing_or_returned_all_are_paid_once(tmp_path: Path) -> None:
     assert night(home, "R4", ROWS, a_town(kept))[1].batches == [], "nobody is paid twice"
     assert write_wanted(home, tmp_path / "收款账户_再.xlsx")["payees"] == 0
     verify_home(home)
+
+
+def test_a_night_of_answered_forms_passes_its_gates_and_pays(
+    home_after_run: Home, town: Path, tmp_path: Path
+) -> None:
+    """An account beside it that nobody confirmed, or that the bank refused, stops nothing."""
+    form, drop = tmp_path / "form.xlsx", tmp_path / "drop"
+    write_wanted(home_after_run, form)
+    _, sheet, places = form_of(form)
+    rows = range(HEADER_ROW + 1, sheet.max_row + 1)
+    asked = {
+        str(sheet.cell(row, places["主体代码"]).value): str(sheet.cell(row, places["原因"]).value)
+        for row in rows
+    }
+    assert "有多个正常账户，须确认一个" in asked.values()
+    shutil.copytree(town, drop)
+    answers = {payee: answered(place) for place, payee in enumerate(asked)}
+    fill_in(form, drop / "收款账户_征集.xlsx", answers)
+    request = NightRequest(home_after_run, AS_OF + timedelta(days=1), drop=drop)
+    run_id = run_night(request, Progress())["run_id"]
+    entitled = pl.read_parquet(home_after_run.runs / run_id / "entitlements.parquet")
+    mended = [
+        payee for payee, reason in asked.items() if "户名" not in reason and "名称" not in reason
+    ]
+    now = entitled.filter(pl.col("beneficiary_id").is_in(mended) & (pl.col("due_fen") > 0))
+    assert now.height and set(now["status"]) == {"payable"}
 
 
 def test_rows_left_open_are_no_noise_and_rows_without_proof_are_refused(tmp_path: Path) -> None:
