@@ -9,7 +9,7 @@ import polars as pl
 from flows.money.batch_folder import StoredBatch
 from flows.money.evidence import expect_evidence
 from flows.money.objections import expect_no_objections
-from flows.store import MANIFEST, Home, read_manifest
+from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from sql import policy_cards
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
@@ -77,30 +77,47 @@ def expect_nothing_since(
     Raises:  LedgerForbidsError naming the lines
     """
     own = books.runs[stored.manifest["run_id"]]["snapshot_id"]
-    newest = _newest_snapshot(home)
-    if newest == own:
-        return
     lines = stored.frame("lines").with_row_index("line", offset=1)
     said = sorted(
-        (row["line"], f"{_name(row)}: {kind}")
-        for kind, reads in SINCE.items()
-        for row in reads(_come(home, own, newest, kind), lines, our_payments, day).iter_rows(
-            named=True
-        )
+        {
+            (row["line"], f"{_name(row)}: {kind} of snapshot {newer}")
+            for newer in _newest_snapshots(home, books) - {own}
+            for kind, reads in SINCE.items()
+            for row in reads(_come(home, own, newer, kind), lines, our_payments, day).iter_rows(
+                named=True
+            )
+        }
     )
     if said:
         more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
         raise LedgerForbidsError(
-            f"batch {stored.manifest['batch_id']}: delivered since it was drawn up (snapshot "
-            f"{newest}): {'; '.join(text for _, text in said[:SHOWN])}{more}; these lines come "
-            "out: withdraw it, make a new run and sign that batch"
+            f"batch {stored.manifest['batch_id']}: delivered since it was drawn up: "
+            f"{'; '.join(text for _, text in said[:SHOWN])}{more}; these lines come out: withdraw "
+            "it, make a new run and sign that batch"
         )
 
 
-def _newest_snapshot(home: Home) -> str:
-    """Return the snapshot that was written last."""
+def _newest_snapshots(home: Home, books: Books) -> set[str]:
+    """Return the snapshot that a run read last, by the ledger, and the one written last.
+
+    The days of files can be set by whoever may write them: they can add a snapshot, not hide one.
+
+    Raises:  DigestDiffersError if what the ledger recorded was changed
+    """
+    recorded = [*books.runs.values()][-1]
+    read = home.snapshots / recorded["snapshot_id"]
+    expect_digests([(read / MANIFEST, recorded["snapshot_manifest"])])
+    tables = read_manifest(read, "snapshot")["tables"]
+    expect_digests(
+        [
+            (read / name, digest)
+            for kind in SINCE
+            for name, digest in tables.get(kind, {"files": {}})["files"].items()
+        ]
+    )
     there = (path for path in home.snapshots.iterdir() if (path / MANIFEST).is_file())
-    return max(there, key=lambda path: ((path / MANIFEST).stat().st_mtime_ns, path.name)).name
+    written = max(there, key=lambda path: ((path / MANIFEST).stat().st_mtime_ns, path.name))
+    return {read.name, written.name}
 
 
 def _come(home: Home, own: str, newest: str, kind: str) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from flows.money.acts import act_digest, unsigned
 from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
-from flows.money.whole import expect_whole, witnessed
+from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.store import Home
 from sql import policy_cards
 from transforms.amounts import yuan_text
@@ -97,6 +97,7 @@ def record_list(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     statement = act["statement"]
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
+        expect_at_home(home, ledger.books())
         if _claims_of(home, statement["run_id"], ledger.books()) != statement["claims"]:
             raise LedgerForbidsError(
                 f"list {statement['list_id']} is not what run {statement['run_id']} asks back and "

@@ -19,9 +19,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import polars as pl
 import pytest
 
@@ -31,13 +33,15 @@ from flows.money.batch import list_batches, pack_batch
 from flows.money.export import export_batch
 from flows.money.notice import write_notice
 from flows.money.release import release_batch
+from flows.money.review import import_review
 from flows.money.settle import settle_batch
-from flows.money.sign import sign_batch
+from flows.money.sign import sign_batch, withdraw_batch
 from flows.money.verify import verify_home
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
 from tests.ceremony import key_of
+from transforms.words import word
 
 AS_OF = date(2020, 3, 31)
 FULL = os.strerror(errno.ENOSPC)
@@ -169,10 +173,23 @@ def _state(home: Home) -> dict[str, bytes]:
     }
 
 
+def fill_in(filled: Path, home: Home) -> None:
+    """Hold the first line of a home's first batch, as a clerk would."""
+    batch = str(list_batches(home)[0]["batch_id"])
+    book = openpyxl.load_workbook(home.batches / batch / "review.xlsx")
+    rows = list(book[word("sheet_payment_lines")].iter_rows())
+    head = next(row for row in rows if word("verdict") in [cell.value for cell in row])
+    places = {str(cell.value): cell.column - 1 for cell in head}
+    line = rows[rows.index(head) + 1]
+    line[places[word("verdict")]].value = word("verdict_hold")
+    line[places[word("remark")]].value = "查"
+    book.save(filled)
+
+
 def commands(home: Home) -> Iterator[tuple[str, Act, Act]]:
     """Name the commands that write, what each does, and what must be done before."""
     batch = str(list_batches(home)[0]["batch_id"])
-    answer = home.root / "answer.txt"
+    answer, filled = home.root / "answer.txt", home.root.with_name("filled.xlsx")
 
     def run(home: Home) -> Any:
         (snapshot,) = home.snapshots.iterdir()
@@ -208,10 +225,13 @@ def commands(home: Home) -> Iterator[tuple[str, Act, Act]]:
             return settle_batch(home, batch, answer)
 
     yield "a night, of its snapshot", run, nothing
+    yield "batch import", in_home(import_review, filled, "甲"), partial(fill_in, filled)
+    yield "batch withdraw", in_home(withdraw_batch, "不发", "甲"), nothing
     yield "sign", sign, nothing
     yield "batch pack", lambda home: pack_batch(home, batch), nothing
     yield "batch export", lambda home: export_batch(home, batch, home.root / "b.zip"), nothing
     yield "notice", in_home(write_notice), nothing
+    yield "notice, put up", in_home(write_notice, AS_OF.isoformat()), nothing
     yield "release", in_home(release_batch), sign_both
     yield "settle", settle, release_signed
     yield "index", write_index, nothing

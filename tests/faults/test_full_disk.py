@@ -12,8 +12,8 @@ from tests.faults.full_disk import commands, endure
 STEPS = {"a night, of its snapshot": 70}
 STEP = 3
 NAMES = [
-    *("a night, of its snapshot", "sign", "batch pack", "batch export", "notice"),
-    *("release", "settle", "index"),
+    *("a night, of its snapshot", "batch import", "batch withdraw", "sign", "batch pack"),
+    *("batch export", "notice", "notice, put up", "release", "settle", "index"),
 ]
 
 

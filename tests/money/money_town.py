@@ -297,6 +297,12 @@ def pay(home: Home, label: str, rows: Sequence[dict[str, Any]], **other: Any) ->
     return [batch.batch_id for batch in drafted.batches]
 
 
+def ids_of(home: Home, batch: str) -> list[str]:
+    """Return a batch's payment ids, the smallest amount first."""
+    instructions = pl.read_parquet(home.batches / batch / "instructions.parquet")
+    return list(instructions.sort("amount_fen")["payment_id"])
+
+
 def statuses(entitled: Entitled) -> list[tuple[str, str, int, str]]:
     """Return policy, status, due and reason of each entitlement, in order."""
     columns = ("policy_id", "status", "due_fen", "reason")

@@ -1,5 +1,6 @@
 """What was delivered since a batch was drawn up, when it is to be paid."""
 
+import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.money.batch_folder import read_batch
 from flows.money.ledger_store import open_ledger
 from flows.money.newest import expect_nothing_since
 from flows.money.release import release_batch
 from flows.store import MANIFEST, Home, file_digest, read_manifest, write_manifest
 from tests.money.money_town import ANN, BOB, month, new_home, night, pay, refund, sign_both
-from transforms.errors import LedgerForbidsError
+from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.extracts.kinds import KINDS, table_schema
 
 ROWS = [
@@ -112,10 +114,11 @@ def test_what_the_batchs_own_snapshot_held_was_judged_already(home: Home) -> Non
     shutil.copytree(home.snapshots / "Snewer", home.snapshots / own)
     deliver(home, "deaths", DEATH)
     with open_ledger(home) as ledger:
-        from flows.money.batch_folder import read_batch
-
-        for batch in batches:
-            expect_nothing_since(home, ledger.books(), read_batch(home, batch), [], "2020-05-01")
+        books = ledger.books()
+    for run in books.runs.values():
+        run["snapshot_manifest"] = file_digest(home.snapshots / own / MANIFEST)
+    for batch in batches:
+        expect_nothing_since(home, books, read_batch(home, batch), [], "2020-05-01")
 
 
 def test_our_own_payment_that_is_delivered_back_stops_nothing(home: Home) -> None:
@@ -125,3 +128,25 @@ def test_our_own_payment_that_is_delivered_back_stops_nothing(home: Home) -> Non
     deliver(home, "support", {**SUPPORT, "payment_id": payment})
     for batch in batches:
         release_batch(home, batch)
+
+
+def test_a_snapshot_that_a_run_read_is_not_hidden_by_the_days_of_files(
+    home: Home,
+) -> None:
+    batches = signed(home)
+    own = next(home.snapshots.iterdir()).name
+    deliver(home, "deaths", DEATH)
+    os.utime(home.snapshots / own / MANIFEST, ns=(2**62, 2**62))
+    for batch in batches:
+        with open_ledger(home) as ledger:
+            books = ledger.books()
+        last = {**[*books.runs.values()][-1], "snapshot_id": "Snewer"}
+        last["snapshot_manifest"] = file_digest(home.snapshots / "Snewer" / MANIFEST)
+        books.runs["Rlater"] = last
+        stored = read_batch(home, batch)
+        if ANN in set(stored.frame("lines")["subject_id"]):
+            with pytest.raises(LedgerForbidsError, match="deaths of snapshot Snewer"):
+                expect_nothing_since(home, books, stored, [], "2020-05-01")
+            (home.snapshots / "Snewer" / "tables" / "deaths.parquet").unlink()
+            with pytest.raises(DigestDiffersError, match="deaths"):
+                expect_nothing_since(home, books, stored, [], "2020-05-01")

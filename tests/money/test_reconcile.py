@@ -20,7 +20,7 @@ from flows.money.settle import late_return_act, settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import key_of
-from tests.money.money_town import ANN, TWO, account, month, new_home, night, pay, refund
+from tests.money.money_town import ANN, TWO, account, ids_of, month, new_home, night, pay, refund
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.payments.layouts import statement_layout
@@ -39,11 +39,6 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def batch(home: Home) -> str:
     return pay(home, "R1", ROWS)[0]
-
-
-def ids_of(home: Home, batch: str) -> list[str]:
-    instructions = pl.read_parquet(home.batches / batch / "instructions.parquet")
-    return instructions.sort("amount_fen")["payment_id"].to_list()
 
 
 def moved(name: str, fen: int, side: str = "借", day: str = "20200401", other: str = "") -> str:

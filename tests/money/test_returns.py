@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from flows.cli import app
@@ -14,7 +13,7 @@ from flows.money.returned import list_returned
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
-from tests.money.money_town import ANN, TWO, month, new_home, pay, refund
+from tests.money.money_town import ANN, TWO, ids_of, month, new_home, pay, refund
 from transforms.errors import DropRefusedError
 from transforms.payments.layouts import OWNERS
 from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile
@@ -32,11 +31,6 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def batch(home: Home) -> str:
     return pay(home, "R1", ROWS)[0]
-
-
-def ids_of(home: Home, batch: str) -> list[str]:
-    instructions = pl.read_parquet(home.batches / batch / "instructions.parquet")
-    return instructions.sort("amount_fen")["payment_id"].to_list()
 
 
 def settle(home: Home, batch: str, content: bytes) -> dict[str, object]:

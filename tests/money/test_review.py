@@ -345,15 +345,13 @@ def test_a_batch_waits_for_five_working_days_after_its_notice(
 ) -> None:
     home = announcing
     batch = night(home, "R1", ROWS)[1].batches[0].batch_id
-    sign_both(home, batch)
-    with pytest.raises(LedgerForbidsError, match="4 lines were not publicly announced"):
-        release_batch(home, batch)
     with pytest.raises(UsageError, match="--put-up"):
         write_notice(home, batch, "2020-03-30")
     with pytest.raises(UsageError, match="--put-up"):
         write_notice(home, batch, "2999-01-01")
     said = write_notice(home, batch, "2020-04-03")
     assert (said["first_day"], said["last_day"]) == ("2020-04-07", "2020-04-13")
+    sign_both(home, batch)
     for day, is_over in (("2020-04-13", False), ("2020-04-14", True)):
         monkeypatch.setattr("flows.money.release.today", lambda day=day: day)
         if is_over:
@@ -369,13 +367,30 @@ def test_lines_announced_in_an_earlier_batch_need_not_wait_again(announcing: Hom
     home = announcing
     first = night(home, "R1", ROWS)[1].batches[0].batch_id
     write_notice(home, first, "2020-04-01")
-    later = night(home, "R2", [*ROWS[:3], {**ROWS[3], "amount_fen": 5}])[1].batches[0].batch_id
+    changed = [*ROWS[:3], {**ROWS[3], "amount_fen": 5}]
+    later = night(home, "R2", changed)[1].batches[0].batch_id
     sign_both(home, later)
     with pytest.raises(LedgerForbidsError, match="1 lines were not publicly announced"):
         release_batch(home, later)
-    write_notice(home, later, "2020-04-02")
-    release_batch(home, later)
+    # Announced or not, what was signed is not announced for a day before its signatures.
+    with pytest.raises(LedgerForbidsError, match="no notice of an earlier day"):
+        write_notice(home, later, "2020-04-02")
+    withdraw_batch(home, later, "未公示")
+    again = night(home, "R3", changed)[1].batches[0].batch_id
+    write_notice(home, again, "2020-04-02")
+    with pytest.raises(LedgerForbidsError, match="no notice of an earlier day"):
+        write_notice(home, again, "2020-04-01")
+    sign_both(home, again)
+    release_batch(home, again)
     verify_home(home)
+
+
+def test_what_was_never_announced_is_not_paid(announcing: Home) -> None:
+    home = announcing
+    batch = night(home, "R1", ROWS)[1].batches[0].batch_id
+    sign_both(home, batch)
+    with pytest.raises(LedgerForbidsError, match="4 lines were not publicly announced"):
+        release_batch(home, batch)
 
 
 def test_a_batch_that_was_left_is_not_announced(home: Home, batch: str) -> None:

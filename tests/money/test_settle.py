@@ -4,7 +4,6 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-import polars as pl
 import pytest
 from lxml import etree
 
@@ -18,7 +17,18 @@ from flows.money.settle import late_return_act, settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import key_of
-from tests.money.money_town import ANN, TWO, entitle, month, new_home, night, pay, refund, statuses
+from tests.money.money_town import (
+    ANN,
+    TWO,
+    entitle,
+    ids_of,
+    month,
+    new_home,
+    night,
+    pay,
+    refund,
+    statuses,
+)
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.payments.layouts import Layout
 from transforms.payments.profile import (
@@ -40,11 +50,6 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def batch(home: Home) -> str:
     return pay(home, "R1", ROWS)[0]
-
-
-def ids_of(home: Home, batch: str) -> list[str]:
-    instructions = pl.read_parquet(home.batches / batch / "instructions.parquet")
-    return instructions.sort("amount_fen")["payment_id"].to_list()
 
 
 def settle(home: Home, batch: str, *lines: str) -> dict[str, object]:

@@ -11,9 +11,10 @@ from flows import store
 from flows.cli.console import run_command
 from flows.money import acts, heads, whole
 from flows.money.ledger_store import open_ledger
+from flows.money.notice import write_notice
 from flows.money.release import release_batch
 from flows.money.settle import settle_batch
-from flows.money.sign import sign_batch
+from flows.money.sign import sign_batch, withdraw_batch
 from flows.money.verify import verify_home
 from flows.money.witnesses import anchor_path
 from flows.store import Home
@@ -259,6 +260,10 @@ def test_a_copy_signs_and_releases_only_after_both_heads_moved_it(
     verify_home(copy)
     with pytest.raises(LedgerForbidsError, match="copy of home"):
         sign_batch(copy, batch, "reviewer", key_of(copy, "reviewer"))
+    with pytest.raises(LedgerForbidsError, match="copy of home"):
+        write_notice(copy, batch, "2020-04-01")
+    with pytest.raises(LedgerForbidsError, match="copy of home"):
+        withdraw_batch(copy, batch, "不发")
     with pytest.raises(LedgerForbidsError, match="has not moved"):
         heads.move_act(home)
     act = heads.move_act(copy)

@@ -184,8 +184,16 @@ def _announced(books: Books, posting: Posting, holds: Holds) -> str:
     state, day = books.batches[posting.batch_id], posting.said["put_up_on"]
     if state.state not in OPEN_STATES:
         return f"batch {posting.batch_id} is {state.state}: it is not to be announced"
-    if date.fromisoformat(day).isoformat() != day or day in state.announced:
-        return f"batch {posting.batch_id}: put up on {day} is recorded already"
+    if date.fromisoformat(day).isoformat() != day:
+        return UNLIKE
+    # Who signed has seen what was recorded until then: no earlier day is recorded after it.
+    seen = [said["statement"]["signed_on"] for said in state.signatures.values()]
+    before = max([*seen, *state.announced], default="")
+    if day < before or day in state.announced:
+        return (
+            f"batch {posting.batch_id}: it was signed or announced on {before}; no notice of an "
+            "earlier day is recorded after that"
+        )
     state.announced.append(day)
     return ""
 

@@ -25,7 +25,6 @@ from transforms.policies.cards import PolicyCard
 
 NO_ROWS = pl.DataFrame(schema=dict.fromkeys(PLACE, pl.String()))
 ROW = "line_row"
-Packed = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from transforms.money.payees import PAYEE
 from transforms.words import word
 
 SHARE_UNITS = 10_000
-WHERE = ["group", "identifier", "subject_name"]
 
 
 def sums_of(
