@@ -34,12 +34,6 @@ from transforms.words import Said, word, worded, words_column
 RECONCILIATION = ("reconciliation.csv", "reconciliation.xlsx")
 STATEMENT = "statement"
 LABEL_LENGTH = 8
-WORDS = {
-    "instructed": "stands_instructed",
-    "paid": "stands_paid",
-    "returned": "stands_returned",
-    "open": "stands_open",
-}
 
 
 def reconcile_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
@@ -135,15 +129,14 @@ def reconciliation_files(state: BatchState, found: Reconciliation) -> dict[str, 
 
     Holds:   the same reconciliation gives the same bytes
     """
-    coded = pl.col("standing").replace(WORDS)
     worded_columns = [words_column(n) for n in ("bank_answer", "standing", "difference")]
     # What somebody has to look into stands on top.
     order = (pl.col("difference") == "", pl.col("standing") != "open", "number")
-    lines = found.lines.sort(*order).with_columns(coded).with_columns(worded_columns)
+    lines = found.lines.sort(*order).with_columns(worded_columns)
     title = worded(Said("reconciliation_of", {"batch_id": state.batch_id, "fund": state.fund}))
     above = [Line("title", [title])]
     for name, (count, fen) in found.sums().items():
-        said = {"what": WORDS[name], "count": count, "amount_fen": fen}
+        said = {"what": name, "count": count, "amount_fen": fen}
         above.append(Line("fact", [worded(Said("reconciled_sum", said))]))
     for what, place, fen in found.beside:
         said = {"what": what, "place": place, "amount_fen": fen}

@@ -1,5 +1,6 @@
 """A statement of the payer's account: every payment is paid, returned or open, and nothing else."""
 
+import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -435,3 +436,15 @@ def test_a_line_whose_quotes_do_not_fit_is_refused(cell: str) -> None:
     for line in (f"{cell},借,7.00,,某,{SOME}", f"{good},{cell}"):
         with pytest.raises(DropRefusedError, match="line 1: expected"):
             read_statement(line.encode(), layout, "s")
+
+
+def test_people_read_words_and_no_codes(home: Home, batch: str) -> None:
+    first, *others = ids_of(home, batch)
+    settle(home, batch, f"{first}|失败|销户|20200402")
+    statement(home, batch, [moved(first, 7), moved(others[0], 500)])
+    book = openpyxl.load_workbook(home.batches / batch / "reconciliation.xlsx")
+    cells = [cell.value for row in book.active.iter_rows() for cell in row if cell.value]
+    texts = " ".join(cell for cell in cells if isinstance(cell, str))
+    assert not re.findall(r"(?<![\w./])[a-z]+(?:_[a-z0-9]+)+", texts)
+    assert {"应付：3 笔，15.07 元", "未见：1 笔，10.00 元"} <= set(cells)
+    assert {"已付", "未见", "回盘退回而账户未收回"} <= set(cells)
