@@ -112,6 +112,7 @@ class Drawn:
     state: str = "draft"
     roles: set[str] = field(default_factory=set)
     answered: dict[str, bool] = field(default_factory=dict)
+    is_announced: bool = False
 
 
 @dataclass
@@ -438,8 +439,16 @@ class Lives(RuleBasedStateMachine):
         found = self.chosen(place, "draft", "signed")
         if found is None or place:
             return
-        do = lambda: write_notice(self.home, found[0], "2020-04-01")  # noqa: E731
+        name, batch = found
+        do = lambda: write_notice(self.home, name, "2020-04-01")  # noqa: E731
+        if batch.roles and not batch.is_announced:
+            # Who signed has seen that no notice was put up: none of an earlier day comes after it.
+            with pytest.raises(LedgerForbidsError):
+                do()
+            Lives.steps["notice refused"] += 1
+            return
         self.act("notice", do, writes, lambda: False)
+        batch.is_announced = True
 
     @precondition(lambda self: self.model.batches)
     @rule(place=st.integers(0, 9), writes=st.none() | st.integers(1, 25))

@@ -152,7 +152,7 @@ def test_a_held_line_comes_back_and_ages_a_struck_one_stays_out_until_its_facts_
     again = import_review(home, later, filled(home, later, {1: ("暂缓", "仍未查清")}), by="乙")
     with open_ledger(home) as ledger:
         (held,) = ledger.books().held_lines.values()
-    assert (held["reason"], held["first"], held["by"]) == ("仍未查清", batch, "乙")
+    assert (held["reason"], held["since"], held["by"]) == ("仍未查清", today(), "乙")
     changed = [
         {**row, "amount_fen": row["amount_fen"] + (row["subject_id"] == key[3])} for row in ROWS
     ]

@@ -17,8 +17,8 @@ OPEN_STATES = ("draft", "signed")
 class Books:
     """The state of one home by its postings; `hashes` and `rosters` say it for each position.
 
-    `held_lines`: by entitlement key, who held a line last and why, and the first day and batch it
-    was held in; `struck_lines`: who struck it out and why, and the digest of its facts of then.
+    `held_lines`: by entitlement key, who held a line last and why, and since when;
+    `struck_lines`: who struck it out and why, and the digest of its facts of then.
     `claims`: by entitlement key, what is asked back; `lists`: the signed lists of them, by id.
     """
 

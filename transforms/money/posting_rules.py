@@ -137,10 +137,10 @@ def _reviewed(books: Books, posting: Posting, holds: Holds) -> str:
     if found != state.line_count or bool(said["successor"]) > bool(said["agreed_count"]):
         return f"the review does not say what becomes of each line of batch {posting.batch_id}"
     state.reviewed.append(said)
-    words = {name: said[name] for name in ("by", "on")} | {"batch_id": posting.batch_id}
+    words = {name: said[name] for name in ("by", "on")}
     for *key, reason in said["held"]:
-        first = books.held_lines.get(tuple(key), {"since": said["on"], "first": posting.batch_id})
-        books.held_lines[tuple(key)] = {**first, **words, "reason": reason}
+        since = books.held_lines.get(tuple(key), {"since": said["on"]})["since"]
+        books.held_lines[tuple(key)] = {**words, "since": since, "reason": reason}
     for *key, reason, facts in said["struck"]:
         books.struck_lines[tuple(key)] = {**words, "reason": reason, "facts": facts}
     if said["held"] or said["struck"]:
