@@ -17,6 +17,7 @@ from typing import Any
 from flows.midway import midway
 from transforms.digest import text_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
+from transforms.extracts.registers import OBJECTIONS, REGISTERS
 
 CHUNK_BYTES = 1 << 22
 MANIFEST = "manifest.json"
@@ -74,8 +75,13 @@ class Home:
 
     @property
     def objections_path(self) -> Path:
-        """Return the register of objections, which every snapshot takes in beside its drop."""
-        return self.root / "objections.csv"
+        """Return the register of objections."""
+        return self.root / OBJECTIONS.file
+
+    @property
+    def registers(self) -> list[Path]:
+        """Return the registers that are there: every snapshot takes them in beside its drop."""
+        return [path for name in REGISTERS if (path := self.root / name).is_file()]
 
     @property
     def temporary(self) -> Path:

@@ -82,8 +82,8 @@ def ingest(
 
     place, progress = Home(home), Progress()
     with hold_home(place):
-        register = place.objections_path
-        made = ingest_drop(drop, place.snapshots, report=progress.report, register=register)
+        registers = place.registers
+        made = ingest_drop(drop, place.snapshots, report=progress.report, registers=registers)
     progress.end()
     content = {
         "snapshot_id": made.snapshot_id,

@@ -20,6 +20,7 @@ from flows.ingest.kind import (
     Report,
     ingest_kind,
 )
+from flows.ingest.registers import with_registers
 from flows.store import (
     MANIFEST,
     expect_digests,
@@ -70,9 +71,9 @@ class SnapshotRef:
 
 
 def ingest_drop(
-    drop: Path, snapshots: Path, *, report: Report | None = None, register: Path | None = None
+    drop: Path, snapshots: Path, *, report: Report | None = None, registers: Sequence[Path] = ()
 ) -> SnapshotRef:
-    """Read a drop into a snapshot, and beside it a home's register of objections, if it has one.
+    """Read a drop into a snapshot, and beside it a home's registers, those that it has.
 
     The same files again are the same snapshot.
 
@@ -85,7 +86,7 @@ def ingest_drop(
         Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots)) for _ in range(2)
     )
     try:
-        listed = list_drop(drop, unpacked, register)
+        listed = with_registers(list_drop(drop, unpacked), registers, unpacked)
         raws = _receive(listed.files, receiving, tell)
         snapshot_id = name_snapshot(raws)
         delivery = read_delivery(raws, receiving)

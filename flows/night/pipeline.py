@@ -117,8 +117,8 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
         expect_whole(home, ledger)
         runs = ledger.books().runs
     if request.drop is not None:
-        register = home.objections_path
-        snapshot = ingest_drop(request.drop, home.snapshots, report=report, register=register)
+        registers = home.registers
+        snapshot = ingest_drop(request.drop, home.snapshots, report=report, registers=registers)
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
