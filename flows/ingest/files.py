@@ -70,12 +70,17 @@ class RawFile:
     has_lone_cr: bool
 
 
-def list_drop(drop: Path, unpacked: Path) -> Listed:
+def list_drop(drop: Path | Listed, unpacked: Path) -> Listed:
     """List the files of a drop, in the order of their names, before any is opened.
 
-    Rows:    unpacked  a scratch folder for what lies in archives
+    Rows:    drop      a folder, or files that were listed already
+             unpacked  a scratch folder for what lies in archives
     Raises:  DropRefusedError if there is none, or one whose kind or format can't be told
     """
+    return drop if isinstance(drop, Listed) else _list_folder(drop, unpacked)
+
+
+def _list_folder(drop: Path, unpacked: Path) -> Listed:
     if not drop.is_dir():
         raise DropRefusedError(f"{drop} is no folder: name the folder that holds the extracts")
     gathered = gather(drop, unpacked)

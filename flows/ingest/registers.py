@@ -19,7 +19,7 @@ def with_registers(listed: Listed, registers: Sequence[Path], scratch: Path) -> 
         register = REGISTERS[path.name]
         if any(file.name == register.named for file in listed.files):
             raise DropRefusedError(
-                f"the drop holds a file {register.named}, as the home's own {path.name} is called "
+                f"a delivered file is called {register.named}, as the home's own {path.name} is "
                 "in a snapshot: rename it. Nothing was read"
             )
         taken = scratch / f".home-{path.name}"
