@@ -16,15 +16,23 @@ def status(
         str | None,
         typer.Option("--max-age", help="How old the last good night may be: 26h, 2d."),
     ] = None,
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Also tell whom it concerns, as wuxing.toml says.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what ran last, what is missed or late, what waits; ends with 12 unless all is well."""
+    from flows.night.alerts import tell
     from flows.night.diary import district_now
     from flows.night.settings import read_settings
     from flows.night.status import look_at, status_lines
 
     place = Home(home)
-    told = look_at(place, read_settings(place), district_now(), max_age)
+    now, settings = district_now(), read_settings(place)
+    told = look_at(place, settings, now, max_age)
+    if alert:
+        told |= {"alerts": tell(place, now, told)}
+        told["alerts_unsent"] = told["alerts"]["unsent"]
     show(told, as_json, status_lines(told))
     if not told["good"]:
         raise typer.Exit(GateStoppedError.exit_code)

@@ -13,7 +13,8 @@ from prefect.runtime import flow_run
 from prefect.schedules import Cron
 from prefect.states import Failed
 
-from flows.night.diary import DISTRICT_TIME, record_night
+from flows.night.alerts import told_night
+from flows.night.diary import DISTRICT_TIME
 from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
 from flows.store import Home
@@ -65,7 +66,7 @@ def nightly(drop: str, as_of: str | None = None, home: str = "home") -> Any:
     """
     try:
         request = request_of(drop, as_of, home)
-        summary = record_night(
+        summary = told_night(
             request.home,
             request.as_of.isoformat(),
             lambda: run_night(request, Progress(), call_as_task),

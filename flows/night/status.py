@@ -16,7 +16,12 @@ from transforms.amounts import yuan_text
 EARLY = timedelta(minutes=30)
 GRACE = timedelta(minutes=10)
 DAYS_LOOKED_BACK = 31
-LATE = ("late", "too_old", "missing", "refused")
+LATE = {
+    "late": "delivery_late",
+    "too_old": "delivery_too_old",
+    "missing": "delivery_missing",
+    "refused": "delivery_refused",
+}
 UNPAID = ("draft", "signed")
 
 
