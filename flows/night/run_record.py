@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.data_package import write_data_package, write_table
 from flows.ingest.drop import SnapshotRef
+from flows.language import counted, headings, said
 from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import policy_cards
@@ -28,6 +29,7 @@ from transforms.errors import DigestDiffersError
 from transforms.gates import GateOutcome, check_frames
 from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyStatus
+from transforms.visible import table
 from transforms.words import Said, said_of
 
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
@@ -280,14 +282,15 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         f"  rows {counts['rows']:,} = accepted {counts['accepted']:,} "
         f"+ quarantined {counts['quarantined']:,}"
     )
-    for name, policy in summary["policies"].items():
-        why = f": {policy['reason']}" if policy["reason"] else ""
-        lines.append(f"  {policy['status']:<8} {name}{why}")
-    outcomes = counts["determinations"].items()
-    lines.append("  determinations  " + ", ".join(f"{name} {n:,}" for name, n in outcomes))
+    policies = summary["policies"].items()
+    ran = [[name, *headings(p["status"]), said(p["reason"] or "")] for name, p in policies]
+    lines += (f"  {line}" for line in table([headings("policy", "status", "reason"), *ran]))
+    lines.append(f"  {': '.join([*headings('determinations'), counted(counts['determinations'])])}")
+    rows = [headings("entitlements", "line_count", "due_fen")]
     for status, entry in counts["entitlements"].items():
         due = yuan_text(entry["due_fen"], ",")
-        lines.append(f"  {status:<12} {entry['rows']:>7,} lines {due:>16} 元")
+        rows.append([*headings(status), f"{entry['rows']:,}", due])
+    lines += (f"  {line}" for line in table(rows, {1, 2}))
     lines += [f"  warning: {warning}" for warning in summary["warnings"]]
     lines.append(f"  report  {summary['paths']['report']}")
     lines.append(f"  omitted {summary['paths']['omitted']}")
