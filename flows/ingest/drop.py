@@ -16,10 +16,11 @@ from flows.ingest.delivery import Delivery, check_delivery, read_delivery
 from flows.ingest.files import DropFile, RawFile, digest_file, list_drop
 from flows.ingest.kind import (
     FINDINGS,
-    KindTally,
     Report,
     ingest_kind,
 )
+from flows.ingest.read_before import ReadBefore
+from flows.ingest.tally import KindTally
 from flows.store import (
     MANIFEST,
     expect_digests,
@@ -40,7 +41,7 @@ from transforms.extracts.rules import QUARANTINE_SCHEMA, References
 from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
-INGEST_RULES_VERSION = "2"
+INGEST_RULES_VERSION = "3"
 LISTS = ("quarantine", "repairs", "findings")
 # What other extracts are held against comes first.
 IN_ORDER = sorted(KINDS.values(), key=lambda kind: (*LOOKED_UP, "").index(kind.others_look_up))
@@ -141,7 +142,7 @@ def _fill(
         if not parts:
             continue
         judged_beside = replace(beside, names=None) if kind.others_look_up else beside
-        tally = ingest_kind(kind, parts, staging / "raw", staging, judged_beside, tell)
+        tally = ingest_kind(kind, parts, staging / "raw", staging, judged_beside, tell, before)
         tell(f"looking for duplicates in {kind.name}", 0)
         fallen = settle_duplicates(tally)
         is_units = kind.others_look_up == "units"
@@ -150,7 +151,6 @@ def _fill(
         check_conservation(tally)
         beside = _refer(beside, tally)
         tallies.append(tally)
-    shutil.rmtree(staging / ".late", ignore_errors=True)
     files = _file_entries(raws, tallies, delivery)
     said = {
         "warnings": check_delivery(delivery, files),
@@ -232,10 +232,10 @@ def _file_entries(
 
 
 def _table_entry(staging: Path, tally: KindTally) -> dict[str, Any]:
-    paths = tally.table.paths()
+    digests = tally.table.digests()
     return {
         "rows": tally.table.rows,
-        "files": {path.relative_to(staging).as_posix(): file_digest(path) for path in paths},
+        "files": {path.relative_to(staging).as_posix(): said for path, said in digests.items()},
     }
 
 
