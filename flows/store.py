@@ -78,6 +78,16 @@ class Home:
         return self.root / "objections.csv"
 
     @property
+    def suppliers_path(self) -> Path:
+        """Return the configuration of who delivers what to the inbox."""
+        return self.root / "suppliers.toml"
+
+    @property
+    def deliveries_path(self) -> Path:
+        """Return the register of what was taken from the inbox, and of what was refused."""
+        return self.root / "deliveries.jsonl"
+
+    @property
     def temporary(self) -> Path:
         """Return the folder for what need not outlive a command."""
         return self.root / "tmp"

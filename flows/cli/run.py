@@ -49,8 +49,10 @@ def run(
 
 @app.command()
 def nightly(
-    drop: DropArgument,
     as_of: AsOfOption,
+    drop: Annotated[
+        Path | None, typer.Argument(help="Folder of the night's files; without it, the inbox.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:

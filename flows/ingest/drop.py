@@ -13,7 +13,7 @@ import polars as pl
 from flows.data_package import PACKAGE, write_data_package
 from flows.ingest.contradictions import check_conservation, settle_duplicates
 from flows.ingest.delivery import Delivery, check_delivery, read_delivery
-from flows.ingest.files import DropFile, RawFile, digest_file, list_drop
+from flows.ingest.files import DropFile, Listed, RawFile, digest_file, list_drop
 from flows.ingest.kind import (
     FINDINGS,
     Report,
@@ -71,9 +71,15 @@ class SnapshotRef:
 
 
 def ingest_drop(
-    drop: Path, snapshots: Path, *, report: Report | None = None, register: Path | None = None
+    drop: Path | Listed,
+    snapshots: Path,
+    *,
+    report: Report | None = None,
+    register: Path | None = None,
 ) -> SnapshotRef:
     """Read a drop into a snapshot, and beside it a home's register of objections, if it has one.
+
+    A drop is a folder, or files listed already.
 
     The same files again are the same snapshot.
 
