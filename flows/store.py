@@ -88,6 +88,11 @@ class Home:
         return self.root / "deliveries.jsonl"
 
     @property
+    def cache(self) -> Path:
+        """Return the folder of big files as they were read before: it saves time, nothing else."""
+        return self.root / "cache"
+
+    @property
     def temporary(self) -> Path:
         """Return the folder for what need not outlive a command."""
         return self.root / "tmp"
@@ -132,7 +137,7 @@ def place_of(home: Home) -> str:
 def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
     shutil.rmtree(home.temporary, ignore_errors=True)
-    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs)
+    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs, home.cache)
     for folder in (*kept, *home.batches.glob("*/"), *home.batches.glob("*/answers/")):
         for leftover in folder.glob(".making-*"):
             if leftover.is_dir():

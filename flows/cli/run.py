@@ -85,7 +85,9 @@ def ingest(
     place, progress = Home(home), Progress()
     with hold_home(place):
         register = place.objections_path
-        made = ingest_drop(drop, place.snapshots, report=progress.report, register=register)
+        made = ingest_drop(
+            drop, place.snapshots, report=progress.report, register=register, cache=place.cache
+        )
     progress.end()
     content = {
         "snapshot_id": made.snapshot_id,

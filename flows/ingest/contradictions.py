@@ -35,6 +35,7 @@ def settle_duplicates(tally: KindTally) -> pl.DataFrame:
     )
     if len(repeated):
         fallen = judge_candidates(tally.kind, _candidates(tally, late, repeated))
+    tally.table.forget_hashes()
     places = ["source_file", "source_line"]
     if late.height:
         still = late.join(fallen, on=places, how="anti", maintain_order="left")

@@ -76,10 +76,12 @@ def ingest_drop(
     *,
     report: Report | None = None,
     register: Path | None = None,
+    cache: Path | None = None,
 ) -> SnapshotRef:
     """Read a drop into a snapshot, and beside it a home's register of objections, if it has one.
 
-    A drop is a folder, or files listed already.
+    A drop is a folder, or files listed already. `cache`: where big files that were read before
+    are kept, so that only what is new is read.
 
     The same files again are the same snapshot.
 
@@ -102,9 +104,11 @@ def ingest_drop(
             return found
         with staged_folder(snapshots / snapshot_id) as staging:
             receiving.rename(staging / "raw")
-            manifest = _fill(snapshot_id, raws, delivery, staging, tell, listed.left_aside)
+            before = ReadBefore(cache, INGEST_RULES_VERSION)
+            manifest = _fill(snapshot_id, raws, delivery, staging, tell, listed.left_aside, before)
             write_manifest(staging, manifest)
             tell("syncing to disk", 0)
+        before.sweep()
     finally:
         for scratch in (receiving, unpacked):
             shutil.rmtree(scratch, ignore_errors=True)
@@ -139,6 +143,7 @@ def _fill(
     staging: Path,
     tell: Report,
     left_aside: Sequence[str],
+    before: ReadBefore,
 ) -> dict[str, Any]:
     """Fill the staged folder: tables, quarantine, repairs, findings; give the manifest."""
     (staging / "tables").mkdir()

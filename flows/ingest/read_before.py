@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from flows.ingest import tables
+from flows.ingest.tables import TablePart
 from flows.ingest.tally import FileTally, KindTally
-from flows.ingest.tables import ROWS_BEFORE_BUCKETS, TablePart
 from flows.store import (
     MANIFEST,
     digest_problems,
@@ -73,7 +74,7 @@ class ReadBefore:
             if entry and self._is_as_now(entry, context, beside):
                 found[file.part] = entry
         # Whether the rows lie in buckets must not depend on what is known.
-        if sum(entry.said["accepted"] for entry in found.values()) <= ROWS_BEFORE_BUCKETS:
+        if sum(entry.said["accepted"] for entry in found.values()) <= tables.ROWS_BEFORE_BUCKETS:
             return set()
         tally.table.is_bucketed = True
         for file in tally.files:
@@ -191,7 +192,6 @@ class ReadBefore:
             making = path.with_name(f".making-{path.name}")
             frame.write_parquet(making, compression="zstd", compression_level=1)
             making.replace(path)
-'''
 
 
 def _has_any(entry: Entry, column: str, keys: pl.Series) -> bool:

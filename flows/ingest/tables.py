@@ -3,7 +3,7 @@
 In buckets the rows of each big file lie apart: where the same file comes again, its part is there.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -181,6 +181,11 @@ class TableWriter:
     def hashes(self) -> list[Hashes]:
         """Give the hashes of all rows, those included that were held late."""
         return [hashes for part in self.parts.values() for hashes in part.hashes]
+
+    def forget_hashes(self) -> None:
+        """Let go of the hashes: they are many, and of no more use."""
+        for part in self.parts.values():
+            part.hashes = []
 
     def paths(self) -> list[Path]:
         """Give the files written so far, bucket by bucket."""

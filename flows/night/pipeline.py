@@ -121,7 +121,9 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     drop = files_of_tonight(home) if request.inbox else request.drop
     if drop is not None:
         register = home.objections_path
-        snapshot = ingest_drop(drop, home.snapshots, report=report, register=register)
+        snapshot = ingest_drop(
+            drop, home.snapshots, report=report, register=register, cache=home.cache
+        )
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
