@@ -9,11 +9,11 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from flows.home import Home as Home  # noqa: PLC0414 -- this module is the door to a home
 from flows.midway import midway
 from transforms.digest import text_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
@@ -24,78 +24,6 @@ PRIVATE = 0o077
 # Hashing gives the lock away; more threads than processors, so that some read meanwhile.
 HASH_THREADS = 8
 MACHINE_ID = Path("/etc/machine-id")
-
-
-@dataclass(frozen=True)
-class Home:
-    """The paths of one home folder. Making a Home touches nothing."""
-
-    root: Path
-
-    @property
-    def snapshots(self) -> Path:
-        """Return the folder of snapshots."""
-        return self.root / "snapshots"
-
-    @property
-    def runs(self) -> Path:
-        """Return the folder of runs."""
-        return self.root / "runs"
-
-    @property
-    def batches(self) -> Path:
-        """Return the folder of batches."""
-        return self.root / "batches"
-
-    @property
-    def inputs(self) -> Path:
-        """Return the folder of the texts that runs were made by, each named by its digest."""
-        return self.root / "inputs"
-
-    @property
-    def keys(self) -> Path:
-        """Return the folder where new signing keys are put unless told otherwise."""
-        return self.root / "keys"
-
-    @property
-    def ledger_path(self) -> Path:
-        """Return the ledger's file."""
-        return self.root / "ledger.sqlite"
-
-    @property
-    def journal_path(self) -> Path:
-        """Return the second copy of the ledger's postings, in plain lines."""
-        return self.root / "ledger.journal"
-
-    @property
-    def funds_path(self) -> Path:
-        """Return the funds' configuration."""
-        return self.root / "funds.toml"
-
-    @property
-    def objections_path(self) -> Path:
-        """Return the register of objections, which every snapshot takes in beside its drop."""
-        return self.root / "objections.csv"
-
-    @property
-    def suppliers_path(self) -> Path:
-        """Return the configuration of who delivers what to the inbox."""
-        return self.root / "suppliers.toml"
-
-    @property
-    def deliveries_path(self) -> Path:
-        """Return the register of what was taken from the inbox, and of what was refused."""
-        return self.root / "deliveries.jsonl"
-
-    @property
-    def cache(self) -> Path:
-        """Return the folder of big files as they were read before: it saves time, nothing else."""
-        return self.root / "cache"
-
-    @property
-    def temporary(self) -> Path:
-        """Return the folder for what need not outlive a command."""
-        return self.root / "tmp"
 
 
 @contextmanager
@@ -202,6 +130,27 @@ def replace_file(path: Path, content: bytes) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_path(path.parent)
+
+
+def append_line(path: Path, content: Mapping[str, Any]) -> None:
+    """Add one line of JSON to a file that only grows; a line that was torn is closed first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "r+b") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        torn = size and os.pread(stream.fileno(), 1, size - 1) != b"\n"
+        text = json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n"
+        os.write(stream.fileno(), b"\n" * bool(torn) + text.encode())
+        os.fsync(stream.fileno())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read the lines of such a file; one that was torn as it was written says nothing."""
+    found = []
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return [content for content in found if isinstance(content, dict)]
 
 
 def file_digest(path: Path) -> str:

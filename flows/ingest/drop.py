@@ -19,8 +19,12 @@ from flows.ingest.kind import (
     Report,
     ingest_kind,
 )
+<<<<<<< HEAD
 from flows.ingest.read_before import ReadBefore
 from flows.ingest.tally import KindTally
+=======
+from flows.ingest.registers import with_registers
+>>>>>>> main
 from flows.store import (
     MANIFEST,
     expect_digests,
@@ -75,10 +79,14 @@ def ingest_drop(
     snapshots: Path,
     *,
     report: Report | None = None,
+<<<<<<< HEAD
     register: Path | None = None,
     cache: Path | None = None,
+=======
+    registers: Sequence[Path] = (),
+>>>>>>> main
 ) -> SnapshotRef:
-    """Read a drop into a snapshot, and beside it a home's register of objections, if it has one.
+    """Read a drop into a snapshot, and beside it a home's registers, those that it has.
 
     A drop is a folder, or files listed already. `cache`: where big files that were read before
     are kept, so that only what is new is read.
@@ -94,7 +102,7 @@ def ingest_drop(
         Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots)) for _ in range(2)
     )
     try:
-        listed = list_drop(drop, unpacked, register)
+        listed = with_registers(list_drop(drop, unpacked), registers, unpacked)
         raws = _receive(listed.files, receiving, tell)
         snapshot_id = name_snapshot(raws)
         delivery = read_delivery(raws, receiving)

@@ -120,10 +120,14 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
         runs = ledger.books().runs
     drop = files_of_tonight(home) if request.inbox else request.drop
     if drop is not None:
+<<<<<<< HEAD
         register = home.objections_path
         snapshot = ingest_drop(
             drop, home.snapshots, report=report, register=register, cache=home.cache
         )
+=======
+        snapshot = ingest_drop(drop, home.snapshots, report=report, registers=home.registers)
+>>>>>>> main
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
@@ -250,5 +254,5 @@ def _judged(run: RunSoFar, boundary: str, connection: Connection) -> RunSoFar:
         with open_ledger(run.home) as ledger:
             record_stopped_run(run.home, run.run_id, ledger)
         write_index(run.home)
-        gates.stop_if_critical(outcome, str(run.folder / "report.html"))
+        gates.stop_if_critical(outcome, str(run.folder / "report.html"), run.run_id)
     return run
