@@ -87,15 +87,13 @@ def ingest(
 
     place, progress = Home(home), Progress()
     with hold_home(place):
-<<<<<<< HEAD
-        register = place.objections_path
         made = ingest_drop(
-            drop, place.snapshots, report=progress.report, register=register, cache=place.cache
+            drop,
+            place.snapshots,
+            report=progress.report,
+            registers=place.registers,
+            cache=place.cache,
         )
-=======
-        registers = place.registers
-        made = ingest_drop(drop, place.snapshots, report=progress.report, registers=registers)
->>>>>>> main
     progress.end()
     content = {
         "snapshot_id": made.snapshot_id,

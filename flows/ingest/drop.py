@@ -19,12 +19,9 @@ from flows.ingest.kind import (
     Report,
     ingest_kind,
 )
-<<<<<<< HEAD
 from flows.ingest.read_before import ReadBefore
-from flows.ingest.tally import KindTally
-=======
 from flows.ingest.registers import with_registers
->>>>>>> main
+from flows.ingest.tally import KindTally
 from flows.store import (
     MANIFEST,
     expect_digests,
@@ -79,19 +76,13 @@ def ingest_drop(
     snapshots: Path,
     *,
     report: Report | None = None,
-<<<<<<< HEAD
-    register: Path | None = None,
-    cache: Path | None = None,
-=======
     registers: Sequence[Path] = (),
->>>>>>> main
+    cache: Path | None = None,
 ) -> SnapshotRef:
     """Read a drop into a snapshot, and beside it a home's registers, those that it has.
 
-    A drop is a folder, or files listed already. `cache`: where big files that were read before
-    are kept, so that only what is new is read.
-
-    The same files again are the same snapshot.
+    A drop is a folder, or files listed already; the same files again are the same snapshot.
+    `cache`: where big files are kept as they were read, so that only what is new is read.
 
     Holds:   per file, rows == accepted + quarantined; nothing appears before all is on disk
     Raises:  DropRefusedError if the drop or one of its files can't be used

@@ -198,7 +198,8 @@ def _has_any(entry: Entry, column: str, keys: pl.Series) -> bool:
     if not len(keys):
         return False
     names = [name for name in entry.said["files"] if name.startswith(("bucket-", "late."))]
-    rows = pl.scan_parquet([entry.folder / name for name in names]).select(column)
+    paths = [entry.folder / name for name in names]
+    rows = pl.scan_parquet(paths, extra_columns="ignore").select(column)
     return bool(rows.select(pl.col(column).is_in(keys.implode()).any()).collect().item())
 
 

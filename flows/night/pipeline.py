@@ -120,14 +120,9 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
         runs = ledger.books().runs
     drop = files_of_tonight(home) if request.inbox else request.drop
     if drop is not None:
-<<<<<<< HEAD
-        register = home.objections_path
         snapshot = ingest_drop(
-            drop, home.snapshots, report=report, register=register, cache=home.cache
+            drop, home.snapshots, report=report, registers=home.registers, cache=home.cache
         )
-=======
-        snapshot = ingest_drop(drop, home.snapshots, report=report, registers=home.registers)
->>>>>>> main
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
