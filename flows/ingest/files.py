@@ -4,6 +4,7 @@ import codecs
 import hashlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import RawIOBase
 from mmap import ACCESS_READ, mmap
@@ -96,7 +97,7 @@ def _list_folder(drop: Path, unpacked: Path) -> Listed:
     if not drop.is_dir():
         raise DropRefusedError(f"{drop} is no folder: name the folder that holds the extracts")
     gathered = gather(drop, unpacked)
-    files = [_recognise(path) for path in gathered.paths]
+    files = [recognise(path) for path in gathered.paths]
     if not any(file.kind for file in files):
         raise DropRefusedError(
             f"{drop} holds no extract: put the night's files in, or name another"
@@ -106,7 +107,16 @@ def _list_folder(drop: Path, unpacked: Path) -> Listed:
     return Listed(files, gathered.left_aside)
 
 
-def _recognise(path: Path) -> DropFile:
+def recognise_note(path: Path) -> DropFile:
+    """Take a file for a delivery note."""
+    return DropFile(path, None, FORMATS[".csv"])
+
+
+def recognise(path: Path) -> DropFile:
+    """Tell kind and format of a file by its name.
+
+    Raises:  DropRefusedError if either can't be told
+    """
     is_note = path.name in DELIVERY_NOTE_NAMES
     kinds = [] if is_note else kinds_of_file(path.name)
     if len(kinds) > 1:
@@ -128,8 +138,10 @@ def _recognise(path: Path) -> DropFile:
     return DropFile(path, kinds[0] if kinds else None, FORMATS[path.suffix.lower()])
 
 
-def digest_file(file: DropFile, raw: Path) -> RawFile:
+def digest_file(file: DropFile, raw: Path | None = None) -> RawFile:
     """Copy a file byte for byte and digest it in one read; find out a CSV file's encoding.
+
+    Without a folder for raw copies it is only read.
 
     Holds:   the digest is of the bytes that were written
     Raises:  DropRefusedError if a CSV file decodes neither as UTF-8 nor as GB18030
@@ -139,12 +151,13 @@ def digest_file(file: DropFile, raw: Path) -> RawFile:
     space = memoryview(bytearray(CHUNK_BYTES))
     with (
         open(file.path, "rb", buffering=0, opener=_open_no_other) as source,
-        (raw / file.name).open("wb", buffering=0) as copy,
+        nullcontext() if raw is None else (raw / file.name).open("wb", buffering=0) as copy,
     ):
         while count := source.readinto(space):
             block = space[:count]
             digest.update(block)
-            _write_all(copy, block)
+            if copy is not None:
+                _write_all(copy, block)
             utf8.look_at(block)
             ends.look_at(bytes(block))
             size += count
