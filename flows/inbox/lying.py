@@ -3,19 +3,20 @@
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from flows.inbox.suppliers import REFUSED, TAKEN, Suppliers
 from flows.ingest.delivery import Delivery, read_delivery
-from flows.ingest.files import digest_file, recognise_note
+from flows.ingest.files import DropFile, digest_file
 from flows.ingest.folders import ARCHIVE, UNREADABLE, is_rubbish, name_of_member
 from transforms.errors import DropRefusedError
 from transforms.extracts.headers import DELIVERY_NOTE_NAMES
 from transforms.words import Said
 
-MARK = "_ready"
+MARK, LOOKS = "_ready", 5
 # So programs call a file that they are still writing.
 BEING_WRITTEN = (".part", ".filepart", ".partial", ".tmp", ".crdownload", ".writing")
 Sizes = Mapping[Path, tuple[int, int]]
@@ -52,7 +53,14 @@ class Lying:
 
 
 def look(suppliers: Suppliers) -> Lying:
-    """Look into the inbox; nothing is changed."""
+    """Look into the inbox; nothing is changed. Suppliers may move files meanwhile."""
+    for _ in range(LOOKS - 1):
+        with suppress(FileNotFoundError):
+            return _look(suppliers)
+    return _look(suppliers)
+
+
+def _look(suppliers: Suppliers) -> Lying:
     lying, inbox = Lying(), suppliers.inbox
     if not inbox.is_dir():
         return lying
@@ -171,7 +179,7 @@ def read_note(path: Path) -> Delivery:
     """
     if not S_ISREG(path.lstat().st_mode):
         raise DropRefusedError(f"{path.name}: is a link or a device; put the file itself there")
-    note = read_delivery([digest_file(recognise_note(path))], path.parent)
+    note = read_delivery([digest_file(DropFile(path, None, "csv"))], path.parent)
     assert note is not None
     return note
 

@@ -6,14 +6,14 @@ to be finished, nothing to be found out. Paths are relative to the inbox.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 
-from flows.inbox.suppliers import Delivers
+from flows.inbox.suppliers import REFUSED, TAKEN, Delivers
 from flows.store import Home, replace_file
 from transforms.errors import DigestDiffersError
 
-TAKEN, REFUSED, BESIDE = "taken", "refused", "beside"
+BESIDE = "beside"
 # Names that are no UTF-8 are refused, but must be written down.
 AS_NAMED = "surrogatepass"
 
@@ -22,10 +22,12 @@ AS_NAMED = "surrogatepass"
 class Line:
     """One file of a delivery. `state` beside: its note, its mark, an archive that was unpacked.
 
-    `lay`, `lies`: where it was found, and where it is moved. `month`: of a part, told by
-    `month_from` (name or rows). `rows` to `why` are what the note states; empty where it is silent.
+    `act`: the lines written at once; `delivery`: the act that took it. `lay`, `lies`: where it was
+    found, and where it is moved. `month`: of a part, told by `month_from` (name or rows). `rows`,
+    `amount`, `removed_rows`: what the note states; empty where it is silent.
     """
 
+    act: int
     delivery: int
     day: str
     supplier: str
@@ -41,7 +43,6 @@ class Line:
     rows: str = ""
     amount: str = ""
     removed_rows: str = ""
-    why: str = ""
 
 
 # A unit is what a later delivery replaces: a supplier's kind, or one month of it.
@@ -129,8 +130,3 @@ def refused_since(lines: Sequence[Line], of: Delivers) -> list[Line]:
         elif (line.delivery, line.name) not in back:
             since = []
     return since
-
-
-def refuse_again(line: Line, lies: str, reason: str) -> Line:
-    """Say that a file which was taken is refused after all."""
-    return replace(line, state=REFUSED, lay=line.lies, lies=lies, reason=reason)

@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -76,18 +76,6 @@ class Suppliers:
     def by_folder(self, folder: str) -> Supplier | None:
         """Return whose folder it is."""
         return next((one for one in self.by_name.values() if one.folder == folder), None)
-
-
-def expected_since(as_of: date, due_day: int | None) -> date:
-    """Return the first day on which what is in force on `as_of` should have come.
-
-    >>> expected_since(date(2020, 3, 31), None), expected_since(date(2020, 3, 4), 5)
-    (datetime.date(2020, 3, 31), datetime.date(2020, 2, 1))
-    """
-    if due_day is None:
-        return as_of
-    first = as_of.replace(day=1)
-    return first if as_of.day >= due_day else (first - timedelta(days=1)).replace(day=1)
 
 
 def read_suppliers(home: Home) -> Suppliers:

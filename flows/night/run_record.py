@@ -9,11 +9,13 @@ from typing import Any
 import polars as pl
 
 from flows.data_package import write_data_package, write_table
+from flows.inbox.in_force import states_of_snapshot
 from flows.ingest.drop import SnapshotRef
 from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import policy_cards
 from transforms.amounts import yuan_text
+from transforms.answers.deliveries import delivery_lines, warnings_of
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
     RunSummary,
@@ -178,7 +180,8 @@ def _warnings(run: RunSoFar) -> list[Said]:
         for b in run.batches
         if b.mark
     ]
-    return [*run.snapshot.said("warnings"), *run.warnings, *marked]
+    deliveries = warnings_of(states_of_snapshot(run.snapshot.folder, run.as_of))
+    return [*run.snapshot.said("warnings"), *deliveries, *run.warnings, *marked]
 
 
 def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
@@ -243,6 +246,7 @@ def _run_summary(
         as_of=run.as_of.isoformat(),
         stopped_at=stopped,
         gates=run.gates,
+        deliveries=states_of_snapshot(snapshot.folder, run.as_of),
         files=count_files(snapshot.manifest["files"], *tables),
         batches=count_batches(run.batches),
         warnings=_warnings(run),
@@ -253,18 +257,21 @@ def _run_summary(
 
 
 def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `run --json` prints: ids, paths, counts, policies, warnings."""
+    """Return what `run --json` prints: ids, paths, counts, policies, deliveries, warnings."""
     run_folder, batches = home.runs / manifest["run_id"], manifest["batches"]
+    snapshot, as_of = home.snapshots / manifest["snapshot_id"], manifest["as_of"]
+    deliveries = states_of_snapshot(snapshot, date.fromisoformat(as_of))
     return {
         **{name: manifest[name] for name in ("run_id", "snapshot_id", "as_of", "batches")},
         **{name: manifest[name] for name in ("counts", "warnings")},
         "paths": {
             "run": str(run_folder),
             "report": str(run_folder / "report.html"),
-            "snapshot": str(home.snapshots / manifest["snapshot_id"]),
+            "snapshot": str(snapshot),
             "omitted": str(run_folder / "omitted.xlsx"),
             "reviews": [str(home.batches / batch / "review.xlsx") for batch in batches],
         },
+        "deliveries": [one.content() for one in deliveries],
         "policies": {
             name: {"status": entry["status"], "reason": entry["reason"]}
             for name, entry in manifest["policies"].items()
@@ -280,6 +287,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         f"  rows {counts['rows']:,} = accepted {counts['accepted']:,} "
         f"+ quarantined {counts['quarantined']:,}"
     )
+    lines += delivery_lines(summary["deliveries"])
     for name, policy in summary["policies"].items():
         why = f": {policy['reason']}" if policy["reason"] else ""
         lines.append(f"  {policy['status']:<8} {name}{why}")
