@@ -28,6 +28,8 @@ def take(home: Home, suppliers: Suppliers, day: date, pause: Pause) -> list[Line
     Holds:   a kill at any moment loses nothing and takes nothing twice; nothing is deleted
     """
     inbox = suppliers.inbox
+    for supplier in suppliers.by_name.values():
+        (inbox / supplier.folder).mkdir(parents=True, exist_ok=True)
     known = read_register(home)
     move(inbox, known)
     shutil.rmtree(inbox / UNPACKED, ignore_errors=True)
