@@ -57,7 +57,10 @@ def standing_lines(told: Mapping[str, Any]) -> list[str]:
         asked = one["state"] in ("late", "too_old", "missing", "refused") and one["supplier"]
         lines.append(line + (f"; ask {contacts[one['supplier']]}" if asked else ""))
     lines += ["waiting"] if told["waiting"] else ["nothing waits"]
-    lines += [f"  {one['file']}: {one['why']}" for one in told["waiting"]]
+    files: dict[str, list[str]] = {}
+    for one in told["waiting"]:
+        files.setdefault(one["why"], []).append(one["file"])
+    lines += [f"  {', '.join(names)}: {why}" for why, names in files.items()]
     lines += ["refused, the newest first"] if told["refused"] else ["nothing was refused"]
     for one in told["refused"]:
         lines += [f"  {one['day']} {one['lies']}", f"    {one['reason']}"]

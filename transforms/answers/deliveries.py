@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from transforms.extracts.kinds import names_of_kinds
 from transforms.words import Said
 
 # A delivery note with more columns: `file` to `why` are as suppliers write them.
@@ -116,27 +117,36 @@ def _word(row: Mapping[str, str], newest: Sequence[Mapping[str, str]], as_of: da
 
 
 def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
-    """Say what is late, too old, missing, refused, or left out for another supplier's sake."""
-    said = []
+    """Say what is late, too old, missing, left out for another supplier's sake, or refused."""
+    groups: dict[tuple[str, str, str], list[DeliveryState]] = {}
+    refused = list[Said]()
     for one in states:
-        values = {
-            name: value
-            for name, value in one.content().items()
-            if name in ("supplier", "kind", "delivered_on", "age_days", "max_age_days")
-        }
-        if one.state in SAID_OF:
-            said.append(Said(SAID_OF[one.state], values))
-        elif one.kind and not one.is_used and one.max_age_days:
-            said.append(Said("delivery_left_out", values))
+        is_left_out = one.max_age_days and not one.is_used
+        code = SAID_OF.get(one.state, "delivery_left_out" if is_left_out else "")
+        if code:
+            groups.setdefault((code, one.supplier, one.delivered_on), []).append(one)
         if one.refused_file:
-            said.append(Said("delivery_refused", {"file": one.refused_file}))
-    return said
+            refused.append(Said("delivery_refused", {"file": one.refused_file}))
+    said = [
+        Said(
+            code,
+            {
+                "supplier": supplier,
+                "kinds": [one.kind for one in group],
+                "delivered_on": delivered_on,
+                "age_days": group[0].age_days,
+            },
+        )
+        for (code, supplier, delivered_on), group in sorted(groups.items())
+    ]
+    return said + refused
 
 
 def delivery_lines(deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write a night's deliveries for a terminal, as a run's summary holds them."""
+    names = names_of_kinds()
     return [
-        f"  {one['state']:<8} {one['kind'] or one['refused_file']}"
+        f"  {one['state']:<8} {names.get(one['kind'], one['refused_file'])}"
         + (f" of {one['supplier']}" if one["supplier"] else "")
         + (f": {one['delivered_on']}, {one['age_days']} days old" if one["delivered_on"] else "")
         for one in deliveries
