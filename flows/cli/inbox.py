@@ -16,7 +16,7 @@ def inbox(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what suppliers delivered: in force with its age, what waits, what was refused and why."""
+    """Show what suppliers delivered: in force with its age, what waits, what was refused, why."""
     from flows.inbox.standing import inbox_standing, standing_lines
     from flows.inbox.tonight import district_clock
 

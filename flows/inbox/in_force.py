@@ -67,7 +67,7 @@ def files_in_force(suppliers: Suppliers, lines: Sequence[Line], as_of: date) -> 
             continue
         for goods_of_month in months.values():
             rows += [said | row for row in _rows(goods_of_month, names, newest)]
-    rows += _refused_alone(suppliers, lines)
+    rows += _refused_alone(suppliers, lines, as_of)
     return InForce(_text(rows), {name: line for line, name in names.items()})
 
 
@@ -126,14 +126,16 @@ def _rows(
         }
 
 
-def _refused_alone(suppliers: Suppliers, lines: Sequence[Line]) -> Iterator[dict[str, str]]:
-    """Name the files of the newest day that were refused and are of no supplier's kind."""
+def _refused_alone(
+    suppliers: Suppliers, lines: Sequence[Line], as_of: date
+) -> Iterator[dict[str, str]]:
+    """Name the files of this night that were refused and are of no supplier's kind."""
     known = {(of.supplier, of.kind.name) for of in suppliers.deliveries}
     for name in sorted(
         {
             line.name
             for line in lines
-            if line.day == lines[-1].day
+            if line.day >= as_of.isoformat()
             and line.state == REFUSED
             and (line.supplier, line.kind) not in known
         }
