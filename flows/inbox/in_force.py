@@ -22,6 +22,8 @@ from transforms.errors import DropRefusedError
 from transforms.extracts.headers import IN_FORCE_NAME
 
 NOTE_WORD = "交接单"
+# Whose a file is that lay in the inbox itself, and can't be placed.
+NOBODY = "收件夹"
 
 
 @dataclass(frozen=True)
@@ -131,16 +133,15 @@ def _refused_alone(
 ) -> Iterator[dict[str, str]]:
     """Name the files of this night that were refused and are of no supplier's kind."""
     known = {(of.supplier, of.kind.name) for of in suppliers.deliveries}
-    for name in sorted(
-        {
-            line.name
-            for line in lines
-            if line.day >= as_of.isoformat()
-            and line.state == REFUSED
-            and (line.supplier, line.kind) not in known
-        }
-    ):
-        yield {"refused_file": name, "left_out": REFUSED}
+    alone = {
+        (line.name, line.supplier or NOBODY)
+        for line in lines
+        if line.day >= as_of.isoformat()
+        and line.state == REFUSED
+        and (line.supplier, line.kind) not in known
+    }
+    for name, supplier in sorted(alone):
+        yield {"refused_file": name, "supplier": supplier, "left_out": REFUSED}
 
 
 def _text(rows: Sequence[Mapping[str, str]]) -> str:

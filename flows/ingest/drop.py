@@ -20,6 +20,7 @@ from flows.ingest.kind import (
     Report,
     ingest_kind,
 )
+from flows.ingest.registers import with_registers
 from flows.store import (
     MANIFEST,
     expect_digests,
@@ -74,9 +75,9 @@ def ingest_drop(
     snapshots: Path,
     *,
     report: Report | None = None,
-    register: Path | None = None,
+    registers: Sequence[Path] = (),
 ) -> SnapshotRef:
-    """Read a drop into a snapshot, and beside it a home's register of objections, if it has one.
+    """Read a drop into a snapshot, and beside it a home's registers, those that it has.
 
     A drop is a folder, or files listed already.
 
@@ -91,7 +92,7 @@ def ingest_drop(
         Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots)) for _ in range(2)
     )
     try:
-        listed = list_drop(drop, unpacked, register)
+        listed = with_registers(list_drop(drop, unpacked), registers, unpacked)
         raws = _receive(listed.files, receiving, tell)
         snapshot_id = name_snapshot(raws)
         delivery = read_delivery(raws, receiving)

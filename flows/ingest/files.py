@@ -26,8 +26,6 @@ FORMATS = {
     ".xls": "xlsx",
     ".parquet": "parquet",
 }
-# What a home's own register of objections is called among the files of a snapshot.
-REGISTER_NAME = "异议登记簿.csv"
 TOP_BYTES = 1 << 16
 # Decoding lets no other thread run; a slice takes milliseconds.
 SLICE_BYTES = 1 << 20
@@ -70,24 +68,14 @@ class RawFile:
     has_lone_cr: bool
 
 
-def list_drop(drop: Path | Listed, unpacked: Path, register: Path | None = None) -> Listed:
+def list_drop(drop: Path | Listed, unpacked: Path) -> Listed:
     """List the files of a drop, in the order of their names, before any is opened.
 
     Rows:    drop      a folder, or files that were listed already
              unpacked  a scratch folder for what lies in archives
-             register  the home's own objections; taken in beside the drop's files if it is there
     Raises:  DropRefusedError if there is none, or one whose kind or format can't be told
     """
-    listed = drop if isinstance(drop, Listed) else _list_folder(drop, unpacked)
-    if register is None or not register.is_file():
-        return listed
-    if any(file.name == REGISTER_NAME for file in listed.files):
-        raise DropRefusedError(
-            f"a delivered file is called {REGISTER_NAME}, as the home's own register of objections "
-            "is in a snapshot: rename it. Nothing was read"
-        )
-    own = DropFile(register, KINDS["objections"], "csv", REGISTER_NAME)
-    return Listed(sorted([*listed.files, own], key=lambda file: file.name), listed.left_aside)
+    return drop if isinstance(drop, Listed) else _list_folder(drop, unpacked)
 
 
 def _list_folder(drop: Path, unpacked: Path) -> Listed:

@@ -122,9 +122,7 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         runs = ledger.books().runs
-    ingest = partial(
-        ingest_drop, snapshots=home.snapshots, report=report, register=home.objections_path
-    )
+    ingest = partial(ingest_drop, snapshots=home.snapshots, report=report, registers=home.registers)
     if request.inbox:
         snapshot = read_tonight(home, as_of, request.waiting, ingest)
     elif request.drop is not None:
@@ -255,5 +253,5 @@ def _judged(run: RunSoFar, boundary: str, connection: Connection) -> RunSoFar:
         with open_ledger(run.home) as ledger:
             record_stopped_run(run.home, run.run_id, ledger)
         write_index(run.home)
-        gates.stop_if_critical(outcome, str(run.folder / "report.html"))
+        gates.stop_if_critical(outcome, str(run.folder / "report.html"), run.run_id)
     return run

@@ -17,18 +17,18 @@ COLUMNS = (
     *("due_day", "max_age_days", "left_out", "refused_file"),
 )
 WORDS = {
-    "fresh": "extract_fresh",
-    "same": "extract_same",
-    "old": "extract_old",
-    "late": "extract_late",
-    "too_old": "extract_too_old",
-    "missing": "extract_missing",
-    "refused": "extract_refused",
-}
-SAID_OF = {
+    "fresh": "delivery_fresh",
+    "same": "delivery_same",
+    "old": "delivery_old",
     "late": "delivery_late",
     "too_old": "delivery_too_old",
     "missing": "delivery_missing",
+    "refused": "delivery_refused",
+}
+SAID_OF = {
+    "late": "supplier_late",
+    "too_old": "supplier_too_old",
+    "missing": "supplier_missing",
 }
 
 
@@ -122,11 +122,11 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
     refused = list[Said]()
     for one in states:
         is_left_out = one.max_age_days and not one.is_used
-        code = SAID_OF.get(one.state, "delivery_left_out" if is_left_out else "")
+        code = SAID_OF.get(one.state, "supplier_left_out" if is_left_out else "")
         if code:
             groups.setdefault((code, one.supplier, one.delivered_on), []).append(one)
         if one.refused_file:
-            refused.append(Said("delivery_refused", {"file": one.refused_file}))
+            refused.append(Said("inbox_refused", {"file": one.refused_file}))
     said = [
         Said(
             code,
