@@ -40,7 +40,7 @@ def run(
     """Do the main job: extracts, snapshot, gates, determinations, entitlements, draft batches."""
     from flows.night.alerts import told_night
     from flows.night.pipeline import NightRequest, run_night
-    from flows.night.run_record import summary_lines
+    from flows.night.summary import summary_lines
 
     most, day = read_memory(memory_limit), read_day(as_of)
     request = NightRequest(Home(home), day, drop, snapshot, threads, most)
@@ -68,7 +68,7 @@ def nightly(
     """Do the same as `run`, from the inbox unless DROP is given, recorded by Prefect."""
     from flows.inbox.tonight import district_clock
     from flows.night.nightly import run_flow
-    from flows.night.run_record import summary_lines
+    from flows.night.summary import summary_lines
 
     day = read_day(as_of) if as_of else district_clock().date()
     summary = run_flow(drop, day, home, wait)

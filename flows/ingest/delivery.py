@@ -148,8 +148,8 @@ def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]
             )
         for what, stated, found in _differences(line, entry):
             raise DropRefusedError(
-                f"{line.name}: {what} stated {stated} ({delivery.name}, line {line.line}), found "
-                f"{found}; ask the supplier which is right"
+                f"{line.name}: {what} stated {stated}, found {found} ({delivery.name}, line "
+                f"{line.line}); ask the supplier which is right"
             )
     listed = {line.name for line in delivery.lines}
     own = {register.named for register in REGISTERS.values()}

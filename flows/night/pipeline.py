@@ -30,7 +30,8 @@ from flows.night.causes import Causes
 from flows.night.determine import Determined, determine
 from flows.night.progress import Progress, Report
 from flows.night.run_name import last_finished, run_before, run_identity
-from flows.night.run_record import RunSoFar, summarise_run, write_run
+from flows.night.run_record import RunSoFar, write_run
+from flows.night.summary import summarise_run
 from flows.store import Home, hold_home
 from sql import Connection
 from transforms.errors import UsageError

@@ -127,18 +127,15 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
             groups.setdefault((code, one.supplier, one.delivered_on), []).append(one)
         if one.refused_file:
             refused.append(Said("inbox_refused", {"file": one.refused_file}))
-    said = [
-        Said(
-            code,
-            {
-                "supplier": supplier,
-                "kinds": [one.kind for one in group],
-                "delivered_on": delivered_on,
-                "age_days": group[0].age_days,
-            },
-        )
-        for (code, supplier, delivered_on), group in sorted(groups.items())
-    ]
+    said = list[Said]()
+    for (code, supplier, delivered_on), group in sorted(groups.items()):
+        values = {
+            "supplier": supplier,
+            "kinds": [one.kind for one in group],
+            "delivered_on": delivered_on,
+            "age_days": group[0].age_days,
+        }
+        said.append(Said(code, values))
     return said + refused
 
 
