@@ -236,7 +236,8 @@ def _file_entries(
             }
         line = noted.get(raw.file.name)
         if line is not None:
-            entry |= {"stated_rows": line.rows, "removed_rows": line.removed_rows}
+            stated = {} if line.rows is None else {"stated_rows": line.rows}
+            entry |= {**stated, "removed_rows": line.removed_rows}
         entries.append(entry)
     return entries
 
