@@ -9,7 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ MANIFEST = "manifest.json"
 PRIVATE = 0o077
 # Hashing gives the lock away; more threads than processors, so that some read meanwhile.
 HASH_THREADS = 8
+SCRATCH = ".wuxing-scratch-"
 MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -121,14 +122,60 @@ def place_of(home: Home) -> str:
 
 def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
-    shutil.rmtree(home.temporary, ignore_errors=True)
+    for spilled in home.temporary.glob("[!.]*"):
+        shutil.rmtree(spilled) if spilled.is_dir() else spilled.unlink()
+    _sweep_scratch(home.temporary)
     kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs)
-    for folder in (*kept, *home.batches.glob("*/"), *home.batches.glob("*/answers/")):
+    parts = (*home.runs.glob("*/"), *home.batches.glob("*/"), *home.batches.glob("*/answers/"))
+    for folder in (*kept, *parts):
         for leftover in folder.glob(".making-*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
                 leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(beside: Path) -> Iterator[Path]:
+    """Give a folder of this process alone, gone afterwards; after a kill, the next one removes it.
+
+    It lies in the folder asked for, so that what names persons never leaves the home; where that
+    can't be written (an auditor's copy), in the system's place for such.
+    """
+    with suppress(OSError):
+        beside.mkdir(exist_ok=True)
+    place = beside if os.access(beside, os.W_OK) else Path(tempfile.gettempdir())
+    _sweep_scratch(place)
+    folder, held = _made_scratch(place)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _made_scratch(place: Path) -> tuple[Path, int]:
+    """Make a scratch folder and hold it; one that was swept before it was held is made again."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=place))
+        with suppress(FileNotFoundError):
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(held, fcntl.LOCK_SH)
+            if folder.is_dir():
+                return folder, held
+            os.close(held)
+
+
+def _sweep_scratch(place: Path) -> None:
+    """Remove the scratch folders whose process is gone: its lock went with it."""
+    for folder in place.glob(f"{SCRATCH}*/"):
+        with suppress(OSError):
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(held)
 
 
 @contextmanager
