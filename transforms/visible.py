@@ -2,6 +2,8 @@
 
 import unicodedata
 
+# A spreadsheet takes a text that begins so for a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # Controls, invisible signs, halves of characters (of a name that is no UTF-8), line ends.
 CONTROL_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 

@@ -38,19 +38,24 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Do the main job: extracts, snapshot, gates, determinations, entitlements, draft batches."""
+    from flows.night.alerts import told_night
     from flows.night.pipeline import NightRequest, run_night
     from flows.night.run_record import summary_lines
 
-    most = read_memory(memory_limit)
-    request = NightRequest(Home(home), read_day(as_of), drop, snapshot, threads, most)
-    summary = run_night(request, Progress())
+    most, day = read_memory(memory_limit), read_day(as_of)
+    request = NightRequest(Home(home), day, drop, snapshot, threads, most)
+    summary = told_night(
+        request.home, day.isoformat(), lambda: run_night(request, Progress()), "run"
+    )
     show(summary, as_json, summary_lines(summary))
 
 
 @app.command()
 def nightly(
-    drop: DropArgument,
     as_of: AsOfOption,
+    drop: Annotated[
+        Path | None, typer.Argument(help="Folder of the night's files; without it, the inbox.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,8 +87,8 @@ def ingest(
 
     place, progress = Home(home), Progress()
     with hold_home(place):
-        register = place.objections_path
-        made = ingest_drop(drop, place.snapshots, report=progress.report, register=register)
+        registers = place.registers
+        made = ingest_drop(drop, place.snapshots, report=progress.report, registers=registers)
     progress.end()
     content = {
         "snapshot_id": made.snapshot_id,

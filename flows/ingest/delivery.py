@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from flows.ingest.files import REGISTER_NAME, RawFile, Utf8Stream
+from flows.ingest.files import RawFile, Utf8Stream
 from transforms.amounts import read_fen, yuan_text
 from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import rows_of_text
 from transforms.extracts.headers import plain_label
+from transforms.extracts.registers import REGISTERS
 from transforms.words import Said
 
 COLUMNS = {
@@ -142,10 +143,11 @@ def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]
                 f"{found}; ask the supplier which is right"
             )
     listed = {line.name for line in delivery.lines}
+    own = {register.named for register in REGISTERS.values()}
     return [
         Said("file_not_listed", {"file": name, "note": delivery.name})
         for name, entry in entry_of.items()
-        if name not in (*listed, REGISTER_NAME) and entry["kind"] != "delivery_note"
+        if name not in listed | own and entry["kind"] != "delivery_note"
     ]
 
 

@@ -13,13 +13,14 @@ import polars as pl
 from flows.data_package import PACKAGE, write_data_package
 from flows.ingest.contradictions import check_conservation, settle_duplicates
 from flows.ingest.delivery import Delivery, check_delivery, read_delivery
-from flows.ingest.files import DropFile, RawFile, digest_file, list_drop
+from flows.ingest.files import DropFile, Listed, RawFile, digest_file, list_drop
 from flows.ingest.kind import (
     FINDINGS,
     KindTally,
     Report,
     ingest_kind,
 )
+from flows.ingest.registers import with_registers
 from flows.store import (
     MANIFEST,
     expect_digests,
@@ -70,9 +71,15 @@ class SnapshotRef:
 
 
 def ingest_drop(
-    drop: Path, snapshots: Path, *, report: Report | None = None, register: Path | None = None
+    drop: Path | Listed,
+    snapshots: Path,
+    *,
+    report: Report | None = None,
+    registers: Sequence[Path] = (),
 ) -> SnapshotRef:
-    """Read a drop into a snapshot, and beside it a home's register of objections, if it has one.
+    """Read a drop into a snapshot, and beside it a home's registers, those that it has.
+
+    A drop is a folder, or files listed already.
 
     The same files again are the same snapshot.
 
@@ -85,7 +92,7 @@ def ingest_drop(
         Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots)) for _ in range(2)
     )
     try:
-        listed = list_drop(drop, unpacked, register)
+        listed = with_registers(list_drop(drop, unpacked), registers, unpacked)
         raws = _receive(listed.files, receiving, tell)
         snapshot_id = name_snapshot(raws)
         delivery = read_delivery(raws, receiving)

@@ -26,8 +26,6 @@ FORMATS = {
     ".xls": "xlsx",
     ".parquet": "parquet",
 }
-# What a home's own register of objections is called among the files of a snapshot.
-REGISTER_NAME = "异议登记簿.csv"
 BOM = codecs.BOM_UTF8
 BYTES_OF_A_CHARACTER = 4
 TOP_BYTES = 1 << 16
@@ -72,13 +70,17 @@ class RawFile:
     has_lone_cr: bool
 
 
-def list_drop(drop: Path, unpacked: Path, register: Path | None = None) -> Listed:
+def list_drop(drop: Path | Listed, unpacked: Path) -> Listed:
     """List the files of a drop, in the order of their names, before any is opened.
 
-    Rows:    unpacked  a scratch folder for what lies in archives
-             register  the home's own objections; taken in beside the drop's files if it is there
+    Rows:    drop      a folder, or files that were listed already
+             unpacked  a scratch folder for what lies in archives
     Raises:  DropRefusedError if there is none, or one whose kind or format can't be told
     """
+    return drop if isinstance(drop, Listed) else _list_folder(drop, unpacked)
+
+
+def _list_folder(drop: Path, unpacked: Path) -> Listed:
     if not drop.is_dir():
         raise DropRefusedError(f"{drop} is no folder: name the folder that holds the extracts")
     gathered = gather(drop, unpacked)
@@ -89,15 +91,7 @@ def list_drop(drop: Path, unpacked: Path, register: Path | None = None) -> Liste
         )
     if sum(file.kind is None for file in files) > 1:
         raise DropRefusedError(f"{drop} holds two delivery notes: leave one")
-    if register is None or not register.is_file():
-        return Listed(files, gathered.left_aside)
-    if any(file.name == REGISTER_NAME for file in files):
-        raise DropRefusedError(
-            f"{drop} holds a file {REGISTER_NAME}, as the home's own register of objections is "
-            "called in a snapshot: rename it. Nothing was read"
-        )
-    own = DropFile(register, KINDS["objections"], "csv", REGISTER_NAME)
-    return Listed(sorted([*files, own], key=lambda file: file.name), gathered.left_aside)
+    return Listed(files, gathered.left_aside)
 
 
 def _recognise(path: Path) -> DropFile:

@@ -87,7 +87,7 @@ def verify_home(home: Home) -> Verified:
         seen.counts["ledger rows"] = len(postings) + ledger.count_entries()
         seen.counts["signatures"] = sum(len(s.signatures) for s in books.batches.values())
         _verify_witnesses(home, books, seen)
-        seen.look("registers", home.objections_path, partial(register_problems, home))
+        seen.look("registers", home.root, partial(register_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
             seen.look("batches", folder, partial(batch_problems, home, ledger, state))

@@ -1,15 +1,9 @@
 """The nightly Prefect flow: the stages of `wuxing run`, in the same order, recorded by Prefect."""
 
 import logging
-import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
-
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("DO_NOT_TRACK", "1")
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")
 
 import polars as pl
 from prefect import flow, task
@@ -19,18 +13,19 @@ from prefect.runtime import flow_run
 from prefect.schedules import Cron
 from prefect.states import Failed
 
+from flows.night.alerts import told_night
+from flows.night.diary import DISTRICT_TIME
 from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
 from flows.store import Home
 from transforms.errors import UsageError, WuxingError
 
-DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
 RETRY_SECONDS = 5
 
 
 def _run_name() -> str:
     given = flow_run.parameters
-    return f"nightly {given.get('as_of') or 'today'} · {Path(str(given.get('drop'))).name}"
+    return f"nightly {given.get('as_of') or 'today'} · {Path(given.get('drop') or 'inbox').name}"
 
 
 def _may_retry(_task: Any, _run: Any, state: Any) -> bool:
@@ -63,14 +58,21 @@ def call_as_task(name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kw
 
 
 @flow(name="wuxing-nightly", flow_run_name=_run_name, persist_result=False)
-def nightly(drop: str, as_of: str | None = None, home: str = "home") -> Any:
-    """Turn a night's drop into draft batches; return what `wuxing run --json` prints.
+def nightly(drop: str | None = None, as_of: str | None = None, home: str = "home") -> Any:
+    """Turn a drop, else the inbox, into draft batches; return what `wuxing run --json` prints.
 
     Source:  the same stages as `wuxing run`
     Raises:  nothing that is ours: a refusal ends the flow as Failed with the operator's message
     """
     try:
-        summary = run_night(request_of(drop, as_of, home), Progress(), call_as_task)
+        request = request_of(drop, as_of, home)
+        summary = told_night(
+            request.home,
+            request.as_of.isoformat(),
+            lambda: run_night(request, Progress(), call_as_task),
+            "nightly",
+            flow_run=str(flow_run.id or ""),
+        )
     except WuxingError as stop:
         return Failed(message=str(stop), data=stop)
     create_table_artifact(
@@ -91,23 +93,26 @@ def count_table(run_folder: Path) -> list[dict[str, Any]]:
     return counts.sort("policy_id", "outcome").collect().to_dicts()
 
 
-def request_of(drop: str, as_of: str | None, home: str) -> NightRequest:
+def request_of(drop: str | None, as_of: str | None, home: str) -> NightRequest:
     """Read the flow's plain parameters; without a day it is today's in the district."""
     try:
         day = date.fromisoformat(as_of) if as_of else datetime.now(DISTRICT_TIME).date()
     except ValueError as unreadable:
         raise UsageError(f"as_of is written YYYY-MM-DD; found {as_of!r}") from unreadable
-    return NightRequest(home=Home(Path(home)), as_of=day, drop=Path(drop))
+    place = Path(drop) if drop else None
+    return NightRequest(Home(Path(home)), day, drop=place, inbox=place is None)
 
 
-def run_flow(drop: Path, as_of: date, home: Path) -> dict[str, Any]:
+def run_flow(drop: Path | None, as_of: date, home: Path) -> dict[str, Any]:
     """Run the flow in this process and hand back what `wuxing run` would.
 
     Raises:  what stopped it, so that exit codes are the same as of `wuxing run`
     """
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_without_traceback)
-    summary: Any = nightly(drop=str(drop), as_of=as_of.isoformat(), home=str(home))
+    summary: Any = nightly(
+        drop=str(drop) if drop else None, as_of=as_of.isoformat(), home=str(home)
+    )
     return dict(summary)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from flows.answers.after_run import write_answers
 from flows.answers.nights import write_index
 from flows.answers.objected import write_objections
+from flows.inbox.tonight import files_of_tonight
 from flows.ingest.drop import ingest_drop, load_snapshot
 from flows.midway import midway
 from flows.money.batch import Drafted, draft_batches, record_drafts, record_stopped_run
@@ -40,7 +41,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class NightRequest:
-    """What one run is asked to do: from a drop, or from a snapshot that is there already."""
+    """What one run is asked to do: from a drop, a snapshot that is there already, or the inbox."""
 
     home: Home
     as_of: date
@@ -48,6 +49,7 @@ class NightRequest:
     snapshot_id: str | None = None
     threads: int | None = None
     memory_limit: str | None = None
+    inbox: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def run_night(
 
     Raises:  UsageError unless there is one of drop and snapshot; GateStoppedError
     """
-    if (request.drop is None) == (request.snapshot_id is None):
+    if [request.drop is not None, request.snapshot_id is not None, request.inbox].count(True) != 1:
         raise UsageError("give either a drop folder or --snapshot, one of the two")
     gates.preload()
     funds, numbers = read_funds(request.home), count(1)
@@ -116,9 +118,9 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         runs = ledger.books().runs
-    if request.drop is not None:
-        register = home.objections_path
-        snapshot = ingest_drop(request.drop, home.snapshots, report=report, register=register)
+    drop = files_of_tonight(home) if request.inbox else request.drop
+    if drop is not None:
+        snapshot = ingest_drop(drop, home.snapshots, report=report, registers=home.registers)
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
@@ -245,5 +247,5 @@ def _judged(run: RunSoFar, boundary: str, connection: Connection) -> RunSoFar:
         with open_ledger(run.home) as ledger:
             record_stopped_run(run.home, run.run_id, ledger)
         write_index(run.home)
-        gates.stop_if_critical(outcome, str(run.folder / "report.html"))
+        gates.stop_if_critical(outcome, str(run.folder / "report.html"), run.run_id)
     return run

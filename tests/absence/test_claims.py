@@ -254,7 +254,7 @@ def test_a_line_decided_in_the_clerks_workbook_becomes_a_claim(
         said[number] = decided(裁定=answers[about], 裁定日期=LATER) if is_asked else None
     fill(path, said)
     drop = tmp_path / "first" / "drop"
-    assert import_decisions(path, drop / "人工裁定.csv")[1] == 2
+    assert import_decisions(path, drop / "人工裁定.csv", {})[1] == 2
     change(drop, {})
     (drop / "交接单.csv").unlink()
     again = run_night(NightRequest(home, LATER, drop=drop), Progress())

@@ -167,7 +167,7 @@ def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
     drop = tmp_path / "drop"
     shutil.copytree(town, drop)
     (drop / "交接单.csv").unlink(missing_ok=True)
-    _, count = import_decisions(filled, drop / "人工裁定-复核.csv")
+    _, count = import_decisions(filled, drop / "人工裁定-复核.csv", {})
     home = make_home(tmp_path / "home")
     summary = run_night(NightRequest(home, AS_OF, drop), Progress())
     after = pl.read_parquet(home.runs / summary["run_id"] / "determinations.parquet")

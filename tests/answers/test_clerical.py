@@ -1,5 +1,7 @@
 """The clerk's workbook: goes out with what is open, comes back as the extract, whole or not."""
 
+import json
+import shutil
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,17 @@ import openpyxl
 import polars as pl
 import pytest
 
-from flows.answers.clerical import import_decisions
+from flows.answers.clerical import (
+    import_decisions,
+    list_answers,
+    register_answers,
+    withdraw_answer,
+)
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.ingest.drop import ingest_drop
+from flows.money.objections import register_problems
+from flows.store import Home
 from transforms.answers.clerical import (
     CHECK,
     KEY_NAMES,
@@ -21,12 +30,14 @@ from transforms.answers.clerical import (
     conflict_questions,
 )
 from transforms.answers.open_questions import KEY, QUESTION_SCHEMA
-from transforms.errors import DropRefusedError
+from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.extracts.registers import DECISIONS
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 from transforms.sheets.workbook import workbook_bytes
 
 PERSON = "370302200101010013"
 EMPLOYER = "91370302MA0000001J"
+SAID = ("decided_by", "why", "document_no")
 FIRST_ROW = 4  # two lines above, then the header
 
 
@@ -88,7 +99,7 @@ def test_the_workbook_asks_in_words_and_keeps_the_extracts_columns(workbook: Pat
 def test_decided_lines_become_the_extract_that_ingest_accepts(workbook: Path) -> None:
     fill(workbook, {4: decided(), 5: decided(裁定="否", 裁定日期=datetime(2020, 7, 1), 文号=None)})
     drop = workbook.parent / "drop"
-    target, count = import_decisions(workbook, drop / "人工裁定.csv")
+    target, count = import_decisions(workbook, drop / "人工裁定.csv", {})
     assert (target.name, count) == ("人工裁定.csv", 2)
     snapshot = ingest_drop(drop, workbook.parent / "snapshots")
     table = pl.read_parquet(snapshot.folder / "tables" / "clerical_decisions.parquet")
@@ -100,14 +111,14 @@ def test_decided_lines_become_the_extract_that_ingest_accepts(workbook: Path) ->
 def test_an_unchanged_line_is_refused_by_its_row_and_nothing_is_written(workbook: Path) -> None:
     fill(workbook, {4: decided()})
     with pytest.raises(DropRefusedError, match="row 5: unchanged") as refused:
-        import_decisions(workbook, None)
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
     assert PERSON not in str(refused.value)
     assert list(workbook.parent.glob("*.csv")) == []
 
 
 def test_a_deleted_line_is_simply_not_decided(workbook: Path) -> None:
     fill(workbook, {4: decided(), 5: None})
-    assert import_decisions(workbook, None)[1] == 1
+    assert import_decisions(workbook, workbook.parent / "人工裁定.csv", {})[1] == 1
 
 
 @pytest.mark.parametrize(
@@ -129,12 +140,12 @@ def test_altered_or_incomplete_lines_are_refused_by_row(
 ) -> None:
     fill(workbook, cells | {5: decided()})
     with pytest.raises(DropRefusedError, match=told):
-        import_decisions(workbook, None)
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
 
 
 def test_every_bad_row_is_named_at_once(workbook: Path) -> None:
     with pytest.raises(DropRefusedError, match="row 4, 5: unchanged"):
-        import_decisions(workbook, None)
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
 
 
 def test_a_line_copied_twice_is_refused(workbook: Path) -> None:
@@ -143,15 +154,15 @@ def test_a_line_copied_twice_is_refused(workbook: Path) -> None:
     copied = dict(zip(header, [cell.value for cell in page[4]], strict=True))
     fill(workbook, {4: decided(), 5: decided(), 6: copied | decided()})
     with pytest.raises(DropRefusedError, match="row 4, 6: the same line twice"):
-        import_decisions(workbook, None)
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
 
 
 def test_nothing_is_overwritten(workbook: Path) -> None:
     fill(workbook, {4: decided(), 5: decided()})
-    target, _ = import_decisions(workbook, None)
+    target, _ = import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
     before = target.read_bytes()
     with pytest.raises(DropRefusedError, match="is there already"):
-        import_decisions(workbook, None)
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
     assert target.read_bytes() == before
 
 
@@ -161,31 +172,112 @@ def test_a_removed_column_or_another_file_is_refused(workbook: Path) -> None:
     book.active.delete_cols(places[CHECK])
     book.save(workbook)
     with pytest.raises(DropRefusedError, match=f"column missing: {CHECK}"):
-        import_decisions(workbook, None)
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
     other = workbook.parent / "other.xlsx"
     other.write_text("no workbook")
     with pytest.raises(DropRefusedError, match="can't be opened"):
-        import_decisions(other, None)
+        import_decisions(other, other.with_name("a.csv"), {})
     empty = workbook.parent / "empty.xlsx"
     openpyxl.Workbook().save(empty)
     with pytest.raises(DropRefusedError, match="no heading"):
-        import_decisions(empty, None)
+        import_decisions(empty, empty.with_name("b.csv"), {})
 
 
 def test_all_lines_deleted_is_refused(workbook: Path) -> None:
     fill(workbook, {4: None, 5: None})  # type: ignore[dict-item]
     with pytest.raises(DropRefusedError, match="no line is left"):
-        import_decisions(workbook, None)
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
 
 
-def test_the_command_ends_with_exit_code_10_and_a_message(
-    workbook: Path, capsys: pytest.CaptureFixture[str]
+def test_the_commands_register_show_and_withdraw(
+    workbook: Path, empty_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_command(app, ["clerical", "import", str(workbook)]) == 10
+    words = ["--home", str(tmp_path / "home"), "--json"]
+    assert run_command(app, ["clerical", "import", str(workbook), *words]) == 10
+    assert "is no home" in capsys.readouterr().err and not (tmp_path / "home").exists()
+    shutil.copytree(empty_home, tmp_path / "home")
+    assert run_command(app, ["clerical", "import", str(workbook), *words]) == 10
     assert "row 4, 5: unchanged" in capsys.readouterr().err
-    fill(workbook, {4: decided(), 5: decided()})
-    assert run_command(app, ["clerical", "import", str(workbook), "--json"]) == 0
-    assert '"decisions": 2' in capsys.readouterr().out
+    assert Home(tmp_path / "home").registers == []
+    fill(workbook, {4: decided(), 5: decided(裁定人="", 文号="", 裁定="否")})
+    given = ["--by", "李审", "--document", "裁2号"]
+    assert run_command(app, ["clerical", "import", str(workbook), *given, *words]) == 0
+    assert json.loads(capsys.readouterr().out)["new_answers"] == 2
+    assert run_command(app, ["clerical", "import", str(workbook), *given, *words]) == 0
+    assert json.loads(capsys.readouterr().out)["new_answers"] == 0
+    assert run_command(app, ["clerical", "show", *words]) == 0
+    first, second = json.loads(capsys.readouterr().out)["answers"]
+    assert (first["decided_by"], second["decided_by"]) == ("王核", "李审")
+    assert (second["document_no"], second["decision"], second["state"]) == ("裁2号", "否", "stands")
+    said = ["--by", "王核", "--reason", "看错了", *words]
+    for name, code in ((first["answer_id"][:6], 0), (first["answer_id"], 2), ("A", 0), ("A", 2)):
+        assert run_command(app, ["clerical", "withdraw", name, *said]) == code
+    capsys.readouterr()
+    assert run_command(app, ["clerical", "show", *words[:2]]) == 0
+    told = capsys.readouterr().out
+    assert told.count("withdrawn by 王核: 看错了") == 2 and PERSON not in told
+    # What was withdrawn does not come back by the same file.
+    assert run_command(app, ["clerical", "import", str(workbook), *given, *words]) == 0
+    assert json.loads(capsys.readouterr().out)["new_answers"] == 0
+
+
+def home_with(place: Path, workbook: Path) -> Home:
+    """Make a home whose register holds the two answers of the workbook."""
+    fill(workbook, {4: decided(), 5: decided(裁定="否")})
+    register_answers(Home(place), workbook, {})
+    return Home(place)
+
+
+def test_a_snapshot_takes_in_what_stands_and_the_register_only_grows(
+    workbook: Path, tmp_path: Path
+) -> None:
+    home, drop = home_with(tmp_path / "home", workbook), tmp_path / "drop"
+    drop.mkdir()
+    (drop / "认定名单.csv").write_text(
+        "名单类别,主体类型,主体代码,名称,生效日期\n", encoding="utf-8"
+    )
+
+    def decisions() -> list[str]:
+        taken = ingest_drop(drop, home.snapshots, registers=home.registers)
+        (table,) = taken.tables()["clerical_decisions"]
+        return sorted(pl.read_parquet(table)["provision"])
+
+    assert decisions() == ["g_good_standing", "s1_contract_one_year"]
+    before = (home.root / DECISIONS.file).read_bytes()
+    withdraw_answer(home, list_answers(home)[0]["answer_id"], dict.fromkeys(SAID, "因"))
+    assert decisions() == ["s1_contract_one_year"]
+    grown = (home.root / DECISIONS.file).read_bytes()
+    assert grown.startswith(before) and list(register_problems(home)) == []
+    (home.root / DECISIONS.file).write_bytes(grown.replace("王核".encode(), "李审".encode()))
+    assert len(list(register_problems(home))) == 1
+    with pytest.raises(DigestDiffersError, match="not as it was registered"):
+        decisions()
+    home_lines = grown.splitlines(keepends=True)
+    (home.root / DECISIONS.file).write_bytes(b"".join([home_lines[0], *home_lines[2:]]))
+    assert "does not go on" in "".join(register_problems(home))
+
+
+def test_an_extract_of_decisions_or_links_is_registered_or_refused_whole(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    head, line = (
+        "kind,file_digest,line,person_id,decided_by,decided_on",
+        "payroll,{0},{1},{2},王,{3}",
+    )
+    path = tmp_path / "身份核对结论.csv"
+    good = line.format("a" * 64, 7, PERSON, "2020-03-01")
+    path.write_text("\n".join([head, good, line.format("a" * 64, 8, "", "someday")]))
+    with pytest.raises(DropRefusedError, match="line 3: decided_on"):
+        register_answers(home, path, {})
+    assert home.registers == [] and list(home.temporary.iterdir()) == []
+    path.write_text("\n".join([head, good, line.format("a" * 64, 8, "", "2020-03-01")]))
+    made = register_answers(home, path, {"document_no": "核1号"})
+    assert (made["kind"], made["new_answers"]) == ("clerical_links", 2)
+    assert [one["document_no"] for one in list_answers(home)] == ["核1号", "核1号"]
+    with pytest.raises(DropRefusedError, match="neither"):
+        register_answers(home, tmp_path / "别的.csv", {})
+    path.write_text("\n".join([head, good.replace("王", "=1+1")]))
+    with pytest.raises(DropRefusedError, match="not beginning with"):
+        register_answers(home, path, {})
 
 
 def entitlement(policy: str, subject: str, status: str, reason: str) -> dict[str, Any]:

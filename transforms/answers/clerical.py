@@ -145,10 +145,11 @@ def check_code(cells: Sequence[str]) -> str:
     return text_digest("|".join(cells))[:CODE_LENGTH]
 
 
-def decided_lines(filled: pl.DataFrame, file_name: str) -> pl.DataFrame:
+def decided_lines(filled: pl.DataFrame, file_name: str, given: Mapping[str, str]) -> pl.DataFrame:
     """Turn a filled-in sheet into the extract clerical_decisions; the whole file or nothing.
 
     Rows:    filled   text cells by column label, with row_number, the sheet's own
+             given    decided_by, for lines that do not say it
              returns  one per line, with the extract's columns and labels
     Raises:  DropRefusedError naming the rows that are unchanged, incomplete, altered or repeated
     """
@@ -167,13 +168,11 @@ def decided_lines(filled: pl.DataFrame, file_name: str) -> pl.DataFrame:
         "key cells or check code altered: restore the line as it came": pl.lit(codes)
         != pl.col(CHECK),
         "裁定 is neither 是 nor 否": ~pl.col("decision").is_in(DECISIONS),
-        "裁定人 is empty": pl.col("decided_by") == "",
+        "裁定人 is empty": (pl.col("decided_by") == "") & (not given.get("decided_by")),
         "裁定日期 is no date": pl.lit(days).is_null(),
         "the same line twice": pl.struct(KEY_NAMES).is_duplicated(),
     }
     refuse_rows(read, faults, file_name)
     if not read.height:
         raise DropRefusedError(f"{file_name}: no line is left; there is nothing to import")
-    return read.with_columns(days.alias("decided_on")).select(
-        pl.col(name).alias(LABELS[name]) for name in NAMES
-    )
+    return read.with_columns(days.alias("decided_on")).select(NAMES)
