@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.midway import midway
+from flows.scratch import sweep_scratch
 from transforms.digest import text_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
 from transforms.extracts.registers import OBJECTIONS, REGISTERS
@@ -24,7 +25,6 @@ MANIFEST = "manifest.json"
 PRIVATE = 0o077
 # Hashing gives the lock away; more threads than processors, so that some read meanwhile.
 HASH_THREADS = 8
-SCRATCH = ".wuxing-scratch-"
 MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -155,7 +155,7 @@ def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
     for spilled in home.temporary.glob("[!.]*"):
         shutil.rmtree(spilled) if spilled.is_dir() else spilled.unlink()
-    _sweep_scratch(home.temporary)
+    sweep_scratch(home.temporary)
     kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs)
     parts = (*home.runs.glob("*/"), *home.batches.glob("*/"), *home.batches.glob("*/answers/"))
     for folder in (*kept, *parts):
@@ -164,49 +164,6 @@ def sweep_leftovers(home: Home) -> None:
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
                 leftover.unlink(missing_ok=True)
-
-
-@contextmanager
-def scratch_folder(beside: Path) -> Iterator[Path]:
-    """Give a folder of this process alone, gone afterwards; after a kill, the next one removes it.
-
-    It lies in the folder asked for, so that what names persons never leaves the home; where that
-    can't be written (an auditor's copy), in the system's place for such.
-    """
-    with suppress(OSError):
-        beside.mkdir(exist_ok=True)
-    place = beside if os.access(beside, os.W_OK) else Path(tempfile.gettempdir())
-    _sweep_scratch(place)
-    folder, held = _made_scratch(place)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
-
-
-def _made_scratch(place: Path) -> tuple[Path, int]:
-    """Make a scratch folder and hold it; one that was swept before it was held is made again."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=place))
-        with suppress(FileNotFoundError):
-            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(held, fcntl.LOCK_SH)
-            if folder.is_dir():
-                return folder, held
-            os.close(held)
-
-
-def _sweep_scratch(place: Path) -> None:
-    """Remove the scratch folders whose process is gone: its lock went with it."""
-    for folder in place.glob(f"{SCRATCH}*/"):
-        with suppress(OSError):
-            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder)
-            finally:
-                os.close(held)
 
 
 @contextmanager

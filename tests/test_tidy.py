@@ -34,7 +34,7 @@ ONLY_IMPORTER = {
     "sqlite3": ("flows/money/ledger_store.py",),
     "great_expectations": ("expectations/gate.py",),
     # What need not last lies in the home, and is swept.
-    "tempfile": ("flows/store.py", "flows/ingest/drop.py"),
+    "tempfile": ("flows/scratch.py", "flows/store.py", "flows/ingest/drop.py"),
     "typst": ("flows/typeset.py",),
     "prefect": ("flows/night/nightly.py", "flows/audit/scheduled.py"),
 }

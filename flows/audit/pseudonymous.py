@@ -20,7 +20,8 @@ from flows.audit.carry import README, STAMP, lies_inside
 from flows.audit.recompute import STANDING_FRAMES, TABLES, keep_standing, kept_standing
 from flows.ingest.drop import load_snapshot
 from flows.money.standing import read_standing
-from flows.store import Home, read_manifest, scratch_folder, write_manifest
+from flows.scratch import scratch_folder
+from flows.store import Home, read_manifest, write_manifest
 from transforms.audit.carry_readme import pseudonymous_readme
 from transforms.audit.pseudonyms import Pseudonyms, pseudonymous
 from transforms.digest import frame_digest

@@ -21,7 +21,8 @@ from flows.money.objections import home_run
 from flows.money.standing import Standing, read_standing
 from flows.night.causes import Causes
 from flows.night.determine import determine
-from flows.store import Home, scratch_folder
+from flows.scratch import scratch_folder
+from flows.store import Home
 from transforms.policies.cards import PolicyStatus
 
 TABLES = ("determinations", "entitlements")

@@ -11,7 +11,8 @@ from flows.money.batch_folder import batch_digest
 from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
 from flows.night.made_by import deciding_texts, funds_texts, program
-from flows.store import Home, read_manifest, scratch_folder
+from flows.scratch import scratch_folder
+from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.digest import content_digest
 from transforms.masking import masked_keys

@@ -20,7 +20,8 @@ from flows.money.ledger_store import copy_ledger, open_ledger
 from flows.money.verify_batches import batch_files
 from flows.money.verify_folders import NOTICES
 from flows.money.witnesses import ADVICE, expect_witnessed, tell_witness
-from flows.store import MANIFEST, Home, read_manifest, scratch_folder
+from flows.scratch import scratch_folder
+from flows.store import MANIFEST, Home, read_manifest
 from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
 from transforms.money.books import Books
 

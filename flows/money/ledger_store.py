@@ -10,7 +10,8 @@ from typing import Any
 
 from flows.money.ledger import Ledger
 from flows.money.witnesses import ADVICE, tell_witness
-from flows.store import Home, scratch_folder, sync_path
+from flows.scratch import scratch_folder
+from flows.store import Home, sync_path
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError
 from transforms.money.ledger import ENTRY_FIELDS, balances

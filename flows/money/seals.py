@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.acts import unsigned
-from flows.store import Home, file_digest, scratch_folder
+from flows.scratch import scratch_folder
+from flows.store import Home, file_digest
 from transforms.errors import DropRefusedError
 from transforms.money.roster import Member
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.store import PRIVATE, Home, hold_home, scratch_folder
+from flows.scratch import scratch_folder
+from flows.store import PRIVATE, Home, hold_home
 from tests.faults.bounded import ROOT
 
 
