@@ -9,7 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,21 @@ class Home:
     def registers(self) -> list[Path]:
         """Return the registers that are there: every snapshot takes them in beside its drop."""
         return [path for name in REGISTERS if (path := self.root / name).is_file()]
+
+    @property
+    def settings_path(self) -> Path:
+        """Return the configuration of the night, its alerts and backups."""
+        return self.root / "wuxing.toml"
+
+    @property
+    def nights_path(self) -> Path:
+        """Return the record of nights: when each began, and how it ended."""
+        return self.root / "nights.jsonl"
+
+    @property
+    def alerts_path(self) -> Path:
+        """Return the record of alerts: what there was to tell, and what was sent."""
+        return self.root / "alerts.jsonl"
 
     @property
     def suppliers_path(self) -> Path:
@@ -203,6 +218,27 @@ def replace_file(path: Path, content: bytes) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_path(path.parent)
+
+
+def append_line(path: Path, content: Mapping[str, Any]) -> None:
+    """Add one line of JSON to a file that only grows; a line that was torn is closed first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "r+b") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        torn = size and os.pread(stream.fileno(), 1, size - 1) != b"\n"
+        text = json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n"
+        os.write(stream.fileno(), b"\n" * bool(torn) + text.encode())
+        os.fsync(stream.fileno())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read the lines of such a file; one that was torn as it was written says nothing."""
+    found = []
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return [content for content in found if isinstance(content, dict)]
 
 
 def file_digest(path: Path) -> str:

@@ -32,9 +32,13 @@ class ParameterMissingError(WuxingError):
 
 
 class GateStoppedError(WuxingError):
-    """A critical expectation failed; no batch was drafted."""
+    """A critical expectation failed; no batch was drafted. `run_id`: the run that says why."""
 
     exit_code = 12
+
+    def __init__(self, said: str, run_id: str = "") -> None:
+        super().__init__(said)
+        self.run_id = run_id
 
 
 class LedgerForbidsError(WuxingError):

@@ -38,7 +38,7 @@ def list_nights(home: Home) -> list[dict[str, Any]]:
     Units:   fen
     Raises:  DropRefusedError if there is no home
     """
-    _expect_home(home)
+    expect_home(home)
     with open_ledger(home, only_look=True) as ledger:
         books = ledger.books()
     members = books.roster.members
@@ -78,7 +78,11 @@ def _batch(state: BatchState) -> dict[str, Any]:
     }
 
 
-def _expect_home(home: Home) -> None:
+def expect_home(home: Home) -> None:
+    """Make sure that there is a home.
+
+    Raises:  DropRefusedError if there is none
+    """
     if not home.root.is_dir():
         raise DropRefusedError(f"there is no home {home.root}: check --home")
 

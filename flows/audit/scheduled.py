@@ -1,12 +1,12 @@
 """The Prefect flow `audit-replay`: past nights computed again, a list of them or a sample."""
 
-# ruff: noqa: I001 - the nightly flow sets Prefect up before it is imported
+# ruff: noqa: I001 - the room of the night sets Prefect up before it is imported
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows.night.nightly import DISTRICT_TIME
+from flows.night.diary import DISTRICT_TIME
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from flows.cli import answers as cli_answers
 from flows.cli import audit as cli_audit
+from flows.cli import backup as cli_backup
 from flows.cli import batches as cli_batches
 from flows.cli import checking as cli_checking
 from flows.cli import explore as cli_explore
@@ -16,6 +17,7 @@ from flows.cli import persons as cli_persons
 from flows.cli import policies as cli_policies
 from flows.cli import recovery as cli_recovery
 from flows.cli import run as cli_run
+from flows.cli import status as cli_status
 from flows.cli.console import app, run_command
 from flows.cli.stopped import heed_signals
 from flows.store import PRIVATE
@@ -24,7 +26,7 @@ from transforms.errors import MachineDeniedError
 COMMAND_MODULES = (
     *(cli_run, cli_keys, cli_batches, cli_money, cli_recovery),
     *(cli_policies, cli_answers, cli_audit, cli_explore, cli_checking),
-    cli_persons,
+    *(cli_persons, cli_status, cli_backup),
 )
 
 

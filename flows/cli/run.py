@@ -38,12 +38,15 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Do the main job: extracts, snapshot, gates, determinations, entitlements, draft batches."""
+    from flows.night.alerts import told_night
     from flows.night.pipeline import NightRequest, run_night
     from flows.night.run_record import summary_lines
 
-    most = read_memory(memory_limit)
-    request = NightRequest(Home(home), read_day(as_of), drop, snapshot, threads, most)
-    summary = run_night(request, Progress())
+    most, day = read_memory(memory_limit), read_day(as_of)
+    request = NightRequest(Home(home), day, drop, snapshot, threads, most)
+    summary = told_night(
+        request.home, day.isoformat(), lambda: run_night(request, Progress()), "run"
+    )
     show(summary, as_json, summary_lines(summary))
 
 

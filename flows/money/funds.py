@@ -31,6 +31,7 @@ PLACEHOLDER = "请改为"
 # The table of funds.toml that is no fund: folders on other disks that witness the ledger.
 ANCHORS = "anchors"
 INITIAL_FUNDS = Path(__file__).with_name("initial_funds.toml")
+INITIAL_SETTINGS = Path(__file__).parent.parent / "night" / "initial_wuxing.toml"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def read_funds(home: Home) -> Funds:
 
     Raises:  DropRefusedError saying where, what was expected and what was found
     """
-    content = _content(home)
+    content = read_toml(home.funds_path)
     return Funds(
         {name: _fund(home, name, entry) for name, entry in content.items() if name != ANCHORS}
     )
@@ -121,7 +122,7 @@ def read_anchors(home: Home) -> list[Path]:
 
     Raises:  DropRefusedError saying where, what was expected and what was found
     """
-    entry = _content(home).get(ANCHORS, {"folders": []})
+    entry = read_toml(home.funds_path).get(ANCHORS, {"folders": []})
     folders = entry.get("folders") if isinstance(entry, dict) and len(entry) == 1 else None
     if not isinstance(folders, list) or not all(isinstance(f, str) and f for f in folders):
         raise DropRefusedError(
@@ -130,13 +131,17 @@ def read_anchors(home: Home) -> list[Path]:
     return [home.root / folder for folder in folders]
 
 
-def _content(home: Home) -> dict[str, Any]:
-    if not home.funds_path.is_file():
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a file of the configuration; one that is not there says nothing.
+
+    Raises:  DropRefusedError if it is no TOML
+    """
+    if not path.is_file():
         return {}
     try:
-        return tomllib.loads(home.funds_path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
-        raise DropRefusedError(f"{home.funds_path} is no TOML: {broken}; correct it") from broken
+        raise DropRefusedError(f"{path} is no TOML: {broken}; correct it") from broken
 
 
 def _fund(home: Home, name: str, entry: Any) -> Fund:
@@ -221,12 +226,13 @@ def _is_money(yuan: Decimal) -> bool:
 
 
 def write_initial_files(home: Home) -> list[Path]:
-    """Write a commented funds.toml and the default bank profile where they are not yet.
+    """Write commented funds.toml, wuxing.toml and default bank profile where they are not yet.
 
     Holds:   a file that is there is left as it is; returns the files written
     """
     contents = {
         home.funds_path: INITIAL_FUNDS.read_bytes(),
+        home.settings_path: INITIAL_SETTINGS.read_bytes(),
         home.root / PROFILE_FOLDER / "default.toml": DEFAULT_PROFILE.read_bytes(),
     }
     written = [path for path in contents if not path.exists()]

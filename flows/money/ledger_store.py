@@ -18,7 +18,7 @@ from transforms.money.ledger import ENTRY_FIELDS, balances
 from transforms.money.ledger_schema import SCHEMA, SCHEMA_VERSION
 from transforms.money.postings import POSTING_FIELDS, Posting, next_posting
 
-__all__ = ["Ledger", "create_ledger", "ledger_view", "open_ledger"]
+__all__ = ["Ledger", "copy_ledger", "create_ledger", "ledger_view", "open_ledger"]
 
 
 def create_ledger(home: Home, content: Mapping[str, Any]) -> None:
@@ -175,6 +175,15 @@ def ledger_view(home: Home, beneficiary: str | None) -> dict[str, Any]:
         "balances": shown,
         "entries": [{**entry, "amount_yuan": yuan_text(entry["amount_fen"])} for entry in listed],
     }
+
+
+def copy_ledger(home: Home, target: Path) -> None:
+    """Copy a ledger's file as it stands, whole, also while another process posts to it."""
+    with (
+        open_ledger(home, only_look=True) as ledger,
+        closing(sqlite3.connect(target, isolation_level=None)) as copy,
+    ):
+        ledger.connection.backup(copy)
 
 
 def write_prefix(ledger: Ledger, until: int, path: Path) -> None:

@@ -207,7 +207,7 @@ def _frames(connection: Connection, suite: Suite) -> tuple[dict[str, pl.DataFram
     return {name: query(connection, text.format(name)) for name, text in texts.items()}, totals
 
 
-def stop_if_critical(outcome: GateOutcome, where: str) -> None:
+def stop_if_critical(outcome: GateOutcome, where: str, run_id: str = "") -> None:
     """Stop the run at a boundary that a critical check failed at.
 
     Raises:  GateStoppedError naming the checks, with their counts
@@ -217,7 +217,8 @@ def stop_if_critical(outcome: GateOutcome, where: str) -> None:
     failed = "; ".join(_told(check) for check in outcome.checks if check.stops_run)
     raise GateStoppedError(
         f"gate {outcome.boundary} stopped the run: {failed}; no batch was drafted, what was made "
-        f"is kept; see {where} for the reasons and what to do"
+        f"is kept; see {where} for the reasons and what to do",
+        run_id,
     )
 
 

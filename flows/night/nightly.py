@@ -1,15 +1,9 @@
 """The nightly Prefect flow: the stages of `wuxing run`, in the same order, recorded by Prefect."""
 
 import logging
-import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
-
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("DO_NOT_TRACK", "1")
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")
 
 import polars as pl
 from prefect import flow, task
@@ -19,12 +13,13 @@ from prefect.runtime import flow_run
 from prefect.schedules import Cron
 from prefect.states import Failed
 
+from flows.night.alerts import told_night
+from flows.night.diary import DISTRICT_TIME
 from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
 from flows.store import Home
 from transforms.errors import UsageError, WuxingError
 
-DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
 RETRY_SECONDS = 5
 
 
@@ -70,7 +65,14 @@ def nightly(drop: str | None = None, as_of: str | None = None, home: str = "home
     Raises:  nothing that is ours: a refusal ends the flow as Failed with the operator's message
     """
     try:
-        summary = run_night(request_of(drop, as_of, home), Progress(), call_as_task)
+        request = request_of(drop, as_of, home)
+        summary = told_night(
+            request.home,
+            request.as_of.isoformat(),
+            lambda: run_night(request, Progress(), call_as_task),
+            "nightly",
+            flow_run=str(flow_run.id or ""),
+        )
     except WuxingError as stop:
         return Failed(message=str(stop), data=stop)
     create_table_artifact(

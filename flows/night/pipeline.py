@@ -247,5 +247,5 @@ def _judged(run: RunSoFar, boundary: str, connection: Connection) -> RunSoFar:
         with open_ledger(run.home) as ledger:
             record_stopped_run(run.home, run.run_id, ledger)
         write_index(run.home)
-        gates.stop_if_critical(outcome, str(run.folder / "report.html"))
+        gates.stop_if_critical(outcome, str(run.folder / "report.html"), run.run_id)
     return run

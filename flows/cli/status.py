@@ -1,0 +1,38 @@
+"""Command status: for a person, for any monitor by its exit code, for the timer that tells."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.store import Home
+from transforms.errors import GateStoppedError
+
+
+@app.command()
+def status(
+    home: HomeOption = DEFAULT_HOME,
+    max_age: Annotated[
+        str | None,
+        typer.Option("--max-age", help="How old the last good night may be: 26h, 2d."),
+    ] = None,
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Also tell whom it concerns, as wuxing.toml says.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what ran last, what is missed or late, what waits; ends with 12 unless all is well."""
+    from flows.night.alerts import tell
+    from flows.night.diary import district_now
+    from flows.night.settings import read_settings
+    from flows.night.status import look_at, status_lines
+
+    place = Home(home)
+    now, settings = district_now(), read_settings(place)
+    told = look_at(place, settings, now, max_age)
+    if alert:
+        told |= {"alerts": tell(place, now, told)}
+        told["alerts_unsent"] = told["alerts"]["unsent"]
+    show(told, as_json, status_lines(told))
+    if not told["good"]:
+        raise typer.Exit(GateStoppedError.exit_code)

@@ -1,0 +1,214 @@
+"""What there is to tell, told once: raised in alerts.jsonl, sent by each way, tried again."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flows.night.channels import send
+from flows.night.diary import Clock, district_now, record_night
+from flows.night.progress import Progress
+from flows.night.settings import Settings, read_settings
+from flows.night.status import LATE, look_at, unsent
+from flows.store import Home, append_line, read_lines
+from transforms.digest import content_digest
+from transforms.errors import WuxingError
+from transforms.extracts.kinds import names_of_kinds
+from transforms.words import Said, worded
+
+# What lies longer back than this is no news, for whoever switches alerts on today.
+NEWS = timedelta(days=7)
+# What is told of a night that ended so: the event, and its words.
+TOLD_AS = {
+    "failed": ("failed", "alert_failed"),
+    "killed": ("failed", "alert_killed"),
+    "stopped": ("stopped", "alert_stopped"),
+    "warned": ("warned", "alert_warned"),
+}
+WHAT_TO_DO = {
+    "failed": "alert_failed_do",
+    "stopped": "alert_stopped_do",
+    "warned": "alert_warned_do",
+    "missed": "alert_missed_do",
+    "late": "alert_late_do",
+    "waiting": "alert_waiting_do",
+    "budget": "alert_budget_do",
+}
+WHY = {
+    1: "exit_1",
+    2: "exit_2",
+    10: "exit_10",
+    11: "exit_11",
+    12: "exit_12",
+    13: "exit_13",
+    14: "exit_14",
+    15: "exit_15",
+    130: "exit_130",
+}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something to tell; it is told once by its key. Codes, counts, sums: never a person."""
+
+    event: str
+    key: str
+    said: Said
+
+    def content(self, home: Home, at: str) -> dict[str, Any]:
+        """Return it as it goes out."""
+        names = names_of_kinds()
+        title = worded(self.said, "zh", names)
+        place = {"host": socket.gethostname(), "home": str(home.root.resolve())}
+        next_step = worded(Said(WHAT_TO_DO[self.event]))
+        lines = [title, next_step, worded(Said("alert_place", place | {"at": at}))]
+        return {
+            "event": self.event,
+            "key": self.key,
+            "at": at,
+            **place,
+            "title": title,
+            "text": "\n".join(lines),
+        }
+
+
+def told_night(
+    home: Home,
+    as_of: str,
+    act: Callable[[], dict[str, Any]],
+    by: str,
+    clock: Clock = district_now,
+    flow_run: str = "",
+) -> dict[str, Any]:
+    """Do a night, record it, and tell whom it concerns, however it ended.
+
+    Raises:  what stopped the night; that nobody could be told stops none
+    """
+    try:
+        return record_night(home, as_of, act, by, clock, flow_run)
+    finally:
+        try:
+            tell(home, clock())
+        except (WuxingError, OSError) as fault:
+            Progress().say(f"nobody could be told how the night ended: {fault}")
+
+
+def tell(
+    home: Home, now: datetime, told: Mapping[str, Any] | None = None, more: Sequence[Alert] = ()
+) -> dict[str, int]:
+    """Tell what was not told yet, by every way of wuxing.toml.
+
+    Rows:    returns  how many were `raised` now, `sent` now, and are `unsent` still
+    Holds:   each is raised once, whoever asks at the same time, and sent once by each way; after a
+             kill between sending and noting it, once more
+    """
+    settings = read_settings(home)
+    if not settings.alerts.channels:
+        return {"raised": 0, "sent": 0, "unsent": 0}
+    told = told or look_at(home, settings, now)
+    handle = os.open(home.alerts_path, os.O_RDONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        raised = _raise(home, settings, now, [*alerts_of(told, settings, now), *more])
+        sent = _send(home, settings)
+    finally:
+        os.close(handle)
+    return {"raised": raised, "sent": sent, "unsent": len(unsent(home))}
+
+
+def _raise(home: Home, settings: Settings, now: datetime, alerts: Sequence[Alert]) -> int:
+    known = {line["key"] for line in read_lines(home.alerts_path) if line.get("event") == "raised"}
+    new = {
+        alert.key: alert
+        for alert in alerts
+        if alert.event in settings.alerts.events and alert.key not in known
+    }
+    for key, alert in new.items():
+        content = alert.content(home, now.isoformat())
+        line = {"event": "raised", "key": key, "by": settings.alerts.channels, "alert": content}
+        append_line(home.alerts_path, line)
+    return len(new)
+
+
+def _send(home: Home, settings: Settings) -> int:
+    """Send what is raised; a way that fails is not tried again at once for the rest."""
+    sent, broken, noted = 0, set[str](), read_lines(home.alerts_path)
+    for line in unsent(home):
+        for way in line["by"]:
+            if way not in settings.alerts.channels or way in broken:
+                continue
+            fault = send(settings.alerts, way, line["alert"])
+            note = {"event": "failed" if fault else "sent", "key": line["key"], "by": way}
+            note |= {"reason": fault} if fault else {}
+            if fault:
+                broken.add(way)
+            if note not in noted:
+                append_line(home.alerts_path, note)
+            sent += not fault
+    return sent
+
+
+def alerts_of(told: Mapping[str, Any], settings: Settings, now: datetime) -> Iterator[Alert]:
+    """Say what of a home's status is to be told."""
+    since = (now - NEWS).isoformat()
+    for night in told["nights"]:
+        if night["started_at"] >= since:
+            yield from _of_night(night, settings.alerts.warned_above)
+    for day in told["missed"]:
+        if day >= since[:10]:
+            yield Alert("missed", f"missed:{day}", Said("alert_missed", {"day": day}))
+    yield from _of_deliveries(told["late"], told["last"])
+    yield from _of_batches(told)
+
+
+def _of_night(night: Mapping[str, Any], warned_above: int) -> Iterator[Alert]:
+    state = night["state"]
+    if state in TOLD_AS and (state != "warned" or night["warnings"] > warned_above):
+        names = ("as_of", "run_id", "started_at", "warnings")
+        values = {name: night[name] for name in names}
+        values["why"] = WHY.get(night["exit_code"], "exit_1")
+        event, words = TOLD_AS[state]
+        yield Alert(event, f"night:{night['night']}:{state}", Said(words, values))
+
+
+def _of_deliveries(
+    late: Sequence[Mapping[str, Any]], last: Mapping[str, Any] | None
+) -> Iterator[Alert]:
+    """Tell once per supplier and what is late of it, until it delivers."""
+    for supplier in sorted({one["supplier"] for one in late}):
+        of_supplier = [one for one in late if one["supplier"] == supplier]
+        items = [
+            Said("alert_delivery", {"kind": one["kind"], "state": LATE[one["state"]]})
+            for one in of_supplier
+        ]
+        # The day of the last delivery stays while nothing new comes.
+        since = [
+            [one["kind"], one["state"], _delivered(last, one["age_days"])] for one in of_supplier
+        ]
+        key = f"late:{content_digest({'supplier': supplier, 'since': sorted(since)})[:16]}"
+        yield Alert("late", key, Said("alert_late", {"supplier": supplier, "items": items}))
+
+
+def _delivered(last: Mapping[str, Any] | None, age_days: int | None) -> str:
+    if age_days is None or last is None:
+        return "never"
+    return (datetime.fromisoformat(last["as_of"]) - timedelta(days=age_days)).date().isoformat()
+
+
+def _of_batches(told: Mapping[str, Any]) -> Iterator[Alert]:
+    waiting = told["signature"]
+    if waiting:
+        batches = [
+            Said("alert_batch", {n: one[n] for n in ("fund", "amount_fen", "missing")})
+            for one in waiting
+        ]
+        key = content_digest({one["batch_id"]: one["missing"] for one in waiting})[:16]
+        total = sum(one["amount_fen"] for one in waiting)
+        values = {"count": len(waiting), "amount_fen": total, "batches": batches}
+        yield Alert("waiting", f"waiting:{key}", Said("alert_waiting", values))
+    for one in told["budget"]:
+        values = {name: one[name] for name in ("fund", "batch_id", "amount_fen")}
+        yield Alert("budget", f"budget:{one['batch_id']}", Said("alert_budget", values))

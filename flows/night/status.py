@@ -1,0 +1,146 @@
+"""How the home stands: what ran last, what is missed or late, what waits for a person."""
+
+import shutil
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flows.answers.nights import expect_home
+from flows.money.ledger_store import open_ledger
+from flows.night.diary import DISTRICT_TIME, Night, read_nights
+from flows.night.settings import NightSettings, Settings, read_span
+from flows.store import Home, read_lines
+from transforms.amounts import yuan_text
+
+# A night may begin a little before or after its hour.
+EARLY = timedelta(minutes=30)
+GRACE = timedelta(minutes=10)
+DAYS_LOOKED_BACK = 31
+LATE = {
+    "late": "delivery_late",
+    "too_old": "delivery_too_old",
+    "missing": "delivery_missing",
+    "refused": "delivery_refused",
+}
+UNPAID = ("draft", "signed")
+
+
+def look_at(
+    home: Home, settings: Settings, now: datetime, max_age: str | None = None
+) -> dict[str, Any]:
+    """Say how the home stands.
+
+    Rows:    returns  `good`: the newest night came to its end and is not too old; `nights`: those
+             of the last month
+    Raises:  DropRefusedError if there is no home
+    """
+    expect_home(home)
+    nights = read_nights(home)
+    ended = [night for night in nights if night.state != "running"]
+    last, good = ended[-1] if ended else None, [night for night in ended if night.is_good]
+    oldest = now - read_span(max_age or settings.night.max_age)
+    is_recent = bool(good) and good[-1].started_at >= oldest
+    since = _since(home, nights)
+    return {
+        "good": is_recent and last is good[-1],
+        "is_too_old": not is_recent,
+        "max_age": max_age or settings.night.max_age,
+        "last": last and last.content(),
+        "last_good": good[-1].content() if good else None,
+        "running": [night.content() for night in nights if night.state == "running"],
+        "missed": missed_days(nights, settings.night, since, now) if since else [],
+        "late": [one for one in last.deliveries if one["state"] in LATE] if last else [],
+        **_waiting(home),
+        "alerts_unsent": len(unsent(home)),
+        "disk_free_gib": shutil.disk_usage(home.root).free >> 30,
+        "nights": [night.content() for night in nights[-DAYS_LOOKED_BACK:]],
+    }
+
+
+def _since(home: Home, nights: Sequence[Night]) -> datetime | None:
+    """Return from when on a night is due: the first there was, else when the hour was written."""
+    if nights:
+        return nights[0].started_at
+    if not home.settings_path.is_file():
+        return None
+    return datetime.fromtimestamp(home.settings_path.stat().st_mtime, DISTRICT_TIME)
+
+
+def missed_days(
+    nights: Sequence[Night], due: NightSettings, since: datetime, now: datetime
+) -> list[str]:
+    """List the days of the last month on which a night was due and none had begun."""
+    if due.due is None:
+        return []
+    local = now.astimezone(DISTRICT_TIME)
+    days = [local.date() - timedelta(days=back) for back in range(DAYS_LOOKED_BACK, -1, -1)]
+    slots = [datetime.combine(day, due.due, DISTRICT_TIME) for day in days]
+    begun = [night.started_at for night in nights]
+    return [
+        slot.date().isoformat()
+        for slot in slots
+        if since < slot <= now - GRACE
+        and not any(slot - EARLY <= at < slot - EARLY + timedelta(days=1) for at in begun)
+    ]
+
+
+def _waiting(home: Home) -> dict[str, Any]:
+    """List the batches that wait for a signature, and those that the budget does not cover."""
+    if not home.ledger_path.is_file():
+        return {"signature": [], "budget": []}
+    with open_ledger(home, only_look=True) as ledger:
+        states = [state for state in ledger.batch_states().values() if state.state in UNPAID]
+    listed = [
+        {
+            "batch_id": state.batch_id,
+            "fund": state.fund,
+            "as_of": state.as_of,
+            "amount_fen": state.amount_fen,
+            "missing": state.missing_roles,
+            "mark": state.mark,
+        }
+        for state in states
+    ]
+    return {
+        "signature": [one for one in listed if one["missing"] and not one["mark"]],
+        "budget": [one for one in listed if one["mark"]],
+    }
+
+
+def unsent(home: Home) -> list[dict[str, Any]]:
+    """List what there was to tell and could not be told yet by every way it goes."""
+    lines = read_lines(home.alerts_path)
+    sent = {(line["key"], line["by"]) for line in lines if line.get("event") == "sent"}
+    return [
+        line | {"by": [way for way in line["by"] if (line["key"], way) not in sent]}
+        for line in lines
+        if line.get("event") == "raised"
+        and any((line["key"], way) not in sent for way in line["by"])
+    ]
+
+
+def status_lines(told: dict[str, Any]) -> list[str]:
+    """Say it in a few lines, the newest night first."""
+    last, good = told["last"], told["last_good"]
+    lines = [f"running since {night['started_at']}" for night in told["running"]]
+    if last is None:
+        lines.append("no night has run yet")
+    else:
+        lines.append(
+            f"last night: {last['state']}, as of {last['as_of']}, begun {last['started_at']}"
+        )
+        lines += [f"  run {last['run_id']}"] if last["run_id"] else []
+        lines += [f"  {last['message']}"] if last["message"] else []
+    if told["is_too_old"]:
+        when = good["started_at"] if good else "never"
+        lines.append(f"no good night within {told['max_age']}; the last one: {when}")
+    lines += [f"missed: no night began on {day}" for day in told["missed"]]
+    lines += [f"late: {one['supplier']}, {one['kind']}: {one['state']}" for one in told["late"]]
+    for one in told["signature"]:
+        amount = yuan_text(one["amount_fen"], ",")
+        lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")
+    lines += [f"budget: {one['batch_id']}, {one['fund']}: {one['mark']}" for one in told["budget"]]
+    if told["alerts_unsent"]:
+        lines.append(f"alerts that could not be sent yet: {told['alerts_unsent']}")
+    lines.append(f"disk: {told['disk_free_gib']} GiB free")
+    return lines

@@ -1,0 +1,244 @@
+"""Somebody is told, once, by mail, web hook or command; what could not be sent is tried again."""
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.cli import app
+from flows.cli.console import run_command
+from flows.night.alerts import Alert, alerts_of, tell, told_night
+from flows.night.settings import EVENTS, read_settings
+from flows.night.status import LATE, look_at
+from flows.store import Home, read_lines
+from tests.night.servers import HookServer, MailServer, make_certificate, serving
+from tests.night.test_status import SCHEDULED, TWO, good_night, home_with, note, raising
+from transforms.errors import DropRefusedError, GateStoppedError
+
+LATER = TWO + timedelta(hours=1)
+REFUSED = DropRefusedError("张三.csv: 110101199003071234 is no id")
+
+
+def hooked(tmp_path: Path, server: Any, form: str = "json", more: str = "") -> Home:
+    address = f"http://127.0.0.1:{server.server_address[1]}/tell"
+    hook = f'[alerts.webhook]\nform = "{form}"\nurl = "{address}"\n'
+    return home_with(tmp_path, f"{SCHEDULED}{more}{hook}")
+
+
+def titles(server: HookServer) -> list[str]:
+    return [body["title"] for _, body in server.taken]
+
+
+@pytest.mark.parametrize(
+    ("stop", "event", "said"),
+    [
+        (REFUSED, "failed", "数据或文件被拒收"),
+        (GateStoppedError("110101199003071234", "RX"), "stopped", "运行 RX，没有生成批次"),
+        (ZeroDivisionError("张三"), "failed", "程序错误"),
+        (KeyboardInterrupt(), "failed", "被人或系统停止"),
+    ],
+)
+def test_a_night_that_fails_is_told_once_and_names_nobody(
+    tmp_path: Path, stop: BaseException, event: str, said: str
+) -> None:
+    with serving(HookServer()) as server:
+        home = hooked(tmp_path, server)
+        with pytest.raises(type(stop)):
+            told_night(home, "2026-11-27", raising(stop), "nightly", clock=lambda: TWO)
+        assert tell(home, LATER) == {"raised": 0, "sent": 0, "unsent": 0}
+    ((path, body),) = server.taken
+    assert path == "/tell" and body["event"] == event and said in body["title"]
+    assert "怎么办" in body["text"] and str(home.root) in body["text"]
+    for outside in (json.dumps(body, ensure_ascii=False), home.alerts_path.read_text("utf-8")):
+        assert "张三" not in outside and "110101199003071234" not in outside
+
+
+def test_each_event_is_told_and_each_has_its_words(tmp_path: Path, home_after_run: Home) -> None:
+    with serving(HookServer()) as server:
+        home_after_run.settings_path.write_text(
+            hooked(tmp_path, server).settings_path.read_text("utf-8"), encoding="utf-8"
+        )
+        states = [*LATE, "fresh"]
+        deliveries = [
+            {"supplier": f"局{n}", "kind": "deaths", "state": s, "age_days": n, "file": "张三"}
+            for n, s in enumerate(states)
+        ]
+        act = good_night(home_after_run, warnings=["w"], deliveries=deliveries)
+        note(home_after_run, TWO, act)
+        now = TWO + timedelta(days=1, minutes=10)
+        tell(home_after_run, now)
+    told = dict.fromkeys(body["event"] for _, body in server.taken)
+    assert list(told) == ["warned", "missed", "late", "waiting"]
+    text = "\n".join(titles(server))
+    assert "有 1 条提醒" in text and "2026-11-28 的夜间运行没有开始" in text
+    assert "局0 的数据迟到或不可用：死亡信息（迟到）" in text and "局4" not in text
+    assert "个批次等待签字" in text and "待签：复核人、批准人" in text and "张三" not in text
+
+
+def test_what_the_budget_does_not_cover_is_told(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    told = look_at(home, read_settings(home), TWO)
+    told["budget"] = [{"fund": "就业补助资金", "batch_id": "B1", "amount_fen": 123456}]
+    (alert,) = alerts_of(told, read_settings(home), TWO)
+    assert alert.event == "budget" and "1,234.56 元" in alert.content(home, "now")["title"]
+
+
+def test_a_supplier_is_told_again_only_after_it_delivered(tmp_path: Path) -> None:
+    def night(days: int, age_days: int) -> None:
+        one = {"supplier": "民政", "kind": "deaths", "state": "late", "age_days": age_days}
+        at = TWO + timedelta(days=days)
+        note(home, at, good_night(home, deliveries=[{**one, "file": ""}]))
+        tell(home, at)
+
+    with serving(HookServer()) as server:
+        home = hooked(tmp_path, server)
+        night(0, 3)
+        night(1, 4)
+        assert len(server.taken) == 1, "the same delivery, a day older"
+        night(9, 3)
+    assert sum(body["event"] == "late" for _, body in server.taken) == 2
+
+
+def test_only_what_was_asked_for_is_told(tmp_path: Path) -> None:
+    with serving(HookServer()) as server:
+        more = '[alerts]\nevents = ["warned"]\nwarned_above = 2\n'
+        home = hooked(tmp_path, server, more=more)
+        note(home, TWO, good_night(home, warnings=["a", "b"]))
+        with pytest.raises(DropRefusedError):
+            note(home, LATER, raising(REFUSED))
+        tell(home, LATER)
+        assert not server.taken
+        note(home, LATER, good_night(home, warnings=["a", "b", "c"]))
+        tell(home, LATER)
+    assert ["有 3 条提醒" in title for title in titles(server)] == [True]
+
+
+@pytest.mark.parametrize("form", ["dingtalk", "wecom"])
+def test_a_chat_takes_its_own_body_and_may_refuse_with_200(tmp_path: Path, form: str) -> None:
+    with serving(HookServer()) as server:
+        home = hooked(tmp_path, server, form)
+        note(home, TWO, good_night(home, warnings=["w"]))
+        server.answer = {"errcode": 310000}
+        assert tell(home, TWO)["unsent"] == 1
+        assert read_lines(home.alerts_path)[-1]["reason"] == "errcode 310000"
+        server.answer = {"errcode": 0}
+        assert tell(home, LATER) == {"raised": 0, "sent": 1, "unsent": 0}
+    ((_, body),) = server.taken
+    assert body["msgtype"] == "text" and "夜间运行完成" in body["text"]["content"]
+    assert len(body["text"]["content"].encode()) <= 2048
+
+
+def test_what_could_not_be_sent_is_tried_again_and_status_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(HookServer()) as server:
+        home = hooked(tmp_path, server)
+        server.code = 500
+        words = ["status", "--home", str(home.root)]
+        with pytest.raises(DropRefusedError):
+            told_night(home, "2026-11-27", raising(REFUSED), "nightly")
+        assert run_command(app, [*words, "--alert"]) == 12
+        assert "alerts that could not be sent yet: 1" in capsys.readouterr().out
+        tries = [line for line in read_lines(home.alerts_path) if line["event"] == "failed"]
+        assert [line["reason"] for line in tries] == ["HTTP 500"], "the same fault is noted once"
+        server.code = 200
+        assert run_command(app, [*words, "--alert", "--json"]) == 12
+        told = json.loads(capsys.readouterr().out)
+        assert told["alerts"] == {"raised": 0, "sent": 1, "unsent": 0}
+        assert run_command(app, [*words, "--alert"]) == 12
+    assert len(server.taken) == 1
+
+
+def test_two_that_tell_at_once_tell_once(tmp_path: Path) -> None:
+    with serving(HookServer()) as server:
+        home = hooked(tmp_path, server)
+        for hour in range(5):
+            note(home, TWO + timedelta(hours=hour), good_night(home, warnings=["w"]))
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: tell(home, LATER), range(8)))
+    assert len(titles(server)) == 5
+
+
+def test_a_new_way_is_not_told_what_is_old(tmp_path: Path) -> None:
+    with serving(HookServer()) as server:
+        home = hooked(tmp_path, server)
+        note(home, TWO, good_night(home, warnings=["w"]))
+        tell(home, TWO + timedelta(days=8))
+    assert {body["event"] for _, body in server.taken} == {"missed"}
+
+
+@pytest.mark.parametrize("security", ["none", "starttls"])
+def test_mail_goes_out(tmp_path: Path, security: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = make_certificate(tmp_path / "own.pem") if security == "starttls" else None
+    with serving(MailServer(certificate, "my secret")) as server:
+        home = home_with(
+            tmp_path,
+            f'[alerts.mail]\nhost = "localhost"\nport = {server.server_address[1]}\n'
+            f'security = "{security}"\nuser = "wuxing"\npassword_env = "TEST_MAIL_PASSWORD"\n'
+            'sender = "wuxing@example.cn"\nto = ["a@example.cn", "b@example.cn"]\n',
+        )
+        note(home, TWO, good_night(home, warnings=["w"]))
+        tell(home, TWO)
+        monkeypatch.setenv("TEST_MAIL_PASSWORD", "my secret")
+        if certificate:
+            tell(home, TWO)
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        server.refuses = True
+        tell(home, TWO)
+        server.refuses = False
+        assert tell(home, TWO)["sent"] == 1
+    reasons = [line["reason"] for line in read_lines(home.alerts_path) if "reason" in line]
+    nobody = ["SSLCertVerificationError"] if certificate else []
+    unset = "the variable TEST_MAIL_PASSWORD is not set"
+    assert reasons == [*(nobody or [unset]), "SMTPSenderRefused"]
+    (mail,) = server.taken
+    assert mail["To"] == "a@example.cn, b@example.cn" and "有 1 条提醒" in mail["Subject"]
+    assert "怎么办" in mail.get_content() and mail["Message-ID"]
+    assert "secret" not in home.alerts_path.read_text("utf-8")
+
+
+def test_a_command_takes_the_json(tmp_path: Path) -> None:
+    program = tmp_path / "tell.py"
+    program.write_text(
+        "import sys, pathlib\n"
+        "pathlib.Path(sys.argv[1]).open('ab').write(sys.stdin.buffer.read() + b'\\n')\n"
+        "sys.exit(3 if len(sys.argv) > 2 else 0)\n"
+    )
+    taken = tmp_path / "taken"
+
+    def command(*more: str) -> str:
+        words = [sys.executable, str(program), str(taken), *more]
+        return f"[alerts.command]\nrun = {json.dumps(words)}\n"
+
+    home = home_with(tmp_path, command("fail"))
+    note(home, TWO, good_night(home, warnings=["w"]))
+    assert tell(home, TWO) == {"raised": 1, "sent": 0, "unsent": 1}
+    assert read_lines(home.alerts_path)[-1]["reason"] == "exit code 3"
+    home.settings_path.write_text(command(), encoding="utf-8")
+    assert tell(home, TWO)["sent"] == 1
+    assert json.loads(taken.read_text().splitlines()[-1])["event"] == "warned"
+
+
+def test_nobody_is_told_where_no_way_is_named_and_a_night_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = home_with(tmp_path)
+    told_night(home, "2026-11-27", good_night(home, warnings=["w"]), "run")
+    assert not home.alerts_path.exists()
+    home.settings_path.write_text("[alerts]\nevents = 1\n")
+    assert told_night(home, "2026-11-27", good_night(home), "run")["run_id"] == "R1"
+    assert "nobody could be told how the night ended" in capsys.readouterr().err
+
+
+def test_every_event_says_what_to_do() -> None:
+    from flows.night.alerts import WHAT_TO_DO
+    from transforms.words import Said
+
+    assert set(WHAT_TO_DO) == set(EVENTS)
+    for event in EVENTS:
+        alert = Alert(event, "k", Said("alert_missed", {"day": "2026-11-27"}))
+        assert "怎么办" in alert.content(Home(Path("x")), "now")["text"]

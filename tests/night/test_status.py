@@ -1,0 +1,212 @@
+"""The record of nights, the settings, and what `wuxing status` makes of them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.cli import app
+from flows.cli.console import run_command
+from flows.night.diary import DISTRICT_TIME, read_nights, record_night
+from flows.night.settings import AlertSettings, Settings, read_settings
+from flows.night.status import look_at, status_lines
+from flows.store import Home, append_line, read_lines, write_manifest
+from transforms.errors import DropRefusedError, GateStoppedError
+
+TWO = datetime(2026, 11, 27, 2, 0, tzinfo=DISTRICT_TIME)
+SCHEDULED = '[night]\ntime = "02:00"\n'
+
+
+def home_with(tmp_path: Path, text: str = SCHEDULED) -> Home:
+    home = Home(tmp_path / "home")
+    home.root.mkdir(exist_ok=True)
+    home.settings_path.write_text(text, encoding="utf-8")
+    return home
+
+
+def good_night(home: Home, **summary: Any) -> Callable[[], dict[str, Any]]:
+    folder = home.runs / "R1"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_manifest(folder, {"gates": {"batch": {"a": "passed"}}})
+    return lambda: {"run_id": "R1", "warnings": [], **summary}
+
+
+def note(home: Home, at: datetime, act: Callable[[], dict[str, Any]]) -> None:
+    record_night(home, at.date().isoformat(), act, "nightly", clock=lambda: at)
+
+
+def raising(stop: BaseException) -> Callable[[], dict[str, Any]]:
+    def act() -> dict[str, Any]:
+        raise stop
+
+    return act
+
+
+def look(home: Home, now: datetime) -> dict[str, Any]:
+    return look_at(home, read_settings(home), now)
+
+
+def test_a_good_night_is_good_until_it_is_too_old(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    assert not look(home, TWO)["good"], "no night has run yet"
+    note(home, TWO, good_night(home))
+    assert look(home, TWO + timedelta(hours=26))["good"]
+    told = look(home, TWO + timedelta(hours=26, seconds=1))
+    assert not told["good"] and told["missed"] == ["2026-11-28"]
+    assert look_at(home, read_settings(home), TWO + timedelta(hours=27), "2d")["good"]
+
+
+@pytest.mark.parametrize(
+    ("stop", "state", "code", "message"),
+    [
+        (GateStoppedError("gate: no", "R9"), "stopped", 12, "gate: no"),
+        (DropRefusedError("no file"), "failed", 10, "no file"),
+        (ZeroDivisionError("110101199003071234"), "failed", 1, "unexpected ZeroDivisionError"),
+        (KeyboardInterrupt(), "failed", 130, "stopped by a signal"),
+    ],
+)
+def test_however_a_night_ends_it_is_noted(
+    tmp_path: Path, stop: BaseException, state: str, code: int, message: str
+) -> None:
+    home = home_with(tmp_path)
+    with pytest.raises(type(stop)):
+        note(home, TWO, raising(stop))
+    (night,) = read_nights(home)
+    assert (night.state, night.exit_code, night.message) == (state, code, message)
+    assert night.run_id == ("R9" if state == "stopped" else "")
+    assert not look(home, TWO)["good"]
+    note(home, TWO + timedelta(hours=1), good_night(home))
+    assert look(home, TWO + timedelta(hours=2))["good"], "it ran again, and well"
+
+
+def test_a_night_with_warnings_or_a_failing_check_is_warned(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    late = {"supplier": "社保", "kind": "deaths", "state": "late", "age_days": 3, "file": "x.csv"}
+    note(home, TWO, good_night(home, warnings=["w"], deliveries=[late]))
+    write_manifest(home.runs / "R1", {"gates": {"batch": {"a": "passed", "b": "failed"}}})
+    note(home, TWO + timedelta(days=1), lambda: {"run_id": "R1", "warnings": ["w"]})
+    first, second = read_nights(home)
+    assert (first.state, first.warnings, second.warnings) == ("warned", 1, 2)
+    assert first.deliveries == [{name: late[name] for name in late if name != "file"}]
+    assert look(home, TWO + timedelta(hours=25))["good"]
+
+
+@pytest.mark.parametrize("minutes", [0, 10, 11])
+def test_a_missed_night_is_noticed_after_ten_minutes(tmp_path: Path, minutes: int) -> None:
+    home = home_with(tmp_path)
+    note(home, TWO, good_night(home))
+    later = TWO + timedelta(days=2, minutes=minutes)
+    missed = ["2026-11-28"] + (["2026-11-29"] if minutes >= 10 else [])
+    assert look(home, later)["missed"] == missed
+    note(home, later, good_night(home))
+    assert look(home, later + timedelta(hours=1))["missed"][:1] == ["2026-11-28"]
+
+
+def test_a_new_home_misses_its_first_night_and_one_without_hour_none(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    os.utime(home.settings_path, (0, (TWO - timedelta(hours=3)).timestamp()))
+    assert look(home, TWO + timedelta(minutes=10))["missed"] == ["2026-11-27"]
+    assert not look(home, TWO)["missed"]
+    home.settings_path.write_text("", encoding="utf-8")
+    assert not look(home, TWO + timedelta(minutes=10))["missed"]
+
+
+def test_a_killed_night_is_told_from_one_that_runs(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom flows.night.diary import record_night\n"
+        "from flows.store import Home\n"
+        "def act():\n    print('runs', flush=True)\n    time.sleep(60)\n    return {}\n"
+        "record_night(Home(Path(sys.argv[1])), '2026-11-27', act, 'nightly')\n"
+    )
+    command = [sys.executable, "-c", program, str(home.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as night:
+        assert night.stdout and night.stdout.readline() == "runs\n"
+        assert [one.state for one in read_nights(home)] == ["running"]
+        assert not look(home, TWO)["last"], "it has not ended"
+        night.send_signal(signal.SIGKILL)
+        night.wait()
+    assert [one.state for one in read_nights(home)] == ["killed"]
+    assert not look(home, TWO)["good"]
+    note(home, TWO, good_night(home))
+    assert [one.state for one in read_nights(home)] == ["killed", "done"]
+
+
+def test_a_torn_line_costs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "lines.jsonl"
+    append_line(path, {"a": 1})
+    path.write_bytes(path.read_bytes() + b'{"b": "\xe6')
+    append_line(path, {"c": 3})
+    assert read_lines(path) == [{"a": 1}, {"c": 3}]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_status_ends_with_12_and_shows_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = home_with(tmp_path)
+    words = ["status", "--home", str(home.root)]
+    assert run_command(app, words) == 12
+    assert "no night has run yet" in capsys.readouterr().out
+    record_night(home, "2026-11-27", good_night(home), "run")
+    assert run_command(app, [*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["last"]["state"] == "done"
+    assert run_command(app, [*words, "--max-age", "tomorrow"]) == DropRefusedError.exit_code
+    assert "26h" in capsys.readouterr().err
+
+
+def test_a_mistyped_command_is_no_night(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    words = ["run", "--as-of", "2026-11-27", "--home", str(home.root)]
+    assert run_command(app, words) == 2
+    assert not read_nights(home)
+
+
+def test_the_sample_says_the_defaults(tmp_path: Path, empty_home: Path) -> None:
+    settings = read_settings(Home(empty_home))
+    assert settings.night.time == "02:00" and settings.alerts == AlertSettings()
+    assert read_settings(Home(tmp_path)) == Settings()
+    sample = Home(empty_home).settings_path.read_text(encoding="utf-8")
+    switched_on = home_with(tmp_path, "\n".join(_without_marks(sample.splitlines())))
+    assert read_settings(switched_on).alerts.channels == ("mail", "webhook", "command")
+
+
+def _without_marks(lines: list[str]) -> list[str]:
+    start = next(number for number, line in enumerate(lines) if line == "# [alerts.mail]")
+    return lines[:start] + [line.removeprefix("# ") for line in lines[start:]]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('[night]\ntime = "2:00"', "night.time: expected for example \"02:00\"; found '2:00'"),
+        ("[nights]", "unknown nights"),
+        ('[alerts]\nevents = ["all"]', "alerts.events"),
+        ("[alerts]\nevents = []", "alerts.events"),
+        ("[alerts]\nwarned_above = true", "alerts.warned_above: expected for example 0"),
+        ('[alerts.mail]\nhost = "h"', "missing sender, to"),
+        ("[alerts]\nmail = 1", "alerts.mail: expected a table of host"),
+        ('[alerts.webhook]\nurl = "https://x/send?access_token=1"', "alerts.webhook.url"),
+        ('[alerts.webhook]\nform = "json"', "give url, or url_env"),
+        ('[alerts.mail]\nhost="h"\nsender="a@b"\nto=["c@d"]\npassword="x"', "unknown password"),
+        ("night = ", "is no TOML"),
+    ],
+)
+def test_a_setting_that_can_not_be_meant_is_refused(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(DropRefusedError) as refused:
+        read_settings(home_with(tmp_path, text))
+    assert named in str(refused.value) and "wuxing.toml" in str(refused.value)
+
+
+def test_lines_say_what_waits(home_after_run: Home) -> None:
+    told = look_at(home_after_run, Settings(), TWO)
+    assert told["signature"] and told["signature"][0]["missing"] == ["reviewer", "approver"]
+    lines = status_lines(told)
+    assert any("waits for reviewer, approver" in line for line in lines)
