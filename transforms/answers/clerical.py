@@ -27,7 +27,7 @@ DECISIONS = ("是", "否")
 CONFLICT = "conflict"
 RECOVERY, KEPT = "recovery", "clerk_kept"
 NUMBER, OWN = word("question_no"), word("own_decision")
-ASKED, ROWS = REGISTER.kind.titles[1], word("sheet_rows")
+ASKED, ROWS = REGISTER.kind.titles[1], word("sheet_asked_rows")
 ASKED_COLUMNS = [NUMBER, *(LABELS[name] for name in OPEN_NAMES)]
 ROWS_COLUMNS = [NUMBER, *(LABELS[name] for name in KEY_NAMES), OWN]
 GREY_NAMES = ["subject_id", "beneficiary_id", "question_no"]
@@ -39,14 +39,18 @@ def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) ->
 
     Rows:    one per entitlement with status conflict, with the questions' columns
     """
-    return entitlements.filter(pl.col("status") == CONFLICT).select(
-        *KEY,
-        pl.lit(CONFLICT).alias("provision"),
-        pl.lit(word(CONFLICT)).alias("title"),
-        pl.lit(word("once_a_month")).alias("clause"),
-        said_column("excluded_by", policies=words_column("reason", titles)).alias("missing"),
-        pl.col("determined_fen").alias("amount_fen"),
-    ).pipe(_of_whole_row)
+    return (
+        entitlements.filter(pl.col("status") == CONFLICT)
+        .select(
+            *KEY,
+            pl.lit(CONFLICT).alias("provision"),
+            pl.lit(word(CONFLICT)).alias("title"),
+            pl.lit(word("once_a_month")).alias("clause"),
+            said_column("excluded_by", policies=words_column("reason", titles)).alias("missing"),
+            pl.col("determined_fen").alias("amount_fen"),
+        )
+        .pipe(_of_whole_row)
+    )
 
 
 def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
@@ -56,14 +60,20 @@ def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
     Units:   amount_fen is what would be asked back
     """
     is_open = (pl.col("status") == "unsupported") & (pl.col("cause") != KEPT)
-    return entitlements.filter(is_open).select(
-        *KEY,
-        pl.lit(RECOVERY).alias("provision"),
-        pl.lit(word(RECOVERY)).alias("title"),
-        pl.lit(word("recovery_clause")).alias("clause"),
-        said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias("missing"),
-        (pl.col("paid_before_fen") - pl.col("determined_fen")).alias("amount_fen"),
-    ).pipe(_of_whole_row)
+    return (
+        entitlements.filter(is_open)
+        .select(
+            *KEY,
+            pl.lit(RECOVERY).alias("provision"),
+            pl.lit(word(RECOVERY)).alias("title"),
+            pl.lit(word("recovery_clause")).alias("clause"),
+            said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias(
+                "missing"
+            ),
+            (pl.col("paid_before_fen") - pl.col("determined_fen")).alias("amount_fen"),
+        )
+        .pipe(_of_whole_row)
+    )
 
 
 def objection_questions(weighed: pl.DataFrame) -> pl.DataFrame:
@@ -139,7 +149,7 @@ def clerical_sheets(
             title=ROWS,
             frame=listed.select(
                 pl.col("policy_id").replace(titles).alias("policy_name"),
-                "title",
+                pl.col("title").alias("question"),
                 pl.lit("").alias("own_decision"),
                 "amount_fen",
                 "question_no",

@@ -88,7 +88,9 @@ def _questions(provision: Provision, rows: pl.DataFrame) -> pl.DataFrame:
     is_monthly = any(spec.get("months") in BY_MONTH for spec in provision.rows)
     of_month = [pl.col("period")] if is_monthly else []
     source = canonical_json([provision.title, *map(dict, provision.rows)])
-    return with_facts(asked, pl.lit(source), *of_month).select(pl.col(name).cast(dtype) for name, dtype in QUESTION_SCHEMA.items())
+    return with_facts(asked, pl.lit(source), *of_month).select(
+        pl.col(name).cast(dtype) for name, dtype in QUESTION_SCHEMA.items()
+    )
 
 
 def with_facts(asked: pl.DataFrame, *what: pl.Expr) -> pl.DataFrame:

@@ -78,9 +78,9 @@ class Line:
 class Sheet:
     """One sheet: lines above, then a table with a heading; `open_columns` are to be filled in.
 
-    `choices`: columns that take one of a few words. `grey_columns`: for machines, not for people. `below`: lines below the table. `widths`: of
-    columns that are not measured. `is_form`: one page, nothing frozen or filtered. `is_protected`:
-    only open columns can be changed.
+    `choices`: columns that take one of a few words. `grey_columns`: for machines, not for people.
+    `below`: lines below the table. `widths`: of columns that are not measured. `is_form`: one page,
+    nothing frozen or filtered. `is_protected`: only open columns can be changed.
     """
 
     title: str
