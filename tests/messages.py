@@ -44,7 +44,8 @@ NO_WORDS = {
     ),
     *("02:00 Asia/Shanghai", "describe policy_sentences", "describe {table}", "{name} is null"),
     *("* replace ({emptied})", "policy.{key} = outcome.{key2}", "policy.{key} = {only}.{key2}"),
-    *("HTTP {code}", "application/json; charset=utf-8", "errcode {code}"),
+    *("HTTP {code}", "application/json; charset=utf-8", "errcode {code}", "extra =="),
+    *("{size} GiB", "{size} MiB"),
     *("null::varchar as {column}", "wuxing: {message}"),
     "{no_value}parameter {name} has no value in force on",
 }
