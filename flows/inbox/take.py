@@ -82,7 +82,8 @@ def _record(
 def _placed(inbox: Path, lines: list[Line], label: str) -> list[Line]:
     """Give each file its place below taken or refused, in folders that are not there yet."""
     count, folder = 1, label
-    while any((inbox / state / lines[0].day / folder).exists() for state in (TAKEN, REFUSED)):
+    states = {REFUSED if line.state == REFUSED else TAKEN for line in lines}
+    while any((inbox / state / lines[0].day / folder).exists() for state in states):
         count += 1
         folder = f"{label}-{count}"
     placed, used = list[Line](), set[str]()
