@@ -15,6 +15,7 @@ from typing import Any
 
 from flows.home import Home as Home  # noqa: PLC0414 -- this module is the door to a home
 from flows.midway import midway
+from flows.scratch import sweep_scratch
 from transforms.digest import text_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
 
@@ -64,9 +65,12 @@ def place_of(home: Home) -> str:
 
 def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
-    shutil.rmtree(home.temporary, ignore_errors=True)
-    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs)
-    for folder in (*kept, *home.batches.glob("*/"), *home.batches.glob("*/answers/")):
+    for spilled in home.temporary.glob("[!.]*"):
+        shutil.rmtree(spilled) if spilled.is_dir() else spilled.unlink()
+    sweep_scratch(home.temporary)
+    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs, home.cache)
+    parts = (*home.runs.glob("*/"), *home.batches.glob("*/"), *home.batches.glob("*/answers/"))
+    for folder in (*kept, *parts):
         for leftover in folder.glob(".making-*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -33,6 +33,8 @@ ONLY_IMPORTER = {
     "duckdb": ("sql/__init__.py",),
     "sqlite3": ("flows/money/ledger_store.py",),
     "great_expectations": ("expectations/gate.py",),
+    # What need not last lies in the home, and is swept.
+    "tempfile": ("flows/scratch.py", "flows/store.py", "flows/ingest/drop.py"),
     "typst": ("flows/typeset.py",),
     "prefect": ("flows/night/nightly.py", "flows/audit/scheduled.py"),
 }

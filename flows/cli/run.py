@@ -95,8 +95,13 @@ def ingest(
 
     place, progress = Home(home), Progress()
     with hold_home(place):
-        registers = place.registers
-        made = ingest_drop(drop, place.snapshots, report=progress.report, registers=registers)
+        made = ingest_drop(
+            drop,
+            place.snapshots,
+            report=progress.report,
+            registers=place.registers,
+            cache=place.cache,
+        )
     progress.end()
     content = {
         "snapshot_id": made.snapshot_id,

@@ -123,7 +123,13 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         runs = ledger.books().runs
-    ingest = partial(ingest_drop, snapshots=home.snapshots, report=report, registers=home.registers)
+    ingest = partial(
+        ingest_drop,
+        snapshots=home.snapshots,
+        report=report,
+        registers=home.registers,
+        cache=home.cache,
+    )
     if request.inbox:
         snapshot = read_tonight(home, as_of, request.waiting, ingest)
     elif request.drop is not None:
