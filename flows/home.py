@@ -88,6 +88,11 @@ class Home:
         return self.root / "deliveries.jsonl"
 
     @property
+    def cache(self) -> Path:
+        """Return the folder of big files as they were read before: it saves time, nothing else."""
+        return self.root / "cache"
+
+    @property
     def temporary(self) -> Path:
         """Return the folder for what need not outlive a command."""
         return self.root / "tmp"

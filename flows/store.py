@@ -68,7 +68,7 @@ def sweep_leftovers(home: Home) -> None:
     for spilled in home.temporary.glob("[!.]*"):
         shutil.rmtree(spilled) if spilled.is_dir() else spilled.unlink()
     sweep_scratch(home.temporary)
-    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs)
+    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs, home.cache)
     parts = (*home.runs.glob("*/"), *home.batches.glob("*/"), *home.batches.glob("*/answers/"))
     for folder in (*kept, *parts):
         for leftover in folder.glob(".making-*"):

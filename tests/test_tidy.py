@@ -54,7 +54,7 @@ BANNED_SQL = {
 
 # A room imports only rooms that stand before it; what lies beside the rooms imports none.
 ROOMS = {
-    "flows": ["ingest", "inbox", "money", "backup", "answers", "night", "audit", "cli"],
+    "flows": ["ingest", "money", "inbox", "backup", "answers", "night", "audit", "cli"],
     "transforms": [
         "extracts",
         "policies",
