@@ -38,8 +38,9 @@ def test_a_restored_home_is_the_same_and_knows_that_it_is_a_copy(
     home_after_run: Home, tmp_path: Path
 ) -> None:
     home, folder = home_after_run, tmp_path / "backup"
-    (home.root / "inbox" / "taken" / "2020-03-31").mkdir(parents=True)
-    (home.root / "inbox" / "taken" / "2020-03-31" / "户籍人口.csv").write_text("a\n")
+    taken = home.root / "inbox" / "taken" / "2020-03-31" / "keys"
+    taken.mkdir(parents=True)
+    (taken / "户籍人口.csv").write_text("a\n")
     (home.root / "deliveries.jsonl").write_text("{}\n")
     told = back_up(home, folder, NOW)
     assert told["problems"] == []
@@ -186,3 +187,16 @@ def test_a_backup_is_refused_where_it_would_be_none(
         back_up(other, folder, NOW)
     with pytest.raises(DropRefusedError, match="no backup yet"):
         restore(tmp_path / "empty", Home(tmp_path / "new"))
+
+
+def test_an_inbox_elsewhere_is_saved_too_but_not_what_is_being_delivered(
+    home_after_run: Home, tmp_path: Path
+) -> None:
+    inbox, copy = tmp_path / "inbox", Home(tmp_path / "copy")
+    for name in ("taken/2020-03-31/社保/a.csv", "refused/2020-03-31/b.csv", "社保/half.csv"):
+        (inbox / name).parent.mkdir(parents=True)
+        (inbox / name).write_text(name)
+    back_up(home_after_run, tmp_path / "backup", NOW, inbox)
+    restore(tmp_path / "backup", copy)
+    there = [p.relative_to(copy.root).as_posix() for p in copy.root.glob("inbox/**/*.csv")]
+    assert sorted(there) == ["inbox/refused/2020-03-31/b.csv", "inbox/taken/2020-03-31/社保/a.csv"]
