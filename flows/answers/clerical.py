@@ -10,11 +10,17 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.drop import ingest_drop
-from flows.ingest.filled import read_filled
+from flows.ingest.filled import read_filled, sheet_titles
 from flows.money.sign import today
 from flows.scratch import scratch_folder
 from flows.store import Home, replace_file
-from transforms.answers.clerical import CHECK, LABELS, decided_lines
+from transforms.answers.clerical import (
+    ASKED,
+    ASKED_COLUMNS,
+    ROWS,
+    ROWS_COLUMNS,
+    decided_lines,
+)
 from transforms.errors import DropRefusedError, UsageError
 from transforms.extracts.headers import kinds_of_file
 from transforms.extracts.registers import (
@@ -145,13 +151,16 @@ def answer_lines(answers: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _read(path: Path, given: Mapping[str, str], place: Path) -> tuple[Register, pl.DataFrame]:
     """Read what a file answers: its columns `said` as texts, and ANSWER, one per answer."""
-    if LINKS.kind in kinds_of_file(path.name) or path.suffix.lower() != ".xlsx":
-        register, rows = _read_extract(path, place)
+    if path.suffix.lower() == ".xlsx" and path.is_file() and ROWS in sheet_titles(path):
+        asked = read_filled(path, ASKED_COLUMNS, GIVE, ASKED)
+        about = read_filled(path, ROWS_COLUMNS, GIVE, ROWS)
+        register, rows = DECISIONS, decided_lines(asked, about, path.name, given)
+        answer = pl.concat_str("question_no", "decision")
     else:
-        filled = read_filled(path, [*LABELS.values(), CHECK], GIVE)
-        register, rows = DECISIONS, decided_lines(filled, path.name, given)
-    answers = said_texts(register, rows, given)
-    return register, answers.with_row_index(ANSWER)
+        register, rows = _read_extract(path, place)
+        answer = pl.int_range(pl.len())
+    named = rows.select(answer.alias(ANSWER)).to_series()
+    return register, said_texts(register, rows, given).insert_column(0, named)
 
 
 def _read_extract(path: Path, place: Path) -> tuple[Register, pl.DataFrame]:

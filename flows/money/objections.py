@@ -60,7 +60,7 @@ def objections_of(connection: Connection, before: Path | None, as_of: str) -> pl
     decisions = query(
         connection,
         "select policy_id, period, subject_id, beneficiary_id, decision, decided_on, decided_by "
-        f"from clerical_decisions where provision = '{OBJECTION}'",
+        f"from decisions_in_force where provision = '{OBJECTION}'",
     )
     then = _then(before, objections.select(PARTY).unique(), now)
     return weigh_objections(
