@@ -57,10 +57,12 @@ class Saving:
                 expected = known.sha256
             entry, new_bytes = self.vault.take(path, name, expected)
             self.new_bytes += new_bytes
-        except (FileNotFoundError, DigestDiffersError) as wrong:
-            said = str(wrong) if isinstance(wrong, DigestDiffersError) else f"{path} is missing"
-            kept = "; the backup keeps it as it was recorded" if entry else ""
-            self.problems.append(f"{said}{kept}")
+        except DigestDiffersError as differs:
+            self.problems.append(str(differs))
+        except (FileNotFoundError, PermissionError) as gone:
+            # What no record names may have gone since it was listed.
+            if expected or isinstance(gone, PermissionError):
+                self.problems.append(f"{path} is missing or can't be read")
         if entry:
             self.trees.setdefault(folder, []).append(entry)
 

@@ -48,7 +48,10 @@ def backup(
     told = back_up(place, folder, datetime.now(UTC), read_suppliers(place).inbox)
     new = f"{told['new_bytes'] / (1 << 20):,.1f} MiB of them new"
     show(told, as_json, [f"{told['state']}: {told['files']} files, {new}, read back and compared"])
-    _expect_none(told, "are not as recorded in the home; the backup has the rest: `wuxing verify`")
+    _expect_none(
+        told,
+        "are not as recorded; the backup keeps them as they were, if it had them: `wuxing verify`",
+    )
 
 
 @app.command()

