@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import polars as pl
 from flows.ingest.drop import ingest_drop
 from flows.ingest.filled import read_filled, sheet_titles
 from flows.money.sign import today
+from flows.scratch import scratch_folder
 from flows.store import Home, replace_file
 from transforms.answers.clerical import (
     ASKED,
@@ -171,11 +171,11 @@ def _read_extract(path: Path, place: Path) -> tuple[Register, pl.DataFrame]:
             f"{path} is neither {GIVE}, nor a file named 人工裁定 or 身份核对结论: give one of them"
         )
     place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=place) as scratch:
-        drop = Path(scratch) / "drop"
+    with scratch_folder(place) as scratch:
+        drop = scratch / "drop"
         drop.mkdir()
         shutil.copy(path, drop)
-        snapshot = ingest_drop(drop, Path(scratch) / "snapshots")
+        snapshot = ingest_drop(drop, scratch / "snapshots")
         fallen = pl.read_parquet(snapshot.folder / "quarantine.parquet")
         if fallen.height:
             places = fallen.select("source_line", "message").head(MOST_NAMED).rows()

@@ -6,7 +6,6 @@ the night that makes them is in the next backup.
 """
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +20,7 @@ from flows.money.ledger_store import copy_ledger, open_ledger
 from flows.money.verify_batches import batch_files
 from flows.money.verify_folders import NOTICES
 from flows.money.witnesses import ADVICE, expect_witnessed, tell_witness
+from flows.scratch import scratch_folder
 from flows.store import MANIFEST, Home, read_manifest
 from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
 from transforms.money.books import Books
@@ -103,11 +103,8 @@ def _pass(home: Home, vault: Vault, last: Mapping[str, Any]) -> tuple[dict[str, 
     trees = last.get("trees", {})
     known = {f"{f}/{entry.name}": entry for f in trees for entry in vault.tree(trees[f])}
     saving = Saving(home, vault, known)
-    scratch = Home(Path(tempfile.mkdtemp(prefix=".making-", dir=vault.root)))
-    try:
-        books = _keep_ledger(saving, scratch)
-    finally:
-        shutil.rmtree(scratch.root, ignore_errors=True)
+    with scratch_folder(vault.root) as scratch:
+        books = _keep_ledger(saving, Home(scratch))
     if last and last["home_id"] != books.home_id:
         raise DropRefusedError(
             f"{vault.root} holds backups of home {last['home_id']}, this is {books.home_id}: give "

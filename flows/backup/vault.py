@@ -10,15 +10,13 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.store import CHUNK_BYTES, file_digest, replace_file, sync_path
+from flows.store import CHUNK_BYTES, PRIVATE, file_digest, replace_file, sync_path
 from transforms.digest import canonical_json, content_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
 
@@ -155,12 +153,11 @@ class Vault:
 
     @contextmanager
     def _making(self) -> Iterator[Path]:
-        handle, name = tempfile.mkstemp(prefix=".making-", dir=self.root)
-        os.close(handle)
+        making = self.root / ".making-content"
         try:
-            yield Path(name)
+            yield making
         finally:
-            Path(name).unlink(missing_ok=True)
+            making.unlink(missing_ok=True)
 
     def _put(self, making: Path, digest: str) -> None:
         sync_path(making)
@@ -196,17 +193,26 @@ def hold_vault(root: Path) -> Iterator[Vault]:
 
     Raises:  HomeBusyError if another backup writes there; DropRefusedError if it is no backup
     """
-    root.mkdir(parents=True, exist_ok=True)
-    if not (root / "states").is_dir() and any(p.name != "content" for p in root.glob("[!.]*")):
-        raise DropRefusedError(f"{root} holds other things than a backup: give an empty folder")
+    before = os.umask(PRIVATE)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not (root / "states").is_dir() and any(p.name != "content" for p in root.glob("[!.]*")):
+            raise DropRefusedError(f"{root} holds other things than a backup: give an empty folder")
+        with _held(root):
+            for leftover in root.rglob(".making-*"):
+                leftover.unlink()
+            yield Vault(root)
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def _held(root: Path) -> Iterator[None]:
     held = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as busy:
-            raise HomeBusyError(f"another backup writes to {root}: wait until it ends") from busy
-        for leftover in root.rglob(".making-*"):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        yield Vault(root)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as busy:
+        raise HomeBusyError(f"another backup writes to {root}: wait until it ends") from busy
     finally:
         os.close(held)

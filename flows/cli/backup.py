@@ -9,10 +9,14 @@ import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
 from flows.store import Home
-from transforms.errors import DigestDiffersError
+from transforms.errors import DigestDiffersError, UsageError
 
 BackupArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder of the backup, on another disk.")
+]
+PlaceArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="DIR", help="Folder on another disk; default: [backup] in wuxing.toml."),
 ]
 StateOption = Annotated[
     str, typer.Option("--state", help="An older state, by its name in DIR/states.")
@@ -22,7 +26,7 @@ SHOWN = 5
 
 @app.command()
 def backup(
-    folder: BackupArgument,
+    folder: PlaceArgument = None,
     home: HomeOption = DEFAULT_HOME,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing: read the newest state through.")
@@ -34,11 +38,13 @@ def backup(
     from flows.backup.restore import check_backup
     from flows.backup.save import back_up
 
+    place = Home(home)
+    folder = folder or _configured(place)
     if check:
         told = check_backup(folder, state)
         show(told, as_json, [f"{told['state']}: {told['contents']} contents read, all are right"])
         return
-    told = back_up(Home(home), folder, datetime.now(UTC))
+    told = back_up(place, folder, datetime.now(UTC))
     new = f"{told['new_bytes'] / (1 << 20):,.1f} MiB of them new"
     show(told, as_json, [f"{told['state']}: {told['files']} files, {new}, read back and compared"])
     _expect_none(told, "are not as recorded in the home; the backup has the rest: `wuxing verify`")
@@ -71,6 +77,16 @@ def restore(
     ]
     show({**told, "warnings": seen.warnings}, as_json, lines)
     _expect_none(told, "were not as recorded when the backup was made")
+
+
+def _configured(home: Home) -> Path:
+    """Return the folder that wuxing.toml names; a relative one would be in the home."""
+    from flows.night.settings import read_settings
+
+    folder = read_settings(home).backup.folder
+    if not folder:
+        raise UsageError(f"give a folder, or name one under [backup] in {home.settings_path}")
+    return home.root / folder
 
 
 def _expect_none(told: Mapping[str, Any], what: str) -> None:

@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 from prefect.schedules import Cron
 from prefect.states import Failed
 
+from flows.inbox.tonight import Waiting
 from flows.night.alerts import told_night
 from flows.night.diary import DISTRICT_TIME
 from flows.night.pipeline import NightRequest, P, R, Stage, run_night
@@ -58,14 +59,16 @@ def call_as_task(name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kw
 
 
 @flow(name="wuxing-nightly", flow_run_name=_run_name, persist_result=False)
-def nightly(drop: str | None = None, as_of: str | None = None, home: str = "home") -> Any:
+def nightly(
+    drop: str | None = None, as_of: str | None = None, home: str = "home", wait: bool = True
+) -> Any:
     """Turn a drop, else the inbox, into draft batches; return what `wuxing run --json` prints.
 
     Source:  the same stages as `wuxing run`
     Raises:  nothing that is ours: a refusal ends the flow as Failed with the operator's message
     """
     try:
-        request = request_of(drop, as_of, home)
+        request = request_of(drop, as_of, home, wait)
         summary = told_night(
             request.home,
             request.as_of.isoformat(),
@@ -93,17 +96,18 @@ def count_table(run_folder: Path) -> list[dict[str, Any]]:
     return counts.sort("policy_id", "outcome").collect().to_dicts()
 
 
-def request_of(drop: str | None, as_of: str | None, home: str) -> NightRequest:
+def request_of(drop: str | None, as_of: str | None, home: str, wait: bool = True) -> NightRequest:
     """Read the flow's plain parameters; without a day it is today's in the district."""
     try:
         day = date.fromisoformat(as_of) if as_of else datetime.now(DISTRICT_TIME).date()
     except ValueError as unreadable:
         raise UsageError(f"as_of is written YYYY-MM-DD; found {as_of!r}") from unreadable
     place = Path(drop) if drop else None
-    return NightRequest(Home(Path(home)), day, drop=place, inbox=place is None)
+    waiting = Waiting(until_deadline=wait)
+    return NightRequest(Home(Path(home)), day, place, inbox=place is None, waiting=waiting)
 
 
-def run_flow(drop: Path | None, as_of: date, home: Path) -> dict[str, Any]:
+def run_flow(drop: Path | None, as_of: date, home: Path, wait: bool = True) -> dict[str, Any]:
     """Run the flow in this process and hand back what `wuxing run` would.
 
     Raises:  what stopped it, so that exit codes are the same as of `wuxing run`
@@ -111,7 +115,7 @@ def run_flow(drop: Path | None, as_of: date, home: Path) -> dict[str, Any]:
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_without_traceback)
     summary: Any = nightly(
-        drop=str(drop) if drop else None, as_of=as_of.isoformat(), home=str(home)
+        drop=str(drop) if drop else None, as_of=as_of.isoformat(), home=str(home), wait=wait
     )
     return dict(summary)
 
