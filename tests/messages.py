@@ -163,7 +163,7 @@ def known(text: str) -> str:
 
 def missing() -> dict[str, tuple[str, str]]:
     """Find the texts that are in no catalogue, with the place of each."""
-    from transforms.messages import messages as catalogue
+    from transforms.answers.messages import messages as catalogue
 
     there = {known(en) for en in catalogue()}
     found = {known(text): (text, place) for text, place in messages()}

@@ -9,12 +9,12 @@ from string import Formatter
 import pytest
 import yaml
 
+from transforms.answers.messages import MESSAGES
 from transforms.answers.open_questions import fact_label
 from transforms.answers.run_summary import OUTCOMES
 from transforms.errors import ContractError
 from transforms.extracts.kinds import COLUMNS, names_of_kinds
 from transforms.extracts.rules import RULES
-from transforms.messages import MESSAGES
 from transforms.money.entitlements import STATUSES
 from transforms.policies.cards import KINDS_OF_POLICY
 from transforms.words import (

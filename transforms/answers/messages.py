@@ -17,7 +17,7 @@ from transforms.errors import ContractError
 from transforms.extracts.kinds import names_of_kinds
 from transforms.words import LANGUAGES, catalogue
 
-MESSAGES = Path(__file__).with_name("messages.yaml")
+MESSAGES = Path(__file__).parent.with_name("messages.yaml")
 # Sentences that were put together are said one by one, with these signs between.
 SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
 # What stands around a sentence where several are put together.
