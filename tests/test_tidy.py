@@ -34,7 +34,12 @@ ONLY_IMPORTER = {
     "sqlite3": ("flows/money/ledger_store.py",),
     "great_expectations": ("expectations/gate.py",),
     "typst": ("flows/typeset.py",),
-    "prefect": ("flows/night/nightly.py", "flows/audit/scheduled.py"),
+    "prefect": (
+        "flows/night/nightly.py",
+        "flows/night/in_prefect.py",
+        "flows/night/automations.py",
+        "flows/audit/scheduled.py",
+    ),
 }
 CLOCKS_AND_CHANCE = {"time", "datetime.now", "random", "uuid", "os", "socket", "secrets"}
 BAD_NAMES = {"utils", "helpers", "common", "manager", "misc"}
