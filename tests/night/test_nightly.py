@@ -202,9 +202,9 @@ def test_automations_are_declared_and_need_a_server(monkeypatch: pytest.MonkeyPa
     declared = yaml.safe_load(automations.FILE.read_text(encoding="utf-8"))["automations"]
     for content in declared:
         for action in content["actions"]:
-            action["deployment_id"] = "00000000-0000-0000-0000-000000000000"
-            if not action.pop("deployment", None):
-                action.pop("deployment_id")
+            if "parameters" in action:
+                action["deployment_id"] = "00000000-0000-0000-0000-000000000000"
+                assert action.pop("deployment", "wuxing-tell/tell") == "wuxing-tell/tell"
         assert AutomationCore.model_validate(content).enabled
     assert len({content["name"] for content in declared}) == 5
     monkeypatch.delenv("PREFECT_API_URL", raising=False)

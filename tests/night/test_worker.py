@@ -66,11 +66,9 @@ class District:
         self.started.append(begun)
         return begun
 
-    def do(self, *words: str) -> str:
+    def do(self, *words: str) -> None:
         done = subprocess.run(
-            [str(BIN / words[0]), *words[1:]]
-            if words[0] == "prefect"
-            else [sys.executable, "-m", "flows", *words[1:]],
+            [str(BIN / "prefect"), *words],
             cwd=self.place,
             env=self.environment,
             capture_output=True,
@@ -80,7 +78,6 @@ class District:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
-        return done.stdout
 
     def ask(self, what: str, **body: Any) -> Any:
         return httpx.post(f"{self.api}/{what}", json=body, timeout=30).raise_for_status().json()
@@ -149,12 +146,16 @@ def test_a_worker_runs_the_night_and_a_killed_one_frees_its_place(
     def told(event: str) -> list[str]:
         return [body["title"] for _, body in hook.taken if body["event"] == event]
 
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.night.automations import create_automations
+
     district.start("server", "start", "--port", str(district.port))
     until(120, lambda: is_up(district), "the server answers")
     worker = district.start(*WORKER)
-    district.do("prefect", "deploy", "--all")
-    for _ in range(2):
-        names = district.do("wuxing", "automations").splitlines()
+    district.do("deploy", "--all")
+    with temporary_settings({PREFECT_API_URL: district.api}):
+        names = [create_automations() for _ in range(2)][1]
     assert sorted(one["name"] for one in district.ask("automations/filter")) == sorted(names)
 
     (tmp_path / "empty").mkdir()
@@ -193,6 +194,6 @@ def test_a_worker_runs_the_night_and_a_killed_one_frees_its_place(
             )
             >= 3
         ),
-        "each automation has told",
+        "the automations have told",
     )
     assert len(told("failed")) == 2 and len(told("warned")) == 1, "each is told once"
