@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WHEELHOUSE ?= wheelhouse
 SLOW_TESTS := tests/night tests/faults tests/bench tests/amend tests/money/test_lives.py
 SYSTEM_PACKAGES := chromium poppler-utils fontconfig fonts-noto-cjk
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -10,7 +11,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .PHONY: run test check system format lint types sql-lint tests bench mutants amend forgeries model deletions
-.PHONY: planted unchanged combinations fuzz weather lives lock clean
+.PHONY: wheelhouse install-offline offline planted unchanged combinations fuzz weather lives lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -90,12 +91,36 @@ weather: $(STAMP)
 	$(BIN)/python -m tests.faults.weather
 	$(BIN)/python -m tests.faults.full_disk
 
+# All that a machine without a network needs: wheels for this system and this Python, their digests.
+# make install-offline VENV=/opt/wuxing/venv installs from it, and from nowhere else.
+wheelhouse: $(STAMP)
+	rm -rf $(WHEELHOUSE) build && mkdir $(WHEELHOUSE)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+		--require-hashes -r requirements.lock -d $(WHEELHOUSE)
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		-w $(WHEELHOUSE) . && rm -rf build
+	cp requirements.lock $(WHEELHOUSE)/
+	cd $(WHEELHOUSE) && sha256sum -- * > SHA256SUMS
+	@du -sh $(WHEELHOUSE)
+
+install-offline:
+	cd $(WHEELHOUSE) && sha256sum --check --quiet --strict SHA256SUMS
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps \
+		--find-links $(WHEELHOUSE) --require-hashes -r $(WHEELHOUSE)/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps \
+		$(WHEELHOUSE)/wuxing-*.whl
+
+# Long (about 900 MB): the short form is among the tests.
+offline: wheelhouse
+	$(BIN)/python -m tests.install.offline $(WHEELHOUSE)
+
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \
 		--generate-hashes -o requirements.lock
 
 clean:
-	rm -rf out home bench/out
+	rm -rf out home bench/out build wheelhouse
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "== set-up: the project's own environment in $(VENV), exact versions from requirements.lock (about a minute)"

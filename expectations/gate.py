@@ -102,12 +102,15 @@ def _new_context() -> Any:
         warnings.simplefilter("ignore")
         import great_expectations as gx
         import great_expectations.expectations
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.data_context.types import base
         from great_expectations.execution_engine import pandas_execution_engine
     # It would take a fingerprint of every frame, two seconds a million rows, that nobody reads.
     pandas_execution_engine.HASH_THRESHOLD = 0
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    # By itself it would make a folder for pages of its own among the system's temporary files.
+    stores = base.InMemoryStoreBackendDefaults()
+    config = base.DataContextConfig(store_backend_defaults=stores)
+    context = gx.get_context(project_config=config, mode="ephemeral")
+    context.variables.progress_bars = base.ProgressBarsConfig(globally=False)
     source = context.data_sources.add_pandas("frames")
     source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("frame")
     return context

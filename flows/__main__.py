@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
@@ -13,17 +14,28 @@ def main() -> None:
     try:
         from flows.cli import main as command
     except KeyboardInterrupt:
-        sys.stderr.write("wuxing: stopped before it began; nothing was changed\n")
+        _tell("stopped before it began; nothing was changed")
         sys.exit(130)
     except (MemoryError, OSError, ImportError) as denied:
         why = str(denied) or type(denied).__name__
-        sys.stderr.write(
-            f"wuxing: it can't be loaded here ({why}); nothing was changed; "
-            "free memory or handles, or install it anew, and repeat\n"
+        _tell(
+            f"it can't be loaded here ({why}); nothing was changed; "
+            "free memory or handles, or install it anew, and repeat"
         )
         sys.stderr.flush()
         os._exit(10)
     command()
+
+
+def _tell(message: str) -> None:
+    """Say it in the language asked for, as long as the catalogue can be loaded."""
+    # What could not be loaded is no reason to be silent.
+    with suppress(KeyboardInterrupt, MemoryError, OSError, ImportError):
+        from flows.language import said, speaking
+
+        with speaking(sys.argv[1:], sys.stderr):
+            message = said(message)
+    sys.stderr.write(f"wuxing: {message}\n")
 
 
 def _begin_anew_in_utf8() -> None:

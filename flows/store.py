@@ -10,11 +10,12 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.home import Home as Home  # noqa: PLC0414 -- this module is the door to a home
 from flows.midway import midway
+from flows.scratch import sweep_scratch
 from transforms.digest import text_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
 
@@ -24,88 +25,6 @@ PRIVATE = 0o077
 # Hashing gives the lock away; more threads than processors, so that some read meanwhile.
 HASH_THREADS = 8
 MACHINE_ID = Path("/etc/machine-id")
-
-
-@dataclass(frozen=True)
-class Home:
-    """The paths of one home folder. Making a Home touches nothing."""
-
-    root: Path
-
-    @property
-    def snapshots(self) -> Path:
-        """Return the folder of snapshots."""
-        return self.root / "snapshots"
-
-    @property
-    def runs(self) -> Path:
-        """Return the folder of runs."""
-        return self.root / "runs"
-
-    @property
-    def batches(self) -> Path:
-        """Return the folder of batches."""
-        return self.root / "batches"
-
-    @property
-    def inputs(self) -> Path:
-        """Return the folder of the texts that runs were made by, each named by its digest."""
-        return self.root / "inputs"
-
-    @property
-    def keys(self) -> Path:
-        """Return the folder where new signing keys are put unless told otherwise."""
-        return self.root / "keys"
-
-    @property
-    def ledger_path(self) -> Path:
-        """Return the ledger's file."""
-        return self.root / "ledger.sqlite"
-
-    @property
-    def journal_path(self) -> Path:
-        """Return the second copy of the ledger's postings, in plain lines."""
-        return self.root / "ledger.journal"
-
-    @property
-    def funds_path(self) -> Path:
-        """Return the funds' configuration."""
-        return self.root / "funds.toml"
-
-    @property
-    def objections_path(self) -> Path:
-        """Return the register of objections, which every snapshot takes in beside its drop."""
-        return self.root / "objections.csv"
-
-    @property
-    def settings_path(self) -> Path:
-        """Return the configuration of the night, its alerts and backups."""
-        return self.root / "wuxing.toml"
-
-    @property
-    def nights_path(self) -> Path:
-        """Return the record of nights: when each began, and how it ended."""
-        return self.root / "nights.jsonl"
-
-    @property
-    def alerts_path(self) -> Path:
-        """Return the record of alerts: what there was to tell, and what was sent."""
-        return self.root / "alerts.jsonl"
-
-    @property
-    def suppliers_path(self) -> Path:
-        """Return the configuration of who delivers what to the inbox."""
-        return self.root / "suppliers.toml"
-
-    @property
-    def deliveries_path(self) -> Path:
-        """Return the register of what was taken from the inbox, and of what was refused."""
-        return self.root / "deliveries.jsonl"
-
-    @property
-    def temporary(self) -> Path:
-        """Return the folder for what need not outlive a command."""
-        return self.root / "tmp"
 
 
 @contextmanager
@@ -146,9 +65,12 @@ def place_of(home: Home) -> str:
 
 def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
-    shutil.rmtree(home.temporary, ignore_errors=True)
-    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs)
-    for folder in (*kept, *home.batches.glob("*/"), *home.batches.glob("*/answers/")):
+    for spilled in home.temporary.glob("[!.]*"):
+        shutil.rmtree(spilled) if spilled.is_dir() else spilled.unlink()
+    sweep_scratch(home.temporary)
+    kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs, home.cache)
+    parts = (*home.runs.glob("*/"), *home.batches.glob("*/"), *home.batches.glob("*/answers/"))
+    for folder in (*kept, *parts):
         for leftover in folder.glob(".making-*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)

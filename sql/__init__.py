@@ -28,6 +28,7 @@ from sql.texts import (
     DOLLAR,
     FRACTION_SUFFIX,
     bucket_kind,
+    by_bucket,
     dated_text,
     dollar_names,
     fact_path,
@@ -218,10 +219,9 @@ class FactStore:
         kind = bucket_kind(fact_path(name))
         statement = f"create or replace table {name} as {text}"
         if kind is None or kind not in self.tables:
-            self.execute(statement, values)
-            return
-        for bucket in self.tables[kind]:
-            view_kind(self.connection, f"delivered_{kind}", [bucket])
+            return self.execute(statement, values)
+        for bucket in by_bucket(self.tables[kind]):
+            view_kind(self.connection, f"delivered_{kind}", bucket)
             self.execute(statement, values)
             statement = f"insert into {name} {text}"
         view_kind(self.connection, f"delivered_{kind}", self.tables[kind])

@@ -1,7 +1,7 @@
 """The texts of the rules: every .sql and .yaml of this folder, read once, with their digests."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -86,6 +86,18 @@ def bucket_kind(path: str) -> str | None:
     """Return the kind of extract that a fact walks through bucket by bucket, if it does."""
     found = BY_BUCKET.search(sql_text(path))
     return found.group(1) if found else None
+
+
+def by_bucket(paths: Sequence[Path]) -> list[list[Path]]:
+    """Group a kind's files by bucket: a bucket may lie in several, one a delivered file.
+
+    >>> [len(bucket) for bucket in by_bucket([Path("b-00.0.parquet"), Path("b-00.1.parquet")])]
+    [2]
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        groups.setdefault(path.name.partition(".")[0], []).append(path)
+    return list(groups.values())
 
 
 @cache

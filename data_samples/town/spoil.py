@@ -91,7 +91,7 @@ def _write_titled_workbook(
 ) -> None:
     """Write a workbook as people make them: titles above, a number as id, a totals line below."""
     path = folder / "高校毕业生名册_报表.xlsx"
-    with xlsxwriter.Workbook(str(path)) as workbook:
+    with xlsxwriter.Workbook(str(path), {"in_memory": True}) as workbook:
         workbook.set_properties({"created": CREATED})
         sheet = workbook.add_worksheet("Sheet1")
         sheet.write_string(0, 0, "高校毕业生名册（补报）")

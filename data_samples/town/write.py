@@ -103,7 +103,9 @@ class Drop:
 
 def _write_xlsx(path: Path, kind: str, table: pl.DataFrame) -> None:
     texts = text_table(kind, table)
-    with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False}) as workbook:
+    with xlsxwriter.Workbook(
+        str(path), {"in_memory": True, "strings_to_formulas": False}
+    ) as workbook:
         workbook.set_properties({"created": CREATED})
         as_text = workbook.add_format({"num_format": "@"})
         sheet = workbook.add_worksheet(file_title(kind))

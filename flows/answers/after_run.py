@@ -6,18 +6,18 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.answers.lists import write_lists
+from flows.answers.lists import names_of, write_lists
 from flows.data_package import write_table
 from sql import Connection, run_sql, show_frame
 from sql.texts import policy_cards
 from transforms.answers.clerical import (
-    clerical_sheet,
+    clerical_sheets,
     conflict_questions,
     objection_questions,
     recovery_questions,
 )
 from transforms.answers.omitted import omitted_rows, omitted_sheets, parties_with_rows_set_aside
-from transforms.answers.open_questions import all_questions, parties_asked
+from transforms.answers.open_questions import SIDES, all_questions, parties_asked
 from transforms.sheets.workbook import workbook_bytes
 
 POLICIES = "policies/"
@@ -59,5 +59,17 @@ def write_answers(
     if "objections" in frames:
         decided.append(objection_questions(frames["objections"]))
     asked = pl.concat([questions, *decided])
-    book = workbook_bytes([clerical_sheet(asked, titles, day)])
+    differing = run_sql(connection, "review/differing_answers.sql", {})
+    names = names_of(_parties(asked), connection)
+    book = workbook_bytes(clerical_sheets(asked, differing, names, titles, day))
     (folder / "clerical_decisions.xlsx").write_bytes(book)
+
+
+def _parties(asked: pl.DataFrame) -> pl.DataFrame:
+    sides = [
+        asked.select(
+            pl.col(f"{side}_kind").alias("subject_kind"), pl.col(f"{side}_id").alias("subject_id")
+        )
+        for side in SIDES
+    ]
+    return pl.concat(sides)

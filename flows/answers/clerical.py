@@ -1,28 +1,185 @@
-"""Takes a clerk's filled-in workbook and makes of it the extract for the next drop."""
+"""What clerks answered comes into the home's registers, or, asked for, into a file for a drop."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from flows.ingest.filled import read_filled
-from flows.store import replace_file
-from transforms.answers.clerical import CHECK, LABELS, decided_lines
-from transforms.errors import DropRefusedError
+import polars as pl
 
-DEFAULT_NAME = "人工裁定.csv"
+from flows.ingest.drop import ingest_drop
+from flows.ingest.filled import read_filled, sheet_titles
+from flows.money.sign import today
+from flows.scratch import scratch_folder
+from flows.store import Home, replace_file
+from transforms.answers.clerical import (
+    ASKED,
+    ASKED_COLUMNS,
+    ROWS,
+    ROWS_COLUMNS,
+    decided_lines,
+)
+from transforms.errors import DropRefusedError, UsageError
+from transforms.extracts.headers import kinds_of_file
+from transforms.extracts.registers import (
+    DECISIONS,
+    DOCUMENT,
+    ID,
+    LINKS,
+    REGISTERED,
+    STATE,
+    WHY,
+    WITHDRAWN,
+    Register,
+    add_answers,
+    csv_of,
+    read_register,
+    said_texts,
+    standing,
+    withdrawal,
+)
+
 GIVE = "the clerical_decisions.xlsx of a run, filled in"
+ANSWER = "answer"
+MOST_NAMED = 10
+SHOWN, SHORT = ("kind", "policy_id", "period", "provision", "line", "decision"), 9
 
 
-def import_decisions(workbook: Path, out: Path | None) -> tuple[Path, int]:
-    """Write the decisions of a workbook as the extract clerical_decisions; all lines or none.
+def import_decisions(path: Path, out: Path, given: Mapping[str, str]) -> tuple[Path, int]:
+    """Write the answers of a file as an extract for a drop; all lines or none.
 
     Raises:  DropRefusedError if a line is unchanged, incomplete or altered, or `out` exists
     """
-    target = out or workbook.parent / DEFAULT_NAME
-    decided = decided_lines(read_filled(workbook, [*LABELS.values(), CHECK], GIVE), workbook.name)
-    if target.exists():
-        raise DropRefusedError(f"{target} is there already; nothing is overwritten: use --out")
-    # No apostrophes before ids here: this file is read by the ingest, not by people.
-    text = "\ufeff" + decided.write_csv(line_terminator="\r\n")
-    replace_file(target, text.encode())
-    return target, decided.height
+    register, answers = _read(path, given, out.parent)
+    if out.exists():
+        raise DropRefusedError(f"{out} is there already; nothing is overwritten: use --out")
+    replace_file(out, csv_of(answers.select(register.headings.values())))
+    return out, answers.height
+
+
+def register_answers(home: Home, path: Path, given: Mapping[str, str]) -> dict[str, Any]:
+    """Add what a file answers to the home's register; what stands there already is not added.
+
+    Rows:    path   a filled-in workbook, or an extract of clerks' decisions or links
+             given  decided_by and document_no, for lines that do not say them themselves
+    Holds:   all lines or none; what stands in the register stays as it is
+    Raises:  DropRefusedError naming the lines that can't be taken
+    """
+    register, answers = _read(path, given, home.temporary)
+    place = home.root / register.file
+    known = registered(home, register)
+    new = add_answers(register, known, answers, ANSWER, today())
+    if new.height:
+        replace_file(place, csv_of(pl.concat([known, new])))
+    return {
+        "path": str(place),
+        "kind": register.kind.name,
+        "lines": answers.height,
+        "answers": answers[ANSWER].n_unique(),
+        "new_answers": new[ID].n_unique(),
+        "new_lines": new.height,
+    }
+
+
+def registered(home: Home, register: Register) -> pl.DataFrame:
+    """Read a register of the home; without lines where there is none yet."""
+    path = home.root / register.file
+    if not path.is_file():
+        return pl.DataFrame(schema=dict.fromkeys(register.columns, pl.String()))
+    return read_register(register, path.read_bytes())
+
+
+def withdraw_answer(home: Home, name: str, said: Mapping[str, str]) -> dict[str, Any]:
+    """Withdraw an answer by a line of its own; the answer's lines stay in the register.
+
+    Rows:    said  decided_by, why, document_no
+    Raises:  UsageError if the name means no answer that stands, or several
+    """
+    for register in (DECISIONS, LINKS):
+        known = registered(home, register)
+        found = standing(known).filter(pl.col(ID).str.starts_with(name.upper()))
+        names = found[ID].unique().to_list()
+        if len(names) > 1:
+            raise UsageError(f"{name} means {len(names)} answers: write more of its id")
+        if names:
+            line = withdrawal(register, names[0], said, today())
+            replace_file(home.root / register.file, csv_of(pl.concat([known, line])))
+            return {"answer_id": names[0], "kind": register.kind.name, "lines": found.height}
+    raise UsageError(f"no answer {name} stands in a register; `wuxing clerical show` lists them")
+
+
+def list_answers(home: Home) -> list[dict[str, Any]]:
+    """List the answers of the home's registers, in the order they were registered."""
+    listed = []
+    for register in (DECISIONS, LINKS):
+        known = registered(home, register)
+        ended = {row[ID]: row for row in known.filter(pl.col(STATE) == WITHDRAWN).to_dicts()}
+        answers = known.filter(pl.col(STATE) != WITHDRAWN)
+        for (name,), lines in answers.group_by(ID, maintain_order=True):
+            one, end = lines.row(0, named=True), ended.get(str(name), {})
+            listed.append(
+                {
+                    "answer_id": str(name),
+                    **{key: one[label] for key, label in register.headings.items()},
+                    "kind": register.kind.name,
+                    "lines": lines.height,
+                    "document_no": one[DOCUMENT],
+                    "registered_on": one[REGISTERED],
+                    "state": "withdrawn" if end else "stands",
+                    "withdrawn_by": end.get(register.headings["decided_by"], ""),
+                    "withdrawn_because": end.get(WHY, ""),
+                }
+            )
+    return listed
+
+
+def answer_lines(answers: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Write answers as lines a person reads; no id of a person stands in them."""
+    lines = []
+    for one in answers:
+        about = " ".join(one[name] for name in SHOWN if one.get(name))
+        more = f" and {one['lines'] - 1} more lines" if one["lines"] > 1 else ""
+        ended = f"  withdrawn by {one['withdrawn_by']}: {one['withdrawn_because']}"
+        lines.append(
+            f"{one['answer_id'][:SHORT]}  {about}{more}  {one['decided_by']} {one['decided_on']}"
+            f"  {one['document_no'] or 'no document'}{ended if one['withdrawn_by'] else ''}"
+        )
+    return lines or ["no answer is registered"]
+
+
+def _read(path: Path, given: Mapping[str, str], place: Path) -> tuple[Register, pl.DataFrame]:
+    """Read what a file answers: its columns `said` as texts, and ANSWER, one per answer."""
+    if path.suffix.lower() == ".xlsx" and path.is_file() and ROWS in sheet_titles(path):
+        asked = read_filled(path, ASKED_COLUMNS, GIVE, ASKED)
+        about = read_filled(path, ROWS_COLUMNS, GIVE, ROWS)
+        register, rows = DECISIONS, decided_lines(asked, about, path.name, given)
+        answer = pl.concat_str("question_no", "decision")
+    else:
+        register, rows = _read_extract(path, place)
+        answer = pl.int_range(pl.len())
+    named = rows.select(answer.alias(ANSWER)).to_series()
+    return register, said_texts(register, rows, given).insert_column(0, named)
+
+
+def _read_extract(path: Path, place: Path) -> tuple[Register, pl.DataFrame]:
+    """Read a file as a night would; a row that would fall out refuses it whole."""
+    found = [one for one in (DECISIONS, LINKS) if one.kind in kinds_of_file(path.name)]
+    if len(found) != 1 or not path.is_file():
+        raise DropRefusedError(
+            f"{path} is neither {GIVE}, nor a file named 人工裁定 or 身份核对结论: give one of them"
+        )
+    place.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(place) as scratch:
+        drop = scratch / "drop"
+        drop.mkdir()
+        shutil.copy(path, drop)
+        snapshot = ingest_drop(drop, scratch / "snapshots")
+        fallen = pl.read_parquet(snapshot.folder / "quarantine.parquet")
+        if fallen.height:
+            places = fallen.select("source_line", "message").head(MOST_NAMED).rows()
+            told = "; ".join(f"line {line}: {message}" for line, message in places)
+            raise DropRefusedError(f"{path.name}: nothing was imported; {told}")
+        tables = snapshot.tables()[found[0].kind.name]
+        return found[0], pl.concat(pl.read_parquet(table) for table in tables)

@@ -32,7 +32,7 @@ def write_lists(
     listed = [listed_subjects(card, determinations) for card in cards]
     if not cards:
         return []
-    names = _names_of(pl.concat(listed), connection)
+    names = names_of(pl.concat(listed), connection)
     written: list[Path] = []
     for card, subjects in zip(cards, listed, strict=True):
         rows = list_of(card, subjects, names)
@@ -43,7 +43,11 @@ def write_lists(
     return written
 
 
-def _names_of(listed: pl.DataFrame, connection: Connection) -> pl.DataFrame:
+def names_of(listed: pl.DataFrame, connection: Connection) -> pl.DataFrame:
+    """Look up by which name each listed subject is known.
+
+    Rows:    listed  subject_kind, subject_id; returns  at most one per subject, with subject_name
+    """
     subjects = listed.select("subject_kind", "subject_id").unique()
     show_frame(connection, "listed_subjects", subjects)
     return run_sql(connection, "review/subject_names.sql", {})

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from flows.language import language
 from flows.money.ledger_store import open_ledger
 from flows.store import MANIFEST, Home, read_manifest, replace_file
 from sql.texts import policy_cards
@@ -10,6 +11,8 @@ from transforms.amounts import yuan_text
 from transforms.answers.page import render_page
 from transforms.errors import DropRefusedError, UsageError
 from transforms.money.batch_states import BatchState
+from transforms.visible import table
+from transforms.words import BETWEEN, word
 
 LATEST = "latest"
 SHORTEST = 5
@@ -20,6 +23,7 @@ FILES = {
     "index_clerical_decisions": "clerical_decisions.xlsx",
     "index_objections": "objections.html",
 }
+NIGHT_HEADINGS = ("run_id", "as_of", "status", "amount_fen", "batches", "signed_by")
 REVIEWS = {"review_page": "review.html", "review_to_fill_in": "review.xlsx"}
 STATE_WORDS = {
     "draft": "batch_draft",
@@ -168,18 +172,23 @@ def write_index(home: Home) -> None:
 
 def night_lines(nights: Iterable[dict[str, Any]]) -> list[str]:
     """Write nights as lines a person reads."""
-    lines = []
+    spoken = language()
+    rows = [[word(code, spoken) for code in NIGHT_HEADINGS]]
     for night in nights:
-        batches = ", ".join(
-            f"{b['batch_id'][: SHORTEST + 3]} {b['state']}" for b in night["batches"]
+        batches = [
+            f"{b['batch_id'][: SHORTEST + 3]} {word(b['state_word'], spoken)}"
+            for b in night["batches"]
+        ]
+        rows.append(
+            [
+                night["short_id"] + (f" ({word('latest', spoken)})" if night["is_latest"] else ""),
+                *(night["as_of"], word(f"night_{night['state']}", spoken)),
+                yuan_text(night["amount_fen"], ","),
+                BETWEEN[spoken].join(batches),
+                BETWEEN[spoken].join(night["signed_by"]),
+            ]
         )
-        lines.append(
-            f"{night['short_id']:<8} as of {night['as_of']}  {night['state']:<8}"
-            f"{yuan_text(night['amount_fen'], ','):>16} 元  {batches or 'no batch'}"
-            f"{'  signed by ' + ', '.join(night['signed_by']) if night['signed_by'] else ''}"
-            f"{'  (latest)' if night['is_latest'] else ''}"
-        )
-    return lines or ["no night yet"]
+    return table(rows, {3}) if len(rows) > 1 else ["no night yet"]
 
 
 def snapshot_lines(snapshots: Iterable[dict[str, Any]]) -> list[str]:

@@ -13,8 +13,7 @@ from flows.answers.explain import card_named, id_of, period_of
 from flows.money.objections import LABELS, objections_named, registered
 from flows.store import Home, replace_file
 from transforms.errors import UsageError
-from transforms.sheets.csv_file import FORMULA_STARTS
-from transforms.visible import holds_control
+from transforms.visible import FORMULA_STARTS, holds_control
 
 MOST_CHARACTERS = 500
 TEXTS = {"raised_by": "--by", "reason": "--reason", "document_no": "--document"}

@@ -27,7 +27,7 @@ from transforms.answers.source_rows import (
     without_own,
 )
 
-BUCKET_NAME = "bucket-{:02d}.parquet"
+BUCKET_NAME = "bucket-{:02d}"
 KEYS_OF_DECISION = ("period", "subject_id", "beneficiary_id")
 
 
@@ -162,4 +162,4 @@ def _files_of(files: list[Path], persons: Sequence[str] | None) -> list[Path]:
         return files
     keys = pl.Series([int(person[:17]) for person in persons], dtype=pl.Int64)
     wanted = {BUCKET_NAME.format(number) for number in buckets_of(keys).tolist()}
-    return [path for path in files if path.name in wanted] or files[:1]
+    return [path for path in files if path.name.partition(".")[0] in wanted] or files[:1]

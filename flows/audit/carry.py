@@ -1,7 +1,6 @@
 """A night to carry away: one file with all that recomputes it, in an empty place elsewhere."""
 
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from flows.money.ledger_store import open_ledger, write_prefix
 from flows.money.objections import FILE as OBJECTIONS
 from flows.money.standing import Standing, read_standing
 from flows.night.made_by import inputs_path
+from flows.scratch import scratch_folder
 from flows.store import MANIFEST, Home, read_manifest
 from transforms.audit.carry_readme import carry_readme
 from transforms.digest import canonical_json
@@ -37,13 +37,13 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
     if target.exists():
         raise DropRefusedError(f"{target} is there already: nothing is overwritten")
     night = read_night(home, run_id)
-    with open_ledger(home, only_look=True) as ledger, tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / home.ledger_path.name
+    with open_ledger(home, only_look=True) as ledger, scratch_folder(home.temporary) as scratch:
+        copy = scratch / home.ledger_path.name
         mine = set(night.manifest["batches"]) | {run_id}
         until = max(p.sequence for p in ledger.postings() if {p.batch_id, p.subject} & mine)
         write_prefix(ledger, until, copy)
         known = list(ledger.books().batches)[: _drafted_until(ledger.postings()[:until])]
-        standing = read_standing(stage_home(night, Path(scratch)), _year(night))
+        standing = read_standing(stage_home(night, scratch), _year(night))
         files = sorted({*_files(night, known), *_files_of_payers(home, standing)})
         said = {
             "run_id": run_id,
@@ -136,7 +136,7 @@ def carried(path: Path) -> Iterator[tuple[Home, str]]:
 
     Raises:  DropRefusedError if it is no such file
     """
-    with tempfile.TemporaryDirectory(prefix="wuxing-carried-") as scratch:
+    with scratch_folder(path.parent) as scratch:
         try:
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if lies_inside(name)]
@@ -147,7 +147,7 @@ def carried(path: Path) -> Iterator[tuple[Home, str]]:
             raise DropRefusedError(
                 f"{path} can't be read as a night: expected a file of `wuxing export`"
             ) from bad
-        yield Home(Path(scratch) / HOME), run_id
+        yield Home(scratch / HOME), run_id
 
 
 def lies_inside(name: str) -> bool:

@@ -6,7 +6,6 @@ file, no ledger, no signature, for these name persons and can't be rewritten.
 
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from itertools import chain
@@ -21,6 +20,7 @@ from flows.audit.carry import README, STAMP, lies_inside
 from flows.audit.recompute import STANDING_FRAMES, TABLES, keep_standing, kept_standing
 from flows.ingest.drop import load_snapshot
 from flows.money.standing import read_standing
+from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest, write_manifest
 from transforms.audit.carry_readme import pseudonymous_readme
 from transforms.audit.pseudonyms import Pseudonyms, pseudonymous
@@ -53,10 +53,10 @@ def export_pseudonymous(home: Home, run_id: str, target: Path, key: bytes) -> di
     if target.exists():
         raise DropRefusedError(f"{target} is there already: nothing is overwritten")
     night, pseudonyms = read_night(home, run_id), Pseudonyms(key)
-    with tempfile.TemporaryDirectory(prefix="wuxing-pseudonyms-") as scratch:
-        place, folder = Path(scratch), Path(scratch) / "night"
+    with scratch_folder(home.temporary) as scratch:
+        folder = scratch / "night"
         told = Home(folder / HOME)
-        standing = read_standing(stage_home(night, place), int(str(night.manifest["as_of"])[:4]))
+        standing = read_standing(stage_home(night, scratch), int(str(night.manifest["as_of"])[:4]))
         keep_standing(standing, folder)
         for name in STANDING_FRAMES:
             _rewrite(folder / f"{name}.parquet", folder / f"{name}.parquet", pseudonyms)
@@ -124,19 +124,19 @@ def _compute(said: Mapping[str, Any], folder: Path) -> dict[str, pl.DataFrame]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     tables = sorted((place.snapshots / said["snapshot_id"] / "tables").glob("*.parquet"))
-    with tempfile.TemporaryDirectory(prefix="wuxing-audit-") as scratch:
+    with scratch_folder(folder.parent) as scratch:
         request = {
             "as_of": said["as_of"],
             "tables": {path.stem: [str(path)] for path in tables},
             "home": str(place.root),
             "standing": str(folder),
-            "into": scratch,
+            "into": str(scratch),
             "threads": None,
             "memory": None,
         }
-        code = stage_code(said["texts"], Path(scratch))
+        code = stage_code(said["texts"], scratch)
         call_program(code, ["flows.audit.recompute"], tell(request))
-        return {name: pl.read_parquet(Path(scratch) / f"{name}.parquet") for name in TABLES}
+        return {name: pl.read_parquet(scratch / f"{name}.parquet") for name in TABLES}
 
 
 def _pack(folder: Path, target: Path) -> None:
@@ -158,8 +158,8 @@ def replay_pseudonymous(path: Path) -> dict[str, Any]:
 
     Raises:  DropRefusedError if the file can't be read as one
     """
-    with tempfile.TemporaryDirectory(prefix="wuxing-pseudonyms-") as scratch:
-        folder = Path(scratch)
+    with scratch_folder(path.parent) as scratch:
+        folder = scratch / "night"
         try:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(folder, [n for n in archive.namelist() if lies_inside(n)])

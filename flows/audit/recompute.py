@@ -6,7 +6,6 @@ reads one JSON request, writes determinations and entitlements.
 
 import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +21,7 @@ from flows.money.objections import home_run
 from flows.money.standing import Standing, read_standing
 from flows.night.causes import Causes
 from flows.night.determine import determine
+from flows.scratch import scratch_folder
 from flows.store import Home
 from transforms.policies.cards import PolicyStatus
 
@@ -63,9 +63,9 @@ def compute(
              returns  determinations and entitlements as a run writes them
     Raises:  what the rules raise, as DropRefusedError with their words
     """
-    with tempfile.TemporaryDirectory(prefix="wuxing-audit-") as scratch:
-        place = stage_home(mixture.ledger_of, Path(scratch))
-        code = stage_code(mixture.texts, Path(scratch))
+    with scratch_folder(mixture.ledger_of.home.temporary) as scratch:
+        place = stage_home(mixture.ledger_of, scratch)
+        code = stage_code(mixture.texts, scratch)
         request = {
             "as_of": mixture.as_of.isoformat(),
             "tables": {
@@ -74,17 +74,17 @@ def compute(
             },
             "home": str(place.root),
             "run_before": str(mixture.ledger_of.manifest.get("run_before", "")),
-            "into": scratch,
+            "into": str(scratch),
             "threads": threads,
             "memory": memory,
             "only": only,
         }
         if only is not None and beside is not None:
             others = beside.determinations.filter(~pl.col("policy_id").is_in(list(only)))
-            others.write_parquet(Path(scratch) / BESIDE)
+            others.write_parquet(scratch / BESIDE)
             request["policies"] = mixture.ledger_of.manifest["policies"]
         call_program(code, ["flows.audit.recompute"], tell(request))
-        return Computed(*(pl.read_parquet(Path(scratch) / f"{name}.parquet") for name in TABLES))
+        return Computed(*(pl.read_parquet(scratch / f"{name}.parquet") for name in TABLES))
 
 
 def keep_standing(standing: Standing, folder: Path) -> None:

@@ -1,6 +1,5 @@
 """`wuxing replay`: a night recomputed from its snapshot and the ledger of then, and compared."""
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from flows.money.batch_folder import batch_digest
 from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
 from flows.night.made_by import deciding_texts, funds_texts, program
+from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.digest import content_digest
@@ -47,8 +47,8 @@ def replay(
     others = _other_inputs(night)
     if not stored_rules:
         night = Night(night.home, night.manifest, deciding_texts(), night.funds, night.position)
-    with tempfile.TemporaryDirectory(prefix="wuxing-replay-") as scratch:
-        folder = run_again(night, Path(scratch), threads=threads, memory=memory, from_raw=from_raw)
+    with scratch_folder(home.temporary) as scratch:
+        folder = run_again(night, scratch, threads=threads, memory=memory, from_raw=from_raw)
         now = read_manifest(folder, "run")
         stages = list(_stages(night, folder, now, books.batches))
         first = next((stage for stage in stages if stage["then"] != stage["now"]), None)

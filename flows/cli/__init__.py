@@ -7,9 +7,11 @@ from contextlib import suppress
 
 from flows.cli import answers as cli_answers
 from flows.cli import audit as cli_audit
+from flows.cli import backup as cli_backup
 from flows.cli import batches as cli_batches
 from flows.cli import checking as cli_checking
 from flows.cli import explore as cli_explore
+from flows.cli import inbox as cli_inbox
 from flows.cli import keys as cli_keys
 from flows.cli import money as cli_money
 from flows.cli import persons as cli_persons
@@ -25,7 +27,7 @@ from transforms.errors import MachineDeniedError
 COMMAND_MODULES = (
     *(cli_run, cli_keys, cli_batches, cli_money, cli_recovery),
     *(cli_policies, cli_answers, cli_audit, cli_explore, cli_checking),
-    *(cli_persons, cli_status),
+    *(cli_persons, cli_inbox, cli_status, cli_backup),
 )
 
 

@@ -1,34 +1,90 @@
-"""Commands around a clerk's decisions: the workbook of a run comes back as an extract."""
+"""Commands around what clerks answer: into the home's register, out of force, and looked at."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.cli.console import JsonOption, app, show
+from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.store import Home, hold_home
+from transforms.errors import DropRefusedError
 
 clerical_app = typer.Typer(help="A clerk's decisions.", no_args_is_help=True)
 app.add_typer(clerical_app, name="clerical")
 
+ByOption = Annotated[str, typer.Option("--by", help="Who decided, where a line does not say.")]
+DocumentOption = Annotated[str, typer.Option("--document", help="Number of the document.")]
+
 
 @clerical_app.callback()
 def clerical() -> None:
-    """Take a clerk's decisions into the next drop."""
+    """Register what clerks decided; every later night takes it in."""
 
 
 @clerical_app.command("import")
-def import_workbook(
-    workbook: Annotated[
-        Path, typer.Argument(help="The clerical_decisions.xlsx of a run, filled in.")
+def import_answers(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A run's clerical_decisions.xlsx, filled in; or 人工裁定, 身份核对结论."
+        ),
     ],
+    by: ByOption = "",
+    document: DocumentOption = "",
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where the extract goes; default beside it.")
+        Path | None, typer.Option("--out", help="Write a file for a drop instead.")
     ] = None,
+    home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Make 人工裁定.csv of a filled-in workbook, for the next drop; all lines or none."""
-    from flows.answers.clerical import import_decisions
+    """Register a clerk's answers in the home, for every later night; all lines or none."""
+    from flows.answers.clerical import import_decisions, register_answers
 
-    target, count = import_decisions(workbook, out)
-    content = {"path": str(target), "decisions": count}
-    show(content, as_json, [f"{count} decisions written to {target}: put it into the next drop"])
+    given = {"decided_by": by, "document_no": document}
+    if out:
+        target, count = import_decisions(file, out, given)
+        content = {"path": str(target), "decisions": count}
+        show(
+            content, as_json, [f"{count} decisions written to {target}: put it into the next drop"]
+        )
+        return
+    place = _home(home)
+    with hold_home(place):
+        made = register_answers(place, file, given)
+    said = [f"{made['new_answers']} of {made['answers']} answers are new in {made['path']}"]
+    show(made, as_json, [*said, "the next night takes them in"])
+
+
+@clerical_app.command()
+def withdraw(
+    answer: Annotated[str, typer.Argument(metavar="ID", help="The answer's id, or its beginning.")],
+    by: Annotated[str, typer.Option("--by", help="Who withdraws it.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in one line.")],
+    document: DocumentOption = "",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Withdraw an answer: no later night takes it in; what was said stays in the register."""
+    from flows.answers.clerical import withdraw_answer
+
+    place, said = _home(home), {"decided_by": by, "why": reason, "document_no": document}
+    with hold_home(place):
+        made = withdraw_answer(place, answer, said)
+    lines = [f"{made['answer_id']} is withdrawn, {made['lines']} lines; what it said stays listed"]
+    show(made, as_json, lines)
+
+
+@clerical_app.command("show")
+def show_register(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """List every answer of the registers: who, when, by which document, whether it stands."""
+    from flows.answers.clerical import answer_lines, list_answers
+
+    listed = list_answers(_home(home))
+    show({"answers": listed}, as_json, answer_lines(listed))
+
+
+def _home(home: Path) -> Home:
+    place = Home(home)
+    if not place.ledger_path.is_file():
+        raise DropRefusedError(f"{home} is no home: check --home; `wuxing init` makes one")
+    return place

@@ -7,9 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, batch_app, changing, show
+from flows.language import language, said
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
+from transforms.visible import table
+from transforms.words import word
 
+SAID_OF_A_BATCH = ("mark", "came_from", "superseded_by", "left_because", "announced")
 BatchArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
 ]
@@ -19,7 +23,7 @@ def show_signed(signed: dict[str, Any], as_json: bool) -> None:
     """Show a signature that was posted."""
     done = "rejected" if signed["act"] == "reject" else "signed"
     lines = [f"{signed['batch_id']} {done} as {signed['role']}; state: {signed['state']}"]
-    show(signed, as_json, lines + [f"warning: {said}" for said in signed["warnings"]])
+    show(signed, as_json, lines + [f"warning: {one}" for one in signed["warnings"]])
 
 
 @batch_app.command("list")
@@ -28,12 +32,15 @@ def batch_list(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> 
     from flows.money.batch import list_batches
 
     batches = list_batches(Home(home))
-    lines = [
-        f"{b['batch_id']}  {b['state']:<10} {b['fund']}  {b['line_count']} lines  "
-        f"{b['amount_yuan']} 元  as of {b['as_of']}{'  ! ' + b['mark'] if b['mark'] else ''}"
+    rows = [headings("batch_id", "status", "fund", "line_count", "amount_fen", "as_of", "remark")]
+    rows += [
+        [
+            *(b["batch_id"], state_word(b["state"]), b["fund"], f"{b['line_count']:,}"),
+            *(yuan_text(b["amount_fen"], ","), b["as_of"], said(b["mark"])),
+        ]
         for b in batches
     ]
-    show({"batches": batches}, as_json, lines or ["no batch yet"])
+    show({"batches": batches}, as_json, table(rows, {3, 4}) if batches else ["no batch yet"])
 
 
 @batch_app.command("show")
@@ -49,26 +56,41 @@ def batch_show(
 
 def _shown(batch: dict[str, Any]) -> Iterator[str]:
     """Lay a batch out for the terminal: what it is, where it stands, sums by policy in 元."""
-    yield f"{batch['batch_id']}  {batch['state']}  {batch['fund']}  as of {batch['as_of']}"
-    control = batch["control"]
-    yield (
-        f"  {control['instruction_count']} payments, {control['line_count']} lines, "
-        f"{batch['amount_yuan']} 元"
-    )
-    for total in control["by_policy"]:
-        fen = yuan_text(total["amount_fen"], ",")
-        yield f"    {total['policy_id']:<30} {total['instruction_count']:>7,}  {fen:>18}"
-    for name in ("mark", "came_from", "superseded_by", "left_because", "announced"):
-        if batch[name]:
-            yield f"  {name.replace('_', ' ')}: {batch[name]}"
-    for role, said in batch["signatures"].items():
-        yield f"  signed as {role} on {said['signed_on']}: {said['name']} ({said['fingerprint']})"
+    from sql.texts import policy_cards
+
+    rows = [[*headings("batch_id"), batch["batch_id"]]]
+    rows.append([*headings("status"), state_word(batch["state"])])
+    for name in ("fund", "as_of", *SAID_OF_A_BATCH):
+        rows += [[*headings(name), said(batch[name])]] if batch[name] else []
+    yield from table(rows)
+    yield ""
+    titles = policy_cards() if language() == "zh" else {}
+    sums = [headings("policy", "instruction_count", "line_count", "amount_fen")]
+    for total in (*batch["control"]["by_policy"], {**batch["control"], "policy_id": ""}):
+        name = total["policy_id"]
+        sums.append([titles[name].title if name in titles else name or word("sum", language())])
+        sums[-1] += [f"{total[n]:,}" for n in ("instruction_count", "line_count")]
+        sums[-1].append(yuan_text(total["amount_fen"], ","))
+    yield from (f"  {line}" for line in table(sums, {1, 2, 3}))
+    yield ""
+    for role, told in batch["signatures"].items():
+        yield f"signed as {role} on {told['signed_on']}: {told['name']} ({told['fingerprint']})"
     if batch["missing_signatures"] and batch["state"] in ("draft", "signed"):
-        yield f"  not signed yet: {', '.join(batch['missing_signatures'])}"
+        yield f"not signed yet: {', '.join(batch['missing_signatures'])}"
     for number in batch["unconfirmed"]:
-        yield f"  unconfirmed: {number['policy_id']} {number['name']} = {number['value']}"
-    yield f"  digest {batch['batch_digest']}"
+        yield f"unconfirmed: {number['policy_id']} {number['name']} = {number['value']}"
+    yield f"digest {batch['batch_digest']}"
     yield from (f"  {path}" for path in batch["files"])
+
+
+def headings(*codes: str) -> list[str]:
+    """Word headings in the language asked for."""
+    return [word(code, language()) for code in codes]
+
+
+def state_word(state: str) -> str:
+    """Word the state of a batch."""
+    return word(f"batch_{state}", language())
 
 
 @batch_app.command("pack")

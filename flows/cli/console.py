@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.machine import denied_by_machine
+from flows.cli.spoken import spoken
 from flows.cli.stopped import (
     KEYBOARD,
     ignore_signals,
@@ -21,10 +22,12 @@ from flows.cli.stopped import (
     stopped_code,
     stopped_words,
 )
+from flows.language import OPTION, said, speaking
 from flows.midway import midway
 from flows.store import Home, hold_home
 from transforms.errors import MachineDeniedError, UsageError, WuxingError
 from transforms.visible import holds_control, visible
+from transforms.words import LANGUAGES
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="WUXING_HOME", help="Folder where everything is kept.")
@@ -70,6 +73,12 @@ def _say_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _known_language(asked: str | None) -> str | None:
+    if asked not in (None, *LANGUAGES):
+        raise UsageError(f"{OPTION} takes zh or en; found {asked!r}")
+    return asked
+
+
 @app.callback()
 def program(
     _version: Annotated[
@@ -78,6 +87,15 @@ def program(
             "--version", is_eager=True, callback=_say_version, help="Version, commit, code digest."
         ),
     ] = False,
+    _language: Annotated[
+        str | None,
+        typer.Option(
+            OPTION,
+            metavar="zh|en",
+            callback=_known_language,
+            help="The language of help and messages (default: as LANG says).",
+        ),
+    ] = None,
 ) -> None:
     """无形认证: find who is entitled to which subsidy, and draft the payment batches."""
 
@@ -106,7 +124,7 @@ def ask_passphrase(confirm: bool, who: str = "") -> str:
         return given
     asking = f"passphrase ({who})" if who else "passphrase"
     try:
-        asked = typer.prompt(asking, hide_input=True, confirmation_prompt=confirm, err=True)
+        asked = typer.prompt(said(asking), hide_input=True, confirmation_prompt=confirm, err=True)
     except typer.Abort as nobody:
         raise UsageError(f"no passphrase was given: run on a terminal, or set {own}") from nobody
     return str(asked)
@@ -125,7 +143,7 @@ def read_memory(text: str | None) -> str | None:
 def show(content: Mapping[str, Any], as_json: bool, lines: list[str]) -> None:
     """Print a command's outcome: one JSON object, or lines a person reads."""
     try:
-        _print(*([as_text(content)] if as_json else map(visible, lines)))
+        _print(*([as_text(content)] if as_json else (visible(said(line)) for line in lines)))
     except OSError as full:
         raise MachineDeniedError(
             f"the command did its work, but what it tells can't be written: {full.strerror}"
@@ -165,8 +183,10 @@ def changing(home: Home) -> Iterator[None]:
 
 def run_command(program: Callable[..., Any], arguments: list[str]) -> int:
     """Run a command line and return its exit code; never lets a traceback through."""
-    with on_the_way():
+    with on_the_way(), speaking(arguments, sys.stdout, sys.stderr):
         try:
+            if isinstance(program, typer.Typer):
+                program = spoken(program)
             outcome = program(args=arguments, standalone_mode=False, prog_name="wuxing")
             # So typer hands on what the keyboard stopped.
             if outcome == KEYBOARD:
@@ -184,10 +204,10 @@ def _told(stop: BaseException) -> tuple[str, int]:
         return stopped_words(), stopped_code()
     if isinstance(stop, typer.TyperException):
         context = getattr(stop, "ctx", None)
-        said = stop.format_message().rstrip(".")
+        why = stop.format_message().rstrip(".")
         # Without a word behind a group of commands, what is told is its help already.
-        advice = f"; see `{context.command_path} --help`" if context and "\n" not in said else ""
-        return said + advice, UsageError.exit_code
+        advice = f"; see `{context.command_path} --help`" if context and "\n" not in why else ""
+        return why + advice, UsageError.exit_code
     denied = denied_by_machine(stop)
     if denied:
         return str(denied), denied.exit_code
@@ -209,9 +229,17 @@ def describe_bug(bug: BaseException) -> str:
 
 def _fail(message: str, code: int, arguments: list[str]) -> int:
     with suppress(OSError):
-        typer.echo(f"wuxing: {visible(message)}", err=True)
+        typer.echo(f"wuxing: {visible(_worded(message))}", err=True)
     if "--json" in arguments:
-        said = {"error": {"exit_code": code, "message": message}}
+        told = {"error": {"exit_code": code, "message": message}}
         with suppress(OSError):
-            _print(as_text(said))
+            _print(as_text(told))
     return code
+
+
+def _worded(message: str) -> str:
+    """Say it in the language asked for; where memory or disk deny the catalogue, in English."""
+    try:
+        return said(message)
+    except (OSError, MemoryError):
+        return message

@@ -2,91 +2,159 @@
 
 import importlib.metadata
 import os
-import shutil
+import re
 import sys
+from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
-from flows.money.funds import read_funds
+from flows.cli.around import (
+    check,
+    look_at_backup,
+    look_at_clock,
+    look_at_prefect,
+    look_at_timers,
+    user_name,
+)
+from flows.cli.growth import foresee_disk
+from flows.money.funds import Funds, read_anchors, read_funds
+from flows.money.ledger_store import open_ledger
 from flows.money.returned import list_returned
 from flows.money.sign import today
-from flows.store import PRIVATE, Home
+from flows.night.diary import district_now
+from flows.night.made_by import lock_path
+from flows.night.settings import read_settings
+from flows.store import PRIVATE, Home, place_of
+from flows.typeset import NO_FONT, has_font
 from transforms.errors import WuxingError
 
-NEEDED = (
-    "duckdb",
-    "polars",
-    "pyarrow",
-    "great-expectations",
-    "prefect",
-    "cryptography",
-    "xlsxwriter",
-)
-DISK_GIB_WANTED = 10
 SHOWN = 5
 OLDEST_PYTHON = (3, 11)
+INSTALL = "install again, exactly as requirements.lock says (docs/operations)"
+PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", re.MULTILINE)
 
 
 def examine(home: Home) -> dict[str, Any]:
-    """Check installation, home, disk and funds; a check is good, warn or bad, with advice."""
+    """Check the installation, the home and what stands around it; each is good, warn or bad.
+
+    Rows:    returns  `checks`: what was looked at, what was found, and where it is not good, what
+             mends it
+    """
+    now = district_now()
     checks = [
         _python(),
-        *(_package(name) for name in NEEDED),
+        _packages(),
         _home(home),
-        _disk(home),
-        _funds(home),
+        _place(home),
         _modes(home),
+        foresee_disk(home, now),
+        *(_read(what, path, read) for what, path, read in _configuration(home)),
         _keys(home),
+        _fonts(),
         _returned(home),
+        look_at_backup(home, now),
+        look_at_clock(home, now),
+        look_at_prefect(os.environ.get("PREFECT_API_URL", "")),
+        look_at_timers(),
     ]
     return {"checks": checks, "good": all(check["verdict"] != "bad" for check in checks)}
 
 
-def _check(verdict: str, what: str, found: str) -> dict[str, str]:
-    return {"verdict": verdict, "what": what, "found": found}
-
-
 def _python() -> dict[str, str]:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    good = sys.version_info[:2] >= OLDEST_PYTHON
-    return _check("good" if good else "bad", "Python", version)
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        return check("bad", "Python", f"{version}: 3.11 or newer is needed; {INSTALL}")
+    return check("good", "Python", version)
 
 
-def _package(name: str) -> dict[str, str]:
-    try:
-        return _check("good", name, importlib.metadata.version(name))
-    except importlib.metadata.PackageNotFoundError:
-        return _check("bad", name, "not installed: run `make run` once, it installs everything")
+def _packages() -> dict[str, str]:
+    """Hold what is installed against the lock, version by version."""
+    lock = lock_path()
+    if not lock.is_file():
+        return check("warn", "packages", f"there is no {lock} to compare with: {INSTALL}")
+    # One package may have several versions there, each for other Pythons.
+    pinned: dict[str, list[str]] = {}
+    for name, version in PINNED.findall(lock.read_text(encoding="utf-8")):
+        pinned.setdefault(_plain(name), []).append(version)
+    there = {_plain(d.name): d.version for d in importlib.metadata.distributions()}
+    wrong = [
+        f"{name} is {there[name]}, the lock says {' or '.join(versions)}"
+        for name, versions in pinned.items()
+        if there.get(name, versions[0]) not in versions
+    ]
+    needed = {_plain(re.split("[^A-Za-z0-9._-]", said, maxsplit=1)[0]) for said in _requires()}
+    missing = sorted(needed - there.keys())
+    if wrong or missing:
+        said = [*wrong[:SHOWN], *(f"{name} is missing" for name in missing[:SHOWN])]
+        return check("bad", "packages", f"{'; '.join(said)}: {INSTALL}")
+    return check("good", "packages", f"{len(pinned.keys() & there.keys())} as in requirements.lock")
+
+
+def _requires() -> list[str]:
+    said = importlib.metadata.requires("wuxing") or []
+    return [one for one in said if "extra ==" not in one]
+
+
+def _plain(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
 
 
 def _home(home: Home) -> dict[str, str]:
     if not home.root.is_dir():
-        return _check("warn", "home folder", f"{home.root} is not there yet: run `wuxing init`")
+        return check("warn", "home folder", f"{home.root} is not there yet: run `wuxing init`")
     if not os.access(home.root, os.W_OK):
-        return _check("bad", "home folder", f"{home.root} can't be written: ask for the right to")
-    return _check("good", "home folder", str(home.root))
+        return check("bad", "home folder", f"{home.root} can't be written: ask for the right to")
+    owner = home.root.stat().st_uid
+    if owner != os.geteuid():
+        name = user_name(owner)
+        found = f"{home.root} is {name}'s, you are {user_name(os.geteuid())}: what you make there "
+        return check("warn", "home folder", f"{found}{name} can't change; `sudo -u {name} wuxing`")
+    return check("good", "home folder", str(home.root))
 
 
-def _disk(home: Home) -> dict[str, str]:
-    place = home.root if home.root.is_dir() else home.root.absolute().parent
-    while not place.exists():
-        place = place.parent
-    free_gib = shutil.disk_usage(place).free >> 30
-    verdict = "good" if free_gib >= DISK_GIB_WANTED else "warn"
-    return _check(verdict, "disk space", f"{free_gib} GiB free; {DISK_GIB_WANTED} GiB are advised")
-
-
-def _funds(home: Home) -> dict[str, str]:
-    if not home.funds_path.is_file():
-        return _check("warn", "funds.toml", "not there: batches can't be released; `wuxing init`")
+def _place(home: Home) -> dict[str, str]:
+    """Say whether this home may sign and release, or is a copy."""
     try:
-        funds = read_funds(home)
+        with open_ledger(home, only_look=True) as ledger:
+            books, is_kept = ledger.books(), ledger.is_kept
+    except WuxingError as broken:
+        return check("bad", "ledger", str(broken))
+    if not is_kept:
+        return check("warn", "ledger", "there is none yet: run `wuxing init`")
+    if books.place != place_of(home):
+        found = f"a copy of home {books.home_id}, or it was moved: it signs and releases after "
+        return check("warn", "ledger", f"{found}`wuxing home move`")
+    lost = [str(folder) for folder in read_anchors(home) if not folder.is_dir()]
+    if lost:
+        return check("bad", "ledger", f"anchor folder {lost[0]} is not there: connect it")
+    return check("good", "ledger", f"home {books.home_id}, {books.position} postings")
+
+
+def _configuration(home: Home) -> list[tuple[str, Path, Callable[[Home], Any]]]:
+    return [
+        ("funds.toml", home.funds_path, read_funds),
+        ("wuxing.toml", home.settings_path, read_settings),
+    ]
+
+
+def _read(what: str, path: Path, read: Callable[[Home], Any]) -> dict[str, str]:
+    """Read a configuration as a night would; say what in it was not filled in yet."""
+    if not path.is_file():
+        return check("warn", what, "not there: `wuxing init` writes one to fill in")
+    try:
+        found = read(Home(path.parent))
     except WuxingError as wrong:
-        return _check("bad", "funds.toml", str(wrong))
-    left = [said for fund in funds.by_name.values() for said in fund.warnings()]
-    if left:
-        return _check("warn", "funds.toml", "; ".join(left))
-    return _check("good", "funds.toml", str(home.funds_path))
+        return check("bad", what, str(wrong))
+    funds = found.by_name.values() if isinstance(found, Funds) else ()
+    left = [said for fund in funds for said in fund.warnings()]
+    return check("warn" if left else "good", what, "; ".join(left) or str(path))
+
+
+def _fonts() -> dict[str, str]:
+    if has_font():
+        return check("good", "fonts", "Chinese papers can be typeset")
+    return check("warn", "fonts", NO_FONT)
 
 
 def _modes(home: Home) -> dict[str, str]:
@@ -96,10 +164,10 @@ def _modes(home: Home) -> dict[str, str]:
         path for path in there if not path.is_symlink() and path.stat().st_mode & PRIVATE
     ]
     if not open_to_others:
-        return _check("good", "rights", "files 0600, folders 0700")
+        return check("good", "rights", "files 0600, folders 0700")
     first = ", ".join(str(path) for path in open_to_others[:SHOWN])
     found = f"{len(open_to_others)} are open to others: {first}; `chmod -R go= {home.root}`"
-    return _check("warn", "rights", found)
+    return check("warn", "rights", found)
 
 
 def _keys(home: Home) -> dict[str, str]:
@@ -107,8 +175,8 @@ def _keys(home: Home) -> dict[str, str]:
     beside = sorted(home.root.rglob("*.key")) if home.root.is_dir() else []
     if beside:
         found = f"{len(beside)} key files lie in the home: each belongs on its holder's own machine"
-        return _check("warn", "keys", found)
-    return _check("good", "keys", "none lies in the home")
+        return check("warn", "keys", found)
+    return check("good", "keys", "none lies in the home")
 
 
 def _returned(home: Home) -> dict[str, str]:
@@ -116,9 +184,9 @@ def _returned(home: Home) -> dict[str, str]:
     try:
         told = list_returned(home, date.fromisoformat(today()))
     except WuxingError as broken:
-        return _check("bad", "returned payments", str(broken))
+        return check("bad", "returned payments", str(broken))
     waiting = f"{len(told['lines'])} lines wait to be paid again"
     warnings = told["warnings"][:SHOWN]
-    return _check(
+    return check(
         "warn" if warnings else "good", "returned payments", "; ".join([waiting, *warnings])
     )

@@ -67,12 +67,13 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a home folder and its ledger, and register the keys of the two heads, together."""
+    from flows.inbox.suppliers import write_sample
     from flows.money import acts, heads
     from flows.money.keys import open_key
 
     place, made = Home(home), dict[str, Any]()
     with hold_home(place):
-        written = [str(path) for path in heads.initialise_home(place)]
+        written = [str(path) for path in (*heads.initialise_home(place), *write_sample(place))]
         home_id = heads.list_keys(place)["home_id"]
         if hr_key and finance_key:
             keys = [

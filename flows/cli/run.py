@@ -44,7 +44,7 @@ def run(
     """Do the main job: extracts, snapshot, gates, determinations, entitlements, draft batches."""
     from flows.night.alerts import told_night
     from flows.night.pipeline import NightRequest, run_night
-    from flows.night.run_record import summary_lines
+    from flows.night.summary import summary_lines
 
     most, day = read_memory(memory_limit), read_day(as_of)
     request = NightRequest(Home(home), day, drop, snapshot, threads, most)
@@ -56,16 +56,24 @@ def run(
 
 @app.command()
 def nightly(
-    as_of: AsOfOption,
     drop: NightDropArgument = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="YYYY-MM-DD", help="The day it is for; default: today."),
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for suppliers until their deadlines.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Do the same as `run`, as the Prefect flow, recorded by Prefect."""
+    """Do the same as `run`, from the inbox unless DROP is given, recorded by Prefect."""
+    from flows.inbox.tonight import district_clock
     from flows.night.nightly import run_flow
-    from flows.night.run_record import summary_lines
+    from flows.night.summary import summary_lines
 
-    summary = run_flow(drop, read_day(as_of), home)
+    day = read_day(as_of) if as_of else district_clock().date()
+    summary = run_flow(drop, day, home, wait)
     show(summary, as_json, summary_lines(summary))
 
 
@@ -101,8 +109,13 @@ def ingest(
 
     place, progress = Home(home), Progress()
     with hold_home(place):
-        register = place.objections_path
-        made = ingest_drop(drop, place.snapshots, report=progress.report, register=register)
+        made = ingest_drop(
+            drop,
+            place.snapshots,
+            report=progress.report,
+            registers=place.registers,
+            cache=place.cache,
+        )
     progress.end()
     content = {
         "snapshot_id": made.snapshot_id,

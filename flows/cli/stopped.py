@@ -58,9 +58,9 @@ def stopped_words() -> str:
     """Say by whom the command was stopped, at what, what stands, and what to do."""
     by = BY[signal.Signals(midway().stopped_by or signal.SIGINT)]
     *done, last = midway().stages or [""]
-    during = f" during stage {last}" if last else ""
-    finished = f"; finished before: {', '.join(done)}" if done else ""
-    return f"stopped by {by}{during}{finished}; {what_stands()}; {AGAIN}"
+    said = [f"stopped by {by} during stage {last}" if last else f"stopped by {by}"]
+    said += [f"finished before: {', '.join(done)}"] if done else []
+    return "; ".join([*said, what_stands(), AGAIN])
 
 
 def what_stands() -> str:

@@ -1,15 +1,123 @@
-"""What a night reads: what suppliers delivered is taken, and what is in force is listed."""
+"""A night from the inbox: wait for who is due, take what is whole, read what is in force."""
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from flows.inbox.in_force import InForce, files_in_force, list_files
+from flows.inbox.lying import look, names_in
+from flows.inbox.register import Line, good_deliveries, read_register, units_in_force
+from flows.inbox.suppliers import Delivers, Suppliers, expect_suppliers
+from flows.inbox.take import Pause, refuse, take
+from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import Listed
+from flows.money.sign import CHINA
 from flows.store import Home
+from transforms.answers.deliveries import expected_since
 from transforms.errors import DropRefusedError
+from transforms.extracts.headers import kind_of_file
+
+Tell = Callable[[str, int], None]
 
 
-def files_of_tonight(home: Home) -> Listed:
-    """Take what was delivered whole, and list the files in force.
+def district_clock() -> datetime:
+    """Return the moment in the district."""
+    return datetime.now(CHINA)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How a night goes with time: its clock, how it pauses, and whether it waits for suppliers."""
+
+    clock: Callable[[], datetime] = district_clock
+    pause: Pause = time.sleep
+    every_seconds: float = 30.0
+    until_deadline: bool = True
+
+
+def await_suppliers(home: Home, as_of: date, waiting: Waiting, tell: Tell) -> None:
+    """Wait until all that is due on a day lies in the inbox whole, or until its deadline.
 
     Raises:  DropRefusedError if no supplier is named
     """
-    raise DropRefusedError(
-        f"{home.suppliers_path} names no supplier: fill it in, or name a folder of files"
-    )
+    suppliers = expect_suppliers(home)
+    while waiting.until_deadline:
+        late = late_now(suppliers, read_register(home), as_of, waiting.clock())
+        if not late:
+            return
+        names = ", ".join(sorted({of.supplier for of in late}))
+        tell(f"waiting for {names}", 0)
+        waiting.pause(waiting.every_seconds)
+
+
+def late_now(suppliers: Suppliers, lines: list[Line], as_of: date, now: datetime) -> list[Delivers]:
+    """Give what is due on a day, is not there yet, and may still come before its deadline."""
+    goods = good_deliveries(lines)
+    due = []
+    for of in suppliers.deliveries:
+        until, since = of.due_at(as_of), expected_since(as_of, of.due_day)
+        days = [every[-1].day for every in units_in_force(goods, of).values()]
+        if until is not None and now < until and max(days, default=date.min) < since:
+            due.append(of)
+    there = _kinds_there(suppliers) if due else set()
+    return [of for of in due if (of.supplier, of.kind.name) not in there]
+
+
+def _kinds_there(suppliers: Suppliers) -> set[tuple[str, str]]:
+    there = set[tuple[str, str]]()
+    for whole in look(suppliers).whole:
+        top = whole.folder.relative_to(suppliers.inbox).parts
+        own = suppliers.by_folder(top[0]) if top else None
+        kinds = {kind_of_file(name) for path in whole.files for name in names_in(path)}
+        for of in suppliers.deliveries:
+            if of.kind in kinds and own in (None, suppliers.by_name[of.supplier]):
+                there.add((of.supplier, of.kind.name))
+    return there
+
+
+def read_tonight(
+    home: Home, as_of: date, waiting: Waiting, ingest: Callable[[Listed], SnapshotRef]
+) -> SnapshotRef:
+    """Take what is whole, and make the snapshot of what is in force.
+
+    A file in force that can't be read is refused after all, and what was good before it is read.
+
+    Raises:  DropRefusedError if nothing is in force
+    """
+    suppliers, day = expect_suppliers(home), waiting.clock().date()
+    lines = take(home, suppliers, day, waiting.pause)
+    while True:
+        chosen = files_in_force(suppliers, lines, as_of)
+        gone = [line for line in chosen.files.values() if not _lies(suppliers, line)]
+        if gone:
+            reason = f"{gone[0].name}: was taken, but does not lie in {gone[0].lies} any more"
+            lines = refuse(home, suppliers, _unit_of(gone[0], chosen), reason, day)
+            continue
+        try:
+            return ingest(list_files(home, suppliers, chosen))
+        except DropRefusedError as refused:
+            line = refused_line(str(refused), chosen)
+            if line is None:
+                raise
+            lines = refuse(home, suppliers, _unit_of(line, chosen), str(refused), day)
+
+
+def refused_line(message: str, chosen: InForce) -> Line | None:
+    """Find the file in force that a refusal names: its message begins with it."""
+    named = [name for name in chosen.files if message.startswith((f"{name}:", f"{name},"))]
+    return chosen.files[max(named, key=len)] if named else None
+
+
+def _unit_of(line: Line, chosen: InForce) -> list[Line]:
+    """Give all files that are in force with one: of its delivery, kind and month."""
+
+    def unit(one: Line) -> tuple[object, ...]:
+        return one.delivery, one.supplier, one.kind, one.month
+
+    return [one for one in chosen.files.values() if unit(one) == unit(line)]
+
+
+def _lies(suppliers: Suppliers, line: Line) -> bool:
+    return Path(suppliers.inbox / line.lies).is_file()

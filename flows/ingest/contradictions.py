@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from flows.ingest.kind import KindTally
+from flows.ingest.tally import KindTally
 from transforms.errors import ContractError, DropRefusedError
 from transforms.extracts.duplicates import Hashes, judge_candidates, repeated_hashes, row_hashes
 from transforms.extracts.kinds import Kind
@@ -18,16 +18,13 @@ def settle_duplicates(tally: KindTally) -> pl.DataFrame:
     Rows:    returns  accepted rows that fall: source_file, source_line
     Raises:  DropRefusedError if most rows are repeats, and they are too many to name each
     """
-    repeated, repeats = repeated_hashes(tally.table.hashes)
+    repeated, repeats = repeated_hashes(tally.table.hashes())
     if repeats > MANY_REPEATS and repeats > tally.table.rows // 2:
         raise DropRefusedError(
             f"{tally.files[0].raw.file.name}: {repeats:,} of {tally.table.rows:,} rows of "
             f"{tally.kind.titles[1]} repeat others; was the extract delivered twice? Leave one"
         )
-    tally.table.hashes = []
-    late = pl.DataFrame()
-    if tally.late.path.exists():
-        late = pl.read_parquet(tally.late.path)
+    late = tally.late()
     fallen = pl.DataFrame(
         schema={
             "source_file": pl.String(),
@@ -38,6 +35,7 @@ def settle_duplicates(tally: KindTally) -> pl.DataFrame:
     )
     if len(repeated):
         fallen = judge_candidates(tally.kind, _candidates(tally, late, repeated))
+    tally.table.forget_hashes()
     places = ["source_file", "source_line"]
     if late.height:
         still = late.join(fallen, on=places, how="anti", maintain_order="left")
@@ -62,7 +60,7 @@ def _candidates(tally: KindTally, late: pl.DataFrame, repeated: Hashes) -> pl.Da
     wanted = pl.Series(repeated)
     names = [column.name for column in tally.kind.columns] + ["source_file", "source_line"]
     found = []
-    for rows in tally.table.frames():
+    for rows in tally.table.frames(repeated):
         found.append(_with_hash(tally.kind, rows, wanted, names))
     if late.height:
         found.append(_with_hash(tally.kind, late, wanted, names))

@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from flows.ingest.files import REGISTER_NAME, RawFile, Utf8Stream
+from flows.ingest.files import RawFile, Utf8Stream
 from transforms.amounts import read_fen, yuan_text
 from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import rows_of_text
-from transforms.extracts.headers import plain_label
+from transforms.extracts.headers import IN_FORCE_NAME, plain_label
+from transforms.extracts.registers import REGISTERS
 from transforms.words import Said
 
 COLUMNS = {
@@ -33,12 +34,13 @@ LARGEST_NOTE_BYTES, MOST_LINES = 1 << 20, 10_000
 class NoteLine:
     """One file as the supplier states it; None where the note is silent.
 
-    `removed_rows`: rows of earlier deliveries taken out on purpose, if the note says why.
+    Only in_force.csv may be silent of rows. `removed_rows`: rows of earlier deliveries taken out on
+    purpose, if the note says why.
     """
 
     line: int
     name: str
-    rows: int
+    rows: int | None
     amount_fen: int | None
     sha256: str | None
     removed_rows: int
@@ -76,7 +78,9 @@ def read_delivery(raws: Sequence[RawFile], folder: Path) -> Delivery | None:
             )
     lines, above = [], rows[0][0]
     for after, cells in rows[1:]:
-        if any(cell.strip() for cell in cells):
+        if any(cell.strip() for cell in cells) and not _names_no_file(
+            note.file.name, cells, places
+        ):
             lines.append(_read_line(note.file.name, above + 1, cells, places))
         above = after
     return Delivery(note.file.name, tuple(lines))
@@ -101,6 +105,11 @@ def _rows_of_note(note: RawFile, folder: Path) -> list[tuple[int, list[str]]]:
     return rows
 
 
+def _names_no_file(note: str, cells: Sequence[str], places: Mapping[str, int]) -> bool:
+    """Say whether a line of in_force.csv is about a kind that has no file tonight."""
+    return note == IN_FORCE_NAME and not cells[places["name"]]
+
+
 def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, int]) -> NoteLine:
     said = {
         name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()
@@ -109,7 +118,8 @@ def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, 
     removed = said.get("removed", "").replace(",", "") or "0"
     amount = said.get("amount", "")
     fen = read_fen(pl.Series([amount])).item() if amount else None
-    are_counts = ROWS.fullmatch(rows) and ROWS.fullmatch(removed)
+    may_be_silent = note == IN_FORCE_NAME and not rows
+    are_counts = (may_be_silent or ROWS.fullmatch(rows)) and ROWS.fullmatch(removed)
     if not are_counts or not said["name"] or (amount and fen is None):
         raise DropRefusedError(
             f"{note}, line {line}: expected a file name, a number of rows, and an amount in 元 and "
@@ -117,7 +127,7 @@ def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, 
         )
     removed_rows = int(removed) if said.get("why") else 0
     digest = said.get("sha256", "").lower() or None
-    return NoteLine(line, said["name"], int(rows), fen, digest, removed_rows)
+    return NoteLine(line, said["name"], int(rows) if rows else None, fen, digest, removed_rows)
 
 
 def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]) -> list[Said]:
@@ -138,14 +148,15 @@ def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]
             )
         for what, stated, found in _differences(line, entry):
             raise DropRefusedError(
-                f"{delivery.name}, line {line.line}: {line.name}: {what} stated {stated}, found "
-                f"{found}; ask the supplier which is right"
+                f"{line.name}: {what} stated {stated}, found {found} ({delivery.name}, line "
+                f"{line.line}); ask the supplier which is right"
             )
     listed = {line.name for line in delivery.lines}
+    own = {register.named for register in REGISTERS.values()}
     return [
         Said("file_not_listed", {"file": name, "note": delivery.name})
         for name, entry in entry_of.items()
-        if name not in (*listed, REGISTER_NAME) and entry["kind"] != "delivery_note"
+        if name not in listed | own and entry["kind"] != "delivery_note"
     ]
 
 
@@ -154,7 +165,7 @@ def _differences(line: NoteLine, entry: Mapping[str, Any]) -> list[tuple[str, st
     found = []
     if line.sha256 is not None and line.sha256 != entry["sha256"]:
         found.append(("SHA256", line.sha256, str(entry["sha256"])))
-    if line.rows != rows:
+    if line.rows is not None and line.rows != rows:
         found.append(("行数", str(line.rows), str(rows)))
     if line.amount_fen is not None and line.amount_fen != (amount or 0):
         found.append(("金额合计", yuan_text(line.amount_fen), yuan_text(int(amount or 0))))

@@ -16,10 +16,12 @@ from flows.ingest.delivery import Delivery, check_delivery, read_delivery
 from flows.ingest.files import DropFile, Listed, RawFile, digest_file, list_drop
 from flows.ingest.kind import (
     FINDINGS,
-    KindTally,
     Report,
     ingest_kind,
 )
+from flows.ingest.read_before import ReadBefore
+from flows.ingest.registers import with_registers
+from flows.ingest.tally import KindTally
 from flows.store import (
     MANIFEST,
     expect_digests,
@@ -40,7 +42,7 @@ from transforms.extracts.rules import QUARANTINE_SCHEMA, References
 from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
-INGEST_RULES_VERSION = "2"
+INGEST_RULES_VERSION = "3"
 LISTS = ("quarantine", "repairs", "findings")
 # What other extracts are held against comes first.
 IN_ORDER = sorted(KINDS.values(), key=lambda kind: (*LOOKED_UP, "").index(kind.others_look_up))
@@ -74,13 +76,13 @@ def ingest_drop(
     snapshots: Path,
     *,
     report: Report | None = None,
-    register: Path | None = None,
+    registers: Sequence[Path] = (),
+    cache: Path | None = None,
 ) -> SnapshotRef:
-    """Read a drop into a snapshot, and beside it a home's register of objections, if it has one.
+    """Read a drop into a snapshot, and beside it a home's registers, those that it has.
 
-    A drop is a folder, or files listed already.
-
-    The same files again are the same snapshot.
+    A drop is a folder, or files listed already; the same files again are the same snapshot.
+    `cache`: where big files are kept as they were read, so that only what is new is read.
 
     Holds:   per file, rows == accepted + quarantined; nothing appears before all is on disk
     Raises:  DropRefusedError if the drop or one of its files can't be used
@@ -91,7 +93,7 @@ def ingest_drop(
         Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots)) for _ in range(2)
     )
     try:
-        listed = list_drop(drop, unpacked, register)
+        listed = with_registers(list_drop(drop, unpacked), registers, unpacked)
         raws = _receive(listed.files, receiving, tell)
         snapshot_id = name_snapshot(raws)
         delivery = read_delivery(raws, receiving)
@@ -101,9 +103,11 @@ def ingest_drop(
             return found
         with staged_folder(snapshots / snapshot_id) as staging:
             receiving.rename(staging / "raw")
-            manifest = _fill(snapshot_id, raws, delivery, staging, tell, listed.left_aside)
+            before = ReadBefore(cache, INGEST_RULES_VERSION)
+            manifest = _fill(snapshot_id, raws, delivery, staging, tell, listed.left_aside, before)
             write_manifest(staging, manifest)
             tell("syncing to disk", 0)
+        before.sweep()
     finally:
         for scratch in (receiving, unpacked):
             shutil.rmtree(scratch, ignore_errors=True)
@@ -138,6 +142,7 @@ def _fill(
     staging: Path,
     tell: Report,
     left_aside: Sequence[str],
+    before: ReadBefore,
 ) -> dict[str, Any]:
     """Fill the staged folder: tables, quarantine, repairs, findings; give the manifest."""
     (staging / "tables").mkdir()
@@ -147,7 +152,7 @@ def _fill(
         if not parts:
             continue
         judged_beside = replace(beside, names=None) if kind.others_look_up else beside
-        tally = ingest_kind(kind, parts, staging / "raw", staging, judged_beside, tell)
+        tally = ingest_kind(kind, parts, staging / "raw", staging, judged_beside, tell, before)
         tell(f"looking for duplicates in {kind.name}", 0)
         fallen = settle_duplicates(tally)
         is_units = kind.others_look_up == "units"
@@ -156,7 +161,6 @@ def _fill(
         check_conservation(tally)
         beside = _refer(beside, tally)
         tallies.append(tally)
-    shutil.rmtree(staging / ".late", ignore_errors=True)
     files = _file_entries(raws, tallies, delivery)
     said = {
         "warnings": check_delivery(delivery, files),
@@ -232,16 +236,17 @@ def _file_entries(
             }
         line = noted.get(raw.file.name)
         if line is not None:
-            entry |= {"stated_rows": line.rows, "removed_rows": line.removed_rows}
+            stated = {} if line.rows is None else {"stated_rows": line.rows}
+            entry |= {**stated, "removed_rows": line.removed_rows}
         entries.append(entry)
     return entries
 
 
 def _table_entry(staging: Path, tally: KindTally) -> dict[str, Any]:
-    paths = tally.table.paths()
+    digests = tally.table.digests()
     return {
         "rows": tally.table.rows,
-        "files": {path.relative_to(staging).as_posix(): file_digest(path) for path in paths},
+        "files": {path.relative_to(staging).as_posix(): said for path, said in digests.items()},
     }
 
 

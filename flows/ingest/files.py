@@ -4,18 +4,18 @@ import codecs
 import hashlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import RawIOBase
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-import pyarrow as pa
-
 from flows.ingest.folders import gather
+from flows.ingest.watches import BOM, LineEndWatch, Utf8Watch
 from flows.store import CHUNK_BYTES
 from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import Block
-from transforms.extracts.headers import DELIVERY_NOTE_NAMES, kinds_of_file
+from transforms.extracts.headers import DELIVERY_NOTE_NAMES, IN_FORCE_NAME, kinds_of_file
 from transforms.extracts.kinds import KINDS, Kind
 
 FORMATS = {
@@ -26,10 +26,6 @@ FORMATS = {
     ".xls": "xlsx",
     ".parquet": "parquet",
 }
-# What a home's own register of objections is called among the files of a snapshot.
-REGISTER_NAME = "异议登记簿.csv"
-BOM = codecs.BOM_UTF8
-BYTES_OF_A_CHARACTER = 4
 TOP_BYTES = 1 << 16
 # Decoding lets no other thread run; a slice takes milliseconds.
 SLICE_BYTES = 1 << 20
@@ -72,31 +68,21 @@ class RawFile:
     has_lone_cr: bool
 
 
-def list_drop(drop: Path | Listed, unpacked: Path, register: Path | None = None) -> Listed:
+def list_drop(drop: Path | Listed, unpacked: Path) -> Listed:
     """List the files of a drop, in the order of their names, before any is opened.
 
     Rows:    drop      a folder, or files that were listed already
              unpacked  a scratch folder for what lies in archives
-             register  the home's own objections; taken in beside the drop's files if it is there
     Raises:  DropRefusedError if there is none, or one whose kind or format can't be told
     """
-    listed = drop if isinstance(drop, Listed) else _list_folder(drop, unpacked)
-    if register is None or not register.is_file():
-        return listed
-    if any(file.name == REGISTER_NAME for file in listed.files):
-        raise DropRefusedError(
-            f"a delivered file is called {REGISTER_NAME}, as the home's own register of objections "
-            "is in a snapshot: rename it. Nothing was read"
-        )
-    own = DropFile(register, KINDS["objections"], "csv", REGISTER_NAME)
-    return Listed(sorted([*listed.files, own], key=lambda file: file.name), listed.left_aside)
+    return drop if isinstance(drop, Listed) else _list_folder(drop, unpacked)
 
 
 def _list_folder(drop: Path, unpacked: Path) -> Listed:
     if not drop.is_dir():
         raise DropRefusedError(f"{drop} is no folder: name the folder that holds the extracts")
     gathered = gather(drop, unpacked)
-    files = [_recognise(path) for path in gathered.paths]
+    files = [recognise(path) for path in gathered.paths]
     if not any(file.kind for file in files):
         raise DropRefusedError(
             f"{drop} holds no extract: put the night's files in, or name another"
@@ -106,8 +92,12 @@ def _list_folder(drop: Path, unpacked: Path) -> Listed:
     return Listed(files, gathered.left_aside)
 
 
-def _recognise(path: Path) -> DropFile:
-    is_note = path.name in DELIVERY_NOTE_NAMES
+def recognise(path: Path) -> DropFile:
+    """Tell kind and format of a file by its name.
+
+    Raises:  DropRefusedError if either can't be told
+    """
+    is_note = path.name in (*DELIVERY_NOTE_NAMES, IN_FORCE_NAME)
     kinds = [] if is_note else kinds_of_file(path.name)
     if len(kinds) > 1:
         raise DropRefusedError(
@@ -128,23 +118,26 @@ def _recognise(path: Path) -> DropFile:
     return DropFile(path, kinds[0] if kinds else None, FORMATS[path.suffix.lower()])
 
 
-def digest_file(file: DropFile, raw: Path) -> RawFile:
+def digest_file(file: DropFile, raw: Path | None = None) -> RawFile:
     """Copy a file byte for byte and digest it in one read; find out a CSV file's encoding.
+
+    Without a folder for raw copies it is only read.
 
     Holds:   the digest is of the bytes that were written
     Raises:  DropRefusedError if a CSV file decodes neither as UTF-8 nor as GB18030
     """
     digest, size = hashlib.sha256(), 0
-    utf8, ends = _Utf8Watch(file.format == "csv"), _LineEndWatch()
+    utf8, ends = Utf8Watch(file.format == "csv"), LineEndWatch()
     space = memoryview(bytearray(CHUNK_BYTES))
     with (
         open(file.path, "rb", buffering=0, opener=_open_no_other) as source,
-        (raw / file.name).open("wb", buffering=0) as copy,
+        nullcontext() if raw is None else (raw / file.name).open("wb", buffering=0) as copy,
     ):
         while count := source.readinto(space):
             block = space[:count]
             digest.update(block)
-            _write_all(copy, block)
+            if copy is not None:
+                _write_all(copy, block)
             utf8.look_at(block)
             ends.look_at(bytes(block))
             size += count
@@ -159,66 +152,6 @@ def _open_no_other(name: str, flags: int) -> int:
 def _write_all(copy: RawIOBase, block: memoryview) -> None:
     while block:
         block = block[copy.write(block) or 0 :]
-
-
-class _Utf8Watch:
-    """Tell while a file passes by whether it is UTF-8."""
-
-    def __init__(self, watching: bool) -> None:
-        self.watching = self.is_csv = watching
-        self.has_bom: bool | None = None
-        self.rest = b""
-
-    def look_at(self, block: memoryview) -> None:
-        """Look at whole characters; the bytes of one cut in two wait for the next block."""
-        if not self.watching:
-            return
-        if self.has_bom is None:
-            self.has_bom = bytes(block[: len(BOM)]) == BOM
-        seen = self.rest + block
-        cut = _start_of_cut_character(seen)
-        self.watching = _is_utf8(memoryview(seen)[:cut])
-        self.rest = seen[cut:]
-
-    def encoding(self) -> str:
-        """Name the encoding of what passed by; empty for formats that have their own."""
-        if not self.is_csv:
-            return ""
-        if self.watching and _is_utf8(memoryview(self.rest)):
-            return "utf-8-sig" if self.has_bom else "utf-8"
-        return "gb18030"
-
-
-class _LineEndWatch:
-    """Count while a file passes by its LFs, and the CRs that no LF follows."""
-
-    def __init__(self) -> None:
-        self.feeds, self.lone, self.last = 0, 0, b""
-
-    def look_at(self, block: bytes) -> None:
-        """Look at the next block; the CR at its end may be one of a pair."""
-        pairs = block.count(b"\r\n") + (self.last == b"\r" and block.startswith(b"\n"))
-        self.feeds += block.count(b"\n")
-        self.lone += block.count(b"\r") - pairs
-        self.last = block[-1:]
-
-
-def _start_of_cut_character(block: bytes) -> int:
-    """Find where the character starts that the end of a block may have cut in two."""
-    first = max(0, len(block) - BYTES_OF_A_CHARACTER + 1)
-    leads = [place for place in range(first, len(block)) if block[place] & 0xC0 == 0xC0]
-    return leads[-1] if leads else len(block)
-
-
-def _is_utf8(block: memoryview) -> bool:
-    """Tell whether bytes are UTF-8; Arrow does so without making a text of them."""
-    offsets = pa.array([0, len(block)], pa.int64()).buffers()[1]
-    text = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(block)])
-    try:
-        text.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 class Utf8Stream:
@@ -289,7 +222,7 @@ class Utf8Stream:
         return self._transcode(self.stream.read(1)) if block and not text else text.encode()
 
     def _line_at(self, position: int) -> int:
-        ends = _LineEndWatch()
+        ends = LineEndWatch()
         with self.path.open("rb") as again:
             while position and (block := again.read(min(position, SLICE_BYTES))):
                 ends.look_at(block)

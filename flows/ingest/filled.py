@@ -42,6 +42,21 @@ def read_filled(path: Path, wanted: Collection[str], give: str, title: str = "")
     return pl.concat(found, how="diagonal")
 
 
+def sheet_titles(path: Path) -> list[str]:
+    """List the sheets of a workbook.
+
+    Raises:  DropRefusedError if it can't be opened
+    """
+    titles: list[str] = []
+
+    def choose(sheets: list[str]) -> str:
+        titles[:] = sheets
+        return sheets[0]
+
+    next(read_sheet(path, path.name, choose), None)
+    return titles
+
+
 def _named(name: str, _sheets: list[str]) -> str:
     return name
 

@@ -48,7 +48,7 @@ def gather(drop: Path, unpacked: Path) -> Gathered:
         if path.suffix.lower() == ARCHIVE:
             place = unpacked / str(len(paths))
             place.mkdir(parents=True)
-            paths += _unpack(path, place, left_aside)
+            paths += unpack(path, place, left_aside)
         else:
             paths.append(path)
         if len(paths) > MOST_FILES:
@@ -96,15 +96,18 @@ def _walk(folder: Path, depth: int, left_aside: list[str]) -> Iterator[Path]:
             )
 
 
-def _unpack(path: Path, place: Path, left_aside: list[str]) -> list[Path]:
-    """Unpack an archive into a folder, file beside file, by their last names."""
+def unpack(path: Path, place: Path, left_aside: list[str]) -> list[Path]:
+    """Unpack an archive into a folder, file beside file, by their last names.
+
+    Raises:  DropRefusedError if it can't be, or if what it holds is hostile
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             members = [one for one in archive.infolist() if not one.is_dir()]
             _expect_harmless(path, members)
             unpacked = []
             for member in members:
-                inner = PurePosixPath(_name_of(member))
+                inner = PurePosixPath(name_of_member(member))
                 if any(map(is_rubbish, inner.parts)):
                     left_aside.append(f"{path.name}: {inner.name}")
                     continue
@@ -132,7 +135,7 @@ def _expect_harmless(path: Path, members: list[zipfile.ZipInfo]) -> None:
             "deliver the files themselves. Nothing was read"
         )
     for member in members:
-        inner = PurePosixPath(_name_of(member))
+        inner = PurePosixPath(name_of_member(member))
         is_link = stat.S_ISLNK(member.external_attr >> 16)
         outside = inner.is_absolute() or ".." in inner.parts or "\\" in str(inner)
         if outside or is_link or holds_control(str(inner)) or inner.suffix.lower() == ARCHIVE:
@@ -143,7 +146,7 @@ def _expect_harmless(path: Path, members: list[zipfile.ZipInfo]) -> None:
             )
 
 
-def _name_of(member: zipfile.ZipInfo) -> str:
+def name_of_member(member: zipfile.ZipInfo) -> str:
     """Return a member's name; programs for Chinese write it as GBK and do not say so."""
     if member.flag_bits & 0x800:
         return member.filename

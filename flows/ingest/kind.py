@@ -1,9 +1,7 @@
 """Ingest one kind of extract: its files in the order of their names, its table, what fell out."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,9 @@ from flows.ingest.csv_files import open_csv, read_csv_pieces
 from flows.ingest.damage import refuse_damage
 from flows.ingest.files import RawFile
 from flows.ingest.parquet_files import open_parquet
-from flows.ingest.tables import LayOut, RowGroups, TableWriter, in_buckets
+from flows.ingest.read_before import ReadBefore
+from flows.ingest.tables import LayOut, TableWriter, in_buckets
+from flows.ingest.tally import FileTally, KindTally
 from flows.ingest.workbooks import open_workbook
 from transforms.extracts.cells import Piece, ReadColumn, Rows
 from transforms.extracts.duplicates import row_hashes
@@ -34,73 +34,64 @@ from transforms.extracts.totals import stated_totals, sums_of_amounts, totals_fi
 from transforms.words import Said
 
 Report = Callable[[str, int], None]
+# A file this big has its own part of the table, and is not read again when it comes again.
+PART_BYTES = 4 << 20
 # Of one file's column so many emptied cells are named; the rest are counted.
 MOST_NAMED = 1000
 FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail", "said")
 
 
-@dataclass
-class FileTally:
-    """What one file came to; `amount_fen` is what a delivery note would state, None if nothing."""
-
-    raw: RawFile
-    rows: int = 0
-    totals_rows: int = 0
-    quarantined: int = 0
-    sums: dict[str, int] = field(default_factory=dict)
-    stated: list[tuple[int, dict[str, int | None]]] = field(default_factory=list)
-    emptied: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def amount_fen(self) -> int | None:
-        """Return the sum that a delivery note states for this kind; None if it states none."""
-        assert self.raw.file.kind is not None
-        names = self.raw.file.kind.note_sums
-        return sum(self.sums.get(name, 0) for name in names) if names else None
-
-
-@dataclass
-class KindTally:
-    """What the files of one kind came to."""
-
-    kind: Kind
-    table: TableWriter
-    late: RowGroups
-    files: list[FileTally] = field(default_factory=list)
-    quarantine: list[pl.DataFrame] = field(default_factory=list)
-    repairs: list[pl.DataFrame] = field(default_factory=list)
-    findings: list[tuple[str, str, Said]] = field(default_factory=list)
-    notes: list[Said] = field(default_factory=list)
-
-
 def ingest_kind(
-    kind: Kind, parts: list[RawFile], raw: Path, staging: Path, beside: References, report: Report
+    kind: Kind,
+    parts: list[RawFile],
+    raw: Path,
+    staging: Path,
+    beside: References,
+    report: Report,
+    before: ReadBefore,
 ) -> KindTally:
     """Read all parts of one extract; write its table; keep what fell out, and why.
 
-    Holds:   per file, rows == accepted + quarantined
+    Holds:   per file, rows == accepted + quarantined; what was read before is the same again
     """
-    tables = staging / "tables"
-    tally = KindTally(
-        kind, TableWriter(kind, tables), RowGroups(staging / ".late" / f"{kind.name}.parquet")
-    )
-    for part in parts:
-        file = FileTally(part)
-        tally.files.append(file)
-        links = links_of_file(beside.links, kind, part.sha256)
-        header, pieces = open_part(part, raw / part.file.name, kind)
-        if header.unknown:
-            kept_out = {"file": part.file.name, "labels": list(header.unknown)}
-            tally.notes.append(Said("columns_kept_out", kept_out))
-        for piece in _ahead(pieces):
-            refuse_damage(part.file, piece)
-            _take_piece(tally, file, piece, beside, links)
-            report(f"reading {part.file.name}", file.rows)
-        _check_totals(tally, file)
-        _count_unnamed(tally, file)
+    tally = KindTally(kind, TableWriter(kind, staging / "tables"))
+    tally.files = [FileTally(part, _part_number(kind, parts, part)) for part in parts]
+    for file in tally.files:
+        tally.table.part(file.part).files.add(file.raw.file.name)
+    known = before.take(tally, beside)
+    for file in tally.files:
+        if file.part not in known:
+            _read_file(tally, file, raw, beside, report)
+            tally.table.end_parts(open_still=[0])
+        tally.quarantine += file.quarantine
+        tally.repairs += file.repairs
+        tally.findings += file.findings
+        tally.notes += file.notes
     tally.table.close()
-    tally.late.close()
+    before.keep(tally, beside, known)
     return tally
+
+
+def _part_number(kind: Kind, parts: list[RawFile], part: RawFile) -> int:
+    is_big = kind.bucketed and part.bytes >= PART_BYTES
+    return 1 + parts.index(part) if is_big else 0
+
+
+def _read_file(
+    tally: KindTally, file: FileTally, raw: Path, beside: References, report: Report
+) -> None:
+    part, kind = file.raw, tally.kind
+    links = links_of_file(beside.links, kind, part.sha256)
+    header, pieces = open_part(part, raw / part.file.name, kind)
+    if header.unknown:
+        kept_out = {"file": part.file.name, "labels": list(header.unknown)}
+        file.notes.append(Said("columns_kept_out", kept_out))
+    for piece in _ahead(pieces):
+        refuse_damage(part.file, piece)
+        _take_piece(tally, file, piece, beside, links)
+        report(f"reading {part.file.name}", file.rows)
+    _check_totals(file)
+    _count_unnamed(file)
 
 
 def open_part(part: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[Piece]]:
@@ -141,16 +132,17 @@ def _take_piece(
     clear = verdicts.clear_rows()
     late = judge_beside_others(kind, columns, clear, beside)
     accepted = clear if not late.rules.any() else clear[late.rules == 0]
-    tally.table.add(len(accepted), _layer_of(tally, piece, columns, accepted, name, beside.units))
+    lay = _layer_of(tally, piece, columns, accepted, name, beside.units)
+    tally.table.add(file.part, len(accepted), lay)
     if late.rules.any():
-        _hold_late(tally, piece, columns, late, clear, name)
+        _hold_late(tally, file, piece, columns, late, clear)
     file.rows += piece.height
     file.quarantined += piece.height - len(accepted)
-    _note_fallen(tally, piece, columns, verdicts, name)
-    tally.repairs.append(list_repairs(kind, piece, columns, name))
+    _note_fallen(file, kind, piece, columns, verdicts)
+    file.repairs.append(list_repairs(kind, piece, columns, name))
     for column, rows in emptied_cells(kind, columns, verdicts):
         at, named = {"file": name, "column": column}, file.emptied[column]
-        tally.findings += [
+        file.findings += [
             ("cell_emptied", "info", Said("cell_not_read", at | {"line": line}))
             for line in piece.lines[rows[: max(0, MOST_NAMED - named)]].tolist()
         ]
@@ -201,30 +193,30 @@ def _add_sums(file: FileTally, kind: Kind, piece: Piece, columns: dict[str, Read
             file.totals_rows += 1
 
 
-def _check_totals(tally: KindTally, file: FileTally) -> None:
+def _check_totals(file: FileTally) -> None:
     for line, stated in file.stated:
         for said in totals_findings(file.raw.file.name, line, stated, file.sums):
-            tally.findings.append(("totals_differ", "warning", said))
+            file.findings.append(("totals_differ", "warning", said))
 
 
-def _count_unnamed(tally: KindTally, file: FileTally) -> None:
+def _count_unnamed(file: FileTally) -> None:
     for column, count in sorted(file.emptied.items()):
         if count > MOST_NAMED:
             more = {"file": file.raw.file.name, "column": column, "count": count - MOST_NAMED}
-            tally.findings.append(("cell_emptied", "info", Said("more_cells_not_read", more)))
+            file.findings.append(("cell_emptied", "info", Said("more_cells_not_read", more)))
 
 
 def _note_fallen(
-    tally: KindTally, piece: Piece, columns: dict[str, ReadColumn], verdicts: Verdicts, name: str
+    file: FileTally, kind: Kind, piece: Piece, columns: dict[str, ReadColumn], verdicts: Verdicts
 ) -> None:
     rows = np.flatnonzero(verdicts.rules)
     if len(rows):
-        tally.quarantine.append(
+        file.quarantine.append(
             quarantine_of(
-                tally.kind,
+                kind,
                 pl.Series(verdicts.rules[rows]),
                 pl.Series(verdicts.blamed[rows]),
-                name,
+                file.raw.file.name,
                 pl.Series(piece.lines[rows]),
                 subjects_read(columns, rows),
             )
@@ -233,14 +225,14 @@ def _note_fallen(
 
 def _hold_late(
     tally: KindTally,
+    file: FileTally,
     piece: Piece,
     columns: dict[str, ReadColumn],
     late: Verdicts,
     clear: Rows,
-    name: str,
 ) -> None:
     """Keep rows that another extract speaks against: duplicates are looked for among them too."""
-    hit = np.flatnonzero(late.rules)
+    hit, name = np.flatnonzero(late.rules), file.raw.file.name
     rows = lay_out(tally.kind, piece, columns, clear[hit], name)
     told = quarantine_of(
         tally.kind,
@@ -250,5 +242,5 @@ def _hold_late(
         pl.Series(piece.lines[clear[hit]]),
         subjects_read(columns, clear[hit]),
     )
-    tally.late.add(rows.with_columns(told["rule"], told["column"].alias("blamed")))
-    tally.table.hashes.append(row_hashes(tally.kind, rows))
+    file.late.append(rows.with_columns(told["rule"], told["column"].alias("blamed")))
+    tally.table.part(file.part).hashes.append(row_hashes(tally.kind, rows))

@@ -1,6 +1,9 @@
-"""Write the rows of a kind to its table: one file, or 16 buckets by person once there are many."""
+"""Write the rows of a kind to its table: one file, or once there are many, 16 buckets by person.
 
-from collections.abc import Callable, Iterator
+In buckets the rows of each big file lie apart: where the same file comes again, its part is there.
+"""
+
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flows.store import file_digest
 from transforms.extracts.cells import ReadColumn, Rows
 from transforms.extracts.duplicates import Hashes, row_hashes
 from transforms.extracts.kinds import Kind, table_schema
@@ -84,91 +88,131 @@ class RowGroups:
         self.writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
 
     def close(self) -> None:
-        """Write what waits and end the file."""
+        """Write what waits and end the file; there is none if nothing came."""
         if self.waiting and (self.rows or self.writer is None):
             self._write(pl.concat(self.waiting))
+        self.waiting, self.rows = [], 0
         if self.writer is not None:
             self.writer.close()
 
 
+class TablePart:
+    """The rows of one big file, or of all small ones, in buckets: what other files bring to the
+    kind changes nothing here but rows that fall."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        name = f"bucket-{{:02d}}.{number:04d}.parquet"
+        self.buckets = [RowGroups(folder / name.format(bucket)) for bucket in range(BUCKETS)]
+        self.files: set[str] = set()
+        self.digests: dict[Path, str] = {}
+        self.hashes: list[Hashes] = []
+        self.rows = 0
+
+    def paths(self) -> list[Path]:
+        """Give the files written so far; a bucket without rows has none."""
+        return [bucket.path for bucket in self.buckets if bucket.path.exists()]
+
+
 class TableWriter:
-    """The table of one kind in the making."""
+    """The table of one kind in the making: in one file, or in parts by file and person bucket."""
 
     def __init__(self, kind: Kind, folder: Path) -> None:
         self.kind, self.folder = kind, folder
-        self.empty = pl.DataFrame(schema=table_schema(kind))
-        self.held = [self.empty]
-        self.waiting: list[LayOut] = []
+        self.held = [pl.DataFrame(schema=table_schema(kind))]
+        self.waiting: list[tuple[int, LayOut]] = []
         self.rows = 0
-        self.hashes: list[Hashes] = []
-        self.buckets: list[RowGroups] = []
+        self.parts: dict[int, TablePart] = {}
+        self.is_bucketed = False
         self.writers = ThreadPoolExecutor(max_workers=2)
         self.under_way: list[Future[None]] = []
 
-    def add(self, count: int, lay_out: LayOut) -> None:
-        """Take accepted rows; they are laid out once it is known whether in buckets."""
+    def part(self, number: int) -> TablePart:
+        """Give the part of a file by its number, 0 for all small files."""
+        folder = self.folder / self.kind.name
+        return self.parts.setdefault(number, TablePart(folder, number))
+
+    def add(self, number: int, count: int, lay_out: LayOut) -> None:
+        """Take accepted rows of a part; they are laid out once it is known whether in buckets."""
         self.rows += count
-        self.waiting.append(lay_out)
-        if not self.buckets and self.kind.bucketed and self.rows > ROWS_BEFORE_BUCKETS:
-            self.buckets = [RowGroups(self._bucket_path(number)) for number in range(BUCKETS)]
-        if self.buckets or not self.kind.bucketed:
+        self.part(number).rows += count
+        self.waiting.append((number, lay_out))
+        if self.kind.bucketed and self.rows > ROWS_BEFORE_BUCKETS:
+            self.is_bucketed = True
+        if self.is_bucketed or not self.kind.bucketed:
             self._lay_out_waiting()
 
     def _lay_out_waiting(self) -> None:
-        for lay_out in self.waiting:
-            frame, edges = lay_out(bool(self.buckets))
-            self.hashes.append(row_hashes(self.kind, frame))
+        for number, lay_out in self.waiting:
+            frame, edges = lay_out(self.is_bucketed)
+            part = self.part(number)
+            part.hashes.append(row_hashes(self.kind, frame))
             if edges is None:
                 self.held.append(frame)
             else:
-                self._add_to_buckets(frame, edges)
+                self._add_to_buckets(part, frame, edges)
         self.waiting = []
 
-    def _bucket_path(self, number: int) -> Path:
-        return self.folder / self.kind.name / f"bucket-{number:02d}.parquet"
-
-    def _add_to_buckets(self, frame: pl.DataFrame, edges: Rows) -> None:
+    def _add_to_buckets(self, part: TablePart, frame: pl.DataFrame, edges: Rows) -> None:
         """Let the writers take their rows while the next piece is read."""
         self._wait()
-        for bucket, start, stop in zip(self.buckets, edges[:-1], edges[1:], strict=True):
-            rows = frame.slice(int(start), int(stop - start))
-            self.under_way.append(self.writers.submit(bucket.add, rows))
+        for bucket, start, stop in zip(part.buckets, edges[:-1], edges[1:], strict=True):
+            if stop > start:
+                rows = frame.slice(int(start), int(stop - start))
+                self.under_way.append(self.writers.submit(bucket.add, rows))
 
     def _wait(self) -> None:
         for written in self.under_way:
             written.result()
         self.under_way = []
 
+    def end_parts(self, open_still: Collection[int] = ()) -> None:
+        """End the files of all parts but those that more rows come to."""
+        self._wait()
+        ended = [part for number, part in self.parts.items() if number not in open_still]
+        for closed in [self.writers.submit(b.close) for part in ended for b in part.buckets]:
+            closed.result()
+
     def close(self) -> None:
         """End all files; a table in one file waits for `finish`."""
         self._lay_out_waiting()
-        if self.buckets:
-            empty = np.zeros(BUCKETS + 1, np.int64)
-            self._add_to_buckets(self.empty, empty)
-        self._wait()
-        for closed in [self.writers.submit(bucket.close) for bucket in self.buckets]:
-            closed.result()
+        self.end_parts()
         self.writers.shutdown()
 
+    def hashes(self) -> list[Hashes]:
+        """Give the hashes of all rows, those included that were held late."""
+        return [hashes for part in self.parts.values() for hashes in part.hashes]
+
+    def forget_hashes(self) -> None:
+        """Let go of the hashes: they are many, and of no more use."""
+        for part in self.parts.values():
+            part.hashes = []
+
     def paths(self) -> list[Path]:
-        """Give the files written so far."""
-        if self.buckets:
-            return [bucket.path for bucket in self.buckets if bucket.path.exists()]
+        """Give the files written so far, bucket by bucket."""
+        if self.is_bucketed:
+            found = [path for part in self.parts.values() for path in part.paths()]
+            return sorted(found, key=lambda path: path.name)
         path = self.folder / f"{self.kind.name}.parquet"
         return [path] if path.exists() else []
 
+    def digests(self) -> dict[Path, str]:
+        """Give the digests of the files written, of `paths`."""
+        known = {path: said for part in self.parts.values() for path, said in part.digests.items()}
+        return {path: known.get(path) or file_digest(path) for path in self.paths()}
+
     def scan(self) -> pl.LazyFrame:
         """Read the rows back, after `close`."""
-        if self.buckets:
-            return pl.scan_parquet(self.paths())
         return pl.concat(self.held).lazy()
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """Read the rows back a row group at a time, after `close`."""
-        if not self.buckets:
+    def frames(self, hashes: Hashes) -> Iterator[pl.DataFrame]:
+        """Read the rows back a row group at a time, after `close`; only parts with these hashes."""
+        if not self.is_bucketed:
             yield pl.concat(self.held)
-        for path in self.paths() if self.buckets else []:
-            yield from _row_groups_of(path)
+            return
+        for part in self.parts.values():
+            if any(np.isin(mine, hashes).any() for mine in part.hashes):
+                for path in part.paths():
+                    yield from _row_groups_of(path)
 
     def finish(self, fallen: pl.DataFrame, extra: pl.DataFrame | None = None) -> None:
         """Leave out rows that fell after they were written, and write a table in one file.
@@ -177,7 +221,7 @@ class TableWriter:
                  extra   a column to put in, from its key: employer_code → employer_key
         """
         self.rows -= fallen.height
-        if not self.buckets:
+        if not self.is_bucketed:
             frame = _without(pl.concat(self.held), fallen)
             if extra is not None:
                 frame = put_column(frame, extra)
@@ -185,9 +229,12 @@ class TableWriter:
             whole = RowGroups(self.folder / f"{self.kind.name}.parquet")
             whole.add(frame)
             whole.close()
-        elif fallen.height:
-            for path in self.paths():
-                _rewrite_without(path, fallen)
+            return
+        for part in self.parts.values():
+            mine = fallen.filter(pl.col("source_file").is_in(part.files))
+            for path in part.paths() if mine.height else ():
+                part.digests.pop(path, None)
+                _rewrite_without(path, mine)
 
     def frame(self) -> pl.DataFrame:
         """Give a finished table that is in one file."""

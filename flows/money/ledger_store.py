@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from flows.money.ledger import Ledger
 from flows.money.witnesses import ADVICE, tell_witness
+from flows.scratch import scratch_folder
 from flows.store import Home, sync_path
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError
@@ -18,7 +18,7 @@ from transforms.money.ledger import ENTRY_FIELDS, balances
 from transforms.money.ledger_schema import SCHEMA, SCHEMA_VERSION
 from transforms.money.postings import POSTING_FIELDS, Posting, next_posting
 
-__all__ = ["Ledger", "create_ledger", "ledger_view", "open_ledger"]
+__all__ = ["Ledger", "copy_ledger", "create_ledger", "ledger_view", "open_ledger"]
 
 
 def create_ledger(home: Home, content: Mapping[str, Any]) -> None:
@@ -87,6 +87,8 @@ def open_ledger(home: Home, *, only_look: bool = False) -> Iterator[Ledger]:
             elif not only_look:
                 connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
+            # What it sorts is no file elsewhere.
+            connection.execute("pragma temp_store = memory")
             connection.execute("pragma foreign_keys = on")
             expect_schema(connection, home.ledger_path)
             yield Ledger(connection, home, is_kept)
@@ -119,10 +121,10 @@ def _readable(path: Path, only_look: bool) -> Iterator[Path]:
     if not (only_look and _has_log(path)) or os.access(path.parent, os.W_OK):
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder(path.parent) as folder:
         for name in (path.name, _log_of(path).name):
-            shutil.copyfile(path.with_name(name), Path(folder) / name)
-        yield Path(folder) / path.name
+            shutil.copyfile(path.with_name(name), folder / name)
+        yield folder / path.name
 
 
 def _log_of(path: Path) -> Path:
@@ -175,6 +177,15 @@ def ledger_view(home: Home, beneficiary: str | None) -> dict[str, Any]:
         "balances": shown,
         "entries": [{**entry, "amount_yuan": yuan_text(entry["amount_fen"])} for entry in listed],
     }
+
+
+def copy_ledger(home: Home, target: Path) -> None:
+    """Copy a ledger's file as it stands, whole, also while another process posts to it."""
+    with (
+        open_ledger(home, only_look=True) as ledger,
+        closing(sqlite3.connect(target, isolation_level=None)) as copy,
+    ):
+        ledger.connection.backup(copy)
 
 
 def write_prefix(ledger: Ledger, until: int, path: Path) -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 import polars as pl
 
 from flows.ingest.drop import SnapshotRef
-from flows.ingest.files import REGISTER_NAME
 from flows.money.batch_folder import StoredBatch
 from flows.store import Home
 from sql import Connection, query, show_frame
 from transforms.errors import DigestDiffersError, LedgerForbidsError
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.registers import OBJECTIONS, REGISTERS, extract_of
 from transforms.money.entitlements import KEY
 from transforms.money.objections import (
     DETERMINED,
@@ -23,10 +22,7 @@ from transforms.money.objections import (
 )
 
 FILE = "objections.parquet"
-LABELS = {column.name: column.labels[1] for column in KINDS["objections"].columns} | {
-    "subject_id": "主体代码",
-    "document_no": "文号",
-}
+LABELS = OBJECTIONS.headings
 SHOWN = 10
 
 
@@ -64,7 +60,7 @@ def objections_of(connection: Connection, before: Path | None, as_of: str) -> pl
     decisions = query(
         connection,
         "select policy_id, period, subject_id, beneficiary_id, decision, decided_on, decided_by "
-        f"from clerical_decisions where provision = '{OBJECTION}'",
+        f"from decisions_in_force where provision = '{OBJECTION}'",
     )
     then = _then(before, objections.select(PARTY).unique(), now)
     return weigh_objections(
@@ -105,12 +101,18 @@ def registered(home: Home) -> pl.DataFrame:
 
 
 def register_problems(home: Home) -> Iterator[str]:
-    """Say whether the register does not go on from what nights took in of it: it only grows."""
-    path = home.objections_path
-    now = path.read_bytes() if path.is_file() else b""
-    for kept in sorted(home.snapshots.glob(f"S*/raw/{REGISTER_NAME}")):
-        if not now.startswith(kept.read_bytes()):
-            yield f"{path} does not go on from what {kept.parent.parent.name} took in of it"
+    """Say whether a register does not hold all that nights took in of it: they only grow."""
+    for register in REGISTERS.values():
+        path = home.root / register.file
+        now = path.read_bytes() if path.is_file() else b""
+        try:
+            lines = set((extract_of(register, now, all_lines=True) if now else b"").splitlines())
+        except DigestDiffersError as changed:
+            yield str(changed)
+            continue
+        for kept in sorted(home.snapshots.glob(f"S*/raw/{register.named}")):
+            if not lines.issuperset(kept.read_bytes().splitlines()):
+                yield f"{path} does not go on from what {kept.parent.parent.name} took in of it"
 
 
 def objections_named(texts: pl.DataFrame) -> pl.DataFrame:

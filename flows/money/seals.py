@@ -11,7 +11,6 @@ The three words stand for files; it ends with 0 if the signature holds.
 """
 
 import subprocess
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.acts import unsigned
+from flows.scratch import scratch_folder
 from flows.store import Home, file_digest
 from transforms.errors import DropRefusedError
 from transforms.money.roster import Member
@@ -61,9 +61,9 @@ def seal_holds(home: Home, member: Member, message: bytes, signature: str) -> bo
     Raises:  DropRefusedError if no program with the digest on the roster is configured
     """
     command = seal_command(home, member.verifier)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder(home.temporary) as folder:
         contents = (member.public_key.encode(), message, bytes.fromhex(signature))
-        paths = {name: Path(folder) / name for name in FILES}
+        paths = {name: folder / name for name in FILES}
         for path, content in zip(paths.values(), contents, strict=True):
             path.write_bytes(content)
         named = {name: str(path) for name, path in paths.items()}

@@ -87,7 +87,7 @@ def verify_home(home: Home) -> Verified:
         seen.counts["ledger rows"] = len(postings) + ledger.count_entries()
         seen.counts["signatures"] = sum(len(s.signatures) for s in books.batches.values())
         _verify_witnesses(home, books, seen)
-        seen.look("registers", home.objections_path, partial(register_problems, home))
+        seen.look("registers", home.root, partial(register_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
             seen.look("batches", folder, partial(batch_problems, home, ledger, state))
@@ -101,8 +101,8 @@ def verify_home(home: Home) -> Verified:
             seen.take(what, finding.result())
         seen.problems += unknown_folders(home, books)
         seen.problems += [f"{p} was not released" for p in unknown_payment_files(home, books)]
-    found = "not as recorded; sign and pay nothing, find out who changed it"
-    unsure = "signatures of outside seals can't be checked on this machine"
+    found = "{count} not as recorded; sign and pay nothing, find out who changed it"
+    unsure = "{count} signatures of outside seals can't be checked on this machine"
     if seen.problems:
         rest = f"\n{_told(seen.unchecked, unsure)}" if seen.unchecked else ""
         raise DigestDiffersError(_told(seen.problems, found) + rest)
@@ -114,7 +114,7 @@ def verify_home(home: Home) -> Verified:
 def _told(findings: list[str], what: str) -> str:
     distinct = list(dict.fromkeys(findings))
     more = f"\n… and {len(distinct) - SHOWN} more" if len(distinct) > SHOWN else ""
-    return f"{len(distinct)} {what}:\n" + "\n".join(distinct[:SHOWN]) + more
+    return what.format(count=len(distinct)) + ":\n" + "\n".join(distinct[:SHOWN]) + more
 
 
 def _evidence(home: Home, books: Books) -> Iterator[tuple[str, Path, Check]]:

@@ -37,24 +37,18 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     stored = read_batch(home, state.batch_id)
     if not is_as_posted(state, stored.manifest):
         yield f"{home.ledger_path} says of {folder} another thing than its manifest"
-    files = [(folder / name, digest) for name, digest in stored.manifest["files"].items()]
-    released = state.released["files"] if state.released else {}
-    files += [(folder / name, digest) for name, digest in released.items()]
-    papers = (state.released or {}).get("papers", {})
-    files += [(folder / name, d) for name, d in papers.items() if (folder / name).is_file()]
-    files += _bank_files(stored, state)
-    files += [(folder / name, d) for name, d in state.review.items() if not is_filled_in(name)]
+    files, beside = batch_files(home, stored, state)
     changed = digest_problems(files)
     yield from changed
-    known = [*(path for path, _ in files), *_copies(folder, state)]
     if changed:
-        yield from files_beside(folder, [*known, *(folder / name for name in WRITTEN)])
+        yield from files_beside(folder, [*(path for path, _ in files), *beside])
         return
     written = _written_again(ledger, stored, state)
     for path, content in written.items():
         if not path.is_file() or path.read_bytes() != content:
             yield f"{path} is not as it was written"
-    yield from files_beside(folder, [*known, *written])
+    known = [*(path for path, _ in files), *_copies(folder, state), *written]
+    yield from files_beside(folder, known)
     yield from _origin_problems(home, ledger, state, stored)
     for name, digest in stored.manifest["content_digests"].items():
         if frame_digest(stored.frame(name)) != digest:
@@ -62,6 +56,24 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     yield from _entry_problems(ledger, state, stored)
     yield from _answer_problems(state, stored)
     yield from _statement_problems(ledger, state, stored)
+
+
+def batch_files(
+    home: Home, stored: StoredBatch, state: BatchState
+) -> tuple[list[tuple[Path, str]], list[Path]]:
+    """List the files that manifest and ledger name, with digests, and what may lie beside them."""
+    folder = home.batches / state.batch_id
+    released = state.released or {}
+    papers = released.get("papers", {})
+    named = [
+        *stored.manifest["files"].items(),
+        *released.get("files", {}).items(),
+        *((name, digest) for name, digest in papers.items() if (folder / name).is_file()),
+        *((name, digest) for name, digest in state.review.items() if not is_filled_in(name)),
+    ]
+    files = [(folder / name, digest) for name, digest in named]
+    beside = [*_copies(folder, state), *(folder / name for name in WRITTEN)]
+    return [*files, *_bank_files(stored, state)], beside
 
 
 def _bank_files(stored: StoredBatch, state: BatchState) -> Iterator[tuple[Path, str]]:

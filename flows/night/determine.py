@@ -17,6 +17,7 @@ from sql import (
     register_frame,
     register_tables,
     run_findings,
+    run_sql,
 )
 from sql.policy_runs import parameters_under, policy_rows, run_policy
 from sql.texts import policy_cards
@@ -53,6 +54,7 @@ PAID_LINE_SCHEMA: dict[str, Any] = {
     "payment_id": pl.String(),
     **{name: DETERMINATION_SCHEMA[name] for name in ("policy_id", *KEY_COLUMNS, "amount_fen")},
 }
+WAITING = "review/decisions_waiting.sql"
 SORTED_BY = ["policy_id", *KEY_COLUMNS]
 
 
@@ -126,7 +128,7 @@ def determine(
         connection=connection,
         policies=policies,
         findings=run_findings(store, [card.policy_id for card in running]),
-        warnings=_warnings(connection, running, months, tables),
+        warnings=_warnings(connection, running, months, tables, as_of),
         own_rows=_own_rows(store),
     )
 
@@ -226,11 +228,16 @@ def _warnings(
     ran: Sequence[PolicyCard],
     months: Mapping[str, set[int]],
     tables: Mapping[str, Sequence[Path]],
+    as_of: date,
 ) -> list[Said]:
     warnings = gap_warnings(ran, months)
     if "designations" in tables:
         lists = query(connection, "select distinct list from delivered_designations order by 1")
         warnings += list_warnings(ran, lists["list"].to_list())
+    count, first, last = run_sql(connection, WAITING, {"as_of": as_of}).row(0)
+    if count:
+        days = {"decisions": count, "first": first.isoformat(), "last": last.isoformat()}
+        warnings.append(Said("decisions_waiting", days))
     return warnings
 
 

@@ -4,6 +4,7 @@ import json
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -35,7 +36,7 @@ def program() -> dict[str, Any]:
 
     Holds:   `code_digest` is over all Python files; `commit` is empty where there is no checkout
     """
-    lock = ROOT / LOCK
+    lock = lock_path()
     return {
         "version": version("wuxing"),
         "commit": commit(ROOT),
@@ -44,6 +45,12 @@ def program() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
+
+
+def lock_path() -> Path:
+    """Return where the exact versions stand: in the checkout, else beside what was installed."""
+    kept = ROOT / LOCK
+    return kept if kept.is_file() else Path(sys.prefix) / "share" / "wuxing" / LOCK
 
 
 def commit(root: Path) -> str:

@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 from prefect.schedules import Cron
 from prefect.states import Completed, Failed
 
+from flows.inbox.tonight import Waiting
 from flows.night.alerts import told_night
 from flows.night.diary import DISTRICT_TIME, read_nights
 from flows.night.in_prefect import RunReport, leave_page
@@ -60,7 +61,9 @@ def call_as_task(name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kw
 
 
 @flow(name="wuxing-nightly", flow_run_name=_run_name, persist_result=False)
-def nightly(drop: str | None = None, as_of: str | None = None, home: str | None = None) -> Any:
+def nightly(
+    drop: str | None = None, as_of: str | None = None, home: str | None = None, wait: bool = True
+) -> Any:
     """Turn a drop, else the inbox, into draft batches; return what `wuxing run --json` prints.
 
     A refusal ends the flow as Failed with the operator's message, a night with warnings as Warned.
@@ -69,11 +72,12 @@ def nightly(drop: str | None = None, as_of: str | None = None, home: str | None 
         drop: Folder of the night's files; without it, the inbox of the home.
         as_of: The day the night is for, YYYY-MM-DD; without it, today in the district.
         home: The home folder; without it WUXING_HOME of the worker, else ./home.
+        wait: Wait for suppliers that are late until their deadlines.
     """
     own_id, report = str(flow_run.id or ""), RunReport(get_run_logger())
     message = "unexpected: see the log of the run"
     try:
-        request = request_of(drop, as_of, home)
+        request = request_of(drop, as_of, home, wait)
         summary = told_night(
             request.home,
             request.as_of.isoformat(),
@@ -114,17 +118,20 @@ def home_of(home: str | None) -> Home:
     return Home(Path(home or os.environ.get("WUXING_HOME", "home")))
 
 
-def request_of(drop: str | None, as_of: str | None, home: str | None) -> NightRequest:
+def request_of(
+    drop: str | None, as_of: str | None, home: str | None, wait: bool = True
+) -> NightRequest:
     """Read the flow's plain parameters; without a day it is today's in the district."""
     try:
         day = date.fromisoformat(as_of) if as_of else datetime.now(DISTRICT_TIME).date()
     except ValueError as unreadable:
         raise UsageError(f"as_of is written YYYY-MM-DD; found {as_of!r}") from unreadable
     place = Path(drop) if drop else None
-    return NightRequest(home_of(home), day, drop=place, inbox=place is None)
+    waiting = Waiting(until_deadline=wait)
+    return NightRequest(home_of(home), day, place, inbox=place is None, waiting=waiting)
 
 
-def run_flow(drop: Path | None, as_of: date, home: Path) -> dict[str, Any]:
+def run_flow(drop: Path | None, as_of: date, home: Path, wait: bool = True) -> dict[str, Any]:
     """Run the flow in this process and hand back what `wuxing run` would.
 
     Raises:  what stopped it, so that exit codes are the same as of `wuxing run`
@@ -132,7 +139,7 @@ def run_flow(drop: Path | None, as_of: date, home: Path) -> dict[str, Any]:
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_without_traceback)
     summary: Any = nightly(
-        drop=str(drop) if drop else None, as_of=as_of.isoformat(), home=str(home)
+        drop=str(drop) if drop else None, as_of=as_of.isoformat(), home=str(home), wait=wait
     )
     return dict(summary)
 

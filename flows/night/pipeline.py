@@ -5,7 +5,7 @@ calls it is up to the caller: `wuxing run` plainly, the nightly flow each as a P
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from itertools import count
@@ -15,7 +15,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from flows.answers.after_run import write_answers
 from flows.answers.nights import write_index
 from flows.answers.objected import write_objections
-from flows.inbox.tonight import files_of_tonight
+from flows.inbox.tonight import Waiting, await_suppliers, read_tonight
 from flows.ingest.drop import ingest_drop, load_snapshot
 from flows.midway import midway
 from flows.money.batch import Drafted, draft_batches, record_drafts, record_stopped_run
@@ -30,7 +30,8 @@ from flows.night.causes import Causes
 from flows.night.determine import Determined, determine
 from flows.night.progress import Progress, Report
 from flows.night.run_name import last_finished, run_before, run_identity
-from flows.night.run_record import RunSoFar, summarise_run, write_run
+from flows.night.run_record import RunSoFar, write_run
+from flows.night.summary import summarise_run
 from flows.store import Home, hold_home
 from sql import Connection
 from transforms.errors import UsageError
@@ -50,6 +51,7 @@ class NightRequest:
     threads: int | None = None
     memory_limit: str | None = None
     inbox: bool = False
+    waiting: Waiting = field(default_factory=Waiting)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,9 @@ def run_night(
         midway().stages.append(name)
         return call(name, step, *given, **named)
 
+    if request.inbox:
+        # Others may use the home meanwhile.
+        await_suppliers(request.home, request.as_of, request.waiting, progress.report)
     with hold_home(request.home):
         run, standing = do(read_extracts, request, funds, progress.report)
         run = do(judge_extracts, run)
@@ -118,10 +123,17 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         runs = ledger.books().runs
-    drop = files_of_tonight(home) if request.inbox else request.drop
-    if drop is not None:
-        register = home.objections_path
-        snapshot = ingest_drop(drop, home.snapshots, report=report, register=register)
+    ingest = partial(
+        ingest_drop,
+        snapshots=home.snapshots,
+        report=report,
+        registers=home.registers,
+        cache=home.cache,
+    )
+    if request.inbox:
+        snapshot = read_tonight(home, as_of, request.waiting, ingest)
+    elif request.drop is not None:
+        snapshot = ingest(request.drop)
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)

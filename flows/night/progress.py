@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from flows.language import said
+
 Report = Callable[[str, int], None]
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BETWEEN_TICKS = 0.2
@@ -51,21 +53,21 @@ class Progress:
     def say(self, message: str) -> None:
         """Write one whole line."""
         self.end()
-        self._put(f"{message}\n")
+        self._put(f"{said(message)}\n")
 
     def _on_terminal(self) -> bool:
         return self.stream.isatty()
 
     def _write(self, now: float, last: bool = False) -> None:
         seconds = now - self.started
-        text = f"  {self.stage}"
+        text = f"{self.stage}, {seconds:.1f} s"
         if self.rows:
-            text += f": {self.rows:,} rows, {int(self.rows / max(seconds, 0.001)):,} rows/s"
-        text += f", {seconds:.1f} s"
+            speed = int(self.rows / max(seconds, 0.001))
+            text = f"{self.stage}: {self.rows:,} rows, {speed:,} rows/s, {seconds:.1f} s"
         if self._on_terminal():
-            self._put(f"\r\x1b[2K{text}" + ("\n" if last else ""))
+            self._put(f"\r\x1b[2K  {said(text)}" + ("\n" if last else ""))
         else:
-            self._put(text + (" (done)\n" if last else " …\n"))
+            self._put(said(f"  {text} (done)" if last else f"  {text} …") + "\n")
 
     def _put(self, text: str) -> None:
         # That nobody reads any more how it goes is no reason to stop a night.

@@ -1,4 +1,4 @@
-"""What a run leaves behind: its id, its folder, its manifest, its report, its summary."""
+"""What a run leaves behind: its id, its folder, its manifest, its report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,12 @@ from typing import Any
 import polars as pl
 
 from flows.data_package import write_data_package, write_table
+from flows.inbox.in_force import states_of_snapshot
 from flows.ingest.drop import SnapshotRef
 from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import policy_cards
-from transforms.amounts import yuan_text
+from transforms.answers.deliveries import warnings_of
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
     RunSummary,
@@ -178,7 +179,8 @@ def _warnings(run: RunSoFar) -> list[Said]:
         for b in run.batches
         if b.mark
     ]
-    return [*run.snapshot.said("warnings"), *run.warnings, *marked]
+    deliveries = warnings_of(states_of_snapshot(run.snapshot.folder, run.as_of))
+    return [*run.snapshot.said("warnings"), *deliveries, *run.warnings, *marked]
 
 
 def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
@@ -243,6 +245,7 @@ def _run_summary(
         as_of=run.as_of.isoformat(),
         stopped_at=stopped,
         gates=run.gates,
+        deliveries=states_of_snapshot(snapshot.folder, run.as_of),
         files=count_files(snapshot.manifest["files"], *tables),
         batches=count_batches(run.batches),
         warnings=_warnings(run),
@@ -250,46 +253,3 @@ def _run_summary(
         digests={name: str(value) for name, value in run.identity.items() if "digest" in name},
         **counted,
     )
-
-
-def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `run --json` prints: ids, paths, counts, policies, warnings."""
-    run_folder, batches = home.runs / manifest["run_id"], manifest["batches"]
-    return {
-        **{name: manifest[name] for name in ("run_id", "snapshot_id", "as_of", "batches")},
-        **{name: manifest[name] for name in ("counts", "warnings")},
-        "paths": {
-            "run": str(run_folder),
-            "report": str(run_folder / "report.html"),
-            "snapshot": str(home.snapshots / manifest["snapshot_id"]),
-            "omitted": str(run_folder / "omitted.xlsx"),
-            "reviews": [str(home.batches / batch / "review.xlsx") for batch in batches],
-        },
-        "policies": {
-            name: {"status": entry["status"], "reason": entry["reason"]}
-            for name, entry in manifest["policies"].items()
-        },
-    }
-
-
-def summary_lines(summary: Mapping[str, Any]) -> list[str]:
-    """Say at a glance what ran, what did not and why, and where to look."""
-    lines = [f"run {summary['run_id']} as of {summary['as_of']}"]
-    counts = summary["counts"]
-    lines.append(
-        f"  rows {counts['rows']:,} = accepted {counts['accepted']:,} "
-        f"+ quarantined {counts['quarantined']:,}"
-    )
-    for name, policy in summary["policies"].items():
-        why = f": {policy['reason']}" if policy["reason"] else ""
-        lines.append(f"  {policy['status']:<8} {name}{why}")
-    outcomes = counts["determinations"].items()
-    lines.append("  determinations  " + ", ".join(f"{name} {n:,}" for name, n in outcomes))
-    for status, entry in counts["entitlements"].items():
-        due = yuan_text(entry["due_fen"], ",")
-        lines.append(f"  {status:<12} {entry['rows']:>7,} lines {due:>16} 元")
-    lines += [f"  warning: {warning}" for warning in summary["warnings"]]
-    lines.append(f"  report  {summary['paths']['report']}")
-    lines.append(f"  omitted {summary['paths']['omitted']}")
-    lines += [f"  review  {path}" for path in summary["paths"]["reviews"]]
-    return lines

@@ -82,11 +82,20 @@ class AlertSettings:
 
 
 @dataclass(frozen=True)
+class BackupSettings:
+    """Where backups go, on another disk, and how old the newest may be."""
+
+    folder: str = setting("/backup/wuxing", ".+", "")
+    max_age: str = setting("26h", "[1-9][0-9]*[mhd]", "26h")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of wuxing.toml."""
 
     night: NightSettings = NightSettings()
     alerts: AlertSettings = AlertSettings()
+    backup: BackupSettings = BackupSettings()
 
 
 def read_settings(home: Home) -> Settings:

@@ -1,8 +1,23 @@
 -- By which name each listed subject is known: the reference names of rulebook §4.5, else the name
--- in the registration of unemployment; of a household the names of its members.
+-- in the registration of unemployment, or of an employer's insured unit; of a household the names
+-- of its members.
 -- Grain: one row per listed subject that has a name. Reads: listed_subjects, registrations,
--- insured_persons, residents, unemployment.
-with person_names as (
+-- insured_units, insured_persons, residents, unemployment.
+with employer_names as (
+    select
+        employer_code,
+        employer_name,
+        1 as precedence
+    from registrations
+    union all
+    select
+        employer_code,
+        employer_name,
+        2 as precedence
+    from insured_units
+),
+
+person_names as (
     select
         person_key,
         name,
@@ -25,11 +40,16 @@ with person_names as (
 select
     listed_subjects.subject_kind,
     listed_subjects.subject_id,
-    registrations.employer_name as subject_name
+    employer_names.employer_name as subject_name
 from listed_subjects
--- one row to at most one: the code is a key of registrations
-inner join registrations on listed_subjects.subject_id = registrations.employer_code
+-- one row to many; the first by precedence and name stays
+inner join employer_names on listed_subjects.subject_id = employer_names.employer_code
 where listed_subjects.subject_kind = 'employer'
+qualify
+    row_number() over (
+        partition by listed_subjects.subject_id
+        order by employer_names.precedence, employer_names.employer_name
+    ) = 1
 union all
 select
     listed_subjects.subject_kind,

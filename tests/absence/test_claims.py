@@ -124,7 +124,7 @@ def test_rows_that_vanish_are_no_claim_and_all_are_listed(
     told = findings.filter(pl.col("finding") == "paid_without_support")
     assert told.height and told["detail"].str.contains("rows_gone").all()
     assert "待核实" in (folder / "report.html").read_text("utf-8")
-    sheet = openpyxl.load_workbook(folder / "clerical_decisions.xlsx").worksheets[0]
+    sheet = openpyxl.load_workbook(folder / "clerical_decisions.xlsx").worksheets[1]
     asked = [row for row in sheet.iter_rows(values_only=True) if "recovery" in row]
     assert len(asked) == unsupported.height
     line = unsupported.row(0, named=True)
@@ -244,17 +244,22 @@ def test_a_line_decided_in_the_clerks_workbook_becomes_a_claim(
     waiting = found.filter(pl.col("status") == "unsupported").sort(KEY)
     asked, denied = waiting.head(2).iter_rows(named=True)
     path = home.runs / summary["run_id"] / "clerical_decisions.xlsx"
-    page = openpyxl.load_workbook(path).worksheets[0]
-    rows = list(enumerate(page.iter_rows(values_only=True), start=1))
+    questions, about = openpyxl.load_workbook(path).worksheets
+    rows = list(enumerate(about.iter_rows(values_only=True), start=1))
     answers = {asked["period"]: "是", denied["period"]: "否"}
-    said: dict[int, Any] = {}
-    for number, cells in rows[FIRST_ROW - 1 :]:
-        about = next((p for p in answers if p in cells and lost in cells), None)
-        is_asked = about and "recovery" in cells
-        said[number] = decided(裁定=answers[about], 裁定日期=LATER) if is_asked else None
-    fill(path, said)
+    own, numbers = {}, set()
+    for number, cells in rows:
+        period = next((p for p in answers if p in cells and lost in cells), None)
+        if period and "recovery" in cells:
+            own[number] = {"另行裁定": answers[period]}
+            numbers.add(cells[4])
+    # Months that one cause touches are one question: a row may be answered otherwise.
+    fill(path, own, sheet=1, heading=2)
+    lines = list(enumerate(questions.iter_rows(values_only=True), start=1))[FIRST_ROW - 1 :]
+    fill(path, {n: decided(裁定日期=LATER) if c[-1] in numbers else None for n, c in lines})
+    assert len(numbers) == 2
     drop = tmp_path / "first" / "drop"
-    assert import_decisions(path, drop / "人工裁定.csv")[1] == 2
+    assert import_decisions(path, drop / "人工裁定.csv", {})[1] == 2
     change(drop, {})
     (drop / "交接单.csv").unlink()
     again = run_night(NightRequest(home, LATER, drop=drop), Progress())
@@ -267,7 +272,7 @@ def test_a_line_decided_in_the_clerks_workbook_becomes_a_claim(
     assert left["due_fen"].sum() == 0
     # What the clerk let stand is not asked again.
     folder = home.runs / again["run_id"]
-    sheet = openpyxl.load_workbook(folder / "clerical_decisions.xlsx").worksheets[0]
+    sheet = openpyxl.load_workbook(folder / "clerical_decisions.xlsx").worksheets[1]
     open_lines = [row for row in sheet.iter_rows(values_only=True) if "recovery" in row]
     assert len(open_lines) == left.height - 1
     assert after["paid_before_fen"].sum() == found["paid_before_fen"].sum()

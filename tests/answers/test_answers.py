@@ -10,8 +10,9 @@ import openpyxl
 import polars as pl
 import pytest
 
-from flows.answers.clerical import import_decisions
+from flows.answers.clerical import register_answers
 from flows.answers.explain import explain_line
+from flows.audit.replay import replay
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.night.pipeline import NightRequest, run_night
@@ -150,29 +151,25 @@ def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
     filled = tmp_path / "filled.xlsx"
     shutil.copy(folder / "clerical_decisions.xlsx", filled)
     book = openpyxl.load_workbook(filled)
-    page = book.active
-    places = {cell.value: cell.column for cell in page[3]}
+    page, about = book.worksheets
     wanted = "s5_not_dispatcher"
+    asked = {row[4] for row in about.iter_rows(min_row=3, values_only=True) if wanted in row}
+    places = {cell.value: cell.column for cell in page[3]}
     for number in range(page.max_row, 3, -1):
-        if page.cell(number, places["条款"]).value == wanted:
-            for label, text in {
-                "裁定": "是",
-                "裁定人": "王核",
-                "裁定日期": AS_OF.isoformat(),
-            }.items():
-                page.cell(number, places[label]).value = text
-        else:
+        if page.cell(number, places["题号"]).value not in asked:
             page.delete_rows(number)
+            continue
+        page.cell(number, places["裁定"]).value = "是"
+        page.cell(number, places["裁定日期"]).value = AS_OF.isoformat()
     book.save(filled)
-    drop = tmp_path / "drop"
-    shutil.copytree(town, drop)
-    (drop / "交接单.csv").unlink(missing_ok=True)
-    _, count = import_decisions(filled, drop / "人工裁定-复核.csv")
     home = make_home(tmp_path / "home")
-    summary = run_night(NightRequest(home, AS_OF, drop), Progress())
+    count = register_answers(home, filled, {"decided_by": "王核"})["new_lines"]
+    summary = run_night(NightRequest(home, AS_OF, town), Progress())
     after = pl.read_parquet(home.runs / summary["run_id"] / "determinations.parquet")
     before = pl.read_parquet(folder / "determinations.parquet")
     assert count and reasons(before, wanted) == count and reasons(after, wanted) == 0
+    # It needs nothing of the home any more: the snapshot holds what was decided.
+    assert replay(home, summary["run_id"], from_raw=True)["verdict"] == "identical"
     policy = home.runs / summary["run_id"] / "policies" / "stability_refund.parquet"
     answered = pl.read_parquet(policy).filter(pl.col("clerk_answers").list.len() > 0)
     row = answered.row(0, named=True)
@@ -181,7 +178,7 @@ def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
     )
     lines = dossier_lines(told)
     assert any("a clerk decided: 是" in line for line in lines)
-    assert any("人工裁定-复核.csv:" in line and "王核" in line for line in lines)
+    assert any("人工裁定登记簿.csv:" in line and "王核" in line for line in lines)
 
 
 def reasons(determinations: pl.DataFrame, provision: str) -> int:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from flows.audit.replay import replay
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.ingest.drop import ingest_drop, name_snapshot
-from flows.ingest.files import REGISTER_NAME, digest_file, list_drop
+from flows.ingest.files import digest_file, list_drop
+from flows.ingest.registers import with_registers
 from flows.money.objections import register_problems, registered
 from flows.money.release import release_batch
 from flows.money.sign import sign_batch
@@ -41,6 +43,7 @@ from transforms.errors import (
     LedgerForbidsError,
     UsageError,
 )
+from transforms.extracts.registers import OBJECTIONS
 from transforms.money.entitlements import KEY
 from transforms.money.objections import (
     DETERMINED,
@@ -159,25 +162,25 @@ def test_a_batch_does_not_pass_over_an_objection(home_after_run: Home) -> None:
 def test_an_empty_register_changes_nothing_and_its_name_is_taken(
     town: Path, tmp_path: Path
 ) -> None:
-    def named(drop: Path, register: Path | None) -> str:
+    home = Home(tmp_path)
+
+    def named(drop: Path, registers: Sequence[Path]) -> str:
         raw = tmp_path / "raw"
         raw.mkdir(exist_ok=True)
-        return name_snapshot(
-            [digest_file(file, raw) for file in list_drop(drop, raw, register).files]
-        )
+        listed = with_registers(list_drop(drop, raw), registers, raw)
+        return name_snapshot([digest_file(file, raw) for file in listed.files])
 
     register = tmp_path / "objections.csv"
-    assert named(town, register) == named(town, None)
-    home = Home(tmp_path)
+    assert home.registers == []
     one = {"policy_id": "youth_training", "subject_id": ANN}
     register_objection(home, objection({**one, "period": "2020-03"}, 1))
-    assert named(town, register) != named(town, None)
+    assert named(town, home.registers) != named(town, [])
     copied = tmp_path / "drop"
     shutil.copytree(town, copied)
-    (copied / REGISTER_NAME).write_bytes(register.read_bytes())
+    (copied / OBJECTIONS.named).write_bytes(register.read_bytes())
     with pytest.raises(DropRefusedError, match="rename it"):
-        ingest_drop(copied, tmp_path / "snapshots", register=register)
-    assert named(copied, None) == named(town, register), "a drop may hold the extract itself"
+        ingest_drop(copied, tmp_path / "snapshots", registers=[register])
+    assert named(copied, []) == named(town, [register]), "a drop may hold the extract itself"
 
 
 def test_the_register_only_grows(tmp_path: Path) -> None:

@@ -155,8 +155,11 @@ def test_every_unknown_provision_is_a_line_for_the_clerk(answered: Path) -> None
     determinations = pl.read_parquet(answered / "determinations.parquet")
     undetermined = determinations.filter(pl.col("outcome") == "undetermined")
     book = CalamineWorkbook.from_path(answered / "clerical_decisions.xlsx")
+    rows = book.get_sheet_by_index(1).to_python()[2:]
+    assert len(rows) == undetermined["reason_codes"].list.len().sum()
     lines = book.get_sheet_by_index(0).to_python()[3:]
-    assert len(lines) == undetermined["reason_codes"].list.len().sum()
+    assert {line[-1] for line in lines} == {row[4] for row in rows}
+    assert sum(line[9] for line in lines) == len(rows)
 
 
 def test_the_workbook_has_totals_and_every_line(answered: Path) -> None:

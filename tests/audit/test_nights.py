@@ -30,7 +30,7 @@ def test_nights_are_listed_the_newest_first(nights: tuple[Home, list[str]]) -> N
     home, runs = nights
     listed = list_nights(home)
     assert [night["run_id"] for night in listed] == list(reversed(runs))
-    assert listed[0]["is_latest"] and "(latest)" in night_lines(listed)[0]
+    assert listed[0]["is_latest"] and "(latest)" in night_lines(listed)[1]
     first = listed[-1]
     assert len(first["signed_by"]) == 2
     assert {batch["state"] for batch in first["batches"]} >= {"released"}

@@ -154,7 +154,7 @@ def try_file(file: Mutated) -> str:
 def _in_folder(file: Mutated, folder: Path) -> str:
     keep(folder / "drop", file)
     if file.reader == "workbook":
-        import_decisions(folder / "drop" / file.name, folder / "out.csv")
+        import_decisions(folder / "drop" / file.name, folder / "out.csv", {})
         return "read"
     snapshot = ingest_drop(folder / "drop", folder / "snapshots")
     lost = _lost_rows(snapshot, file)

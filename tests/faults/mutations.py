@@ -15,7 +15,9 @@ import xlsxwriter
 
 from tests.faults.hostile_files import parquet
 from tests.ingest.ingest_drops import LI, ROWS, WANG, ZHANG, csv_text
-from transforms.answers.clerical import CHECK, KEY_NAMES, LABELS, check_code
+from transforms.answers.clerical import ASKED, ASKED_COLUMNS, CODE_LENGTH, ROWS_COLUMNS
+from transforms.answers.clerical import ROWS as ABOUT
+from transforms.digest import text_digest
 from transforms.payments.profile import default_profile
 
 Bytes = tuple[str, bytes]
@@ -196,12 +198,13 @@ def _quoted(line: str, separator: str) -> str:
     return separator.join(f'"{cell}"' for cell in line.split(separator)) if line else line
 
 
-def _sheet(rows: list[list[Any]]) -> bytes:
+def _sheets(sheets: dict[str, list[list[Any]]]) -> bytes:
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"default_date_format": "yyyy-mm-dd"}) as book:
-        page = book.add_worksheet()
-        for number, cells in enumerate(rows):
-            page.write_row(number, 0, cells)
+        for title, rows in sheets.items():
+            page = book.add_worksheet(title)
+            for number, cells in enumerate(rows):
+                page.write_row(number, 0, cells)
     return content.getvalue()
 
 
@@ -209,7 +212,7 @@ def _sheet(rows: list[list[Any]]) -> bytes:
 def _xlsx_of(kind: str) -> bytes:
     rows = _rows(kind)
     cells = [[*map(_as_cell, row.values())] for row in rows]
-    return _sheet([["标题"], list(rows[0]), *cells])
+    return _sheets({"Sheet1": [["标题"], list(rows[0]), *cells]})
 
 
 def _as_cell(text: str) -> object:
@@ -297,13 +300,10 @@ def _pain002(chance: random.Random) -> Bytes:
 
 @cache
 def _decided() -> bytes:
-    labels = list(LABELS.values())
-    key = dict(
-        zip(KEY_NAMES, ("stability_refund", "2020", "A", "A", "s5_is_enterprise"), strict=True)
-    )
-    answer = {"decision": "是", "decided_by": "王", "decided_on": "2020-04-01", "document_no": ""}
-    cells = [(key | answer).get(name, "") for name in LABELS]
-    return _sheet([["人工裁定"], [*labels, CHECK], [*cells, check_code(list(key.values()))]])
+    key = ("stability_refund", "2020", "A", "A", "s5_is_enterprise")
+    number = text_digest("|".join(key))[:CODE_LENGTH]
+    answered = [[*ASKED_COLUMNS], [number, "是", "王", "2020-04-01", ""]]
+    return _sheets({ASKED: [["人工裁定"], *answered], ABOUT: [[*ROWS_COLUMNS], [number, *key, ""]]})
 
 
 def _workbook(chance: random.Random) -> Bytes:

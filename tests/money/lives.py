@@ -55,6 +55,7 @@ from flows.money.verify import verify_home
 from flows.money.whole import expect_whole
 from flows.store import Home
 from sql import register_frame, show_frame
+from sql.texts import fact_path, sql_text
 from tests.ceremony import key_of, one_place
 from tests.money.money_town import (
     ANN,
@@ -329,6 +330,8 @@ class Lives(RuleBasedStateMachine):
             register_frame(connection, f"determination_{policy_id}", given)
         for kind, said in (("objections", self.objections), ("clerical_decisions", self.decisions)):
             show_frame(connection, kind, pl.DataFrame(said, schema=table_schema(KINDS[kind])))
+        in_force = sql_text(fact_path("decisions_in_force"))
+        connection.execute(f"create or replace table decisions_in_force as {in_force}")
 
     @precondition(lambda self: self.has("draft"))
     @rule(

@@ -10,7 +10,7 @@ import pytest
 
 from flows.night.determine import Determined, determine
 from sql import connect, register_tables
-from sql.texts import policy_cards, policy_path, sql_text, words_under
+from sql.texts import fact_path, policy_cards, policy_path, sql_text, words_under
 from tests.rules.engine_tables import (
     EMPLOYER,
     INSURANCES,
@@ -25,6 +25,7 @@ from tests.rules.engine_tables import (
 from transforms.digest import frame_digest
 from transforms.errors import UsageError
 from transforms.extracts.kinds import KINDS
+from transforms.extracts.registers import DECISIONS
 from transforms.policies.parameters import months_between
 
 CARDS = policy_cards()
@@ -224,6 +225,60 @@ def test_two_answers_that_differ_settle_nothing(
     assert outcomes(determined, policy)["2020-02"][0] == outcome
     differ = len({answer for answer, day in answers if day <= AS_OF}) > 1
     assert determined.findings["finding"].to_list() == ["contradicting_decisions"] * differ
+
+
+OWN = "人工裁定登记簿.csv"
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome"),
+    [
+        # (answer, clerk, day of March, file, line)
+        ([("是", "甲", 1, OWN, 2), ("否", "甲", 2, OWN, 3)], "ineligible"),
+        ([("是", "甲", 2, OWN, 2), ("否", "甲", 1, OWN, 3)], "eligible"),
+        ([("是", "甲", 2, OWN, 2), ("否", "甲", 2, OWN, 3)], "ineligible"),
+        ([("是", "甲", 2, OWN, 9), ("否", "甲", 2, "人工裁定.csv", 99)], "eligible"),
+        ([("是", "甲", 2, OWN, 9), ("否", "甲", 3, "人工裁定.csv", 1)], "ineligible"),
+        ([("是", "甲", 3, OWN, 9), ("否", "甲", 2, "人工裁定.csv", 1)], "eligible"),
+        ([("是", "甲", 2, OWN, 2), ("否", "乙", 9, OWN, 3)], "undetermined"),
+        ([("是", "甲", 2, OWN, 2), ("否", "乙", 9, "人工裁定.csv", 3)], "undetermined"),
+        ([("是", "甲", 2, OWN, 2), ("否", "乙", 3, OWN, 3), ("是", "乙", 4, OWN, 4)], "eligible"),
+        ([("是", "甲", 2, "a.csv", 2), ("否", "甲", 2, "a.csv", 3)], "undetermined"),
+    ],
+)
+def test_of_a_clerks_decisions_the_newest_is_in_force(
+    tmp_path: Path, answers: list[tuple[str, str, int, str, int]], outcome: str
+) -> None:
+    policy, rows = "graduate_hire_insurance", town()
+    rows["registrations"][0]["size_class"] = None
+    rows["clerical_decisions"] = [
+        decision("s7_small_or_micro", answer)
+        | {"decided_by": by, "decided_on": date(2020, 3, day), "source_file": file}
+        | {"source_line": line}
+        for answer, by, day, file, line in answers
+    ]
+    determined = run(tmp_path, rows, AS_OF, only=[policy])
+    assert outcomes(determined, policy)["2020-02"][0] == outcome
+    told = determined.findings["finding"].to_list()
+    assert told == ["contradicting_decisions"] * (outcome == "undetermined")
+    assert not [said for said in determined.warnings if said.code == "decisions_waiting"]
+
+
+def test_a_decision_of_a_later_day_waits_and_that_is_said(tmp_path: Path) -> None:
+    rows = town() | {
+        "clerical_decisions": [
+            decision("s7_small_or_micro", "是", decided_on=date(2020, 4, day)) for day in (3, 2)
+        ]
+    }
+    warnings = run(tmp_path, rows, AS_OF, only=["graduate_hire_insurance"]).warnings
+    (said,) = [said for said in warnings if said.code == "decisions_waiting"]
+    assert (
+        str(said) == "clerical_decisions: 2 decided from 2020-04-02 to 2020-04-03 wait until then"
+    )
+
+
+def test_the_register_is_called_in_sql_as_in_a_snapshot() -> None:
+    assert DECISIONS.named == OWN and sql_text(fact_path("decisions_in_force")).count(OWN) == 2
 
 
 def test_a_month_that_an_answer_makes_true_counts_for_later_ones(tmp_path: Path) -> None:

@@ -1,40 +1,37 @@
-"""The clerk's workbook: what is not known or contradicts itself goes out, decisions come back.
+"""The clerk's workbook: what is not known or contradicts itself goes out, answers come back.
 
-Its first columns are those of the extract clerical_decisions, so that what a clerk fills in becomes
-the next drop's 人工裁定.csv. A check code per line tells whether the line's key was altered.
+One line asks for one fact, though many rows of the run need it; the second sheet has these rows,
+and each may be answered otherwise. A question's number is the digest of the keys of its rows: it
+tells whether one of them was altered.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import polars as pl
 
-from transforms.answers.open_questions import KEY
+from transforms.answers.open_questions import BOTH, KEY, with_facts
 from transforms.digest import text_digest
 from transforms.errors import DropRefusedError
 from transforms.extracts.dates import read_dates
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.registers import DECISIONS as REGISTER
 from transforms.money.objections import OBJECTION
 from transforms.sheets.filled import refuse_rows
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word, words_column
 
-KIND = KINDS["clerical_decisions"]
-NAMES = [column.name for column in KIND.columns]
-LABELS = {column.name: column.labels[1] for column in KIND.columns} | {
-    "subject_id": "主体代码",
-    "decided_by": "裁定人",
-    "decided_on": "裁定日期",
-    "document_no": "文号",
-}
+LABELS = REGISTER.headings
 KEY_NAMES = ["policy_id", "period", "subject_id", "beneficiary_id", "provision"]
 ANSWER_NAMES = ["decision", "decided_by", "decided_on"]
 OPEN_NAMES = [*ANSWER_NAMES, "document_no"]
 DECISIONS = ("是", "否")
-CHECK = word("check_code")
 CONFLICT = "conflict"
 RECOVERY, KEPT = "recovery", "clerk_kept"
+NUMBER, OWN = word("question_no"), word("own_decision")
+ASKED, ROWS = REGISTER.kind.titles[1], word("sheet_asked_rows")
+ASKED_COLUMNS = [NUMBER, *(LABELS[name] for name in OPEN_NAMES)]
+ROWS_COLUMNS = [NUMBER, *(LABELS[name] for name in KEY_NAMES), OWN]
+GREY_NAMES = ["subject_id", "beneficiary_id", "question_no"]
 CODE_LENGTH = 12
-SHOWN_NUMBERS = 20
 
 
 def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
@@ -42,13 +39,17 @@ def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) ->
 
     Rows:    one per entitlement with status conflict, with the questions' columns
     """
-    return entitlements.filter(pl.col("status") == CONFLICT).select(
-        *KEY,
-        pl.lit(CONFLICT).alias("provision"),
-        pl.lit(word(CONFLICT)).alias("title"),
-        pl.lit(word("once_a_month")).alias("clause"),
-        said_column("excluded_by", policies=words_column("reason", titles)).alias("missing"),
-        pl.col("determined_fen").alias("amount_fen"),
+    return (
+        entitlements.filter(pl.col("status") == CONFLICT)
+        .select(
+            *KEY,
+            pl.lit(CONFLICT).alias("provision"),
+            pl.lit(word(CONFLICT)).alias("title"),
+            pl.lit(word("once_a_month")).alias("clause"),
+            said_column("excluded_by", policies=words_column("reason", titles)).alias("missing"),
+            pl.col("determined_fen").alias("amount_fen"),
+        )
+        .pipe(_of_whole_row)
     )
 
 
@@ -59,13 +60,19 @@ def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
     Units:   amount_fen is what would be asked back
     """
     is_open = (pl.col("status") == "unsupported") & (pl.col("cause") != KEPT)
-    return entitlements.filter(is_open).select(
-        *KEY,
-        pl.lit(RECOVERY).alias("provision"),
-        pl.lit(word(RECOVERY)).alias("title"),
-        pl.lit(word("recovery_clause")).alias("clause"),
-        said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias("missing"),
-        (pl.col("paid_before_fen") - pl.col("determined_fen")).alias("amount_fen"),
+    return (
+        entitlements.filter(is_open)
+        .select(
+            *KEY,
+            pl.lit(RECOVERY).alias("provision"),
+            pl.lit(word(RECOVERY)).alias("title"),
+            pl.lit(word("recovery_clause")).alias("clause"),
+            said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias(
+                "missing"
+            ),
+            (pl.col("paid_before_fen") - pl.col("determined_fen")).alias("amount_fen"),
+        )
+        .pipe(_of_whole_row)
     )
 
 
@@ -83,25 +90,131 @@ def objection_questions(weighed: pl.DataFrame) -> pl.DataFrame:
         pl.lit(word("objection_clause")).alias("clause"),
         said_column("objection_says", reason="objection_reason").alias("missing"),
         "amount_fen",
-    )
+    ).pipe(_of_whole_row)
 
 
-def clerical_sheet(questions: pl.DataFrame, titles: Mapping[str, str], as_of: str) -> Sheet:
-    """Lay out the workbook's sheet: key, cells to fill in, and what the clerk needs to decide.
+def _of_whole_row(asked: pl.DataFrame) -> pl.DataFrame:
+    """Make one question of what is asked of a policy's rows alike, month by month."""
+    what = [pl.col("provision"), pl.col("policy_id")]
+    named = with_facts(asked.with_columns(pl.lit(BOTH).alias("about")), *what)
+    return named.select(*asked.columns, "fact", "about")
 
-    Rows:    questions  one per unknown provision or conflicting line
-    Holds:   conflicting lines of one person and month stand together
+
+def clerical_sheets(
+    questions: pl.DataFrame,
+    differing: pl.DataFrame,
+    names: pl.DataFrame,
+    titles: Mapping[str, str],
+    as_of: str,
+) -> list[Sheet]:
+    """Lay out the workbook: a line per fact that is asked for, and the rows that need it.
+
+    Rows:    questions  one per unknown provision, conflicting, unsupported or objected line
+             differing  KEY_NAMES and `told`, where clerks' answers in force differ
+             names      subject_kind, subject_id, subject_name
+    Holds:   what most money waits for comes first; conflicting lines of one person stand together
     """
-    is_conflict = pl.col("provision") == CONFLICT
-    asked = questions.sort(
-        is_conflict,
-        pl.when(is_conflict).then(pl.concat_str("subject_id", "period")).otherwise(pl.lit("")),
-        *KEY,
-        "provision",
+    told = said_column("clerks_differ", told="told", missing="missing")
+    rows = (
+        questions.join(differing, on=KEY_NAMES, how="left", validate="m:1")
+        .with_columns(pl.coalesce(told, "missing").alias("missing"))
+        .sort(*KEY, "provision")
     )
-    checks = [check_code(row) for row in asked.select(KEY_NAMES).iter_rows()]
+    # An answer that differs for one row makes that row a question of its own.
+    fact = [pl.col("fact"), pl.col("told").fill_null("")]
+    code = pl.concat_str(KEY_NAMES, separator="|")
+    numbers = rows.group_by(fact).agg(code.sort().str.join("\n").alias("codes"))
+    numbers = numbers.with_columns(_numbers(numbers["codes"]))
+    rows = rows.with_columns(pl.col("told").fill_null("")).join(
+        numbers.drop("codes"), on=["fact", "told"], validate="m:1"
+    )
+    asked = _named(_asked(rows, titles), names)
+    above = [
+        Said("clerical_how", {"as_of": as_of, "rows": asked.height}),
+        Said("clerical_then"),
+    ]
+    listed = rows.join(asked.select("question_no", "place"), on="question_no").sort(
+        "place", *KEY, "provision"
+    )
+    return [
+        Sheet(
+            title=ASKED,
+            frame=_asked_frame(asked),
+            above=said_lines(above),
+            open_columns=[LABELS[name] for name in OPEN_NAMES],
+            choices={LABELS["decision"]: DECISIONS},
+            grey_columns=[LABELS.get(name, name) for name in GREY_NAMES],
+        ),
+        Sheet(
+            title=ROWS,
+            frame=listed.select(
+                pl.col("policy_id").replace(titles).alias("policy_name"),
+                pl.col("title").alias("question"),
+                pl.lit("").alias("own_decision"),
+                "amount_fen",
+                "question_no",
+                *(pl.col(name).alias(LABELS[name]) for name in KEY_NAMES),
+            ),
+            above=said_lines([Said("clerical_rows")]),
+            open_columns=["own_decision"],
+            choices={"own_decision": DECISIONS},
+            grey_columns=["question_no", *(LABELS[n] for n in KEY_NAMES if n != "period")],
+        ),
+    ]
+
+
+def _numbers(codes: pl.Series) -> pl.Series:
+    made = [text_digest(text)[:CODE_LENGTH] for text in codes]
+    return pl.Series("question_no", made, pl.String)
+
+
+def _asked(rows: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
+    """Make one line of the rows that ask for one fact, the most money first."""
+    first, last = pl.col("period").min(), pl.col("period").max()
+    span = pl.when(first == last).then(first).otherwise(pl.concat_str(first, last, separator="—"))
+    one = rows.group_by("question_no").agg(
+        pl.col("provision", "title", "missing", "about", *KEY[2:]).first(),
+        pl.col("policy_id").replace(titles).unique().sort().str.join("、").alias("policies"),
+        pl.col("clause").unique().sort().str.join("；").alias("basis"),
+        span.alias("periods"),
+        pl.len().cast(pl.Int64).alias("row_count"),
+        pl.col("amount_fen").sum(),
+    )
+    is_conflict = pl.col("provision") == CONFLICT
+    together = pl.col("amount_fen").max().over("subject_id", is_conflict)
+    stake = pl.when(is_conflict).then(together).otherwise("amount_fen")
+    party = pl.when(is_conflict).then("subject_id").otherwise(pl.lit(""))
+    order = one.with_columns(stake.alias("stake"), party.alias("party")).sort(
+        "stake", "party", "amount_fen", "question_no", descending=[True, False, True, False]
+    )
+    return order.with_row_index("place")
+
+
+def _named(asked: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """Add the names of those that a question is about; an id of nobody it is about is left out."""
+    for side in ("subject", "beneficiary"):
+        of_side = names.select(
+            pl.col("subject_kind").alias(f"{side}_kind"),
+            pl.col("subject_id").alias(f"{side}_id"),
+            pl.col("subject_name").alias(f"{side}_named"),
+        )
+        keys = [f"{side}_kind", f"{side}_id"]
+        asked = asked.join(of_side, on=keys, how="left", validate="m:1", maintain_order="left")
+        is_about = pl.col("about").is_in([side, BOTH])
+        if side == "beneficiary":
+            is_about &= (pl.col("about") != BOTH) | (pl.col("beneficiary_id") != pl.col("subject"))
+        else:
+            asked = asked.with_columns(pl.col("subject_id").alias("subject"))
+        asked = asked.with_columns(
+            pl.when(is_about).then(name).otherwise(pl.lit("")).fill_null("").alias(name)
+            for name in (f"{side}_id", f"{side}_named")
+        )
+    return asked
+
+
+def _asked_frame(asked: pl.DataFrame) -> pl.DataFrame:
     question = (
-        pl.when(is_conflict)
+        pl.when(pl.col("provision") == CONFLICT)
         .then(pl.lit(word("may_row_stand")))
         .when(pl.col("provision") == RECOVERY)
         .then(pl.lit(word("is_it_recovered")))
@@ -109,71 +222,64 @@ def clerical_sheet(questions: pl.DataFrame, titles: Mapping[str, str], as_of: st
         .then(pl.lit(word("is_it_upheld")))
         .otherwise(said_column("does_provision_hold", provision="title"))
     )
-    frame = asked.select(
-        *(
-            pl.lit("").alias(LABELS[name])
-            if name in OPEN_NAMES
-            else pl.col(name).alias(LABELS[name])
-            for name in NAMES
-        ),
-        pl.col("policy_id").replace(titles).alias("policy_name"),
+    name = pl.concat_list("subject_named", "beneficiary_named").list.eval(
+        pl.element().filter(pl.element() != "")
+    )
+    return asked.select(
         question.alias("question"),
+        name.list.join(" / ").alias("about_name"),
         "missing",
-        pl.col("clause").alias("basis"),
-        "amount_fen",
-        pl.Series("check_code", checks, pl.String),
-    )
-    above = [
-        Said("clerical_how", {"as_of": as_of, "rows": frame.height}),
-        Said("clerical_then"),
-    ]
-    return Sheet(
-        title=KIND.titles[1],
-        frame=frame,
-        above=said_lines(above),
-        open_columns=[LABELS[name] for name in OPEN_NAMES],
-        choices={LABELS["decision"]: DECISIONS},
+        *(pl.lit("").alias(LABELS[open_name]) for open_name in OPEN_NAMES),
+        "policies",
+        "periods",
+        "row_count",
+        pl.col("amount_fen").alias("stake_fen"),
+        "basis",
+        *(pl.col(name).alias(LABELS[name]) for name in GREY_NAMES[:2]),
+        "question_no",
     )
 
 
-def check_code(cells: Sequence[str]) -> str:
-    """Return the code of a line's key: it tells a slip of the hand, it is no signature.
+def decided_lines(
+    filled: pl.DataFrame, rows: pl.DataFrame, file_name: str, given: Mapping[str, str]
+) -> pl.DataFrame:
+    """Turn a filled-in workbook into rows of the extract; the whole file or nothing.
 
-    >>> check_code(["stability_refund", "2020", "A", "A", "s5_is_enterprise"])
-    '5539e2122904'
+    Rows:    filled   the sheet of questions, text cells by heading, with row_number, the sheet's
+             rows     the sheet of the rows that they ask about
+             given    decided_by, for lines that do not say it
+             returns  the extract's columns, and question_no
+    Raises:  DropRefusedError naming the lines that are unchanged, incomplete, altered or repeated
     """
-    return text_digest("|".join(cells))[:CODE_LENGTH]
-
-
-def decided_lines(filled: pl.DataFrame, file_name: str) -> pl.DataFrame:
-    """Turn a filled-in sheet into the extract clerical_decisions; the whole file or nothing.
-
-    Rows:    filled   text cells by column label, with row_number, the sheet's own
-             returns  one per line, with the extract's columns and labels
-    Raises:  DropRefusedError naming the rows that are unchanged, incomplete, altered or repeated
-    """
-    missing = [label for label in (*LABELS.values(), CHECK) if label not in filled.columns]
-    if missing:
-        raise DropRefusedError(f"{file_name}: column missing: {', '.join(missing)}; restore it")
-    cells = filled.with_columns(pl.col(pl.String).str.strip_chars())
-    read = cells.rename({label: name for name, label in LABELS.items()})
+    for sheet, wanted in ((filled, ASKED_COLUMNS), (rows, ROWS_COLUMNS)):
+        missing = [label for label in wanted if label not in sheet.columns]
+        if missing:
+            raise DropRefusedError(f"{file_name}: column missing: {', '.join(missing)}; restore it")
+    names = {label: name for name, label in LABELS.items()} | {NUMBER: "question_no", OWN: "own"}
+    read = filled.with_columns(pl.col(pl.String).str.strip_chars()).rename(names, strict=False)
+    keyed = rows.with_columns(pl.col(pl.String).str.strip_chars()).rename(names, strict=False)
+    keyed = keyed.join(read.select("question_no"), on="question_no", how="semi")
+    code = pl.concat_str(KEY_NAMES, separator="|")
+    found = keyed.group_by("question_no").agg(code.sort().str.join("\n").alias("codes"))
+    whole = found.filter(found["question_no"] == _numbers(found["codes"]))["question_no"]
     days = read_dates(read["decided_on"])
-    codes = pl.Series(
-        [check_code(row) for row in read.select(KEY_NAMES).iter_rows()], dtype=pl.String
-    )
     is_empty = pl.all_horizontal(pl.col(name) == "" for name in ANSWER_NAMES)
     faults = {
         "unchanged: decide them, or delete the lines": is_empty,
-        "key cells or check code altered: restore the line as it came": pl.lit(codes)
-        != pl.col(CHECK),
+        f"its number, or one of its rows in sheet {ROWS}, was altered: restore them as they came": (
+            ~pl.col("question_no").is_in(whole.implode())
+        ),
         "裁定 is neither 是 nor 否": ~pl.col("decision").is_in(DECISIONS),
-        "裁定人 is empty": pl.col("decided_by") == "",
+        "裁定人 is empty": (pl.col("decided_by") == "") & (not given.get("decided_by")),
         "裁定日期 is no date": pl.lit(days).is_null(),
-        "the same line twice": pl.struct(KEY_NAMES).is_duplicated(),
+        "the same line twice": pl.col("question_no").is_duplicated(),
     }
     refuse_rows(read, faults, file_name)
+    own = {f"{OWN} in sheet {ROWS} is neither 是 nor 否": ~pl.col("own").is_in([*DECISIONS, ""])}
+    refuse_rows(keyed, own, file_name)
     if not read.height:
         raise DropRefusedError(f"{file_name}: no line is left; there is nothing to import")
-    return read.with_columns(days.alias("decided_on")).select(
-        pl.col(name).alias(LABELS[name]) for name in NAMES
-    )
+    answers = read.with_columns(days.alias("decided_on")).select("question_no", *OPEN_NAMES)
+    decided = keyed.select("question_no", *KEY_NAMES, "own").join(answers, on="question_no")
+    decision = pl.when(pl.col("own") == "").then("decision").otherwise("own")
+    return decided.with_columns(decision.alias("decision")).select("question_no", *LABELS)

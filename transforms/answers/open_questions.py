@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from transforms.digest import canonical_json
 from transforms.extracts.kinds import COLUMNS, KINDS
 from transforms.policies.cards import PolicyCard, Provision
 from transforms.words import said_column, word
@@ -18,7 +19,13 @@ QUESTION_SCHEMA: dict[str, Any] = {
     "clause": pl.String(),
     "missing": pl.String(),
     "amount_fen": pl.Int64(),
+    # What is one question, though several rows ask it, and the side that it is about, or both.
+    "fact": pl.String(),
+    "about": pl.String(),
 }
+BOTH = "both"
+SIDE_OF = {"subject": "subject", "subject_as_legal_rep": "subject", "beneficiary": "beneficiary"}
+BY_MONTH = ("period", "to_period", "month_before")
 REGISTERS = ("registrations", "insured_units", "insured_persons")
 SIDES = ("subject", "beneficiary")
 
@@ -67,15 +74,32 @@ def questions_of(
 
 def _questions(provision: Provision, rows: pl.DataFrame) -> pl.DataFrame:
     unknown = rows.filter(pl.col("reason_codes").list.contains(provision.name))
+    sides = {SIDE_OF.get(spec["of"], BOTH) for spec in provision.rows}
     named = {
         "provision": provision.name,
         "title": provision.title,
         "clause": provision.clause,
+        "about": sides.pop() if len(sides) == 1 else BOTH,
     }
-    return unknown.with_columns(
+    asked = unknown.with_columns(
         missing_words(provision, rows.columns).alias("missing"),
         *(pl.lit(text).alias(name) for name, text in named.items()),
-    ).select(pl.col(name).cast(dtype) for name, dtype in QUESTION_SCHEMA.items())
+    )
+    is_monthly = any(spec.get("months") in BY_MONTH for spec in provision.rows)
+    of_month = [pl.col("period")] if is_monthly else []
+    source = canonical_json([provision.title, *map(dict, provision.rows)])
+    return with_facts(asked, pl.lit(source), *of_month).select(
+        pl.col(name).cast(dtype) for name, dtype in QUESTION_SCHEMA.items()
+    )
+
+
+def with_facts(asked: pl.DataFrame, *what: pl.Expr) -> pl.DataFrame:
+    """Name the fact that each question asks for: what, of whom, and what is missing of it."""
+    ids = [
+        pl.when(pl.col("about").is_in([side, BOTH])).then(f"{side}_id").otherwise(pl.lit(""))
+        for side in SIDES
+    ]
+    return asked.with_columns(pl.concat_str(*what, *ids, "missing", separator="|").alias("fact"))
 
 
 def missing_words(provision: Provision, columns: list[str]) -> pl.Expr:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from transforms.answers.deliveries import DeliveryState
 from transforms.gates import GateOutcome
 from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyCard, PolicyStatus
@@ -97,6 +98,7 @@ class RunSummary:
     stopped_at: str | None
     gates: Sequence[GateOutcome]
     files: Sequence[FileCount] = ()
+    deliveries: Sequence[DeliveryState] = ()
     policies: Sequence[PolicyCount] = ()
     entitlements: Sequence[EntitlementCount] = ()
     batches: Sequence[BatchCount] = ()

@@ -9,6 +9,8 @@ from transforms.errors import DropRefusedError
 from transforms.extracts.kinds import KINDS, Kind
 
 DELIVERY_NOTE_NAMES = ("交接单.csv", "delivery_note.csv")
+# The note of a night that was fed from the inbox: files in force, and since when.
+IN_FORCE_NAME = "in_force.csv"
 MOST_COLUMNS = 1000
 # More digits than a day has, fewer than an id with one or two lost.
 LEAST_DIGITS = 10

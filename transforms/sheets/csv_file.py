@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 
 from transforms.amounts import is_amount, yuan_column
+from transforms.visible import FORMULA_STARTS
 from transforms.words import word
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 LONG_NUMBER_DIGITS = 12
 BYTE_ORDER_MARK = "\ufeff"
 

@@ -45,6 +45,7 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
     "fact_amount": {**BASE, **AMOUNT, "align": "left"},
     "head": {**BOXED, "bold": True, "bg_color": "#DDE6EE", "text_wrap": True, "align": "center"},
     "open": {**TEXT, "bg_color": "#FFF2CC", "locked": False},
+    "grey": {**TEXT, "font_color": "#8A94A3", "font_size": 9},
     "centred": {**BASE, "bold": True, "font_size": 18, "align": "center"},
     "label": {**BOXED, "bold": True, "bg_color": "#DDE6EE", "text_wrap": True},
     "field": TEXT,
@@ -77,9 +78,9 @@ class Line:
 class Sheet:
     """One sheet: lines above, then a table with a heading; `open_columns` are to be filled in.
 
-    `choices`: columns that take one of a few words. `below`: lines below the table. `widths`: of
-    columns that are not measured. `is_form`: one page, nothing frozen or filtered. `is_protected`:
-    only open columns can be changed.
+    `choices`: columns that take one of a few words. `grey_columns`: for machines, not for people.
+    `below`: lines below the table. `widths`: of columns that are not measured. `is_form`: one page,
+    nothing frozen or filtered. `is_protected`: only open columns can be changed.
     """
 
     title: str
@@ -91,6 +92,7 @@ class Sheet:
     widths: Mapping[str, int] = field(default_factory=dict)
     is_form: bool = False
     is_protected: bool = False
+    grey_columns: Sequence[str] = ()
 
 
 def said_lines(said: Sequence[Said]) -> list[Line]:
@@ -131,7 +133,8 @@ def _lay_out(
     for place, name in enumerate(rows.columns):
         page.set_column(place, place, widths[place])
         page.write_string(top, place, word(name), looks["head"])
-        look = "open" if name in sheet.open_columns else _look(name, rows.schema[name])
+        look = "grey" if name in sheet.grey_columns else _look(name, rows.schema[name])
+        look = "open" if name in sheet.open_columns else look
         page.write_blank(top + 1, place, None, looks[look])
         if sheet.choices and name in sheet.choices:
             allowed = {"validate": "list", "source": list(sheet.choices[name])}

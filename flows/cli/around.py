@@ -1,0 +1,116 @@
+"""What stands around a home: inbox, backup, clock, Prefect's server, timers. Looked at, no more."""
+
+import json
+import pwd
+import shutil
+import subprocess
+import urllib.request
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.error import URLError
+
+from flows.backup.vault import Vault
+from flows.night.diary import read_nights
+from flows.night.settings import read_settings, read_span
+from flows.store import Home
+from transforms.errors import WuxingError
+
+SECONDS = 5
+UNITS = ("wuxing-server.service", "wuxing-worker.service")
+TIMERS = ("wuxing-status.timer", "wuxing-backup.timer")
+DEPLOYMENT = "nightly"
+
+
+def check(verdict: str, what: str, found: str) -> dict[str, str]:
+    """Say of one thing whether it is good, to be looked after (warn), or bad."""
+    return {"verdict": verdict, "what": what, "found": found}
+
+
+def user_name(number: int) -> str:
+    """Name a user of this machine."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def look_at_backup(home: Home, now: datetime) -> dict[str, str]:
+    """Say how old the newest backup is; it is no longer one if its folder is not there."""
+    try:
+        settings = read_settings(home).backup
+        if not settings.folder:
+            found = "no folder is named: fill in [backup] in wuxing.toml, on another disk"
+            return check("warn", "backup", found)
+        vault = Vault(home.root / settings.folder)
+        newest = vault.newest()
+    except WuxingError as broken:
+        return check("bad", "backup", str(broken))
+    if not newest:
+        return check("bad", "backup", f"none in {vault.root}: connect it, then `wuxing backup`")
+    age = now - datetime.fromisoformat(newest["made_at"])
+    found = f"the newest is of {newest['made_at'][:16]}Z in {vault.root}"
+    if newest["problems"]:
+        return check("bad", "backup", f"{found}; not all was as recorded: `wuxing verify`")
+    if age > read_span(settings.max_age):
+        return check("bad", "backup", f"{found}, older than {settings.max_age}: `wuxing backup`")
+    return check("good", "backup", found)
+
+
+def look_at_clock(home: Home, now: datetime) -> dict[str, str]:
+    """Say whether the clock went back: a night would be of a day that has been."""
+    try:
+        newest = max((night.started_at for night in read_nights(home)), default=now)
+    except WuxingError as broken:
+        return check("bad", "clock", str(broken))
+    if newest > now + timedelta(minutes=5):
+        found = f"it is {now:%Y-%m-%d %H:%M} here, and a night began on {newest:%Y-%m-%d %H:%M}"
+        return check("bad", "clock", f"{found}: set the clock (`timedatectl set-ntp true`)")
+    return check("good", "clock", f"{now:%Y-%m-%d %H:%M}, Asia/Shanghai")
+
+
+def look_at_timers() -> dict[str, str]:
+    """Say whether systemd keeps server, worker and timers."""
+    systemctl = shutil.which("systemctl")
+    asked = [systemctl or "", "is-active", *UNITS, *TIMERS]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False) if systemctl else None
+    states = told.stdout.split() if told else []
+    if len(states) != len(UNITS + TIMERS) or "offline" in states:
+        found = "no systemd here: let another scheduler call `wuxing status --alert` and `backup`"
+        return check("warn", "services", found)
+    asleep = [name for name, state in zip(UNITS + TIMERS, states, strict=True) if state != "active"]
+    if asleep:
+        found = f"not active: {', '.join(asleep)}; `systemctl enable --now {asleep[0]}`"
+        return check("warn", "services", f"{found} (ops/systemd, docs/operations)")
+    return check("good", "services", ", ".join(UNITS + TIMERS))
+
+
+def look_at_prefect(address: str) -> dict[str, str]:
+    """Ask Prefect's server for the nightly deployment and for a worker that is awake."""
+    if not address:
+        found = "PREFECT_API_URL is not set: nights run by `wuxing nightly` or `wuxing serve` alone"
+        return check("warn", "Prefect", found)
+    try:
+        named = {"deployments": {"name": {"any_": [DEPLOYMENT]}}}
+        there = [one for one in _ask(address, "deployments/filter", named) if not one["paused"]]
+        pools = {one["work_pool_name"] for one in there if one["work_pool_name"]}
+        workers = [w for p in pools for w in _ask(address, f"work_pools/{p}/workers/filter", {})]
+    except (URLError, OSError, ValueError, KeyError, TypeError):
+        said = f"{address} does not answer: `systemctl status wuxing-server`"
+        return check("bad", "Prefect", said)
+    if not there:
+        return check("bad", "Prefect", "no deployment `nightly` is on: `prefect deploy --all`")
+    if not any(worker["status"] == "ONLINE" for worker in workers):
+        return check("bad", "Prefect", "no worker is awake: `systemctl status wuxing-worker`")
+    return check("good", "Prefect", f"{address}: nightly is deployed, a worker is awake")
+
+
+def _ask(address: str, what: str, said: dict[str, Any]) -> Any:
+    asked = urllib.request.Request(
+        f"{address.rstrip('/')}/{what}",
+        json.dumps(said).encode(),
+        {"Content-Type": "application/json"},
+    )
+    # Only what the operator named is asked, never through a proxy.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(asked, timeout=SECONDS) as answer:
+        return json.load(answer)

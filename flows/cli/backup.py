@@ -1,0 +1,97 @@
+"""Commands for the day a disk dies: backup, restore."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.store import Home
+from transforms.errors import DigestDiffersError, UsageError
+
+BackupArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder of the backup, on another disk.")
+]
+PlaceArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="DIR", help="Folder on another disk; default: [backup] in wuxing.toml."),
+]
+StateOption = Annotated[
+    str, typer.Option("--state", help="An older state, by its name in DIR/states.")
+]
+SHOWN = 5
+
+
+@app.command()
+def backup(
+    folder: PlaceArgument = None,
+    home: HomeOption = DEFAULT_HOME,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: read the newest state through.")
+    ] = False,
+    state: StateOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the home as it stands into a backup, beside all earlier states; a night may run."""
+    from flows.backup.restore import check_backup
+    from flows.backup.save import back_up
+
+    place = Home(home)
+    folder = folder or _configured(place)
+    if check:
+        told = check_backup(folder, state)
+        show(told, as_json, [f"{told['state']}: {told['contents']} contents read, all are right"])
+        return
+    told = back_up(place, folder, datetime.now(UTC))
+    new = f"{told['new_bytes'] / (1 << 20):,.1f} MiB of them new"
+    show(told, as_json, [f"{told['state']}: {told['files']} files, {new}, read back and compared"])
+    _expect_none(told, "are not as recorded in the home; the backup has the rest: `wuxing verify`")
+
+
+@app.command()
+def restore(
+    folder: BackupArgument,
+    target: Annotated[Path, typer.Argument(metavar="HOME", help="The new home; must be empty.")],
+    state: StateOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a home from a backup into an empty folder, and verify it."""
+    from flows.backup.restore import restore as restore_home
+    from flows.money.verify import verify_home
+
+    place = Home(target)
+    told = restore_home(folder, place, state)
+    typer.echo(f"{told['files']} files of {told['made_at']} are in {target}; verifying", err=True)
+    seen = verify_home(place)
+    here = "it lies where its heads have put it: it signs and releases here"
+    elsewhere = (
+        "it lies elsewhere than its heads have put it: it looks, replays and verifies; to sign and "
+        "release here, both heads sign `wuxing home move`, and the old home is given up"
+    )
+    lines = [
+        f"{target} is home {told['home_id']} as of {told['made_at']}, verified",
+        here if told["is_at_home"] else elsewhere,
+        *(f"warning: {said}" for said in seen.warnings),
+    ]
+    show({**told, "warnings": seen.warnings}, as_json, lines)
+    _expect_none(told, "were not as recorded when the backup was made")
+
+
+def _configured(home: Home) -> Path:
+    """Return the folder that wuxing.toml names; a relative one would be in the home."""
+    from flows.night.settings import read_settings
+
+    folder = read_settings(home).backup.folder
+    if not folder:
+        raise UsageError(f"give a folder, or name one under [backup] in {home.settings_path}")
+    return home.root / folder
+
+
+def _expect_none(told: Mapping[str, Any], what: str) -> None:
+    problems = told["problems"]
+    if problems:
+        rest = f"\n… and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        shown = "\n".join(problems[:SHOWN])
+        raise DigestDiffersError(f"{len(problems)} files {what}\n{shown}{rest}")

@@ -1,0 +1,81 @@
+"""How fast the home grows, until when the disk lasts, and what of it could lie elsewhere."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from flows.cli.around import check
+from flows.store import Home
+
+MONTH = timedelta(days=30)
+# What is older is seldom looked at; what names persons is kept all the same, elsewhere.
+OLD = timedelta(days=180)
+NIGHTS_WANTED = 60
+GIB = 1 << 30
+FEWEST_BYTES = 1 << 20
+
+
+def foresee_disk(home: Home, now: datetime) -> dict[str, str]:
+    """Say for how many nights the disk lasts if they are like those of the last month."""
+    place = home.root.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    nights, grown = _growth(home, now)
+    if not nights:
+        found = f"{_gib(free)} free; how fast the home grows is known after the first night"
+        return check("warn" if free < 10 * GIB else "good", "disk space", found)
+    a_night = max(1, grown // nights)
+    left = free // a_night
+    found = f"{_gib(free)} free, {_gib(a_night)} a night (nights measured: {nights}): "
+    found += f"full in {left:,} nights" if left < 10 * 365 else "enough for years"
+    if left >= NIGHTS_WANTED:
+        return check("good", "disk space", found)
+    advice = f"{found}; get a larger disk{_elsewhere(home, now)}"
+    return check("bad" if left < 2 else "warn", "disk space", advice)
+
+
+def _growth(home: Home, now: datetime) -> tuple[int, int]:
+    """Count the nights of the last month, and the bytes that were written in it."""
+    since = (now - MONTH).timestamp()
+    runs = [path for path in home.runs.glob("[!.]*") if path.stat().st_mtime >= since]
+    seen: dict[int, int] = {}
+    for status in _files(home.root):
+        if status.st_mtime >= since:
+            seen[status.st_ino] = status.st_size
+    return len(runs), sum(seen.values())
+
+
+def _elsewhere(home: Home, now: datetime) -> str:
+    """Say what could be put into an archive, or made again; nothing is deleted here."""
+    old = (now - OLD).timestamp()
+    raw = sum(_old(folder, old) for folder in home.snapshots.glob("*/raw"))
+    letters = sum(_old(path, old) for path in home.runs.glob("*/notices"))
+    taken = _old(home.root / "inbox" / "taken", old)
+    said = {
+        "the cache, which a night makes again": _old(home.root / "cache", now.timestamp()),
+        "letters of old runs, which `wuxing notices` makes again": letters,
+        "old files in inbox/taken, whose bytes are in the snapshots": taken,
+        "raw files of old snapshots (keep them: `wuxing verify` names them until they are back)": (
+            raw
+        ),
+    }
+    listed = [f"{_gib(size)} {what}" for what, size in said.items() if size >= FEWEST_BYTES]
+    return f", or archive: {'; '.join(listed)}" if listed else ""
+
+
+def _old(folder: Path, before: float) -> int:
+    return sum(status.st_size for status in _files(folder) if status.st_mtime < before)
+
+
+def _files(folder: Path) -> Iterator[os.stat_result]:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            status = os.lstat(os.path.join(place, name))
+            yield status
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:,.1f} GiB" if size >= GIB // 10 else f"{size / (1 << 20):,.1f} MiB"

@@ -1,0 +1,98 @@
+"""The help of every command in Chinese, laid out by how wide its signs are on a terminal."""
+
+import inspect
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+from flows.language import language
+from transforms.messages import in_chinese
+from transforms.visible import display_width, padded
+
+WIDTH = 78
+INDENT = 2
+WIDEST_FIRST = 30
+# What may not stand at the beginning of a line.
+CLOSING = set("，。；：、）》”！？%")
+PARTS = re.compile(r"[!-~]+|.")
+BESIDE = re.compile(r"  \[([^\[\]]*)\]$")
+
+
+def spoken(app: typer.Typer) -> Any:
+    """Return the command line of an app, with its help in the language asked for."""
+    command = get_command(app)
+    if language() == "zh":
+        _translate(command)
+    return command
+
+
+def _translate(command: Any) -> None:
+    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(command.help or ""))
+    said = [in_chinese(" ".join(paragraph.split())) for paragraph in paragraphs]
+    command.help, command.short_help = "\n\n".join(said), said[0]
+    vars(command)["format_help"] = partial(_write_help, command)
+    for inner in getattr(command, "commands", {}).values():
+        _translate(inner)
+
+
+def _write_help(command: Any, context: Any, formatter: Any) -> None:
+    """Write what click writes: usage, what it does, arguments, options, commands."""
+    pieces = [in_chinese(piece) for piece in command.collect_usage_pieces(context)]
+    formatter.write(f"用法：{context.command_path} {' '.join(pieces)}\n\n")
+    for paragraph in command.help.split("\n\n"):
+        formatter.write("\n".join(f"  {line}" for line in wrapped(paragraph, WIDTH - INDENT)))
+        formatter.write("\n\n")
+    parts: dict[str, list[tuple[str, str]]] = {"参数：": [], "选项：": [], "命令：": []}
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record:
+            kind = "参数：" if parameter.param_type_name == "argument" else "选项："
+            parts[kind].append(_said_record(*record))
+    for name, inner in getattr(command, "commands", {}).items():
+        parts["命令："].append((name, inner.short_help))
+    for heading, rows in parts.items():
+        if rows:
+            formatter.write(f"{heading}\n{_table(rows)}\n")
+
+
+def _said_record(first: str, text: str) -> tuple[str, str]:
+    """Word an option: its help, and what stands in brackets behind it."""
+    beside = BESIDE.search(text)
+    words = in_chinese(BESIDE.sub("", text))
+    if beside:
+        words += f"〔{'；'.join(in_chinese(one) for one in beside.group(1).split('; '))}〕"
+    name, _, kind = first.partition(" <")
+    return (f"{name} {in_chinese('<' + kind)}" if kind else first), words
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    widest = min(WIDEST_FIRST, max(display_width(first) for first, _ in rows))
+    lines = []
+    for first, text in rows:
+        told = wrapped(text, WIDTH - INDENT * 2 - widest)
+        fits = display_width(first) <= widest
+        lines += [] if fits else [f"  {first}"]
+        beside = padded(first if fits else "", widest)
+        lines.append(f"  {beside}  {told[0]}".rstrip())
+        lines += [" " * (widest + INDENT * 2) + line for line in told[1:]]
+    return "\n".join(lines) + "\n"
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a text into lines: between Chinese signs anywhere, between other words at spaces.
+
+    >>> wrapped("列出 batch list 的批次。", 12)
+    ['列出 batch', 'list 的批次。']
+    """
+    lines = [""]
+    for part in PARTS.findall(text):
+        too_wide = display_width(lines[-1] + part) > width and part not in CLOSING
+        if too_wide and lines[-1]:
+            lines[-1] = lines[-1].rstrip()
+            lines.append("")
+        lines[-1] += part if lines[-1] or part != " " else ""
+    return lines

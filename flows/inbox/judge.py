@@ -1,0 +1,205 @@
+"""Judge a delivery file by file: what is taken, what is refused, and why."""
+
+import errno
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from stat import S_ISREG
+
+from flows.inbox.lying import Whole, read_note
+from flows.inbox.part_month import month_of_part, months_named
+from flows.inbox.register import BESIDE, Line
+from flows.inbox.suppliers import REFUSED, TAKEN, Delivers, Supplier, Suppliers
+from flows.ingest.delivery import Delivery
+from flows.ingest.files import digest_file, recognise
+from flows.ingest.folders import ARCHIVE, unpack
+from flows.ingest.kind import open_part
+from flows.store import file_digest
+from transforms.amounts import yuan_text
+from transforms.errors import DropRefusedError
+from transforms.extracts.headers import DELIVERY_NOTE_NAMES
+from transforms.extracts.kinds import Kind
+from transforms.visible import holds_control
+
+# The file's own fault; what else the machine denies stops the night.
+FILE_FAULTS = {errno.EACCES, errno.EPERM, errno.EIO, errno.ELOOP, errno.ENXIO}
+
+
+def judge(suppliers: Suppliers, whole: Whole, unpacked: Path) -> list[Line]:
+    """Judge each file of a delivery; with a refused file goes what belongs to it.
+
+    Rows:    unpacked  a scratch folder of the inbox for what lies in archives
+    Holds:   every file of the delivery has its line; nothing is moved
+    Raises:  FileNotFoundError if a file was taken back meanwhile
+    """
+    inbox = suppliers.inbox
+    if whole.bad_note:
+        return [
+            replace(_line(inbox, path), state=REFUSED, reason=whole.bad_note)
+            for path in whole.beside
+        ]
+    top = whole.folder.relative_to(inbox).parts
+    own = suppliers.by_folder(top[0]) if top else None
+    beside = [_line(inbox, path) for path in whole.beside]
+    files, note, fault = list[Path](), whole.note, ""
+    for path in whole.files:
+        inner = [path]
+        if path.suffix.lower() == ARCHIVE:
+            try:
+                inner = _unpacked(path, unpacked)
+                beside.append(_line(inbox, path))
+            except DropRefusedError as hostile:
+                inner = []
+                beside.append(replace(_line(inbox, path), state=REFUSED, reason=str(hostile)))
+        files += [one for one in inner if one.name not in DELIVERY_NOTE_NAMES]
+        for one in inner:
+            if one.name in DELIVERY_NOTE_NAMES:
+                beside.append(_line(inbox, one))
+                note, fault = _inner_note(one, inner)
+    lines = [_judge_file(path, own, suppliers, note) for path in files]
+    if fault:
+        lines = [replace(line, state=REFUSED, reason=fault) for line in lines]
+    return [*_together(lines), *beside]
+
+
+def _inner_note(path: Path, files: list[Path]) -> tuple[Delivery | None, str]:
+    """Read the note of an archive, which can't wait for what it lists."""
+    try:
+        note = read_note(path)
+    except DropRefusedError as unreadable:
+        return None, str(unreadable)
+    absent = {line.name for line in note.lines} - {one.name for one in files}
+    listed = f"{path.name}: {', '.join(sorted(absent))} is listed but was not delivered"
+    return note, listed if absent else ""
+
+
+def _unpacked(path: Path, unpacked: Path) -> list[Path]:
+    if not S_ISREG(path.lstat().st_mode):
+        raise DropRefusedError(f"{path.name}: is a link or a device; put the file itself there")
+    place = unpacked / str(len(list(unpacked.iterdir())) if unpacked.exists() else 0)
+    place.mkdir(parents=True)
+    return unpack(path, place, [])
+
+
+def _line(inbox: Path, path: Path) -> Line:
+    is_file = S_ISREG(path.lstat().st_mode)
+    return Line(
+        act=0,
+        delivery=0,
+        day="",
+        supplier="",
+        kind="",
+        name=path.name,
+        sha256=_digest(path) if is_file else "",
+        state=BESIDE,
+        lay=path.relative_to(inbox).as_posix(),
+        lies="",
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except OSError as denied:
+        if denied.errno not in FILE_FAULTS:
+            raise
+        return ""
+
+
+def _judge_file(
+    path: Path, own: Supplier | None, suppliers: Suppliers, note: Delivery | None
+) -> Line:
+    """Judge one file: its kind, its supplier, what the note says of it, its header, its month."""
+    line = replace(_line(suppliers.inbox, path), supplier=own.name if own else "")
+    try:
+        kind = _kind_of(path)
+        line = replace(line, kind=kind.name)
+        of = _who_delivers(path.name, kind, own, suppliers)
+        line = replace(line, supplier=of.supplier)
+        months = months_named(path.name) if of.mode == "part" else set()
+        line = replace(line, month=months.pop() if len(months) == 1 else "")
+        raw = digest_file(recognise(path))
+        line = _as_noted(replace(line, sha256=raw.sha256), note)
+        _, pieces = open_part(raw, path, kind)
+        told = month_of_part(path.name, kind, pieces) if of.mode == "part" else ("", "")
+    except DropRefusedError as refused:
+        return replace(line, state=REFUSED, reason=str(refused))
+    except OSError as denied:
+        if denied.errno not in FILE_FAULTS:
+            raise
+        return replace(line, state=REFUSED, reason=f"{path.name}: can't be read: {denied.strerror}")
+    return replace(line, state=TAKEN, month=told[0], month_from=told[1])
+
+
+def _kind_of(path: Path) -> Kind:
+    if not S_ISREG(path.lstat().st_mode):
+        raise DropRefusedError(f"{path.name}: is a link or a device; put the file itself there")
+    if holds_control(path.name):
+        raise DropRefusedError(
+            f"{path.name}: the name is no UTF-8, or holds characters that can't be seen; rename it"
+        )
+    kind = recognise(path).kind
+    if kind is None:
+        raise DropRefusedError(f"{path.name}: is no extract; rename it, or take it out")
+    return kind
+
+
+def _who_delivers(name: str, kind: Kind, own: Supplier | None, suppliers: Suppliers) -> Delivers:
+    """Find what suppliers.toml says of a kind: the folder tells the supplier, else the kind."""
+    if own is not None:
+        if kind.name not in own.kinds:
+            raise DropRefusedError(
+                f"{name}: {own.name} delivers no {kind.titles[1]} (suppliers.toml); rename the "
+                "file, put it into the right folder, or name the kind there"
+            )
+        return own.kinds[kind.name]
+    known = [one for one in suppliers.deliveries if one.kind is kind]
+    if len(known) == 1:
+        return known[0]
+    names = ", ".join(one.supplier for one in known) or "nobody"
+    raise DropRefusedError(
+        f"{name}: can't tell whose file this is: {kind.titles[1]} is delivered by {names} "
+        "(suppliers.toml); put it into its supplier's folder"
+    )
+
+
+def _as_noted(line: Line, note: Delivery | None) -> Line:
+    """Hold a file against its delivery note; keep what the note says of rows for the night."""
+    found = [one for one in note.lines if one.name == line.name] if note else []
+    for said in found:
+        if said.sha256 not in (None, line.sha256):
+            raise DropRefusedError(
+                f"{line.name}: SHA256 stated {said.sha256}, found {line.sha256}; ask the supplier "
+                "which is right"
+            )
+    if not found:
+        return line
+    said = found[0]
+    amount = "" if said.amount_fen is None else yuan_text(said.amount_fen)
+    rows = "" if said.rows is None else str(said.rows)
+    return replace(line, rows=rows, amount=amount, removed_rows=str(said.removed_rows))
+
+
+def _together(lines: list[Line]) -> list[Line]:
+    """Refuse with a file all of its kind in the delivery (of a part: of its month)."""
+    names = [line.name for line in lines]
+    lines = [
+        replace(line, state=REFUSED, reason=f"{line.name}: two files have this name; rename one")
+        if names.count(line.name) > 1
+        else line
+        for line in lines
+    ]
+    bad = [line for line in lines if line.state == REFUSED]
+    return [_with_others(line, bad) for line in lines]
+
+
+def _with_others(line: Line, bad: Iterable[Line]) -> Line:
+    for one in bad:
+        is_of_it = (line.supplier, line.kind) == (one.supplier, one.kind)
+        if line.state == TAKEN and is_of_it and (line.month == one.month or not one.month):
+            reason = (
+                f"{line.name}: belongs to {one.name}, which was refused; deliver all files of "
+                "this kind again"
+            )
+            return replace(line, state=REFUSED, reason=reason)
+    return line

@@ -1,0 +1,57 @@
+"""What a run says at its end: to scripts as JSON, to people in lines."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from flows.inbox.in_force import states_of_snapshot
+from flows.store import Home
+from transforms.amounts import yuan_text
+from transforms.answers.deliveries import delivery_lines
+
+
+def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `run --json` prints: ids, paths, counts, policies, deliveries, warnings."""
+    run_folder, batches = home.runs / manifest["run_id"], manifest["batches"]
+    snapshot, as_of = home.snapshots / manifest["snapshot_id"], manifest["as_of"]
+    deliveries = states_of_snapshot(snapshot, date.fromisoformat(as_of))
+    return {
+        **{name: manifest[name] for name in ("run_id", "snapshot_id", "as_of", "batches")},
+        **{name: manifest[name] for name in ("counts", "warnings")},
+        "paths": {
+            "run": str(run_folder),
+            "report": str(run_folder / "report.html"),
+            "snapshot": str(snapshot),
+            "omitted": str(run_folder / "omitted.xlsx"),
+            "reviews": [str(home.batches / batch / "review.xlsx") for batch in batches],
+        },
+        "deliveries": [one.content() for one in deliveries],
+        "policies": {
+            name: {"status": entry["status"], "reason": entry["reason"]}
+            for name, entry in manifest["policies"].items()
+        },
+    }
+
+
+def summary_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Say at a glance what ran, what did not and why, and where to look."""
+    lines = [f"run {summary['run_id']} as of {summary['as_of']}"]
+    counts = summary["counts"]
+    lines.append(
+        f"  rows {counts['rows']:,} = accepted {counts['accepted']:,} "
+        f"+ quarantined {counts['quarantined']:,}"
+    )
+    lines += delivery_lines(summary["deliveries"])
+    for name, policy in summary["policies"].items():
+        why = f": {policy['reason']}" if policy["reason"] else ""
+        lines.append(f"  {policy['status']:<8} {name}{why}")
+    outcomes = counts["determinations"].items()
+    lines.append("  determinations  " + ", ".join(f"{name} {n:,}" for name, n in outcomes))
+    for status, entry in counts["entitlements"].items():
+        due = yuan_text(entry["due_fen"], ",")
+        lines.append(f"  {status:<12} {entry['rows']:>7,} lines {due:>16} 元")
+    lines += [f"  warning: {warning}" for warning in summary["warnings"]]
+    lines.append(f"  report  {summary['paths']['report']}")
+    lines.append(f"  omitted {summary['paths']['omitted']}")
+    lines += [f"  review  {path}" for path in summary["paths"]["reviews"]]
+    return lines

@@ -1,0 +1,188 @@
+"""A home in a second place: whole at any moment, each content once, never worse than before."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.backup.restore import check_backup, restore
+from flows.backup.save import back_up
+from flows.backup.vault import Vault
+from flows.money.verify import verify_home
+from flows.store import Home
+from tests.conftest import AS_OF
+from tests.faults.bounded import ROOT
+from transforms.errors import DigestDiffersError, DropRefusedError
+
+NOW = datetime(2026, 11, 27, 3, tzinfo=UTC)
+
+
+def contents(home: Home) -> dict[str, bytes]:
+    return {
+        path.relative_to(home.root).as_posix(): path.read_bytes()
+        for path in home.root.rglob("*")
+        if path.is_file()
+        and not path.name.startswith("ledger.sqlite-")
+        # A key is its holder's alone, in every copy too.
+        and not path.name.endswith((".key", ".seen"))
+    }
+
+
+def test_a_restored_home_is_the_same_and_knows_that_it_is_a_copy(
+    home_after_run: Home, tmp_path: Path
+) -> None:
+    home, folder = home_after_run, tmp_path / "backup"
+    (home.root / "inbox" / "taken" / "2020-03-31").mkdir(parents=True)
+    (home.root / "inbox" / "taken" / "2020-03-31" / "户籍人口.csv").write_text("a\n")
+    (home.root / "deliveries.jsonl").write_text("{}\n")
+    told = back_up(home, folder, NOW)
+    assert told["problems"] == []
+    copy = Home(tmp_path / "elsewhere" / "home")
+    restored = restore(folder, copy)
+    assert restored["state"] == told["state"] and not restored["is_at_home"]
+    assert verify_home(copy).problems == []
+    there, here = contents(copy), contents(home)
+    # SQLite counts in a copy's first page that it is one.
+    assert there.pop("ledger.sqlite") and here.pop("ledger.sqlite")
+    assert there == here
+
+
+def test_what_the_backup_has_is_not_copied_again(home_after_run: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    first = back_up(home_after_run, folder, NOW)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    second = back_up(home_after_run, folder, NOW + timedelta(days=1))
+    assert first["new_bytes"] > 0 and second["new_bytes"] == 0
+    after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    assert [path.parent.name for path in after.keys() - before.keys()] == ["states"]
+    assert all(after[path] == stamp for path, stamp in before.items())
+    assert Vault(folder).state_names() == [first["state"], second["state"]]
+    assert check_backup(folder)["state"] == second["state"]
+
+
+def wuxing(*words: object, home: Home) -> "subprocess.Popen[bytes]":
+    named = [*map(str, words), "--home", str(home.root)]
+    called = [sys.executable, "-m", "flows", *named]
+    return subprocess.Popen(called, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def test_while_a_night_runs_every_backup_is_a_whole_home(
+    town: Path, home_after_run: Home, tmp_path: Path
+) -> None:
+    home, folder, made = home_after_run, tmp_path / "backup", []
+    night = wuxing("run", town, "--as-of", AS_OF + timedelta(days=1), home=home)
+    while night.poll() is None:
+        made.append(back_up(home, folder, NOW + timedelta(seconds=len(made))))
+        time.sleep(0.5)
+    assert night.returncode == 0 and len(made) > 2
+    made.append(back_up(home, folder, NOW + timedelta(days=1)))
+    assert made[0]["position"] < made[-1]["position"]
+    for place, told in enumerate([made[0], made[len(made) // 2], made[-1]]):
+        copy = Home(tmp_path / f"copy-{place}")
+        restore(folder, copy, told["state"])
+        assert told["problems"] == [] and verify_home(copy).problems == []
+    again = wuxing("run", town, "--as-of", AS_OF + timedelta(days=1), home=copy)
+    again.communicate()
+    assert again.returncode == 0
+    runs = [sorted(path.name for path in one.runs.iterdir()) for one in (home, copy)]
+    assert runs[0] == runs[1], "the same night again is the same run"
+
+
+@pytest.mark.parametrize("contents_there", [1, 40])
+def test_a_killed_backup_harms_nothing_that_was_there(
+    contents_there: int, home_after_run: Home, tmp_path: Path
+) -> None:
+    home, folder = home_after_run, tmp_path / "backup"
+    first = back_up(home, folder, NOW)
+    shutil.rmtree(folder / "content")
+    state = folder / "states" / f"{first['state']}.json"
+    kept = tmp_path / "state.json"
+    state.rename(kept)
+    going = wuxing("backup", folder, home=home)
+    while going.poll() is None and len(list(folder.glob("content/*/*"))) < contents_there:
+        time.sleep(0.002)
+    os.kill(going.pid, signal.SIGKILL)
+    going.communicate()
+    assert list(folder.glob("states/*")) == [], "a backup that was killed is none"
+    second = back_up(home, folder, NOW)
+    assert second["state"] == first["state"] and second["new_bytes"] < first["new_bytes"]
+    assert not list(folder.rglob(".making-*"))
+    assert check_backup(folder)["contents"] > contents_there
+
+
+def test_what_is_damaged_at_home_is_told_and_kept_as_it_was(
+    home_after_run: Home, tmp_path: Path
+) -> None:
+    home, folder = home_after_run, tmp_path / "backup"
+    first = back_up(home, folder, NOW)
+    table = next(home.runs.glob("*/determinations.parquet"))
+    before = table.read_bytes()
+    table.write_bytes(before[:-9])
+    lost = next(home.batches.glob("*/lines.parquet"))
+    lost.unlink()
+    second = back_up(home, folder, NOW + timedelta(days=1))
+    assert len(second["problems"]) == 2 and all(
+        "keeps it as it was" in p for p in second["problems"]
+    )
+    assert wuxing("backup", folder, home=home).wait() == 14
+    for state in (first["state"], ""):
+        copy = Home(tmp_path / f"copy-{state}")
+        assert restore(folder, copy, state)["state"] == first["state"], "the newest whole one"
+        assert verify_home(copy).problems == []
+    mended = Home(tmp_path / "mended")
+    restore(folder, mended, second["state"])
+    assert contents(mended)[table.relative_to(home.root).as_posix()] == before
+
+
+def test_a_ledger_that_went_back_is_no_new_backup(home_after_run: Home, tmp_path: Path) -> None:
+    home, folder = home_after_run, tmp_path / "backup"
+    lines = home.journal_path.read_text().splitlines(keepends=True)
+    back_up(home, folder, NOW)
+    from flows.money.ledger_store import open_ledger, write_prefix
+
+    with open_ledger(home, only_look=True) as ledger:
+        write_prefix(ledger, len(lines) - 1, tmp_path / "older.sqlite")
+    (tmp_path / "older.sqlite").replace(home.ledger_path)
+    with pytest.raises(DigestDiffersError, match="older than"):
+        back_up(home, folder, NOW + timedelta(days=1))
+    assert len(Vault(folder).state_names()) == 1
+
+
+def test_a_damaged_backup_restores_nothing(home_after_run: Home, tmp_path: Path) -> None:
+    folder, copy = tmp_path / "backup", Home(tmp_path / "copy")
+    back_up(home_after_run, folder, NOW)
+    digest = next(
+        e.sha256 for e in Vault(folder).tree(Vault(folder).newest()["trees"]["."]) if e.bytes > 99
+    )
+    Vault(folder).path_of(digest).write_bytes(b"x")
+    for act in (lambda: restore(folder, copy), lambda: check_backup(folder)):
+        with pytest.raises(DigestDiffersError, match=digest):
+            act()
+    assert not copy.root.exists() and not list(tmp_path.glob(".making-*"))
+
+
+def test_a_backup_is_refused_where_it_would_be_none(
+    home_after_run: Home, empty_home: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backup"
+    with pytest.raises(DropRefusedError, match="lies in the home"):
+        back_up(home_after_run, home_after_run.root / "backup", NOW)
+    with pytest.raises(DropRefusedError, match="other things"):
+        back_up(home_after_run, empty_home, NOW)
+    with pytest.raises(DropRefusedError, match="is no home"):
+        back_up(Home(tmp_path / "nowhere"), folder, NOW)
+    back_up(home_after_run, folder, NOW)
+    with pytest.raises(DropRefusedError, match="is not empty"):
+        restore(folder, home_after_run)
+    other = Home(tmp_path / "other")
+    assert wuxing("init", home=other).wait() == 0
+    with pytest.raises(DropRefusedError, match="a folder of its own"):
+        back_up(other, folder, NOW)
+    with pytest.raises(DropRefusedError, match="no backup yet"):
+        restore(tmp_path / "empty", Home(tmp_path / "new"))

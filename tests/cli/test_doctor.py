@@ -1,0 +1,159 @@
+"""What the doctor finds, and that it says how to mend it."""
+
+import json
+import shutil
+import threading
+from collections import namedtuple
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.backup.save import back_up
+from flows.cli import around, doctor, growth
+from flows.money.ledger_store import open_ledger
+from flows.night.diary import district_now, record_night
+from flows.store import Home
+from transforms.errors import UsageError
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture()
+def home(empty_home: Path, tmp_path: Path) -> Home:
+    shutil.copytree(empty_home, tmp_path / "home")
+    return Home(tmp_path / "home")
+
+
+def found(home: Home) -> dict[str, tuple[str, str]]:
+    return {c["what"]: (c["verdict"], c["found"]) for c in doctor.examine(home)["checks"]}
+
+
+def test_an_installation_is_held_against_the_lock_version_by_version(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found(home)["packages"][0] == "good"
+    text = doctor.lock_path().read_text(encoding="utf-8")
+    lock = tmp_path / "requirements.lock"
+    monkeypatch.setattr(doctor, "lock_path", lambda: lock)
+    assert found(home)["packages"][0] == "warn"
+    lock.write_text(text.replace("\npolars==", "\npolars==9.9.9 \\\n# "), encoding="utf-8")
+    verdict, said = found(home)["packages"]
+    assert verdict == "bad" and "the lock says 9.9.9" in said and "install again" in said
+
+
+def test_a_full_disk_is_foreseen_and_what_may_lie_elsewhere_is_said(
+    home_after_run: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, now = home_after_run, district_now()
+    assert growth.foresee_disk(home, now)["verdict"] == "good"
+    size = sum(path.stat().st_size for path in home.root.rglob("*") if path.is_file())
+    for nights, verdict in ((70, "good"), (30, "warn"), (1, "bad")):
+        free = Usage(0, 0, int(size * (nights + 0.5)))
+        monkeypatch.setattr("shutil.disk_usage", lambda _, free=free: free)
+        said = growth.foresee_disk(home, now)
+        assert said["verdict"] == verdict and f"full in {nights} nights" in said["found"]
+    (home.root / "cache").mkdir()
+    (home.root / "cache" / "part").write_bytes(bytes(2 << 20))
+    later = growth.foresee_disk(home, now + timedelta(days=1))["found"]
+    assert "2.0 MiB the cache" in later
+    assert (
+        "known after the first night"
+        in growth.foresee_disk(home, now + timedelta(days=99))["found"]
+    )
+
+
+def test_it_says_how_old_the_backup_is(home: Home, tmp_path: Path) -> None:
+    now, folder = district_now(), tmp_path / "backup"
+    look = lambda: around.look_at_backup(home, now)  # noqa: E731
+    assert (look()["verdict"], "[backup]" in look()["found"]) == ("warn", True)
+    home.settings_path.write_text(f'[backup]\nfolder = "{folder}"\nmax_age = "26h"\n')
+    assert (look()["verdict"], "none in" in look()["found"]) == ("bad", True)
+    back_up(home, folder, datetime.now(UTC) - timedelta(hours=27))
+    assert (look()["verdict"], "older than 26h" in look()["found"]) == ("bad", True)
+    back_up(home, folder, datetime.now(UTC))
+    assert look()["verdict"] == "good"
+
+
+def test_a_clock_that_went_back_is_noticed(home: Home) -> None:
+    now = district_now()
+
+    def stop() -> dict[str, Any]:
+        raise UsageError("nothing")
+
+    with pytest.raises(UsageError):
+        record_night(home, "2026-11-27", stop, "test", clock=lambda: now)
+    assert around.look_at_clock(home, now)["verdict"] == "good"
+    said = around.look_at_clock(home, now - timedelta(days=1))
+    assert said["verdict"] == "bad" and "timedatectl" in said["found"]
+
+
+def test_a_copy_is_told_and_a_home_of_another_user(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_ledger(home, only_look=True) as ledger:
+        place = ledger.books().place
+    monkeypatch.setattr(doctor, "place_of", lambda _: place)
+    assert found(home)["ledger"][0] == "good"
+    monkeypatch.setattr(doctor, "place_of", lambda _: "elsewhere")
+    assert "wuxing home move" in found(home)["ledger"][1]
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    verdict, said = found(home)["home folder"]
+    assert verdict == "warn" and "you are 12345" in said
+    home.settings_path.write_text("[nights]\n")
+    verdict, said = found(home)["wuxing.toml"]
+    assert verdict == "bad" and "unknown nights" in said
+
+
+@pytest.fixture()
+def prefect() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A stand-in for the server's answers: what a test puts in is what it gives."""
+    answers: dict[str, Any] = {}
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(answers[self.path]).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/api", answers
+    server.shutdown()
+
+
+def test_the_server_is_asked_for_the_deployment_and_a_worker(
+    prefect: tuple[str, dict[str, Any]],
+) -> None:
+    address, answers = prefect
+    deployed: Mapping[str, Any] = {"paused": False, "work_pool_name": "district"}
+    workers = "/api/work_pools/district/workers/filter"
+    for there, status, verdict, word in (
+        ([], "ONLINE", "bad", "prefect deploy"),
+        ([{**deployed, "paused": True}], "ONLINE", "bad", "prefect deploy"),
+        ([deployed], "OFFLINE", "bad", "wuxing-worker"),
+        ([deployed], "ONLINE", "good", "awake"),
+    ):
+        answers.update({"/api/deployments/filter": there, workers: [{"status": status}]})
+        said = around.look_at_prefect(address)
+        assert said["verdict"] == verdict and word in said["found"]
+    assert around.look_at_prefect("")["verdict"] == "warn"
+    assert "does not answer" in around.look_at_prefect("http://127.0.0.1:9/api")["found"]
+
+
+def test_services_that_sleep_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "no systemd here" in around.look_at_timers()["found"]
+    program = tmp_path / "systemctl"
+    for states, verdict in (("active " * 4, "good"), ("active " * 3 + "inactive", "warn")):
+        program.write_text(f"#!/bin/sh\nfor one in {states}; do echo $one; done\nexit 3\n")
+        program.chmod(0o755)
+        assert around.look_at_timers()["verdict"] == verdict
+    assert "enable --now wuxing-backup.timer" in around.look_at_timers()["found"]

@@ -1,0 +1,150 @@
+"""How old tonight's extracts are: what in_force.csv says, read on a day."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from transforms.extracts.kinds import names_of_kinds
+from transforms.words import Said
+
+# A delivery note with more columns: `file` to `why` are as suppliers write them.
+COLUMNS = (
+    *("file", "rows", "amount", "sha256", "removed_rows", "why"),
+    *("supplier", "kind", "month", "month_from", "delivered_on", "same_since"),
+    *("due_day", "max_age_days", "left_out", "refused_file"),
+)
+WORDS = {
+    "fresh": "delivery_fresh",
+    "same": "delivery_same",
+    "old": "delivery_old",
+    "late": "delivery_late",
+    "too_old": "delivery_too_old",
+    "missing": "delivery_missing",
+    "refused": "delivery_refused",
+}
+SAID_OF = {
+    "late": "supplier_late",
+    "too_old": "supplier_too_old",
+    "missing": "supplier_missing",
+}
+
+
+@dataclass(frozen=True)
+class DeliveryState:
+    """How one supplier's kind stands on a day.
+
+    `state`: fresh, same (came again unchanged), old (in force, nothing was due), late, refused (an
+    older one is in force), too_old or missing (then the kind is left out). `is_used`: it is read.
+    """
+
+    supplier: str
+    kind: str
+    state: str
+    age_days: int | None
+    delivered_on: str
+    file: str
+    months: int
+    refused_file: str
+    max_age_days: int
+    is_used: bool
+
+    @property
+    def state_word(self) -> str:
+        """Return the code of the word for its state."""
+        return WORDS[self.state]
+
+    def content(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return asdict(self)
+
+
+def expected_since(as_of: date, due_day: int | None) -> date:
+    """Return the first day on which what is in force on `as_of` should have come.
+
+    >>> expected_since(date(2020, 3, 31), None), expected_since(date(2020, 3, 4), 5)
+    (datetime.date(2020, 3, 31), datetime.date(2020, 2, 1))
+    """
+    if due_day is None:
+        return as_of
+    first = as_of.replace(day=1)
+    return first if as_of.day >= due_day else (first - timedelta(days=1)).replace(day=1)
+
+
+def delivery_states(text: str, as_of: date) -> list[DeliveryState]:
+    """Say how each supplier's kinds stand on a day, from the text of in_force.csv alone."""
+    groups: dict[tuple[str, str, str], list[Mapping[str, str]]] = {}
+    for row in csv.DictReader(io.StringIO(text)):
+        # Of a file that nobody could place, its name is all that is known.
+        alone = row["refused_file"] if not row["max_age_days"] else ""
+        groups.setdefault((row["supplier"], row["kind"], alone), []).append(row)
+    return [_state(rows, as_of) for _, rows in sorted(groups.items())]
+
+
+def _state(rows: Sequence[Mapping[str, str]], as_of: date) -> DeliveryState:
+    row = max(rows, key=lambda one: one["delivered_on"])
+    newest = [one for one in rows if one["delivered_on"] == row["delivered_on"]]
+    delivered = row["delivered_on"] and date.fromisoformat(row["delivered_on"])
+    return DeliveryState(
+        supplier=row["supplier"],
+        kind=row["kind"],
+        state=_word(row, newest, as_of),
+        age_days=max(0, (as_of - delivered).days) if delivered else None,
+        delivered_on=row["delivered_on"],
+        file=", ".join(sorted(one["file"] for one in newest)),
+        months=len({one["month"] for one in rows if one["month"]}),
+        refused_file=row["refused_file"],
+        max_age_days=int(row["max_age_days"] or 0),
+        is_used=bool(row["file"]),
+    )
+
+
+def _word(row: Mapping[str, str], newest: Sequence[Mapping[str, str]], as_of: date) -> str:
+    if row["left_out"] in ("too_old", "missing"):
+        return row["left_out"]
+    if row["refused_file"]:
+        return "refused"
+    due_day = int(row["due_day"]) if row["due_day"] else None
+    delivered = date.fromisoformat(row["delivered_on"])
+    if delivered < expected_since(as_of, due_day):
+        return "late"
+    if delivered < as_of:
+        return "old"
+    is_same = all(one["same_since"] < one["delivered_on"] for one in newest)
+    return "same" if is_same else "fresh"
+
+
+def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
+    """Say what is late, too old, missing, left out for another supplier's sake, or refused."""
+    groups: dict[tuple[str, str, str], list[DeliveryState]] = {}
+    refused = list[Said]()
+    for one in states:
+        is_left_out = one.max_age_days and not one.is_used
+        code = SAID_OF.get(one.state, "supplier_left_out" if is_left_out else "")
+        if code:
+            groups.setdefault((code, one.supplier, one.delivered_on), []).append(one)
+        if one.refused_file:
+            refused.append(Said("inbox_refused", {"file": one.refused_file}))
+    said = list[Said]()
+    for (code, supplier, delivered_on), group in sorted(groups.items()):
+        values = {
+            "supplier": supplier,
+            "kinds": [one.kind for one in group],
+            "delivered_on": delivered_on,
+            "age_days": group[0].age_days,
+        }
+        said.append(Said(code, values))
+    return said + refused
+
+
+def delivery_lines(deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Write a night's deliveries for a terminal, as a run's summary holds them."""
+    names = names_of_kinds()
+    return [
+        f"  {one['state']:<8} {names.get(one['kind'], one['refused_file'])}"
+        + (f" of {one['supplier']}" if one["supplier"] else "")
+        + (f": {one['delivered_on']}, {one['age_days']} days old" if one["delivered_on"] else "")
+        for one in deliveries
+    ]

@@ -1,0 +1,149 @@
+"""Say in Chinese what the code says in English: messages.yaml holds every sentence in both.
+
+The English texts of the code are looked up as they stand there, with a name for each value.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import yaml
+
+from transforms.errors import ContractError
+from transforms.words import LANGUAGES, catalogue
+
+MESSAGES = Path(__file__).with_name("messages.yaml")
+# Sentences that were put together are said one by one, with these signs between.
+SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
+# What stands around a sentence where several are put together.
+AROUND = " ;,:"
+WORDS = re.compile("[A-Za-z]{2}")
+KEPT = 4096
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence with values: what finds it in English, and its Chinese."""
+
+    literals: tuple[str, ...]
+    pattern: re.Pattern[str]
+    zh: str
+
+
+def parse_messages(text: str) -> dict[str, str]:
+    """Read the messages, English → Chinese; the sections are for the reader only.
+
+    Raises:  ContractError if one stands twice, or not in both languages with equal values
+    """
+    messages: dict[str, str] = {}
+    for section in yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)).values():
+        for entry in section:
+            if set(entry) != set(LANGUAGES) or not all(entry.values()) or entry["en"] in messages:
+                raise ContractError(f"messages.yaml: {entry} stands twice, or not in zh and en")
+            if values_of(entry["en"]) != values_of(entry["zh"]):
+                raise ContractError(f"messages.yaml: {entry} has other values in zh than in en")
+            messages[entry["en"]] = entry["zh"]
+    return messages
+
+
+def values_of(template: str) -> set[str]:
+    """Name the values of a sentence.
+
+    >>> sorted(values_of("{path}: {count:word} of {{all}}"))
+    ['count', 'path']
+    """
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+@cache
+def messages() -> Mapping[str, str]:
+    """Return the product's sentences, English → Chinese; those of words.yaml are among them."""
+    # Of two codes with the same English the first counts; `and_more` has other values in each.
+    words = {
+        said["en"]: said["zh"]
+        for said in reversed([*catalogue().values()])
+        if values_of(said["en"]) == values_of(said["zh"])
+    }
+    return {**words, **parse_messages(MESSAGES.read_text(encoding="utf-8"))}
+
+
+@cache
+def _sentences() -> tuple[Sentence, ...]:
+    """Return the sentences with values, those with most words of their own first."""
+    found = [_sentence(en, zh) for en, zh in messages().items() if values_of(en)]
+    found = [one for one in found if any(map(WORDS.search, one.literals))]
+    return tuple(sorted(found, key=lambda one: -sum(map(len, one.literals))))
+
+
+def _sentence(en: str, zh: str) -> Sentence:
+    parts = list(Formatter().parse(en))
+    pattern, seen = "", set[str]()
+    for literal, name, _, _ in parts:
+        pattern += re.escape(literal)
+        if name:
+            pattern += f"(?P={name})" if name in seen else f"(?P<{name}>.*?)"
+            seen.add(name)
+    return Sentence(tuple(text for text, *_ in parts if text), re.compile(pattern), zh)
+
+
+@lru_cache(KEPT)
+def in_chinese(text: str) -> str:
+    """Say a text in Chinese; one that is in no catalogue stays as it is.
+
+    >>> in_chinese("out is no home: check --home; `wuxing init` makes one")
+    'out 不是主目录：请核对 --home；用 `wuxing init` 新建'
+    >>> in_chinese("张三 (李四)")
+    '张三 (李四)'
+    """
+    if "\n" in text:
+        return "\n".join(map(in_chinese, text.split("\n")))
+    bare = text.strip(AROUND)
+    said = _whole(bare) or _in_parts(bare)
+    return text.replace(bare, said, 1) if said else text
+
+
+def _whole(text: str) -> str | None:
+    plain = messages().get(text)
+    if plain:
+        return plain
+    for sentence in _sentences():
+        if all(literal in text for literal in sentence.literals):
+            found = sentence.pattern.fullmatch(text)
+            if found:
+                return _Filling().vformat(sentence.zh, (), found.groupdict())
+    return None
+
+
+def _in_parts(text: str) -> str | None:
+    for sign, said_sign in SIGNS:
+        for head, rest in _cuts(text, sign):
+            first, then = in_chinese(head), in_chinese(rest)
+            if (first, then) != (head, rest):
+                return f"{first}{said_sign}{then}"
+    return None
+
+
+def _cuts(text: str, sign: str) -> Iterator[tuple[str, str]]:
+    for cut in re.finditer(re.escape(sign), text):
+        yield text[: cut.start()], text[cut.end() :]
+
+
+class _Filling(Formatter):
+    """Fills in what was found: sentences are said, `{state:batch_}` is the word batch_<state>."""
+
+    def format_field(self, value: Any, form: str) -> str:
+        """Say one value, or several with commas between."""
+        text = str(value).strip()
+        if form == "word" or form.endswith("_"):
+            prefix = form.removesuffix("word")
+            return "、".join(_word(prefix, one) for one in text.split(", "))
+        return in_chinese(text) if " " in text else text
+
+
+def _word(prefix: str, code: str) -> str:
+    known = catalogue().get(prefix + code)
+    return known["zh"] if known else messages().get(code, code)
