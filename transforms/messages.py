@@ -22,6 +22,8 @@ SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
 # What stands around a sentence where several are put together.
 AROUND = " ;,:"
 WORDS = re.compile("[A-Za-z]{2}")
+# A sentence with fewer letters of its own fits almost anything: its values are single words.
+FEW_LETTERS = 8
 KEPT = 4096
 
 
@@ -81,11 +83,13 @@ def _sentences() -> tuple[Sentence, ...]:
 
 def _sentence(en: str, zh: str) -> Sentence:
     parts = list(Formatter().parse(en))
+    letters = sum(map(str.isalpha, "".join(literal for literal, *_ in parts)))
+    value = ".*?" if letters >= FEW_LETTERS else r"\S+"
     pattern, seen = "", set[str]()
     for literal, name, _, _ in parts:
         pattern += re.escape(literal)
         if name:
-            pattern += f"(?P={name})" if name in seen else f"(?P<{name}>.*?)"
+            pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{value})"
             seen.add(name)
     return Sentence(tuple(text for text, *_ in parts if text), re.compile(pattern), zh)
 
@@ -98,6 +102,8 @@ def in_chinese(text: str) -> str:
     'out 不是主目录：请核对 --home；用 `wuxing init` 新建'
     >>> in_chinese("张三 (李四)")
     '张三 (李四)'
+    >>> in_chinese("养老 in 2020-03"), in_chinese("Show what is in force today")
+    ('养老险 2020-03', 'Show what is in force today')
     """
     if "\n" in text:
         return "\n".join(map(in_chinese, text.split("\n")))
