@@ -8,10 +8,12 @@ from flows.inbox.in_force import files_in_force
 from flows.inbox.lying import look
 from flows.inbox.register import Line, read_register
 from flows.inbox.suppliers import REFUSED, expect_suppliers
+from flows.language import language
 from flows.store import Home
 from transforms.answers.deliveries import delivery_lines, delivery_states
 from transforms.words import Said
 
+ASKED_ABOUT = ("late", "too_old", "missing", "refused")
 # So many refused files are listed, the newest first.
 SHOWN_REFUSED = 20
 
@@ -53,9 +55,9 @@ def standing_lines(told: Mapping[str, Any]) -> list[str]:
     """Write how the inbox stands for a terminal."""
     contacts = {one["supplier"]: one["contact"] for one in told["suppliers"]}
     lines = [f"inbox {told['inbox']}", f"in force for a night as of {told['as_of']}"]
-    for one, line in zip(told["deliveries"], delivery_lines(told["deliveries"]), strict=True):
-        asked = one["state"] in ("late", "too_old", "missing", "refused") and one["supplier"]
-        lines.append(line + (f"; ask {contacts[one['supplier']]}" if asked else ""))
+    lines += delivery_lines(told["deliveries"], language())
+    asked = {one["supplier"] for one in told["deliveries"] if one["state"] in ASKED_ABOUT}
+    lines += [f"ask {name}: {contacts[name]}" for name in sorted(asked) if name]
     lines += ["waiting"] if told["waiting"] else ["nothing waits"]
     files: dict[str, list[str]] = {}
     for one in told["waiting"]:

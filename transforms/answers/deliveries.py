@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from transforms.extracts.kinds import names_of_kinds
-from transforms.words import Said
+from transforms.visible import table
+from transforms.words import Language, Said, word
 
 # A delivery note with more columns: `file` to `why` are as suppliers write them.
 COLUMNS = (
@@ -139,12 +140,13 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
     return said + refused
 
 
-def delivery_lines(deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Write a night's deliveries for a terminal, as a run's summary holds them."""
-    names = names_of_kinds()
-    return [
-        f"  {one['state']:<8} {names.get(one['kind'], one['refused_file'])}"
-        + (f" of {one['supplier']}" if one["supplier"] else "")
-        + (f": {one['delivered_on']}, {one['age_days']} days old" if one["delivered_on"] else "")
-        for one in deliveries
-    ]
+def delivery_lines(deliveries: Iterable[Mapping[str, Any]], language: Language = "en") -> list[str]:
+    """Write a night's deliveries for a terminal, as a run's summary holds them; none, no line."""
+    names, headings = names_of_kinds(), ("kind", "supplier", "status", "delivered_on", "age_days")
+    rows = [[word(code, language) for code in headings]]
+    for one in deliveries:
+        age = "" if one["age_days"] is None else str(one["age_days"])
+        state = word(WORDS[one["state"]], language)
+        what = names.get(one["kind"], one["refused_file"])
+        rows.append([what, one["supplier"], state, one["delivered_on"], age])
+    return [f"  {line}" for line in table(rows, {4})] if len(rows) > 1 else []
