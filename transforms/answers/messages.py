@@ -123,7 +123,8 @@ def in_chinese(text: str) -> str:
         return "\n".join(map(in_chinese, text.split("\n")))
     bare = text.strip(AROUND)
     said = _whole(bare) or _in_parts(bare)
-    return text.replace(bare, said, 1) if said else text
+    before, _, after = text.partition(bare)
+    return f"{before}{said}{after}" if said else text
 
 
 def _whole(text: str) -> str | None:
