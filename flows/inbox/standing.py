@@ -57,7 +57,7 @@ def standing_lines(told: Mapping[str, Any]) -> list[str]:
     lines = [f"inbox {told['inbox']}", f"in force for a night as of {told['as_of']}"]
     lines += delivery_lines(told["deliveries"], language())
     asked = {one["supplier"] for one in told["deliveries"] if one["state"] in ASKED_ABOUT}
-    lines += [f"ask {name}: {contacts[name]}" for name in sorted(asked) if name]
+    lines += [f"whom to ask at {name}: {contacts[name]}" for name in sorted(asked) if name]
     lines += ["waiting"] if told["waiting"] else ["nothing waits"]
     files: dict[str, list[str]] = {}
     for one in told["waiting"]:
