@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from flows.language import said
+from flows.language import language, said
+from transforms.words import word
 
 Report = Callable[[str, int], None]
 SECONDS_BETWEEN_LINES = 5.0
@@ -19,10 +20,11 @@ class Progress:
     """Write progress to a stream (stderr unless told otherwise); it never touches stdout.
 
     On a terminal one line is rewritten in place; elsewhere a line is written at most every five
-    seconds for a stage, and one at its end.
+    seconds for a stage, and one at its end. `listener` is told each report, too.
     """
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
+    listener: Report = field(default=lambda _what, _rows: None)
     stage: str = ""
     rows: int = 0
     started: float = 0.0
@@ -31,6 +33,7 @@ class Progress:
     def report(self, what: str, rows: int) -> None:
         """Say that `what` goes on, `rows` rows done so far (0 where rows mean nothing)."""
         now = time.monotonic()
+        self.listener(what, rows)
         if what != self.stage:
             self.end()
             self.stage, self.started, self.told = what, now, now
@@ -62,10 +65,11 @@ class Progress:
         if self.rows:
             speed = int(self.rows / max(seconds, 0.001))
             text = f"{self.stage}: {self.rows:,} rows, {speed:,} rows/s, {seconds:.1f} s"
+        done = word("night_done", language())
         if self._on_terminal():
             self._put(f"\r\x1b[2K  {said(text)}" + ("\n" if last else ""))
         else:
-            self._put(said(f"  {text} (done)" if last else f"  {text} …") + "\n")
+            self._put(f"  {said(text)} {f'({done})' if last else '…'}\n")
 
     def _put(self, text: str) -> None:
         # That nobody reads any more how it goes is no reason to stop a night.
