@@ -13,7 +13,7 @@ import polars as pl
 from flows.data_package import PACKAGE, write_data_package
 from flows.ingest.contradictions import check_conservation, settle_duplicates
 from flows.ingest.delivery import Delivery, check_delivery, read_delivery
-from flows.ingest.files import DropFile, Listed, RawFile, digest_file, list_drop
+from flows.ingest.files import DropFile, Listed, RawFile, list_drop
 from flows.ingest.kind import (
     FINDINGS,
     Report,
@@ -94,7 +94,8 @@ def ingest_drop(
     )
     try:
         listed = with_registers(list_drop(drop, unpacked), registers, unpacked)
-        raws = _receive(listed.files, receiving, tell)
+        before = ReadBefore(cache, INGEST_RULES_VERSION)
+        raws = _receive(listed.files, receiving, tell, before)
         snapshot_id = name_snapshot(raws)
         delivery = read_delivery(raws, receiving)
         if (snapshots / snapshot_id).exists():
@@ -103,10 +104,10 @@ def ingest_drop(
             return found
         with staged_folder(snapshots / snapshot_id) as staging:
             receiving.rename(staging / "raw")
-            before = ReadBefore(cache, INGEST_RULES_VERSION)
             manifest = _fill(snapshot_id, raws, delivery, staging, tell, listed.left_aside, before)
             write_manifest(staging, manifest)
             tell("syncing to disk", 0)
+        before.keep_raw(raws, snapshots / snapshot_id / "raw")
         before.sweep()
     finally:
         for scratch in (receiving, unpacked):
@@ -114,10 +115,10 @@ def ingest_drop(
     return SnapshotRef(snapshot_id, snapshots / snapshot_id, manifest)
 
 
-def _receive(files: list[DropFile], raw: Path, tell: Report) -> list[RawFile]:
+def _receive(files: list[DropFile], raw: Path, tell: Report, before: ReadBefore) -> list[RawFile]:
     tell("copying and digesting the drop", 0)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(lambda file: digest_file(file, raw), files))
+        return list(pool.map(lambda file: before.receive(file, raw), files))
 
 
 def name_snapshot(raws: list[RawFile]) -> str:

@@ -1,6 +1,6 @@
-"""Many nights as life is: late, missing, doubled, corrected and mixed-up deliveries, kills, a full disk.
+"""Many nights as life is: late, missing, doubled, corrected deliveries, kills, a full disk.
 
-Every night the suppliers put into the inbox what they know by that day, or what goes wrong with it;
+Every night the suppliers put into the inbox what they know by that day, or something goes wrong;
 the night runs by the simulated clock, a timer looks at the status, and every tenth night what is
 due is signed and paid. In the end each line is paid what one run over the final facts determines.
 
@@ -37,10 +37,10 @@ from flows.night.alerts import tell, told_night
 from flows.night.diary import read_nights
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
-from flows.store import Home, read_lines
+from flows.store import Home, read_lines, read_manifest
 from tests.ceremony import key_of, one_place
 from tests.faults.full_disk import filling
-from tests.ingest.ingest_drops import ZHANG
+from tests.ingest.ingest_drops import JIA, ZHANG
 from tests.money.money_town import new_home
 from transforms.errors import GateStoppedError, MachineDeniedError, WuxingError
 from transforms.extracts.kinds import KINDS, Kind, Moment
@@ -48,6 +48,7 @@ from transforms.money.entitlements import KEY
 from transforms.policies.cards import month_of
 
 FIRST = date(2020, 3, 27)
+FIRST_NIGHT = datetime.combine(FIRST, datetime.min.time(), CHINA) + timedelta(hours=2)
 PAID_EVERY = 10
 BUDGET = 10**12
 # Kinds that come month by month, the column of the month, and who delivers what.
@@ -75,6 +76,20 @@ MISHAPS = {
 }
 OFTEN = ("late", "missing", "in time", "doubled", "renamed", "lacking", "clock back", "never ran")
 EVERY_SO_MANY = 7
+# Registers that never are empty.
+STRANGER = {"name": "张三", "person_id": ZHANG}
+LONG_AGO: dict[str, dict[str, Any]] = {
+    "deaths": STRANGER | {"died_on": date(2015, 1, 1)},
+    "custody": STRANGER | {"from_date": date(2015, 1, 1), "to_date": date(2015, 2, 1)},
+    "unemployment": STRANGER | {"registered_on": date(2015, 1, 1), "closed_on": date(2015, 2, 1)},
+    "unemployment_benefits": STRANGER | {"from_month": 201501, "to_month": 201503},
+    "graduates": {"person_id": ZHANG, "name": "张三", "graduated_on": date(2015, 7, 1)},
+    "support": {
+        **{"support_type": "稳岗返还", "subject_kind": "单位", "subject_id": JIA},
+        **{"subject_name": "甲公司", "from_month": 201501, "to_month": 201512},
+        **{"months_used": 12, "amount_fen": 100},
+    },
+}
 Rows = dict[str, pl.DataFrame]
 
 
@@ -89,11 +104,9 @@ def final_facts(folder: Path, persons: int, seed: int, last: date) -> Rows:
         patch.setattr(write.Drop, "write", keep)
         write.write_sample(folder / "town", persons, seed, last, employers=max(8, persons // 12))
     facts = {kind: pl.concat(tables) for kind, tables in sorted(found.items())}
-    # Registers that never are empty.
-    for kind, day in (("deaths", "died_on"), ("custody", "from_date")):
-        stranger = {"name": "张三", "person_id": ZHANG, day: date(2015, 1, 1)}
-        row = pl.DataFrame([stranger], schema_overrides=facts[kind].schema)
-        facts[kind] = pl.concat([row, facts[kind]], how="diagonal")
+    for kind, row in LONG_AGO.items():
+        old = pl.DataFrame([row], schema_overrides=facts[kind].schema)
+        facts[kind] = pl.concat([old, facts[kind]], how="diagonal")
     return facts
 
 
@@ -151,9 +164,14 @@ class Inbox:
             (place / name).write_bytes(text)
             self.sent[name] = text
         if by_note:
-            ends = {name: text.count(b"\n") - 1 for name, text in files.items()}
-            rows = [f"{name},{count}\r\n" for name, count in ends.items() if count >= 0]
-            (place / "交接单.csv").write_text("文件名,行数\r\n" + "".join(rows), encoding="utf-8-sig")
+            # What still lies there from before is listed, too.
+            lying = sorted(path for path in place.iterdir() if path.suffix == ".csv")
+            counts = {path.name: path.read_bytes().count(b"\n") - 1 for path in lying}
+            counts.pop("交接单.csv", None)
+            rows = [f"{name},{count}\r\n" for name, count in counts.items() if count >= 0]
+            (place / "交接单.csv").write_text(
+                "文件名,行数\r\n" + "".join(rows), encoding="utf-8-sig"
+            )
         else:
             (place / "_READY").touch()
 
@@ -196,7 +214,7 @@ class Year:
     home: Home
     inbox: Inbox
     chance: random.Random
-    now: datetime = datetime.combine(FIRST, datetime.min.time(), CHINA)
+    now: datetime = FIRST_NIGHT
     told: Counter[str] = field(default_factory=Counter)
     unrun: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -257,7 +275,9 @@ class Year:
             return
         if mishap == "doubled":
             inbox.put(whose, files)
-            inbox.put("公安分局", {f"又一份{name}": text for name, text in files.items()}, by_note=False)
+            inbox.put(
+                "公安分局", {f"又一份{name}": text for name, text in files.items()}, by_note=False
+            )
         elif mishap == "renamed":
             name = f"{file_title('insured_persons')}.csv"
             inbox.put(whose, files | {name: files[name].replace("姓名".encode(), "称呼".encode())})
@@ -411,9 +431,12 @@ def _expect_the_right_money(root: Path, year: Year, last: date) -> dict[str, Any
             (whole.folder / name).write_bytes(text)
     other = new_home(root / "other", BUDGET)
     request = NightRequest(other, last, drop=whole.folder)
-    fresh = _entitlements(other, run_night(request, Progress())["run_id"])
+    fresh_run = run_night(request, Progress())["run_id"]
+    fresh = _entitlements(other, fresh_run)
     newest = [night.run_id for night in read_nights(year.home) if night.is_good][-1]
     lived = _entitlements(year.home, newest)
+    status = [_statuses(home, run) for home, run in ((other, fresh_run), (year.home, newest))]
+    assert status[0] == status[1], status
     paid = read_standing(year.home, last.year).paid.group_by(KEY).agg(pl.col("amount_fen").sum())
     lines = fresh.join(paid, on=KEY, how="full", coalesce=True).join(
         lived.select(*KEY, now=pl.col("status"), now_due=pl.col("due_fen")),
@@ -430,7 +453,7 @@ def _expect_the_right_money(root: Path, year: Year, last: date) -> dict[str, Any
 
 
 def _is_right() -> pl.Expr:
-    """Say of each line that it is paid what is due, or is neither paid nor payable, or came down."""
+    """Say of each line that it is paid what is due, or not payable and not paid, or came down."""
     determined = pl.col("determined_fen").fill_null(0)
     amount = pl.col("amount_fen").fill_null(0)
     is_payable = pl.col("status").is_in(["payable"])
@@ -444,6 +467,11 @@ def _is_right() -> pl.Expr:
 
 def _entitlements(home: Home, run_id: str) -> pl.DataFrame:
     return pl.read_parquet(home.runs / run_id / "entitlements.parquet")
+
+
+def _statuses(home: Home, run_id: str) -> dict[str, Any]:
+    policies = read_manifest(home.runs / run_id, "run")["policies"].items()
+    return {name: (entry["status"], entry["reason"]) for name, entry in policies}
 
 
 def _counted(year: Year) -> dict[str, Any]:
