@@ -14,6 +14,7 @@ from flows.inbox.register import Line, add_lines, read_register
 from flows.inbox.suppliers import INBOX, REFUSED, TAKEN, Suppliers
 from flows.store import Home, file_digest, sync_path
 from transforms.errors import DropRefusedError
+from transforms.messages import in_chinese
 from transforms.visible import holds_control, visible
 
 SETTLE_SECONDS = 2.0
@@ -119,7 +120,8 @@ def move(inbox: Path, known: Sequence[Line]) -> None:
         if line.state == REFUSED:
             beside = target.with_name(target.name[:MOST_LETTERS] + REASON_NAME)
             # Written again after a kill, as all of the last act is.
-            beside.write_bytes(visible(f"{line.name}\n\n{line.reason}\n").encode())
+            reasons = dict.fromkeys((in_chinese(line.reason), line.reason))
+            beside.write_bytes(visible("\n\n".join((line.name, *reasons)) + "\n").encode())
         if os.path.lexists(source):
             _bring(source, target, line.sha256)
 
