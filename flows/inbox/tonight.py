@@ -33,7 +33,7 @@ class Waiting:
 
     clock: Callable[[], datetime] = district_clock
     pause: Pause = time.sleep
-    every_seconds: float = 30.0
+    every_seconds: float = 60.0
     until_deadline: bool = True
 
 
