@@ -36,7 +36,12 @@ ONLY_IMPORTER = {
     # What need not last lies in the home, and is swept.
     "tempfile": ("flows/scratch.py", "flows/store.py", "flows/ingest/drop.py"),
     "typst": ("flows/typeset.py",),
-    "prefect": ("flows/night/nightly.py", "flows/audit/scheduled.py"),
+    "prefect": (
+        "flows/night/nightly.py",
+        "flows/night/in_prefect.py",
+        "flows/night/automations.py",
+        "flows/audit/scheduled.py",
+    ),
 }
 CLOCKS_AND_CHANCE = {"time", "datetime.now", "random", "uuid", "os", "socket", "secrets"}
 BAD_NAMES = {"utils", "helpers", "common", "manager", "misc"}

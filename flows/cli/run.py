@@ -21,6 +21,10 @@ from flows.store import Home
 
 DropArgument = Annotated[Path, typer.Argument(help="Folder that holds the night's files.")]
 
+NightDropArgument = Annotated[
+    Path | None, typer.Argument(help="Folder of the night's files; without it, the inbox.")
+]
+
 
 @app.command()
 def run(
@@ -52,9 +56,7 @@ def run(
 
 @app.command()
 def nightly(
-    drop: Annotated[
-        Path | None, typer.Argument(help="Folder of the night's files; without it, the inbox.")
-    ] = None,
+    drop: NightDropArgument = None,
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", metavar="YYYY-MM-DD", help="The day it is for; default: today."),
@@ -76,13 +78,25 @@ def nightly(
 
 
 @app.command()
-def serve(drop: DropArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+def serve(
+    drop: NightDropArgument = None, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+) -> None:
     """Keep the nightly schedule (02:00 Asia/Shanghai) under Prefect until stopped."""
     from flows.night.nightly import serve as serve_schedule
 
-    content = {"schedule": "02:00 Asia/Shanghai", "drop": str(drop), "home": str(home)}
-    show(content, as_json, [f"every night at 02:00 Asia/Shanghai: {drop} → {home}"])
+    place = str(drop or "inbox")
+    content = {"schedule": "02:00 Asia/Shanghai", "drop": place, "home": str(home)}
+    show(content, as_json, [f"every night at 02:00 Asia/Shanghai: {place} → {home}"])
     serve_schedule(home, drop)
+
+
+@app.command()
+def automations(as_json: JsonOption = False) -> None:
+    """Create at the Prefect server what it does by itself; again replaces it."""
+    from flows.night.automations import create_automations
+
+    names = create_automations()
+    show({"automations": names}, as_json, names)
 
 
 @app.command()

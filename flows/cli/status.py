@@ -6,7 +6,7 @@ import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
 from flows.store import Home
-from transforms.errors import GateStoppedError
+from transforms.errors import DropRefusedError, GateStoppedError
 
 
 @app.command()
@@ -19,6 +19,9 @@ def status(
     alert: Annotated[
         bool, typer.Option("--alert", help="Also tell whom it concerns, as wuxing.toml says.")
     ] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Only send a test by every way of wuxing.toml.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what ran last, what is missed or late, what waits; ends with 12 unless all is well."""
@@ -28,6 +31,9 @@ def status(
     from flows.night.status import look_at, status_lines
 
     place = Home(home)
+    if test:
+        _test(place, as_json)
+        return
     now, settings = district_now(), read_settings(place)
     told = look_at(place, settings, now, max_age)
     if alert:
@@ -36,3 +42,15 @@ def status(
     show(told, as_json, status_lines(told))
     if not told["good"]:
         raise typer.Exit(GateStoppedError.exit_code)
+
+
+def _test(place: Home, as_json: bool) -> None:
+    from flows.night.alerts import try_ways
+    from flows.night.diary import district_now
+    from flows.night.settings import read_settings
+
+    faults = try_ways(place, read_settings(place), district_now())
+    lines = [f"{way}: {fault or 'sent'}" for way, fault in faults.items()]
+    show({"ways": faults}, as_json, lines or ["wuxing.toml names no way to tell anybody"])
+    if any(faults.values()) or not faults:
+        raise typer.Exit(DropRefusedError.exit_code)

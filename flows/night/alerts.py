@@ -63,7 +63,7 @@ class Alert:
         names = names_of_kinds()
         title = worded(self.said, "zh", names)
         place = {"host": socket.gethostname(), "home": str(home.root.resolve())}
-        next_step = worded(Said(WHAT_TO_DO[self.event]))
+        next_step = worded(Said("alert_next", {"step": Said(WHAT_TO_DO[self.event])}))
         lines = [title, next_step, worded(Said("alert_place", place | {"at": at}))]
         return {
             "event": self.event,
@@ -117,6 +117,13 @@ def tell(
     finally:
         os.close(handle)
     return {"raised": raised, "sent": sent, "unsent": len(unsent(home))}
+
+
+def try_ways(home: Home, settings: Settings, now: datetime) -> dict[str, str]:
+    """Send a test by every way of wuxing.toml; say of each why it could not be sent."""
+    alert = Alert("failed", f"test:{now.isoformat()}", Said("alert_test"))
+    content = alert.content(home, now.isoformat())
+    return {way: send(settings.alerts, way, content) for way in settings.alerts.channels}
 
 
 def _raise(home: Home, settings: Settings, now: datetime, alerts: Sequence[Alert]) -> int:
@@ -211,4 +218,7 @@ def _of_batches(told: Mapping[str, Any]) -> Iterator[Alert]:
         yield Alert("waiting", f"waiting:{key}", Said("alert_waiting", values))
     for one in told["budget"]:
         values = {name: one[name] for name in ("fund", "batch_id", "amount_fen")}
-        yield Alert("budget", f"budget:{one['batch_id']}", Said("alert_budget", values))
+        # A new draft every night that lacks the same is no news, within a month.
+        lacking = {name: one[name] for name in ("fund", "mark")} | {"month": one["as_of"][:7]}
+        key = content_digest(lacking)[:16]
+        yield Alert("budget", f"budget:{key}", Said("alert_budget", values))

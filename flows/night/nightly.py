@@ -1,21 +1,23 @@
 """The nightly Prefect flow: the stages of `wuxing run`, in the same order, recorded by Prefect."""
 
 import logging
+import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.schedules import Cron
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 
 from flows.inbox.tonight import Waiting
 from flows.night.alerts import told_night
-from flows.night.diary import DISTRICT_TIME
+from flows.night.diary import DISTRICT_TIME, read_nights
+from flows.night.in_prefect import RunReport, leave_page
 from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
 from flows.store import Home
@@ -60,29 +62,44 @@ def call_as_task(name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kw
 
 @flow(name="wuxing-nightly", flow_run_name=_run_name, persist_result=False)
 def nightly(
-    drop: str | None = None, as_of: str | None = None, home: str = "home", wait: bool = True
+    drop: str | None = None, as_of: str | None = None, home: str | None = None, wait: bool = True
 ) -> Any:
     """Turn a drop, else the inbox, into draft batches; return what `wuxing run --json` prints.
 
-    Source:  the same stages as `wuxing run`
-    Raises:  nothing that is ours: a refusal ends the flow as Failed with the operator's message
+    A refusal ends the flow as Failed with the operator's message, a night with warnings as Warned.
+
+    Args:
+        drop: Folder of the night's files; without it, the inbox of the home.
+        as_of: The day the night is for, YYYY-MM-DD; without it, today in the district.
+        home: The home folder; without it WUXING_HOME of the worker, else ./home.
+        wait: Wait for suppliers that are late until their deadlines.
     """
+    own_id, report = str(flow_run.id or ""), RunReport(get_run_logger())
+    message = "unexpected: see the log of the run"
     try:
         request = request_of(drop, as_of, home, wait)
         summary = told_night(
             request.home,
             request.as_of.isoformat(),
-            lambda: run_night(request, Progress(), call_as_task),
+            lambda: run_night(request, Progress(listener=report), call_as_task),
             "nightly",
-            flow_run=str(flow_run.id or ""),
+            flow_run=own_id,
         )
     except WuxingError as stop:
-        return Failed(message=str(stop), data=stop)
+        message = str(stop)
+        return Failed(message=message, data=stop)
+    finally:
+        leave_page(home_of(home), own_id, message)
+    report.end(is_done=True)
     create_table_artifact(
         key="wuxing-nightly-counts",
         table=count_table(Path(summary["paths"]["run"])),
         description=f"Run {summary['run_id']} as of {summary['as_of']}: counts only, no person",
     )
+    own = [night for night in read_nights(request.home) if night.flow_run == own_id]
+    if own and own[-1].state == "warned":
+        said = f"run {summary['run_id']}: {own[-1].warnings} warnings"
+        return Completed(name="Warned", message=said, data=summary)
     return summary
 
 
@@ -96,7 +113,14 @@ def count_table(run_folder: Path) -> list[dict[str, Any]]:
     return counts.sort("policy_id", "outcome").collect().to_dicts()
 
 
-def request_of(drop: str | None, as_of: str | None, home: str, wait: bool = True) -> NightRequest:
+def home_of(home: str | None) -> Home:
+    """Return the home that was named, else that of the environment, else ./home."""
+    return Home(Path(home or os.environ.get("WUXING_HOME", "home")))
+
+
+def request_of(
+    drop: str | None, as_of: str | None, home: str | None, wait: bool = True
+) -> NightRequest:
     """Read the flow's plain parameters; without a day it is today's in the district."""
     try:
         day = date.fromisoformat(as_of) if as_of else datetime.now(DISTRICT_TIME).date()
@@ -104,7 +128,7 @@ def request_of(drop: str | None, as_of: str | None, home: str, wait: bool = True
         raise UsageError(f"as_of is written YYYY-MM-DD; found {as_of!r}") from unreadable
     place = Path(drop) if drop else None
     waiting = Waiting(until_deadline=wait)
-    return NightRequest(Home(Path(home)), day, place, inbox=place is None, waiting=waiting)
+    return NightRequest(home_of(home), day, place, inbox=place is None, waiting=waiting)
 
 
 def run_flow(drop: Path | None, as_of: date, home: Path, wait: bool = True) -> dict[str, Any]:
@@ -127,12 +151,12 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-def serve(home: Path, drop: Path) -> None:
+def serve(home: Path, drop: Path | None) -> None:
     """Run the nightly schedule until stopped: 02:00 in the district, one run at a time."""
     nightly.serve(
         # prefect.yaml deploys `nightly`: of one name, each would unseat the other.
         name="serve",
         schedules=[Cron("0 2 * * *", timezone=str(DISTRICT_TIME))],
         limit=1,
-        parameters={"drop": str(drop), "as_of": None, "home": str(home)},
+        parameters={"drop": str(drop) if drop else None, "as_of": None, "home": str(home)},
     )

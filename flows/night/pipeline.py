@@ -104,7 +104,7 @@ def run_night(
     with hold_home(request.home):
         run, standing = do(read_extracts, request, funds, progress.report)
         run = do(judge_extracts, run)
-        determined = do(determine_rows, run, request, standing)
+        determined = do(determine_rows, run, request, standing, progress.listener)
         run = do(judge_snapshot, run, determined)
         run = do(judge_determinations, run, determined)
         entitled = do(make_entitlements, run, determined, standing, funds)
@@ -153,7 +153,9 @@ def judge_extracts(run: RunSoFar) -> RunSoFar:
 
 
 @stage("facts, policies, determinations", retries=1)
-def determine_rows(run: RunSoFar, request: NightRequest, standing: Standing) -> Determined:
+def determine_rows(
+    run: RunSoFar, request: NightRequest, standing: Standing, report: Report
+) -> Determined:
     """Build the facts, run every policy that can run, decide every row."""
     return determine(
         run.snapshot.tables(),
@@ -163,6 +165,7 @@ def determine_rows(run: RunSoFar, request: NightRequest, standing: Standing) -> 
         threads=request.threads,
         memory_limit=request.memory_limit,
         temp_folder=run.home.temporary,
+        on_step=lambda step: report(step, 0),
     )
 
 

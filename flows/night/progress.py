@@ -20,10 +20,11 @@ class Progress:
     """Write progress to a stream (stderr unless told otherwise); it never touches stdout.
 
     On a terminal one line is rewritten in place; elsewhere a line is written at most every five
-    seconds for a stage, and one at its end.
+    seconds for a stage, and one at its end. `listener` is told each report, too.
     """
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
+    listener: Report = field(default=lambda _what, _rows: None)
     stage: str = ""
     rows: int = 0
     started: float = 0.0
@@ -32,6 +33,7 @@ class Progress:
     def report(self, what: str, rows: int) -> None:
         """Say that `what` goes on, `rows` rows done so far (0 where rows mean nothing)."""
         now = time.monotonic()
+        self.listener(what, rows)
         if what != self.stage:
             self.end()
             self.stage, self.started, self.told = what, now, now

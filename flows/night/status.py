@@ -11,6 +11,7 @@ from flows.night.diary import DISTRICT_TIME, Night, read_nights
 from flows.night.settings import NightSettings, Settings, read_span
 from flows.store import Home, read_lines
 from transforms.amounts import yuan_text
+from transforms.errors import WuxingError
 
 # A night may begin a little before or after its hour.
 EARLY = timedelta(minutes=30)
@@ -40,9 +41,9 @@ def look_at(
     last, good = ended[-1] if ended else None, [night for night in ended if night.is_good]
     oldest = now - read_span(max_age or settings.night.max_age)
     is_recent = bool(good) and good[-1].started_at >= oldest
-    since = _since(home, nights)
+    since, waiting = _since(home, nights), _waiting(home)
     return {
-        "good": is_recent and last is good[-1],
+        "good": is_recent and last is good[-1] and not waiting["ledger"],
         "is_too_old": not is_recent,
         "max_age": max_age or settings.night.max_age,
         "last": last and last.content(),
@@ -50,7 +51,7 @@ def look_at(
         "running": [night.content() for night in nights if night.state == "running"],
         "missed": missed_days(nights, settings.night, since, now) if since else [],
         "late": [one for one in last.deliveries if one["state"] in LATE] if last else [],
-        **_waiting(home),
+        **waiting,
         "alerts_unsent": len(unsent(home)),
         "disk_free_gib": shutil.disk_usage(home.root).free >> 30,
         "nights": [night.content() for night in nights[-DAYS_LOOKED_BACK:]],
@@ -85,11 +86,17 @@ def missed_days(
 
 
 def _waiting(home: Home) -> dict[str, Any]:
-    """List the batches that wait for a signature, and those that the budget does not cover."""
+    """List the batches that wait for a signature, and those that the budget does not cover.
+
+    Holds:   a ledger that can't be read keeps nobody from hearing of the rest
+    """
     if not home.ledger_path.is_file():
-        return {"signature": [], "budget": []}
-    with open_ledger(home, only_look=True) as ledger:
-        states = [state for state in ledger.batch_states().values() if state.state in UNPAID]
+        return {"signature": [], "budget": [], "ledger": ""}
+    try:
+        with open_ledger(home, only_look=True) as ledger:
+            states = [state for state in ledger.batch_states().values() if state.state in UNPAID]
+    except WuxingError as fault:
+        return {"signature": [], "budget": [], "ledger": str(fault)}
     listed = [
         {
             "batch_id": state.batch_id,
@@ -104,6 +111,7 @@ def _waiting(home: Home) -> dict[str, Any]:
     return {
         "signature": [one for one in listed if one["missing"] and not one["mark"]],
         "budget": [one for one in listed if one["mark"]],
+        "ledger": "",
     }
 
 
@@ -140,6 +148,7 @@ def status_lines(told: dict[str, Any]) -> list[str]:
         amount = yuan_text(one["amount_fen"], ",")
         lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")
     lines += [f"budget: {one['batch_id']}, {one['fund']}: {one['mark']}" for one in told["budget"]]
+    lines += [f"ledger: {told['ledger']}"] if told["ledger"] else []
     if told["alerts_unsent"]:
         lines.append(f"alerts that could not be sent yet: {told['alerts_unsent']}")
     lines.append(f"disk: {told['disk_free_gib']} GiB free")

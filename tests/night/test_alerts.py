@@ -1,6 +1,7 @@
 """Somebody is told, once, by mail, web hook or command; what could not be sent is tried again."""
 
 import json
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -82,8 +83,12 @@ def test_each_event_is_told_and_each_has_its_words(tmp_path: Path, home_after_ru
 def test_what_the_budget_does_not_cover_is_told(tmp_path: Path) -> None:
     home = home_with(tmp_path)
     told = look_at(home, read_settings(home), TWO)
-    told["budget"] = [{"fund": "就业补助资金", "batch_id": "B1", "amount_fen": 123456}]
+    budget = {"fund": "就业补助资金", "amount_fen": 123456, "mark": "m", "as_of": "2026-11-27"}
+    told["budget"] = [budget | {"batch_id": "B1"}]
     (alert,) = alerts_of(told, read_settings(home), TWO)
+    told["budget"] = [budget | {"batch_id": "B2"}]
+    (again,) = alerts_of(told, read_settings(home), TWO)
+    assert again.key == alert.key, "the draft of the next night lacks the same"
     assert alert.event == "budget" and "1,234.56 元" in alert.content(home, "now")["title"]
 
 
@@ -221,6 +226,31 @@ def test_a_command_takes_the_json(tmp_path: Path) -> None:
     home.settings_path.write_text(command(), encoding="utf-8")
     assert tell(home, TWO)["sent"] == 1
     assert json.loads(taken.read_text().splitlines()[-1])["event"] == "warned"
+
+
+def test_a_test_goes_out_by_every_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["status", "--test", "--home", str(tmp_path / "home")]
+    with serving(HookServer()) as server:
+        home = hooked(tmp_path, server)
+        assert run_command(app, words) == 0
+        assert capsys.readouterr().out == "webhook: sent\n"
+        server.code = 403
+        assert run_command(app, words) == 10
+        assert capsys.readouterr().out == "webhook: HTTP 403\n"
+    assert titles(server) == ["无形：这是一条测试通知"] and not home.alerts_path.exists()
+    assert run_command(app, ["status", "--test", "--home", str(tmp_path)]) == 10
+
+
+def test_a_damaged_ledger_keeps_nobody_from_being_told(home_after_run: Home) -> None:
+    with serving(HookServer()) as server:
+        settings = hooked(home_after_run.root.parent / "x", server).settings_path
+        shutil.copy(settings, home_after_run.settings_path)
+        home_after_run.ledger_path.write_bytes(b"no ledger" * 1000)
+        with pytest.raises(DropRefusedError):
+            note(home_after_run, TWO, raising(REFUSED))
+        told = look_at(home_after_run, read_settings(home_after_run), TWO)
+        tell(home_after_run, TWO)
+    assert not told["good"] and told["ledger"] and len(server.taken) == 1
 
 
 def test_nobody_is_told_where_no_way_is_named_and_a_night_goes_on(

@@ -13,6 +13,8 @@ import yaml
 
 from flows.cli.console import run_command
 from flows.night import pipeline
+from flows.night.diary import read_nights
+from flows.store import Home
 from tests.conftest import AS_OF
 from transforms.errors import ContractError, DropRefusedError, HomeBusyError
 
@@ -41,6 +43,15 @@ async def recorded() -> tuple[list[Any], list[Any], list[Any]]:
         )
 
 
+async def logged(flow_run_id: Any) -> list[str]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+
+    async with get_client() as client:
+        asked = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
+        return [line.message for line in await client.read_logs(asked, limit=200)]
+
+
 @pytest.mark.usefixtures("prefect_server")
 def test_nightly_is_the_same_run_recorded_stage_by_stage(
     town: Path, empty_home: Path, run_home: tuple[Path, dict[str, Any]], tmp_path: Path
@@ -53,12 +64,25 @@ def test_nightly_is_the_same_run_recorded_stage_by_stage(
     assert summary.keys() == run_home[1].keys() and summary["counts"] == run_home[1]["counts"]
     flow_runs, task_runs, artifacts = asyncio.run(recorded())
     assert [run.name for run in flow_runs] == ["nightly 2020-03-31 · drop"]
+    assert [(run.state.type.value, run.state_name) for run in flow_runs] == [
+        ("COMPLETED", "Completed")
+    ]
     titles = [run.name.rsplit("-", 1)[0] for run in sorted(task_runs, key=lambda run: run.end_time)]
     assert titles == [f"{number} {stage.title}" for number, stage in enumerate(STAGES, 1)]
     assert all(run.state_name == "Completed" for run in task_runs)
     assert all(run.state.data is None for run in (*flow_runs, *task_runs)), "no frame is kept"
     (table,) = [found for found in artifacts if found["key"] == "wuxing-nightly-counts"]
     assert "outcome" in str(table["data"])
+    (page,) = [found["data"] for found in artifacts if found["key"] == "wuxing-nightly"]
+    assert "# 无形夜间运行：完成" in page and summary["run_id"] in page
+    assert "| 应付明细 |" in page and "复核人、批准人" in page and "就业补助资金" in page
+    (percent,) = [f["data"] for f in artifacts if f["key"] == "wuxing-nightly-progress"]
+    assert percent == 100.0
+    (night,) = read_nights(Home(tmp_path / "home"))
+    assert night.flow_run == str(flow_runs[0].id) and night.state == "done"
+    lines = asyncio.run(logged(flow_runs[0].id))
+    assert all(any(title in line for line in lines) for title in titles)
+    assert not any(".csv" in line or ".xlsx" in line for line in lines), "no file, no person"
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -81,6 +105,9 @@ def test_refusal_keeps_its_exit_code_and_shows_no_traceback(
     flow_runs, _, _ = asyncio.run(recorded())
     assert flow_runs[0].state_name == "Failed"
     assert f"wuxing: {flow_runs[0].state.message}" == told["run"]
+    _, _, artifacts = asyncio.run(recorded())
+    pages = [found["data"] for found in artifacts if found["key"] == "wuxing-nightly"]
+    assert any("# 无形夜间运行：失败" in page and "退出码 10" in page for page in pages)
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -142,8 +169,46 @@ def test_what_posts_to_the_ledger_is_never_tried_again() -> None:
 
 def test_deployment_is_declared() -> None:
     declared = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-    deployment, audit = declared["deployments"]
+    deployment, tell, audit = declared["deployments"]
+    assert tell["name"] == "tell" and "schedules" not in tell
+    assert all(
+        one["work_pool"]["job_variables"]["env"] == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+        for one in declared["deployments"]
+    )
     assert audit["name"] == "audit-replay" and audit["schedules"][0]["cron"] == "0 5 1 * *"
     assert deployment["schedules"][0]["cron"] == "0 2 * * *"
     assert deployment["schedules"][0]["timezone"] == "Asia/Shanghai"
     assert deployment["concurrency_limit"]["limit"] == 1
+
+
+def test_parameters_are_typed_and_described() -> None:
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.night.automations import tell_flow
+    from flows.night.nightly import nightly
+
+    for flow in (nightly, tell_flow):
+        for name, said in parameter_schema(flow).properties.items():
+            assert said["description"] and ("type" in said or "anyOf" in said), name
+
+
+def test_automations_are_declared_and_need_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.events.schemas.automations import AutomationCore
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.cli import app
+    from flows.night import automations
+
+    declared = yaml.safe_load(automations.FILE.read_text(encoding="utf-8"))["automations"]
+    for content in declared:
+        for action in content["actions"]:
+            if "parameters" in action:
+                action["deployment_id"] = "00000000-0000-0000-0000-000000000000"
+                assert action.pop("deployment", "wuxing-tell/tell") == "wuxing-tell/tell"
+        assert AutomationCore.model_validate(content).enabled
+    assert len({content["name"] for content in declared}) == 5
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        assert run_command(app, ["automations"]) == 2
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert run_command(app, ["automations"]) == 10

@@ -26,7 +26,7 @@ SCHEDULED = '[night]\ntime = "02:00"\n'
 
 def home_with(tmp_path: Path, text: str = SCHEDULED) -> Home:
     home = Home(tmp_path / "home")
-    home.root.mkdir(exist_ok=True)
+    home.root.mkdir(parents=True, exist_ok=True)
     home.settings_path.write_text(text, encoding="utf-8")
     return home
 

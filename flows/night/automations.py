@@ -1,0 +1,91 @@
+"""What Prefect does by itself: a killed run is marked Crashed, and somebody is told."""
+
+# ruff: noqa: I001 - the room of the night sets Prefect up before it is imported
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flows.night.alerts import Alert, tell
+from flows.night.diary import district_now, read_nights
+from flows.night.nightly import home_of
+
+import httpx
+from prefect import flow, get_run_logger
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+
+from transforms.errors import MachineDeniedError, UsageError
+from transforms.words import Said
+
+FILE = Path(__file__).with_name("automations.yaml")
+# What Prefect says of a run that our own record does not know of: the event that is told, a word.
+SAID = {
+    "Failed": ("failed", "失败"),
+    "Crashed": ("failed", "崩溃"),
+    "Late": ("missed", "迟迟没有开始"),
+}
+
+
+@flow(name="wuxing-tell", persist_result=False)
+def tell_flow(
+    state: str = "", flow_run_id: str = "", flow_run_name: str = "", home: str | None = None
+) -> dict[str, int]:
+    """Tell what there is to tell of a home, as `wuxing status --alert` does.
+
+    Args:
+        state: The state of the flow run that this is about.
+        flow_run_id: Its id; what the home's own record tells of it is not told twice.
+        flow_run_name: Its name, as it is told.
+        home: The home folder; without it WUXING_HOME of the worker, else ./home.
+    """
+    place = home_of(home)
+    known = [night for night in read_nights(place) if night.flow_run == flow_run_id]
+    more = []
+    if state in SAID and not any(night.state != "running" for night in known):
+        event, word = SAID[state]
+        said = Said("alert_flow_run", {"state": word, "name": flow_run_name})
+        more = [Alert(event, f"flow_run:{flow_run_id}:{state}", said)]
+    told = tell(place, district_now(), more=more)
+    get_run_logger().info("alerts: %(raised)d raised, %(sent)d sent, %(unsent)d unsent", told)
+    return told
+
+
+def create_automations() -> list[str]:
+    """Create the automations of automations.yaml at the Prefect server; return their names.
+
+    Holds:   one that is there under the same name is replaced: again is the same as once
+    Raises:  UsageError without a server's address or before `prefect deploy --all`;
+             MachineDeniedError if the server does not answer
+    """
+    address = PREFECT_API_URL.value()
+    if not address:
+        raise UsageError("set PREFECT_API_URL to the Prefect server, http://127.0.0.1:4200/api")
+    listed = yaml.safe_load(FILE.read_text(encoding="utf-8"))["automations"]
+    try:
+        with get_client(sync_client=True) as client:
+            for content in listed:
+                _create(client, content)
+    except httpx.HTTPError as denied:
+        raise MachineDeniedError(
+            f"the Prefect server at {address} did not do it ({type(denied).__name__}): see that it "
+            "runs, then repeat the command"
+        ) from denied
+    return [content["name"] for content in listed]
+
+
+def _create(client: SyncPrefectClient, content: dict[str, Any]) -> None:
+    for action in content["actions"]:
+        if name := action.pop("deployment", None):
+            try:
+                action["deployment_id"] = client.read_deployment_by_name(name).id
+            except ObjectNotFound as missing:
+                raise UsageError(
+                    f"there is no deployment {name}: run `prefect deploy --all` first"
+                ) from missing
+    older = client.read_automations_by_name(content["name"])
+    client.create_automation(AutomationCore.model_validate(content))
+    for automation in older:
+        client.delete_automation(automation.id)

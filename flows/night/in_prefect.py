@@ -1,0 +1,87 @@
+"""What Prefect shows of a night: our lines in the run's log, how far it is, the night's page."""
+
+# ruff: noqa: I001 - the room of the night sets Prefect up before it is imported
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from flows.night import pipeline
+from flows.night.diary import district_now
+from flows.night.page import night_page
+from flows.night.settings import read_settings
+from flows.night.status import look_at
+from flows.store import Home
+from sql.texts import policy_cards
+
+from prefect import get_run_logger
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    update_progress_artifact,
+)
+
+PAGE = "wuxing-nightly"
+PROGRESS = "wuxing-nightly-progress"
+STAGES = sum(isinstance(made, pipeline.Stage) for made in vars(pipeline).values())
+SECONDS_BETWEEN = 5.0
+
+
+@dataclass
+class RunReport:
+    """Tells the run's log and its progress artifact how the night goes: stages and counts only.
+
+    What goes on inside a stage may be a file's name, so it is counted and never named.
+    """
+
+    log: Any
+    artifact: UUID | None = None
+    stage: str = ""
+    started: float = field(default_factory=time.monotonic)
+    told: float = 0.0
+    steps: int = 0
+    policies: int = 0
+
+    def __call__(self, what: str, rows: int) -> None:
+        """Note that `what` goes on, a stage under its number or a step of it."""
+        now = time.monotonic()
+        if what[:1].isdigit():
+            self.end()
+            self.stage, self.started, self.steps, self.policies = what, now, 0, 0
+            self.log.info("%s", what)
+        else:
+            self.steps += 1
+            self.policies += what in policy_cards()
+            if now - self.told < SECONDS_BETWEEN:
+                return
+            self.log.info("%s: %d steps, %d rows", self.stage, self.steps, rows)
+        self.told = now
+        self._show()
+
+    def end(self, is_done: bool = False) -> None:
+        """Close the stage that is open, with its seconds."""
+        if self.stage:
+            self.log.info("%s: done in %.1f s", self.stage, time.monotonic() - self.started)
+        if is_done and self.artifact:
+            update_progress_artifact(self.artifact, 100.0)
+
+    def _show(self) -> None:
+        inside = self.policies / max(len(policy_cards()), 1)
+        percent = round(100 * (int(self.stage.split()[0]) - 1 + min(inside, 1)) / STAGES, 1)
+        if self.artifact is None:
+            made: Any = create_progress_artifact(percent, PROGRESS, "夜间运行进度")
+            self.artifact = made
+        else:
+            update_progress_artifact(self.artifact, percent)
+
+
+def leave_page(home: Home, flow_run_id: str, message: str = "") -> None:
+    """Leave the night's page with the run, however it ended; where none can be made, say so."""
+    try:
+        told = look_at(home, read_settings(home), district_now())
+        last = told["last"]
+        is_ours = last is not None and last["flow_run"] == flow_run_id
+        page = night_page(home, told) if is_ours else f"# 夜间运行没有开始\n\n> {message}\n"
+        create_markdown_artifact(page, key=PAGE, description="夜间运行结果（不含个人信息）")
+    except Exception as fault:
+        get_run_logger().warning("no page of this night: %s", type(fault).__name__)

@@ -1,0 +1,69 @@
+"""The night on one page of Markdown: state, gates, money by fund, deliveries, what to do."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from expectations.suites import load_suite
+from flows.night.alerts import TOLD_AS, WHAT_TO_DO
+from flows.store import Home, read_manifest
+from transforms.answers.page import render_page
+from transforms.extracts.kinds import names_of_kinds
+from transforms.masking import without_person_ids
+from transforms.words import word
+
+STATES = {
+    "done": "完成",
+    "warned": "完成，有提醒",
+    "stopped": "关口未通过，已停下",
+    "failed": "失败",
+    "killed": "中断",
+}
+DELIVERIES = {
+    "fresh": "delivery_fresh",
+    "same": "delivery_same",
+    "old": "delivery_old",
+    "late": "delivery_late",
+    "too_old": "delivery_too_old",
+    "missing": "delivery_missing",
+    "refused": "delivery_refused",
+}
+
+
+def night_page(home: Home, told: Mapping[str, Any]) -> str:
+    """Write the newest night that ended, in Chinese.
+
+    Holds:   counts, sums and codes; what looks like a citizen id is not on it
+    """
+    night, names = told["last"], names_of_kinds()
+    manifest = read_manifest(home.runs / night["run_id"], "run") if night["run_id"] else {}
+    page = render_page(
+        "night.md.j2",
+        night=night,
+        state=STATES[night["state"]],
+        next_steps=list(_next_steps(night["state"], told)),
+        gates=list(_gates(manifest)),
+        batches=[
+            one | {"roles": "、".join(word(role) for role in one["missing"])}
+            for one in [*told["signature"], *told["budget"]]
+        ],
+        deliveries=[
+            one | {"kind": names.get(one["kind"], one["kind"]), "state": DELIVERIES[one["state"]]}
+            for one in night["deliveries"]
+        ],
+    )
+    return without_person_ids(page)
+
+
+def _next_steps(state: str, told: Mapping[str, Any]) -> Iterator[str]:
+    if state in TOLD_AS:
+        yield WHAT_TO_DO[TOLD_AS[state][0]]
+    waiting = {"late": told["late"], "budget": told["budget"], "waiting": told["signature"]}
+    yield from (WHAT_TO_DO[event] for event, found in waiting.items() if found)
+
+
+def _gates(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for boundary, checks in manifest.get("gates", {}).items():
+        suite = load_suite(boundary)
+        titles = {check.check: check.title for check in suite.thresholds}
+        failing = [titles.get(name, name) for name, status in checks.items() if status != "passed"]
+        yield {"title": suite.title, "checks": len(checks), "failing": failing}
