@@ -36,6 +36,7 @@ WHAT_TO_DO = {
     "late": "alert_late_do",
     "waiting": "alert_waiting_do",
     "budget": "alert_budget_do",
+    "backup": "alert_backup_do",
 }
 WHY = {
     1: "exit_1",
@@ -169,6 +170,9 @@ def alerts_of(told: Mapping[str, Any], settings: Settings, now: datetime) -> Ite
             yield Alert("missed", f"missed:{day}", Said("alert_missed", {"day": day}))
     yield from _of_deliveries(told["late"], told["last"])
     yield from _of_batches(told)
+    if told["backup"]:
+        said = Said("alert_backup", {"made_at": told["backup"]})
+        yield Alert("backup", f"backup:{told['backup']}", said)
 
 
 def _of_night(night: Mapping[str, Any], warned_above: int) -> Iterator[Alert]:

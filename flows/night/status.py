@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.answers.nights import expect_home
+from flows.backup.vault import Vault
 from flows.money.ledger_store import open_ledger
 from flows.night.diary import DISTRICT_TIME, Night, read_nights
-from flows.night.settings import NightSettings, Settings, read_span
+from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
 from flows.store import Home, read_lines
 from transforms.amounts import yuan_text
 from transforms.errors import WuxingError
 
 # A night may begin a little before or after its hour.
 EARLY = timedelta(minutes=30)
+NEVER = "—"
 GRACE = timedelta(minutes=10)
 DAYS_LOOKED_BACK = 31
 LATE = {
@@ -52,6 +54,7 @@ def look_at(
         "missed": missed_days(nights, settings.night, since, now) if since else [],
         "late": [one for one in last.deliveries if one["state"] in LATE] if last else [],
         **waiting,
+        "backup": late_backup(home, settings.backup, now),
         "alerts_unsent": len(unsent(home)),
         "disk_free_gib": shutil.disk_usage(home.root).free >> 30,
         "nights": [night.content() for night in nights[-DAYS_LOOKED_BACK:]],
@@ -115,6 +118,18 @@ def _waiting(home: Home) -> dict[str, Any]:
     }
 
 
+def late_backup(home: Home, wanted: BackupSettings, now: datetime) -> str | None:
+    """Say of when the newest backup is, if that is longer ago than wuxing.toml allows, or none."""
+    if not wanted.folder:
+        return None
+    try:
+        made_at = str(Vault(home.root / wanted.folder).newest().get("made_at", NEVER))
+        age = now - datetime.fromisoformat(made_at) if made_at != NEVER else timedelta.max
+    except (WuxingError, OSError):
+        return NEVER
+    return made_at if age > read_span(wanted.max_age) else None
+
+
 def unsent(home: Home) -> list[dict[str, Any]]:
     """List what there was to tell and could not be told yet by every way it goes."""
     lines = read_lines(home.alerts_path)
@@ -149,6 +164,8 @@ def status_lines(told: dict[str, Any]) -> list[str]:
         lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")
     lines += [f"budget: {one['batch_id']}, {one['fund']}: {one['mark']}" for one in told["budget"]]
     lines += [f"ledger: {told['ledger']}"] if told["ledger"] else []
+    if told["backup"]:
+        lines.append(f"backup too old: {told['backup']}")
     if told["alerts_unsent"]:
         lines.append(f"alerts that could not be sent yet: {told['alerts_unsent']}")
     lines.append(f"disk: {told['disk_free_gib']} GiB free")
