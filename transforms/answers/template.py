@@ -58,7 +58,10 @@ def template_bytes(kind: Kind) -> bytes:
         if column.codes:
             allowed = {"validate": "list", "source": list(column.codes)}
             page.data_validation(1, place, LAST_ROW, place, allowed)
-    _explain(book, kind, head, looks["@"])
+    how = _explain(book, kind, head, looks["@"])
+    for sheet in (page, how):
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
     book.close()
     return stream.getvalue()
 
@@ -67,7 +70,7 @@ def _formats() -> list[str]:
     return sorted({look for look, *_ in TYPES.values()})
 
 
-def _explain(book: Any, kind: Kind, head: Any, look: Any) -> None:
+def _explain(book: Any, kind: Kind, head: Any, look: Any) -> Any:
     """Write the sheet that says what each column takes, with one example."""
     page = book.add_worksheet(word("sheet_how_to_fill_in"))
     headings = ("heading", "is_required", "takes", "example")
@@ -78,6 +81,7 @@ def _explain(book: Any, kind: Kind, head: Any, look: Any) -> None:
         cells = (heading(column), word("yes") if column.required else "", takes(column))
         for place, cell in enumerate((*cells, example(column))):
             page.write_string(row, place, cell, look)
+    return page
 
 
 def heading(column: KindColumn) -> str:
