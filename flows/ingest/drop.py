@@ -14,11 +14,7 @@ from flows.data_package import PACKAGE, write_data_package
 from flows.ingest.contradictions import check_conservation, settle_duplicates
 from flows.ingest.delivery import Delivery, check_delivery, read_delivery
 from flows.ingest.files import DropFile, Listed, RawFile, digest_file, list_drop
-from flows.ingest.kind import (
-    FINDINGS,
-    Report,
-    ingest_kind,
-)
+from flows.ingest.kind import FINDINGS, Report, ingest_kind
 from flows.ingest.read_before import ReadBefore
 from flows.ingest.registers import with_registers
 from flows.ingest.tally import KindTally
