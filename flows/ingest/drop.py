@@ -14,11 +14,7 @@ from flows.data_package import PACKAGE, write_data_package
 from flows.ingest.contradictions import check_conservation, settle_duplicates
 from flows.ingest.delivery import Delivery, check_delivery, read_delivery
 from flows.ingest.files import DropFile, Listed, RawFile, list_drop
-from flows.ingest.kind import (
-    FINDINGS,
-    Report,
-    ingest_kind,
-)
+from flows.ingest.kind import FINDINGS, Report, ingest_kind
 from flows.ingest.read_before import ReadBefore
 from flows.ingest.registers import with_registers
 from flows.ingest.tally import KindTally
@@ -34,7 +30,7 @@ from sql.texts import rule_words
 from transforms.digest import canonical_json, short_id
 from transforms.errors import DigestDiffersError
 from transforms.extracts.kinds import KINDS, LOOKED_UP
-from transforms.extracts.links import contradicting_links
+from transforms.extracts.links import contradicting_links, links_in_force
 from transforms.extracts.outputs import described_schema
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import REPAIRS
@@ -192,6 +188,7 @@ def _refer(beside: References, tally: KindTally) -> References:
         return beside
     rows = tally.table.frame()
     if looked_up == "links":
+        rows = links_in_force(rows)
         said = contradicting_links(rows)
         tally.findings += [("clerical_links_differ", "warning", one) for one in said]
         return replace(beside, links=rows)
