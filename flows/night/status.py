@@ -15,7 +15,7 @@ from transforms.errors import WuxingError
 
 # A night may begin a little before or after its hour.
 EARLY = timedelta(minutes=30)
-GRACE = timedelta(minutes=10)
+GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
 LATE = {
     "late": "delivery_late",

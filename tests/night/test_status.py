@@ -98,12 +98,12 @@ def test_a_night_with_warnings_or_a_failing_check_is_warned(tmp_path: Path) -> N
     assert look(home, TWO + timedelta(hours=25))["good"]
 
 
-@pytest.mark.parametrize("minutes", [0, 10, 11])
-def test_a_missed_night_is_noticed_after_ten_minutes(tmp_path: Path, minutes: int) -> None:
+@pytest.mark.parametrize("minutes", [0, 7, 8, 11])
+def test_a_missed_night_is_noticed_after_eight_minutes(tmp_path: Path, minutes: int) -> None:
     home = home_with(tmp_path)
     note(home, TWO, good_night(home))
     later = TWO + timedelta(days=2, minutes=minutes)
-    missed = ["2026-11-28"] + (["2026-11-29"] if minutes >= 10 else [])
+    missed = ["2026-11-28"] + (["2026-11-29"] if minutes >= 8 else [])
     assert look(home, later)["missed"] == missed
     note(home, later, good_night(home))
     assert look(home, later + timedelta(hours=1))["missed"][:1] == ["2026-11-28"]
@@ -113,7 +113,7 @@ def test_a_new_home_misses_its_first_night_and_one_without_hour_none(tmp_path: P
     home = home_with(tmp_path)
     os.utime(home.settings_path, (0, (TWO - timedelta(hours=3)).timestamp()))
     assert look(home, TWO + timedelta(minutes=10))["missed"] == ["2026-11-27"]
-    assert not look(home, TWO)["missed"]
+    assert not look(home, TWO + timedelta(minutes=7))["missed"]
     home.settings_path.write_text("", encoding="utf-8")
     assert not look(home, TWO + timedelta(minutes=10))["missed"]
 
