@@ -115,7 +115,7 @@ install-offline:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps \
 		$(WHEELHOUSE)/wuxing-*.whl
 
-# Long (about 900 MB): the short form is among the tests.
+# Long (300 MB to fetch, a new environment of 1.3 GB): the short form is among the tests.
 offline: wheelhouse
 	$(BIN)/python -m tests.install.offline $(WHEELHOUSE)
 

@@ -1,12 +1,13 @@
 """In which language a person is spoken to: Chinese where the environment says so, else English."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
+from transforms.extracts.kinds import names_of_kinds
 from transforms.messages import in_chinese
-from transforms.words import LANGUAGES, Language
+from transforms.words import BETWEEN, LANGUAGES, Language, word
 
 # As for every program on the machine, but one may be set for this one alone.
 VARIABLE = "WUXING_LANG"
@@ -23,6 +24,18 @@ def language() -> Language:
 def said(text: str) -> str:
     """Say an English text of the program in the language asked for."""
     return in_chinese(text) if language() == "zh" else text
+
+
+def headings(*codes: str) -> list[str]:
+    """Word what stands above columns in the language asked for."""
+    return [word(code, language()) for code in codes]
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Write how many of each there are, the codes in words."""
+    spoken = language()
+    told = (f"{word(code, spoken, names_of_kinds())} {n:,}" for code, n in counts.items())
+    return BETWEEN[spoken].join(told) or word("none", spoken)
 
 
 @contextmanager
@@ -48,12 +61,12 @@ def asked_in(arguments: list[str]) -> str | None:
     >>> asked_in(["--lang", "zh", "run"]), asked_in(["--lang=en"]), asked_in(["run", "--lang"])
     ('zh', 'en', None)
     """
-    for place, word in enumerate(arguments):
-        if word == OPTION:
+    for place, given in enumerate(arguments):
+        if given == OPTION:
             return next(iter(arguments[place + 1 :]), None)
-        if word.startswith(f"{OPTION}="):
-            return word.partition("=")[2]
-        if not word.startswith("-"):
+        if given.startswith(f"{OPTION}="):
+            return given.partition("=")[2]
+        if not given.startswith("-"):
             return None
     return None
 

@@ -17,7 +17,7 @@ SENTENCES = parse_messages(MESSAGES.read_text(encoding="utf-8"))
 OF_TYPER = re.compile(
     r"Show |Install |\[OPTIONS\]|COMMAND|required$|default: |env var: |<|Missing |Got unexpected|"
     r"No such (option|comm)|Did you|\(Possible|Invalid value|\{value\} is not (a valid|in the)|"
-    r"Option \{option\}"
+    r"Option \{option\}|Input should be"
 )
 HAN = re.compile(r"[一-鿿]")
 

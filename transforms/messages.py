@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from transforms.errors import ContractError
+from transforms.extracts.kinds import names_of_kinds
 from transforms.words import LANGUAGES, catalogue
 
 MESSAGES = Path(__file__).with_name("messages.yaml")
@@ -22,8 +23,7 @@ SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
 # What stands around a sentence where several are put together.
 AROUND = " ;,:"
 WORDS = re.compile("[A-Za-z]{2}")
-# A sentence with fewer letters of its own fits almost anything: its values are single words.
-FEW_LETTERS = 8
+FEW_LETTERS = 5
 KEPT = 4096
 
 
@@ -32,8 +32,9 @@ class Sentence:
     """A sentence with values: what finds it in English, and its Chinese."""
 
     literals: tuple[str, ...]
-    pattern: re.Pattern[str]
+    patterns: tuple[re.Pattern[str], ...]
     zh: str
+    begins_with_value: bool
 
 
 def parse_messages(text: str) -> dict[str, str]:
@@ -75,23 +76,32 @@ def messages() -> Mapping[str, str]:
 
 @cache
 def _sentences() -> tuple[Sentence, ...]:
-    """Return the sentences with values, those with most words of their own first."""
+    """Return the sentences with values: those that begin with words, most words first."""
     found = [_sentence(en, zh) for en, zh in messages().items() if values_of(en)]
     found = [one for one in found if any(map(WORDS.search, one.literals))]
-    return tuple(sorted(found, key=lambda one: -sum(map(len, one.literals))))
+    return tuple(
+        sorted(found, key=lambda one: (one.begins_with_value, -sum(map(len, one.literals))))
+    )
 
 
 def _sentence(en: str, zh: str) -> Sentence:
-    parts = list(Formatter().parse(en))
-    letters = sum(map(str.isalpha, "".join(literal for literal, *_ in parts)))
-    value = ".*?" if letters >= FEW_LETTERS else r"\S+"
+    literals = tuple(text for text, *_ in Formatter().parse(en) if text)
+    # With few words of its own it is taken for another easily: its values are words, then.
+    is_short = sum(map(str.isalpha, "".join(literals))) < FEW_LETTERS
+    values = [r"\S+"] if is_short else [r"\s*\S.*?", ".*?"]
+    return Sentence(
+        literals, tuple(_pattern(en, value) for value in values), zh, en.startswith("{")
+    )
+
+
+def _pattern(en: str, value: str) -> re.Pattern[str]:
     pattern, seen = "", set[str]()
-    for literal, name, _, _ in parts:
+    for literal, name, _, _ in Formatter().parse(en):
         pattern += re.escape(literal)
         if name:
             pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{value})"
             seen.add(name)
-    return Sentence(tuple(text for text, *_ in parts if text), re.compile(pattern), zh)
+    return re.compile(pattern)
 
 
 @lru_cache(KEPT)
@@ -102,8 +112,6 @@ def in_chinese(text: str) -> str:
     'out 不是主目录：请核对 --home；用 `wuxing init` 新建'
     >>> in_chinese("张三 (李四)")
     '张三 (李四)'
-    >>> in_chinese("养老 in 2020-03"), in_chinese("Show what is in force today")
-    ('养老险 2020-03', 'Show what is in force today')
     """
     if "\n" in text:
         return "\n".join(map(in_chinese, text.split("\n")))
@@ -118,7 +126,8 @@ def _whole(text: str) -> str | None:
         return plain
     for sentence in _sentences():
         if all(literal in text for literal in sentence.literals):
-            found = sentence.pattern.fullmatch(text)
+            tried = (pattern.fullmatch(text) for pattern in sentence.patterns)
+            found = next(filter(None, tried), None)
             if found:
                 return _Filling().vformat(sentence.zh, (), found.groupdict())
     return None
@@ -152,4 +161,4 @@ class _Filling(Formatter):
 
 def _word(prefix: str, code: str) -> str:
     known = catalogue().get(prefix + code)
-    return known["zh"] if known else messages().get(code, code)
+    return known["zh"] if known else names_of_kinds().get(code) or messages().get(code, code)

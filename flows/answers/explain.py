@@ -17,6 +17,7 @@ from flows.answers.evidence import (
 )
 from flows.answers.run_money import bank_answer
 from flows.answers.snapshot_rows import scan_kind, table_files
+from flows.language import language
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
 from sql.texts import policy_cards, policy_grain
@@ -38,7 +39,11 @@ def describe_policies(policy: str | None) -> tuple[dict[str, Any], list[str]]:
     """
     cards = policy_cards() if policy is None else {policy: card_named(policy)}
     described = [describe_card(card, policy_grain(name)) for name, card in cards.items()]
-    return {"policies": described}, [line for one in described for line in card_lines(one)]
+    shown = described
+    if language() == "zh":
+        universes = (card.universe for card in cards.values())
+        shown = [one | {"universe": of} for one, of in zip(described, universes, strict=True)]
+    return {"policies": described}, [line for one in shown for line in card_lines(one)]
 
 
 def card_named(policy: str) -> PolicyCard:

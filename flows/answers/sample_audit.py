@@ -18,6 +18,7 @@ from flows.answers.evidence import (
     told_of,
 )
 from flows.answers.run_money import entitlements_where
+from flows.language import headings
 from flows.money.batch_folder import FRAMES, known_state, verify_batch
 from flows.money.ledger_store import open_ledger
 from flows.money.review_pack import sample_of
@@ -27,6 +28,7 @@ from transforms.answers.dossier import dossier_page
 from transforms.answers.sample import KEY, draw, findings_sheets, in_strata, population
 from transforms.errors import DropRefusedError
 from transforms.sheets.workbook import workbook_bytes
+from transforms.visible import table
 
 WORKBOOK, SAID = "findings.xlsx", "sample.json"
 
@@ -120,11 +122,12 @@ def _pages(evidence: Evidence, sample: pl.DataFrame) -> dict[str, str]:
 
 def sample_lines(told: Mapping[str, Any]) -> list[str]:
     """Say what was drawn of which stratum, and where it lies."""
+    rows = [headings("stratum", "row_count", "sample_count")]
+    for one in told["strata"]:
+        counts = (f"{one[name]:,}" for name in ("row_count", "sample_count"))
+        rows.append([" ".join(headings(*one["stratum"].split())), *counts])
     return [
         f"{told['count']} determinations of run {told['run_id']}, seed {told['seed']}",
-        *(
-            f"  {one['sample_count']:>4} of {one['row_count']:>9,}  {one['stratum']}"
-            for one in told["strata"]
-        ),
+        *(f"  {line}" for line in table(rows, {1, 2})),
         f"{told['path']}: a page for each, {WORKBOOK} for findings, {SAID} with the strata",
     ]

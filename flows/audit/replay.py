@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from flows.audit.again import Night, read_night, run_again
+from flows.language import headings
 from flows.money.batch_folder import batch_digest
 from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
@@ -16,6 +17,7 @@ from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.digest import content_digest
 from transforms.masking import masked_keys
+from transforms.visible import table
 
 GOES_IN = ("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest")
 LATER = ("determinations", "entitlements", "signed_lines", "findings")
@@ -190,13 +192,13 @@ def table_difference(a: pl.DataFrame, b: pl.DataFrame) -> dict[str, Any]:
 def replay_lines(told: Mapping[str, Any]) -> list[str]:
     """Write a replay as a table of then and now, and its verdict."""
     lines = [f"replay of {told['run_id']} by the rules of {told['rules']}"]
-    lines.append(f"  {'stage':<40} {'rows then':>10} {'rows now':>10}  then         now")
+    rows = [[*headings("stage", "rows_then", "rows_now", "digest_then", "digest_now"), ""]]
     for stage in told["stages"]:
-        mark = "" if stage["then"] == stage["now"] else "  ≠"
-        lines.append(
-            f"  {stage['stage']:<40} {stage['then_rows']:>10,} {stage['now_rows']:>10,}  "
-            f"{stage['then'][:12]:<12} {stage['now'][:12]:<12}{mark}"
-        )
+        mark = "" if stage["then"] == stage["now"] else "≠"
+        counts = (f"{stage[f'{when}_rows']:,}" for when in ("then", "now"))
+        digests = (stage["then"][:12], stage["now"][:12])
+        rows.append([*headings(stage["stage"]), *counts, *digests, mark])
+    lines += (f"  {line}" for line in table(rows, {1, 2}))
     lines.append(
         f"  files the same to the byte: {told['files_same_to_the_byte']} of {told['files']}"
     )

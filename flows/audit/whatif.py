@@ -9,6 +9,7 @@ import polars as pl
 from flows.audit.again import read_night
 from flows.audit.diff import made_by_this_program, mixture_of, recorded
 from flows.audit.recompute import Computed, Mixture, compute
+from flows.language import headings, said
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.audit.effect import BENEFICIARY, SMALLEST, effect
@@ -21,6 +22,7 @@ from transforms.audit.reform import (
 )
 from transforms.errors import UsageError
 from transforms.policies.parameters import read_yaml
+from transforms.visible import table
 
 HIDDEN = "not shown"
 # Which extract says where somebody belongs to, by kind of beneficiary, and its column of ids.
@@ -114,10 +116,12 @@ def whatif_lines(told: Mapping[str, Any]) -> list[str]:
         f"more {_count(told['winners'])}, less {_count(told['losers'])}, "
         f"the same {_count(told['unchanged'])}, newly reached {_count(told['newly_reached'])}"
     )
+    rows = [headings("group", "cell", "payee_count", "amount_fen")]
     for dimension, cells in told["by"].items():
         for cell in cells:
-            size, money = _count(cell["beneficiaries"]), _yuan(cell["fen"])
-            lines.append(f"  {dimension:<10} {cell['cell'] or '—':<30} {size:>10} {money:>18}")
+            size, money = said(_count(cell["beneficiaries"])), said(_yuan(cell["fen"]))
+            rows.append([*headings(dimension), cell["cell"] or "—", size, money])
+    lines += (f"  {line}" for line in table(rows, {2, 3}))
     return [*lines, f"  {HIDDEN}: about fewer than {SMALLEST}, or it would tell such a one"]
 
 

@@ -6,7 +6,7 @@ the night that makes them is in the next backup.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,8 @@ from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
 from transforms.money.books import Books
 
 # Signing keys are their holders', each on the own machine; the rest can be made again.
-LEFT_OUT = ("*.key", "*.seen", "keys", "tmp", "cache", ".*", "ledger.sqlite*", "ledger.journal")
+KEYS = ("*.key", "*.seen", ".*")
+LEFT_OUT = (*KEYS, "keys", "tmp", "cache", "ledger.sqlite*", "ledger.journal")
 # Of the inbox: what was taken, and what was refused with its reason.
 DELIVERED = ("taken", "refused")
 # What is smaller is read each time; what is larger and has the same size and time, is the same.
@@ -56,10 +57,12 @@ class Saving:
                 expected = known.sha256
             entry, new_bytes = self.vault.take(path, name, expected)
             self.new_bytes += new_bytes
-        except (FileNotFoundError, DigestDiffersError) as wrong:
-            said = str(wrong) if isinstance(wrong, DigestDiffersError) else f"{path} is missing"
-            kept = "; the backup keeps it as it was recorded" if entry else ""
-            self.problems.append(f"{said}{kept}")
+        except DigestDiffersError as differs:
+            self.problems.append(str(differs))
+        except (FileNotFoundError, PermissionError) as gone:
+            # What no record names may have gone since it was listed.
+            if expected or isinstance(gone, PermissionError):
+                self.problems.append(f"{path} is missing or can't be read")
         if entry:
             self.trees.setdefault(folder, []).append(entry)
 
@@ -70,7 +73,7 @@ def _is_same(path: Path, known: Entry) -> bool:
     return is_large and (found.st_size, found.st_mtime_ns) == (known.bytes, known.changed_ns)
 
 
-def back_up(home: Home, folder: Path, now: datetime) -> dict[str, Any]:
+def back_up(home: Home, folder: Path, now: datetime, inbox: Path | None = None) -> dict[str, Any]:
     """Write one more state of a home into a backup's folder; nothing that is there is touched.
 
     Holds:   a kill at any moment leaves every earlier state as it was
@@ -84,7 +87,7 @@ def back_up(home: Home, folder: Path, now: datetime) -> dict[str, Any]:
     with hold_vault(folder) as vault:
         last = vault.newest()
         for _ in range(PASSES):
-            state, saving = _pass(home, vault, last)
+            state, saving = _pass(home, vault, last, inbox or home.root / "inbox")
             if state["position"] == _position(home):
                 break
         files = sum(len(entries) for entries in saving.trees.values())
@@ -98,7 +101,9 @@ def _position(home: Home) -> int:
         return ledger.books().position
 
 
-def _pass(home: Home, vault: Vault, last: Mapping[str, Any]) -> tuple[dict[str, Any], Saving]:
+def _pass(
+    home: Home, vault: Vault, last: Mapping[str, Any], inbox: Path
+) -> tuple[dict[str, Any], Saving]:
     """Take everything in that is not there yet; return the state, not written yet."""
     trees = last.get("trees", {})
     known = {f"{f}/{entry.name}": entry for f in trees for entry in vault.tree(trees[f])}
@@ -110,9 +115,8 @@ def _pass(home: Home, vault: Vault, last: Mapping[str, Any]) -> tuple[dict[str, 
             f"{vault.root} holds backups of home {last['home_id']}, this is {books.home_id}: give "
             "each home a folder of its own"
         )
-    for where, path, digest in [*_named(saving, books), *_others(home)]:
-        folder = where.relative_to(home.root).as_posix()
-        saving.keep(folder, path, path.relative_to(where).as_posix(), digest)
+    for file in [*_named(saving, books), *_others(home, inbox)]:
+        saving.keep(*file)
     listed = {
         where: vault.take_json([list(vars(entry).values()) for entry in entries])
         for where, entries in sorted(saving.trees.items())
@@ -143,8 +147,8 @@ def _keep_ledger(saving: Saving, scratch: Home) -> Books:
     return books
 
 
-def _named(saving: Saving, books: Books) -> Iterator[tuple[Path, Path, str]]:
-    """Give folder, file and digest of all that manifests and the ledger name, and beside it."""
+def _named(saving: Saving, books: Books) -> Iterator[tuple[str, Path, str, str]]:
+    """Give all that manifests and ledger name: folder, file, its name there, its digest."""
     home = saving.home
     for parent, known in ((home.snapshots, None), (home.runs, books.runs), (home.batches, None)):
         names = sorted(books.batches if parent == home.batches else known or _folders(parent))
@@ -154,7 +158,9 @@ def _named(saving: Saving, books: Books) -> Iterator[tuple[Path, Path, str]]:
             except (WuxingError, KeyError, TypeError) as damaged:
                 saving.problems.append(f"{folder} is not in this backup: {damaged}")
                 continue
-            yield from ((folder, path, digest) for path, digest in files)
+            told = folder.relative_to(home.root).as_posix()
+            for path, digest in files:
+                yield told, path, path.relative_to(folder).as_posix(), digest
 
 
 def _folders(parent: Path) -> list[str]:
@@ -179,33 +185,32 @@ def _files_of(home: Home, folder: Path, books: Books) -> list[tuple[Path, str]]:
     ]
 
 
-def _others(home: Home) -> Iterator[tuple[Path, Path, str]]:
+def _others(home: Home, inbox: Path) -> Iterator[tuple[str, Path, str, str]]:
     """Give what else lies in the home: configuration, registers, inputs, what was delivered."""
-    known = {home.snapshots, home.runs, home.batches}
-    inbox = home.root / "inbox"
-    # What is being delivered is its supplier's until it is taken.
-    tops = [*_below(home.root), *(inbox / name for name in DELIVERED if (inbox / name).is_dir())]
-    for path in tops:
-        if path in known or path == inbox:
-            continue
-        for file in [path] if path.is_file() else _files_below(path):
-            parts = file.relative_to(home.root).parts
-            where = home.root.joinpath(*parts[: min(3, len(parts) - 1)])
-            yield where, file, ""
+    known = {home.snapshots, home.runs, home.batches, inbox}
+    tops = [(path, path.name, KEYS) for path in _below(home.root, LEFT_OUT) if path not in known]
+    # What is being delivered is its supplier's until it is taken. An inbox may lie elsewhere.
+    delivered = [(inbox / name, f"inbox/{name}", (".making-*",)) for name in DELIVERED]
+    for path, told, left_out in [*tops, *(one for one in delivered if one[0].is_dir())]:
+        for file in [path] if path.is_file() else _files_below(path, left_out):
+            name = f"{told}/{file.relative_to(path).as_posix()}".removesuffix("/.")
+            *above, _ = name.split("/")
+            folder = "/".join(above[:3]) or "."
+            yield folder, file, name.removeprefix(f"{folder}/"), ""
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    for path in _below(folder):
+def _files_below(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
+    for path in _below(folder, left_out):
         if path.is_dir():
-            yield from _files_below(path)
+            yield from _files_below(path, left_out)
         else:
             yield path
 
 
-def _below(folder: Path) -> list[Path]:
+def _below(folder: Path, left_out: Sequence[str]) -> list[Path]:
     """List a folder without what is left out; a link is not followed."""
     return sorted(
         path
         for path in folder.iterdir()
-        if not path.is_symlink() and not any(path.match(form) for form in LEFT_OUT)
+        if not path.is_symlink() and not any(path.match(form) for form in left_out)
     )

@@ -1,6 +1,7 @@
 """What stands around a home: inbox, backup, clock, Prefect's server, timers. Looked at, no more."""
 
 import json
+import os
 import pwd
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.error import URLError
 
 from flows.backup.vault import Vault
+from flows.inbox.suppliers import read_suppliers
 from flows.night.diary import read_nights
 from flows.night.settings import read_settings, read_span
 from flows.store import Home
@@ -32,6 +34,30 @@ def user_name(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
+
+
+def look_at_inbox(home: Home) -> list[dict[str, str]]:
+    """Say whether the inbox can be emptied by us, and whose the suppliers' folders are."""
+    try:
+        suppliers = read_suppliers(home)
+    except WuxingError:
+        return []
+    if not suppliers.by_name:
+        return []
+    inbox = suppliers.inbox
+    if not inbox.is_dir():
+        return [check("bad", "inbox", f"{inbox} is not there: make it, its suppliers' folders too")]
+    folders = [inbox, *(inbox / one.folder for one in suppliers.by_name.values())]
+    there = [folder for folder in folders if folder.is_dir()]
+    closed = [str(path) for path in there if not os.access(path, os.R_OK | os.W_OK | os.X_OK)]
+    if closed:
+        me = user_name(os.geteuid())
+        found = (
+            f"{closed[0]} can't be read and emptied by {me}: `setfacl -m u:{me}:rwx {closed[0]}`"
+        )
+        return [check("bad", "inbox", found)]
+    whose = ", ".join(f"{path.name} {user_name(path.stat().st_uid)}'s" for path in there)
+    return [check("good", "inbox", f"{inbox}: {whose}")]
 
 
 def look_at_backup(home: Home, now: datetime) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, batch_app, changing, show
-from flows.language import language, said
+from flows.language import headings, language, said
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
 from transforms.visible import table
@@ -81,11 +81,6 @@ def _shown(batch: dict[str, Any]) -> Iterator[str]:
         yield f"unconfirmed: {number['policy_id']} {number['name']} = {number['value']}"
     yield f"digest {batch['batch_digest']}"
     yield from (f"  {path}" for path in batch["files"])
-
-
-def headings(*codes: str) -> list[str]:
-    """Word headings in the language asked for."""
-    return [word(code, language()) for code in codes]
 
 
 def state_word(state: str) -> str:

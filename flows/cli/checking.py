@@ -1,7 +1,10 @@
 """Commands that look whether all is well: verify, doctor."""
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.language import language, said
 from flows.store import Home
+from transforms.visible import table
+from transforms.words import word
 
 
 @app.command()
@@ -11,7 +14,7 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
 
     seen = verify_home(Home(home))
     lines = [f"{what}: {count} checked, all as recorded" for what, count in seen.counts.items()]
-    lines += [f"warning: {said}" for said in seen.warnings]
+    lines += [f"warning: {one}" for one in seen.warnings]
     show({**seen.counts, "warnings": seen.warnings}, as_json, lines)
 
 
@@ -21,8 +24,8 @@ def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     from flows.cli.doctor import examine
 
     content = examine(Home(home))
-    show(
-        content,
-        as_json,
-        [f"{c['verdict']:<5} {c['what']}: {c['found']}" for c in content["checks"]],
-    )
+    rows = [
+        [word(f"verdict_{c['verdict']}", language()), said(c["what"]), said(c["found"])]
+        for c in content["checks"]
+    ]
+    show(content, as_json, table(rows))

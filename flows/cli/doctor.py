@@ -13,11 +13,13 @@ from flows.cli.around import (
     check,
     look_at_backup,
     look_at_clock,
+    look_at_inbox,
     look_at_prefect,
     look_at_timers,
     user_name,
 )
 from flows.cli.growth import foresee_disk
+from flows.inbox.suppliers import read_suppliers
 from flows.money.funds import Funds, read_anchors, read_funds
 from flows.money.ledger_store import open_ledger
 from flows.money.returned import list_returned
@@ -50,6 +52,7 @@ def examine(home: Home) -> dict[str, Any]:
         _modes(home),
         foresee_disk(home, now),
         *(_read(what, path, read) for what, path, read in _configuration(home)),
+        *look_at_inbox(home),
         _keys(home),
         _fonts(),
         _returned(home),
@@ -135,6 +138,7 @@ def _configuration(home: Home) -> list[tuple[str, Path, Callable[[Home], Any]]]:
     return [
         ("funds.toml", home.funds_path, read_funds),
         ("wuxing.toml", home.settings_path, read_settings),
+        ("suppliers.toml", home.suppliers_path, read_suppliers),
     ]
 
 

@@ -19,8 +19,10 @@ from flows.cli.console import (
     show,
 )
 from flows.cli.signing import countersigned, post_or_write, to_be_signed
+from flows.language import headings
 from flows.store import Home, hold_home
 from transforms.errors import UsageError
+from transforms.visible import table
 
 HrKeyOption = Annotated[
     Path | None, typer.Option("--hr-key", help="Key file of the HR bureau's head.")
@@ -266,11 +268,9 @@ def _both(hr_key: Path | None, finance_key: Path | None) -> list[tuple[Path, str
 def _roster_lines(content: Mapping[str, Any]) -> list[str]:
     if "to_be_signed" in content:
         return to_be_signed(content)
-    lines = [
-        f"{k['key_id']}  {k['state']:<8} {k['role']:<12} {k['staff_number']} {k['name']} "
-        f"({k['bureau']})  {k['valid_from']} – {k['valid_to']}"
-        for k in content.get("keys", ())
-    ]
+    fields = ("key_id", "state", "role", "staff_number", "name", "bureau", "valid_from", "valid_to")
+    keys = [headings(*(str(k[field]) for field in fields)) for k in content.get("keys", ())]
+    lines = table([headings(*(f"key_{field}" for field in fields)), *keys]) if keys else []
     if "roster_digest" in content:
         lines.append(f"roster digest, for paper: {content['roster_digest']}")
     return lines

@@ -17,6 +17,7 @@ from flows.cli.console import (
     show,
 )
 from flows.cli.signing import post_or_write, sign_at_home, sign_file, to_be_signed
+from flows.language import headings
 from flows.store import Home
 
 ReviewerKeyOption = Annotated[
@@ -172,7 +173,10 @@ def ledger(
     if context.invoked_subcommand:
         return
     content = ledger_view(Home(home), beneficiary)
-    lines = [f"{b['account']}: {b['balance_yuan']} 元" for b in content["balances"]]
+    lines = [
+        f"{' '.join(headings(*b['account'].split(':')))}: {b['balance_yuan']} 元"
+        for b in content["balances"]
+    ]
     lines += [
         f"{e['entry_id']} {e['policy_id']} {e['period']} {e['amount_yuan']} 元 {e['payment_id']}"
         for e in content["entries"]

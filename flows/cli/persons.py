@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.language import counted
 from flows.store import Home, hold_home
 from transforms.errors import DropRefusedError
 
@@ -32,8 +33,7 @@ def accounts_wanted(
     place = Home(home)
     with hold_home(place):
         made = write_wanted(place, out)
-    counts = ", ".join(f"{reason} {count:,}" for reason, count in made["by_reason"].items())
-    lines = [f"{made['payees']:,} payees in {made['path']}: {counts or 'none'}"]
+    lines = [f"{made['payees']:,} payees in {made['path']}: {counted(made['by_reason'])}"]
     show(
         made, as_json, [*lines, "fill in the yellow columns, then put the file into the next drop"]
     )
@@ -88,5 +88,5 @@ def notices(
     with hold_home(place):
         name = identifier if identifier.startswith("B") else find_run(place, identifier)
         made = write_notices(place, name, Asked(person, town, pdf), out)
-    counts = ", ".join(f"{status} {count:,}" for status, count in made["counts"].items())
-    show(made, as_json, [f"{made['notices']:,} notices in {made['path']}: {counts or 'none'}"])
+    line = f"{made['notices']:,} notices in {made['path']}: {counted(made['counts'])}"
+    show(made, as_json, [line])

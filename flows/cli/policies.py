@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.language import language
 from flows.store import Home
 from transforms.errors import UsageError
 
@@ -93,7 +94,7 @@ def _explain(
         told["changes"] = changes_between(other, told)
     if page:
         page.write_text(dossier_page(told, raw_cells(home, told)), encoding="utf-8")
-    show(told, as_json, dossier_lines(told))
+    show(told, as_json, dossier_lines(told, language()))
 
 
 @app.command("sample-audit")

@@ -19,9 +19,12 @@ from flows.cli.console import (
 )
 from flows.cli.money import ApproverKeyOption, OutOption, ReviewerKeyOption, SignedOption, both
 from flows.cli.signing import post_or_write, read_fen, to_be_signed
+from flows.language import headings, language
 from flows.store import Home, replace_file
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
+from transforms.visible import table
+from transforms.words import word
 
 AgeOption = Annotated[
     str | None,
@@ -52,9 +55,12 @@ def reconcile(
     with changing(place):
         told = reconcile_batch(place, batch_id, file)
     names = ("instructed", "paid", "returned", "open")
-    lines = [f"{n:<11}{told[n]['count']:>8}{told[n]['amount_yuan']:>20} 元" for n in names]
+    rows = [headings("standing", "instruction_count", "amount_fen")]
+    rows += [[*headings(n), str(told[n]["count"]), told[n]["amount_yuan"]] for n in names]
+    lines = table(rows, {1, 2})
     lines += [
-        "! {difference}: {where}  {amount_yuan} 元".format(**found) for found in told["differences"]
+        f"! {word(found['difference'], language())}: {found['where']}  {found['amount_yuan']} 元"
+        for found in told["differences"]
     ]
     lines += [
         "open: {payment_id}  {amount_yuan} 元".format(**line)
@@ -154,16 +160,14 @@ def recovery_show(
     from flows.money.recover import show_claims
 
     claims = show_claims(Home(home), _day(as_of))
-    lines = [
-        "{payment_id} {policy_id} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} paid "
-        "back, {left_yuan} left, {age_days} days".format(**claim)
-        + (
-            ""
-            if claim["asked_now_yuan"] == claim["left_yuan"]
-            else f"  ! the newest run asks for {claim['asked_now_yuan']} 元"
+    lines = []
+    for claim in claims:
+        lines.append(
+            "{payment_id} {policy_id} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} "
+            "paid back, {left_yuan} left, {age_days} days".format(**claim)
         )
-        for claim in claims
-    ]
+        if claim["asked_now_yuan"] != claim["left_yuan"]:
+            lines.append(f"  ! the newest run asks for {claim['asked_now_yuan']} 元")
     show({"claims": claims}, as_json, lines or ["nothing is asked back by a signed list"])
 
 
@@ -202,17 +206,12 @@ def forecast(
 
     place = Home(home)
     told = write_forecast(place, find_run(place, run_id), out)
-    names = ("payable_yuan", "held_yuan", "continuing_yuan", "total_yuan", "left_yuan")
+    names = ("payable", "held", "continuing", "total", "left")
     lines = []
     for fund in told["funds"]:
-        lines += [
-            fund["fund"],
-            "month  " + "".join(f"{n.removesuffix('_yuan'):>16}" for n in names),
-        ]
-        lines += [
-            m["month"] + "".join(f"{'-' if m[n] is None else m[n]:>16}" for n in names)
-            for m in fund["months"]
-        ]
+        rows = [headings("month", *(f"{name}_fen" for name in names))]
+        rows += [[m["month"], *(m[f"{n}_yuan"] or "-" for n in names)] for m in fund["months"]]
+        lines += [fund["fund"], *table(rows, set(range(1, len(rows[0]))))]
         has_budget = fund["months"][0]["left_yuan"] is not None
         end = "the budget lasts as far as there is one" if has_budget else "no budget configured"
         lines.append(f"the budget runs out in {fund['runs_out']}" if fund["runs_out"] else end)

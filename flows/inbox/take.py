@@ -11,7 +11,7 @@ from flows.inbox.judge import judge
 from flows.inbox.lying import Whole, at_rest, look, sizes_of
 from flows.inbox.register import Line, add_lines, read_register
 from flows.inbox.suppliers import INBOX, REFUSED, TAKEN, Suppliers
-from flows.store import Home, replace_file, sync_path
+from flows.store import Home, sync_path
 from transforms.visible import holds_control, visible
 
 SETTLE_SECONDS = 2.0
@@ -82,7 +82,8 @@ def _record(
 def _placed(inbox: Path, lines: list[Line], label: str) -> list[Line]:
     """Give each file its place below taken or refused, in folders that are not there yet."""
     count, folder = 1, label
-    while any((inbox / state / lines[0].day / folder).exists() for state in (TAKEN, REFUSED)):
+    states = {REFUSED if line.state == REFUSED else TAKEN for line in lines}
+    while any((inbox / state / lines[0].day / folder).exists() for state in states):
         count += 1
         folder = f"{label}-{count}"
     placed, used = list[Line](), set[str]()
@@ -110,7 +111,8 @@ def move(inbox: Path, known: Sequence[Line]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if line.state == REFUSED:
             beside = target.with_name(target.name[:MOST_LETTERS] + REASON_NAME)
-            replace_file(beside, visible(f"{line.name}\n\n{line.reason}\n").encode())
+            # Written again after a kill, as all of the last act is.
+            beside.write_bytes(visible(f"{line.name}\n\n{line.reason}\n").encode())
         if not os.path.lexists(target) and os.path.lexists(source):
             os.rename(source, target)
             sync_path(target.parent)

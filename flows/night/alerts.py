@@ -63,8 +63,10 @@ class Alert:
         names = names_of_kinds()
         title = worded(self.said, "zh", names)
         place = {"host": socket.gethostname(), "home": str(home.root.resolve())}
-        next_step = worded(Said("alert_next", {"step": Said(WHAT_TO_DO[self.event])}))
-        lines = [title, next_step, worded(Said("alert_place", place | {"at": at}))]
+        steps = [WHAT_TO_DO[self.event]] if self.event in WHAT_TO_DO else []
+        said = [Said("alert_next", {"step": Said(step)}) for step in steps]
+        said.append(Said("alert_place", place | {"at": at}))
+        lines = [title, *map(worded, said)]
         return {
             "event": self.event,
             "key": self.key,
@@ -121,7 +123,7 @@ def tell(
 
 def try_ways(home: Home, settings: Settings, now: datetime) -> dict[str, str]:
     """Send a test by every way of wuxing.toml; say of each why it could not be sent."""
-    alert = Alert("failed", f"test:{now.isoformat()}", Said("alert_test"))
+    alert = Alert("test", f"test:{now.isoformat()}", Said("alert_test"))
     content = alert.content(home, now.isoformat())
     return {way: send(settings.alerts, way, content) for way in settings.alerts.channels}
 

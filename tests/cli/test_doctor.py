@@ -1,6 +1,7 @@
 """What the doctor finds, and that it says how to mend it."""
 
 import json
+import os
 import shutil
 import threading
 from collections import namedtuple
@@ -19,6 +20,14 @@ from flows.night.diary import district_now, record_night
 from flows.store import Home
 from transforms.errors import UsageError
 
+SUPPLIERS = """
+["人社局"]
+contact = "王工"
+folder = "hr"
+
+["人社局".kinds]
+"户籍人口" = { mode = "full", cadence = "nightly", deadline = "04:00", max_age_days = 3 }
+"""
 Usage = namedtuple("Usage", "total used free")
 
 
@@ -157,3 +166,20 @@ def test_services_that_sleep_are_named(tmp_path: Path, monkeypatch: pytest.Monke
         program.chmod(0o755)
         assert around.look_at_timers()["verdict"] == verdict
     assert "enable --now wuxing-backup.timer" in around.look_at_timers()["found"]
+
+
+def test_the_inbox_must_be_there_and_ours_to_empty(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert around.look_at_inbox(home) == []
+    home.suppliers_path.write_text(SUPPLIERS, encoding="utf-8")
+    shutil.rmtree(home.root / "inbox", ignore_errors=True)
+    assert "is not there" in around.look_at_inbox(home)[0]["found"]
+    (home.root / "inbox" / "hr").mkdir(parents=True)
+    (said,) = around.look_at_inbox(home)
+    assert said["verdict"] == "good" and "hr root's" in said["found"].replace(
+        around.user_name(os.geteuid()), "root"
+    )
+    monkeypatch.setattr("os.access", lambda path, _: Path(path).name != "hr")
+    (said,) = around.look_at_inbox(home)
+    assert said["verdict"] == "bad" and "setfacl" in said["found"]

@@ -114,20 +114,7 @@ def clerical_sheets(
              names      subject_kind, subject_id, subject_name
     Holds:   what most money waits for comes first; conflicting lines of one person stand together
     """
-    told = said_column("clerks_differ", told="told", missing="missing")
-    rows = (
-        questions.join(differing, on=KEY_NAMES, how="left", validate="m:1")
-        .with_columns(pl.coalesce(told, "missing").alias("missing"))
-        .sort(*KEY, "provision")
-    )
-    # An answer that differs for one row makes that row a question of its own.
-    fact = [pl.col("fact"), pl.col("told").fill_null("")]
-    code = pl.concat_str(KEY_NAMES, separator="|")
-    numbers = rows.group_by(fact).agg(code.sort().str.join("\n").alias("codes"))
-    numbers = numbers.with_columns(_numbers(numbers["codes"]))
-    rows = rows.with_columns(pl.col("told").fill_null("")).join(
-        numbers.drop("codes"), on=["fact", "told"], validate="m:1"
-    )
+    rows = _numbered(questions, differing)
     asked = _named(_asked(rows, titles), names)
     above = [
         Said("clerical_how", {"as_of": as_of, "rows": asked.height}),
@@ -136,31 +123,48 @@ def clerical_sheets(
     listed = rows.join(asked.select("question_no", "place"), on="question_no").sort(
         "place", *KEY, "provision"
     )
-    return [
-        Sheet(
-            title=ASKED,
-            frame=_asked_frame(asked),
-            above=said_lines(above),
-            open_columns=[LABELS[name] for name in OPEN_NAMES],
-            choices={LABELS["decision"]: DECISIONS},
-            grey_columns=[LABELS.get(name, name) for name in GREY_NAMES],
+    questions_sheet = Sheet(
+        title=ASKED,
+        frame=_asked_frame(asked),
+        above=said_lines(above),
+        open_columns=[LABELS[name] for name in OPEN_NAMES],
+        choices={LABELS["decision"]: DECISIONS},
+        grey_columns=[LABELS.get(name, name) for name in GREY_NAMES],
+    )
+    return [questions_sheet, _rows_sheet(listed, titles)]
+
+
+def _rows_sheet(listed: pl.DataFrame, titles: Mapping[str, str]) -> Sheet:
+    return Sheet(
+        title=ROWS,
+        frame=listed.select(
+            pl.col("policy_id").replace(titles).alias("policy_name"),
+            pl.col("title").alias("question"),
+            pl.lit("").alias("own_decision"),
+            "amount_fen",
+            "question_no",
+            *(pl.col(name).alias(LABELS[name]) for name in KEY_NAMES),
         ),
-        Sheet(
-            title=ROWS,
-            frame=listed.select(
-                pl.col("policy_id").replace(titles).alias("policy_name"),
-                pl.col("title").alias("question"),
-                pl.lit("").alias("own_decision"),
-                "amount_fen",
-                "question_no",
-                *(pl.col(name).alias(LABELS[name]) for name in KEY_NAMES),
-            ),
-            above=said_lines([Said("clerical_rows")]),
-            open_columns=["own_decision"],
-            choices={"own_decision": DECISIONS},
-            grey_columns=["question_no", *(LABELS[n] for n in KEY_NAMES if n != "period")],
-        ),
-    ]
+        above=said_lines([Said("clerical_rows")]),
+        open_columns=["own_decision"],
+        choices={"own_decision": DECISIONS},
+        grey_columns=["question_no", *(LABELS[n] for n in KEY_NAMES if n != "period")],
+    )
+
+
+def _numbered(questions: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
+    """Add question_no, one for all rows that ask for one fact, and say where clerks differ."""
+    told = said_column("clerks_differ", told="told", missing="missing")
+    rows = (
+        questions.join(differing, on=KEY_NAMES, how="left", validate="m:1")
+        .with_columns(pl.coalesce(told, "missing").alias("missing"), pl.col("told").fill_null(""))
+        .sort(*KEY, "provision")
+    )
+    # A row on which clerks differ is a question of its own.
+    fact, code = ["fact", "told"], pl.concat_str(KEY_NAMES, separator="|")
+    numbers = rows.group_by(fact).agg(code.sort().str.join("\n").alias("codes"))
+    numbers = numbers.with_columns(_numbers(numbers["codes"])).drop("codes")
+    return rows.join(numbers, on=fact, validate="m:1")
 
 
 def _numbers(codes: pl.Series) -> pl.Series:

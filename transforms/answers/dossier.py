@@ -1,13 +1,14 @@
 """All that a run says about one party: as lines, and as one page in Chinese."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from transforms.amounts import yuan_text
 from transforms.answers.explanation import (
     SHOWN_ROWS,
+    cell_words,
     entitlement_text,
     explanation_lines,
     short_lines,
@@ -18,7 +19,7 @@ from transforms.answers.page import render_page
 from transforms.answers.party_changes import change_lines
 from transforms.answers.source_rows import shown_columns
 from transforms.extracts.kinds import names_of_kinds
-from transforms.words import Said, said_of, word, worded
+from transforms.words import Language, Said, said_of, word, worded
 
 WORD_OF_VALUE = {"true": "value_true", "false": "value_false", "unknown": "value_unknown"}
 CODED = ("outcome", "entitlement", "policy_state")
@@ -31,7 +32,7 @@ FUNCTIONS = ("half_up", "rounded_down", "least", "greatest")
 PROVISION = re.compile(r"(s[0-9]+|g)_")
 
 
-def dossier_lines(told: Mapping[str, Any]) -> list[str]:
+def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[str]:
     """Write what a run says about a party for the terminal: rows first, then what it is not in."""
     lines = [
         f"run {told['run_id']} as of {told['as_of']}, snapshot {told['snapshot_id']}: "
@@ -40,17 +41,13 @@ def dossier_lines(told: Mapping[str, Any]) -> list[str]:
     if told["rules_changed_since"]:
         lines.append("note: rule files were changed since this run; clauses are shown as they are")
     for policy in told["policies"]:
-        lines += _policy_lines(policy) if is_inside(policy) else []
-    lines.append("")
-    for policy in told["policies"]:
-        if policy["status"] != "ran":
-            lines.append(f"{policy['policy_id']}: not run: {policy['reason']}")
-        elif not policy["rows"]:
-            lines.append(
-                f"{policy['policy_id']}: not in its universe, which is: {policy['universe']}"
-            )
+        lines += _policy_lines(policy, language) if is_inside(policy) else []
+    lines += ["", *_why_nothing(told["policies"], language)]
     if "source_row_counts" in told:
-        counts = (f"{kind} {count:,}" for kind, count in told["source_row_counts"].items())
+        counts = (
+            f"{word(kind, language, names_of_kinds())} {count:,}"
+            for kind, count in told["source_row_counts"].items()
+        )
         lines.append(f"rows about it in the extracts: {', '.join(counts) or 'none'}")
     for batch in told["batches"]:
         signed = ", ".join(f"{one['name']} {one['signed_on']}" for one in batch["signatures"])
@@ -61,7 +58,19 @@ def dossier_lines(told: Mapping[str, Any]) -> list[str]:
             f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 {entry['policy_id']} "
             f"{entry['period']} {entry['payment_id']}{bank}"
         )
-    return [*lines, *change_lines(told["changes"])] if "changes" in told else lines
+    if "changes" not in told:
+        return lines
+    return lines + change_lines(told["changes"], *([_changed] if language == "zh" else []))
+
+
+def _why_nothing(policies: Sequence[Mapping[str, Any]], language: Language) -> Iterator[str]:
+    for policy in policies:
+        if language == "zh" and not is_inside(policy):
+            yield f"{policy['policy_id']}  {policy['title']}：{why_not_run(policy)}"
+        elif policy["status"] != "ran":
+            yield f"{policy['policy_id']}: not run: {policy['reason']}"
+        elif not policy["rows"]:
+            yield f"{policy['policy_id']}: not in its universe, which is: {policy['universe']}"
 
 
 def is_inside(policy: Mapping[str, Any]) -> bool:
@@ -69,20 +78,23 @@ def is_inside(policy: Mapping[str, Any]) -> bool:
     return bool(policy["rows"] or policy["claims"])
 
 
-def _policy_lines(policy: Mapping[str, Any]) -> list[str]:
+def _policy_lines(policy: Mapping[str, Any], language: Language) -> list[str]:
     lines = ["", f"{policy['policy_id']}  {policy['title']}  {policy['authority']}"]
     lines.append(f"  {policy['clause']}")
     for row in policy["rows"]:
-        lines += [*explanation_lines(row), f"  formula      {_formula_line(row['formula'])}"]
+        lines += [
+            *explanation_lines(row, language),
+            f"  formula      {_formula_line(row['formula'])}",
+        ]
     lines += [
         f"{claim['period']}  {claim['subject_id']} → {claim['beneficiary_id']}: "
-        f"not determined; entitlement {entitlement_text(claim)}"
+        f"not determined; entitlement {entitlement_text(claim, language)}"
         for claim in policy["claims"]
     ]
     left = policy["more_rows"]
     if left:
         lines.append(f"{len(left):,} more rows; --policy, --subject and --period narrow:")
-        lines += short_lines(left[:SHORT_ROWS])
+        lines += short_lines(left[:SHORT_ROWS], language)
     return [*lines, "parameters used", *used_parameter_lines(policy["parameters"])]
 
 
@@ -117,22 +129,6 @@ def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
         other_facts=other_facts,
         why_not_run=why_not_run,
     )
-
-
-def cell_words(name: str, cell: Any) -> str:
-    """Write a cell for a page: money in yuan, truth in words.
-
-    >>> cell_words("unit_fen", 60000), cell_words("is_dispatch", False), cell_words("ends_on", None)
-    ('600.00 元', '否', '（空）')
-    """
-    if cell is None:
-        return word("cell_is_empty")
-    if isinstance(cell, bool):
-        return word("cell_yes" if cell else "cell_no")
-    if name.endswith(("_wan_x100", "_fen")):
-        unit = "元" if name.endswith("_fen") else "万元"
-        return f"{yuan_text(cell, ',')} {unit}"
-    return f"{cell}%" if name.endswith("_percent") else str(cell)
 
 
 def source_table(
@@ -195,6 +191,10 @@ def changed_words(name: str, value: Any) -> str:
     if name in CODED:
         return word(value)
     return word(WORD_OF_VALUE[value]) if PROVISION.match(name) else cell_words(name, value)
+
+
+def _changed(name: str, was: Any, now: Any) -> str:
+    return f"{fact_label(name)}：{changed_words(name, was)} → {changed_words(name, now)}"
 
 
 def _titles_of_provisions(told: Mapping[str, Any]) -> dict[str, str]:

@@ -7,10 +7,11 @@ from typing import Any
 import polars as pl
 
 from transforms.amounts import yuan_text
+from transforms.answers.open_questions import fact_label
 from transforms.answers.source_rows import PLACE
 from transforms.policies.card_text import confirmation
 from transforms.policies.cards import PolicyCard, Provision
-from transforms.words import word
+from transforms.words import Language, word
 
 WORD_OF_VALUE = {True: "true", False: "false", None: "unknown"}
 SHOWN_ROWS = 20
@@ -103,12 +104,30 @@ def plain(cell: Any) -> Any:
     return cell.isoformat() if isinstance(cell, date) else cell
 
 
-def cell_text(name: str, cell: Any) -> str:
+def cell_words(name: str, cell: Any) -> str:
+    """Write a cell in Chinese: money in yuan, truth in words.
+
+    >>> cell_words("unit_fen", 60000), cell_words("is_dispatch", False), cell_words("ends_on", None)
+    ('600.00 元', '否', '（空）')
+    """
+    if cell is None:
+        return word("cell_is_empty")
+    if isinstance(cell, bool):
+        return word("cell_yes" if cell else "cell_no")
+    if name.endswith(("_wan_x100", "_fen")):
+        unit = "元" if name.endswith("_fen") else "万元"
+        return f"{yuan_text(cell, ',')} {unit}"
+    return f"{cell}%" if name.endswith("_percent") else str(cell)
+
+
+def cell_text(name: str, cell: Any, language: Language = "en") -> str:
     """Write a named cell; money in yuan or 万元.
 
     >>> cell_text("unit_fen", 60000), cell_text("month", 202003), cell_text("ends_on", None)
     ('unit=600.00元', 'month=202003', 'ends_on=(empty)')
     """
+    if language == "zh":
+        return f"{fact_label(name)}={cell_words(name, cell)}"
     if cell is None:
         return f"{name}=(empty)"
     if name.endswith("_wan_x100"):
@@ -118,11 +137,14 @@ def cell_text(name: str, cell: Any) -> str:
     return f"{name}={cell}"
 
 
-def explanation_lines(explained: Mapping[str, Any]) -> list[str]:
+def explanation_lines(explained: Mapping[str, Any], language: Language = "en") -> list[str]:
     """Write one explained row as lines a person reads."""
+    subject, beneficiary = (
+        f"{word(explained[f'{one}_kind'], language)} {explained[f'{one}_id']}"
+        for one in ("subject", "beneficiary")
+    )
     lines = [
-        f"{explained['period']}  {explained['subject_kind']} {explained['subject_id']}"
-        f" → {explained['beneficiary_kind']} {explained['beneficiary_id']}",
+        f"{explained['period']}  {subject} → {beneficiary}",
         f"  outcome      {explained['outcome']}, {yuan_text(explained['amount_fen'])} 元",
     ]
     if explained["outcome"] != "eligible":
@@ -131,12 +153,12 @@ def explanation_lines(explained: Mapping[str, Any]) -> list[str]:
         worth = yuan_text(explained["amount_if_eligible_fen"])
         lines.append(f"  it would be  {worth} 元 if every provision were true")
     if explained.get("entitlement"):
-        lines.append(f"  entitlement  {entitlement_text(explained['entitlement'])}")
+        lines.append(f"  entitlement  {entitlement_text(explained['entitlement'], language)}")
     lines += [f"  payment      {payment_text(paid)}" for paid in explained.get("payments", ())]
     lines += [f"  claimed by   {claim_text(claim)}" for claim in explained.get("claimants", ())]
     for provision in explained["provisions"]:
-        lines += _provision_lines(provision)
-    facts = "  ".join(cell_text(name, cell) for name, cell in explained["facts"].items())
+        lines += _provision_lines(provision, language)
+    facts = "  ".join(cell_text(name, cell, language) for name, cell in explained["facts"].items())
     lines.append(f"  all facts    {facts}")
     lines += [
         f"  decision     {row['source']}  {row['provision']}: {row['decision']}, "
@@ -146,7 +168,7 @@ def explanation_lines(explained: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _provision_lines(provision: Mapping[str, Any]) -> list[str]:
+def _provision_lines(provision: Mapping[str, Any], language: Language) -> list[str]:
     lines = [
         f"  {provision['value']:<8} {provision['provision']}  {provision['title']}"
         f"  (holds {provision['holds']})",
@@ -155,35 +177,39 @@ def _provision_lines(provision: Mapping[str, Any]) -> list[str]:
     if provision["clerk_answer"]:
         lines.append(f"           a clerk decided: {provision['clerk_answer']}")
     if provision["facts"]:
-        facts = "  ".join(cell_text(name, cell) for name, cell in provision["facts"].items())
+        cells = provision["facts"].items()
+        facts = "  ".join(cell_text(name, cell, language) for name, cell in cells)
         lines.append(f"           facts: {facts}")
     for source in provision["sources"]:
-        lines += _source_lines(source)
+        lines += _source_lines(source, language)
     return lines
 
 
-def _source_lines(source: Mapping[str, Any]) -> list[str]:
+def _source_lines(source: Mapping[str, Any], language: Language) -> list[str]:
     rows, count = source["rows"], source["row_count"]
-    lines = [f"           {source['kind']} of {source['of']}: {count:,} row{'s'[: count != 1]}"]
+    lines = [f"           {source['kind']} of {source['of']}, rows: {count:,}"]
     for row in rows[:SHOWN_ROWS]:
-        cells = "  ".join(cell_text(name, cell) for name, cell in row.items() if name != "source")
+        named = ((name, cell) for name, cell in row.items() if name != "source")
+        cells = "  ".join(cell_text(name, cell, language) for name, cell in named)
         lines.append(f"             {row['source']}  {cells}")
     if count > SHOWN_ROWS:
         lines.append(f"             … {count - SHOWN_ROWS:,} more; --json lists {len(rows):,}")
     return lines
 
 
-def entitlement_text(entitlement: Mapping[str, Any]) -> str:
+def entitlement_text(entitlement: Mapping[str, Any], language: Language = "en") -> str:
     """Write an entitlement: status, reason, and how its amount came about."""
-    reason = f" ({entitlement['reason']})" if entitlement["reason"] else ""
+    status, reason = entitlement["status"], entitlement["reason"]
+    if language == "zh":
+        status, reason = word(status), word(reason)
+    reason = f" ({reason})" if reason else ""
     # A run of before claims had causes has none.
     cause = entitlement.get("cause") or ""
     if cause:
-        rows = f" at {entitlement['cause_rows']}" if entitlement["cause_rows"] else ""
-        reason += f", {word(cause, 'en')}{rows}"
+        rows = f" [{entitlement['cause_rows']}]" if entitlement["cause_rows"] else ""
+        reason += f", {word(cause, language)}{rows}"
     return (
-        f"{entitlement['status']}{reason}: "
-        f"determined {yuan_text(entitlement['determined_fen'])} 元, "
+        f"{status}{reason}: determined {yuan_text(entitlement['determined_fen'])} 元, "
         f"paid before {yuan_text(entitlement['paid_before_fen'])} 元, "
         f"due {yuan_text(entitlement['due_fen'])} 元"
     )
@@ -193,8 +219,7 @@ def payment_text(payment: Mapping[str, Any]) -> str:
     """Write the instruction a row is part of."""
     return (
         f"batch {payment['batch_id']}, payment {payment['payment_id']}, "
-        f"{payment['line_count']} line{'s'[: payment['line_count'] != 1]} together "
-        f"{yuan_text(payment['amount_fen'])} 元"
+        f"lines: {payment['line_count']}, together {yuan_text(payment['amount_fen'])} 元"
     )
 
 
@@ -215,10 +240,11 @@ def used_parameter_lines(used: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def short_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def short_lines(rows: Sequence[Mapping[str, Any]], language: Language = "en") -> list[str]:
     """Write determinations one a line, where there are too many to explain at once."""
     return [
-        f"  {row['period']}  {row['subject_id']} → {row['beneficiary_id']}  {row['outcome']}  "
+        f"  {row['period']}  {row['subject_id']} → {row['beneficiary_id']}  "
+        f"{word(row['outcome'], language)}  "
         f"{yuan_text(row['amount_fen'])} 元  {', '.join(row['reason_codes'])}".rstrip()
         for row in rows
     ]

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from transforms.amounts import yuan_text
-from transforms.answers.dossier import WORD_OF_VALUE, cell_words
+from transforms.answers.dossier import WORD_OF_VALUE
+from transforms.answers.explanation import cell_words
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.extracts.kinds import names_of_kinds

@@ -1,7 +1,7 @@
 """What is another for one party between two runs: outcomes, money, provisions, facts, rows."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 KEY = ("period", "subject_id", "beneficiary_id")
@@ -85,18 +85,24 @@ def _source_rows(row: Mapping[str, Any] | None) -> Counter[str]:
     return Counter(rows.values())
 
 
-def change_lines(changes: Sequence[Mapping[str, Any]]) -> list[str]:
+def _changed(name: str, was: Any, now: Any) -> str:
+    return f"{name}: {was} → {now}"
+
+
+def change_lines(
+    changes: Sequence[Mapping[str, Any]], changed: Callable[[str, Any, Any], str] = _changed
+) -> list[str]:
     """Write what changed between two runs for the terminal."""
     return ["", "changed since the other run:" if changes else "nothing changed"] + [
-        line for change in changes for line in _lines_of(change)
+        line for change in changes for line in _lines_of(change, changed)
     ]
 
 
-def _lines_of(change: Mapping[str, Any]) -> Iterator[str]:
+def _lines_of(change: Mapping[str, Any], changed: Callable[[str, Any, Any], str]) -> Iterator[str]:
     key = change["key"]
     named = f" {key['period']} {key['subject_id']} → {key['beneficiary_id']}" if key else ""
     yield f"  {change['policy_id']}{named}"
     for name, value in change["was"].items():
-        yield f"    {name}: {value} → {change['is'].get(name)}"
+        yield f"    {changed(name, value, change['is'].get(name))}"
     for sign, rows in (("-", "went"), ("+", "came")):
         yield from (f"    {sign} {row}" for row in change.get("rows", {}).get(rows, ()))

@@ -101,7 +101,7 @@ def span_text(in_force: Mapping[str, Any]) -> str:
     """
     text = f"{in_force['from']} to {in_force['to'] or OPEN_END}"
     if in_force["is_reading"]:
-        text += " (reading)"
+        text = f"{text} (reading)"
     if in_force["to"] and in_force["facts_taken_for_months_after"]:
         text += f", facts taken for {in_force['facts_taken_for_months_after']} months after"
     return text

@@ -12,12 +12,11 @@ from markupsafe import Markup
 from transforms.answers.amount import NAME, amount_text, amount_with_numbers, in_facts
 from transforms.answers.dossier import (
     WORD_OF_VALUE,
-    cell_words,
     chinese_part,
     functions_in,
     other_facts,
 )
-from transforms.answers.explanation import KEY, clerk_answers, explain_row, plain
+from transforms.answers.explanation import KEY, cell_words, clerk_answers, explain_row, plain
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.answers.source_rows import PLACE

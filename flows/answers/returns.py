@@ -1,0 +1,130 @@
+"""Writes a workbook for each supplier: which of its rows fell out, and how that changed."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from flows.ingest.drop import SnapshotRef
+from flows.ingest.files import DropFile, RawFile
+from flows.ingest.kind import open_part
+from flows.money.ledger_store import open_ledger
+from flows.store import Home, read_manifest
+from transforms.answers.returns import (
+    MOST_LINES,
+    PLACE,
+    errors_of,
+    may_be_shown,
+    return_sheets,
+)
+from transforms.extracts.cells import TypedCells
+from transforms.extracts.headers import IN_FORCE_NAME
+from transforms.extracts.kinds import KINDS
+from transforms.extracts.registers import REGISTERS
+from transforms.sheets.workbook import workbook_bytes
+
+RETURNS = "returns"
+NIGHTS = 14
+# What stood in a cell is looked up again in files of this size at most.
+LOOKED_UP_BYTES = 64 << 20
+
+
+def write_returns(folder: Path, home: Home, snapshot: SnapshotRef, as_of: date) -> None:
+    """Write returns/<supplier>.xlsx for each who had errors in the last nights.
+
+    Holds:   the same snapshot, day and earlier nights give the same bytes
+    """
+    day = as_of.isoformat()
+    nights = {**_nights_before(home, day), day: snapshot.folder}
+    counted = pl.concat(_counted(night, nights[night]) for night in sorted(nights)[-NIGHTS:])
+    errors = _errors(snapshot.folder).sort("kind", *PLACE).collect()
+    for (supplier,), mine in counted.group_by("supplier", maintain_order=True):
+        if not mine.filter(pl.col("rule") != "").height:
+            continue
+        own = errors.filter(pl.col("supplier") == supplier).head(MOST_LINES)
+        stood = pl.concat(_stood(snapshot, may_be_shown(own)))
+        sheets = return_sheets(str(supplier), own, stood, counted, day)
+        path = folder / RETURNS / f"{supplier}.xlsx"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(workbook_bytes(sheets))
+
+
+def _nights_before(home: Home, day: str) -> dict[str, Path]:
+    """Return the snapshot of the last run of each earlier day."""
+    with open_ledger(home, only_look=True) as ledger:
+        runs = ledger.books().runs.values()
+    found = {run["as_of"]: home.snapshots / run["snapshot_id"] for run in runs}
+    return {night: place for night, place in found.items() if night < day and place.is_dir()}
+
+
+def _suppliers(folder: Path) -> dict[str, str]:
+    """Say who delivered each file of a snapshot: as in_force.csv says, else the kind's title."""
+    own = {register.named for register in REGISTERS.values()}
+    files = read_manifest(folder, "snapshot")["files"]
+    titles = {f["name"]: KINDS[f["kind"]].titles[1] for f in files if f["kind"] in KINDS}
+    said = folder / "raw" / IN_FORCE_NAME
+    if said.is_file():
+        with said.open(encoding="utf-8", newline="") as rows:
+            titles |= {row["file"]: row["supplier"] for row in csv.DictReader(rows)}
+    return {name: supplier for name, supplier in titles.items() if name and name not in own}
+
+
+def _errors(folder: Path) -> pl.LazyFrame:
+    return errors_of(pl.scan_parquet(folder / "quarantine.parquet"), _suppliers(folder))
+
+
+def _counted(night: str, folder: Path) -> pl.DataFrame:
+    """Count a night's rows and errors by supplier, rule "" being all that were delivered."""
+    fallen = _errors(folder).group_by("supplier", "rule").agg(pl.len().alias("rows")).collect()
+    suppliers = _suppliers(folder)
+    files = read_manifest(folder, "snapshot")["files"]
+    delivered = pl.DataFrame(
+        [(suppliers[f["name"]], "", f["rows"]) for f in files if f["name"] in suppliers],
+        schema={"supplier": pl.String(), "rule": pl.String(), "rows": pl.Int64()},
+        orient="row",
+    )
+    both = pl.concat(part.cast({"rows": pl.Int64}) for part in (delivered, fallen))
+    return (
+        both.group_by("supplier", "rule")
+        .agg(pl.col("rows").sum())
+        .select(pl.lit(night).alias("as_of"), "supplier", "rule", "rows")
+        .sort("supplier", "rule")
+    )
+
+
+def _stood(snapshot: SnapshotRef, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Look up in the files themselves what stood in some cells."""
+    schema = {"source_file": pl.String(), "source_line": pl.Int64(), "column": pl.String()}
+    yield pl.DataFrame(schema={**schema, "stood": pl.String()})
+    entries = {entry["name"]: entry for entry in snapshot.manifest["files"]}
+    for (name,), cells in wanted.unique().group_by("source_file"):
+        entry = entries[str(name)]
+        if entry["bytes"] <= LOOKED_UP_BYTES:
+            found = list(_cells_of(snapshot.folder / "raw" / str(name), entry, cells))
+            yield pl.DataFrame(found, schema={**schema, "stood": pl.String()}, orient="row")
+
+
+def _cells_of(
+    path: Path, entry: Mapping[str, Any], wanted: pl.DataFrame
+) -> Iterator[tuple[str, int, str, str]]:
+    file = DropFile(path, KINDS[entry["kind"]], entry["format"])
+    # Whether a CR stands alone somewhere was not kept; read as if it did, all line ends are right.
+    part = RawFile(file, entry["sha256"], entry["bytes"], entry["encoding"], True)
+    last = wanted["source_line"].max()
+    for piece in open_part(part, path, KINDS[entry["kind"]])[1]:
+        inside = wanted.filter(pl.col("source_line").is_in(piece.lines.tolist()))
+        for line, column in inside.select("source_line", "column").iter_rows():
+            cells = piece.columns.get(column)
+            if cells is None:
+                continue
+            place = int(np.searchsorted(piece.lines, line))
+            one = cells.take(np.array([place]))
+            texts = one.values if isinstance(one, TypedCells) else one.texts
+            code = 0 if isinstance(one, TypedCells) or one.codes is None else int(one.codes[0])
+            yield entry["name"], line, column, str(texts[code])
+        if piece.height and piece.lines[-1] >= last:
+            return

@@ -1,0 +1,225 @@
+"""In force is the last good delivery of each kind, of a part month by month; its age is said."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.inbox.in_force import InForce, states_of_snapshot
+from flows.inbox.register import Line, read_register
+from flows.inbox.standing import inbox_standing, standing_lines
+from flows.inbox.tonight import Waiting, await_suppliers, refused_line
+from flows.ingest.drop import SnapshotRef, ingest_drop
+from flows.store import Home
+from tests.faults.bad_files.drops import BAD_DROPS, BadDrop
+from tests.inbox.inbox_home import (
+    FIRST,
+    PERSONS,
+    RESIDENTS,
+    SUPPLIERS,
+    at,
+    contributions,
+    make_inbox,
+    night,
+    no_pause,
+    persons,
+    put,
+    residents,
+    take_all,
+    tree,
+)
+from tests.ingest.ingest_drops import table, write_drop
+from transforms.answers.deliveries import warnings_of
+from transforms.errors import DigestDiffersError, DropRefusedError
+
+NEXT = FIRST + timedelta(days=1)
+
+
+@pytest.fixture()
+def home(tmp_path: Path) -> Home:
+    """An inbox in which both suppliers have delivered on the first day, and its night was read."""
+    home = make_inbox(tmp_path / "home")
+    march = {"2020年3月个人缴费明细.csv": contributions("202003")}
+    put(home, "shebao", {PERSONS: persons(), **march, "_READY": ""})
+    put(home, "民政局", {RESIDENTS: residents(), "_READY": ""})
+    night(home)
+    return home
+
+
+def states(snapshot: SnapshotRef, day: date) -> dict[str, str]:
+    return {one.kind: one.state for one in states_of_snapshot(snapshot.folder, day)}
+
+
+def test_what_did_not_come_again_stays_in_force(home: Home) -> None:
+    first = night(home)
+    assert states(first, FIRST) == dict.fromkeys(
+        ("contributions", "insured_persons", "residents"), "fresh"
+    )
+    put(home, "shebao", {PERSONS: persons("李四"), "_READY": ""})
+    second = night(home, NEXT)
+    assert table(second, "insured_persons")["name"].to_list() == ["李四"]
+    assert table(second, "residents")["household_no"].to_list() == ["H1"]
+    assert states(second, NEXT) == {
+        "contributions": "old",
+        "insured_persons": "fresh",
+        "residents": "late",
+    }
+    assert [str(said) for said in warnings_of(states_of_snapshot(second.folder, NEXT))] == [
+        "late of 民政局: residents; what came on 2020-03-30 is used, 1 days old"
+    ]
+
+
+def test_nothing_new_is_the_same_snapshot_whatever_the_day(home: Home) -> None:
+    assert night(home, NEXT).snapshot_id == night(home).snapshot_id
+    assert states(night(home, NEXT), NEXT)["residents"] == "late"
+
+
+def test_the_same_file_again_is_said_to_be_the_same(home: Home) -> None:
+    put(home, "民政局", {RESIDENTS: residents(), "_READY": ""})
+    again = night(home, NEXT)
+    assert states(again, NEXT)["residents"] == "same"
+    assert table(again, "residents").height == 1
+
+
+def test_a_month_replaces_the_same_month_and_an_older_one_may_come_later(home: Home) -> None:
+    put(home, "shebao", {"2020年2月个人缴费明细.csv": contributions("202002"), "_READY": ""})
+    assert table(night(home), "contributions")["month"].sort().to_list() == [202002, 202003]
+    corrected = contributions("202003").replace("S202003", "corrected")
+    put(home, "shebao", {"2020年3月个人缴费明细.csv": corrected, "_READY": ""})
+    rows = table(night(home), "contributions").sort("month")
+    assert rows["serial_no"].to_list() == ["S202002", "corrected"]
+
+
+def test_too_old_is_left_out_and_named(home: Home) -> None:
+    third = FIRST + timedelta(days=3)
+    snapshot = night(home, third)
+    assert "residents" not in snapshot.tables() and "insured_persons" in snapshot.tables()
+    assert states(snapshot, third)["residents"] == "too_old"
+    assert [str(said) for said in warnings_of(states_of_snapshot(snapshot.folder, third))] == [
+        "late of 社保中心: insured_persons; what came on 2020-03-30 is used, 3 days old",
+        "too old of 民政局 (2020-03-30, 3 days), so left out: residents",
+    ]
+
+
+def test_a_kind_of_two_suppliers_is_read_whole_or_not_at_all(home: Home) -> None:
+    line = (
+        '"户籍人口" = { mode = "full", cadence = "nightly", deadline = "03:00", max_age_days = 9 }'
+    )
+    more = f'\n["公安分局"]\ncontact = "x"\n["公安分局".kinds]\n{line}\n'
+    home.suppliers_path.write_text(SUPPLIERS + more, "utf-8")
+    snapshot = night(home)
+    told = [str(said) for said in warnings_of(states_of_snapshot(snapshot.folder, FIRST))]
+    assert "residents" not in snapshot.tables()
+    assert told[0].startswith("left out, as another supplier's part") and "民政局" in told[0]
+    assert told[1] == "never delivered by 公安分局, so left out: residents"
+    put(home, "公安分局", {RESIDENTS: residents("H2"), "_READY": ""})
+    both = night(home)
+    names = [entry["name"] for entry in both.manifest["files"] if entry["kind"] == "residents"]
+    assert names == [f"公安分局-{RESIDENTS}", f"民政局-{RESIDENTS}"]
+
+
+def test_what_cannot_be_read_at_night_goes_back_and_the_older_is_read(home: Home) -> None:
+    broken = f'{persons("李四")}"never closed\n'.encode()
+    put(home, "shebao", {PERSONS: broken, "_READY": ""})
+    put(home, "民政局", {RESIDENTS: residents("H2"), "_READY": ""})
+    snapshot = night(home, NEXT)
+    assert table(snapshot, "insured_persons")["name"].to_list() == ["张三"]
+    assert table(snapshot, "residents")["household_no"].to_list() == ["H2"]
+    assert states(snapshot, NEXT)["insured_persons"] == "refused"
+    assert tree(home)[f"refused/{NEXT}/shebao/{PERSONS}"] == broken
+    assert (
+        b"line 3: a quote opens here" in tree(home)[f"refused/{NEXT}/shebao/{PERSONS}.reason.txt"]
+    )
+    assert night(home, NEXT).snapshot_id == snapshot.snapshot_id
+    put(home, "shebao", {PERSONS: persons("李四"), "_READY": ""})
+    assert states(night(home, NEXT), NEXT)["insured_persons"] == "fresh"
+
+
+def test_a_note_that_states_other_rows_is_held_against_the_file_at_night(home: Home) -> None:
+    put(home, "民政局", {RESIDENTS: residents("H2"), "交接单.csv": f"文件名,行数\n{RESIDENTS},2\n"})
+    snapshot = night(home, NEXT)
+    assert table(snapshot, "residents")["household_no"].to_list() == ["H1"]
+    assert "行数 stated 2, found 1" in read_register(home)[-1].reason
+
+
+def test_what_a_note_states_reaches_the_gates(home: Home) -> None:
+    note = f"文件名,行数,核减行数,说明\n{RESIDENTS},1,7,更正\n"
+    put(home, "民政局", {RESIDENTS: residents("H2"), "交接单.csv": note})
+    entries = {entry["name"]: entry for entry in night(home, NEXT).manifest["files"]}
+    assert (entries[RESIDENTS]["stated_rows"], entries[RESIDENTS]["removed_rows"]) == (1, 7)
+    assert "stated_rows" not in entries[PERSONS]
+
+
+@pytest.mark.parametrize("change", ["changed", "gone"])
+def test_a_taken_file_that_somebody_changed_is_not_read(change: str, home: Home) -> None:
+    path = home.root / "inbox" / "taken" / str(FIRST) / "shebao" / PERSONS
+    path.write_text(persons("王五"), "utf-8") if change == "changed" else path.unlink()
+    snapshot = night(home, NEXT)
+    assert "insured_persons" not in snapshot.tables()
+    assert states(snapshot, NEXT)["insured_persons"] == "missing"
+    assert read_register(home)[-1].state == "refused"
+
+
+def test_raw_files_alone_are_the_same_snapshot_again(home: Home, tmp_path: Path) -> None:
+    snapshot = night(home, NEXT)
+    again = ingest_drop(snapshot.folder / "raw", tmp_path / "again")
+    assert again.snapshot_id == snapshot.snapshot_id and again.manifest == snapshot.manifest
+
+
+def test_nothing_in_force_is_a_plain_refusal(tmp_path: Path) -> None:
+    with pytest.raises(DropRefusedError, match="nothing is in force"):
+        night(make_inbox(tmp_path / "home"))
+
+
+def test_a_damaged_register_stops_the_night(home: Home) -> None:
+    with home.deliveries_path.open("a") as stream:
+        stream.write("{}\n")
+    with pytest.raises(DigestDiffersError, match="is damaged"):
+        night(home)
+
+
+@pytest.mark.parametrize("bad", BAD_DROPS, ids=lambda bad: str(bad.why))
+def test_every_refusal_of_a_file_begins_with_its_name(bad: BadDrop, tmp_path: Path) -> None:
+    with pytest.raises(DropRefusedError) as refused:
+        ingest_drop(write_drop(tmp_path, bad.files), tmp_path / "snapshots")
+    line = Line(1, 1, "", "", "", "", "", "", "taken", "", "")
+    chosen = InForce("", dict.fromkeys(bad.files, line))
+    is_of_the_drop = "drop holds" in str(refused.value)
+    assert (refused_line(str(refused.value), chosen) is None) == is_of_the_drop
+
+
+def test_a_night_waits_for_who_is_due_until_the_deadline(home: Home) -> None:
+    waited = list[str]()
+    hours = iter([2, 2, 3, 4])
+    waiting = Waiting(clock=lambda: at(NEXT, next(hours)).clock(), pause=no_pause)
+    await_suppliers(home, NEXT, waiting, lambda what, _rows: waited.append(what))
+    # At three o'clock only one may still come, at four nobody.
+    assert waited == ["waiting for 民政局, 社保中心"] * 2 + ["waiting for 社保中心"]
+
+
+def test_nobody_is_waited_for_who_has_delivered(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons("李四"), "_READY": ""})
+    put(home, "", {RESIDENTS: residents("H2"), "_READY": ""})
+
+    def pause(_seconds: float) -> None:
+        raise AssertionError("all is there")
+
+    waiting = Waiting(clock=at(NEXT, 2).clock, pause=pause)
+    await_suppliers(home, NEXT, waiting, lambda what, rows: None)
+    assert take_all(home, NEXT)[-1].day == str(NEXT)
+    await_suppliers(home, NEXT, waiting, lambda what, rows: None)
+    early = Waiting(clock=at(NEXT, 2).clock, pause=pause, until_deadline=False)
+    await_suppliers(home, NEXT, early, lambda what, rows: None)
+
+
+def test_the_inbox_tells_what_is_in_force_what_waits_and_what_was_refused(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons().replace("姓名", "名"), "x.docx": "x", "_READY": ""})
+    take_all(home, NEXT)
+    put(home, "民政局", {RESIDENTS: residents()})
+    before = tree(home)
+    told = inbox_standing(home, NEXT)
+    lines = "\n".join(standing_lines(told))
+    assert "refused  个人参保信息 of 社保中心: 2020-03-30, 1 days old; ask 王工 0533-1" in lines
+    assert f"民政局/{RESIDENTS}: no delivery note lists it and there is no _READY" in lines
+    assert "required column missing: name" in lines and "x.docx: can't tell what kind" in lines
+    assert tree(home) == before

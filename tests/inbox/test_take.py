@@ -1,0 +1,294 @@
+"""Deliveries are taken when they are whole, each file judged for itself, and nothing is lost."""
+
+import io
+import os
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.inbox import lying, take
+from flows.inbox.register import Line, read_register
+from flows.inbox.suppliers import read_suppliers
+from flows.store import Home, file_digest
+from tests.inbox.inbox_home import (
+    FIRST,
+    PERSONS,
+    RESIDENTS,
+    contributions,
+    make_inbox,
+    no_pause,
+    persons,
+    put,
+    residents,
+    take_all,
+    tree,
+)
+from transforms.digest import text_digest
+
+NOTE = "交接单.csv"
+
+
+@pytest.fixture()
+def home(tmp_path: Path) -> Home:
+    return make_inbox(tmp_path / "home")
+
+
+def states(lines: list[Line]) -> dict[str, str]:
+    return {line.name: line.state for line in lines}
+
+
+def reason_of(lines: list[Line], name: str) -> str:
+    (line,) = (line for line in lines if line.name == name)
+    assert line.state == "refused"
+    return line.reason
+
+
+def note(**files: tuple[int, str]) -> str:
+    rows = "".join(f"{name}.csv,{rows},{digest}\n" for name, (rows, digest) in files.items())
+    return f"文件名,行数,SHA256\n{rows}"
+
+
+def test_without_note_or_mark_nothing_is_taken(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons()})
+    assert take_all(home) == []
+    assert tree(home) == {f"shebao/{PERSONS}": persons().encode()}
+
+
+def test_with_the_mark_all_is_taken_and_moved_with_it(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons(), "_READY": ""})
+    assert states(take_all(home)) == {PERSONS: "taken", "_READY": "beside"}
+    assert set(tree(home)) == {f"taken/{FIRST}/shebao/{name}" for name in (PERSONS, "_READY")}
+
+
+def test_a_delivery_waits_until_all_that_its_note_lists_is_there(home: Home) -> None:
+    put(
+        home, "shebao", {PERSONS: persons(), NOTE: note(个人参保信息=(1, ""), 个人缴费明细=(1, ""))}
+    )
+    assert take_all(home) == []
+    put(home, "shebao", {"个人缴费明细.csv": contributions("202002")})
+    assert set(states(take_all(home)).values()) == {"taken", "beside"}
+
+
+def test_a_file_that_no_note_lists_waits_for_its_own(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons(), "个人缴费明细.csv": contributions("202002")})
+    put(home, "shebao", {NOTE: note(个人参保信息=(1, ""))})
+    assert states(take_all(home)) == {PERSONS: "taken", NOTE: "beside"}
+    assert "shebao/个人缴费明细.csv" in tree(home)
+
+
+def test_a_file_that_its_note_contradicts_is_refused_with_both_digests(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons(), "个人缴费明细.csv": contributions("202002")})
+    put(home, "shebao", {NOTE: note(个人参保信息=(1, "0" * 64), 个人缴费明细=(1, ""))})
+    lines = take_all(home)
+    assert "SHA256 stated 000" in reason_of(lines, PERSONS)
+    assert text_digest(persons()) in reason_of(lines, PERSONS)
+    assert states(lines)["个人缴费明细.csv"] == "taken"
+    beside = tree(home)[f"refused/{FIRST}/shebao/{PERSONS}.reason.txt"].decode()
+    assert "SHA256" in beside and beside.startswith(PERSONS)
+
+
+def test_an_unreadable_note_is_refused_alone_and_the_files_wait(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons(), NOTE: "文件\nx\n"})
+    assert "column 文件名 is missing" in reason_of(take_all(home), NOTE)
+    assert f"shebao/{PERSONS}" in tree(home)
+    put(home, "shebao", {NOTE: note(个人参保信息=(1, ""))})
+    assert states(take_all(home))[PERSONS] == "taken"
+
+
+def test_what_is_still_being_written_waits(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(home, "shebao", {PERSONS: persons(), "_READY": ""})
+    suppliers, path = read_suppliers(home), home.root / "inbox" / "shebao" / PERSONS
+
+    def write_on(_seconds: float) -> None:
+        with path.open("a") as stream:
+            stream.write("more")
+
+    assert take.take(home, suppliers, FIRST, write_on) == []
+    assert take.take(home, suppliers, FIRST, no_pause)
+    put(home, "shebao", {PERSONS: persons(), "个人缴费明细.csv.filepart": "", "_READY": ""})
+    assert take.take(home, suppliers, FIRST, no_pause) == read_register(home)
+    assert f"shebao/{PERSONS}" in tree(home)
+
+
+def test_a_file_of_no_kind_is_refused_alone(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons(), "会议纪要.docx": "x", "_READY": ""})
+    lines = take_all(home)
+    assert "can't tell what kind" in reason_of(lines, "会议纪要.docx")
+    assert states(lines)[PERSONS] == "taken"
+
+
+def test_renamed_columns_are_refused_when_they_are_taken(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons().replace("社会保障号码", "编号"), "_READY": ""})
+    assert "required column missing: person_id" in reason_of(take_all(home), PERSONS)
+
+
+def test_all_files_of_a_kind_are_taken_or_none(home: Home) -> None:
+    files = {"个人参保信息-1.csv": persons(), "个人参保信息-2.csv": "x\n", "_READY": ""}
+    put(home, "shebao", files | {"个人缴费明细202002.csv": contributions("202002")})
+    lines = take_all(home)
+    assert "belongs to 个人参保信息-2.csv" in reason_of(lines, "个人参保信息-1.csv")
+    assert states(lines)["个人缴费明细202002.csv"] == "taken"
+
+
+def test_a_part_says_its_month_by_name_or_by_rows_or_is_refused(home: Home) -> None:
+    by_name, by_rows = "2020年3月个人缴费明细.csv", "个人缴费明细-b.csv"
+    put(home, "shebao", {by_name: contributions("202001"), by_rows: contributions("202002")})
+    put(home, "shebao", {"_READY": ""})
+    lines = take_all(home)
+    told = {line.name: (line.month, line.month_from) for line in lines if line.state == "taken"}
+    assert told == {by_name: ("202003", "name"), by_rows: ("202002", "rows")}
+    both, other = "个人缴费明细-c.csv", "个人缴费明细-202004.csv"
+    put(home, "shebao", {both: contributions("202001", "202002"), other: contributions("202004")})
+    put(home, "shebao", {"_READY": ""})
+    lines = take_all(home)
+    assert "found: 202001, 202002" in reason_of(lines, both)
+    # A file whose month nobody knows may belong to any: none is taken without it.
+    assert f"belongs to {both}" in reason_of(lines, other)
+
+
+def test_a_file_is_its_folders_suppliers_else_that_of_its_kind(home: Home) -> None:
+    put(home, "shebao", {RESIDENTS: residents(), "_READY": ""})
+    put(home, "", {RESIDENTS: residents(), "死亡信息.csv": "x", "_READY": ""})
+    lines = take_all(home)
+    refused = [line for line in lines if line.state == "refused"]
+    assert [line.supplier for line in lines if line.state == "taken"] == ["民政局"]
+    assert "社保中心 delivers no 户籍人口" in refused[0].reason
+    assert "死亡信息 is delivered by nobody" in refused[1].reason
+
+
+def test_rubbish_stays_where_it_lies(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons(), "~$个人参保信息.xlsx": "x", "_READY": ""})
+    assert "~$个人参保信息.xlsx" not in states(take_all(home))
+    assert "shebao/~$个人参保信息.xlsx" in tree(home)
+
+
+def test_a_link_and_a_name_that_cannot_be_shown_are_refused(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons(), "_READY": ""})
+    folder = home.root / "inbox" / "shebao"
+    (folder / "个人缴费明细1.csv").symlink_to("/etc/hostname")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.csv")).write_text("x")
+    lines = take_all(home)
+    assert "is a link" in reason_of(lines, "个人缴费明细1.csv")
+    assert "no UTF-8" in reason_of(lines, "\udcff.csv")
+    assert states(lines)[PERSONS] == "taken" and read_register(home) == lines
+
+
+def archive(files: dict[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in files.items():
+            made.writestr(zipfile.ZipInfo(name), content)
+    return packed.getvalue()
+
+
+def test_an_archive_is_unpacked_and_kept(home: Home) -> None:
+    put(home, "shebao", {"3月.zip": archive({f"a/{PERSONS}": persons()}), "_READY": ""})
+    assert states(take_all(home)) == {PERSONS: "taken", "3月.zip": "beside", "_READY": "beside"}
+    assert tree(home)[f"taken/{FIRST}/shebao/{PERSONS}"] == persons().encode()
+    assert not (home.root / "inbox" / take.UNPACKED).exists()
+
+
+def test_an_archive_with_its_own_note_needs_no_other(home: Home) -> None:
+    listed = note(个人参保信息=(1, text_digest(persons())))
+    put(home, "shebao", {"a.zip": archive({PERSONS: persons(), NOTE: listed})})
+    assert states(take_all(home))[PERSONS] == "taken"
+    put(home, "shebao", {"b.zip": archive({NOTE: listed, "个人缴费明细1.csv": "x"})})
+    assert "listed but was not delivered" in reason_of(take_all(home), "个人缴费明细1.csv")
+
+
+def test_a_hostile_archive_is_refused_alone(home: Home) -> None:
+    put(home, "shebao", {"x.zip": archive({"../../x.csv": "x"}), PERSONS: persons(), "_READY": ""})
+    lines = take_all(home)
+    assert "outside the archive" in reason_of(lines, "x.zip")
+    assert states(lines)[PERSONS] == "taken"
+
+
+def test_a_second_delivery_of_a_day_lies_beside_the_first(home: Home) -> None:
+    for name in ("张三", "李四"):
+        put(home, "shebao", {PERSONS: persons(name), "_READY": ""})
+        lines = take_all(home)
+    assert [line.lies for line in lines if line.name == PERSONS] == [
+        f"taken/{FIRST}/shebao/{PERSONS}",
+        f"taken/{FIRST}/shebao-2/{PERSONS}",
+    ]
+    for line in lines:
+        assert file_digest(home.root / "inbox" / line.lies) == line.sha256
+
+
+def test_a_supplier_who_takes_a_file_back_stops_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home, "shebao", {PERSONS: persons(), "_READY": ""})
+    put(home, "民政局", {RESIDENTS: residents(), "_READY": ""})
+    gone = home.root / "inbox" / "shebao" / PERSONS
+
+    def lose(suppliers: Any, whole: lying.Whole, unpacked: Path) -> list[Line]:
+        gone.unlink(missing_ok=True)
+        return judge(suppliers, whole, unpacked)
+
+    judge = take.judge
+    monkeypatch.setattr(take, "judge", lose)
+    assert states(take_all(home)) == {RESIDENTS: "taken", "_READY": "beside"}
+
+
+EFFECTS = [(os, "rename"), (os, "replace"), (os, "mkdir"), (os, "fsync"), (Path, "write_bytes")]
+
+
+class KilledError(BaseException):
+    """Stands for SIGKILL: nothing after it runs that writes."""
+
+
+def killed_at(fatal: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Die before or after the n-th effect on the disk."""
+    effects = list[str]()
+
+    def dying(act: Callable[..., Any]) -> Callable[..., Any]:
+        def acted(*given: Any, **named: Any) -> Any:
+            for when in ("before", "after"):
+                effects.append(when)
+                if len(effects) == fatal:
+                    raise KilledError
+                if when == "before":
+                    outcome = act(*given, **named)
+            return outcome
+
+        return acted
+
+    for place, name in EFFECTS:
+        monkeypatch.setattr(place, name, dying(getattr(place, name)))
+    return effects
+
+
+def test_a_kill_at_any_write_loses_nothing_and_takes_nothing_twice(tmp_path: Path) -> None:
+    def prepared(name: str) -> Home:
+        home = make_inbox(tmp_path / name)
+        put(home, "shebao", {"a.zip": archive({PERSONS: persons()}), "_READY": "", "x.doc": "x"})
+        put(home, "民政局", {RESIDENTS: residents(), NOTE: note(户籍人口=(1, ""))})
+        return home
+
+    undisturbed = prepared("whole")
+    expected = take_all(undisturbed)
+    for fatal in range(1, 200):
+        home = prepared(str(fatal))
+        with pytest.MonkeyPatch.context() as patch:
+            effects = killed_at(fatal, patch)
+            with suppress(KilledError):
+                take_all(home)
+        if len(effects) < fatal:
+            break
+        assert take_all(home) == expected == read_register(home), fatal
+        assert tree(home) == tree(undisturbed), fatal
+    assert 20 < fatal == len(effects) + 1
+
+
+def test_what_comes_after_a_kill_under_the_same_name_is_a_delivery_of_its_own(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons(), "_READY": ""})
+    lines = take_all(home)
+    put(home, "shebao", {PERSONS: persons("李四"), "_READY": ""})
+    take.move(home.root / "inbox", lines)
+    assert tree(home)[f"shebao/{PERSONS}"] == persons("李四").encode()
+    assert states(take_all(home)) and len(read_register(home)) == 2 * len(lines)

@@ -1,0 +1,74 @@
+"""The service files are read by systemd without a complaint, and keep what must be kept."""
+
+import configparser
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from flows.cli import command_names
+from flows.cli.around import TIMERS, UNITS
+from flows.money.funds import INITIAL_SETTINGS
+
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = ROOT / "ops" / "systemd"
+SERVICES = sorted(FOLDER.glob("*.service"))
+HARDENED = {
+    "User": "wuxing",
+    "UMask": "0077",
+    "NoNewPrivileges": "yes",
+    "PrivateTmp": "yes",
+    "ProtectSystem": "strict",
+    "ProtectHome": "yes",
+    "EnvironmentFile": "/etc/wuxing/wuxing.env",
+}
+
+
+def unit(path: Path) -> configparser.ConfigParser:
+    read = configparser.ConfigParser(strict=False, interpolation=None)
+    read.optionxform = str  # type: ignore[assignment,method-assign]
+    read.read(path, encoding="utf-8")
+    return read
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_a_service_is_no_root_and_writes_only_where_it_must(path: Path) -> None:
+    service = unit(path)["Service"]
+    assert {name: service.get(name) for name in HARDENED} == HARDENED
+    assert service["ReadWritePaths"].startswith("/srv/wuxing")
+    program, *words = service["ExecStart"].split()
+    assert Path(program).parent == Path("/opt/wuxing/venv/bin")
+    if Path(program).name == "wuxing":
+        assert words[0] in command_names()
+
+
+def test_systemd_reads_them() -> None:
+    units = [*SERVICES, *FOLDER.glob("*.timer")]
+    if not shutil.which("systemd-analyze"):
+        # Without it here, at least each section is one that systemd has.
+        known = {"Unit", "Service", "Timer", "Install"}
+        assert all(set(unit(path).sections()) <= known for path in units)
+        return
+    told = subprocess.run(
+        ["systemd-analyze", "verify", *map(str, units)], capture_output=True, text=True, check=False
+    )
+    said = [line for line in told.stderr.splitlines() if "is not executable" not in line]
+    assert said == []
+
+
+def test_every_timer_has_its_service_and_the_doctor_looks_at_it() -> None:
+    assert {path.name for path in FOLDER.glob("*.timer")} == set(TIMERS)
+    assert all((FOLDER / name.replace(".timer", ".service")).is_file() for name in TIMERS)
+    assert set(UNITS) < {path.name for path in SERVICES}
+    assert unit(FOLDER / "wuxing-status.timer")["Timer"]["OnCalendar"] == "*:0/5"
+
+
+def test_no_secret_stands_in_the_environment_file() -> None:
+    text = (FOLDER / "wuxing.env").read_text(encoding="utf-8")
+    named = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    assert not [name for name in named if "PASSWORD" in name and named[name]]
+    assert named["TZ"] == "Asia/Shanghai"
+    assert "backup" in tomllib.loads(INITIAL_SETTINGS.read_text(encoding="utf-8"))
