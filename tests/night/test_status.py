@@ -70,6 +70,7 @@ def test_a_good_night_is_good_until_it_is_too_old(tmp_path: Path) -> None:
         (DropRefusedError("no file"), "failed", 10, "no file"),
         (ZeroDivisionError("110101199003071234"), "failed", 1, "unexpected ZeroDivisionError"),
         (KeyboardInterrupt(), "failed", 130, "stopped by a signal"),
+        (OSError(28, "No space left"), "failed", 10, "the machine denied: No space left"),
     ],
 )
 def test_however_a_night_ends_it_is_noted(
@@ -88,13 +89,17 @@ def test_however_a_night_ends_it_is_noted(
 
 def test_a_night_with_warnings_or_a_failing_check_is_warned(tmp_path: Path) -> None:
     home = home_with(tmp_path)
-    late = {"supplier": "社保", "kind": "deaths", "state": "late", "age_days": 3, "file": "x.csv"}
+    late: dict[str, Any] = {"supplier": "社保", "kind": "deaths", "state": "late", "age_days": 3}
+    late |= {"delivered_on": "2026-11-24", "file": "张三.csv", "refused_file": "李四.csv"}
     note(home, TWO, good_night(home, warnings=["w"], deliveries=[late]))
     write_manifest(home.runs / "R1", {"gates": {"batch": {"a": "passed", "b": "failed"}}})
     note(home, TWO + timedelta(days=1), lambda: {"run_id": "R1", "warnings": ["w"]})
     first, second = read_nights(home)
     assert (first.state, first.warnings, second.warnings) == ("warned", 1, 2)
-    assert first.deliveries == [{name: late[name] for name in late if name != "file"}]
+    (kept,) = first.deliveries
+    assert kept["delivered_on"] == "2026-11-24" and len(kept["refused"]) == 12
+    text = home.nights_path.read_text("utf-8")
+    assert "张三" not in text and "李四" not in text, "a file may be named after a person"
     assert look(home, TWO + timedelta(hours=25))["good"]
 
 

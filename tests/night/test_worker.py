@@ -162,7 +162,9 @@ def test_a_worker_runs_the_night_and_a_killed_one_frees_its_place(
     district.do("deploy", "--all")
     with temporary_settings({PREFECT_API_URL: district.api}):
         names = [create_automations() for _ in range(2)][1]
-    assert sorted(one["name"] for one in district.ask("automations/filter", limit=50)) == sorted(names)
+    assert sorted(one["name"] for one in district.ask("automations/filter", limit=50)) == sorted(
+        names
+    )
 
     (tmp_path / "empty").mkdir()
     failed = district.run(tmp_path / "empty")
