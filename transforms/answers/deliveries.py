@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from transforms.extracts.kinds import names_of_kinds
-from transforms.visible import table
-from transforms.words import Language, Said, word
+from transforms.words import Said
 
 # A delivery note with more columns: `file` to `why` are as suppliers write them.
 COLUMNS = (
@@ -138,15 +136,3 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
         }
         said.append(Said(code, values))
     return said + refused
-
-
-def delivery_lines(deliveries: Iterable[Mapping[str, Any]], language: Language = "en") -> list[str]:
-    """Write a night's deliveries for a terminal, as a run's summary holds them; none, no line."""
-    names, headings = names_of_kinds(), ("kind", "supplier", "status", "delivered_on", "age_days")
-    rows = [[word(code, language) for code in headings]]
-    for one in deliveries:
-        age = "" if one["age_days"] is None else str(one["age_days"])
-        state = word(WORDS[one["state"]], language)
-        what = names.get(one["kind"], one["refused_file"])
-        rows.append([what, one["supplier"], state, one["delivered_on"], age])
-    return [f"  {line}" for line in table(rows, {4})] if len(rows) > 1 else []
