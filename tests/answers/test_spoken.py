@@ -1,4 +1,4 @@
-"""The terminal speaks one language at a time: what commands print in Chinese has no English left."""
+"""The terminal speaks one language at a time: in Chinese it leaves no English words."""
 
 import re
 from pathlib import Path
