@@ -11,12 +11,11 @@ from flows.cli.console import app, run_command
 
 # Ids, codes, options, paths, formulas, digests, files of a snapshot: what is typed or looked up.
 NAMES = re.compile(
-    r"`[^`]*`|--[\w-]+|/[\w./-]+|\$?[a-z]+(_\w+)+|[\w-]+\.(csv|xlsx|parquet|html|toml|lock|yaml)\S*|"
+    r"`[^`]*`|--[\w-]+|/[\w./-]+|\$?[a-z]\w*_\w+|[\w-]+\.(csv|xlsx|parquet|html|toml|lock|yaml)\S*|"
     r"(checks|policies|lists)/\S+|\[\w+\]|\b[A-Z]{0,2}[0-9a-f]{5,}\b"
 )
-ENGLISH = re.compile(r"[A-Za-z]{2,}")
-PROGRAMS = {"Python", "Prefect", "Asia", "Shanghai", "GiB", "MiB", "wuxing", "worker", "root"}
-PROGRAMS |= {"duckdb", "polars", "as", "of", "systemd", "TIMEZONE", "UTC"} - {"as", "of"}
+ENGLISH = re.compile(r"\b[a-z]{2,}\b")
+PROGRAMS = {"duckdb", "polars", "pyarrow", "systemd", "wuxing", "worker", "root", "latest", "xlsx", "greatest", "least"}
 
 
 def english_left(text: str) -> list[str]:
