@@ -84,7 +84,7 @@ class ReadBefore:
         return digest_file(file, raw)
 
     def keep_raw(self, raws: Sequence[RawFile], folder: Path) -> None:
-        """Keep the copies of big files: so many snapshots may hold one, and the disk has it once."""
+        """Keep the copies of big files: however many snapshots hold one, the disk has it once."""
         for raw in raws if self.folder else ():
             if raw.bytes >= BIG_BYTES and self.folder:
                 with suppress(OSError):

@@ -15,7 +15,19 @@ NAMES = re.compile(
     r"(checks|policies|lists)/\S+|\[\w+\]|\b[A-Z]{0,2}[0-9a-f]{5,}\b"
 )
 ENGLISH = re.compile(r"\b[a-z]{2,}\b")
-PROGRAMS = {"duckdb", "polars", "pyarrow", "systemd", "wuxing", "worker", "root", "latest", "xlsx", "greatest", "least"}
+PROGRAMS = {
+    "duckdb",
+    "polars",
+    "pyarrow",
+    "systemd",
+    "wuxing",
+    "worker",
+    "root",
+    "latest",
+    "xlsx",
+    "greatest",
+    "least",
+}
 
 
 def english_left(text: str) -> list[str]:
