@@ -20,7 +20,8 @@ def scratch_folder(beside: Path) -> Iterator[Path]:
     """
     with suppress(OSError):
         beside.mkdir(exist_ok=True)
-    place = beside if os.access(beside, os.W_OK) else Path(tempfile.gettempdir())
+    # Whoever computes there may do so from another folder, where a relative path leads elsewhere.
+    place = beside.absolute() if os.access(beside, os.W_OK) else Path(tempfile.gettempdir())
     sweep_scratch(place)
     folder, held = _made_scratch(place)
     try:

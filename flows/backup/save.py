@@ -91,7 +91,8 @@ def back_up(home: Home, folder: Path, now: datetime, inbox: Path | None = None) 
             if state["position"] == _position(home):
                 break
         files = sum(len(entries) for entries in saving.trees.values())
-        name = vault.put_state(now.isoformat(), {**state, "made_at": now.isoformat()})
+        made_at = now.isoformat(timespec="seconds")
+        name = vault.put_state(made_at, {**state, "made_at": made_at})
     told = {name: state[name] for name in ("home_id", "position", "problems")}
     return {"state": name, "files": files, "new_bytes": saving.new_bytes, **told}
 

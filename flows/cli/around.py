@@ -74,11 +74,11 @@ def look_at_backup(home: Home, now: datetime) -> dict[str, str]:
     if not newest:
         return check("bad", "backup", f"none in {vault.root}: connect it, then `wuxing backup`")
     age = now - datetime.fromisoformat(newest["made_at"])
-    found = f"the newest is of {newest['made_at'][:16]}Z in {vault.root}"
+    found = f"the newest is of {newest['made_at']} in {vault.root}"
     if newest["problems"]:
-        return check("bad", "backup", f"{found}; not all was as recorded: `wuxing verify`")
+        return check("bad", "backup", f"{found}; not all is as recorded: `wuxing verify`")
     if age > read_span(settings.max_age):
-        return check("bad", "backup", f"{found}, older than {settings.max_age}: `wuxing backup`")
+        return check("bad", "backup", f"{found}; older than {settings.max_age}: `wuxing backup`")
     return check("good", "backup", found)
 
 
@@ -89,8 +89,9 @@ def look_at_clock(home: Home, now: datetime) -> dict[str, str]:
     except WuxingError as broken:
         return check("bad", "clock", str(broken))
     if newest > now + timedelta(minutes=5):
-        found = f"it is {now:%Y-%m-%d %H:%M} here, and a night began on {newest:%Y-%m-%d %H:%M}"
-        return check("bad", "clock", f"{found}: set the clock (`timedatectl set-ntp true`)")
+        here, began = f"{now:%Y-%m-%d %H:%M}", f"{newest:%Y-%m-%d %H:%M}"
+        found = f"it is {here} here, and a night began on {began}: `timedatectl set-ntp true`"
+        return check("bad", "clock", found)
     return check("good", "clock", f"{now:%Y-%m-%d %H:%M}, Asia/Shanghai")
 
 
@@ -106,7 +107,7 @@ def look_at_timers() -> dict[str, str]:
     asleep = [name for name, state in zip(UNITS + TIMERS, states, strict=True) if state != "active"]
     if asleep:
         found = f"not active: {', '.join(asleep)}; `systemctl enable --now {asleep[0]}`"
-        return check("warn", "services", f"{found} (ops/systemd, docs/operations)")
+        return check("warn", "services", found)
     return check("good", "services", ", ".join(UNITS + TIMERS))
 
 

@@ -1,7 +1,6 @@
 """Commands for the day a disk dies: backup, restore."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +37,7 @@ def backup(
     from flows.backup.restore import check_backup
     from flows.backup.save import back_up
     from flows.inbox.suppliers import read_suppliers
+    from flows.night.diary import district_now
 
     place = Home(home)
     folder = folder or _configured(place)
@@ -45,7 +45,7 @@ def backup(
         told = check_backup(folder, state)
         show(told, as_json, [f"{told['state']}: {told['contents']} contents read, all are right"])
         return
-    told = back_up(place, folder, datetime.now(UTC), read_suppliers(place).inbox)
+    told = back_up(place, folder, district_now(), read_suppliers(place).inbox)
     new = f"{told['new_bytes'] / (1 << 20):,.1f} MiB of them new"
     show(told, as_json, [f"{told['state']}: {told['files']} files, {new}, read back and compared"])
     _expect_none(

@@ -96,7 +96,7 @@ def _packages() -> dict[str, str]:
 
 def _requires() -> list[str]:
     said = importlib.metadata.requires("wuxing") or []
-    return [one for one in said if "extra ==" not in one]
+    return [one for one in said if "extra" not in one]
 
 
 def _plain(name: str) -> str:
@@ -111,8 +111,9 @@ def _home(home: Home) -> dict[str, str]:
     owner = home.root.stat().st_uid
     if owner != os.geteuid():
         name = user_name(owner)
-        found = f"{home.root} is {name}'s, you are {user_name(os.geteuid())}: what you make there "
-        return check("warn", "home folder", f"{found}{name} can't change; `sudo -u {name} wuxing`")
+        me = user_name(os.geteuid())
+        found = f"{home.root} is {name}'s, you are {me}: call wuxing as {name}"
+        return check("warn", "home folder", found)
     return check("good", "home folder", str(home.root))
 
 
@@ -126,8 +127,8 @@ def _place(home: Home) -> dict[str, str]:
     if not is_kept:
         return check("warn", "ledger", "there is none yet: run `wuxing init`")
     if books.place != place_of(home):
-        found = f"a copy of home {books.home_id}, or it was moved: it signs and releases after "
-        return check("warn", "ledger", f"{found}`wuxing home move`")
+        found = f"a copy of home {books.home_id}, or it was moved: `wuxing home move`"
+        return check("warn", "ledger", found)
     lost = [str(folder) for folder in read_anchors(home) if not folder.is_dir()]
     if lost:
         return check("bad", "ledger", f"anchor folder {lost[0]} is not there: connect it")

@@ -29,12 +29,12 @@ def foresee_disk(home: Home, now: datetime) -> dict[str, str]:
         return check("warn" if free < 10 * GIB else "good", "disk space", found)
     a_night = max(1, grown // nights)
     left = free // a_night
-    found = f"{_gib(free)} free, {_gib(a_night)} a night (nights measured: {nights}): "
-    found += f"full in {left:,} nights" if left < 10 * 365 else "enough for years"
+    full = f"full in {left:,} nights" if left < 10 * 365 else "enough for years"
+    found = f"{_gib(free)} free, {_gib(a_night)} a night (nights measured: {nights}): {full}"
     if left >= NIGHTS_WANTED:
         return check("good", "disk space", found)
-    advice = f"{found}; get a larger disk{_elsewhere(home, now)}"
-    return check("bad" if left < 2 else "warn", "disk space", advice)
+    found = f"{found}; get a larger disk; {_elsewhere(home, now)}"
+    return check("bad" if left < 2 else "warn", "disk space", found)
 
 
 def _growth(home: Home, now: datetime) -> tuple[int, int]:
@@ -58,12 +58,10 @@ def _elsewhere(home: Home, now: datetime) -> str:
         "the cache, which a night makes again": _old(home.root / "cache", now.timestamp()),
         "letters of old runs, which `wuxing notices` makes again": letters,
         "old files in inbox/taken, whose bytes are in the snapshots": taken,
-        "raw files of old snapshots (keep them: `wuxing verify` names them until they are back)": (
-            raw
-        ),
+        "raw files of old snapshots, which `wuxing verify` misses until they are back": raw,
     }
-    listed = [f"{_gib(size)} {what}" for what, size in said.items() if size >= FEWEST_BYTES]
-    return f", or archive: {'; '.join(listed)}" if listed else ""
+    listed = [f"{_gib(size)}: {what}" for what, size in said.items() if size >= FEWEST_BYTES]
+    return f"may lie in an archive: {'; '.join(listed)}" if listed else "nothing is old enough yet"
 
 
 def _old(folder: Path, before: float) -> int:

@@ -13,8 +13,8 @@ from flows.inbox.lying import Whole, at_rest, look, sizes_of
 from flows.inbox.register import Line, add_lines, read_register
 from flows.inbox.suppliers import INBOX, REFUSED, TAKEN, Suppliers
 from flows.store import Home, file_digest, sync_path
+from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError
-from transforms.messages import in_chinese
 from transforms.visible import holds_control, visible
 
 SETTLE_SECONDS = 2.0

@@ -12,7 +12,7 @@ from flows.money.funds import read_toml
 from flows.store import Home
 from transforms.errors import DropRefusedError
 
-EVENTS = ("failed", "stopped", "warned", "missed", "late", "waiting", "budget")
+EVENTS = ("failed", "stopped", "warned", "missed", "late", "waiting", "budget", "backup")
 VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
 HOURS = {"m": 1 / 60, "h": 1, "d": 24}
 

@@ -6,23 +6,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.answers.nights import expect_home
+from flows.backup.vault import Vault
 from flows.money.ledger_store import open_ledger
 from flows.night.diary import DISTRICT_TIME, Night, read_nights
-from flows.night.settings import NightSettings, Settings, read_span
+from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
 from flows.store import Home, read_lines
 from transforms.amounts import yuan_text
+from transforms.answers.deliveries import WORDS
 from transforms.errors import WuxingError
 
 # A night may begin a little before or after its hour.
 EARLY = timedelta(minutes=30)
-GRACE = timedelta(minutes=10)
+NEVER = "—"
+GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
-LATE = {
-    "late": "delivery_late",
-    "too_old": "delivery_too_old",
-    "missing": "delivery_missing",
-    "refused": "delivery_refused",
-}
+LATE = {state: WORDS[state] for state in ("late", "too_old", "missing", "refused")}
 UNPAID = ("draft", "signed")
 
 
@@ -41,6 +39,7 @@ def look_at(
     last, good = ended[-1] if ended else None, [night for night in ended if night.is_good]
     oldest = now - read_span(max_age or settings.night.max_age)
     is_recent = bool(good) and good[-1].started_at >= oldest
+    read = next((night for night in reversed(ended) if night.run_id), None)
     since, waiting = _since(home, nights), _waiting(home)
     return {
         "good": is_recent and last is good[-1] and not waiting["ledger"],
@@ -50,8 +49,9 @@ def look_at(
         "last_good": good[-1].content() if good else None,
         "running": [night.content() for night in nights if night.state == "running"],
         "missed": missed_days(nights, settings.night, since, now) if since else [],
-        "late": [one for one in last.deliveries if one["state"] in LATE] if last else [],
+        "late": [one for one in read.deliveries if one["state"] in LATE] if read else [],
         **waiting,
+        "backup": late_backup(home, settings.backup, now),
         "alerts_unsent": len(unsent(home)),
         "disk_free_gib": shutil.disk_usage(home.root).free >> 30,
         "nights": [night.content() for night in nights[-DAYS_LOOKED_BACK:]],
@@ -115,6 +115,18 @@ def _waiting(home: Home) -> dict[str, Any]:
     }
 
 
+def late_backup(home: Home, wanted: BackupSettings, now: datetime) -> str | None:
+    """Say of when the newest backup is, if that is longer ago than wuxing.toml allows, or none."""
+    if not wanted.folder:
+        return None
+    try:
+        made_at = str(Vault(home.root / wanted.folder).newest().get("made_at", NEVER))
+        age = now - datetime.fromisoformat(made_at) if made_at != NEVER else timedelta.max
+    except (WuxingError, OSError):
+        return NEVER
+    return made_at if age > read_span(wanted.max_age) else None
+
+
 def unsent(home: Home) -> list[dict[str, Any]]:
     """List what there was to tell and could not be told yet by every way it goes."""
     lines = read_lines(home.alerts_path)
@@ -149,6 +161,8 @@ def status_lines(told: dict[str, Any]) -> list[str]:
         lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")
     lines += [f"budget: {one['batch_id']}, {one['fund']}: {one['mark']}" for one in told["budget"]]
     lines += [f"ledger: {told['ledger']}"] if told["ledger"] else []
+    if told["backup"]:
+        lines.append(f"backup too old: {told['backup']}")
     if told["alerts_unsent"]:
         lines.append(f"alerts that could not be sent yet: {told['alerts_unsent']}")
     lines.append(f"disk: {told['disk_free_gib']} GiB free")

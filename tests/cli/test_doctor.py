@@ -68,7 +68,7 @@ def test_a_full_disk_is_foreseen_and_what_may_lie_elsewhere_is_said(
     (home.root / "cache").mkdir()
     (home.root / "cache" / "part").write_bytes(bytes(2 << 20))
     later = growth.foresee_disk(home, now + timedelta(days=1))["found"]
-    assert "2.0 MiB the cache" in later
+    assert "2.0 MiB: the cache" in later
     assert (
         "known after the first night"
         in growth.foresee_disk(home, now + timedelta(days=99))["found"]

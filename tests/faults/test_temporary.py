@@ -88,6 +88,15 @@ def test_what_another_process_works_in_is_not_swept(home_after_run: Home) -> Non
     assert not list(home.temporary.iterdir())
 
 
+def test_a_scratch_folder_is_found_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child that computes a night again has another working folder."""
+    monkeypatch.chdir(tmp_path)
+    with scratch_folder(Path("tmp")) as working:
+        assert working.is_absolute() and working.parent == tmp_path / "tmp"
+
+
 def test_a_copy_that_cannot_be_written_has_its_scratch_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

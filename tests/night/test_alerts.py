@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flows.backup.vault import Vault
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.night.alerts import Alert, alerts_of, tell, told_night
@@ -94,9 +95,10 @@ def test_what_the_budget_does_not_cover_is_told(tmp_path: Path) -> None:
 
 def test_a_supplier_is_told_again_only_after_it_delivered(tmp_path: Path) -> None:
     def night(days: int, age_days: int) -> None:
-        one = {"supplier": "民政", "kind": "deaths", "state": "late", "age_days": age_days}
         at = TWO + timedelta(days=days)
-        note(home, at, good_night(home, deliveries=[{**one, "file": ""}]))
+        one = {"supplier": "民政", "kind": "deaths", "state": "late", "age_days": age_days}
+        one["delivered_on"] = (at - timedelta(days=age_days)).date().isoformat()
+        note(home, at, good_night(home, deliveries=[one]))
         tell(home, at)
 
     with serving(HookServer()) as server:
@@ -272,3 +274,18 @@ def test_every_event_says_what_to_do() -> None:
     for event in EVENTS:
         alert = Alert(event, "k", Said("alert_missed", {"day": "2026-11-27"}))
         assert "怎么办" in alert.content(Home(Path("x")), "now")["text"]
+
+
+def test_a_backup_that_is_too_old_is_told_once_until_there_is_a_newer(tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    with serving(HookServer()) as server:
+        home = hooked(tmp_path, server, more=f'[backup]\nfolder = "{folder}"\n')
+        for hours, made in ((0, False), (1, True), (2, False), (28, False), (29, False)):
+            if made:
+                Vault(folder).put_state(
+                    (TWO + timedelta(hours=1)).isoformat(),
+                    {"made_at": (TWO + timedelta(hours=1)).isoformat()},
+                )
+            tell(home, TWO + timedelta(hours=hours))
+    told = [body["title"] for _, body in server.taken if body["event"] == "backup"]
+    assert [one.rpartition("：")[2] for one in told] == ["—", "2026-11-27T03:00:00+08:00"]
