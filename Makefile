@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WHEELHOUSE ?= wheelhouse
 SLOW_TESTS := tests/night tests/faults tests/bench tests/amend tests/money/test_lives.py
+WAITING_TESTS := tests/night/test_worker.py
 SYSTEM_PACKAGES := chromium poppler-utils fontconfig fonts-noto-cjk
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
@@ -47,13 +48,16 @@ sql-lint: $(STAMP)
 	@echo "== SQL lint: sqlfluff"
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql expectations
 
-# Two processes side by side: the slow folders in one, everything else in the other.
+# Two processes side by side: the slow folders in one, everything else in the other. What mostly waits (for Prefect
+# to notice that a run was killed) waits beside them.
 tests: $(STAMP)
 	@echo "== tests: golden cases, properties, end to end, Prefect, faults, bad files, audit"
-	@$(BIN)/python -m pytest $(SLOW_TESTS) > .slow-tests.log 2>&1 & slow=$$!; \
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING_TESTS)) $(SLOW_TESTS) > .slow-tests.log 2>&1 & slow=$$!; \
+	$(BIN)/python -m pytest $(WAITING_TESTS) > .waiting-tests.log 2>&1 & waiting=$$!; \
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(SLOW_TESTS)); code=$$?; \
-	wait $$slow; slow_code=$$?; echo "== $(SLOW_TESTS)"; cat .slow-tests.log; rm -f .slow-tests.log; \
-	exit $$((code | slow_code))
+	wait $$slow; slow_code=$$?; wait $$waiting; waiting_code=$$?; \
+	echo "== $(SLOW_TESTS)"; cat .slow-tests.log .waiting-tests.log; rm -f .slow-tests.log .waiting-tests.log; \
+	exit $$((code | slow_code | waiting_code))
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.scale

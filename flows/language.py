@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
+from transforms.answers.messages import in_chinese
 from transforms.extracts.kinds import names_of_kinds
-from transforms.messages import in_chinese
 from transforms.words import BETWEEN, LANGUAGES, Language, word
 
 # As for every program on the machine, but one may be set for this one alone.

@@ -44,7 +44,8 @@ NO_WORDS = {
     ),
     *("02:00 Asia/Shanghai", "describe policy_sentences", "describe {table}", "{name} is null"),
     *("* replace ({emptied})", "policy.{key} = outcome.{key2}", "policy.{key} = {only}.{key2}"),
-    *("HTTP {code}", "application/json; charset=utf-8", "errcode {code}"),
+    *("HTTP {code}", "application/json; charset=utf-8", "errcode {code}", "extra =="),
+    *("{size} GiB", "{size} MiB"),
     *("null::varchar as {column}", "wuxing: {message}"),
     "{no_value}parameter {name} has no value in force on",
 }
@@ -162,7 +163,7 @@ def known(text: str) -> str:
 
 def missing() -> dict[str, tuple[str, str]]:
     """Find the texts that are in no catalogue, with the place of each."""
-    from transforms.messages import messages as catalogue
+    from transforms.answers.messages import messages as catalogue
 
     there = {known(en) for en in catalogue()}
     found = {known(text): (text, place) for text, place in messages()}

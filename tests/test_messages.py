@@ -8,8 +8,8 @@ import pytest
 from flows.cli.console import app, run_command
 from flows.language import VARIABLES, language, said, speaking
 from tests.messages import AROUND, OTHERS, ROOT, known, messages, missing
+from transforms.answers.messages import MESSAGES, in_chinese, parse_messages, values_of
 from transforms.errors import ContractError
-from transforms.messages import MESSAGES, in_chinese, parse_messages, values_of
 from transforms.words import catalogue
 
 SENTENCES = parse_messages(MESSAGES.read_text(encoding="utf-8"))

@@ -9,12 +9,12 @@ from string import Formatter
 import pytest
 import yaml
 
+from transforms.answers.messages import MESSAGES
 from transforms.answers.open_questions import fact_label
 from transforms.answers.run_summary import OUTCOMES
 from transforms.errors import ContractError
 from transforms.extracts.kinds import COLUMNS, names_of_kinds
 from transforms.extracts.rules import RULES
-from transforms.messages import MESSAGES
 from transforms.money.entitlements import STATUSES
 from transforms.policies.cards import KINDS_OF_POLICY
 from transforms.words import (
@@ -163,9 +163,10 @@ def test_both_languages_say_the_same_values(code: str) -> None:
 
 def test_no_words_are_left_over() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in PRODUCT)
-    used = {*re.findall(r"[a-z0-9_]+", text), *re.findall(r"[a-z_]+[.][a-z]+", text)}
-    # What a sentence words by a prefix: {state:batch_} is one of batch_draft, batch_signed …
+    used = {*re.findall(r"[A-Za-z0-9_]+", text), *re.findall(r"[a-z_]+[.][a-z]+", text)}
+    # What is worded by a prefix: {state:batch_} is one of batch_draft, batch_signed …
     prefixes = set(re.findall(r"\{\w+:(\w+_)\}", MESSAGES.read_text(encoding="utf-8")))
+    prefixes |= set(re.findall(r'f"([a-z]+_)\{\w+', text))
     used |= {code for code in catalogue() if code.startswith(tuple(prefixes))}
     assert sorted(set(catalogue()) - used) == []
 

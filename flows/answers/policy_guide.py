@@ -1,4 +1,4 @@
-"""Writes docs/policies.md and docs/kinds.md again: `python -m flows.answers.policy_guide`."""
+"""Writes docs/policies.md and data-dictionary.md: `python -m flows.answers.policy_guide`."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from transforms.extracts.kinds_page import kinds_page
 from transforms.policies.policy_guide import policy_guide
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-GUIDE, KINDS_PAGE = DOCS / "policies.md", DOCS / "kinds.md"
+GUIDE, KINDS_PAGE = DOCS / "policies.md", DOCS / "data-dictionary.md"
 
 
 def guide_text() -> str:

@@ -129,3 +129,15 @@ def expectations(
 
     written = [str(path) for path in write_suites(folder)]
     show({"paths": written}, as_json, written)
+
+
+@app.command()
+def template(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the workbooks go.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write a workbook for each kind of extract, to be filled in by who has no export."""
+    from flows.answers.supplier_suites import write_templates
+
+    written = [str(path) for path in write_templates(folder)]
+    show({"paths": written}, as_json, written)

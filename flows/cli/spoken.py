@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from flows.language import language
-from transforms.messages import in_chinese
+from transforms.answers.messages import in_chinese
 from transforms.visible import display_width, padded
 
 WIDTH = 78

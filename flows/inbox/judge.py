@@ -19,6 +19,7 @@ from transforms.amounts import yuan_text
 from transforms.errors import DropRefusedError
 from transforms.extracts.headers import DELIVERY_NOTE_NAMES
 from transforms.extracts.kinds import Kind
+from transforms.extracts.registers import REGISTERS
 from transforms.visible import holds_control
 
 # The file's own fault; what else the machine denies stops the night.
@@ -81,8 +82,7 @@ def _unpacked(path: Path, unpacked: Path) -> list[Path]:
     return unpack(path, place, [])
 
 
-def _line(inbox: Path, path: Path) -> Line:
-    is_file = S_ISREG(path.lstat().st_mode)
+def _line(inbox: Path, path: Path, sha256: str | None = None) -> Line:
     return Line(
         act=0,
         delivery=0,
@@ -90,7 +90,7 @@ def _line(inbox: Path, path: Path) -> Line:
         supplier="",
         kind="",
         name=path.name,
-        sha256=_digest(path) if is_file else "",
+        sha256=_digest(path) if sha256 is None else sha256,
         state=BESIDE,
         lay=path.relative_to(inbox).as_posix(),
         lies="",
@@ -99,7 +99,7 @@ def _line(inbox: Path, path: Path) -> Line:
 
 def _digest(path: Path) -> str:
     try:
-        return file_digest(path)
+        return file_digest(path) if S_ISREG(path.lstat().st_mode) else ""
     except OSError as denied:
         if denied.errno not in FILE_FAULTS:
             raise
@@ -110,7 +110,7 @@ def _judge_file(
     path: Path, own: Supplier | None, suppliers: Suppliers, note: Delivery | None
 ) -> Line:
     """Judge one file: its kind, its supplier, what the note says of it, its header, its month."""
-    line = replace(_line(suppliers.inbox, path), supplier=own.name if own else "")
+    line = replace(_line(suppliers.inbox, path, ""), supplier=own.name if own else "")
     try:
         kind = _kind_of(path)
         line = replace(line, kind=kind.name)
@@ -123,7 +123,8 @@ def _judge_file(
         _, pieces = open_part(raw, path, kind)
         told = month_of_part(path.name, kind, pieces) if of.mode == "part" else ("", "")
     except DropRefusedError as refused:
-        return replace(line, state=REFUSED, reason=str(refused))
+        digest = line.sha256 or _digest(path)
+        return replace(line, state=REFUSED, sha256=digest, reason=str(refused))
     except OSError as denied:
         if denied.errno not in FILE_FAULTS:
             raise
@@ -139,8 +140,8 @@ def _kind_of(path: Path) -> Kind:
             f"{path.name}: the name is no UTF-8, or holds characters that can't be seen; rename it"
         )
     kind = recognise(path).kind
-    if kind is None:
-        raise DropRefusedError(f"{path.name}: is no extract; rename it, or take it out")
+    if kind is None or path.name in {register.named for register in REGISTERS.values()}:
+        raise DropRefusedError(f"{path.name}: is called like a file of this program; rename it")
     return kind
 
 

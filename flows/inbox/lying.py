@@ -145,9 +145,11 @@ def _judge_place(folder: Path, paths: list[Path], lying: Lying) -> None:
     """Say of the files that one note or mark speaks for whether they are a whole delivery."""
     notes, marks = [p for p in paths if is_note(p)], [p for p in paths if is_mark(p)]
     files = [path for path in paths if path not in (*notes, *marks)]
+    fixed = sorted({path.parent.name for path in paths if not os.access(path.parent, os.W_OK)})
     written = [path.name for path in files if path.name.casefold().endswith(BEING_WRITTEN)]
     note, bad_note, beside = None, "", (*notes, *marks)
     why = Said("waits_being_written", {"files": written}) if written else None
+    why = Said("waits_for_a_right", {"folders": fixed}) if fixed else why
     try:
         if len(notes) > 1:
             raise DropRefusedError(f"{notes[1].name}: there are two delivery notes; leave one")

@@ -1,6 +1,6 @@
 """How the inbox stands, without touching it: what is in force, what waits, what was refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -8,12 +8,16 @@ from flows.inbox.in_force import files_in_force
 from flows.inbox.lying import look
 from flows.inbox.register import Line, read_register
 from flows.inbox.suppliers import REFUSED, expect_suppliers
+from flows.language import headings, language, said
 from flows.store import Home
-from transforms.answers.deliveries import delivery_lines, delivery_states
-from transforms.words import Said
+from transforms.answers.deliveries import WORDS, delivery_states
+from transforms.extracts.kinds import names_of_kinds
+from transforms.visible import table
+from transforms.words import Said, said_of, word, worded
 
 # So many refused files are listed, the newest first.
 SHOWN_REFUSED = 20
+ASKED = ("late", "too_old", "missing", "refused")
 
 
 def inbox_standing(home: Home, day: date) -> dict[str, Any]:
@@ -34,7 +38,7 @@ def inbox_standing(home: Home, day: date) -> dict[str, Any]:
         ],
         "deliveries": [one.content() for one in delivery_states(chosen.text, day)],
         "waiting": [
-            {"file": path.relative_to(suppliers.inbox).as_posix(), "why": str(why)}
+            {"file": path.relative_to(suppliers.inbox).as_posix(), "why": why.content()}
             for path, why in sorted(waiting, key=lambda one: one[0])
         ],
         "refused": _refused(lines),
@@ -49,19 +53,29 @@ def _refused(lines: Sequence[Line]) -> list[dict[str, str]]:
     ]
 
 
+def delivery_lines(deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Write a night's deliveries as a table, as a run's summary holds them."""
+    rows = [headings("supplier", "extract", "state", "delivered_on", "age_days", "refused_file")]
+    for one in deliveries:
+        kind, state = word(one["kind"], "zh", names_of_kinds()), headings(WORDS[one["state"]])
+        age = "" if one["age_days"] is None else str(one["age_days"])
+        rows.append([one["supplier"], kind, *state, one["delivered_on"], age, one["refused_file"]])
+    return table(rows, {4}) if len(rows) > 1 else []
+
+
 def standing_lines(told: Mapping[str, Any]) -> list[str]:
     """Write how the inbox stands for a terminal."""
-    contacts = {one["supplier"]: one["contact"] for one in told["suppliers"]}
-    lines = [f"inbox {told['inbox']}", f"in force for a night as of {told['as_of']}"]
-    for one, line in zip(told["deliveries"], delivery_lines(told["deliveries"]), strict=True):
-        asked = one["state"] in ("late", "too_old", "missing", "refused") and one["supplier"]
-        lines.append(line + (f"; ask {contacts[one['supplier']]}" if asked else ""))
-    lines += ["waiting"] if told["waiting"] else ["nothing waits"]
+    lines = [said(f"inbox {told['inbox']}"), said(f"in force for a night as of {told['as_of']}")]
+    lines += (f"  {line}" for line in delivery_lines(told["deliveries"]))
+    asked = {one["supplier"] for one in told["deliveries"] if one["state"] in ASKED}
+    contacts = [one for one in told["suppliers"] if one["supplier"] in asked]
+    lines += (said(f"  ask {one['supplier']}: {one['contact']}") for one in contacts)
+    lines.append(said("waiting") if told["waiting"] else said("nothing waits"))
     files: dict[str, list[str]] = {}
     for one in told["waiting"]:
-        files.setdefault(one["why"], []).append(one["file"])
+        files.setdefault(worded(said_of(one["why"]), language()), []).append(one["file"])
     lines += [f"  {', '.join(names)}: {why}" for why, names in files.items()]
-    lines += ["refused, the newest first"] if told["refused"] else ["nothing was refused"]
+    lines.append(said("refused, the newest first" if told["refused"] else "nothing was refused"))
     for one in told["refused"]:
-        lines += [f"  {one['day']} {one['lies']}", f"    {one['reason']}"]
+        lines += [f"  {one['day']} {one['lies']}", f"    {said(one['reason'])}"]
     return lines

@@ -1,5 +1,6 @@
 """Take whole deliveries from the inbox: judge each file, register it, move it."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -11,7 +12,9 @@ from flows.inbox.judge import judge
 from flows.inbox.lying import Whole, at_rest, look, sizes_of
 from flows.inbox.register import Line, add_lines, read_register
 from flows.inbox.suppliers import INBOX, REFUSED, TAKEN, Suppliers
-from flows.store import Home, sync_path
+from flows.store import Home, file_digest, sync_path
+from transforms.answers.messages import in_chinese
+from transforms.errors import DropRefusedError
 from transforms.visible import holds_control, visible
 
 SETTLE_SECONDS = 2.0
@@ -26,11 +29,16 @@ def take(home: Home, suppliers: Suppliers, day: date, pause: Pause) -> list[Line
     """Take every delivery that is whole and at rest; return the register.
 
     Holds:   a kill at any moment loses nothing and takes nothing twice; nothing is deleted
+    Raises:  DropRefusedError if the inbox is not where it was
     """
-    inbox = suppliers.inbox
-    for supplier in suppliers.by_name.values():
-        (inbox / supplier.folder).mkdir(parents=True, exist_ok=True)
-    known = read_register(home)
+    inbox, known = suppliers.inbox, read_register(home)
+    if known and not any((inbox / state).is_dir() for state in (TAKEN, REFUSED)):
+        raise DropRefusedError(
+            f"{inbox} does not hold what was taken before: connect the share, or move the folders "
+            "taken and refused there. Nothing was changed"
+        )
+    for name in (TAKEN, REFUSED, *(supplier.folder for supplier in suppliers.by_name.values())):
+        (inbox / name).mkdir(parents=True, exist_ok=True)
     move(inbox, known)
     shutil.rmtree(inbox / UNPACKED, ignore_errors=True)
     lying = look(suppliers)
@@ -112,8 +120,28 @@ def move(inbox: Path, known: Sequence[Line]) -> None:
         if line.state == REFUSED:
             beside = target.with_name(target.name[:MOST_LETTERS] + REASON_NAME)
             # Written again after a kill, as all of the last act is.
-            beside.write_bytes(visible(f"{line.name}\n\n{line.reason}\n").encode())
-        if not os.path.lexists(target) and os.path.lexists(source):
+            reasons = dict.fromkeys((in_chinese(line.reason), line.reason))
+            beside.write_bytes(visible("\n\n".join((line.name, *reasons)) + "\n").encode())
+        if os.path.lexists(source):
+            _bring(source, target, line.sha256)
+
+
+def _bring(source: Path, target: Path, digest: str) -> None:
+    """Move a file, also from a share of its own; what lies at the target was brought already."""
+    # The same file that still lies on another disk was left there by a kill.
+    is_left = os.path.lexists(target) and target.lstat().st_dev != source.parent.lstat().st_dev
+    try:
+        if not os.path.lexists(target):
             os.rename(source, target)
-            sync_path(target.parent)
-            sync_path(source.parent)
+    except OSError as other_disk:
+        if other_disk.errno != errno.EXDEV:
+            raise
+        making = target.with_name(f".making-{target.name[:MOST_LETTERS]}")
+        shutil.copyfile(source, making, follow_symlinks=False)
+        sync_path(making)
+        os.replace(making, target)
+        is_left = True
+    if is_left and file_digest(source) == digest:
+        source.unlink()
+    sync_path(target.parent)
+    sync_path(source.parent)

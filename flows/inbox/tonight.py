@@ -33,7 +33,7 @@ class Waiting:
 
     clock: Callable[[], datetime] = district_clock
     pause: Pause = time.sleep
-    every_seconds: float = 30.0
+    every_seconds: float = 60.0
     until_deadline: bool = True
 
 
@@ -59,7 +59,8 @@ def late_now(suppliers: Suppliers, lines: list[Line], as_of: date, now: datetime
     for of in suppliers.deliveries:
         until, since = of.due_at(as_of), expected_since(as_of, of.due_day)
         days = [every[-1].day for every in units_in_force(goods, of).values()]
-        if until is not None and now < until and max(days, default=date.min) < since:
+        is_tonight = until is not None and now.date() == as_of and now < until
+        if is_tonight and max(days, default=date.min) < since:
             due.append(of)
     there = _kinds_there(suppliers) if due else set()
     return [of for of in due if (of.supplier, of.kind.name) not in there]

@@ -13,12 +13,8 @@ import polars as pl
 from flows.data_package import PACKAGE, write_data_package
 from flows.ingest.contradictions import check_conservation, settle_duplicates
 from flows.ingest.delivery import Delivery, check_delivery, read_delivery
-from flows.ingest.files import DropFile, Listed, RawFile, digest_file, list_drop
-from flows.ingest.kind import (
-    FINDINGS,
-    Report,
-    ingest_kind,
-)
+from flows.ingest.files import DropFile, Listed, RawFile, list_drop
+from flows.ingest.kind import FINDINGS, Report, ingest_kind
 from flows.ingest.read_before import ReadBefore
 from flows.ingest.registers import with_registers
 from flows.ingest.tally import KindTally
@@ -34,7 +30,7 @@ from sql.texts import rule_words
 from transforms.digest import canonical_json, short_id
 from transforms.errors import DigestDiffersError
 from transforms.extracts.kinds import KINDS, LOOKED_UP
-from transforms.extracts.links import contradicting_links
+from transforms.extracts.links import contradicting_links, links_in_force
 from transforms.extracts.outputs import described_schema
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import REPAIRS
@@ -94,7 +90,8 @@ def ingest_drop(
     )
     try:
         listed = with_registers(list_drop(drop, unpacked), registers, unpacked)
-        raws = _receive(listed.files, receiving, tell)
+        before = ReadBefore(cache, INGEST_RULES_VERSION)
+        raws = _receive(listed.files, receiving, tell, before)
         snapshot_id = name_snapshot(raws)
         delivery = read_delivery(raws, receiving)
         if (snapshots / snapshot_id).exists():
@@ -103,10 +100,10 @@ def ingest_drop(
             return found
         with staged_folder(snapshots / snapshot_id) as staging:
             receiving.rename(staging / "raw")
-            before = ReadBefore(cache, INGEST_RULES_VERSION)
             manifest = _fill(snapshot_id, raws, delivery, staging, tell, listed.left_aside, before)
             write_manifest(staging, manifest)
             tell("syncing to disk", 0)
+        before.keep_raw(raws, snapshots / snapshot_id / "raw")
         before.sweep()
     finally:
         for scratch in (receiving, unpacked):
@@ -114,10 +111,10 @@ def ingest_drop(
     return SnapshotRef(snapshot_id, snapshots / snapshot_id, manifest)
 
 
-def _receive(files: list[DropFile], raw: Path, tell: Report) -> list[RawFile]:
+def _receive(files: list[DropFile], raw: Path, tell: Report, before: ReadBefore) -> list[RawFile]:
     tell("copying and digesting the drop", 0)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(lambda file: digest_file(file, raw), files))
+        return list(pool.map(lambda file: before.receive(file, raw), files))
 
 
 def name_snapshot(raws: list[RawFile]) -> str:
@@ -191,6 +188,7 @@ def _refer(beside: References, tally: KindTally) -> References:
         return beside
     rows = tally.table.frame()
     if looked_up == "links":
+        rows = links_in_force(rows)
         said = contradicting_links(rows)
         tally.findings += [("clerical_links_differ", "warning", one) for one in said]
         return replace(beside, links=rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from flows.ingest import read_before
 from flows.ingest.csv_files import open_csv, read_csv_pieces
 from flows.ingest.damage import refuse_damage
 from flows.ingest.files import RawFile
@@ -34,8 +35,6 @@ from transforms.extracts.totals import stated_totals, sums_of_amounts, totals_fi
 from transforms.words import Said
 
 Report = Callable[[str, int], None]
-# A file this big has its own part of the table, and is not read again when it comes again.
-PART_BYTES = 4 << 20
 # Of one file's column so many emptied cells are named; the rest are counted.
 MOST_NAMED = 1000
 FINDINGS = ("finding", "severity", "policy_id", "subject_kind", "subject_id", "detail", "said")
@@ -73,7 +72,7 @@ def ingest_kind(
 
 
 def _part_number(kind: Kind, parts: list[RawFile], part: RawFile) -> int:
-    is_big = kind.bucketed and part.bytes >= PART_BYTES
+    is_big = kind.bucketed and part.bytes >= read_before.BIG_BYTES
     return 1 + parts.index(part) if is_big else 0
 
 

@@ -9,7 +9,7 @@ import importlib.metadata
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from flows.ingest import tables
+from flows.ingest.files import DropFile, RawFile, digest_file
 from flows.ingest.tables import TablePart
 from flows.ingest.tally import FileTally, KindTally
 from flows.store import (
@@ -40,6 +41,9 @@ from transforms.words import said_of
 HASHES = "hashes.npy"
 LISTS = ("quarantine", "repairs", "late")
 COUNTS = ("rows", "totals_rows", "quarantined", "sums")
+RAW = "raw"
+# A file this big has its own part of the table, and is not read again when it comes again.
+BIG_BYTES = 4 << 20
 KEPT_SECONDS = 60 * 24 * 3600
 # Their bytes are what the snapshot's digests are of.
 LIBRARIES = ("polars", "pyarrow", "numpy")
@@ -60,7 +64,35 @@ class ReadBefore:
     folder: Path | None
     version: str
     changed: dict[tuple[str, str, str], pl.Series] = field(default_factory=dict)
+    kept_sizes: set[int] = field(default_factory=set)
     named: list[tuple[pl.DataFrame, str]] = field(default_factory=list)
+
+    def receive(self, file: DropFile, raw: Path) -> RawFile:
+        """Copy a file into a folder of raw files, or link the copy of it that is kept already."""
+        if self.folder is None or file.path.stat().st_size < BIG_BYTES:
+            return digest_file(file, raw)
+        kept = self.folder / RAW
+        if not self.kept_sizes and kept.is_dir():
+            self.kept_sizes = {path.stat().st_size for path in kept.iterdir()}
+        if file.path.stat().st_size in self.kept_sizes:
+            read = digest_file(file)
+            copy = kept / read.sha256
+            if copy.is_file() and file_digest(copy) == read.sha256:
+                os.utime(copy)
+                _link(copy, raw / file.name)
+                return read
+        return digest_file(file, raw)
+
+    def keep_raw(self, raws: Sequence[RawFile], folder: Path) -> None:
+        """Keep the copies of big files: however many snapshots hold one, the disk has it once."""
+        for raw in raws if self.folder else ():
+            if raw.bytes >= BIG_BYTES and self.folder:
+                with suppress(OSError):
+                    (self.folder / RAW).mkdir(parents=True, exist_ok=True)
+                    # A damaged one gives way.
+                    making = self.folder / RAW / f".making-{raw.sha256}"
+                    _link(folder / raw.file.name, making)
+                    making.replace(self.folder / RAW / raw.sha256)
 
     def take(self, tally: KindTally, beside: References) -> set[int]:
         """Link the parts of files that were read before into the table; return their numbers.
@@ -99,10 +131,11 @@ class ReadBefore:
     def sweep(self) -> None:
         """Remove what no night has used for long."""
         oldest = time.time() - KEPT_SECONDS
-        for place in self.folder.glob("*") if self.folder else ():
+        found = [*self.folder.glob("*"), *self.folder.glob(f"{RAW}/*")] if self.folder else []
+        for place in found:
             mark = place / MANIFEST if place.is_dir() else place
             with suppress(OSError):
-                if not mark.exists() or mark.stat().st_mtime < oldest:
+                if place.name != RAW and (not mark.exists() or mark.stat().st_mtime < oldest):
                     shutil.rmtree(place) if place.is_dir() else place.unlink()
 
     def _place(self, kind: Kind, file: FileTally, beside: References) -> Path:

@@ -38,6 +38,7 @@ WHAT_TO_DO = {
     "budget": "alert_budget_do",
     "backup": "alert_backup_do",
 }
+SINCE = ("kind", "state", "delivered_on", "refused")
 WHY = {
     1: "exit_1",
     2: "exit_2",
@@ -64,8 +65,10 @@ class Alert:
         names = names_of_kinds()
         title = worded(self.said, "zh", names)
         place = {"host": socket.gethostname(), "home": str(home.root.resolve())}
-        next_step = worded(Said("alert_next", {"step": Said(WHAT_TO_DO[self.event])}))
-        lines = [title, next_step, worded(Said("alert_place", place | {"at": at}))]
+        steps = [WHAT_TO_DO[self.event]] if self.event in WHAT_TO_DO else []
+        said = [Said("alert_next", {"step": Said(step)}) for step in steps]
+        said.append(Said("alert_place", place | {"at": at}))
+        lines = [title, *map(worded, said)]
         return {
             "event": self.event,
             "key": self.key,
@@ -122,7 +125,7 @@ def tell(
 
 def try_ways(home: Home, settings: Settings, now: datetime) -> dict[str, str]:
     """Send a test by every way of wuxing.toml; say of each why it could not be sent."""
-    alert = Alert("failed", f"test:{now.isoformat()}", Said("alert_test"))
+    alert = Alert("test", f"test:{now.isoformat()}", Said("alert_test"))
     content = alert.content(home, now.isoformat())
     return {way: send(settings.alerts, way, content) for way in settings.alerts.channels}
 
@@ -168,7 +171,7 @@ def alerts_of(told: Mapping[str, Any], settings: Settings, now: datetime) -> Ite
     for day in told["missed"]:
         if day >= since[:10]:
             yield Alert("missed", f"missed:{day}", Said("alert_missed", {"day": day}))
-    yield from _of_deliveries(told["late"], told["last"])
+    yield from _of_deliveries(told["late"])
     yield from _of_batches(told)
     if told["backup"]:
         said = Said("alert_backup", {"made_at": told["backup"]})
@@ -185,28 +188,22 @@ def _of_night(night: Mapping[str, Any], warned_above: int) -> Iterator[Alert]:
         yield Alert(event, f"night:{night['night']}:{state}", Said(words, values))
 
 
-def _of_deliveries(
-    late: Sequence[Mapping[str, Any]], last: Mapping[str, Any] | None
-) -> Iterator[Alert]:
+def _of_deliveries(late: Sequence[Mapping[str, Any]]) -> Iterator[Alert]:
     """Tell once per supplier and what is late of it, until it delivers."""
     for supplier in sorted({one["supplier"] for one in late}):
         of_supplier = [one for one in late if one["supplier"] == supplier]
         items = [
-            Said("alert_delivery", {"kind": one["kind"], "state": LATE[one["state"]]})
+            Said(
+                "alert_delivery",
+                {"kind": one["kind"] or "delivery_unknown", "state": LATE[one["state"]]},
+            )
             for one in of_supplier
         ]
         # The day of the last delivery stays while nothing new comes.
-        since = [
-            [one["kind"], one["state"], _delivered(last, one["age_days"])] for one in of_supplier
-        ]
-        key = f"late:{content_digest({'supplier': supplier, 'since': sorted(since)})[:16]}"
-        yield Alert("late", key, Said("alert_late", {"supplier": supplier, "items": items}))
-
-
-def _delivered(last: Mapping[str, Any] | None, age_days: int | None) -> str:
-    if age_days is None or last is None:
-        return "never"
-    return (datetime.fromisoformat(last["as_of"]) - timedelta(days=age_days)).date().isoformat()
+        since = sorted([str(one.get(name)) for name in SINCE] for one in of_supplier)
+        key = f"late:{content_digest({'supplier': supplier, 'since': since})[:16]}"
+        named = supplier or worded(Said("delivery_of_nobody"))
+        yield Alert("late", key, Said("alert_late", {"supplier": named, "items": items}))
 
 
 def _of_batches(told: Mapping[str, Any]) -> Iterator[Alert]:

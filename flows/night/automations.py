@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from flows.language import said
 from flows.night.alerts import Alert, tell
 from flows.night.diary import district_now, read_nights
 from flows.night.nightly import home_of
@@ -46,10 +47,11 @@ def tell_flow(
     more = []
     if state in SAID and not any(night.state != "running" for night in known):
         event, word = SAID[state]
-        said = Said("alert_flow_run", {"state": word, "name": flow_run_name})
-        more = [Alert(event, f"flow_run:{flow_run_id}:{state}", said)]
+        words = Said("alert_flow_run", {"state": word, "name": flow_run_name})
+        more = [Alert(event, f"flow_run:{flow_run_id}:{state}", words)]
     told = tell(place, district_now(), more=more)
-    get_run_logger().info("alerts: %(raised)d raised, %(sent)d sent, %(unsent)d unsent", told)
+    counts = f"{told['raised']} raised, {told['sent']} sent, {told['unsent']} unsent"
+    get_run_logger().info(said(f"alerts: {counts}"))
     return told
 
 

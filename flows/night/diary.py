@@ -5,19 +5,22 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from flows.inbox.in_force import states_of_snapshot
 from flows.midway import midway
 from flows.store import Home, append_line, read_lines, read_manifest
-from transforms.errors import GateStoppedError, UsageError, WuxingError
+from transforms.digest import text_digest
+from transforms.errors import GateStoppedError, MachineDeniedError, UsageError, WuxingError
+from transforms.masking import without_person_ids
 
 DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
 STOPPED_BY_SIGNAL = 130
 TIMES = {"started_at", "ended_at"}
-DELIVERY = ("supplier", "kind", "state", "age_days")
+DELIVERY = ("supplier", "kind", "state", "age_days", "delivered_on")
 Clock = Callable[[], datetime]
 
 
@@ -81,7 +84,7 @@ def record_night(
         summary = act()
         ended = _of_summary(home, summary)
     except BaseException as stop:
-        ended = _of_stop(stop)
+        ended = _of_stop(home, stop)
         raise
     finally:
         at = clock()
@@ -115,30 +118,36 @@ def _of_summary(home: Home, summary: Mapping[str, Any]) -> dict[str, Any]:
         "run_id": summary["run_id"],
         "exit_code": 0,
         "warnings": warnings,
-        "deliveries": [
-            {name: one[name] for name in DELIVERY} for one in summary.get("deliveries", ())
-        ],
+        "deliveries": [_delivery(one) for one in summary.get("deliveries", ())],
     }
 
 
-def _of_stop(stop: BaseException) -> dict[str, Any]:
+def _delivery(one: Mapping[str, Any]) -> dict[str, Any]:
+    # A file may be named after a person.
+    refused = one.get("refused_file")
+    return {name: one.get(name) for name in DELIVERY} | {
+        "refused": text_digest(refused)[:12] if refused else ""
+    }
+
+
+def _of_stop(home: Home, stop: BaseException) -> dict[str, Any]:
     """Say how a night ended that did not come to its end; never a value that it worked with."""
-    if isinstance(stop, GateStoppedError):
-        return {
-            "state": "stopped",
-            "exit_code": stop.exit_code,
-            "run_id": stop.run_id,
-            **_said(stop),
-        }
+    said = {"state": "failed", "exit_code": 1, "message": f"unexpected {type(stop).__name__}"}
     if isinstance(stop, WuxingError):
-        return {"state": "failed", "exit_code": stop.exit_code, **_said(stop)}
-    if isinstance(stop, KeyboardInterrupt | SystemExit) or midway().stopped_by:
-        return {"state": "failed", "exit_code": STOPPED_BY_SIGNAL, "message": "stopped by a signal"}
-    return {"state": "failed", "exit_code": 1, "message": f"unexpected {type(stop).__name__}"}
-
-
-def _said(stop: WuxingError) -> dict[str, str]:
-    return {"message": str(stop)}
+        said |= {"exit_code": stop.exit_code, "message": without_person_ids(str(stop))}
+    elif isinstance(stop, KeyboardInterrupt | SystemExit) or midway().stopped_by:
+        said |= {"exit_code": STOPPED_BY_SIGNAL, "message": "stopped by a signal"}
+    elif isinstance(stop, OSError | MemoryError):
+        why = getattr(stop, "strerror", None) or type(stop).__name__
+        said |= {"exit_code": MachineDeniedError.exit_code, "message": f"the machine denied: {why}"}
+    if isinstance(stop, GateStoppedError):
+        said |= {"state": "stopped", "run_id": stop.run_id, "deliveries": []}
+        with suppress(WuxingError, OSError):
+            manifest = read_manifest(home.runs / stop.run_id, "run")
+            as_of = date.fromisoformat(manifest["as_of"])
+            found = states_of_snapshot(home.snapshots / manifest["snapshot_id"], as_of)
+            said["deliveries"] = [_delivery(one.content()) for one in found]
+    return said
 
 
 def read_nights(home: Home) -> list[Night]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from flows.language import said
 from flows.night import pipeline
 from flows.night.diary import district_now
 from flows.night.page import night_page
@@ -48,20 +49,21 @@ class RunReport:
         if what[:1].isdigit():
             self.end()
             self.stage, self.started, self.steps, self.policies = what, now, 0, 0
-            self.log.info("%s", what)
+            self.log.info(said(what))
         else:
             self.steps += 1
             self.policies += what in policy_cards()
             if now - self.told < SECONDS_BETWEEN:
                 return
-            self.log.info("%s: %d steps, %d rows", self.stage, self.steps, rows)
+            self.log.info(said(f"{self.stage}: {self.steps} steps, {rows} rows"))
         self.told = now
         self._show()
 
     def end(self, is_done: bool = False) -> None:
         """Close the stage that is open, with its seconds."""
         if self.stage:
-            self.log.info("%s: done in %.1f s", self.stage, time.monotonic() - self.started)
+            seconds = round(time.monotonic() - self.started, 1)
+            self.log.info(said(f"{self.stage}: done in {seconds} s"))
         if is_done and self.artifact:
             update_progress_artifact(self.artifact, 100.0)
 
@@ -84,4 +86,4 @@ def leave_page(home: Home, flow_run_id: str, message: str = "") -> None:
         page = night_page(home, told) if is_ours else f"# 夜间运行没有开始\n\n> {message}\n"
         create_markdown_artifact(page, key=PAGE, description="夜间运行结果（不含个人信息）")
     except Exception as fault:
-        get_run_logger().warning("no page of this night: %s", type(fault).__name__)
+        get_run_logger().warning(said(f"no page of this night: {type(fault).__name__}"))

@@ -15,6 +15,7 @@ from prefect.schedules import Cron
 from prefect.states import Completed, Failed
 
 from flows.inbox.tonight import Waiting
+from flows.language import said
 from flows.night.alerts import told_night
 from flows.night.diary import DISTRICT_TIME, read_nights
 from flows.night.in_prefect import RunReport, leave_page
@@ -49,7 +50,7 @@ def call_as_task(name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kw
         return stage.act(*given, **named)
 
     make_task = task(
-        name=name,
+        name=said(name),
         retries=stage.retries,
         retry_delay_seconds=RETRY_SECONDS,
         retry_condition_fn=_may_retry,
@@ -98,8 +99,8 @@ def nightly(
     )
     own = [night for night in read_nights(request.home) if night.flow_run == own_id]
     if own and own[-1].state == "warned":
-        said = f"run {summary['run_id']}: {own[-1].warnings} warnings"
-        return Completed(name="Warned", message=said, data=summary)
+        message = said(f"run {summary['run_id']}: {own[-1].warnings} warnings")
+        return Completed(name="Warned", message=message, data=summary)
     return summary
 
 

@@ -6,26 +6,18 @@ from typing import Any
 from expectations.suites import load_suite
 from flows.night.alerts import TOLD_AS, WHAT_TO_DO
 from flows.store import Home, read_manifest
+from transforms.answers.deliveries import WORDS
 from transforms.answers.page import render_page
 from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import without_person_ids
 from transforms.words import word
 
 STATES = {
-    "done": "完成",
-    "warned": "完成，有提醒",
-    "stopped": "关口未通过，已停下",
-    "failed": "失败",
-    "killed": "中断",
-}
-DELIVERIES = {
-    "fresh": "delivery_fresh",
-    "same": "delivery_same",
-    "old": "delivery_old",
-    "late": "delivery_late",
-    "too_old": "delivery_too_old",
-    "missing": "delivery_missing",
-    "refused": "delivery_refused",
+    "done": "night_done",
+    "warned": "night_warned",
+    "stopped": "night_stopped",
+    "failed": "night_failed",
+    "killed": "night_killed",
 }
 
 
@@ -47,7 +39,7 @@ def night_page(home: Home, told: Mapping[str, Any]) -> str:
             for one in [*told["signature"], *told["budget"]]
         ],
         deliveries=[
-            one | {"kind": names.get(one["kind"], one["kind"]), "state": DELIVERIES[one["state"]]}
+            one | {"kind": names.get(one["kind"], one["kind"]), "state": WORDS[one["state"]]}
             for one in night["deliveries"]
         ],
     )

@@ -137,7 +137,7 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
     standing = read_standing(home, as_of.year)
-    last = last_finished(runs, as_of, snapshot.snapshot_id)
+    last = last_finished(runs, as_of, snapshot)
     before = objected_after(home, snapshot, run_before(runs, as_of, snapshot))
     identity = run_identity(snapshot, as_of, funds.digest, standing.digest, last, before)
     return RunSoFar(home, as_of, snapshot, identity), standing

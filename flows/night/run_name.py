@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from expectations.suites import thresholds_digest
 from flows.ingest.drop import SnapshotRef
+from flows.store import read_manifest
 from sql.texts import parameters_digest, rules_digest
 from transforms.digest import content_digest, short_id
 
 
-def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot_id: str) -> str:
+def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot: SnapshotRef) -> str:
     """Return the snapshot of the last finished run up to a day; empty on a first night.
 
     A run of the same snapshot says nothing new of it, so that the same night again is the same run.
+    Where the last one lacks kinds of tonight (too old to be used then), it is the last one that
+    has them: what came back short must be seen.
 
     Source:  rulebook §4b
     """
@@ -22,9 +26,20 @@ def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot_i
         for place, run in enumerate(runs.values())
         if run["state"] == "done"
         and run["as_of"] <= as_of.isoformat()
-        and run["snapshot_id"] != snapshot_id
+        and run["snapshot_id"] != snapshot.snapshot_id
     ]
-    return max(finished, default=("", 0, ""))[2]
+    last, most, wanted = "", -1, set(snapshot.manifest["tables"])
+    for _, _, snapshot_id in sorted(finished, reverse=True):
+        found = len(wanted & _kinds_of(snapshot.folder.with_name(snapshot_id)))
+        if found > most:
+            last, most = snapshot_id, found
+        if most == len(wanted):
+            break
+    return last
+
+
+def _kinds_of(snapshot: Path) -> set[str]:
+    return set(read_manifest(snapshot, "snapshot")["tables"]) if snapshot.is_dir() else set()
 
 
 def run_before(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot: SnapshotRef) -> str:

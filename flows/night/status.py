@@ -12,19 +12,15 @@ from flows.night.diary import DISTRICT_TIME, Night, read_nights
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
 from flows.store import Home, read_lines
 from transforms.amounts import yuan_text
+from transforms.answers.deliveries import WORDS
 from transforms.errors import WuxingError
 
 # A night may begin a little before or after its hour.
 EARLY = timedelta(minutes=30)
 NEVER = "—"
-GRACE = timedelta(minutes=10)
+GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
-LATE = {
-    "late": "delivery_late",
-    "too_old": "delivery_too_old",
-    "missing": "delivery_missing",
-    "refused": "delivery_refused",
-}
+LATE = {state: WORDS[state] for state in ("late", "too_old", "missing", "refused")}
 UNPAID = ("draft", "signed")
 
 
@@ -43,6 +39,7 @@ def look_at(
     last, good = ended[-1] if ended else None, [night for night in ended if night.is_good]
     oldest = now - read_span(max_age or settings.night.max_age)
     is_recent = bool(good) and good[-1].started_at >= oldest
+    read = next((night for night in reversed(ended) if night.run_id), None)
     since, waiting = _since(home, nights), _waiting(home)
     return {
         "good": is_recent and last is good[-1] and not waiting["ledger"],
@@ -52,7 +49,7 @@ def look_at(
         "last_good": good[-1].content() if good else None,
         "running": [night.content() for night in nights if night.state == "running"],
         "missed": missed_days(nights, settings.night, since, now) if since else [],
-        "late": [one for one in last.deliveries if one["state"] in LATE] if last else [],
+        "late": [one for one in read.deliveries if one["state"] in LATE] if read else [],
         **waiting,
         "backup": late_backup(home, settings.backup, now),
         "alerts_unsent": len(unsent(home)),

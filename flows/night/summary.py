@@ -5,10 +5,10 @@ from datetime import date
 from typing import Any
 
 from flows.inbox.in_force import states_of_snapshot
+from flows.inbox.standing import delivery_lines
 from flows.language import counted, headings, said
 from flows.store import Home
 from transforms.amounts import yuan_text
-from transforms.answers.deliveries import delivery_lines
 from transforms.visible import table
 
 
@@ -43,7 +43,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         f"  rows {counts['rows']:,} = accepted {counts['accepted']:,} "
         f"+ quarantined {counts['quarantined']:,}"
     )
-    lines += delivery_lines(summary["deliveries"])
+    lines += (f"  {line}" for line in delivery_lines(summary["deliveries"]))
     policies = summary["policies"].items()
     ran = [[name, *headings(p["status"]), said(p["reason"] or "")] for name, p in policies]
     lines += (f"  {line}" for line in table([headings("policy", "status", "reason"), *ran]))

@@ -272,7 +272,15 @@ def test_a_night_without_the_comparison_is_noticed(
         test_every_deletion_beyond_the_limits_stops_the_night(tmp_path)
 
 
-def test_the_last_finished_night_is_one_of_another_snapshot_up_to_the_day() -> None:
+def snapshot(folder: Path, name: str, *kinds: str) -> SnapshotRef:
+    """Make a snapshot that holds nothing but the names of its kinds."""
+    made = SnapshotRef(name, folder / name, {"tables": {kind: {} for kind in kinds}})
+    made.folder.mkdir()
+    write_manifest(made.folder, made.manifest)
+    return made
+
+
+def test_the_last_finished_night_is_one_of_another_snapshot_up_to_the_day(tmp_path: Path) -> None:
     def run(as_of: str, snapshot: str, state: str = "done") -> dict[str, str]:
         return {"as_of": as_of, "snapshot_id": snapshot, "state": state}
 
@@ -283,9 +291,13 @@ def test_the_last_finished_night_is_one_of_another_snapshot_up_to_the_day() -> N
         "R4": run("2020-04-01", "S4"),
     }
     day = date(2020, 3, 31)
-    assert last_finished(runs, day, "S9") == "S2" and last_finished(runs, day, "S2") == "S1"
-    assert last_finished({}, day, "S9") == "" and last_finished(runs, date(2020, 3, 1), "S9") == ""
-    assert last_finished({"R0": run("2020-03-31", "S0"), **runs}, day, "S9") == "S2"
+    s9, s2 = snapshot(tmp_path, "S9", "deaths", "payroll"), snapshot(tmp_path, "S2", "payroll")
+    assert last_finished(runs, day, s9) == "S2" and last_finished(runs, day, s2) == "S1"
+    assert last_finished({}, day, s9) == "" and last_finished(runs, date(2020, 3, 1), s9) == ""
+    assert last_finished({"R0": run("2020-03-31", "S0"), **runs}, day, s9) == "S2"
+    # What was too old last night is held against the last night that had it.
+    snapshot(tmp_path, "S1", "payroll", "deaths")
+    assert last_finished(runs, day, s9) == "S1"
 
 
 def test_a_truncated_list_of_what_was_granted_stops_the_second_night(

@@ -1,5 +1,6 @@
 """Deliveries are taken when they are whole, each file judged for itself, and nothing is lost."""
 
+import errno
 import io
 import os
 import zipfile
@@ -28,6 +29,7 @@ from tests.inbox.inbox_home import (
     tree,
 )
 from transforms.digest import text_digest
+from transforms.errors import DropRefusedError
 
 NOTE = "交接单.csv"
 
@@ -292,3 +294,34 @@ def test_what_comes_after_a_kill_under_the_same_name_is_a_delivery_of_its_own(ho
     take.move(home.root / "inbox", lines)
     assert tree(home)[f"shebao/{PERSONS}"] == persons("李四").encode()
     assert states(take_all(home)) and len(read_register(home)) == 2 * len(lines)
+
+
+def test_a_share_that_is_not_connected_refuses_nothing_for_good(home: Home) -> None:
+    put(home, "shebao", {PERSONS: persons(), "_READY": ""})
+    lines = take_all(home)
+    inbox = home.root / "inbox"
+    inbox.rename(home.root / "elsewhere")
+    inbox.mkdir()
+    with pytest.raises(DropRefusedError, match="connect the share"):
+        take_all(home)
+    inbox.rmdir()
+    (home.root / "elsewhere").rename(inbox)
+    assert take_all(home) == lines
+
+
+def test_a_file_comes_over_from_a_disk_of_its_own(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    put(home, "shebao", {PERSONS: persons(), "_READY": ""})
+    monkeypatch.setattr(os, "rename", refuse)
+    lines = take_all(home)
+    assert set(tree(home)) == {f"taken/{FIRST}/shebao/{name}" for name in (PERSONS, "_READY")}
+    assert take_all(home) == lines
+
+
+def test_a_file_called_as_a_register_of_the_home_is_refused(home: Home) -> None:
+    put(home, "shebao", {"异议登记簿.csv": "x", PERSONS: persons(), "_READY": ""})
+    assert "called like a file of this program" in reason_of(take_all(home), "异议登记簿.csv")

@@ -263,6 +263,22 @@ def test_a_clerks_link_names_the_person_of_a_damaged_row(tmp_path: Path) -> None
     third = ingest(tmp_path / "c", {"payroll.csv": damaged, "clerical_links.csv": differing})
     assert verdicts(third) == [(2, "invalid_person_id", "person_id")]
     assert "clerical_links_differ" in listed(third, "findings")["finding"].to_list()
+    # What the same clerk decided later stands, in whichever file; what the home's register says
+    # on one day goes before a file, and its last line before the others.
+    own, newer = "身份核对结论登记簿.csv", link.replace("2020-03-01", "2020-03-02")
+    for number, files in enumerate(
+        (
+            {
+                "a_clerical_links.csv": links,
+                "b_clerical_links.csv": header + newer.format(line=2, id=LI),
+            },
+            {"clerical_links.csv": links, own: header + link.format(line=2, id=LI)},
+            {own: links + link.format(line=2, id=LI)},
+        )
+    ):
+        fourth = ingest(tmp_path / f"d{number}", {"payroll.csv": damaged, **files})
+        assert table(fourth, "payroll")["person_id"].to_list() == [LI, WANG]
+        assert listed(fourth, "findings").height == 0
 
 
 def test_repairs_are_recorded(tmp_path: Path) -> None:

@@ -115,5 +115,5 @@ def test_one_entry_makes_a_kind(tmp_path: Path) -> None:
 
 
 def test_the_page_of_kinds_is_what_kinds_yaml_says() -> None:
-    told = "docs/kinds.md is out of date: python -m flows.answers.policy_guide writes it again"
+    told = "docs/data-dictionary.md is old: python -m flows.answers.policy_guide writes it again"
     assert KINDS_PAGE.read_text(encoding="utf-8") == kinds_page(KINDS, COLUMNS), told

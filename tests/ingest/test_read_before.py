@@ -19,7 +19,7 @@ OPENED: list[str] = []
 
 @pytest.fixture(autouse=True)
 def _every_file_is_big(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_of_kind, "PART_BYTES", 1)
+    monkeypatch.setattr(read_before, "BIG_BYTES", 1)
     monkeypatch.setattr(tables, "ROWS_BEFORE_BUCKETS", 5)
     monkeypatch.setattr(tables, "ROW_GROUP_ROWS", 7)
     really = ingest_of_kind.open_part
@@ -170,4 +170,16 @@ def test_what_no_night_used_for_long_is_swept(
     assert any(cache.iterdir())
     monkeypatch.setattr(read_before, "KEPT_SECONDS", -1)
     with_cache(tmp_path / "b", town(5, 4), cache)
-    assert not any(cache.iterdir())
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_many_snapshots_hold_a_raw_file_once(tmp_path: Path) -> None:
+    files, cache = town(4, 5), tmp_path / "cache"
+    first = with_cache(tmp_path / "a", files, cache)
+    second = with_cache(tmp_path / "b", files | town(5, 5), cache)
+    name = "raw/个人缴费明细_202003.csv"
+    assert (first.folder / name).samefile(second.folder / name)
+    # A copy that was damaged is not linked again.
+    (cache / "raw" / file_digest(first.folder / name)).write_bytes(b"x")
+    third = with_cache(tmp_path / "c", files | town(6, 5), cache)
+    assert (third.folder / name).read_text(encoding="utf-8") == files["个人缴费明细_202003.csv"]

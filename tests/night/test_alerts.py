@@ -95,9 +95,10 @@ def test_what_the_budget_does_not_cover_is_told(tmp_path: Path) -> None:
 
 def test_a_supplier_is_told_again_only_after_it_delivered(tmp_path: Path) -> None:
     def night(days: int, age_days: int) -> None:
-        one = {"supplier": "民政", "kind": "deaths", "state": "late", "age_days": age_days}
         at = TWO + timedelta(days=days)
-        note(home, at, good_night(home, deliveries=[{**one, "file": ""}]))
+        one = {"supplier": "民政", "kind": "deaths", "state": "late", "age_days": age_days}
+        one["delivered_on"] = (at - timedelta(days=age_days)).date().isoformat()
+        note(home, at, good_night(home, deliveries=[one]))
         tell(home, at)
 
     with serving(HookServer()) as server:

@@ -70,6 +70,7 @@ def test_a_good_night_is_good_until_it_is_too_old(tmp_path: Path) -> None:
         (DropRefusedError("no file"), "failed", 10, "no file"),
         (ZeroDivisionError("110101199003071234"), "failed", 1, "unexpected ZeroDivisionError"),
         (KeyboardInterrupt(), "failed", 130, "stopped by a signal"),
+        (OSError(28, "No space left"), "failed", 10, "the machine denied: No space left"),
     ],
 )
 def test_however_a_night_ends_it_is_noted(
@@ -88,22 +89,26 @@ def test_however_a_night_ends_it_is_noted(
 
 def test_a_night_with_warnings_or_a_failing_check_is_warned(tmp_path: Path) -> None:
     home = home_with(tmp_path)
-    late = {"supplier": "社保", "kind": "deaths", "state": "late", "age_days": 3, "file": "x.csv"}
+    late: dict[str, Any] = {"supplier": "社保", "kind": "deaths", "state": "late", "age_days": 3}
+    late |= {"delivered_on": "2026-11-24", "file": "张三.csv", "refused_file": "李四.csv"}
     note(home, TWO, good_night(home, warnings=["w"], deliveries=[late]))
     write_manifest(home.runs / "R1", {"gates": {"batch": {"a": "passed", "b": "failed"}}})
     note(home, TWO + timedelta(days=1), lambda: {"run_id": "R1", "warnings": ["w"]})
     first, second = read_nights(home)
     assert (first.state, first.warnings, second.warnings) == ("warned", 1, 2)
-    assert first.deliveries == [{name: late[name] for name in late if name != "file"}]
+    (kept,) = first.deliveries
+    assert kept["delivered_on"] == "2026-11-24" and len(kept["refused"]) == 12
+    text = home.nights_path.read_text("utf-8")
+    assert "张三" not in text and "李四" not in text, "a file may be named after a person"
     assert look(home, TWO + timedelta(hours=25))["good"]
 
 
-@pytest.mark.parametrize("minutes", [0, 10, 11])
-def test_a_missed_night_is_noticed_after_ten_minutes(tmp_path: Path, minutes: int) -> None:
+@pytest.mark.parametrize("minutes", [0, 7, 8, 11])
+def test_a_missed_night_is_noticed_after_eight_minutes(tmp_path: Path, minutes: int) -> None:
     home = home_with(tmp_path)
     note(home, TWO, good_night(home))
     later = TWO + timedelta(days=2, minutes=minutes)
-    missed = ["2026-11-28"] + (["2026-11-29"] if minutes >= 10 else [])
+    missed = ["2026-11-28"] + (["2026-11-29"] if minutes >= 8 else [])
     assert look(home, later)["missed"] == missed
     note(home, later, good_night(home))
     assert look(home, later + timedelta(hours=1))["missed"][:1] == ["2026-11-28"]
@@ -113,7 +118,7 @@ def test_a_new_home_misses_its_first_night_and_one_without_hour_none(tmp_path: P
     home = home_with(tmp_path)
     os.utime(home.settings_path, (0, (TWO - timedelta(hours=3)).timestamp()))
     assert look(home, TWO + timedelta(minutes=10))["missed"] == ["2026-11-27"]
-    assert not look(home, TWO)["missed"]
+    assert not look(home, TWO + timedelta(minutes=7))["missed"]
     home.settings_path.write_text("", encoding="utf-8")
     assert not look(home, TWO + timedelta(minutes=10))["missed"]
 

@@ -164,7 +164,7 @@ def _numbered(questions: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
     fact, code = ["fact", "told"], pl.concat_str(KEY_NAMES, separator="|")
     numbers = rows.group_by(fact).agg(code.sort().str.join("\n").alias("codes"))
     numbers = numbers.with_columns(_numbers(numbers["codes"])).drop("codes")
-    return rows.join(numbers, on=fact, validate="m:1")
+    return rows.join(numbers, on=fact, validate="m:1", maintain_order="left")
 
 
 def _numbers(codes: pl.Series) -> pl.Series:

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from transforms.extracts.kinds import names_of_kinds
 from transforms.words import Said
 
 # A delivery note with more columns: `file` to `why` are as suppliers write them.
@@ -137,14 +136,3 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
         }
         said.append(Said(code, values))
     return said + refused
-
-
-def delivery_lines(deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Write a night's deliveries for a terminal, as a run's summary holds them."""
-    names = names_of_kinds()
-    return [
-        f"  {one['state']:<8} {names.get(one['kind'], one['refused_file'])}"
-        + (f" of {one['supplier']}" if one["supplier"] else "")
-        + (f": {one['delivered_on']}, {one['age_days']} days old" if one["delivered_on"] else "")
-        for one in deliveries
-    ]

@@ -1,20 +1,21 @@
-"""docs/kinds.md: every kind of extract with its columns, as kinds.yaml declares them; generated."""
+"""docs/data-dictionary.md: every kind of extract with its columns, as kinds.yaml declares them."""
 
 from collections.abc import Iterator, Mapping
 
 from transforms.columns import Column
 from transforms.extracts.kinds import Kind, KindColumn, Moment, Where
 
-INTRODUCTION = """# Kinds of extract
+INTRODUCTION = """# Data dictionary: kinds of extract
 
 Made from `transforms/extracts/kinds.yaml` by `python -m flows.answers.policy_guide`; a test
 compares. Do not edit it by hand. How files are read, and what a row must pass, says
-[extracts.md](extracts.md). A column with `!` must be there and filled. D is a run's as-of date.
+[extracts.md](extracts.md); `wuxing template DIR` writes workbooks to be filled in. A column with
+`!` must be there and filled. D is a run's as-of date.
 """
 
 
 def kinds_page(kinds: Mapping[str, Kind], columns: Mapping[str, Column]) -> str:
-    """Write docs/kinds.md."""
+    """Write docs/data-dictionary.md."""
     lines = [INTRODUCTION]
     for kind in kinds.values():
         lines += [f"## {kind.name} {' / '.join(kind.titles[1:])}", "", *_said_of(kind), ""]
@@ -49,6 +50,8 @@ def _where(where: Where) -> str:
 
 def _line_of(column: KindColumn, entry: Column) -> str:
     notes = [entry.meaning + (f" ({entry.unit})" if entry.unit else "")]
+    if entry.personal != "none":
+        notes.append(f"personal data: {entry.personal}")
     if column.open_when_empty:
         notes.append("empty: open")
     if column.visible_from:

@@ -7,9 +7,22 @@ import polars as pl
 
 from transforms.extracts.cells import Piece, ReadColumn
 from transforms.extracts.kinds import Kind
+from transforms.extracts.registers import LINKS
 from transforms.words import Said
 
 REPAIR = "clerical_link"
+
+
+def links_in_force(links: pl.DataFrame) -> pl.DataFrame:
+    """Keep of each clerk on one row the newest; of one day that of the home's register, its last.
+
+    Rows:    links  accepted clerical_links; a decision without a person takes an earlier one back
+    """
+    is_own = pl.col("source_file") == LINKS.named
+    key = [pl.col("file_digest").str.to_lowercase(), "line", "decided_by"]
+    for rank in (pl.col("decided_on"), is_own, pl.col("source_line") * is_own.cast(pl.Int64)):
+        links = links.filter(rank == rank.max().over(key))
+    return links
 
 
 def links_of_file(links: pl.DataFrame | None, kind: Kind, sha256: str) -> pl.DataFrame | None:

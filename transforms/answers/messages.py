@@ -17,7 +17,7 @@ from transforms.errors import ContractError
 from transforms.extracts.kinds import names_of_kinds
 from transforms.words import LANGUAGES, catalogue
 
-MESSAGES = Path(__file__).with_name("messages.yaml")
+MESSAGES = Path(__file__).parent.with_name("messages.yaml")
 # Sentences that were put together are said one by one, with these signs between.
 SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
 # What stands around a sentence where several are put together.
@@ -95,11 +95,15 @@ def _sentence(en: str, zh: str) -> Sentence:
 
 
 def _pattern(en: str, value: str) -> re.Pattern[str]:
+    parts = list(Formatter().parse(en))
     pattern, seen = "", set[str]()
-    for literal, name, _, _ in Formatter().parse(en):
+    for place, (literal, name, _, _) in enumerate(parts):
         pattern += re.escape(literal)
         if name:
-            pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{value})"
+            # Of two values with nothing between, the first is all there is.
+            is_beside = place + 1 < len(parts) and not parts[place + 1][0]
+            taken = ".*" if is_beside else ".*?" if not literal and place else value
+            pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{taken})"
             seen.add(name)
     return re.compile(pattern)
 
@@ -112,12 +116,15 @@ def in_chinese(text: str) -> str:
     'out 不是主目录：请核对 --home；用 `wuxing init` 新建'
     >>> in_chinese("张三 (李四)")
     '张三 (李四)'
+    >>> in_chinese("养老 in 2020-03"), in_chinese("Show what is in force today")
+    ('养老险 2020-03', 'Show what is in force today')
     """
     if "\n" in text:
         return "\n".join(map(in_chinese, text.split("\n")))
     bare = text.strip(AROUND)
     said = _whole(bare) or _in_parts(bare)
-    return text.replace(bare, said, 1) if said else text
+    before, _, after = text.partition(bare)
+    return f"{before}{said}{after}" if said else text
 
 
 def _whole(text: str) -> str | None:
