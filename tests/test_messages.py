@@ -56,7 +56,7 @@ def test_a_catalogue_says_each_sentence_once_and_whole() -> None:
 def test_every_sentence_with_values_is_found_again() -> None:
     """Filled in with something, each English sentence finds a Chinese one that holds the values."""
     for en in SENTENCES:
-        values = {name: f"<{name}>" for name in values_of(en)}
+        values = {name: f"«{name}»" for name in values_of(en)}
         filled = en.format(**values)
         told = in_chinese(filled)
         assert told != filled

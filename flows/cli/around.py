@@ -56,7 +56,7 @@ def look_at_inbox(home: Home) -> list[dict[str, str]]:
             f"{closed[0]} can't be read and emptied by {me}: `setfacl -m u:{me}:rwx {closed[0]}`"
         )
         return [check("bad", "inbox", found)]
-    whose = ", ".join(f"{path.name} {user_name(path.stat().st_uid)}'s" for path in there)
+    whose = ", ".join(f"{path.name} ({user_name(path.stat().st_uid)})" for path in there)
     return [check("good", "inbox", f"{inbox}: {whose}")]
 
 

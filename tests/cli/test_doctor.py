@@ -177,7 +177,7 @@ def test_the_inbox_must_be_there_and_ours_to_empty(
     assert "is not there" in around.look_at_inbox(home)[0]["found"]
     (home.root / "inbox" / "hr").mkdir(parents=True)
     (said,) = around.look_at_inbox(home)
-    assert said["verdict"] == "good" and "hr root's" in said["found"].replace(
+    assert said["verdict"] == "good" and "hr (root)" in said["found"].replace(
         around.user_name(os.geteuid()), "root"
     )
     monkeypatch.setattr("os.access", lambda path, _: Path(path).name != "hr")

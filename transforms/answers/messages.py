@@ -22,7 +22,7 @@ MESSAGES = Path(__file__).parent.with_name("messages.yaml")
 SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
 # What stands around a sentence where several are put together.
 AROUND = " ;,:"
-WORDS = re.compile("[A-Za-z]{2}")
+WORDS = re.compile("[A-Za-z]{2,}")
 FEW_LETTERS = 5
 KEPT = 4096
 
@@ -34,7 +34,6 @@ class Sentence:
     literals: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...]
     zh: str
-    begins_with_value: bool
 
 
 def parse_messages(text: str) -> dict[str, str]:
@@ -76,12 +75,10 @@ def messages() -> Mapping[str, str]:
 
 @cache
 def _sentences() -> tuple[Sentence, ...]:
-    """Return the sentences with values: those that begin with words, most words first."""
+    """Return the sentences with values, those with most words of their own first."""
     found = [_sentence(en, zh) for en, zh in messages().items() if values_of(en)]
     found = [one for one in found if any(map(WORDS.search, one.literals))]
-    return tuple(
-        sorted(found, key=lambda one: (one.begins_with_value, -sum(map(len, one.literals))))
-    )
+    return tuple(sorted(found, key=lambda one: -sum(map(len, one.literals))))
 
 
 def _sentence(en: str, zh: str) -> Sentence:
@@ -89,9 +86,7 @@ def _sentence(en: str, zh: str) -> Sentence:
     # With few words of its own it is taken for another easily: its values are words, then.
     is_short = sum(map(str.isalpha, "".join(literals))) < FEW_LETTERS
     values = [r"\S+"] if is_short else [r"\s*\S.*?", ".*?"]
-    return Sentence(
-        literals, tuple(_pattern(en, value) for value in values), zh, en.startswith("{")
-    )
+    return Sentence(literals, tuple(_pattern(en, value) for value in values), zh)
 
 
 def _pattern(en: str, value: str) -> re.Pattern[str]:
@@ -122,35 +117,41 @@ def in_chinese(text: str) -> str:
     if "\n" in text:
         return "\n".join(map(in_chinese, text.split("\n")))
     bare = text.strip(AROUND)
-    said = _whole(bare) or _in_parts(bare)
+    if not bare:
+        return text
+    said = messages().get(bare) or min([*_whole(bare), *_in_parts(bare), bare], key=_left)
     before, _, after = text.partition(bare)
-    return f"{before}{said}{after}" if said else text
+    return f"{before}{said}{after}"
 
 
-def _whole(text: str) -> str | None:
-    plain = messages().get(text)
-    if plain:
-        return plain
+def _left(text: str) -> int:
+    """Count what is left in English: of several ways to say a text the one with least is meant."""
+    return len(WORDS.findall(text))
+
+
+def _whole(text: str) -> Iterator[str]:
+    number, _, rest = text.partition(" ")
+    if number.isdecimal() and rest in messages():
+        yield f"{number} {messages()[rest]}"
     for sentence in _sentences():
         if all(literal in text for literal in sentence.literals):
             tried = (pattern.fullmatch(text) for pattern in sentence.patterns)
             found = next(filter(None, tried), None)
             if found:
-                return _Filling().vformat(sentence.zh, (), found.groupdict())
-    return None
+                yield _Filling().vformat(sentence.zh, (), found.groupdict())
 
 
-def _in_parts(text: str) -> str | None:
+def _in_parts(text: str) -> Iterator[str]:
     for sign, said_sign in SIGNS:
         for head, rest in _cuts(text, sign):
             first, then = in_chinese(head), in_chinese(rest)
             if (first, then) != (head, rest):
-                return f"{first}{said_sign}{then}"
-    return None
+                yield f"{first}{said_sign}{then}"
 
 
 def _cuts(text: str, sign: str) -> Iterator[tuple[str, str]]:
-    for cut in re.finditer(re.escape(sign), text):
+    # Of several ways to cut, the one that leaves most in one piece comes first.
+    for cut in reversed([*re.finditer(re.escape(sign), text)]):
         yield text[: cut.start()], text[cut.end() :]
 
 
