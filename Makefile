@@ -62,6 +62,9 @@ tests: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench.scale
 
+bench-new-month: $(STAMP)
+	$(BIN)/python -m bench.new_month
+
 forgeries: $(STAMP)
 	$(BIN)/python -m tests.faults.forgeries
 
@@ -90,6 +93,9 @@ combinations: $(STAMP)
 
 lives: $(STAMP)
 	$(BIN)/python -m tests.money.lives 100000
+
+year: $(STAMP)
+	$(BIN)/python -m tests.night.year
 
 weather: $(STAMP)
 	$(BIN)/python -m tests.faults.weather

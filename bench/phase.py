@@ -4,6 +4,7 @@ python -m bench.phase sample DROP PERSONS FORMATS
 python -m bench.phase ingest DROP HOME
 python -m bench.phase scan HOME SNAPSHOT
 python -m bench.phase rest HOME SNAPSHOT
+python -m bench.phase night DROP HOME
 python -m bench.phase pay HOME
 python -m bench.phase polars DROP
 python -m bench.phase bytes HOME
@@ -52,13 +53,13 @@ def sample(drop: str, persons: str, formats: str) -> dict[str, object]:
     return {}
 
 
-def ingest(drop: str, home: str) -> dict[str, object]:
+def ingest(drop: str, home: str, cache: str = "") -> dict[str, object]:
     from flows.ingest.drop import ingest_drop
     from flows.store import Home, hold_home
 
     place, started = Home(Path(home)), time.perf_counter()
     with hold_home(place):
-        made = ingest_drop(Path(drop), place.snapshots)
+        made = ingest_drop(Path(drop), place.snapshots, cache=Path(cache) if cache else None)
     rows = sum(entry["rows"] for entry in made.manifest["files"])
     return {"ingest": time.perf_counter() - started, "snapshot": made.snapshot_id, "rows": rows}
 
@@ -78,6 +79,29 @@ def scan(home: str, snapshot: str) -> dict[str, object]:
         listed = ", ".join(f'"{column}"' for column in columns)
         connection.execute(f"select sum(hash({listed})) from delivered_{kind}").fetchall()
     return {"scan": time.perf_counter() - started}
+
+
+def night(drop: str, home: str) -> dict[str, object]:
+    """Do everything, reading only what is new; the ledger begins anew, what was read stays."""
+    from flows.store import Home
+
+    place = Home(Path(home))
+    before, started = os.times(), time.perf_counter()
+    ingested = ingest(drop, home, str(place.cache))
+    between = os.times()
+    done = rest(home, str(ingested["snapshot"]))
+    after, ended = os.times(), time.perf_counter()
+
+    def cpu(one: os.times_result, two: os.times_result) -> float:
+        return sum(two[:4]) - sum(one[:4])
+
+    return {
+        **ingested,
+        "all": ended - started,
+        "ingest_cpu": cpu(before, between),
+        "all_cpu": cpu(before, after),
+        "determinations": done["determinations"],
+    }
 
 
 def rest(home: str, snapshot: str) -> dict[str, object]:

@@ -37,6 +37,7 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
     if target.exists():
         raise DropRefusedError(f"{target} is there already: nothing is overwritten")
     night = read_night(home, run_id)
+    home = night.home
     with open_ledger(home, only_look=True) as ledger, scratch_folder(home.temporary) as scratch:
         copy = scratch / home.ledger_path.name
         mine = set(night.manifest["batches"]) | {run_id}
@@ -52,15 +53,18 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
             "ledger_position": until,
         }
         making = target.with_name(f".making-{target.name}")
-        with zipfile.ZipFile(making, "w") as archive:
-            _add(archive, README, carry_readme(said).encode())
-            _add(archive, SAID, canonical_json(said).encode())
-            _copy(archive, f"{HOME}/{copy.name}", copy)
-            for name, text in sorted(night.funds.items()):
-                _add(archive, f"{HOME}/{name}", text.encode())
-            for path in files:
-                _copy(archive, f"{HOME}/{path.relative_to(home.root).as_posix()}", path)
-        making.rename(target)
+        try:
+            with zipfile.ZipFile(making, "w") as archive:
+                _add(archive, README, carry_readme(said).encode())
+                _add(archive, SAID, canonical_json(said).encode())
+                _copy(archive, f"{HOME}/{copy.name}", copy)
+                for name, text in sorted(night.funds.items()):
+                    _add(archive, f"{HOME}/{name}", text.encode())
+                for path in files:
+                    _copy(archive, f"{HOME}/{path.relative_to(home.root).as_posix()}", path)
+            making.rename(target)
+        finally:
+            making.unlink(missing_ok=True)
     return {**said, "path": str(target), "files": len(files), "bytes": target.stat().st_size}
 
 

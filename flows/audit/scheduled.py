@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.night.diary import DISTRICT_TIME
+from flows.night.nightly import home_of
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
@@ -24,7 +25,7 @@ VERDICT_COLUMNS = ("run_id", "verdict", "files_same_to_the_byte", "files")
 
 @flow(name="audit-replay", persist_result=False)
 def audit_replay(
-    home: str = "home",
+    home: str | None = None,
     runs: list[str] | None = None,
     sample: int = 3,
     seed: str | None = None,
@@ -32,14 +33,18 @@ def audit_replay(
 ) -> Any:
     """Compute past nights again and compare every digest.
 
-    `runs`: ids; without them `sample` nights, drawn by the digest of the seed (today's date) and
-    the run's id, so that nobody picks them. By the rules of then unless `stored_rules` is off.
+    A night that differs ends the flow as Failed, naming it.
 
-    Raises:  nothing that is ours: a night that differs ends the flow as Failed, naming it
+    Args:
+        home: The home folder; without it WUXING_HOME of the worker, else ./home.
+        runs: Ids of nights; without them some are drawn, so that nobody picks them.
+        sample: How many are drawn.
+        seed: Drawn by the digest of this and the run's id; without it today's date.
+        stored_rules: By the rules of then, else by those of today.
     """
-    place = Home(Path(home))
+    place = home_of(home)
     chosen = runs or drawn(place, sample, seed or datetime.now(DISTRICT_TIME).date().isoformat())
-    verdicts = [replay_night(home, run_id, stored_rules) for run_id in chosen]
+    verdicts = [replay_night(str(place.root), run_id, stored_rules) for run_id in chosen]
     create_table_artifact(
         key="wuxing-audit-replay",
         table=verdicts,

@@ -76,4 +76,5 @@ def _files(folder: Path) -> Iterator[os.stat_result]:
 
 
 def _gib(size: int) -> str:
-    return f"{size / GIB:,.1f} GiB" if size >= GIB // 10 else f"{size / (1 << 20):,.1f} MiB"
+    number, unit = (size / GIB, "GiB") if size >= GIB // 10 else (size / (1 << 20), "MiB")
+    return f"{number:,.1f} {unit}"

@@ -11,7 +11,7 @@ from stat import S_ISDIR, S_ISREG
 from flows.inbox.suppliers import REFUSED, TAKEN, Suppliers
 from flows.ingest.delivery import Delivery, read_delivery
 from flows.ingest.files import DropFile, digest_file
-from flows.ingest.folders import ARCHIVE, UNREADABLE, is_rubbish, name_of_member
+from flows.ingest.folders import ARCHIVE, MOST_DEEP, UNREADABLE, is_rubbish, name_of_member
 from transforms.errors import DropRefusedError
 from transforms.extracts.headers import DELIVERY_NOTE_NAMES
 from transforms.words import Said
@@ -68,7 +68,7 @@ def _look(suppliers: Suppliers) -> Lying:
     own = [path for path in below if suppliers.by_folder(path.name) and _is_folder(path)]
     others = [path for path in below if path not in own and path.name not in (TAKEN, REFUSED)]
     for folder in own:
-        _look_into(folder, list(_walk(folder)), lying)
+        _look_into(folder, list(_files_of(folder)), lying)
     _look_into(inbox, [file for path in others for file in _files_of(path)], lying)
     return lying
 
@@ -94,18 +94,14 @@ def _is_folder(path: Path) -> bool:
     return S_ISDIR(path.lstat().st_mode)
 
 
-def _files_of(path: Path) -> Iterator[Path]:
-    if path.name.startswith(".") or is_rubbish(path.name):
+def _files_of(path: Path, depth: int = 0) -> Iterator[Path]:
+    if path.name.startswith(".") or is_rubbish(path.name) or depth > MOST_DEEP:
         return
-    if _is_folder(path):
-        yield from _walk(path)
-    else:
+    if not _is_folder(path):
         yield path
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        yield from _files_of(path)
+        return
+    for below in sorted(path.iterdir()):
+        yield from _files_of(below, depth + 1)
 
 
 def is_note(path: Path) -> bool:

@@ -6,7 +6,7 @@ to be finished, nothing to be found out. Paths are relative to the inbox.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 
 from flows.inbox.suppliers import REFUSED, TAKEN, Delivers
@@ -80,12 +80,13 @@ def read_register(home: Home) -> list[Line]:
 
 def add_lines(home: Home, known: Sequence[Line], lines: Iterable[Line]) -> list[Line]:
     """Add a delivery's lines, all or none; return all lines."""
-    every = [*known, *lines]
+    new, path = list(lines), home.deliveries_path
+    before = path.read_bytes() if path.is_file() else b""
     text = "".join(
-        json.dumps(asdict(line), ensure_ascii=False, sort_keys=True) + "\n" for line in every
+        json.dumps(vars(line), ensure_ascii=False, sort_keys=True) + "\n" for line in new
     )
-    replace_file(home.deliveries_path, text.encode("utf-8", AS_NAMED))
-    return every
+    replace_file(path, before + text.encode("utf-8", AS_NAMED))
+    return [*known, *new]
 
 
 def good_deliveries(lines: Iterable[Line]) -> dict[Unit, list[Good]]:

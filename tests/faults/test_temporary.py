@@ -7,9 +7,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flows.audit.carry import export_night
 from flows.scratch import scratch_folder
 from flows.store import PRIVATE, Home, hold_home
 from tests.faults.bounded import ROOT
@@ -95,6 +97,16 @@ def test_a_scratch_folder_is_found_from_elsewhere(
     monkeypatch.chdir(tmp_path)
     with scratch_folder(Path("tmp")) as working:
         assert working.is_absolute() and working.parent == tmp_path / "tmp"
+
+
+def test_a_home_that_is_named_relatively_is_carried_away(
+    run_home: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, summary = run_home
+    monkeypatch.chdir(home.parent)
+    told = export_night(Home(Path(home.name)), summary["run_id"], tmp_path / "night.zip")
+    assert told["bytes"] == (tmp_path / "night.zip").stat().st_size
+    assert [path.name for path in tmp_path.iterdir()] == ["night.zip"]
 
 
 def test_a_copy_that_cannot_be_written_has_its_scratch_elsewhere(

@@ -14,6 +14,7 @@ from flows.backup.vault import Vault
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.night.alerts import Alert, alerts_of, tell, told_night
+from flows.night.page import night_page
 from flows.night.settings import EVENTS, read_settings
 from flows.night.status import LATE, look_at
 from flows.store import Home, read_lines
@@ -253,6 +254,27 @@ def test_a_damaged_ledger_keeps_nobody_from_being_told(home_after_run: Home) -> 
         told = look_at(home_after_run, read_settings(home_after_run), TWO)
         tell(home_after_run, TWO)
     assert not told["good"] and told["ledger"] and len(server.taken) == 1
+
+
+def test_the_page_says_state_gates_money_deliveries_and_what_to_do(home_after_run: Home) -> None:
+    (folder,) = home_after_run.runs.iterdir()
+    late = {"supplier": "民政局", "kind": "deaths", "state": "too_old", "age_days": 40}
+    summary = {"run_id": folder.name, "warnings": ["w"], "deliveries": [late]}
+    note(home_after_run, TWO, lambda: summary)
+    page = night_page(home_after_run, look_at(home_after_run, read_settings(home_after_run), TWO))
+    assert "# 无形夜间运行：完成，有提醒" in page and folder.name in page
+    assert "| 民政局 | 死亡信息 | 过期" in page and "| 40 |" in page
+    assert "复核人、批准人" in page and "| 应付明细 | " in page
+    assert page.count("\n- ") == 3, "read the warnings, ask the supplier, sign"
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["gates"]["extracts"] = {"kinds_usable": "failed", "another": "passed"}
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    stop = GateStoppedError("370302198503151234 of 张", folder.name)
+    with pytest.raises(GateStoppedError):
+        note(home_after_run, LATER, raising(stop))
+    page = night_page(home_after_run, look_at(home_after_run, read_settings(home_after_run), LATER))
+    assert "关口未通过" in page or "检查未过" in page
+    assert "退出码 12" in page and "kinds_usable" in page and "370302198503151234" not in page
 
 
 def test_nobody_is_told_where_no_way_is_named_and_a_night_goes_on(

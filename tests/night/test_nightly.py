@@ -184,10 +184,11 @@ def test_deployment_is_declared() -> None:
 def test_parameters_are_typed_and_described() -> None:
     from prefect.utilities.callables import parameter_schema
 
+    from flows.audit.scheduled import audit_replay
     from flows.night.automations import tell_flow
     from flows.night.nightly import nightly
 
-    for flow in (nightly, tell_flow):
+    for flow in (nightly, tell_flow, audit_replay):
         for name, said in parameter_schema(flow).properties.items():
             assert said["description"] and ("type" in said or "anyOf" in said), name
 
