@@ -63,6 +63,13 @@ def test_every_sentence_with_values_is_found_again() -> None:
         assert all(value in told for value in values.values()), (en, told)
 
 
+def test_short_sentences_are_said_whatever_they_hold() -> None:
+    assert in_chinese("  to be asked at 社保中心: 王工 0533-1") == "  请询问 社保中心：王工 0533-1"
+    assert in_chinese("webhook: the test was sent") == "webhook：试发成功"
+    took = "looking for duplicates in insured_units: took 0.5 s"
+    assert in_chinese(took) == "查找单位参保信息中的重复行：用时 0.5 秒"
+
+
 def test_sentences_in_sentences_are_said() -> None:
     assert in_chinese("a.csv: required column missing: x; have it exported again") == (
         "a.csv：缺少必需的列：x；请重新导出"

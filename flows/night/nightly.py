@@ -10,7 +10,7 @@ import polars as pl
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.schedules import Cron
 from prefect.states import Completed, Failed
 
@@ -23,6 +23,7 @@ from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
 from flows.store import Home
 from transforms.errors import UsageError, WuxingError
+from transforms.masking import without_person_ids
 
 RETRY_SECONDS = 5
 
@@ -88,14 +89,18 @@ def nightly(
         )
     except WuxingError as stop:
         message = str(stop)
-        return Failed(message=message, data=stop)
+        # Prefect writes what it is given into the log: a deployed run's words name nobody.
+        said_safely = said(without_person_ids(message))
+        return Failed(message=said_safely, data=None if deployment.id else stop)
     finally:
         leave_page(home_of(home), own_id, message)
     report.end(is_done=True)
     create_table_artifact(
         key="wuxing-nightly-counts",
         table=count_table(Path(summary["paths"]["run"])),
-        description=f"Run {summary['run_id']} as of {summary['as_of']}: counts only, no person",
+        description=said(
+            f"Run {summary['run_id']} as of {summary['as_of']}: counts only, no person"
+        ),
     )
     own = [night for night in read_nights(request.home) if night.flow_run == own_id]
     if own and own[-1].state == "warned":
