@@ -48,7 +48,12 @@ def call_as_task(name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kw
     """Call a stage as a Prefect task; Prefect is handed no frame and keeps none."""
 
     def act() -> R:
-        return stage.act(*given, **named)
+        try:
+            return stage.act(*given, **named)
+        except WuxingError as stop:
+            # Prefect writes what stopped a task into its log, and the page: they name nobody.
+            stop.args = (without_person_ids(str(stop)), *stop.args[1:])
+            raise
 
     make_task = task(
         name=said(name),
