@@ -70,6 +70,9 @@ def test_every_sentence_with_values_is_found_again() -> None:
 
 def test_short_sentences_are_said_whatever_they_hold() -> None:
     assert in_chinese("  to be asked at 社保中心: 王工 0533-1") == "  请询问 社保中心：王工 0533-1"
+    asked = "No such command 'nope'. Did you mean 'notice'?"
+    assert in_chinese(asked) == "没有命令 'nope'；是否指 'notice'？"
+    assert in_chinese("there is no backup yet in /b") == "/b 中还没有备份"
     assert in_chinese("webhook: the test was sent") == "webhook：试发成功"
     took = "looking for duplicates in insured_units: took 0.5 s"
     assert in_chinese(took) == "查找单位参保信息中的重复行：用时 0.5 秒"
