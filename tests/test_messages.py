@@ -1,11 +1,14 @@
 """Every sentence that a person may read is said in Chinese; nothing else is in the catalogue."""
 
+import errno
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from flows.cli.console import app, run_command
+from flows.cli.machine import IN_WORDS
 from flows.language import VARIABLES, language, said, speaking
 from tests.messages import AROUND, OTHERS, ROOT, known, messages, missing
 from transforms.answers.messages import MESSAGES, in_chinese, parse_messages, values_of
@@ -17,7 +20,7 @@ SENTENCES = parse_messages(MESSAGES.read_text(encoding="utf-8"))
 OF_TYPER = re.compile(
     r"Show |Install |\[OPTIONS\]|COMMAND|required$|default: |env var: |<|Missing |Got unexpected|"
     r"No such (option|comm)|Did you|\(Possible|Invalid value|\{value\} is not (a valid|in the)|"
-    r"Option \{option\}|Input should be"
+    r"Option \{option\}|Input should be|path \{value\}"
 )
 HAN = re.compile(r"[一-鿿]")
 
@@ -28,7 +31,9 @@ def test_every_sentence_of_the_code_is_said_in_chinese() -> None:
 
 def test_nothing_stands_in_the_catalogue_that_nobody_says() -> None:
     there = {known(text) for text, _ in messages()}
-    assert [en for en in SENTENCES if known(en) not in there and not OF_TYPER.match(en)] == []
+    there |= {known(os.strerror(number)) for number in errno.errorcode}
+    left = [en for en in SENTENCES if known(en) not in there and not OF_TYPER.match(en)]
+    assert [en for en in left if not IN_WORDS.fullmatch(en)] == []
 
 
 def test_modules_left_out_are_there() -> None:
@@ -61,6 +66,16 @@ def test_every_sentence_with_values_is_found_again() -> None:
         told = in_chinese(filled)
         assert told != filled
         assert all(value in told for value in values.values()), (en, told)
+
+
+def test_short_sentences_are_said_whatever_they_hold() -> None:
+    assert in_chinese("  to be asked at 社保中心: 王工 0533-1") == "  请询问 社保中心：王工 0533-1"
+    asked = "No such command 'nope'. Did you mean 'notice'?"
+    assert in_chinese(asked) == "没有命令 'nope'；是否指 'notice'？"
+    assert in_chinese("there is no backup yet in /b") == "/b 中还没有备份"
+    assert in_chinese("webhook: the test was sent") == "webhook：试发成功"
+    took = "looking for duplicates in insured_units: took 0.5 s"
+    assert in_chinese(took) == "查找单位参保信息中的重复行：用时 0.5 秒"
 
 
 def test_sentences_in_sentences_are_said() -> None:
