@@ -63,6 +63,13 @@ def test_every_sentence_with_values_is_found_again() -> None:
         assert all(value in told for value in values.values()), (en, told)
 
 
+def test_people_and_rows_in_short_sentences_are_found_too() -> None:
+    """A contact holds blanks, and rows are many."""
+    assert in_chinese("  please ask 社保中心: 王工 0533-1") == "  请询问 社保中心：王工 0533-1"
+    told = in_chinese("a.xlsx: nothing was imported; in row 4, 5: 裁定人 is empty")
+    assert "第 4, 5 行：" in told
+
+
 def test_sentences_in_sentences_are_said() -> None:
     assert in_chinese("a.csv: required column missing: x; have it exported again") == (
         "a.csv：缺少必需的列：x；请重新导出"
