@@ -56,7 +56,9 @@ def test_a_catalogue_says_each_sentence_once_and_whole() -> None:
 def test_every_sentence_with_values_is_found_again() -> None:
     """Filled in with something, each English sentence finds a Chinese one that holds the values."""
     for en in SENTENCES:
-        values = {name: f"«{name}»" for name in values_of(en)}
+        values = {
+            name: "1,234" if name.endswith("_count") else f"«{name}»" for name in values_of(en)
+        }
         filled = en.format(**values)
         told = in_chinese(filled)
         assert told != filled
@@ -66,6 +68,9 @@ def test_every_sentence_with_values_is_found_again() -> None:
 def test_people_and_rows_in_short_sentences_are_found_too() -> None:
     """A contact holds blanks, and rows are many."""
     assert in_chinese("  please ask 社保中心: 王工 0533-1") == "  请询问 社保中心：王工 0533-1"
+    checks = ("a_check: 1 of 9, allowed ≤ 0 (就业登记: 0 / 0)", "b_check: 2 of 56, allowed ≤ 1")
+    told = in_chinese("; ".join(checks))
+    assert "9 项中 1 项" in told and "56 项中 2 项" in told
     told = in_chinese("a.xlsx: nothing was imported; in row 4, 5: 裁定人 is empty")
     assert "第 4, 5 行：" in told
 

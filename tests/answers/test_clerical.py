@@ -341,8 +341,12 @@ def test_an_extract_of_decisions_or_links_is_registered_or_refused_whole(tmp_pat
     made = register_answers(home, path, {"document_no": "核1号"})
     assert (made["kind"], made["new_answers"]) == ("clerical_links", 2)
     assert [one["document_no"] for one in list_answers(home)] == ["核1号", "核1号"]
+    other = tmp_path / "别的.csv"
+    with pytest.raises(DropRefusedError, match="is no file"):
+        register_answers(home, other, {})
+    other.write_text("x")
     with pytest.raises(DropRefusedError, match="neither"):
-        register_answers(home, tmp_path / "别的.csv", {})
+        register_answers(home, other, {})
     path.write_text("\n".join([head, good.replace("王", "=1+1")]))
     with pytest.raises(DropRefusedError, match="not beginning with"):
         register_answers(home, path, {})
