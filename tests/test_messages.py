@@ -1,5 +1,6 @@
 """Every sentence that a person may read is said in Chinese; nothing else is in the catalogue."""
 
+import io
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from flows.cli.console import app, run_command
 from flows.language import VARIABLES, language, said, speaking
+from flows.night.progress import Progress
 from tests.messages import AROUND, OTHERS, ROOT, known, messages, missing
 from transforms.answers.messages import MESSAGES, in_chinese, parse_messages, values_of
 from transforms.errors import ContractError
@@ -73,6 +75,15 @@ def test_people_and_rows_in_short_sentences_are_found_too() -> None:
     assert "9 项中 1 项" in told and "56 项中 2 项" in told
     told = in_chinese("a.xlsx: nothing was imported; in row 4, 5: 裁定人 is empty")
     assert "第 4, 5 行：" in told
+
+
+def test_progress_is_told_in_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WUXING_LANG", "zh")
+    stream = io.StringIO()
+    progress = Progress(stream)
+    progress.report("looking for duplicates in deaths", 0)
+    progress.end()
+    assert stream.getvalue().startswith("  查找死亡信息中的重复行：0.0 s")
 
 
 def test_sentences_in_sentences_are_said() -> None:

@@ -284,6 +284,9 @@ def test_the_commands_register_show_and_withdraw(
     assert run_command(app, ["clerical", "show", *words[:2]]) == 0
     told = capsys.readouterr().out
     assert told.count("withdrawn by 王核: 看错了") == 2 and PERSON not in told
+    assert run_command(app, ["--lang", "zh", "clerical", "show", *words[:2]]) == 0
+    told = capsys.readouterr().out
+    assert "人工裁定 " in told and "王核 撤回：看错了" in told and "more lines" not in told
     # What was withdrawn does not come back by the same file.
     assert run_command(app, ["clerical", "import", str(workbook), *given, *words]) == 0
     assert json.loads(capsys.readouterr().out)["new_answers"] == 0
