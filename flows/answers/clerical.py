@@ -11,6 +11,7 @@ import polars as pl
 
 from flows.ingest.drop import ingest_drop
 from flows.ingest.filled import read_filled, sheet_titles
+from flows.language import language, said
 from flows.money.sign import today
 from flows.scratch import scratch_folder
 from flows.store import Home, replace_file
@@ -23,6 +24,7 @@ from transforms.answers.clerical import (
 )
 from transforms.errors import DropRefusedError, UsageError
 from transforms.extracts.headers import kinds_of_file
+from transforms.extracts.kinds import names_of_kinds
 from transforms.extracts.registers import (
     DECISIONS,
     DOCUMENT,
@@ -40,11 +42,12 @@ from transforms.extracts.registers import (
     standing,
     withdrawal,
 )
+from transforms.words import word
 
 GIVE = "the clerical_decisions.xlsx of a run, filled in"
 ANSWER = "answer"
 MOST_NAMED = 10
-SHOWN, SHORT = ("kind", "policy_id", "period", "provision", "line", "decision"), 9
+SHOWN, SHORT = ("policy_id", "period", "provision", "line", "decision"), 9
 
 
 def import_decisions(path: Path, out: Path, given: Mapping[str, str]) -> tuple[Path, int]:
@@ -139,19 +142,22 @@ def answer_lines(answers: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write answers as lines a person reads; no id of a person stands in them."""
     lines = []
     for one in answers:
-        about = " ".join(one[name] for name in SHOWN if one.get(name))
-        more = f" and {one['lines'] - 1} more lines" if one["lines"] > 1 else ""
-        ended = f"  withdrawn by {one['withdrawn_by']}: {one['withdrawn_because']}"
+        kind = word(one["kind"], language(), names_of_kinds())
+        about = " ".join([kind, *(one[name] for name in SHOWN if one.get(name))])
+        more = said(f" and {one['lines'] - 1} more lines") if one["lines"] > 1 else ""
+        ended = said(f"  withdrawn by {one['withdrawn_by']}: {one['withdrawn_because']}")
         lines.append(
             f"{one['answer_id'][:SHORT]}  {about}{more}  {one['decided_by']} {one['decided_on']}"
-            f"  {one['document_no'] or 'no document'}{ended if one['withdrawn_by'] else ''}"
+            f"  {one['document_no'] or said('no document')}{ended if one['withdrawn_by'] else ''}"
         )
     return lines or ["no answer is registered"]
 
 
 def _read(path: Path, given: Mapping[str, str], place: Path) -> tuple[Register, pl.DataFrame]:
     """Read what a file answers: its columns `said` as texts, and ANSWER, one per answer."""
-    if path.suffix.lower() == ".xlsx" and path.is_file() and ROWS in sheet_titles(path):
+    if not path.is_file():
+        raise DropRefusedError(f"{path} is no file: give {GIVE}")
+    if path.suffix.lower() == ".xlsx" and ROWS in sheet_titles(path):
         asked = read_filled(path, ASKED_COLUMNS, GIVE, ASKED)
         about = read_filled(path, ROWS_COLUMNS, GIVE, ROWS)
         register, rows = DECISIONS, decided_lines(asked, about, path.name, given)
@@ -166,7 +172,7 @@ def _read(path: Path, given: Mapping[str, str], place: Path) -> tuple[Register, 
 def _read_extract(path: Path, place: Path) -> tuple[Register, pl.DataFrame]:
     """Read a file as a night would; a row that would fall out refuses it whole."""
     found = [one for one in (DECISIONS, LINKS) if one.kind in kinds_of_file(path.name)]
-    if len(found) != 1 or not path.is_file():
+    if len(found) != 1:
         raise DropRefusedError(
             f"{path} is neither {GIVE}, nor a file named 人工裁定 or 身份核对结论: give one of them"
         )

@@ -74,7 +74,13 @@ def _suppliers(folder: Path) -> dict[str, str]:
 
 
 def _errors(folder: Path) -> pl.LazyFrame:
-    return errors_of(pl.scan_parquet(folder / "quarantine.parquet"), _suppliers(folder))
+    suppliers, files = _suppliers(folder), read_manifest(folder, "snapshot")["files"]
+    of_kind: dict[str, set[str]] = {}
+    for file in files:
+        if file["name"] in suppliers:
+            of_kind.setdefault(file["kind"], set()).add(suppliers[file["name"]])
+    shared = [kind for kind, names in of_kind.items() if len(names) > 1]
+    return errors_of(pl.scan_parquet(folder / "quarantine.parquet"), suppliers, shared)
 
 
 def _counted(night: str, folder: Path) -> pl.DataFrame:

@@ -75,8 +75,7 @@ def _inner_note(path: Path, files: list[Path]) -> tuple[Delivery | None, str]:
 
 
 def _unpacked(path: Path, unpacked: Path) -> list[Path]:
-    if not S_ISREG(path.lstat().st_mode):
-        raise DropRefusedError(f"{path.name}: is a link or a device; put the file itself there")
+    _expect_file(path)
     place = unpacked / str(len(list(unpacked.iterdir())) if unpacked.exists() else 0)
     place.mkdir(parents=True)
     return unpack(path, place, [])
@@ -114,6 +113,7 @@ def _judge_file(
     try:
         kind = _kind_of(path)
         line = replace(line, kind=kind.name)
+        _expect_file(path)
         of = _who_delivers(path.name, kind, own, suppliers)
         line = replace(line, supplier=of.supplier)
         months = months_named(path.name) if of.mode == "part" else set()
@@ -132,9 +132,12 @@ def _judge_file(
     return replace(line, state=TAKEN, month=told[0], month_from=told[1])
 
 
-def _kind_of(path: Path) -> Kind:
+def _expect_file(path: Path) -> None:
     if not S_ISREG(path.lstat().st_mode):
         raise DropRefusedError(f"{path.name}: is a link or a device; put the file itself there")
+
+
+def _kind_of(path: Path) -> Kind:
     if holds_control(path.name):
         raise DropRefusedError(
             f"{path.name}: the name is no UTF-8, or holds characters that can't be seen; rename it"

@@ -14,7 +14,7 @@ from flows.ingest.files import RawFile, Utf8Stream
 from transforms.amounts import read_fen, yuan_text
 from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import rows_of_text
-from transforms.extracts.headers import IN_FORCE_NAME, plain_label
+from transforms.extracts.headers import DELIVERY_NOTE_NAMES, IN_FORCE_NAME, plain_label
 from transforms.extracts.registers import REGISTERS
 from transforms.words import Said
 
@@ -146,10 +146,13 @@ def check_delivery(delivery: Delivery | None, files: Sequence[Mapping[str, Any]]
                 f"{delivery.name}, line {line.line}: {line.name} is listed but was not delivered; "
                 "ask the supplier for it"
             )
+        # The supplier's own note has other lines than that of the files in force.
+        is_own = delivery.name != IN_FORCE_NAME
+        where = f"{delivery.name}, line {line.line}" if is_own else DELIVERY_NOTE_NAMES[0]
         for what, stated, found in _differences(line, entry):
             raise DropRefusedError(
-                f"{line.name}: {what} stated {stated}, found {found} ({delivery.name}, line "
-                f"{line.line}); ask the supplier which is right"
+                f"{line.name}: {what} stated {stated}, found {found} ({where}); ask the supplier "
+                "which is right"
             )
     listed = {line.name for line in delivery.lines}
     own = {register.named for register in REGISTERS.values()}

@@ -101,19 +101,19 @@ def recognise(path: Path) -> DropFile:
     kinds = [] if is_note else kinds_of_file(path.name)
     if len(kinds) > 1:
         raise DropRefusedError(
-            f"{path.name}: may be {' or '.join(kind.titles[1] for kind in kinds)}; rename it so "
-            "that one fits better. Nothing was read"
+            f"{path.name}: may be {', '.join(kind.titles[1] for kind in kinds)}; rename it so "
+            "that one fits better"
         )
     if not kinds and not is_note:
         titles = ", ".join(kind.titles[1] for kind in KINDS.values())
         raise DropRefusedError(
             f"{path.name}: can't tell what kind of extract this is; names hold one of: "
-            f"{titles} (or the English names). Rename it, or take it out. Nothing was read"
+            f"{titles} (or the English names). Rename it, or take it out"
         )
     if path.suffix.lower() not in FORMATS:
         raise DropRefusedError(
             f"{path.name}: format {path.suffix or 'unknown'} can't be read; "
-            "deliver CSV, XLSX, XLS or Parquet. Nothing was read"
+            "deliver CSV, XLSX, XLS or Parquet"
         )
     return DropFile(path, kinds[0] if kinds else None, FORMATS[path.suffix.lower()])
 

@@ -121,7 +121,7 @@ def unpack(path: Path, place: Path, left_aside: list[str]) -> list[Path]:
     except UNREADABLE as bad:
         raise DropRefusedError(
             f"{path.name}: can't be unpacked (damaged, or with a password); deliver the files "
-            "themselves. Nothing was read"
+            "themselves"
         ) from bad
 
 
@@ -132,7 +132,7 @@ def _expect_harmless(path: Path, members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MOST_FILES or is_bomb:
         raise DropRefusedError(
             f"{path.name}: {len(members)} files of {size >> 20} MiB are no ordinary archive; "
-            "deliver the files themselves. Nothing was read"
+            "deliver the files themselves"
         )
     for member in members:
         inner = PurePosixPath(name_of_member(member))
@@ -141,8 +141,7 @@ def _expect_harmless(path: Path, members: list[zipfile.ZipInfo]) -> None:
         if outside or is_link or holds_control(str(inner)) or inner.suffix.lower() == ARCHIVE:
             raise DropRefusedError(
                 f"{path.name}: {inner.name} lies outside the archive, or is a link, an archive in "
-                "an archive, or has a name that can't be seen; deliver the files themselves. "
-                "Nothing was read"
+                "an archive, or has a name that can't be seen; deliver the files themselves"
             )
 
 

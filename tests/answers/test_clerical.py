@@ -284,6 +284,9 @@ def test_the_commands_register_show_and_withdraw(
     assert run_command(app, ["clerical", "show", *words[:2]]) == 0
     told = capsys.readouterr().out
     assert told.count("withdrawn by 王核: 看错了") == 2 and PERSON not in told
+    assert run_command(app, ["--lang", "zh", "clerical", "show", *words[:2]]) == 0
+    told = capsys.readouterr().out
+    assert "人工裁定 " in told and "王核 撤回：看错了" in told and "more lines" not in told
     # What was withdrawn does not come back by the same file.
     assert run_command(app, ["clerical", "import", str(workbook), *given, *words]) == 0
     assert json.loads(capsys.readouterr().out)["new_answers"] == 0
@@ -341,8 +344,12 @@ def test_an_extract_of_decisions_or_links_is_registered_or_refused_whole(tmp_pat
     made = register_answers(home, path, {"document_no": "核1号"})
     assert (made["kind"], made["new_answers"]) == ("clerical_links", 2)
     assert [one["document_no"] for one in list_answers(home)] == ["核1号", "核1号"]
+    other = tmp_path / "别的.csv"
+    with pytest.raises(DropRefusedError, match="is no file"):
+        register_answers(home, other, {})
+    other.write_text("x")
     with pytest.raises(DropRefusedError, match="neither"):
-        register_answers(home, tmp_path / "别的.csv", {})
+        register_answers(home, other, {})
     path.write_text("\n".join([head, good.replace("王", "=1+1")]))
     with pytest.raises(DropRefusedError, match="not beginning with"):
         register_answers(home, path, {})

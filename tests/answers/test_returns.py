@@ -78,6 +78,19 @@ def test_each_supplier_gets_its_own_and_who_has_no_errors_gets_none(
     assert [path.name for path in (tmp_path / "returns").iterdir()] == ["人社局.xlsx"]
 
 
+def test_what_another_supplier_says_too_is_no_error(home: Home, tmp_path: Path) -> None:
+    files = {"人社局-考勤明细.csv": people(BAD_DAY), "街道-考勤明细.csv": people("2020-02-01")}
+    files["街道-考勤明细2.csv"] = files["人社局-考勤明细3.csv"] = people("2020-02-02")
+    snapshot = snapshot_of(home, tmp_path / "a", files)
+    said = "".join(f"{name},{name.partition('-')[0]}\n" for name in files)
+    note = snapshot.folder / "raw" / IN_FORCE_NAME
+    note.write_text(f"file,supplier\n{said}", encoding="utf-8")
+    write_returns(tmp_path, home, snapshot, AS_OF)
+    assert [path.name for path in (tmp_path / "returns").iterdir()] == ["人社局.xlsx"]
+    (line,) = lines_of(tmp_path / "returns" / "人社局.xlsx")[3:]
+    assert line[0] == "考勤明细.csv", "as its supplier called it"
+
+
 def test_many_errors_are_cut_and_counted(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

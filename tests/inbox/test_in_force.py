@@ -30,6 +30,7 @@ from tests.inbox.inbox_home import (
 )
 from tests.ingest.ingest_drops import table, write_drop
 from transforms.answers.deliveries import warnings_of
+from transforms.answers.messages import in_chinese
 from transforms.errors import DigestDiffersError, DropRefusedError
 
 NEXT = FIRST + timedelta(days=1)
@@ -139,7 +140,8 @@ def test_a_note_that_states_other_rows_is_held_against_the_file_at_night(home: H
     put(home, "民政局", {RESIDENTS: residents("H2"), "交接单.csv": f"文件名,行数\n{RESIDENTS},2\n"})
     snapshot = night(home, NEXT)
     assert table(snapshot, "residents")["household_no"].to_list() == ["H1"]
-    assert "行数 stated 2, found 1" in read_register(home)[-1].reason
+    # The note of all files in force is none of the supplier's.
+    assert "行数 stated 2, found 1 (交接单.csv); ask" in read_register(home)[-1].reason
 
 
 def test_what_a_note_states_reaches_the_gates(home: Home) -> None:
@@ -221,8 +223,9 @@ def test_the_inbox_tells_what_is_in_force_what_waits_and_what_was_refused(home: 
     lines = "\n".join(standing_lines(told))
     (row,) = (line.split() for line in lines.splitlines() if " 个人参保信息 " in line)
     assert row == ["社保中心", "个人参保信息", "refused", "2020-03-30", "1", PERSONS]
-    assert "to be asked at 社保中心: 王工 0533-1" in lines
+    assert "  please ask 社保中心: 王工 0533-1" in lines
+    assert "  请询问 社保中心：王工 0533-1" in map(in_chinese, lines.splitlines())
     why = "no delivery note lists it and there is no _READY"
     assert f"  民政局/ {why}\n    {RESIDENTS}\n" in lines
-    assert "required column missing: name" in lines and "x.docx: can't tell what kind" in lines
+    assert "required column missing: 姓名" in lines and "x.docx: can't tell what kind" in lines
     assert tree(home) == before

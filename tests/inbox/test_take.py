@@ -119,13 +119,14 @@ def test_what_is_still_being_written_waits(home: Home, monkeypatch: pytest.Monke
 def test_a_file_of_no_kind_is_refused_alone(home: Home) -> None:
     put(home, "shebao", {PERSONS: persons(), "会议纪要.docx": "x", "_READY": ""})
     lines = take_all(home)
-    assert "can't tell what kind" in reason_of(lines, "会议纪要.docx")
+    reason = reason_of(lines, "会议纪要.docx")
+    assert "can't tell what kind" in reason and "Nothing was read" not in reason
     assert states(lines)[PERSONS] == "taken"
 
 
 def test_renamed_columns_are_refused_when_they_are_taken(home: Home) -> None:
     put(home, "shebao", {PERSONS: persons().replace("社会保障号码", "编号"), "_READY": ""})
-    assert "required column missing: person_id" in reason_of(take_all(home), PERSONS)
+    assert "required column missing: 社会保障号码" in reason_of(take_all(home), PERSONS)
 
 
 def test_all_files_of_a_kind_are_taken_or_none(home: Home) -> None:
@@ -173,8 +174,11 @@ def test_a_link_and_a_name_that_cannot_be_shown_are_refused(home: Home) -> None:
     folder = home.root / "inbox" / "shebao"
     (folder / "个人缴费明细1.csv").symlink_to("/etc/hostname")
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.csv")).write_text("x")
+    (folder / "个人缴费明细202002.csv").write_text(contributions("202002"), encoding="utf-8")
     lines = take_all(home)
     assert "is a link" in reason_of(lines, "个人缴费明细1.csv")
+    # Half a kind is none.
+    assert "belongs to 个人缴费明细1.csv" in reason_of(lines, "个人缴费明细202002.csv")
     assert "no UTF-8" in reason_of(lines, "\udcff.csv")
     assert states(lines)[PERSONS] == "taken" and read_register(home) == lines
 

@@ -3,7 +3,7 @@
 It leaves the house: of columns about persons it shows no value, the file and line say which.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
@@ -31,15 +31,19 @@ LONG_NUMBER = "[0-9０-９]{11}"
 PLACE = ["source_file", "source_line", "column"]
 
 
-def errors_of(quarantine: pl.LazyFrame, suppliers: Mapping[str, str]) -> pl.LazyFrame:
+def errors_of(
+    quarantine: pl.LazyFrame, suppliers: Mapping[str, str], shared: Collection[str]
+) -> pl.LazyFrame:
     """Keep the rows that fell out of suppliers' files.
 
     Rows:    suppliers  who delivered a file, by its name
+             shared     kinds of several suppliers: what one says as another does is no error of it
              returns    the quarantine's, with supplier
     """
     owned = quarantine.filter(pl.col("source_file").is_in(list(suppliers)))
     named = pl.col("source_file").replace_strict(dict(suppliers), default="").alias("supplier")
-    return owned.filter(pl.col("rule").is_in(list(MENDS))).with_columns(named)
+    again = (pl.col("rule") == "duplicate_row") & pl.col("kind").is_in(list(shared))
+    return owned.filter(pl.col("rule").is_in(list(MENDS)) & ~again).with_columns(named)
 
 
 def may_be_shown(errors: pl.DataFrame) -> pl.DataFrame:
@@ -62,7 +66,8 @@ def return_sheets(
     shown = pl.when(pl.col("stood").str.contains(LONG_NUMBER)).then(None).otherwise("stood")
     listed = errors.join(stood, on=PLACE, how="left", validate="m:1", maintain_order="left")
     frame = listed.select(
-        "source_file",
+        # Where two suppliers name a file alike, each knows its own by the name it gave.
+        pl.col("source_file").str.strip_prefix(f"{supplier}-"),
         pl.col("source_line").cast(pl.String).alias("line"),
         pl.col("kind").replace(names_of_kinds()).alias("kind_of_extract"),
         pl.struct("kind", "column").map_elements(_heading, pl.String).alias("heading"),

@@ -130,11 +130,13 @@ def _refuse_rows_above(header: Header, above: Sequence[Sequence[str]], file_name
 
 def _missing_message(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> str:
     """Say what is missing in the row that comes nearest to being a header."""
+    if not any(cell.strip() for cells in rows for cell in cells):
+        return f"{file_name}: is empty; ask the supplier for it again"
     name_of = _labels_of(kind)
     found = [{name_of.get(plain_label(cell)) for cell in cells} for cells in rows]
     nearest = max(found, key=len, default=set())
     missing = [
-        f"{column.name} (would do: {', '.join(column.labels)})"
+        f"{column.labels[1]} (would do: {', '.join(column.labels)})"
         for column in kind.columns
         if column.required and column.name not in nearest
     ]

@@ -22,7 +22,7 @@ def refuse_rows(read: pl.DataFrame, faults: Mapping[str, pl.Expr], file_name: st
         rows = read.filter(broken & ~taken)[ROW_NUMBER].to_list()
         taken = taken | broken
         if rows:
-            told.append(f"row {named_rows(rows)}: {fault}")
+            told.append(f"in row {named_rows(rows)}: {fault}")
     if told:
         raise DropRefusedError(
             f"{file_name}: nothing was imported; {'; '.join(told)}. "

@@ -43,7 +43,7 @@ UNIT_LABELS: list[object] = list(row("insured_units"))
 UNIT_CELLS: list[object] = list(row("insured_units").values())
 
 BAD_DROPS = (
-    BadDrop("a kind nobody knows", {"工资.csv": UNITS}, ("工资.csv", "kind", "Nothing was read")),
+    BadDrop("a kind nobody knows", {"工资.csv": UNITS}, ("工资.csv", "kind", "Rename it")),
     BadDrop("nothing but a system's hidden file", {".DS_Store": b"x"}, ("holds no extract",)),
     BadDrop("an office lock file alone", {"~$insured_units.xlsx": b"x"}, ("holds no extract",)),
     BadDrop(
@@ -64,8 +64,8 @@ BAD_DROPS = (
         {"交接单.csv": NOTE, "delivery_note.csv": NOTE, "insured_units.csv": UNITS},
         ("two delivery notes",),
     ),
-    BadDrop("an empty file", {"insured_units.csv": b""}, ("insured_units.csv", "no header found")),
-    BadDrop("only blank lines", {"insured_units.csv": b"\n\n\r\n"}, ("no header found",)),
+    BadDrop("an empty file", {"insured_units.csv": b""}, ("insured_units.csv", "is empty")),
+    BadDrop("only blank lines", {"insured_units.csv": b"\n\n\r\n"}, ("is empty",)),
     BadDrop(
         "titles and no header",
         {"insured_units.csv": "单位参保信息\n2020年3月\n"},
@@ -149,7 +149,7 @@ BAD_DROPS = (
     BadDrop(
         "no workbook inside", {"insured_units.xlsx": b"PK\x03\x04 rest"}, ("as an XLSX workbook",)
     ),
-    BadDrop("a workbook of nothing", {"insured_units.xlsx": workbook()}, ("no header found",)),
+    BadDrop("a workbook of nothing", {"insured_units.xlsx": workbook()}, ("is empty",)),
     BadDrop(
         "a workbook without a column",
         {"insured_units.xlsx": workbook(["标题"], [], UNIT_LABELS[:3], UNIT_CELLS[:3])},
@@ -205,7 +205,7 @@ BAD_DROPS = (
         {"insured_units.csv.gz": gzip.compress(UNITS.encode())},
         (".gz", "CSV, XLSX, XLS or Parquet"),
     ),
-    BadDrop("an archive", {"insured_units.zip": b"PK\x03\x04"}, (".zip", "Nothing was read")),
+    BadDrop("an archive", {"insured_units.zip": b"PK\x03\x04"}, (".zip", "deliver the files")),
     BadDrop("another office's table", {"insured_units.et": b"\xd0\xcf\x11\xe0"}, (".et",)),
     BadDrop(
         "cells parted by semicolons",
