@@ -269,7 +269,7 @@ def test_the_page_says_state_gates_money_deliveries_and_what_to_do(home_after_ru
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     manifest["gates"]["extracts"] = {"kinds_usable": "failed", "another": "passed"}
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    stop = GateStoppedError("370302198503151234 of 张; correct it", folder.name)
+    stop = GateStoppedError("a.toml, 370302198503151234: unknown x; correct it", folder.name)
     with pytest.raises(GateStoppedError):
         note(home_after_run, LATER, raising(stop))
     page = night_page(home_after_run, look_at(home_after_run, read_settings(home_after_run), LATER))
