@@ -195,7 +195,7 @@ def snapshot_lines(snapshots: Iterable[dict[str, Any]]) -> list[str]:
     """Write snapshots as lines a person reads."""
     lines = [
         f"{one['short_id']:<8} {one['rows']:>12,} rows of {one['files']} files, "
-        f"{one['quarantined']:,} in quarantine; runs: {', '.join(one['runs']) or 'none'}"
+        f"{one['quarantined']:,} in quarantine; runs: {', '.join(one['runs']) or '-'}"
         for one in snapshots
     ]
     return lines or ["no snapshot yet"]

@@ -126,7 +126,11 @@ class Vault:
         """
         path = self.states / f"{name}.json"
         if not path.is_file():
-            raise DropRefusedError(f"there is no backup {name or 'yet'} in {self.root}")
+            raise DropRefusedError(
+                f"there is no backup {name} in {self.root}"
+                if name
+                else f"there is no backup yet in {self.root}"
+            )
         state: dict[str, Any] = json.loads(self._checked(path, name.rpartition("-")[2]))
         return state
 

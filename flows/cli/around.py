@@ -36,17 +36,23 @@ def user_name(number: int) -> str:
         return str(number)
 
 
-def look_at_inbox(home: Home) -> list[dict[str, str]]:
-    """Say whether the inbox can be emptied by us, and whose the suppliers' folders are."""
+def look_at_inbox(home: Home) -> dict[str, str]:
+    """Say whether the inbox can be emptied by us, and whose the suppliers' folders are.
+
+    Rows:    returns  nothing where suppliers.toml can't be read, which is said elsewhere
+    """
     try:
         suppliers = read_suppliers(home)
     except WuxingError:
-        return []
+        return {}
     if not suppliers.by_name:
-        return []
+        found = (
+            "suppliers.toml names no supplier yet: fill it in, else nights need a folder of files"
+        )
+        return check("warn", "inbox", found)
     inbox = suppliers.inbox
     if not inbox.is_dir():
-        return [check("bad", "inbox", f"{inbox} is not there: make it, its suppliers' folders too")]
+        return check("bad", "inbox", f"{inbox} is not there: make it, its suppliers' folders too")
     folders = [inbox, *(inbox / one.folder for one in suppliers.by_name.values())]
     there = [folder for folder in folders if folder.is_dir()]
     closed = [str(path) for path in there if not os.access(path, os.R_OK | os.W_OK | os.X_OK)]
@@ -55,9 +61,9 @@ def look_at_inbox(home: Home) -> list[dict[str, str]]:
         found = (
             f"{closed[0]} can't be read and emptied by {me}: `setfacl -m u:{me}:rwx {closed[0]}`"
         )
-        return [check("bad", "inbox", found)]
+        return check("bad", "inbox", found)
     whose = ", ".join(f"{path.name} ({user_name(path.stat().st_uid)})" for path in there)
-    return [check("good", "inbox", f"{inbox}: {whose}")]
+    return check("good", "inbox", f"{inbox}: {whose}")
 
 
 def look_at_backup(home: Home, now: datetime) -> dict[str, str]:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,24 +45,33 @@ def examine(home: Home) -> dict[str, Any]:
              mends it
     """
     now = district_now()
-    checks = [
-        _python(),
-        _packages(),
-        _home(home),
-        _place(home),
-        _modes(home),
-        foresee_disk(home, now),
-        *(_read(what, path, read) for what, path, read in _configuration(home)),
-        *look_at_inbox(home),
-        _keys(home),
-        _fonts(),
-        _returned(home),
-        look_at_backup(home, now),
-        look_at_clock(home, now),
-        look_at_prefect(os.environ.get("PREFECT_API_URL", "")),
-        look_at_timers(),
+    looks: list[tuple[str, Callable[[], dict[str, str]]]] = [
+        ("Python", _python),
+        ("packages", _packages),
+        ("home folder", lambda: _home(home)),
+        ("ledger", lambda: _place(home)),
+        ("rights", lambda: _modes(home)),
+        ("disk space", lambda: foresee_disk(home, now)),
+        *((what, partial(_read, what, path, read)) for what, path, read in _configuration(home)),
+        ("inbox", lambda: look_at_inbox(home)),
+        ("keys", lambda: _keys(home)),
+        ("fonts", _fonts),
+        ("returned payments", lambda: _returned(home)),
+        ("backup", lambda: look_at_backup(home, now)),
+        ("clock", lambda: look_at_clock(home, now)),
+        ("Prefect", lambda: look_at_prefect(os.environ.get("PREFECT_API_URL", ""))),
+        ("services", look_at_timers),
     ]
+    checks = [found for found in (_looked(what, look) for what, look in looks) if found]
     return {"checks": checks, "good": all(check["verdict"] != "bad" for check in checks)}
+
+
+def _looked(what: str, look: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """Look; that one thing may not be read is said of it alone."""
+    try:
+        return look()
+    except OSError as denied:
+        return check("bad", what, f"{denied.filename}: can't be read: {denied.strerror}")
 
 
 def _python() -> dict[str, str]:

@@ -20,10 +20,10 @@ NOT_THERE = {
 # How libraries say the same: with the number of the system's error, or in words of their own.
 NUMBERED = re.compile(r"(?:os error|errno:?) (\d+)", re.IGNORECASE)
 IN_WORDS = re.compile(
-    "failed to map segment|no space left|disk quota|disk is full|disk i/o error|file too large|"
-    "read-?only (?:file|data)|"
+    "failed to map segment|no space left(?: on device)?|disk quota(?: exceeded)?|disk is full|"
+    "disk i/o error|file too large|read-only file(?: system)?|readonly data(?:base)?|"
     "permission denied|unable to open database file|too many open files|cannot allocate memory|"
-    "out of memory|not enough memory|can't start new thread|resource temporarily",
+    "out of memory|not enough memory|can't start new thread|resource temporarily unavailable",
     re.IGNORECASE,
 )
 
@@ -53,11 +53,11 @@ def _denial(error: BaseException, denials: set[int]) -> str | None:
     if isinstance(error, MemoryError):
         return "the memory is not enough"
     if isinstance(error, OSError) and error.errno in denials:
-        place = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror or type(error).__name__}{place}"
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or type(error).__name__}"
     if isinstance(error, WuxingError):
         return None
     said = str(error)
     numbers = denials.intersection(map(int, NUMBERED.findall(said)))
     found = IN_WORDS.search(said)
-    return found.group().lower() if found else os.strerror(min(numbers)) if numbers else None
+    return found.group().capitalize() if found else os.strerror(min(numbers)) if numbers else None

@@ -50,7 +50,7 @@ def _test(place: Home, as_json: bool) -> None:
     from flows.night.settings import read_settings
 
     faults = try_ways(place, read_settings(place), district_now())
-    lines = [f"{way}: {fault or 'sent'}" for way, fault in faults.items()]
+    lines = [f"{way}: {fault or 'the test was sent'}" for way, fault in faults.items()]
     show({"ways": faults}, as_json, lines or ["wuxing.toml names no way to tell anybody"])
     if any(faults.values()) or not faults:
         raise typer.Exit(DropRefusedError.exit_code)

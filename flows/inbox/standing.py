@@ -13,7 +13,7 @@ from flows.store import Home
 from transforms.answers.deliveries import WORDS, delivery_states
 from transforms.extracts.kinds import names_of_kinds
 from transforms.visible import table
-from transforms.words import Said, said_of, word, worded
+from transforms.words import BETWEEN, Said, said_of, word, worded
 
 # So many refused files are listed, the newest first.
 SHOWN_REFUSED = 20
@@ -69,12 +69,15 @@ def standing_lines(told: Mapping[str, Any]) -> list[str]:
     lines += (f"  {line}" for line in delivery_lines(told["deliveries"]))
     asked = {one["supplier"] for one in told["deliveries"] if one["state"] in ASKED}
     contacts = [one for one in told["suppliers"] if one["supplier"] in asked]
-    lines += (said(f"  please ask {one['supplier']}: {one['contact']}") for one in contacts)
+    lines += (said(f"  to be asked at {one['supplier']}: {one['contact']}") for one in contacts)
     lines.append(said("waiting") if told["waiting"] else said("nothing waits"))
-    files: dict[str, list[str]] = {}
+    files: dict[tuple[str, str], list[str]] = {}
     for one in told["waiting"]:
-        files.setdefault(worded(said_of(one["why"]), language()), []).append(one["file"])
-    lines += [f"  {', '.join(names)}: {why}" for why, names in files.items()]
+        folder, _, name = one["file"].rpartition("/")
+        why = worded(said_of(one["why"]), language())
+        files.setdefault((folder, why), []).append(name)
+    for (folder, why), names in files.items():
+        lines += [f"  {folder}/ {why}", f"    {BETWEEN[language()].join(names)}"]
     lines.append(said("refused, the newest first" if told["refused"] else "nothing was refused"))
     for one in told["refused"]:
         lines += [f"  {one['day']} {one['lies']}", f"    {said(one['reason'])}"]

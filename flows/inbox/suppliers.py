@@ -144,11 +144,11 @@ def _delivers(supplier: str, title: str, entry: Any, where: str) -> Delivers:
     where = f"{where}, {title}"
     if not isinstance(entry, dict):
         raise DropRefusedError(f"{where}: expected {{ mode = …, cadence = …, … }}; correct it")
+    for key, words in (("mode", MODES), ("cadence", CADENCES)):
+        if key in entry and entry[key] not in words:
+            raise DropRefusedError(f"{where}: {key} must be {' or '.join(words)}; correct it")
     is_monthly = entry.get("cadence") == "monthly"
     _expect_keys(entry, KIND_KEYS | ({"due_day"} if is_monthly else set()), set(), where)
-    for key, words in (("mode", MODES), ("cadence", CADENCES)):
-        if entry[key] not in words:
-            raise DropRefusedError(f"{where}: {key} must be {' or '.join(words)}; correct it")
     if not isinstance(entry["deadline"], str) or not CLOCK_TIME.fullmatch(entry["deadline"]):
         raise DropRefusedError(f'{where}: deadline must be a time in quotes, as "04:00"')
     for key, most in (("max_age_days", 3660), ("due_day", LAST_DUE_DAY)):

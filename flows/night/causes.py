@@ -137,7 +137,8 @@ def _without(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
         frame.sort(PLACE).with_columns(pl.int_range(pl.len()).over(content).alias("nth"))
         for frame in (rows, others.select(rows.columns))
     ]
-    return counted[0].join(counted[1], on=[*content, "nth"], how="anti", nulls_equal=True)
+    left = counted[0].join(counted[1], on=[*content, "nth"], how="anti", nulls_equal=True)
+    return left.drop("nth")
 
 
 def _places(rows: pl.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ import polars as pl
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.schedules import Cron
 from prefect.states import Completed, Failed
 
@@ -23,6 +23,7 @@ from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
 from flows.store import Home
 from transforms.errors import UsageError, WuxingError
+from transforms.masking import without_person_ids
 
 RETRY_SECONDS = 5
 
@@ -47,7 +48,12 @@ def call_as_task(name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kw
     """Call a stage as a Prefect task; Prefect is handed no frame and keeps none."""
 
     def act() -> R:
-        return stage.act(*given, **named)
+        try:
+            return stage.act(*given, **named)
+        except WuxingError as stop:
+            # Prefect writes what stopped a task into its log, and the page: they name nobody.
+            stop.args = (without_person_ids(str(stop)), *stop.args[1:])
+            raise
 
     make_task = task(
         name=said(name),
@@ -88,14 +94,18 @@ def nightly(
         )
     except WuxingError as stop:
         message = str(stop)
-        return Failed(message=message, data=stop)
+        # Prefect writes what it is given into the log: a deployed run's words name nobody.
+        said_safely = said(without_person_ids(message))
+        return Failed(message=said_safely, data=None if deployment.id else stop)
     finally:
         leave_page(home_of(home), own_id, message)
     report.end(is_done=True)
     create_table_artifact(
         key="wuxing-nightly-counts",
         table=count_table(Path(summary["paths"]["run"])),
-        description=f"Run {summary['run_id']} as of {summary['as_of']}: counts only, no person",
+        description=said(
+            f"Run {summary['run_id']} as of {summary['as_of']}: counts only, no person"
+        ),
     )
     own = [night for night in read_nights(request.home) if night.flow_run == own_id]
     if own and own[-1].state == "warned":

@@ -7,6 +7,7 @@ from expectations.suites import load_suite
 from flows.night.alerts import TOLD_AS, WHAT_TO_DO
 from flows.store import Home, read_manifest
 from transforms.answers.deliveries import WORDS
+from transforms.answers.messages import in_chinese
 from transforms.answers.page import render_page
 from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import without_person_ids
@@ -31,11 +32,12 @@ def night_page(home: Home, told: Mapping[str, Any]) -> str:
     page = render_page(
         "night.md.j2",
         night=night,
+        message=in_chinese(night["message"]),
         state=STATES[night["state"]],
         next_steps=list(_next_steps(night["state"], told)),
         gates=list(_gates(manifest)),
         batches=[
-            one | {"roles": "、".join(word(role) for role in one["missing"])}
+            one | {"waits_for": in_chinese(one["mark"]) or "、".join(map(word, one["missing"]))}
             for one in [*told["signature"], *told["budget"]]
         ],
         deliveries=[

@@ -61,7 +61,7 @@ class Progress:
 
     def _write(self, now: float, last: bool = False) -> None:
         seconds = now - self.started
-        text = f"{self.stage}: {seconds:.1f} s"
+        text = f"{self.stage}: took {seconds:.1f} s"
         if self.rows:
             speed = int(self.rows / max(seconds, 0.001))
             text = f"{self.stage}: {self.rows:,} rows, {speed:,} rows/s, {seconds:.1f} s"

@@ -15,6 +15,7 @@ import pytest
 
 from flows.answers.clerical import import_decisions
 from flows.answers.explain import explain_line, explain_party
+from flows.night import causes
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
@@ -273,3 +274,12 @@ def test_a_line_decided_in_the_clerks_workbook_becomes_a_claim(
     open_lines = [row for row in sheet.iter_rows(values_only=True) if "recovery" in row]
     assert open_lines == []
     assert after["paid_before_fen"].sum() == found["paid_before_fen"].sum()
+
+
+def test_rows_are_held_against_every_run_that_paid() -> None:
+    """A line paid by several runs: the rows of each are taken off one after the other."""
+    names = {"source_file": ["a.csv"] * 3, "source_line": [2, 3, 4]}
+    tonight = pl.DataFrame({"person_id": ["x", "x", "y"], **names})
+    first, second = tonight.head(1), tonight.head(2)
+    left = causes._without(causes._without(tonight, first), second)
+    assert left.rows() == [("y", "a.csv", 4)]

@@ -1,5 +1,6 @@
 """What the doctor finds, and that it says how to mend it."""
 
+import errno
 import json
 import os
 import shutil
@@ -171,15 +172,30 @@ def test_services_that_sleep_are_named(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_inbox_must_be_there_and_ours_to_empty(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert around.look_at_inbox(home) == []
+    assert around.look_at_inbox(home)["verdict"] == "warn"
     home.suppliers_path.write_text(SUPPLIERS, encoding="utf-8")
     shutil.rmtree(home.root / "inbox", ignore_errors=True)
-    assert "is not there" in around.look_at_inbox(home)[0]["found"]
+    assert "is not there" in around.look_at_inbox(home)["found"]
     (home.root / "inbox" / "hr").mkdir(parents=True)
-    (said,) = around.look_at_inbox(home)
+    said = around.look_at_inbox(home)
     assert said["verdict"] == "good" and "hr (root)" in said["found"].replace(
         around.user_name(os.geteuid()), "root"
     )
     monkeypatch.setattr("os.access", lambda path, _: Path(path).name != "hr")
-    (said,) = around.look_at_inbox(home)
+    said = around.look_at_inbox(home)
     assert said["verdict"] == "bad" and "setfacl" in said["found"]
+
+
+def test_what_can_not_be_read_is_one_line_of_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object) -> dict[str, str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/backup/states")
+
+    for name in ("read_settings", "look_at_backup", "look_at_clock"):
+        monkeypatch.setattr(doctor, name, denied)
+    found = {one["what"]: one for one in doctor.examine(home)["checks"]}
+    for what in ("wuxing.toml", "backup", "clock"):
+        assert found[what]["verdict"] == "bad"
+        assert found[what]["found"] == "/backup/states: can't be read: Permission denied"
+    assert "services" in found

@@ -14,10 +14,11 @@ import pytest
 
 from flows.cli import app
 from flows.cli.console import as_text, run_command
-from flows.cli.machine import denied_by_machine
+from flows.cli.machine import DENIALS, NOT_THERE, denied_by_machine
 from flows.store import Home
 from tests.faults.bounded import ROOT, run_bounded
 from tests.ingest.ingest_drops import csv_text, row, write_drop
+from transforms.answers.messages import in_chinese
 from transforms.errors import DigestDiffersError, DropRefusedError, UsageError
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/home/ledger.sqlite")
@@ -31,7 +32,7 @@ def caused(stop: Exception, cause: BaseException) -> Exception:
 @pytest.mark.parametrize(
     ("stop", "said"),
     [
-        (FULL, "No space left on device (/home/ledger.sqlite)"),
+        (FULL, "/home/ledger.sqlite: No space left on device"),
         (OSError(errno.EROFS, os.strerror(errno.EROFS)), "Read-only file system"),
         (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "quota"),
         (PermissionError(errno.EACCES, os.strerror(errno.EACCES)), "Permission denied"),
@@ -46,7 +47,7 @@ def caused(stop: Exception, cause: BaseException) -> Exception:
         (duckdb.OutOfMemoryException("Out of Memory Error: could not allocate"), "out of memory"),
         (duckdb.IOException('Cannot open file "x": Too many open files'), "too many open files"),
         (sqlite3.OperationalError("database or disk is full"), "disk is full"),
-        (sqlite3.OperationalError("attempt to write a readonly database"), "readonly data"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "readonly database"),
         (RuntimeError("can't start new thread"), "can't start new thread"),
         (caused(DigestDiffersError("the ledger is damaged"), FULL), "No space left"),
         (caused(ValueError("x"), MemoryError()), "memory"),
@@ -56,7 +57,16 @@ def caused(stop: Exception, cause: BaseException) -> Exception:
 def test_what_the_machine_denies_is_told_as_such(stop: Exception, said: str) -> None:
     denied = denied_by_machine(stop)
     assert denied is not None and denied.exit_code == 10
-    assert said in str(denied) and "nothing was changed" in str(denied)
+    assert said.lower() in str(denied).lower() and "nothing was changed" in str(denied)
+
+
+def test_what_the_machine_says_is_said_in_chinese() -> None:
+    for number in DENIALS | NOT_THERE:
+        assert in_chinese(os.strerror(number)) != os.strerror(number)
+    denied = denied_by_machine(PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/a b/c"))
+    assert in_chinese(str(denied)).startswith("/a b/c：没有权限：未作任何改动；请")
+    denied = denied_by_machine(sqlite3.OperationalError("attempt to write a readonly database"))
+    assert in_chinese(str(denied)).startswith("数据库只读：未作任何改动；请")
 
 
 @pytest.mark.parametrize(

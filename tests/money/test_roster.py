@@ -228,3 +228,23 @@ def test_the_ceremony_is_that_of_four_people(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.root.mkdir()
     assert sorted(found(home)) == ["finance_head", "hr_head"]
+
+
+def test_a_head_reads_what_is_signed_in_words(
+    empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from flows.cli.console import app, run_command
+
+    monkeypatch.setenv("WUXING_PASSPHRASE", "a long passphrase")
+    key = tmp_path / "one.key"
+    words = ["--role", "hr_head", "--staff-number", "7", "--name", "王一", "--bureau", "人社局"]
+    made = ["key", "new", *words, "--home", str(empty_home), "--out", str(key)]
+    assert run_command(app, made) == 0
+    capsys.readouterr()
+    request = f"{key}.request.json"
+    assert run_command(app, ["--lang", "zh", "key", "countersign", request, "--key", str(key)]) == 0
+    told = capsys.readouterr().out
+    assert "事项: 登记密钥" in told.replace("：", ": ") and "角色: 人社局负责人" in told.replace(
+        "：", ": "
+    )
+    assert "staff_number" not in told and "{" not in told and "verifier" not in told

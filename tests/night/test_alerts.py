@@ -269,12 +269,18 @@ def test_the_page_says_state_gates_money_deliveries_and_what_to_do(home_after_ru
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     manifest["gates"]["extracts"] = {"kinds_usable": "failed", "another": "passed"}
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    stop = GateStoppedError("370302198503151234 of 张", folder.name)
+    stop = GateStoppedError("370302198503151234 of 张; correct it", folder.name)
     with pytest.raises(GateStoppedError):
         note(home_after_run, LATER, raising(stop))
     page = night_page(home_after_run, look_at(home_after_run, read_settings(home_after_run), LATER))
     assert "关口未通过" in page or "检查未过" in page
     assert "退出码 12" in page and "kinds_usable" in page and "370302198503151234" not in page
+    assert "请改正" in page and "correct" not in page
+    told = look_at(home_after_run, read_settings(home_after_run), LATER)
+    mark = "over budget: the batch needs 2.00 元, 1.00 元 are left of 1.00 元"
+    budget = [one | {"mark": mark} for one in told["signature"]]
+    page = night_page(home_after_run, told | {"signature": [], "budget": budget})
+    assert budget and "超出预算：" in page and "over budget" not in page
 
 
 def test_nobody_is_told_where_no_way_is_named_and_a_night_goes_on(

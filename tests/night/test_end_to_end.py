@@ -164,7 +164,7 @@ def test_snapshot_gives_the_same_run_as_its_drop(home_after_run: Home, town: Pat
         return stage.act(*given, **named)
 
     assert run_night(request, Progress(told), noted)["run_id"] == drop_run["run_id"]
-    done = [line.rsplit(",", 1)[0].strip() for line in told.getvalue().splitlines()]
+    done = [line.partition(": took")[0].strip() for line in told.getvalue().splitlines()]
     assert called == [line for line in done if line[0].isdigit()], "what is told is what is done"
 
 

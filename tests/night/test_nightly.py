@@ -213,3 +213,20 @@ def test_automations_are_declared_and_need_a_server(monkeypatch: pytest.MonkeyPa
         assert run_command(app, ["automations"]) == 2
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert run_command(app, ["automations"]) == 10
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_what_stops_a_stage_names_nobody_to_prefect() -> None:
+    from prefect import flow
+
+    from flows.night.nightly import call_as_task
+
+    def act() -> None:
+        raise DropRefusedError("line 3: 370302198503151234 stands twice")
+
+    @flow
+    def night() -> None:
+        call_as_task("a stage", pipeline.Stage("a stage", act, 0))
+
+    state: Any = night(return_state=True)
+    assert "stands twice" in state.message and "370302198503151234" not in state.message
