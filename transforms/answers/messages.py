@@ -24,8 +24,6 @@ SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
 AROUND = " ;,:"
 WORDS = re.compile("[A-Za-z]{2,}")
 FEW_LETTERS = 5
-# What a count may be: else a sentence would reach from one to the next of its kind.
-NUMBER = "[0-9,]+"
 KEPT = 4096
 
 
@@ -100,7 +98,6 @@ def _pattern(en: str, value: str) -> re.Pattern[str]:
             # Of two values with nothing between, the first is all there is.
             is_beside = place + 1 < len(parts) and not parts[place + 1][0]
             taken = ".*" if is_beside else ".*?" if not literal and place else value
-            taken = NUMBER if name.endswith("_count") else taken
             pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{taken})"
             seen.add(name)
     return re.compile(pattern)
