@@ -69,7 +69,7 @@ def standing_lines(told: Mapping[str, Any]) -> list[str]:
     lines += (f"  {line}" for line in delivery_lines(told["deliveries"]))
     asked = {one["supplier"] for one in told["deliveries"] if one["state"] in ASKED}
     contacts = [one for one in told["suppliers"] if one["supplier"] in asked]
-    lines += (said(f"  please ask {one['supplier']}: {one['contact']}") for one in contacts)
+    lines += (said(f"  to be asked at {one['supplier']}: {one['contact']}") for one in contacts)
     lines.append(said("waiting") if told["waiting"] else said("nothing waits"))
     files: dict[tuple[str, str], list[str]] = {}
     for one in told["waiting"]:

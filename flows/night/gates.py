@@ -226,8 +226,8 @@ def _told(check: CheckOutcome) -> str:
     if check.status == "errored":
         return f"{check.check} (could not be measured)"
     places = ", ".join(without_long_numbers(str(place)) for place in check.places[:TOLD_PLACES])
-    counts = f"{check.failed_count} of {check.checked_count}, allowed {check.threshold}"
-    return f"{check.check}: {counts} ({places})" if places else f"{check.check}: {counts}"
+    counts = f"{check.failed_count} / {check.checked_count}, {check.threshold}"
+    return f"{check.check} ({counts}; {places})" if places else f"{check.check} ({counts})"
 
 
 def _measured(

@@ -236,7 +236,7 @@ def test_a_test_goes_out_by_every_way(tmp_path: Path, capsys: pytest.CaptureFixt
     with serving(HookServer()) as server:
         home = hooked(tmp_path, server)
         assert run_command(app, words) == 0
-        assert capsys.readouterr().out == "webhook: sent\n"
+        assert capsys.readouterr().out == "webhook: the test was sent\n"
         server.code = 403
         assert run_command(app, words) == 10
         assert capsys.readouterr().out == "webhook: HTTP 403\n"

@@ -97,7 +97,7 @@ def test_the_message_names_checks_and_counts_and_where_to_look() -> None:
     with pytest.raises(GateStoppedError) as stopped:
         stop_if_critical(outcome, "runs/R1/report.html")
     message = str(stopped.value)
-    assert "payable_drafted: 4 of 7, allowed ≤ 0 (policy_0: 1, policy_1: 1, policy_2: 1)" in message
+    assert "payable_drafted (4 / 7, ≤ 0; policy_0: 1, policy_1: 1, policy_2: 1)" in message
     assert "runs/R1/report.html" in message and "no batch was drafted" in message
     assert stopped.value.exit_code == 12
 
