@@ -351,7 +351,7 @@ LIGHT: dict[str, tuple[dict[str, Content], Wanted]] = {
         {"residents.parquet": parquet(people() | {f"c{number}": [1, 2] for number in range(1000)})},
         ("residents.parquet", "1004 columns wide"),
     ),
-    "no column": ({"residents.parquet": parquet({})}, ("residents.parquet", "no header")),
+    "no column": ({"residents.parquet": parquet({})}, ("residents.parquet", "is empty")),
     "lone CRs": (
         {"residents.csv": RESIDENTS.replace("\n", "\r", 1).replace("李四", "李\r四")},
         (4, 0),

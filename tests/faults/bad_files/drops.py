@@ -49,7 +49,7 @@ BAD_DROPS = (
     BadDrop(
         "a name that two kinds fit",
         {"失业登记和就业登记.csv": UNITS},
-        ("失业登记和就业登记.csv", "or"),
+        ("失业登记和就业登记.csv", "may be 就业登记, 失业登记"),
     ),
     BadDrop(
         "a format nobody reads",
