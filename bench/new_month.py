@@ -14,6 +14,7 @@ import duckdb
 
 from bench.scale import OUT, make_drop, phase, tell
 
+NOTE = "交接单.csv"
 BY_MONTH = {"个人缴费明细": "费款所属期", "工资发放明细": "发放月份"}
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--drop", type=Path, help="a drop that is there already, month by month")
     words = parser.parse_args()
     folder = OUT / "new-month"
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(OUT, ignore_errors=True)
     drop = words.drop or by_month(make_drop(words.persons, "parquet")[0], folder / "drop")
     newest = sorted(path for path in drop.iterdir() if is_of_month(path))[-1].stem[-6:]
     before = folder / "before"
@@ -40,7 +41,7 @@ def main() -> None:
     print(f"  the same snapshot, to the byte: {is_same}")
     for what in ("ingest", "all", "ingest_cpu", "all_cpu"):
         print(f"  {what:<12} {new[what] / whole[what]:6.1%} of the night from nothing")
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(OUT, ignore_errors=True)
 
 
 def by_month(drop: Path, target: Path) -> Path:
@@ -56,6 +57,10 @@ def by_month(drop: Path, target: Path) -> Path:
             where = f"select * from {rows} where {column} = '{month}'"
             into = f"'{target}/{title}_{month}.parquet' (compression zstd)"
             duckdb.sql(f"copy ({where}) to {into}")
+    # The note says of the empty registers that they are meant to be empty.
+    note = (drop / NOTE).read_text("utf-8-sig").splitlines(keepends=True)
+    kept = [line for line in note[1:] if (target / line.split(",")[0]).exists()]
+    (target / NOTE).write_text("".join([note[0], *kept]), "utf-8-sig")
     return target
 
 

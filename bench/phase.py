@@ -281,7 +281,7 @@ def _is_utf8(path: Path) -> bool:
 
 PHASES = {
     **{"sample": sample, "ingest": ingest, "scan": scan, "rest": rest, "polars": polars},
-    **{"pay": pay, "bytes": read_bytes, "verify": verify, "answers": answers},
+    **{"pay": pay, "bytes": read_bytes, "verify": verify, "answers": answers, "night": night},
 }
 
 if __name__ == "__main__":
