@@ -16,7 +16,8 @@ from prefect.states import Failed
 
 from flows.answers.nights import list_nights
 from flows.audit.replay import replay
-from flows.store import Home
+from flows.ingest.drop import INGEST_RULES_VERSION
+from flows.store import Home, read_manifest
 from transforms.digest import text_digest
 from transforms.errors import WuxingError
 
@@ -60,9 +61,16 @@ def audit_replay(
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def replay_night(home: str, run_id: str, stored_rules: bool) -> dict[str, Any]:
-    """Compute one night again; what stops it is its verdict."""
+    """Compute one night again, from its raw files; what stops it is its verdict.
+
+    A snapshot that other rules of ingest made would be another one now: it is taken as it is.
+    """
+    place = Home(Path(home))
     try:
-        told = replay(Home(Path(home)), run_id, stored_rules=stored_rules)
+        snapshot = place.snapshots / read_manifest(place.runs / run_id, "run")["snapshot_id"]
+        version = read_manifest(snapshot, "snapshot")["ingest_rules_version"]
+        from_raw = version == INGEST_RULES_VERSION
+        told = replay(place, run_id, stored_rules=stored_rules, from_raw=from_raw)
     except WuxingError as stop:
         return {"run_id": run_id, "verdict": str(stop), "files_same_to_the_byte": 0, "files": 0}
     return {name: told[name] for name in VERDICT_COLUMNS}

@@ -1,8 +1,9 @@
 """Files that were read before are not read again: their parts of the table lie in a cache.
 
-An entry stands under the digest of the file, its name, the ingest rules and the libraries that
-wrote it. It holds what one file came to before other files spoke: so checks across files see all
-rows as ever. A damaged or missing entry costs time, nothing else.
+An entry stands under the digest of the file, its name, and the code and libraries that read it. It
+holds what one file came to before other files spoke: so checks across files see all rows as ever. A
+damaged or missing entry costs time, nothing else. A forged one is what a forged table is: a replay
+from the raw files, as `audit-replay` does every month, finds it.
 """
 
 import importlib.metadata
@@ -12,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from flows.store import (
 )
 from transforms.digest import content_digest
 from transforms.errors import WuxingError
+from transforms.extracts import kinds
 from transforms.extracts.kinds import Kind
 from transforms.extracts.links import links_of_file
 from transforms.extracts.rules import References
@@ -47,6 +50,7 @@ BIG_BYTES = 4 << 20
 KEPT_SECONDS = 60 * 24 * 3600
 # Their bytes are what the snapshot's digests are of.
 LIBRARIES = ("polars", "pyarrow", "numpy")
+READERS = (Path(__file__).parent, Path(kinds.__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,16 @@ class ReadBefore:
 
     def keep_raw(self, raws: Sequence[RawFile], folder: Path) -> None:
         """Keep the copies of big files: however many snapshots hold one, the disk has it once."""
-        for raw in raws if self.folder else ():
-            if raw.bytes >= BIG_BYTES and self.folder:
+        kept = self.folder / RAW if self.folder else None
+        for raw in raws if kept else ():
+            if raw.bytes >= BIG_BYTES and kept:
                 with suppress(OSError):
-                    (self.folder / RAW).mkdir(parents=True, exist_ok=True)
+                    kept.mkdir(parents=True, exist_ok=True)
                     # A damaged one gives way.
-                    making = self.folder / RAW / f".making-{raw.sha256}"
+                    making = kept / f".making-{raw.sha256}"
+                    making.unlink(missing_ok=True)
                     _link(folder / raw.file.name, making)
-                    making.replace(self.folder / RAW / raw.sha256)
+                    making.replace(kept / raw.sha256)
 
     def take(self, tally: KindTally, beside: References) -> set[int]:
         """Link the parts of files that were read before into the table; return their numbers.
@@ -142,6 +148,7 @@ class ReadBefore:
         links = links_of_file(beside.links, kind, file.raw.sha256)
         said = {
             "version": self.version,
+            "code": _code_digest(),
             "libraries": [importlib.metadata.version(name) for name in LIBRARIES],
             "kind": kind.name,
             "file": [file.raw.file.name, file.raw.sha256],
@@ -154,13 +161,11 @@ class ReadBefore:
         """Open an entry and hold its files against their digests; a damaged one is removed."""
         if not place.is_dir():
             return None
-        try:
+        with suppress(WuxingError, OSError, KeyError, TypeError, AttributeError):
             said = read_manifest(place, "kept file")
             if not digest_problems([(place / n, d) for n, d in said["files"].items()]):
                 os.utime(place / MANIFEST)
                 return Entry(place, said)
-        except (WuxingError, OSError, KeyError, TypeError, AttributeError):
-            pass
         shutil.rmtree(place, ignore_errors=True)
         return None
 
@@ -208,7 +213,7 @@ class ReadBefore:
                 then = pl.read_parquet(self.folder / f"{before}.parquet")
             except (OSError, pl.exceptions.PolarsError):
                 return None
-            both = pl.concat([then, now.select(then.columns)])
+            both = pl.concat([then.unique(), now.select(then.columns).unique()])
             self.changed[key] = both.unique(keep="none")[column].unique()
         return self.changed[key]
 
@@ -217,14 +222,19 @@ class ReadBefore:
         self.folder.mkdir(parents=True, exist_ok=True)
         for column, frame in (("unit_no", beside.units), ("person_key", beside.names)):
             path = self.folder / f"{context[column]}.parquet"
-            if not context[column] or frame is None:
-                continue
-            if path.exists():
+            if frame is not None and context[column] and not path.exists():
+                making = path.with_name(f".making-{path.name}")
+                frame.write_parquet(making, compression="zstd", compression_level=1)
+                making.replace(path)
+            elif path.exists():
                 os.utime(path)
-                continue
-            making = path.with_name(f".making-{path.name}")
-            frame.write_parquet(making, compression="zstd", compression_level=1)
-            making.replace(path)
+
+
+@cache
+def _code_digest() -> str:
+    """Digest what reads a file: another reader reads every file anew."""
+    files = sorted(path for room in READERS for path in room.iterdir() if path.is_file())
+    return content_digest([[path.name, file_digest(path)] for path in files])
 
 
 def _has_any(entry: Entry, column: str, keys: pl.Series) -> bool:
@@ -286,5 +296,7 @@ def _link(source: Path, target: Path) -> None:
     """Give a file a second name; where the disk has none, a copy."""
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:
         shutil.copyfile(source, target)

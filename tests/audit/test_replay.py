@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -12,9 +13,14 @@ from flows.audit.carry import carried, export_night
 from flows.audit.replay import replay, replay_lines, table_difference
 from flows.cli import main
 from flows.cli.console import app, run_command
+from flows.ingest import read_before, tables
+from flows.ingest.drop import ingest_drop
 from flows.money.verify import verify_home
 from flows.night.made_by import deciding_texts, inputs_path, program, read_inputs, version_line
-from flows.store import Home, read_manifest
+from flows.night.pipeline import NightRequest, run_night
+from flows.night.progress import Progress
+from flows.store import Home, file_digest, read_manifest
+from tests.audit.conftest import told_anew
 from transforms.errors import DigestDiffersError, DropRefusedError
 
 assert main, "importing it names every command"
@@ -39,6 +45,40 @@ def test_each_night_replayed_after_the_last_is_identical(
     assert told["files_same_to_the_byte"] == told["files"] > 0
     assert told["stages"][0]["stage"] == "snapshot"
     assert contents(home.root) == before, "nothing live is touched"
+
+
+def forge(manifest: Path) -> bool:
+    """Double what employers paid in a file as it was read before, and put its digests right."""
+    said = json.loads(manifest.read_text("utf-8"))
+    parts = [name for name in said["files"] if name.startswith("bucket-")]
+    for path in (manifest.parent / name for name in parts):
+        rows = pl.read_parquet(path)
+        if "unit_fen" not in rows.columns:
+            return False
+        path.unlink()
+        rows.with_columns(pl.col("unit_fen") * 2).write_parquet(path)
+        said["files"][path.name] = file_digest(path)
+    manifest.write_text(json.dumps(said), "utf-8")
+    return bool(parts)
+
+
+def test_the_monthly_audit_finds_tables_that_say_another_thing_than_the_raw_files(
+    nights: tuple[Home, list[str]], town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who can write in the home forges what was read before, and all its digests with it."""
+    from flows.audit.scheduled import replay_night
+
+    monkeypatch.setattr(read_before, "BIG_BYTES", 1)
+    monkeypatch.setattr(tables, "ROWS_BEFORE_BUCKETS", 5)
+    home = Home(tmp_path / "home")
+    shutil.copytree(nights[0].root, home.root)
+    drop = told_anew(town, tmp_path / "drop", lambda rows: rows.pop())
+    ingest_drop(drop, tmp_path / "snapshots", cache=home.cache)
+    forged = [forge(path) for path in home.cache.glob("*/manifest.json")]
+    assert any(forged)
+    summary = run_night(NightRequest(home, date(2020, 4, 20), drop=drop), Progress())
+    assert replay(home, summary["run_id"])["verdict"] == "identical"
+    assert replay_night.fn(str(home.root), summary["run_id"], True)["verdict"] != "identical"
 
 
 def test_a_run_says_what_made_it(nights: tuple[Home, list[str]]) -> None:
