@@ -1,9 +1,8 @@
 """Files that were read before are not read again: their parts of the table lie in a cache.
 
 An entry stands under the digest of the file, its name, and the code and libraries that read it. It
-holds what one file came to before other files spoke: so checks across files see all rows as ever. A
-damaged or missing entry costs time, nothing else. A forged one is what a forged table is: a replay
-from the raw files, as `audit-replay` does every month, finds it.
+holds what one file came to before other files spoke: checks across files see all rows. A damaged
+one costs time, nothing else; a forged one is found by replays from raw, as in `audit-replay`.
 """
 
 import importlib.metadata
@@ -276,8 +275,7 @@ def _keep_file(place: Path, file: FileTally, part: TablePart, context: Mapping[s
                 pl.concat(frames).write_parquet(folder / f"{name}.parquet")
         linked = {_bucket_name(n): part.digests.get(b.path) for n, b in enumerate(part.buckets)}
         own = [path for path in folder.iterdir() if path.name not in linked]
-        said = {
-            **{name: getattr(file, name) for name in COUNTS},
+        said = {name: getattr(file, name) for name in COUNTS} | {
             "accepted": part.rows,
             "findings": [[*of, said.content()] for *of, said in file.findings],
             "notes": [said.content() for said in file.notes],
