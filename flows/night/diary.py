@@ -96,9 +96,10 @@ def record_night(
 
 
 def _note(home: Home, content: Mapping[str, Any]) -> None:
-    # Where not even a line can be written, the night itself says why.
+    # Where not even a line can be written, the night itself says why; no home is made by it.
     with suppress(OSError):
-        append_line(home.nights_path, content)
+        if home.root.is_dir():
+            append_line(home.nights_path, content)
 
 
 def _hold(home: Home) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from flows.money.funds import read_toml
 from flows.store import Home
-from transforms.errors import DropRefusedError
+from transforms.errors import DropRefusedError, UsageError
 
 EVENTS = ("failed", "stopped", "warned", "missed", "late", "waiting", "budget", "backup")
 VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
@@ -113,16 +113,16 @@ def read_settings(home: Home) -> Settings:
     return settings
 
 
-def read_span(text: str, where: str = "--max-age") -> timedelta:
-    """Read a span of time: minutes, hours or days.
+def read_span(text: str) -> timedelta:
+    """Read a span of time: minutes, hours or days; one of wuxing.toml was looked at before.
 
-    Raises:  DropRefusedError that shows what was given
+    Raises:  UsageError that shows what was given with --max-age
 
     >>> read_span("26h"), read_span("2d")
     (datetime.timedelta(days=1, seconds=7200), datetime.timedelta(days=2))
     """
     if not re.fullmatch("[1-9][0-9]{0,5}[mhd]", text):
-        raise DropRefusedError(f"{where}: expected a span like 26h, 90m or 2d; found {text!r}")
+        raise UsageError(f"--max-age: expected a span like 26h, 90m or 2d; found {text!r}")
     return timedelta(hours=int(text[:-1]) * HOURS[text[-1]])
 
 

@@ -41,6 +41,8 @@ def test_a_home_without_suppliers_says_what_to_do(
 ) -> None:
     assert run_command(app, ["inbox", "--home", str(tmp_path)]) == 10
     assert "names no supplier" in capsys.readouterr().err
+    assert run_command(app, ["inbox", "--home", str(tmp_path / "mistyped")]) == 10
+    assert "there is no home" in capsys.readouterr().err
 
 
 def test_nightly_without_a_drop_reads_the_inbox() -> None:

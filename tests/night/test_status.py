@@ -18,7 +18,7 @@ from flows.night.diary import DISTRICT_TIME, read_nights, record_night
 from flows.night.settings import AlertSettings, Settings, read_settings
 from flows.night.status import look_at, status_lines
 from flows.store import Home, append_line, read_lines, write_manifest
-from transforms.errors import DropRefusedError, GateStoppedError
+from transforms.errors import DropRefusedError, GateStoppedError, UsageError
 
 TWO = datetime(2026, 11, 27, 2, 0, tzinfo=DISTRICT_TIME)
 SCHEDULED = '[night]\ntime = "02:00"\n'
@@ -163,7 +163,7 @@ def test_status_ends_with_12_and_shows_no_traceback(
     record_night(home, "2026-11-27", good_night(home), "run")
     assert run_command(app, [*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["last"]["state"] == "done"
-    assert run_command(app, [*words, "--max-age", "tomorrow"]) == DropRefusedError.exit_code
+    assert run_command(app, [*words, "--max-age", "tomorrow"]) == UsageError.exit_code
     assert "26h" in capsys.readouterr().err
 
 
@@ -215,3 +215,14 @@ def test_lines_say_what_waits(home_after_run: Home) -> None:
     assert told["signature"] and told["signature"][0]["missing"] == ["reviewer", "approver"]
     lines = status_lines(told)
     assert any("waits for reviewer, approver" in line for line in lines)
+
+
+def test_a_home_that_is_not_there_is_not_made_by_its_record(tmp_path: Path) -> None:
+    home = Home(tmp_path / "mistyped")
+    with pytest.raises(DropRefusedError):
+        record_night(home, "2026-11-27", refused, "run")
+    assert not home.root.exists()
+
+
+def refused() -> dict[str, Any]:
+    raise DropRefusedError("there is no ledger")
