@@ -11,8 +11,6 @@ from transforms.extracts.kinds import COLUMNS, KINDS, names_of_kinds
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, word, words_column
 
-# Rows that sum up, and lines of our own form that nobody filled in, are no errors of a supplier.
-NO_ERRORS = ("totals_row", "not_filled_in")
 MENDS = {
     "missing_value": "mend_missing_value",
     "unreadable_value": "mend_unreadable_value",
