@@ -158,6 +158,8 @@ def test_a_worker_runs_the_night_and_a_killed_one_frees_its_place(
 
     district.start("server", "start", "--port", str(district.port))
     until(240, lambda: is_up(district), "the server answers")
+    # The pool first, as docs/operations has it: a deployment names one that is there.
+    district.do("work-pool", "create", "district", "--type", "process")
     worker = district.start(*WORKER)
     district.do("deploy", "--all")
     with temporary_settings({PREFECT_API_URL: district.api}):
