@@ -79,16 +79,19 @@ def wave(town: Town, number: int) -> None:
     works, pick = works_of(town, number, size), town.random.choice
     if town.chance(0.6):
         _capacity_list(works)
-    leaving = max(1, size * 3 // 10 + pick((-1, 0, 0, 1)))
+    leaving, is_plain = max(1, size * 3 // 10 + pick((-1, 0, 0, 1))), town.chance(0.5)
     moving = leaving // 2 + pick((-1, 0, 1)) if town.chance(0.5) else 0
     for place, person in enumerate(works.persons):
         if place >= leaving:
             works.fees(person, plus(works.last, -2), works.last)
             continue
-        _leaves(works, person)
+        if is_plain:
+            works.fees(person, plus(works.last, -2), plus(works.last, -1))
+        else:
+            _leaves(works, person)
         if place < moving:
             works.fees(person, works.last, works.last, works.heir_unit)
-        if town.chance(0.5):
+        if town.chance(0.1 if is_plain else 0.5):
             _end_of_work(works, person)
     for person in works.persons[leaving : leaving + pick((0, 1, 2))]:
         _end_of_work(works, person)

@@ -3,16 +3,12 @@
 from typing import Any
 
 from tests.reading.basics import Row, last_day, month_of, plus
-from tests.reading.deciding import Found, Key, Provisions, decide, month_text
+from tests.reading.deciding import Key, Provisions, month_text
 from tests.reading.facts import Facts
 
 ALL_FIVE = ("养老", "医疗", "失业", "工伤", "生育")
 Shown = dict[str, Any]
 Watched = dict[Key, tuple[Provisions, int, Shown]]
-
-
-def decided(rows: Watched) -> Found:
-    return {key: decide(provisions, amount) for key, (provisions, amount, _) in rows.items()}
 
 
 def last_month(facts: Facts) -> int:
