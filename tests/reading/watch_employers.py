@@ -42,11 +42,11 @@ def deferral_due(facts: Facts) -> Watched:
             {"s4_due_or_soon": facts.this_month >= plus(due, -ahead)},
             sum(row["unit_fen"] + row["person_fen"] for rows in deferred.values() for row in rows),
             {
-                "first_month": first,
-                "due_month": due,
-                "persons": len({person for person, _, _ in deferred}),
-                "months": len({month for _, _, month in deferred}),
-                "is_overdue": facts.this_month > due,
+                "first_deferred_month": first,
+                "deferral_due_month": due,
+                "deferred_persons": len({person for person, _, _ in deferred}),
+                "months_deferred": len({month for _, _, month in deferred}),
+                "is_deferral_overdue": facts.this_month > due,
             },
         )
     return found
@@ -136,7 +136,11 @@ def incubator_extension(facts: Facts) -> Watched:
         (year_text(facts), employer, employer): (
             {"s16_in_business": _is_in_business(facts, employer)},
             0,
-            {"extended_to": add_months(row["to_date"], length)},
+            {
+                "agreement_from": row["from_date"],
+                "agreement_to": row["to_date"],
+                "extended_to": add_months(row["to_date"], length),
+            },
         )
         for employer, row in agreements.items()
     }
