@@ -24,6 +24,7 @@ from tests.rules.golden import (
     read_cases,
     tables_of,
 )
+from transforms.amounts import yuan_text
 from transforms.policies.cards import PolicyCard
 from transforms.policies.parameters import Parameter
 
@@ -194,7 +195,7 @@ def judge_facts(case: Case, policy_rows: pl.DataFrame) -> list[str]:
 def _written(name: str, row: Mapping[str, Any]) -> str:
     if name.endswith("_yuan"):
         fen_value = row[name.removesuffix("yuan") + "fen"]
-        return "" if fen_value is None else f"{fen_value // 100}.{fen_value % 100:02d}"
+        return "" if fen_value is None else yuan_text(fen_value)
     value = row[name]
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
