@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.reading.basics import Answer, Row, add_months, plus
+from tests.reading.basics import Answer, Row, add_months, first_day, plus
 from tests.reading.deciding import half_up
 from tests.reading.facts import SELF, Facts
 from tests.reading.law import number
@@ -54,7 +54,7 @@ def deferral_due(facts: Facts) -> Watched:
 
 def insurance_rate_check(facts: Facts) -> Watched:
     last = last_month(facts)
-    rate = number("unemployment_unit_rate", facts.as_of, "insurance_rate_check")
+    rate = number("unemployment_unit_rate", first_day(last), "insurance_rate_check")
     tolerance = number("rate_tolerance_fen", facts.as_of, "insurance_rate_check")
     over: dict[str, int] = {}
     for (_, employer, insurance, month), rows in facts.contributions.items():
