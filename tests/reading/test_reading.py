@@ -27,7 +27,7 @@ from tests.reading.towns import random_town
 from tests.rules.golden import paid_lines_of
 from tests.rules.golden_run import write_tables
 
-HOUSEHOLDS = 60
+HOUSEHOLDS = 45
 READINGS: dict[str, Any] = {
     name: getattr(module, name)
     for module in (yearly, monthly, relief)
