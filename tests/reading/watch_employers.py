@@ -111,7 +111,11 @@ def housing_fund_relief(facts: Facts) -> Watched:
                 or facts.valid_on("经营困难且恢复有望企业", employer, facts.as_of),
             },
             0,
-            {"fund_month": latest},
+            {
+                "fund_month": latest,
+                "staff_last_month": facts.staff(employer, last),
+                "has_deferred": employer in deferring,
+            },
         )
     return found
 

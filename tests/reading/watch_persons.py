@@ -99,7 +99,7 @@ def assistance_referral(facts: Facts) -> Watched:
                 "g_free": facts.free_in(person, facts.this_month),
             },
             0,
-            {},
+            {"last_benefit_month": max(ends)},
         )
     return found
 
@@ -123,7 +123,7 @@ def unemployed_contact(facts: Facts) -> Watched:
             0,
             {
                 "days_registered": (facts.as_of - row["registered_on"]).days,
-                "class": _class_of(facts, person, row["registered_on"]),
+                "service_class": _class_of(facts, person, row["registered_on"]),
             },
         )
     return found
