@@ -94,6 +94,8 @@ def wage_arrears(facts: Facts) -> Watched:
                     "due_persons": len(due),
                     "unpaid_persons": len(unpaid),
                     "short_persons": len(missing),
+                    "concerned_persons": count,
+                    "present_persons": facts.staff(employer, month),
                 },
             )
     return found
@@ -134,7 +136,8 @@ def layoff_warning(facts: Facts) -> Watched:
             },
             0,
             {
-                "gone": len(gone),
+                "gone_count": len(gone),
+                "moved_count": moved,
                 "staff_before": len(persons),
                 "is_in_focus": any(facts.listed_in_month(name, employer, last) for name in FOCUS),
                 "has_arrears": facts.arrears(employer, ALL_FIVE, last, last),
