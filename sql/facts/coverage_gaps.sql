@@ -47,11 +47,14 @@ judged_persons as (
             month_last_day(month_plus($as_of_month, -1))
         )
         -- who is retired by then, as far as it is known
-        and is_up_to_retirement(
-            $as_of_month,
-            retires_on_earliest(person_id, $as_of),
-            retires_on_latest(person_id, $as_of)
-        ) is distinct from false as is_uninsured
+        and coalesce(
+            is_up_to_retirement(
+                $as_of_month,
+                retires_on_earliest(person_id, $as_of),
+                retires_on_latest(person_id, $as_of)
+            ),
+            true
+        ) as is_uninsured
     from paid_persons
 ),
 
