@@ -14,7 +14,8 @@ The planted cast of the sample and the golden cases of the tests are written in 
 The first key of a row is its kind, its value the symbols it is about (U… employers, others
 persons); `P1..P9, at: U1..U9` puts each at its own. `expect` is one sentence for the only row, or
 a map from `subject beneficiary period` (any of them, periods as ranges too) to sentences; `none`
-says that there is no row.
+says that there is no row. `facts` are columns of the policy's rows, by the same keys, or of its
+only row: what a list shows. An empty text is no value.
 Cases share one database per as-of date: the case number is the division code of all its ids.
 """
 
@@ -32,7 +33,7 @@ from transforms.policies.parameters import months_between
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 WORDS = frozenset(
     {"case", "change", "expect", "as_of", "until", "people", "missing", "parameters"}
-    | {"alone", "entitled"}
+    | {"alone", "entitled", "facts"}
 )
 CODE_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 DEFAULTS: dict[str, dict[str, str]] = {
@@ -83,6 +84,7 @@ class Case:
     alone: bool
     expect: Any
     entitled: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
     until: date | None = None
     dropped: frozenset[str] = frozenset()
     ids: dict[str, str] = field(default_factory=dict, compare=False)
@@ -147,6 +149,7 @@ def _case(policy: str, number: int, content: Mapping[str, Any], entry: Mapping[s
         alone="alone" in entry,
         expect=entry["expect"],
         entitled=entry.get("entitled", ""),
+        facts=entry.get("facts", {}),
         until=date.fromisoformat(entry.get("until", content.get("until", content["as_of"]))),
         dropped=frozenset(dropped),
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import polars as pl
@@ -23,6 +24,7 @@ from tests.rules.golden import (
     read_cases,
     tables_of,
 )
+from transforms.amounts import yuan_text
 from transforms.policies.cards import PolicyCard
 from transforms.policies.parameters import Parameter
 
@@ -130,19 +132,25 @@ def determined_of(case: Case) -> Determined:
 
 def rows_of(case: Case, determinations: pl.DataFrame) -> dict[Row, Determination]:
     """Return the determinations of one case by (period, subject, beneficiary) symbols."""
+    return {
+        key: (row["outcome"], row["amount_fen"], tuple(row["reason_codes"]))
+        for key, row in _by_key(case, determinations)
+    }
+
+
+def _by_key(case: Case, rows: pl.DataFrame) -> Iterator[tuple[Row, dict[str, Any]]]:
     symbol_of = {known: symbol for symbol, known in case.ids.items()}
-    rows: dict[Row, Determination] = {}
-    for row in determinations.iter_rows(named=True):
-        if case_number_of(row["subject_kind"], row["subject_id"]) != case.number:
-            continue
-        subject, beneficiary = row["subject_id"], row["beneficiary_id"]
-        key = (
-            row["period"],
-            symbol_of.get(subject, subject[5:]),
-            symbol_of.get(beneficiary, beneficiary[5:]),
-        )
-        rows[key] = (row["outcome"], row["amount_fen"], tuple(row["reason_codes"]))
-    return rows
+    for row in rows.iter_rows(named=True):
+        if case_number_of(row["subject_kind"], row["subject_id"]) == case.number:
+            subject, beneficiary = row["subject_id"], row["beneficiary_id"]
+            yield (
+                (
+                    row["period"],
+                    symbol_of.get(subject, subject[5:]),
+                    symbol_of.get(beneficiary, beneficiary[5:]),
+                ),
+                row,
+            )
 
 
 def case_number_of(kind: str, identifier: str) -> int:
@@ -162,7 +170,34 @@ def judge(case: Case, determined: Determined) -> list[str]:
         return [] if held else [f"expected {expect}, got {status.status} {status.reason}"]
     if status.status != "ran":
         return [f"the policy did not run: {status.reason}"]
-    return judge_rows(case, determined.determinations)
+    told = judge_rows(case, determined.determinations)
+    return told + (judge_facts(case, determined.policy_rows(case.policy)) if case.facts else [])
+
+
+def judge_facts(case: Case, policy_rows: pl.DataFrame) -> list[str]:
+    """Return what differs between the facts of a policy's rows and what a case says of them."""
+    told, rows = [], list(_by_key(case, policy_rows))
+    is_of_rows = any(isinstance(facts, dict) for facts in case.facts.values())
+    for text, facts in (case.facts if is_of_rows else {"": case.facts}).items():
+        wanted = keys_in(text) if text else [(None, None, None)]
+        found = [row for key, row in rows if any(_matches(one, key) for one in wanted)]
+        if len(found) != len(wanted):
+            told.append(f"facts of {text or 'the only row'}: {len(found)} rows")
+        for name, value in facts.items():
+            told += [
+                f"{text} {name}: expected {value!r}, got {seen!r}"
+                for seen in (_written(name, row) for row in found)
+                if seen != value
+            ]
+    return told
+
+
+def _written(name: str, row: Mapping[str, Any]) -> str:
+    if name.endswith("_yuan"):
+        fen_value = row[name.removesuffix("yuan") + "fen"]
+        return "" if fen_value is None else yuan_text(fen_value)
+    value = row[name]
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def judge_rows(case: Case, determinations: pl.DataFrame) -> list[str]:

@@ -24,7 +24,7 @@ import polars as pl
 import yaml
 
 from flows.night.determine import _register_ledger
-from sql import FactStore, connect, query, register_frame, register_tables
+from sql import KEY_COLUMNS, FactStore, connect, query, register_frame, register_tables
 from sql.policy_runs import LIMIT_COLUMN, parameters_under, run_policy
 from sql.texts import (
     files_under,
@@ -37,7 +37,7 @@ from sql.texts import (
 )
 from sql.visible import visible_views
 from tests.rules.golden import Case, paid_lines_of, tables_of
-from tests.rules.golden_run import cases_of, group_of, judge_rows
+from tests.rules.golden_run import cases_of, group_of, judge_facts, judge_rows
 from transforms.errors import WuxingError
 from transforms.extracts.kinds import KINDS, Kind
 from transforms.policies.cards import PolicyCard, plus_months, reach_of
@@ -199,14 +199,16 @@ class Bench:
             # What the engine refuses (a doubled key, an amount below zero) is noticed; a fault
             # of this check itself is not.
             return True
-        return not changed.equals(self.unchanged) and bool(self.judge(changed))
+        is_same = all(now.equals(then) for now, then in zip(changed, self.unchanged, strict=True))
+        return not is_same and bool(self.judge(changed))
 
-    def judge(self, determinations: pl.DataFrame) -> list[str]:
-        """Return what the cases find wrong."""
+    def judge(self, found: tuple[pl.DataFrame, pl.DataFrame]) -> list[str]:
+        """Return what the cases find wrong in determinations, and in the facts of the rows."""
         own = [case for case in self.cases if case.policy]
-        return [told for case in own for told in judge_rows(case, determinations)]
+        told = [told for case in own for told in judge_rows(case, found[0])]
+        return told + [told for case in own if case.facts for told in judge_facts(case, found[1])]
 
-    def determine(self, mutant: Mutant | None) -> pl.DataFrame:
+    def determine(self, mutant: Mutant | None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Rebuild what the change touches, and the policy; forget it again."""
         policy_id = self.card.policy_id
         touched = {
@@ -219,7 +221,12 @@ class Bench:
             card = self._change(mutant, changes)
             run_policy(self.store, card, reach_of(card, self.as_of))
         self.store.built -= touched
-        return query(self.connection, f"select * from determination_{policy_id}")
+        order = ", ".join(KEY_COLUMNS)
+        facts = f"select * from policy_{policy_id} order by {order}"
+        return (
+            query(self.connection, f"select * from determination_{policy_id}"),
+            query(self.connection, facts),
+        )
 
     def _change(self, mutant: Mutant | None, changes: ExitStack) -> PolicyCard:
         parameters = dict(self.card.parameters)
