@@ -39,7 +39,7 @@ def _text(column: KindColumn) -> pl.Expr:
 
 
 def _rate(cell: pl.Expr) -> pl.Expr:
-    """Write rates as suppliers do, by turns `12`, `12%` and `0.12`; what would be misread with %."""
+    """Write rates by turns as `12`, `12%` and `0.12`; with % where it would be misread."""
     rest = (cell % 100).cast(pl.String).str.zfill(2)
     per_cent = pl.concat_str((cell // 100).cast(pl.String), pl.lit("."), rest)
     fraction = pl.concat_str(pl.lit("0."), cell.cast(pl.String).str.zfill(4))
