@@ -1,5 +1,5 @@
 -- cut by: employer
--- size_class(u) as far as the rules ask: small or micro, three-valued (rulebook §1, §7).
+-- size_class(u) as far as the rules ask: below medium, below large; three-valued (rulebook §1, §7).
 -- Stated: as stated. Else by the table: a size is reached when every indicator of the line is at
 -- its limit; one below: not reached; none below and one missing: unknown. No line: unknown.
 -- Grain: employer registered, version of the table (its days: standard_from to standard_before).
@@ -54,7 +54,12 @@ reached_employers as (
             when bool_or(is_reached is true) then true
             when bool_or(is_reached is null) then null
             else false
-        end as reaches_medium_or_large
+        end as reaches_medium_or_large,
+        case
+            when bool_or(size_class = '大型' and is_reached is true) then true
+            when bool_or(size_class = '大型' and is_reached is null) then null
+            else false
+        end as reaches_large
     from reached_sizes
     where size_class in ('大型', '中型')
     group by employer_code, standard_from
@@ -68,7 +73,11 @@ select
         when registrations.size_class is not null
             then registrations.size_class in ('小型', '微型')
         else not reached_employers.reaches_medium_or_large
-    end as is_below_medium
+    end as is_below_medium,
+    case
+        when registrations.size_class is not null then registrations.size_class <> '大型'
+        else not reached_employers.reaches_large
+    end as is_below_large
 from registrations
 -- every employer under every version
 cross join standards

@@ -50,7 +50,7 @@ OTHER_SIDE = {"<=": "<", "<": "<=", ">=": ">", ">": ">="}
 COMPARISON = re.compile(r"(?<![<>=-])(<=|>=|<|>)(?![<>=])")
 BETWEEN = re.compile(r"\bbetween\b(?!\s+unbounded)")
 NOT_CODE = re.compile(r"--[^\n]*|'[^']*'")
-COUNTED = {"percent", "permille", "months", "years", "days", "persons"}
+COUNTED = {"percent", "permille", "bp", "tenths", "months", "years", "days", "persons"}
 
 
 @dataclass(frozen=True)
