@@ -47,6 +47,8 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "payroll": {"gross_yuan": "3000.00", "net_yuan": "3000.00"},
     "employment": {"contract_type": "固定期限"},
     "designations": {"valid_from": "2019-01-01"},
+    "housing_fund": {"unit_rate_bp": "1200", "person_rate_bp": "1200"},
+    "tenancies": {"incubator": "淄川区创业孵化基地"},
     "clerical_decisions": {"decided_by": "王核", "decided_on": "2020-01-15", "decision": "是"},
 }
 
