@@ -21,12 +21,8 @@ with seen_masks as (
         employer_key,
         'present' as measure,
         era,
-        insured_mask as mask
-    from insurance_masks
-    where
-        employer_key <> 0
-        and insurance = '养老'
-        and insured_mask <> 0
+        present_mask as mask
+    from present_masks
 ),
 
 -- bit 0 is $from_month, whatever the era

@@ -21,11 +21,12 @@ from transforms.words import word
 SHOWN_MONTHS = 13
 # Fewer than this may tell of somebody whom a neighbour knows: marked, not to be quoted outside.
 SMALLEST = 5
+NOWHERE = ("not_stated", "unregistered")
 TOWNS = Path(__file__).with_name("towns.yaml")
 INSURANCES = {"pension_count": "养老", "medical_count": "医疗", "unemployment_count": "失业"}
 COUNTS = (*INSURANCES, "present_count", "come_count", "gone_count")
 LEFT, WIDE, TOP, HIGH, LABEL_GAP = 70, 780, 16, 230, 17
-MOVE_HIGH = 90
+MOVES_HIGH = 170
 SPARK_WIDE, SPARK_HIGH, SPARK_EDGE = 144, 30, 4
 STEPS_OF_TEN = (1, 2, 5)
 Counts = Sequence[int | None]
@@ -70,13 +71,13 @@ def _cells(trend: pl.DataFrame) -> dict[str, list[Cell]]:
         _expect_balance(counts)
         present = counts["present_count"]
         spark = "" if not any(present) else spark_points(present)
-        told = {"name": _name(str(level), str(cell)), "spark": spark, **counts}
+        told = {"cell": cell, "name": _name(str(level), str(cell)), "spark": spark, **counts}
         cells.setdefault(str(level), []).append(told)
     return {level: sorted(of, key=_largest_first) for level, of in cells.items()}
 
 
-def _largest_first(cell: Cell) -> tuple[int, str]:
-    return -(cell["present_count"][-1] or 0), cell["name"]
+def _largest_first(cell: Cell) -> tuple[bool, int, str]:
+    return cell["cell"] in NOWHERE, -(cell["present_count"][-1] or 0), cell["name"]
 
 
 def _expect_balance(counts: Mapping[str, Counts]) -> None:
@@ -195,17 +196,24 @@ def spark_points(counts: Counts) -> list[list[str]]:
     return [part for part in parts if part]
 
 
-def move_bars(come: Counts, gone: Counts) -> list[dict[str, Any]]:
-    """Stand who came above the line and who went below it, month by month; none where unknown.
+def move_bars(come: Counts, gone: Counts) -> dict[str, Any] | None:
+    """Stand who came above the line and who went below it; None if no month is known.
 
-    >>> move_bars([None, 4], [None, 2])
-    [{'x': 70, 'is_known': False}, {'x': 850, 'is_known': True, 'up': 90, 'down': 45}]
+    >>> move_bars([None, 4], [None, 2])["bars"]
+    [{'x': 70, 'is_known': False}, {'x': 850, 'is_known': True, 'up': 113, 'down': 56}]
     """
-    most = max([count for count in (*come, *gone) if count is not None] or [1]) or 1
-    return [
-        {"x": month_x(place, len(come)), "is_known": False}
-        if up is None or down is None
-        else {"x": month_x(place, len(come)), "is_known": True}
-        | {"up": up * MOVE_HIGH // most, "down": down * MOVE_HIGH // most}
-        for place, (up, down) in enumerate(zip(come, gone, strict=True))
-    ]
+    known = [(up, down) for up, down in zip(come, gone, strict=True) if None not in (up, down)]
+    if not known:
+        return None
+    most_up, most_down = (max(count or 0 for count in side) for side in zip(*known, strict=True))
+    whole = max(most_up + most_down, 1)
+    bars: list[dict[str, Any]] = []
+    for place, (up, down) in enumerate(zip(come, gone, strict=True)):
+        x = month_x(place, len(come))
+        if up is None or down is None:
+            bars.append({"x": x, "is_known": False})
+        else:
+            heights = {"up": up * MOVES_HIGH // whole, "down": down * MOVES_HIGH // whole}
+            bars.append({"x": x, "is_known": True, **heights})
+    base = TOP + LABEL_GAP + most_up * MOVES_HIGH // whole
+    return {"bars": bars, "base": base, "high": TOP + MOVES_HIGH + 2 * LABEL_GAP}
