@@ -62,10 +62,11 @@ SORTED_BY = ["policy_id", *KEY_COLUMNS]
 
 @dataclass(frozen=True)
 class Determined:
-    """What the rules gave: views `determinations` and `policy_<id>` of an open connection, and
-    what became of each policy."""
+    """What the rules gave: views `determinations` and `policy_<id>` of an open connection, the
+    facts under them, and what became of each policy."""
 
     connection: Connection
+    store: FactStore
     policies: dict[str, PolicyStatus]
     findings: pl.DataFrame
     warnings: list[Said]
@@ -128,6 +129,7 @@ def determine(
     on_step("findings")
     return Determined(
         connection=connection,
+        store=store,
         policies=policies,
         findings=run_findings(store, [card.policy_id for card in running]),
         warnings=_warnings(connection, running, months, tables, as_of),

@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from flows.answers.after_run import write_answers
 from flows.answers.nights import write_index
 from flows.answers.objected import write_objections
+from flows.answers.trend import employment_trend, has_trend
 from flows.inbox.tonight import Waiting, await_suppliers, read_tonight
 from flows.ingest.drop import ingest_drop, load_snapshot
 from flows.midway import midway
@@ -181,6 +182,7 @@ def judge_snapshot(run: RunSoFar, determined: Determined) -> RunSoFar:
                 for name, status in determined.policies.items()
                 if status.status == "ran"
             },
+            **({"trend": lambda: employment_trend(determined.store)} if has_trend() else {}),
         },
         findings=(determined.findings,),
         policies=determined.policies,

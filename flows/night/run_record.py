@@ -23,8 +23,10 @@ from transforms.answers.run_summary import (
     count_entitlements,
     count_files,
     count_findings,
+    count_lists,
     count_policies,
 )
+from transforms.answers.trend import render_trend
 from transforms.digest import frame_digest
 from transforms.errors import DigestDiffersError
 from transforms.gates import GateOutcome, check_frames
@@ -98,8 +100,14 @@ def write_run(
             write_table(frame, path, policy_cards().get(path.stem))
         _clerical_review(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
         write_returns(folder, run.home, run.snapshot, run.as_of)
-        page = render_report(_run_summary(run, frames, stopped))
-        (folder / "report.html").write_text(page, encoding="utf-8")
+        summary = _run_summary(run, frames, stopped)
+        pages = {"report.html": render_report(summary)}
+        if summary.has_trend:
+            pages["trend.html"] = render_trend(
+                summary, frames["trend"], manifest["counts"]["lists"]
+            )
+        for name, page in pages.items():
+            (folder / name).write_text(page, encoding="utf-8")
         add_answers(folder, frames, manifest)
         write_data_package(folder, run.run_id, f"Run {run.run_id}")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -193,6 +201,8 @@ def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[s
     if "determinations" in frames:
         outcomes = frames["determinations"]["outcome"].value_counts(sort=True)
         counts["determinations"] = dict(sorted(outcomes.iter_rows()))
+        ran = {name: card for name, card in policy_cards().items() if f"policies/{name}" in frames}
+        counts["lists"] = count_lists(ran, frames["determinations"])
     if "entitlements" in frames:
         statuses = (
             frames["entitlements"]
@@ -252,6 +262,7 @@ def _run_summary(
         batches=count_batches(run.batches),
         warnings=_warnings(run),
         notes=snapshot.said("notes"),
+        has_trend=stopped is None and "trend" in frames,
         digests={name: str(value) for name, value in run.identity.items() if "digest" in name},
         **counted,
     )

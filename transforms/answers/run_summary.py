@@ -106,6 +106,7 @@ class RunSummary:
     warnings: Sequence[Said] = ()
     notes: Sequence[Said] = ()
     digests: Mapping[str, str] | None = None
+    has_trend: bool = False
 
 
 def count_files(
@@ -200,6 +201,30 @@ def sum_eligible_fen(determinations: pl.DataFrame) -> dict[str, int]:
     """Add up what each policy's eligible rows amount to, in fen."""
     eligible = determinations.filter(pl.col("outcome") == "eligible")
     return dict(eligible.group_by("policy_id").agg(pl.col("amount_fen").sum()).iter_rows())
+
+
+def count_lists(
+    ran: Mapping[str, PolicyCard], determinations: pl.DataFrame
+) -> dict[str, dict[str, int | None]]:
+    """Count what stands on the list of each policy that pays nothing: rows, and persons.
+
+    Rows:    returns  one per such policy of those that ran; a list of nobody is one too
+    """
+    counted = (
+        determinations.filter(pl.col("outcome") == "eligible")
+        .group_by("policy_id")
+        .agg(pl.len().alias("rows"), pl.col("subject_id").n_unique().alias("subjects"))
+    )
+    found = {row["policy_id"]: row for row in counted.iter_rows(named=True)}
+    none = {"rows": 0, "subjects": 0}
+    return {
+        name: {
+            "rows": found.get(name, none)["rows"],
+            "persons": found.get(name, none)["subjects"] if card.subject == "person" else None,
+        }
+        for name, card in sorted(ran.items())
+        if card.kind != "payment"
+    }
 
 
 def count_reasons(determinations: pl.DataFrame) -> dict[str, tuple[tuple[str, int], ...]]:
