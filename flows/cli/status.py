@@ -80,5 +80,4 @@ def takeup(
     place = Home(home)
     expect_home(place)
     told = take_up_today(place, first, last)
-    line = f"run {told['run_id']} as of {told['as_of']}, the ledger as it stands today; 元"
-    show(told, as_json, [line, *takeup_lines(told)])
+    show(told, as_json, takeup_lines(told))
