@@ -82,10 +82,12 @@ def _lines(place: str, lines: pl.DataFrame, ledger: Ledger | None = None) -> pl.
     """Say of lines in which place they are; of paid ones, on which day the bank was to pay."""
     executed = pl.lit(None, pl.Date())
     if ledger is not None:
-        days = {
-            payment: next_working_day(date.fromisoformat(ledger.batch_states()[batch].as_of))
-            for payment, batch in ledger.batches_of_payments().items()
+        of_batch = {
+            name: next_working_day(date.fromisoformat(state.as_of))
+            for name, state in ledger.batch_states().items()
+            if state.released
         }
+        days = {p: of_batch[batch] for p, batch in ledger.batches_of_payments().items()}
         executed = pl.col("payment_id").replace_strict(days, default=None).cast(pl.Date())
     return lines.select(
         *KEY, "amount_fen", pl.lit(place).alias("place"), executed.alias("executed_on")
