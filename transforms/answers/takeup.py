@@ -115,12 +115,10 @@ def expect_netted(rows: pl.DataFrame) -> None:
     of, due = pl.col("status"), pl.col("determined_fen") - pl.col("paid_before_fen")
     before = pl.col("paid_fen") + pl.col("signed_fen") + pl.col("to_recover_fen")
     holds = {
-        "paid, signed and to be recovered are what was paid before": before
-        == pl.col("paid_before_fen"),
-        "what is payable is drafted": pl.when(of == "payable").then(due).otherwise(0)
-        == pl.col("drafted_fen"),
-        "what is held is held": pl.when(of == "held").then(due).otherwise(0) == pl.col("held_fen"),
-        "nothing came back since": pl.col("returned_fen") == 0,
+        "paid_before_fen": before == pl.col("paid_before_fen"),
+        "drafted_fen": pl.when(of == "payable").then(due).otherwise(0) == pl.col("drafted_fen"),
+        "held_fen": pl.when(of == "held").then(due).otherwise(0) == pl.col("held_fen"),
+        "returned_fen": pl.col("returned_fen") == 0,
     }
     for promise, held in holds.items():
         if not rows.select(held.all()).item():
