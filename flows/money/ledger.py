@@ -37,7 +37,7 @@ PAID = """select paid.*, paid.amount_fen - coalesce(sum(recovered.amount_fen), 0
         select 1 from entries as reversal
         where reversal.reverses = paid.idempotency_key and reversal.reverses <> '')
     group by paid.entry_id"""
-ENTRIES = f"select {', '.join(ENTRY_FIELDS)} from entries where"
+FIELDS = ", ".join(ENTRY_FIELDS)
 NUMBERS = {"budget_year": pl.Int64(), "amount_fen": pl.Int64()}
 ENTRY_SCHEMA = {name: NUMBERS.get(name, pl.String()) for name in ENTRY_FIELDS}
 
@@ -65,7 +65,9 @@ class Ledger:
 
     def entries_of(self, batch_id: str, kind: str = "") -> pl.DataFrame:
         """Return a batch's entries, of one kind or all, as they were posted."""
-        return self._entries(f"{ENTRIES} batch_id = ? and ? in (kind, '')", (batch_id, kind))
+        return self._entries(
+            f"select {FIELDS} from entries where batch_id = ? and ? in (kind, '')", (batch_id, kind)
+        )
 
     def entries_about(self, identifier: str) -> list[dict[str, Any]]:
         """Return every entry that pays somebody, or is for somebody, in the order of posting."""
@@ -78,11 +80,11 @@ class Ledger:
 
     def entries_before(self, sequence: int) -> pl.DataFrame:
         """Return all that was posted before a posting, in the order of posting."""
-        return self._entries(f"{ENTRIES} sequence < ?", (sequence,))
+        return self._entries(f"select {FIELDS} from entries where sequence < ?", (sequence,))
 
     def entries_at(self, sequence: int) -> pl.DataFrame:
         """Return the entries of one posting."""
-        return self._entries(f"{ENTRIES} sequence = ?", (sequence,))
+        return self._entries(f"select {FIELDS} from entries where sequence = ?", (sequence,))
 
     def batch_of(self, payment_id: str) -> str:
         """Return the batch by which a payment was released; nothing if none was."""
