@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from flows.answers.after_run import write_answers
 from flows.answers.nights import write_index
 from flows.answers.objected import write_objections
+from flows.answers.takeup import NAME, taken_up
 from flows.answers.trend import employment_trend, has_trend
 from flows.inbox.tonight import Waiting, await_suppliers, read_tonight
 from flows.ingest.drop import ingest_drop, load_snapshot
@@ -34,7 +35,8 @@ from flows.night.run_name import last_finished, run_before, run_identity
 from flows.night.run_record import RunSoFar, write_run
 from flows.night.summary import summarise_run
 from flows.store import Home, hold_home
-from sql import Connection
+from sql import Connection, query
+from transforms.answers.takeup import GROUP
 from transforms.errors import UsageError
 
 P = ParamSpec("P")
@@ -112,7 +114,7 @@ def run_night(
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
         run = do(judge_batches, run, determined.connection, drafted)
-        summary = do(record_run, run, determined.connection, drafted)
+        summary = do(record_run, run, determined.connection, drafted, standing)
     progress.end()
     return summary
 
@@ -243,8 +245,15 @@ def judge_batches(run: RunSoFar, connection: Connection, drafted: Drafted) -> Ru
 
 
 @stage("record the run, withdraw older drafts")
-def record_run(run: RunSoFar, connection: Connection, drafted: Drafted) -> dict[str, Any]:
+def record_run(
+    run: RunSoFar, connection: Connection, drafted: Drafted, standing: Standing
+) -> dict[str, Any]:
     """Write the run and its batches, then record the drafts and withdraw older ones."""
+    unknown = "select policy_id, period, outcome from determinations where outcome = 'undetermined'"
+    determined, entitled = query(connection, unknown).lazy(), run.frames["entitlements"]()
+    made = taken_up(run.home, run.as_of, entitled, determined, run.snapshot.folder, standing)
+    frames = {**run.frames, NAME: lambda: made.by(*GROUP)}
+    run = replace(run, taken_up=made, frames=frames)
 
     def add_answers(folder: Path, frames: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         write_answers(folder, connection, frames, run.snapshot.folder, run.as_of)

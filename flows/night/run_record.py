@@ -26,6 +26,7 @@ from transforms.answers.run_summary import (
     count_lists,
     count_policies,
 )
+from transforms.answers.takeup import TakenUp
 from transforms.answers.trend import render_trend
 from transforms.digest import frame_digest
 from transforms.errors import DigestDiffersError
@@ -55,6 +56,7 @@ class RunSoFar:
     own_rows: Sequence[Mapping[str, Any]] = ()
     warnings: tuple[Said, ...] = ()
     batches: tuple[DraftBatch, ...] = ()
+    taken_up: TakenUp | None = None
 
     @property
     def run_id(self) -> str:
@@ -156,7 +158,8 @@ def _manifest(
         "batches": [batch.batch_id for batch in run.batches],
         "warnings": [str(said) for said in _warnings(run)],
         "said": [said.content() for said in _warnings(run)],
-        "counts": _counts(run.snapshot, frames),
+        "counts": _counts(run.snapshot, frames)
+        | ({"takeup": run.taken_up.total()} if run.taken_up else {}),
     }
 
 
@@ -251,6 +254,8 @@ def _run_summary(
         counted["entitlements"] = count_entitlements(frames["entitlements"])
     if "findings" in frames:
         counted["findings"] = count_findings(frames["findings"])
+    if run.taken_up:
+        counted["taken_up"] = [*run.taken_up.by("policy_id").to_dicts(), run.taken_up.total()]
     return RunSummary(
         run_id=run.run_id,
         snapshot_id=snapshot.snapshot_id,

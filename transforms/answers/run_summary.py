@@ -103,6 +103,7 @@ class RunSummary:
     entitlements: Sequence[EntitlementCount] = ()
     batches: Sequence[BatchCount] = ()
     findings: Sequence[FindingCount] = ()
+    taken_up: Sequence[Mapping[str, Any]] = ()
     warnings: Sequence[Said] = ()
     notes: Sequence[Said] = ()
     digests: Mapping[str, str] | None = None
