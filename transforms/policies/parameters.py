@@ -23,7 +23,7 @@ from transforms.errors import ContractError, ParameterMissingError
 
 UNITS = (
     *("yuan", "fraction", "percent", "permille", "multiple", "months", "years", "days", "persons"),
-    *("month", "date", "period", "method", "size"),
+    *("month", "date", "period", "method", "size", "trace"),
 )
 BOUND_DAYS = ("as_of", "year")
 COLUMN_NAME = re.compile(r"[a-z]\w*")
