@@ -11,7 +11,7 @@ from sql.checks import tables_present
 from sql.texts import FOLDER, fact_names
 from transforms.answers.traces import TRACE_SCHEMA, traced_lines
 
-TRACES = "traces.sql"
+PARTS, LAST = ("of_months", "of_days"), "traces/last.sql"
 
 
 def last_traces(
@@ -24,7 +24,7 @@ def last_traces(
 
     Rows:    returns  TRACE_SCHEMA, one per line that is paid, or was, for a person
     """
-    if not (FOLDER / TRACES).is_file():
+    if not (FOLDER / LAST).is_file():
         return None
     lines = traced_lines(entitlements, as_of)
     if not lines.height:
@@ -32,6 +32,10 @@ def last_traces(
     built = tables_present(connection) & set(fact_names())
     store = FactStore(connection, tables, as_of, built=set(built))
     register_frame(connection, "traced_lines", lines)
-    store.build_under(TRACES)
-    found = run_sql(connection, TRACES, store.statement(TRACES, shared_parameters())[1])
+    for part in PARTS:
+        path = f"traces/{part}.sql"
+        store.build_under(path)
+        text, values = store.statement(path, {})
+        store.execute(f"create or replace table traces_{part} as {text}", values)
+    found = run_sql(connection, LAST, store.statement(LAST, shared_parameters())[1])
     return found.cast(pl.Schema(TRACE_SCHEMA))

@@ -116,7 +116,7 @@ def _age() -> pl.Expr:
 def rows_left_by(trace: str, on: date) -> pl.Expr:
     """Say which visible rows of a person left a trace of that kind on that day.
 
-    Holds:   the same rows that sql/traces.sql goes by, but for refunds (see without_refunded)
+    Holds:   the same rows that sql/traces goes by, but for refunds (see without_refunded)
     """
     month = month_of(on)
     arrived = pl.col("state") == "已到账"
