@@ -1,8 +1,8 @@
--- The last positive trace of the person of each line paid: by which behaviour, on which day, strong
--- or weak as the table trace_kinds says. A trace counts up to until_on, the end of the line's period
--- or the as-of date, whichever comes first; what a month says is taken at the month's last day, at
--- until_on if that comes first. Grain: one row per line. Reads: traced_lines, traces_of_months,
--- traces_of_days.
+-- The last positive trace of the person of each line paid: by which behaviour, on which day,
+-- strong or weak as the table trace_kinds says. A trace counts up to until_on, the end of the
+-- line's period or the as-of date, whichever comes first; what a month says is taken at the
+-- month's last day, at until_on if that comes first. Grain: one row per line.
+-- Reads: traced_lines, traces_of_months, traces_of_days.
 with asked_days as (
     select
         person_key,

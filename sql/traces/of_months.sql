@@ -1,5 +1,5 @@
--- Which months left a trace of a person, the latest up to each day asked for: contributions on time,
--- made up or deferred, and benefit that another system paid. Our own payments are no trace.
+-- Which months left a trace of a person, the latest up to each day asked for: contributions on
+-- time, made up or deferred, benefit that another system paid. Our own payments are no trace.
 -- Grain: person, day asked for, trace; of benefit one row a spell. Reads: traced_lines.
 with asked_days as (
     select

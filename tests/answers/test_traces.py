@@ -387,6 +387,13 @@ def test_a_run_of_before_there_were_traces_tells_none(tmp_path: Path) -> None:
     assert traces_of_rows(tmp_path, source, entitled((MAN, "2020-03"))) == {}
 
 
+def test_stored_rules_that_ask_for_no_trace_make_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.night.traces.FOLDER", tmp_path)
+    assert last_traces(connect(threads=1), {}, AS_OF, entitled((MAN, "2020-03"))) is None
+
+
 def test_the_table_says_of_every_kind_that_names_persons_what_it_is() -> None:
     table = value_on(shared_parameters()["trace_kinds"], AS_OF).value
     naming = {
