@@ -34,9 +34,11 @@ from flows.night.progress import Progress, Report
 from flows.night.run_name import last_finished, run_before, run_identity
 from flows.night.run_record import RunSoFar, write_run
 from flows.night.summary import summarise_run
+from flows.night.traces import last_traces
 from flows.store import Home, hold_home
 from sql import Connection, query
 from transforms.answers.takeup import GROUP
+from transforms.answers.traces import trace_findings
 from transforms.errors import UsageError
 
 P = ParamSpec("P")
@@ -111,6 +113,7 @@ def run_night(
         run = do(judge_snapshot, run, determined)
         run = do(judge_determinations, run, determined)
         entitled = do(make_entitlements, run, determined, standing, funds)
+        run = do(find_traces, run, determined.connection, entitled)
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
         run = do(judge_batches, run, determined.connection, drafted)
@@ -211,6 +214,19 @@ def make_entitlements(
     causes = Causes(run.home, run.snapshot.folder, run.as_of, run.own_rows, connection, standing)
     before = home_run(run.home, run.identity.get("run_before", "")), run.as_of.isoformat()
     return build_entitlements(connection, determined.policies, standing, funds, causes, before)
+
+
+@stage("last traces of the persons paid", retries=1)
+def find_traces(run: RunSoFar, connection: Connection, entitled: Entitled) -> RunSoFar:
+    """Find by what each person paid was last seen; who was not is a finding."""
+    traces = last_traces(connection, run.snapshot.tables(), run.as_of, entitled.entitlements)
+    if traces is None:
+        return run
+    return replace(
+        run,
+        frames={**run.frames, "traces": lambda: traces},
+        findings=(*run.findings, trace_findings(traces)),
+    )
 
 
 @stage("gate: entitlements")

@@ -27,6 +27,7 @@ from transforms.answers.run_summary import (
     count_policies,
 )
 from transforms.answers.takeup import TakenUp
+from transforms.answers.traces import count_traces
 from transforms.answers.trend import render_trend
 from transforms.digest import frame_digest
 from transforms.errors import DigestDiffersError
@@ -216,6 +217,9 @@ def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[s
             row["status"]: {"rows": row["rows"], "due_fen": row["due_fen"]}
             for row in statuses.sort("status").iter_rows(named=True)
         }
+    if "traces" in frames:
+        backings = frames["traces"]["backing"].value_counts()
+        counts["traces"] = dict(sorted(backings.iter_rows()))
     return counts
 
 
@@ -252,6 +256,8 @@ def _run_summary(
         counted["policies"] = count_policies(policy_cards(), run.policies, determinations)
     if "entitlements" in frames:
         counted["entitlements"] = count_entitlements(frames["entitlements"])
+    if "traces" in frames:
+        counted["traces"] = count_traces(frames["traces"], frames["entitlements"])
     if "findings" in frames:
         counted["findings"] = count_findings(frames["findings"])
     if run.taken_up:
