@@ -109,6 +109,7 @@ class PolicyCard:
     rows: tuple[Mapping[str, Any], ...]
     provisions: tuple[Provision, ...]
     span_is_reading: bool
+    listing: Mapping[str, Any]
 
     @property
     def provision_names(self) -> list[str]:
@@ -176,6 +177,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         rows=tuple(entry.get("rows", ())),
         provisions=provisions,
         span_is_reading=bool(entry["in_force"].get("reading", False)),
+        listing=entry.get("list", {}),
     )
 
 
