@@ -5,6 +5,7 @@ import polars as pl
 PLAIN = "^(-?)([0-9]{1,13})(?:[.]([0-9]{1,2}))?$"
 # A sign or brackets, ￥, thousands by commas, at most two decimals that are not zero, 元.
 WRITTEN = r"^(-?)¥?(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2})0*)?(?:UNIT)?$"
+RATE = r"^(-?[0-9]{1,4})(?:[.]([0-9]{1,6}?)0*)?(%?)$"
 BRACKETS = r"^\((.*)\)$"
 
 
@@ -43,6 +44,29 @@ def _hundredths(frame: pl.DataFrame, form: str) -> pl.Series:
     amounts = whole * 100 + decimals
     signed = pl.when(signs == "-").then(-amounts).when(signs == "").then(amounts)
     return frame.select(signed.alias("fen")).to_series()
+
+
+def read_rates(texts: pl.Series) -> pl.Series:
+    """Read rates as hundredths of a per cent; null where a text is none, or finer than that.
+
+    With a % sign, or from 1 on, a number is per cent; below 1 it is a fraction.
+
+    >>> read_rates(pl.Series(["12", "12 %", "0.12", "1", "0.5％", "0.5", "0.00005"])).to_list()
+    [1200, 1200, 1200, 100, 50, 5000, None]
+    """
+    spaceless = pl.col("text").str.normalize("NFKC").str.replace_all(r"\s", "")
+    parts = spaceless.str.extract_groups(RATE).struct
+    whole = parts.field("1").cast(pl.Int64)
+    decimals = parts.field("2").fill_null("")
+    # Millionths of what is written, so that nothing is rounded.
+    fraction = decimals.str.pad_end(6, "0").cast(pl.Int64)
+    is_negative = parts.field("1").str.starts_with("-")
+    millionths = whole.abs() * 1_000_000 + fraction
+    is_fraction = (parts.field("3") == "") & (millionths < 1_000_000)
+    unit = pl.when(is_fraction).then(100).otherwise(10_000)
+    rate = pl.when(is_negative).then(-1).otherwise(1) * (millionths // unit)
+    exact = pl.when(millionths % unit == 0).then(rate)
+    return texts.to_frame("text").select(exact.alias("rate")).to_series()
 
 
 def yuan_text(fen: int, grouping: str = "") -> str:

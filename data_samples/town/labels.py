@@ -31,6 +31,9 @@ def _text(column: KindColumn) -> pl.Expr:
         return pl.concat_str(
             sign, whole.cast(pl.String), pl.lit("."), rest.cast(pl.String).str.zfill(2)
         )
+    if column.type == "rate":
+        rest = (cell % 100).cast(pl.String).str.zfill(2)
+        return pl.concat_str((cell // 100).cast(pl.String), pl.lit("."), rest, pl.lit("%"))
     if column.type == "date":
         return cell.dt.strftime("%Y-%m-%d")
     return cell.cast(pl.String)
@@ -50,6 +53,10 @@ def _array(column: KindColumn, values: pl.Series) -> pa.Array:
     if column.type in ("money", "wan"):
         whole = values.to_arrow().cast(pa.decimal128(20, 0))
         return pa.Array.from_buffers(pa.decimal128(18, 2), len(whole), whole.buffers())
+    if column.type == "rate":
+        # A number of 1 would be read as 1 %.
+        texts = values.to_frame(column.name).select(_text(column)).to_series()
+        return texts.to_arrow().cast(pa.string())
     if column.type == "month":
         return values.cast(pl.String).to_arrow().cast(pa.string())
     array = values.to_arrow()

@@ -160,6 +160,7 @@ def _value(case: Case, kind: Kind, column: str, cell: str) -> Any:
         "money": fen,
         "wan": fen,
         "integer": int,
+        "rate": int,
         "month": int,
         "date": date.fromisoformat,
         "person_id": case.id_of,

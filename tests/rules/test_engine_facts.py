@@ -30,7 +30,7 @@ def random_bookings(seed: int) -> list[dict[str, Any]]:
     rows = []
     for number in range(chance.choice([40, 150, 400])):
         entry = chance.choice(["正常", "正常", "正常", "补缴", "退费"])
-        state = chance.choice(["已到账", "已到账", "已到账", "未到账", "缓缴"])
+        state = chance.choice(["已到账", "已到账", "未到账", "未到账", "缓缴"])
         unit = chance.choice(["", "1", "2", "3"])
         sign = -1 if entry == "退费" else 1
         rows.append(
@@ -155,6 +155,34 @@ def test_headcounts_count_persons_once(town: Any) -> None:
     store.build("headcounts")
     counted = query(connection, "select employer_key, insurance, month, headcount from headcounts")
     assert {row[:3]: row[3] for row in counted.rows()} == dict(expected)
+
+
+def is_present(found: dict[Key, list[dict[str, Any]]], key: Key) -> bool:
+    person, employer, kind, month = key
+    number = month // 100 * 12 + month % 100 - 1
+    before = [(n // 12 * 100 + n % 12 + 1) for n in range(number - 3, number)]
+    late = [is_in_arrears(found.get((person, employer, kind, m), [])) for m in before]
+    return is_insured(found[key]) or (is_in_arrears(found[key]) and not all(late))
+
+
+def test_late_is_not_gone_but_four_months_late_is(town: Any) -> None:
+    connection, store, found = town
+    pension = [key for key in found if key[1] and key[2] == "养老"]
+    expected = {key for key in pension if is_present(found, key)}
+    staff: dict[tuple[int, int], int] = defaultdict(int)
+    for _, employer, _, month in expected:
+        staff[employer, month] += 1
+    store.build("staff_counts")
+    months = ", ".join(f"({month})" for month in MONTHS)
+    present = query(
+        connection,
+        "select person_key, employer_key, '养老', month from present_masks, "
+        f"(values {months}) as asked (month) "
+        "where era = month_era(month) and present_mask & month_bit(month) <> 0",
+    )
+    assert set(present.rows()) == keyed(expected)
+    counted = query(connection, "select employer_key, month, staff from staff_counts")
+    assert {row[:2]: row[2] for row in counted.rows()} == dict(staff)
 
 
 def test_arrears_name_employer_insurance_and_month(town: Any) -> None:

@@ -15,7 +15,8 @@ import polars as pl
 
 from transforms.errors import ContractError
 from transforms.extracts.kinds import COLUMNS, KINDS, Kind
-from transforms.policies.cards import month_before, month_of
+from transforms.policies.cards import month_before, month_of, plus_months
+from transforms.policies.parameters import month_first_day
 
 SIDES_OF_ROLE = {
     "subject": ("subject",),
@@ -127,6 +128,8 @@ def rows_asked_for(
 def months_asked_for(spec: Mapping[str, Any], period: str, as_of: date) -> pl.Expr | None:
     """Narrow rows to the months that `months` of a `rows` entry names; None: all months.
 
+    `[-3, 0]` are the months from three before that of the period to it.
+
     Raises:  ContractError for a word that is none of period, to_period, base_year, month_before
     """
     word = spec.get("months")
@@ -138,6 +141,10 @@ def months_asked_for(spec: Mapping[str, Any], period: str, as_of: date) -> pl.Ex
     if word == "base_year":
         year = int(period[:4]) - 1
         return column.is_between((year - 1) * 100 + 12, year * 100 + 12)
+    if len(period) == 7 and isinstance(word, list):
+        day = month_first_day(int(period[:4] + period[5:]))
+        first, last = (month_of(plus_months(day, step)) for step in word)
+        return column.is_between(first, last)
     if len(period) == 7 and word in ("period", "to_period"):
         month = int(period[:4] + period[5:])
         return column == month if word == "period" else column <= month

@@ -28,6 +28,7 @@ TYPES: dict[ColumnType, tuple[str, str, str]] = {
     "bank_code": ("@", "type_bank_code", "102453000012"),
     "wan": ("#,##0.00", "type_wan", "120.50"),
     "money": ("#,##0.00", "type_money", "1234.50"),
+    "rate": ("@", "type_rate", "5%"),
     "date": ("yyyy-mm-dd", "type_date", "2020-03-31"),
     "month": ("@", "type_month", "202003"),
     "code": ("@", "type_code", ""),

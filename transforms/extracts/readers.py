@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.amounts import read_fen
+from transforms.amounts import read_fen, read_rates
 from transforms.columns import ColumnType
 from transforms.extracts.dates import read_dates, read_months
 from transforms.extracts.kinds import KindColumn
@@ -49,7 +49,7 @@ def read_column(column: KindColumn, texts: pl.Series, is_number: pl.Series | Non
     """Read the distinct texts of a column.
 
     Rows:    returns values, bad and repairs, one per text
-    Units:   money and 万元 become hundredths
+    Units:   money and 万元 become hundredths, rates hundredths of a per cent
     """
     cleaned = texts.fill_null("")
     rule = RULE_OF_TYPE.get(column.type, "unreadable_value")
@@ -173,6 +173,7 @@ READERS: dict[ColumnType, Callable[[pl.Series], pl.Series]] = {
     "bank_code": _read_bank_codes,
     "money": read_fen,
     "wan": _read_wan,
+    "rate": read_rates,
     "date": read_dates,
     "month": read_months,
     "text": _read_texts,

@@ -30,6 +30,7 @@ RULES = (
 )
 NUMBER_OF = {rule: number for number, rule in enumerate(RULES)}
 FIRST_DAY, FIRST_MONTH, LAST_MONTH = date(1900, 1, 1), 190001, 210012
+WHOLE_RATE = 10_000  # 100 %, in hundredths of a per cent
 # Whom a row is about: the first of these that could be read.
 SUBJECT_COLUMNS = ("person_id", "subject_id", "employer_code")
 
@@ -162,6 +163,8 @@ def _out_of_range(column: KindColumn, read: ReadColumn, said: Sayings) -> Flags 
         return read.rows_where((~values.is_between(FIRST_MONTH, LAST_MONTH)).fill_null(False))
     if column.type == "date":
         return read.rows_where((values < FIRST_DAY).fill_null(False))
+    if column.type == "rate":
+        return read.rows_where((~values.is_between(0, WHOLE_RATE)).fill_null(False))
     flags = None
     if column.never_negative or column.negative_only_where:
         flags = read.rows_where((values < 0).fill_null(False))

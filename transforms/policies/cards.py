@@ -18,8 +18,10 @@ from transforms.policies.parameters import (
 from transforms.words import Said
 
 FIRST_MONTH = 202001
-KINDS_OF_POLICY = ("payment", "relief", "referral")
-PERIODS = ("year", "month", "as_of_month", "fee_year")
+RECENT_MONTHS = 12
+KINDS_OF_POLICY = ("payment", "relief", "referral", "warning")
+# recent_month: months before the as-of month, whatever their year (monitoring has no reach).
+PERIODS = ("year", "month", "as_of_month", "last_month", "recent_month", "fee_year")
 PRESENCE, ABSENCE = "by presence", "by absence"
 
 
@@ -59,8 +61,9 @@ class Reach:
         ('2020', '2020-03')
         """
         year, month = divmod(self.from_month, 100)
-        whole = {"month": None, "as_of_month": f"{year}-{month:02d}"}
-        return whole.get(form, str(year))
+        one_month = f"{year}-{month:02d}"
+        whole = {"month": None, "recent_month": None}
+        return (whole | {"as_of_month": one_month, "last_month": one_month}).get(form, str(year))
 
 
 @dataclass(frozen=True)
@@ -135,14 +138,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     """
     entry = read_yaml(text)
     name = entry["policy"]
-    if entry["kind"] not in KINDS_OF_POLICY or entry["period"] not in PERIODS:
-        raise ContractError(f"policy {name}: unknown kind {entry['kind']} or period")
-    if (entry["kind"] == "payment") != ("fund" in entry):
-        raise ContractError(f"policy {name}: a payment has a fund, nothing else has")
-    if (entry["kind"] == "referral") == ("amount_cap" in entry):
-        raise ContractError(f"policy {name}: all but a referral have an amount_cap")
-    if (entry["kind"] == "payment") != ("rows" in entry):
-        raise ContractError(f"policy {name}: a payment says what rows it is made of, nothing else")
+    _check_kind(name, entry)
     needs = entry.get("needs", {})
     parameters = _shared_used(entry.get("uses", []), shared) | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
@@ -179,6 +175,17 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         span_is_reading=bool(entry["in_force"].get("reading", False)),
         listing=entry.get("list", {}),
     )
+
+
+def _check_kind(name: str, entry: Mapping[str, Any]) -> None:
+    if entry["kind"] not in KINDS_OF_POLICY or entry["period"] not in PERIODS:
+        raise ContractError(f"policy {name}: unknown kind {entry['kind']} or period")
+    if (entry["kind"] == "payment") != ("fund" in entry):
+        raise ContractError(f"policy {name}: a payment has a fund, nothing else has")
+    if (entry["kind"] in ("payment", "relief")) != ("amount_cap" in entry):
+        raise ContractError(f"policy {name}: a payment and a relief have an amount_cap, no other")
+    if (entry["kind"] == "payment") != ("rows" in entry):
+        raise ContractError(f"policy {name}: a payment says what rows it is made of, nothing else")
 
 
 def _shared_used(
@@ -250,6 +257,10 @@ def reach_of(card: PolicyCard, as_of: date) -> Reach:
     this_month = month_of(as_of)
     if card.period == "as_of_month":
         return Reach(this_month, this_month)
+    if card.period == "last_month":
+        return Reach(month_before(as_of), month_before(as_of))
+    if card.period == "recent_month":
+        return Reach(month_of(plus_months(as_of, -RECENT_MONTHS)), month_before(as_of))
     if card.period == "fee_year":
         return Reach((as_of.year - 1) * 100 + 1, (as_of.year - 1) * 100 + 12)
     if card.period == "year":

@@ -14,6 +14,8 @@ ITEM_COUNT = 24
 WORDS = {
     "policy": "pays",
     "list": "list",
+    "warning": "warning",
+    "figure": "figure",
     "monitoring": "monitoring planned",
     "none": "not computed",
 }
@@ -108,7 +110,7 @@ def with_policies(items: Sequence[AnnexItem], cards: Mapping[str, PolicyCard]) -
 
 
 def _answer(card: PolicyCard) -> Mapping[str, str]:
-    word = "policy" if card.kind == "payment" else "list"
+    word = {"payment": "policy", "warning": "warning"}.get(card.kind, "list")
     return {"what": word, "policy": card.policy_id, "note": card.guide}
 
 
