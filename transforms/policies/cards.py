@@ -22,6 +22,7 @@ RECENT_MONTHS = 12
 KINDS_OF_POLICY = ("payment", "relief", "referral", "warning")
 # recent_month: months before the as-of month, whatever their year (monitoring has no reach).
 PERIODS = ("year", "month", "as_of_month", "last_month", "recent_month", "fee_year")
+LIST_SAYS = {"purpose", "basis", "facts"}
 PRESENCE, ABSENCE = "by presence", "by absence"
 
 
@@ -139,6 +140,10 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     entry = read_yaml(text)
     name = entry["policy"]
     _check_kind(name, entry)
+    if (entry["kind"] == "payment") != ("list" not in entry):
+        raise ContractError(f"policy {name}: what pays nothing says its list, a payment has none")
+    if "list" in entry and not set(entry["list"]) >= LIST_SAYS:
+        raise ContractError(f"policy {name}: a list says {', '.join(sorted(LIST_SAYS))}")
     needs = entry.get("needs", {})
     parameters = _shared_used(entry.get("uses", []), shared) | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
