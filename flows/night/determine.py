@@ -119,10 +119,7 @@ def determine(
             policies[card.policy_id] = PolicyStatus("not_run", reason, None, None, [])
             continue
         on_step(card.policy_id)
-        reach = reach_of(card, as_of)
-        run_policy(store, card, reach)
-        used = _parameters_used(card, as_of, reach)
-        policies[card.policy_id] = PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
+        policies[card.policy_id] = _run(store, card)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
     if any(card.listing.get("series") for card in running):
@@ -137,6 +134,13 @@ def determine(
         warnings=_warnings(connection, running, months, tables, as_of),
         own_rows=_own_rows(store),
     )
+
+
+def _run(store: FactStore, card: PolicyCard) -> PolicyStatus:
+    reach = reach_of(card, store.as_of)
+    run_policy(store, card, reach)
+    used = _parameters_used(card, store.as_of, reach)
+    return PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
 
 
 def _chosen(only: Sequence[str] | None) -> list[PolicyCard]:

@@ -63,17 +63,17 @@ employer_masks as (
 placed_employers as (
     select
         employers.employer_key,
+        places.level,
         case
             when registrations.employer_code is null then 'unregistered'
-            else coalesce(registrations.division_code, 'not_stated')
-        end as town,
-        case
-            when registrations.employer_code is null then 'unregistered'
+            when places.level = 'town' then coalesce(registrations.division_code, 'not_stated')
             else coalesce(registrations.size_line, 'not_stated')
-        end as size_line
+        end as cell
     from employers
     -- one to at most one: the code is a key of registrations
     left join registrations on employers.employer_code = registrations.employer_code
+    -- each in its town and in its line
+    cross join (values ('town'), ('size_line')) as places (level)
 ),
 
 cell_masks as (
@@ -87,30 +87,16 @@ cell_masks as (
     group by measure, mask
     union all
     select
-        'town' as level,
-        placed_employers.town as cell,
+        placed_employers.level,
+        placed_employers.cell,
         employer_masks.measure,
         employer_masks.mask,
         sum(employer_masks.persons) as persons
     from employer_masks
-    -- many to one: every employer of a contribution has an insured unit
+    -- one to two: every employer of a contribution has an insured unit, and two places
     inner join placed_employers on employer_masks.employer_key = placed_employers.employer_key
-    group by placed_employers.town, employer_masks.measure, employer_masks.mask
-    union all
-    select
-        'size_line' as level,
-        placed_employers.size_line as cell,
-        employer_masks.measure,
-        employer_masks.mask,
-        sum(employer_masks.persons) as persons
-    from employer_masks
-    -- many to one, as above
-    inner join placed_employers on employer_masks.employer_key = placed_employers.employer_key
-    group by placed_employers.size_line, employer_masks.measure, employer_masks.mask
-),
-
-positions as (
-    select unnest(range(1, $month_count + 1)) as position
+    group by
+        placed_employers.level, placed_employers.cell, employer_masks.measure, employer_masks.mask
 ),
 
 month_counts as (
@@ -126,7 +112,7 @@ month_counts as (
         sum(persons) filter (where measure = 'present' and (mask >> (position - 1)) & 3 = 1) as gone
     from cell_masks
     -- each mask to each month shown
-    cross join positions
+    cross join range(1, $month_count + 1) as positions (position)
     group by cell_masks.level, cell_masks.cell, positions.position
 ),
 

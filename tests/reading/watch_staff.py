@@ -134,7 +134,7 @@ def layoff_warning(facts: Facts) -> Watched:
             },
             0,
             {
-                "gone": len(gone),
+                "gone_count": len(gone),
                 "staff_before": len(persons),
                 "is_in_focus": any(facts.listed_in_month(name, employer, last) for name in FOCUS),
                 "has_arrears": facts.arrears(employer, ALL_FIVE, last, last),
@@ -175,8 +175,8 @@ def layoff_compliance(facts: Facts) -> Watched:
             },
             0,
             {
-                "laid_off": count,
-                "first_day": first,
+                "laid_off_count": count,
+                "first_laid_off_on": first,
                 "has_arrears": facts.arrears(employer, ALL_FIVE, 0, last),
                 "unpaid_persons": len(unpaid),
             },
@@ -220,9 +220,9 @@ def unemployment_coverage_gap(facts: Facts) -> Watched:
             },
             0,
             {
-                "uninsured_persons": len(uninsured),
-                "unseen_persons": len(unseen),
-                "paid_persons": len(paid),
+                "pension_only_count": len(uninsured),
+                "uninsured_count": len(unseen),
+                "paid_count": len(paid),
             },
         )
     return found

@@ -20,6 +20,11 @@ from transforms.words import BETWEEN, Said, word, worded
 
 NUMBER, IDENTIFIER, NAME = "number", "identifier", "subject_name"
 ON_LIST, OPEN, MEMBERS = "eligible", "undetermined", "members"
+SHEET_OF = {
+    ON_LIST: "sheet_list_eligible",
+    OPEN: "sheet_list_undetermined",
+    MEMBERS: "sheet_list_members",
+}
 ASKED = ("unknown_provisions", "missing", "settled_by")
 OWN = (NUMBER, "outcome", "period", *ASKED)
 CLASS_OF_SUBJECT = {
@@ -194,10 +199,14 @@ def list_sheets(
     is_masked: bool,
 ) -> list[Sheet]:
     """Head each part with what it is, for whom, by which clause, what for and who may have it."""
-    counts = {
-        f"{part}_rows": parts[part].height if part in parts else 0 for part in (ON_LIST, OPEN)
+    heights = {part: rows.height for part, rows in parts.items()}
+    counted = {
+        "policy": card.title,
+        "as_of": as_of,
+        "eligible_rows": heights.get(ON_LIST, 0),
+        "undetermined_rows": heights.get(OPEN, 0),
     }
-    title = worded(Said("list_of", {"policy": card.title, "as_of": as_of, **counts}))
+    title = worded(Said("list_of", counted))
     heading = list_heading(card, is_masked=is_masked)
     warned = [Line("warn", [worded(said)]) for said in notes]
     sheets = []
@@ -206,7 +215,7 @@ def list_sheets(
         classes = [word("personal_data"), *(word(f"class_{name}") for name in found[1:])]
         above = [Line("title", [title]), *heading, *warned, Line("note", classes)]
         widths = {NUMBER: NUMBER_WIDTH}
-        sheets.append(Sheet(word(f"sheet_list_{part}"), rows, above, widths=widths))
+        sheets.append(Sheet(word(SHEET_OF[part]), rows, above, widths=widths))
     return sheets
 
 

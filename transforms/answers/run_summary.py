@@ -218,12 +218,11 @@ def count_lists(
         .group_by("policy_id")
         .agg(pl.len().alias("rows"), pl.col("subject_id").n_unique().alias("subjects"))
     )
-    found = {row["policy_id"]: row for row in counted.iter_rows(named=True)}
-    none = {"rows": 0, "subjects": 0}
+    found = {name: (rows, subjects) for name, rows, subjects in counted.iter_rows()}
     return {
         name: {
-            "rows": found.get(name, none)["rows"],
-            "persons": found.get(name, none)["subjects"] if card.subject == "person" else None,
+            "rows": found.get(name, (0, 0))[0],
+            "persons": found.get(name, (0, 0))[1] if card.subject == "person" else None,
         }
         for name, card in sorted(ran.items())
         if card.kind != "payment"

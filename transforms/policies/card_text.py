@@ -132,9 +132,10 @@ def _value_lines(value: Mapping[str, Any]) -> list[str]:
     """Write a value; a list row by row below its source."""
     rows = value["value"] if isinstance(value["value"], list) else []
     shown = f"{len(rows)} rows" if rows else value["value"]
-    first = f"      from {value['from']}: {shown}  {confirmation(value['confirmed'])}"
+    confirmed = confirmation(value["confirmed"])
+    first = f"      from {value['from']}: {shown}  {confirmed}  {value['source']}"
     below = ["        " + "  ".join(map(said_value, row.values())) for row in rows]
-    return [f"{first}  {value['source']}", *below]
+    return [first, *below]
 
 
 def said_value(cell: Any) -> str:

@@ -17,8 +17,7 @@ from transforms.policies.parameters import (
 )
 from transforms.words import Said
 
-FIRST_MONTH = 202001
-RECENT_MONTHS = 12
+FIRST_MONTH, RECENT_MONTHS = 202001, 12
 KINDS_OF_POLICY = ("payment", "relief", "referral", "warning")
 # recent_month: months before the as-of month, whatever their year (monitoring has no reach).
 PERIODS = ("year", "month", "as_of_month", "last_month", "recent_month", "fee_year")
