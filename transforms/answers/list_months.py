@@ -19,7 +19,9 @@ THIN_SHARE = 9_000
 
 def first_month(listed: pl.DataFrame, last_month: int) -> int:
     """Return the month from which a list's months are shown: six before the first judged."""
-    judged = listed.select(pl.col("period").str.replace("-", "").cast(pl.Int32).min()).item()
+    judged = listed.select(
+        (pl.col("period").str.head(4) + pl.col("period").str.tail(2)).cast(pl.Int32).min()
+    ).item()
     return _plus(judged or last_month, -MONTHS_BEFORE)
 
 
@@ -92,12 +94,12 @@ def _notes(listed: pl.DataFrame, by_month: pl.DataFrame) -> list[Line]:
     nothing = dict.fromkeys(DISTRICT_MEASURES, 0)
     lines = []
     for period in sorted(set(listed["period"])):
-        month = int(period.replace("-", ""))
+        month = int(period[:4] + period[5:])
         now, before = district.get(month, nothing), district.get(_plus(month, -1), nothing)
         shares = {name: _share(now[name], before[name]) for name in MEASURES}
         told = {name: share_text(share) for name, share in shares.items()}
-        told |= {name: now[name] for name in ("employers", "shrunk_employers")}
-        lines.append(Line("note", [worded(Said("month_of_district", {"month": period, **told}))]))
+        told |= {name: now[name] for name in ("employers", "shrunk_employers")} | {"month": period}
+        lines.append(Line("note", [worded(Said("month_of_district", told))]))
         if min(shares.values()) < THIN_SHARE:
             lines.append(Line("warn", [worded(Said("month_is_thin", {"month": period}))]))
     return lines

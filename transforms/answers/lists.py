@@ -20,6 +20,11 @@ from transforms.words import BETWEEN, Said, word, worded
 
 NUMBER, IDENTIFIER, NAME = "number", "identifier", "subject_name"
 ON_LIST, OPEN, MEMBERS = "eligible", "undetermined", "members"
+SHEETS = {
+    ON_LIST: "sheet_list_eligible",
+    OPEN: "sheet_list_undetermined",
+    MEMBERS: "sheet_list_members",
+}
 ASKED = ("unknown_provisions", "missing", "settled_by")
 OWN = (NUMBER, "outcome", "period", *ASKED)
 CLASS_OF_SUBJECT = {
@@ -197,7 +202,8 @@ def list_sheets(
     counts = {
         f"{part}_rows": parts[part].height if part in parts else 0 for part in (ON_LIST, OPEN)
     }
-    title = worded(Said("list_of", {"policy": card.title, "as_of": as_of, **counts}))
+    what = {"policy": card.title, "as_of": as_of} | counts
+    title = worded(Said("list_of", what))
     heading = list_heading(card, is_masked=is_masked)
     warned = [Line("warn", [worded(said)]) for said in notes]
     sheets = []
@@ -206,7 +212,7 @@ def list_sheets(
         classes = [word("personal_data"), *(word(f"class_{name}") for name in found[1:])]
         above = [Line("title", [title]), *heading, *warned, Line("note", classes)]
         widths = {NUMBER: NUMBER_WIDTH}
-        sheets.append(Sheet(word(f"sheet_list_{part}"), rows, above, widths=widths))
+        sheets.append(Sheet(word(SHEETS[part]), rows, above, widths=widths))
     return sheets
 
 
