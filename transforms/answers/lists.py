@@ -26,7 +26,7 @@ SHEETS = {
     MEMBERS: "sheet_list_members",
 }
 ASKED = ("unknown_provisions", "missing", "settled_by")
-OWN = (NUMBER, "outcome", "period", *ASKED)
+OWN = (NUMBER, "outcome", "period", "division_code", *ASKED)
 CLASS_OF_SUBJECT = {
     "person": {IDENTIFIER: "person_id", NAME: "name"},
     "household": {IDENTIFIER: "about_person", NAME: "name"},
@@ -127,13 +127,15 @@ def told_fact(name: str, dtype: pl.DataType) -> pl.Expr:
 def class_of(card: PolicyCard, column: str) -> str:
     """Say which class of personal data a column of a policy's list holds.
 
-    Holds:   what nobody described is about the person; on a list of employers about the employer
+    Holds:   every fact on a list of persons is about them; what nobody described, on a list of
+             employers, is about the employer
     """
     named = CLASS_OF_SUBJECT[card.subject].get(column)
     is_described = column in output_columns() or column.removeprefix("is_") in COLUMNS
     if named or column in OWN or (card.subject == "employer" and not is_described):
         return named or "none"
-    return describe_column(column)["personal"]
+    found = describe_column(column)["personal"]
+    return "about_person" if found == "none" and card.subject != "employer" else found
 
 
 def masked_list(card: PolicyCard, rows: pl.DataFrame) -> pl.DataFrame:
