@@ -122,8 +122,6 @@ def determine(
         policies[card.policy_id] = _run(store, card)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
-    if any(card.listing.get("series") for card in running):
-        store.build("staff_counts")
     _show_determinations(connection, running, beside)
     on_step("findings")
     return Determined(

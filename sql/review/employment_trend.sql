@@ -1,6 +1,6 @@
--- Who is insured by employers month by month, who came and who went: the district, its towns, lines.
+-- Who is insured by employers month by month, who came and who went: district, towns, lines.
 -- In the district a person counts once; in a town or a line once with each employer there.
--- Come: present (rulebook §3b: what is late is not gone) in a month and not in the one before; gone:
+-- Come: present (rulebook §3b: late is not gone) in a month and not in the one before; gone:
 -- the reverse. Null where the month (or the one before) has no rows of the insurance: what was not
 -- delivered is not zero. $from_month is the month before the first one shown.
 -- Rows: one per level, cell and month. Reads: registrations.
@@ -103,17 +103,17 @@ month_counts as (
     select
         cell_masks.level,
         cell_masks.cell,
-        month_plus($from_month, positions.position) as month,
-        sum(persons) filter (where measure = '养老' and (mask >> position) & 1 = 1) as pension,
-        sum(persons) filter (where measure = '医疗' and (mask >> position) & 1 = 1) as medical,
-        sum(persons) filter (where measure = '失业' and (mask >> position) & 1 = 1) as unemployment,
-        sum(persons) filter (where measure = 'present' and (mask >> position) & 1 = 1) as present,
-        sum(persons) filter (where measure = 'present' and (mask >> (position - 1)) & 3 = 2) as come,
-        sum(persons) filter (where measure = 'present' and (mask >> (position - 1)) & 3 = 1) as gone
+        month_plus($from_month, positions.place) as month,
+        sum(persons) filter (where measure = '养老' and (mask >> place) & 1 = 1) as pension,
+        sum(persons) filter (where measure = '医疗' and (mask >> place) & 1 = 1) as medical,
+        sum(persons) filter (where measure = '失业' and (mask >> place) & 1 = 1) as unemployment,
+        sum(persons) filter (where measure = 'present' and (mask >> place) & 1 = 1) as present,
+        sum(persons) filter (where measure = 'present' and (mask >> (place - 1)) & 3 = 2) as come,
+        sum(persons) filter (where measure = 'present' and (mask >> (place - 1)) & 3 = 1) as gone
     from cell_masks
     -- each mask to each month shown
-    cross join range(1, $month_count + 1) as positions (position)
-    group by cell_masks.level, cell_masks.cell, positions.position
+    cross join range(1, $month_count + 1) as positions (place)
+    group by cell_masks.level, cell_masks.cell, positions.place
 ),
 
 covered_months as (

@@ -97,13 +97,8 @@ def _notes(listed: pl.DataFrame, by_month: pl.DataFrame) -> list[Line]:
         month = int(period[:4] + period[5:])
         now, before = district.get(month, nothing), district.get(_plus(month, -1), nothing)
         shares = {name: _share(now[name], before[name]) for name in MEASURES}
-        told = {
-            "month": period,
-            "present_persons": share_text(shares["present_persons"]),
-            "payments": share_text(shares["payments"]),
-            "employers": now["employers"],
-            "shrunk_employers": now["shrunk_employers"],
-        }
+        told = {name: share_text(share) for name, share in shares.items()}
+        told |= {name: now[name] for name in ("employers", "shrunk_employers")} | {"month": period}
         lines.append(Line("note", [worded(Said("month_of_district", told))]))
         if min(shares.values()) < THIN_SHARE:
             lines.append(Line("warn", [worded(Said("month_is_thin", {"month": period}))]))

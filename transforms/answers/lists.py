@@ -20,13 +20,13 @@ from transforms.words import BETWEEN, Said, word, worded
 
 NUMBER, IDENTIFIER, NAME = "number", "identifier", "subject_name"
 ON_LIST, OPEN, MEMBERS = "eligible", "undetermined", "members"
-SHEET_OF = {
+SHEETS = {
     ON_LIST: "sheet_list_eligible",
     OPEN: "sheet_list_undetermined",
     MEMBERS: "sheet_list_members",
 }
 ASKED = ("unknown_provisions", "missing", "settled_by")
-OWN = (NUMBER, "outcome", "period", *ASKED)
+OWN = (NUMBER, "outcome", "period", "division_code", *ASKED)
 CLASS_OF_SUBJECT = {
     "person": {IDENTIFIER: "person_id", NAME: "name"},
     "household": {IDENTIFIER: "about_person", NAME: "name"},
@@ -127,13 +127,15 @@ def told_fact(name: str, dtype: pl.DataType) -> pl.Expr:
 def class_of(card: PolicyCard, column: str) -> str:
     """Say which class of personal data a column of a policy's list holds.
 
-    Holds:   what nobody described is about the person; on a list of employers about the employer
+    Holds:   every fact on a list of persons is about them; what nobody described, on a list of
+             employers, is about the employer
     """
     named = CLASS_OF_SUBJECT[card.subject].get(column)
     is_described = column in output_columns() or column.removeprefix("is_") in COLUMNS
     if named or column in OWN or (card.subject == "employer" and not is_described):
         return named or "none"
-    return describe_column(column)["personal"]
+    found = describe_column(column)["personal"]
+    return "about_person" if found == "none" and card.subject != "employer" else found
 
 
 def masked_list(card: PolicyCard, rows: pl.DataFrame) -> pl.DataFrame:
@@ -199,14 +201,11 @@ def list_sheets(
     is_masked: bool,
 ) -> list[Sheet]:
     """Head each part with what it is, for whom, by which clause, what for and who may have it."""
-    heights = {part: rows.height for part, rows in parts.items()}
-    counted = {
-        "policy": card.title,
-        "as_of": as_of,
-        "eligible_rows": heights.get(ON_LIST, 0),
-        "undetermined_rows": heights.get(OPEN, 0),
+    counts = {
+        f"{part}_rows": parts[part].height if part in parts else 0 for part in (ON_LIST, OPEN)
     }
-    title = worded(Said("list_of", counted))
+    what = {"policy": card.title, "as_of": as_of} | counts
+    title = worded(Said("list_of", what))
     heading = list_heading(card, is_masked=is_masked)
     warned = [Line("warn", [worded(said)]) for said in notes]
     sheets = []
@@ -215,7 +214,7 @@ def list_sheets(
         classes = [word("personal_data"), *(word(f"class_{name}") for name in found[1:])]
         above = [Line("title", [title]), *heading, *warned, Line("note", classes)]
         widths = {NUMBER: NUMBER_WIDTH}
-        sheets.append(Sheet(word(SHEET_OF[part]), rows, above, widths=widths))
+        sheets.append(Sheet(word(SHEETS[part]), rows, above, widths=widths))
     return sheets
 
 

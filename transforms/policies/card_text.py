@@ -131,11 +131,12 @@ def parameter_lines(parameters: Iterable[Mapping[str, Any]]) -> list[str]:
 def _value_lines(value: Mapping[str, Any]) -> list[str]:
     """Write a value; a list row by row below its source."""
     rows = value["value"] if isinstance(value["value"], list) else []
-    shown = f"{len(rows)} rows" if rows else value["value"]
-    confirmed = confirmation(value["confirmed"])
-    first = f"      from {value['from']}: {shown}  {confirmed}  {value['source']}"
-    below = ["        " + "  ".join(map(said_value, row.values())) for row in rows]
-    return [first, *below]
+    value = {**value, "value": f"{len(rows)} rows"} if rows else value
+    return [
+        f"      from {value['from']}: {value['value']}  {confirmation(value['confirmed'])}"
+        f"  {value['source']}",
+        *("        " + "  ".join(map(said_value, row.values())) for row in rows),
+    ]
 
 
 def said_value(cell: Any) -> str:
