@@ -34,11 +34,14 @@ select
     layoffs.first_laid_off_on,
     reported_layoffs.reported_on,
     coalesce(reported_layoffs.reports_in_time, 0) as reports_in_time,
-    wage_counts.unpaid_persons
+    -- without pay or staff before, no wage is due; without any payroll nothing is known of it
+    case when wage_months.has_payroll then coalesce(wage_counts.unpaid_persons, 0) end
+        as unpaid_persons
 from layoffs
--- one to at most one, both; without pay or staff before, nothing is known of wages
+-- one to at most one, all three
 left join reported_layoffs on layoffs.employer_code = reported_layoffs.employer_code
 left join wage_counts
     on
         layoffs.employer_code = wage_counts.employer_code
         and wage_counts.month = month_plus($as_of_month, -1)
+left join wage_months on wage_months.month = month_plus($as_of_month, -1)

@@ -178,7 +178,7 @@ def layoff_compliance(facts: Facts) -> Watched:
                 "laid_off_count": count,
                 "first_laid_off_on": first,
                 "has_arrears": facts.arrears(employer, ALL_FIVE, 0, last),
-                "unpaid_persons": len(unpaid),
+                "unpaid_persons": len(unpaid) if any(m == last for _, m in pays) else None,
             },
         )
     return found

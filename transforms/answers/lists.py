@@ -64,7 +64,7 @@ def list_of(
     is_down = [name in largest for name in order]
     rows = rows.sort(order, descending=is_down, nulls_last=True)
     amount = AMOUNTS.get(card.kind, "")
-    has_amount = card.kind == "relief" or bool(amount and policy_rows["amount_fen"].any())
+    has_amount = card.kind == "relief" or bool(amount and (policy_rows["amount_fen"] != 0).any())
     return rows.select(
         pl.int_range(1, pl.len() + 1).alias(NUMBER),
         "outcome",
