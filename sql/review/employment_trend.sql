@@ -1,9 +1,7 @@
 -- Who is insured by employers month by month, who came and who went: the district, its towns, lines.
 -- In the district a person counts once; in a town or a line once with each employer there.
--- Come: present (rulebook §3b: what is late is not gone) in a month and not in the one before; gone:
--- the reverse. Null where the month (or the one before) has no rows of the insurance: what was not
--- delivered is not zero. $from_month is the month before the first one shown.
--- Rows: one per level, cell and month. Reads: registrations.
+-- Come: present (rulebook §3b) in a month and not in the one before; gone: the reverse. Null: the
+-- month (or the one before) has no rows. $from_month: that before those shown.
 with seen_masks as (
     select
         person_key,
@@ -12,9 +10,7 @@ with seen_masks as (
         era,
         insured_mask as mask
     from insurance_masks
-    where
-        employer_key <> 0
-        and insured_mask <> 0
+    where employer_key <> 0
     union all
     select
         person_key,
@@ -63,14 +59,16 @@ employer_masks as (
 placed_employers as (
     select
         employers.employer_key,
-        case
-            when registrations.employer_code is null then 'unregistered'
-            else coalesce(registrations.division_code, 'not_stated')
-        end as town,
-        case
-            when registrations.employer_code is null then 'unregistered'
-            else coalesce(registrations.size_line, 'not_stated')
-        end as size_line
+        unnest(['town', 'size_line']) as level,
+        unnest(
+            case
+                when registrations.employer_code is null then ['unregistered', 'unregistered']
+                else [
+                    coalesce(registrations.division_code, 'not_stated'),
+                    coalesce(registrations.size_line, 'not_stated')
+                ]
+            end
+        ) as cell
     from employers
     -- one to at most one: the code is a key of registrations
     left join registrations on employers.employer_code = registrations.employer_code
@@ -87,26 +85,15 @@ cell_masks as (
     group by measure, mask
     union all
     select
-        'town' as level,
-        placed_employers.town as cell,
+        placed_employers.level,
+        placed_employers.cell,
         employer_masks.measure,
         employer_masks.mask,
         sum(employer_masks.persons) as persons
     from employer_masks
-    -- many to one: every employer of a contribution has an insured unit
+    -- many to two: every employer of a contribution has an insured unit, a town and a line
     inner join placed_employers on employer_masks.employer_key = placed_employers.employer_key
-    group by placed_employers.town, employer_masks.measure, employer_masks.mask
-    union all
-    select
-        'size_line' as level,
-        placed_employers.size_line as cell,
-        employer_masks.measure,
-        employer_masks.mask,
-        sum(employer_masks.persons) as persons
-    from employer_masks
-    -- many to one, as above
-    inner join placed_employers on employer_masks.employer_key = placed_employers.employer_key
-    group by placed_employers.size_line, employer_masks.measure, employer_masks.mask
+    group by placed_employers.level, placed_employers.cell, measure, mask
 ),
 
 positions as (
@@ -157,8 +144,7 @@ select
         case when covered.has_pension and before.has_pension then coalesce(gone, 0) end as bigint
     ) as gone_count
 from month_counts
--- one to at most one: a month stands once
+-- one to at most one, each: a month stands once
 left join covered_months as covered on month_counts.month = covered.month
--- one to at most one, as above
 left join covered_months as before on month_plus(month_counts.month, -1) = before.month
 order by month_counts.level, month_counts.cell, month_counts.month
