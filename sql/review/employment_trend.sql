@@ -1,4 +1,4 @@
--- Who is insured by employers month by month, who came and who went: the district, its towns, lines.
+-- Who is insured by employers month by month, who came and who went: the district, towns, lines.
 -- In the district a person counts once; in a town or a line once with each employer there.
 -- Come: present (rulebook §3b) in a month and not in the one before; gone: the reverse. Null: the
 -- month (or the one before) has no rows. $from_month: that before those shown.
