@@ -14,7 +14,7 @@ The planted cast of the sample and the golden cases of the tests are written in 
 The first key of a row is its kind, its value the symbols it is about (U… employers, others
 persons); `P1..P9, at: U1..U9` puts each at its own. `expect` is one sentence for the only row, or
 a map from `subject beneficiary period` (any of them, periods as ranges too) to sentences; `none`
-says that there is no row.
+says that there is no row. `facts` says what the only row shows beside, or maps such keys to it.
 Cases share one database per as-of date: the case number is the division code of all its ids.
 """
 
@@ -32,7 +32,7 @@ from transforms.policies.parameters import months_between
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 WORDS = frozenset(
     {"case", "change", "expect", "as_of", "until", "people", "missing", "parameters"}
-    | {"alone", "entitled"}
+    | {"alone", "entitled", "facts"}
 )
 CODE_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 DEFAULTS: dict[str, dict[str, str]] = {
@@ -83,6 +83,7 @@ class Case:
     entitled: str = ""
     until: date | None = None
     dropped: frozenset[str] = frozenset()
+    facts: Mapping[str, Any] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -147,6 +148,7 @@ def _case(policy: str, number: int, content: Mapping[str, Any], entry: Mapping[s
         entitled=entry.get("entitled", ""),
         until=date.fromisoformat(entry.get("until", content.get("until", content["as_of"]))),
         dropped=frozenset(dropped),
+        facts=entry.get("facts", {}),
     )
 
 

@@ -37,7 +37,7 @@ from sql.texts import (
 )
 from sql.visible import visible_views
 from tests.rules.golden import Case, paid_lines_of, tables_of
-from tests.rules.golden_run import cases_of, group_of, judge_rows
+from tests.rules.golden_run import cases_of, group_of, judge_facts, judge_rows
 from transforms.errors import WuxingError
 from transforms.extracts.kinds import KINDS, Kind
 from transforms.policies.cards import PolicyCard, plus_months, reach_of
@@ -199,15 +199,19 @@ class Bench:
             # What the engine refuses (a doubled key, an amount below zero) is noticed; a fault
             # of this check itself is not.
             return True
-        return not changed.equals(self.unchanged) and bool(self.judge(changed))
+        same = [one.equals(other) for one, other in zip(changed, self.unchanged, strict=True)]
+        return not all(same) and bool(self.judge(changed))
 
-    def judge(self, determinations: pl.DataFrame) -> list[str]:
-        """Return what the cases find wrong."""
+    def judge(self, found: tuple[pl.DataFrame, pl.DataFrame]) -> list[str]:
+        """Return what the cases find wrong in determinations and facts."""
+        determinations, rows = found
         own = [case for case in self.cases if case.policy]
-        return [told for case in own for told in judge_rows(case, determinations)]
+        told = [one for case in own for one in judge_rows(case, determinations)]
+        return told + [one for case in own if case.facts for one in judge_facts(case, rows)]
 
-    def determine(self, mutant: Mutant | None) -> pl.DataFrame:
-        """Rebuild what the change touches, and the policy; forget it again."""
+    def determine(self, mutant: Mutant | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Rebuild what the change touches, and the policy; forget it again. Rows: its outcomes,
+        its facts."""
         policy_id = self.card.policy_id
         touched = {
             name_of(path)
@@ -219,7 +223,8 @@ class Bench:
             card = self._change(mutant, changes)
             run_policy(self.store, card, reach_of(card, self.as_of))
         self.store.built -= touched
-        return query(self.connection, f"select * from determination_{policy_id}")
+        outcomes = query(self.connection, f"select * from determination_{policy_id}")
+        return outcomes, query(self.connection, f"select * from policy_{policy_id} order by all")
 
     def _change(self, mutant: Mutant | None, changes: ExitStack) -> PolicyCard:
         parameters = dict(self.card.parameters)
