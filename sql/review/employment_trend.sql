@@ -107,7 +107,7 @@ month_counts as (
         month_plus($from_month, positions.position) as month,
         sum(persons) filter (where measure = '养老' and (mask >> position) & 1 = 1) as pension,
         sum(persons) filter (where measure = '医疗' and (mask >> position) & 1 = 1) as medical,
-        sum(persons) filter (where measure = '失业' and (mask >> position) & 1 = 1) as unemployment,
+        sum(persons) filter (where measure = '失业' and (mask >> position) & 1 = 1) as jobless,
         sum(persons) filter (where measure = 'present' and (mask >> position) & 1 = 1) as present,
         sum(persons) filter (where measure = 'present' and (mask >> (position - 1)) & 3 = 2) as come,
         sum(persons) filter (where measure = 'present' and (mask >> (position - 1)) & 3 = 1) as gone
@@ -134,7 +134,7 @@ select
     cast(case when covered.has_pension then coalesce(pension, 0) end as bigint) as pension_count,
     cast(case when covered.has_medical then coalesce(medical, 0) end as bigint) as medical_count,
     cast(
-        case when covered.has_unemployment then coalesce(unemployment, 0) end as bigint
+        case when covered.has_unemployment then coalesce(jobless, 0) end as bigint
     ) as unemployment_count,
     cast(case when covered.has_pension then coalesce(present, 0) end as bigint) as present_count,
     cast(

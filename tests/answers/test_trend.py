@@ -10,17 +10,22 @@ import polars as pl
 import pytest
 
 from data_samples.town.scene_rows import typed_tables
+from flows.answers.nights import list_nights, lists_by_night
 from flows.answers.trend import employment_trend, has_trend
-from sql import FactStore, connect, register_frame, register_tables
+from flows.store import Home, read_manifest
+from sql import FactStore, connect, policy_cards, register_frame, register_tables
 from tests.answers.test_report import PERSON, summary
 from tests.reading.facts import SELF, Facts
 from tests.reading.towns import random_town
+from transforms.answers.region import region_figure
+from transforms.answers.run_summary import count_lists
 from transforms.answers.trend import COUNTS, SHOWN_MONTHS, render_trend, town_names
 from transforms.errors import ContractError
 
 INSURANCES = ("养老", "医疗", "失业")
 # Thirty months later the second one's months lie in two eras of sixty months.
 TOWNS = [(1, date(2020, 6, 15)), (2, date(2021, 3, 10)), (3, date(2020, 1, 20))]
+NOBODY: dict[str, Any] = {"lists": {}}
 Rows = dict[tuple[str, str, int], tuple[int | None, ...]]
 
 
@@ -146,8 +151,8 @@ def figures(**counts: Any) -> pl.DataFrame:
 
 def test_the_page_shows_each_figure_and_no_month_that_is_not_known() -> None:
     run = replace(summary(), has_trend=True)
-    page = render_trend(run, figures(), {})
-    assert page == render_trend(run, figures(), {})
+    page = render_trend(run, figures(), NOBODY)
+    assert page == render_trend(run, figures(), NOBODY)
     assert not re.search(r"https?:|//\w|src=|@import|url\((?!#)|<script|<link|<img", page)
     assert "昆仑镇" in page and "未登记" in page and PERSON not in page and "<（" not in page
     lines = re.findall(r'<polyline class="line pension_count" points="([^"]*)"', page)
@@ -157,14 +162,68 @@ def test_the_page_shows_each_figure_and_no_month_that_is_not_known() -> None:
 
 
 def test_a_run_without_contributions_says_so() -> None:
-    page = render_trend(summary(), figures().clear(), {"nothing": {"rows": 0, "persons": None}})
+    page = render_trend(summary(), figures().clear(), NOBODY)
     assert "没有可画的数字" in page and "<svg" not in page
 
 
 def test_moves_that_do_not_lead_on_are_no_figures() -> None:
     with pytest.raises(ContractError, match="come and gone"):
-        render_trend(summary(), figures(come_count=[None] * 6 + [3] + [0] * 6), {})
+        render_trend(summary(), figures(come_count=[None] * 6 + [3] + [0] * 6), NOBODY)
 
 
 def test_towns_are_known_by_nine_digits() -> None:
     assert all(re.fullmatch(r"370302\d{3}", code) for code in town_names())
+
+
+def layoffs(*gone: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of layoff_warning and their determinations: all on the list but the last."""
+    names = [f"E{number}" for number in range(len(gone))]
+    limits = {"region_employers": 5, "region_gone": 200}
+    rows = pl.DataFrame({"period": "2020-02", "subject_id": names, "gone_count": gone, **limits})
+    outcomes = ["eligible"] * (len(gone) - 1) + ["ineligible"]
+    said = {"policy_id": "layoff_warning", "period": "2020-02", "subject_id": names}
+    return rows, pl.DataFrame({**said, "outcome": outcomes})
+
+
+@pytest.mark.parametrize(
+    ("gone", "is_reached"),
+    [
+        ((10, 10, 10, 10, 10, 300), True),
+        ((10, 10, 10, 199, 300), False),
+        ((200, 300), True),
+        ((300,), False),
+    ],
+)
+def test_the_region_is_warned_of_by_five_employers_or_one_of_two_hundred(
+    gone: tuple[int, ...], is_reached: bool
+) -> None:
+    rows, outcomes = layoffs(*gone)
+    region = region_figure(rows, outcomes)
+    assert (region["is_reached"], region["employers"]) == (is_reached, len(gone) - 1)
+    page = render_trend(summary(), figures(), {"lists": {}, "region": region})
+    assert ('</strong> <span lang="en">The region' in page) is is_reached
+    assert ("未达到规模性失业预警标准" in page) is not is_reached
+
+
+def test_a_list_of_employers_counts_the_persons_it_is_ordered_by() -> None:
+    rows, outcomes = layoffs(10, 20, 300)
+    card = policy_cards()["layoff_warning"]
+    told = count_lists({card.policy_id: card}, {card.policy_id: rows}, outcomes)
+    assert told == {"layoff_warning": {"rows": 2, "persons": 30}}
+
+
+def test_the_homes_page_sets_lists_against_the_last_nights(
+    nights: tuple[Home, list[str]],
+) -> None:
+    home, runs = nights
+    told = lists_by_night(home, list_nights(home), {"youth_training": "培训"})
+    assert told["days"] == ["2020-03-31", "2020-04-01", "2020-04-02", "2020-04-03", "2020-04-30"]
+    counts = [read_manifest(home.runs / run, "run")["counts"]["lists"] for run in runs]
+    (row,) = (row for row in told["rows"] if row["title"] == "培训")
+    assert row["counts"] == [one["youth_training"] for one in counts]
+    assert '<h2 id="lists">' in (home.root / "index.html").read_text(encoding="utf-8")
+    for run_id in runs:
+        page = (home.runs / run_id / "trend.html").read_text(encoding="utf-8")
+        assert "各次运行" in page and '<a href="trend.html">' in (
+            home.runs / run_id / "report.html"
+        ).read_text(encoding="utf-8")
