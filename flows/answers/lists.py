@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.data_package import PACKAGE
 from sql import Connection, run_sql, show_frame
+from transforms.answers.list_counts import LAYOFFS, region_figure, region_notes
 from transforms.answers.list_months import first_month, months_sheet
 from transforms.answers.lists import (
     MEMBERS,
@@ -56,6 +57,8 @@ def write_lists(
         card.policy_id: list_of(card, policy_rows[card.policy_id], determinations, questions, told)
         for card in cards
     }
+    layoffs = policy_rows.get(LAYOFFS)
+    region = [] if layoffs is None else region_notes(region_figure(layoffs, determinations))
     members = run_sql(connection, "review/household_members.sql", {})
     last_month = month_of(as_of)
     by_month = _by_month(connection, cards, lists, last_month)
@@ -67,7 +70,8 @@ def write_lists(
             parts = list_parts(masked_list(card, rows) if is_masked else rows)
             if card.subject == "household" and not is_masked:
                 parts[MEMBERS] = members_of(rows, members)
-            sheets = list_sheets(card, parts, as_of.isoformat(), is_masked=is_masked)
+            notes = region if card.policy_id == LAYOFFS else []
+            sheets = list_sheets(card, parts, as_of.isoformat(), notes, is_masked=is_masked)
             if card.listing.get("series") and parts[ON_LIST].height:
                 sheets.append(months_sheet(card, parts[ON_LIST], by_month, last_month))
             written += _write(folder / FOLDER, card, parts, sheets, is_masked=is_masked)

@@ -125,9 +125,7 @@ def determine(
     _show_determinations(connection, running, beside)
     on_step("findings")
     return Determined(
-        connection=connection,
-        store=store,
-        policies=policies,
+        *(connection, store, policies),
         findings=run_findings(store, [card.policy_id for card in running]),
         warnings=_warnings(connection, running, months, tables, as_of),
         own_rows=_own_rows(store),

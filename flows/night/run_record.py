@@ -16,6 +16,7 @@ from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import policy_cards
 from transforms.answers.deliveries import warnings_of
+from transforms.answers.list_counts import LAYOFFS, count_lists, region_figure
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
     RunSummary,
@@ -23,7 +24,6 @@ from transforms.answers.run_summary import (
     count_entitlements,
     count_files,
     count_findings,
-    count_lists,
     count_policies,
 )
 from transforms.answers.takeup import TakenUp
@@ -106,9 +106,7 @@ def write_run(
         summary = _run_summary(run, frames, stopped)
         pages = {"report.html": render_report(summary)}
         if summary.has_trend:
-            pages["trend.html"] = render_trend(
-                summary, frames["trend"], manifest["counts"]["lists"]
-            )
+            pages["trend.html"] = render_trend(summary, frames["trend"], manifest["counts"])
         for name, page in pages.items():
             (folder / name).write_text(page, encoding="utf-8")
         add_answers(folder, frames, manifest)
@@ -206,7 +204,10 @@ def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[s
         outcomes = frames["determinations"]["outcome"].value_counts(sort=True)
         counts["determinations"] = dict(sorted(outcomes.iter_rows()))
         ran = {name: card for name, card in policy_cards().items() if f"policies/{name}" in frames}
-        counts["lists"] = count_lists(ran, frames["determinations"])
+        rows = {name: frames[f"policies/{name}"] for name in ran}
+        counts["lists"] = count_lists(ran, rows, frames["determinations"])
+        if LAYOFFS in rows:
+            counts["region"] = region_figure(rows[LAYOFFS], frames["determinations"])
     if "entitlements" in frames:
         statuses = (
             frames["entitlements"]

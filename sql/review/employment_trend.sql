@@ -1,9 +1,7 @@
--- Who is insured by employers month by month, who came and who went: district, towns, lines.
+-- Who is insured by employers month by month, who came and who went: the district, towns, lines.
 -- In the district a person counts once; in a town or a line once with each employer there.
--- Come: present (rulebook §3b: late is not gone) in a month and not in the one before; gone:
--- the reverse. Null where the month (or the one before) has no rows of the insurance: what was not
--- delivered is not zero. $from_month is the month before the first one shown.
--- Rows: one per level, cell and month. Reads: registrations.
+-- Come: present (rulebook §3b) in a month and not in the one before; gone: the reverse. Null: the
+-- month (or the one before) has no rows. $from_month: that before those shown.
 with seen_masks as (
     select
         person_key,
@@ -12,9 +10,7 @@ with seen_masks as (
         era,
         insured_mask as mask
     from insurance_masks
-    where
-        employer_key <> 0
-        and insured_mask <> 0
+    where employer_key <> 0
     union all
     select
         person_key,
@@ -63,17 +59,19 @@ employer_masks as (
 placed_employers as (
     select
         employers.employer_key,
-        places.level,
-        case
-            when registrations.employer_code is null then 'unregistered'
-            when places.level = 'town' then coalesce(registrations.division_code, 'not_stated')
-            else coalesce(registrations.size_line, 'not_stated')
-        end as cell
+        unnest(['town', 'size_line']) as level,
+        unnest(
+            case
+                when registrations.employer_code is null then ['unregistered', 'unregistered']
+                else [
+                    coalesce(registrations.division_code, 'not_stated'),
+                    coalesce(registrations.size_line, 'not_stated')
+                ]
+            end
+        ) as cell
     from employers
     -- one to at most one: the code is a key of registrations
     left join registrations on employers.employer_code = registrations.employer_code
-    -- each in its town and in its line
-    cross join (values ('town'), ('size_line')) as places (level)
 ),
 
 cell_masks as (
@@ -93,10 +91,13 @@ cell_masks as (
         employer_masks.mask,
         sum(employer_masks.persons) as persons
     from employer_masks
-    -- one to two: every employer of a contribution has an insured unit, and two places
+    -- many to two: every employer of a contribution has an insured unit, a town and a line
     inner join placed_employers on employer_masks.employer_key = placed_employers.employer_key
-    group by
-        placed_employers.level, placed_employers.cell, employer_masks.measure, employer_masks.mask
+    group by placed_employers.level, placed_employers.cell, measure, mask
+),
+
+positions as (
+    select unnest(range(1, $month_count + 1)) as place
 ),
 
 month_counts as (
@@ -106,13 +107,13 @@ month_counts as (
         month_plus($from_month, positions.place) as month,
         sum(persons) filter (where measure = '养老' and (mask >> place) & 1 = 1) as pension,
         sum(persons) filter (where measure = '医疗' and (mask >> place) & 1 = 1) as medical,
-        sum(persons) filter (where measure = '失业' and (mask >> place) & 1 = 1) as unemployment,
+        sum(persons) filter (where measure = '失业' and (mask >> place) & 1 = 1) as jobless,
         sum(persons) filter (where measure = 'present' and (mask >> place) & 1 = 1) as present,
         sum(persons) filter (where measure = 'present' and (mask >> (place - 1)) & 3 = 2) as come,
         sum(persons) filter (where measure = 'present' and (mask >> (place - 1)) & 3 = 1) as gone
     from cell_masks
     -- each mask to each month shown
-    cross join range(1, $month_count + 1) as positions (place)
+    cross join positions
     group by cell_masks.level, cell_masks.cell, positions.place
 ),
 
@@ -133,7 +134,7 @@ select
     cast(case when covered.has_pension then coalesce(pension, 0) end as bigint) as pension_count,
     cast(case when covered.has_medical then coalesce(medical, 0) end as bigint) as medical_count,
     cast(
-        case when covered.has_unemployment then coalesce(unemployment, 0) end as bigint
+        case when covered.has_unemployment then coalesce(jobless, 0) end as bigint
     ) as unemployment_count,
     cast(case when covered.has_pension then coalesce(present, 0) end as bigint) as present_count,
     cast(
@@ -143,8 +144,7 @@ select
         case when covered.has_pension and before.has_pension then coalesce(gone, 0) end as bigint
     ) as gone_count
 from month_counts
--- one to at most one: a month stands once
+-- one to at most one, each: a month stands once
 left join covered_months as covered on month_counts.month = covered.month
--- one to at most one, as above
 left join covered_months as before on month_plus(month_counts.month, -1) = before.month
 order by month_counts.level, month_counts.cell, month_counts.month

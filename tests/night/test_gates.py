@@ -65,6 +65,7 @@ insert into files (name, kind, rows, accepted, quarantined, totals_rows)
 insert into files (name, kind, rows, accepted, quarantined, totals_rows)
     select kind || '.csv', kind, 0, 0, 0, 0 from (values ('payroll'), ('attendance'),
     ('unemployment'), ('unemployment_benefits'), ('graduates'), ('designations'), ('custody'),
+    ('housing_fund'), ('tenancies'), ('layoff_reports'),
     ('support')) as undelivered (kind);
 insert into quarantine values ('employment', 'e.csv', 3, 'missing_value');
 insert into delivered_registrations (employer_code) values ('E1');

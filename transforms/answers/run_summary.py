@@ -206,29 +206,6 @@ def sum_eligible_fen(determinations: pl.DataFrame) -> dict[str, int]:
     return dict(eligible.group_by("policy_id").agg(pl.col("amount_fen").sum()).iter_rows())
 
 
-def count_lists(
-    ran: Mapping[str, PolicyCard], determinations: pl.DataFrame
-) -> dict[str, dict[str, int | None]]:
-    """Count what stands on the list of each policy that pays nothing: rows, and persons.
-
-    Rows:    returns  one per such policy of those that ran; a list of nobody is one too
-    """
-    counted = (
-        determinations.filter(pl.col("outcome") == "eligible")
-        .group_by("policy_id")
-        .agg(pl.len().alias("rows"), pl.col("subject_id").n_unique().alias("subjects"))
-    )
-    found = {name: (rows, subjects) for name, rows, subjects in counted.iter_rows()}
-    return {
-        name: {
-            "rows": found.get(name, (0, 0))[0],
-            "persons": found.get(name, (0, 0))[1] if card.subject == "person" else None,
-        }
-        for name, card in sorted(ran.items())
-        if card.kind != "payment"
-    }
-
-
 def count_reasons(determinations: pl.DataFrame) -> dict[str, tuple[tuple[str, int], ...]]:
     """Count how often each provision kept somebody out, the most frequent first.
 

@@ -34,18 +34,20 @@ Cell = dict[str, Any]
 
 
 def render_trend(
-    run: RunSummary, trend: pl.DataFrame, lists: Mapping[str, Mapping[str, int | None]]
+    run: RunSummary, trend: pl.DataFrame, counts: Mapping[str, Mapping[str, Any]]
 ) -> str:
     """Render the trend page of a run: the district, its towns, its lines, tonight's lists.
 
-    Rows:    trend  one per level, cell and month, in order; lists: counts by policy
+    Rows:    trend  one per level, cell and month, in order
+             counts  of the run, with `lists` and `region`
     Holds:   the same counts give the same bytes; nothing on it names anybody
     """
-    cells = _cells(trend)
+    cells, lists = _cells(trend), counts["lists"]
     district = next(iter(cells.get("district", ())), None)
     page = render_page(
         "trend.html.j2",
         run=run,
+        region=counts.get("region"),
         months=trend["month"].unique().sort().to_list(),
         district=district,
         lines=line_chart({name: district[name] for name in INSURANCES}) if district else None,
