@@ -18,7 +18,6 @@ WORDS = {
     "list": "list",
     "warning": "warning",
     "figure": "figure",
-    "monitoring": "monitoring planned",
     "none": "not computed",
 }
 INTRODUCTION = """# Policies
@@ -33,7 +32,8 @@ by `python -m flows.answers.policy_guide`; a test compares. Do not edit it by ha
   purpose and legal basis; `lists/<policy>.xlsx` and `.csv` for everybody else: persons appear as
   `370302********1234` and 张\\*, households by their last two characters, nothing else is said of
   them. Employers are never masked: their register is public. What is undetermined stands apart.
-- **monitoring planned**: can be watched from the data, is not yet.
+- **warning**: a list too: a bureau looks into it. An amount is money at stake, never a claim.
+- **figure**: the run says how much, of all together.
 - **not computed**: no extract holds what the rule asks, or there is no rule; the reason is given.
 
 A provision **holds by presence** where rows must be there for it, **by absence** where rows must
