@@ -16,7 +16,7 @@ from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import policy_cards
 from transforms.answers.deliveries import warnings_of
-from transforms.answers.region import LAYOFFS, region_figure
+from transforms.answers.region import LAYOFFS, count_lists, region_figure
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
     RunSummary,
@@ -24,7 +24,6 @@ from transforms.answers.run_summary import (
     count_entitlements,
     count_files,
     count_findings,
-    count_lists,
     count_policies,
 )
 from transforms.answers.trend import render_trend

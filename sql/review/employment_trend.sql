@@ -15,7 +15,7 @@ with seen_masks as (
     select
         person_key,
         employer_key,
-        'present' as measure,
+        'staff' as measure,
         era,
         present_mask as mask
     from present_masks
@@ -108,9 +108,9 @@ month_counts as (
         sum(persons) filter (where measure = '养老' and (mask >> position) & 1 = 1) as pension,
         sum(persons) filter (where measure = '医疗' and (mask >> position) & 1 = 1) as medical,
         sum(persons) filter (where measure = '失业' and (mask >> position) & 1 = 1) as jobless,
-        sum(persons) filter (where measure = 'present' and (mask >> position) & 1 = 1) as present,
-        sum(persons) filter (where measure = 'present' and (mask >> (position - 1)) & 3 = 2) as come,
-        sum(persons) filter (where measure = 'present' and (mask >> (position - 1)) & 3 = 1) as gone
+        sum(persons) filter (where measure = 'staff' and (mask >> position) & 1 = 1) as present,
+        sum(persons) filter (where measure = 'staff' and (mask >> (position - 1)) & 3 = 2) as come,
+        sum(persons) filter (where measure = 'staff' and (mask >> (position - 1)) & 3 = 1) as gone
     from cell_masks
     -- each mask to each month shown
     cross join positions

@@ -10,15 +10,12 @@ import polars as pl
 import pytest
 
 from data_samples.town.scene_rows import typed_tables
-from flows.answers.nights import list_nights, lists_by_night
 from flows.answers.trend import employment_trend, has_trend
-from flows.store import Home, read_manifest
 from sql import FactStore, connect, policy_cards, register_frame, register_tables
 from tests.answers.test_report import PERSON, summary
 from tests.reading.facts import SELF, Facts
 from tests.reading.towns import random_town
-from transforms.answers.region import region_figure
-from transforms.answers.run_summary import count_lists
+from transforms.answers.region import count_lists, region_figure
 from transforms.answers.trend import COUNTS, SHOWN_MONTHS, render_trend, town_names
 from transforms.errors import ContractError
 
@@ -210,20 +207,3 @@ def test_a_list_of_employers_counts_the_persons_it_is_ordered_by() -> None:
     card = policy_cards()["layoff_warning"]
     told = count_lists({card.policy_id: card}, {card.policy_id: rows}, outcomes)
     assert told == {"layoff_warning": {"rows": 2, "persons": 30}}
-
-
-def test_the_homes_page_sets_lists_against_the_last_nights(
-    nights: tuple[Home, list[str]],
-) -> None:
-    home, runs = nights
-    told = lists_by_night(home, list_nights(home), {"youth_training": "培训"})
-    assert told["days"] == ["2020-03-31", "2020-04-01", "2020-04-02", "2020-04-03", "2020-04-30"]
-    counts = [read_manifest(home.runs / run, "run")["counts"]["lists"] for run in runs]
-    (row,) = (row for row in told["rows"] if row["title"] == "培训")
-    assert row["counts"] == [one["youth_training"] for one in counts]
-    assert '<h2 id="lists">' in (home.root / "index.html").read_text(encoding="utf-8")
-    for run_id in runs:
-        page = (home.runs / run_id / "trend.html").read_text(encoding="utf-8")
-        assert "各次运行" in page and '<a href="trend.html">' in (
-            home.runs / run_id / "report.html"
-        ).read_text(encoding="utf-8")

@@ -1,10 +1,14 @@
-"""Whether the layoffs on one night's list make a warning of the whole region."""
+"""What one night's lists come to, and whether its layoffs make a warning of the whole region."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
+from transforms.policies.cards import PolicyCard
+
 LAYOFFS = "layoff_warning"
+PERSONS_END = ("_persons", "_count")
 
 
 def region_figure(rows: pl.DataFrame, determinations: pl.DataFrame) -> dict[str, Any]:
@@ -29,3 +33,31 @@ def region_figure(rows: pl.DataFrame, determinations: pl.DataFrame) -> dict[str,
         "employers_from": limits["region_employers"],
         "gone_from": limits["region_gone"],
     }
+
+
+def count_lists(
+    ran: Mapping[str, PolicyCard],
+    policy_rows: Mapping[str, pl.DataFrame],
+    determinations: pl.DataFrame,
+) -> dict[str, dict[str, int | None]]:
+    """Count what stands on the list of each policy that pays nothing: rows, and persons.
+
+    Of a list of employers the persons are those by whom the card puts it in order, if it does;
+    a person concerned at two employers counts at both.
+
+    Rows:    returns  one per such policy of those that ran; a list of nobody is one too
+    """
+    eligible = determinations.filter(pl.col("outcome") == "eligible")
+    lists: dict[str, dict[str, int | None]] = {}
+    for name, card in sorted(ran.items()):
+        if card.kind == "payment":
+            continue
+        listed, persons = eligible.filter(pl.col("policy_id") == name), None
+        order = next(iter(card.listing.get("order", ())), "")
+        if card.subject == "person":
+            persons = listed["subject_id"].n_unique()
+        elif order.endswith(PERSONS_END):
+            keys = ["period", "subject_id"]
+            persons = int(policy_rows[name].join(listed, on=keys, how="semi")[order].sum())
+        lists[name] = {"rows": listed.height, "persons": persons}
+    return lists

@@ -16,7 +16,6 @@ from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyCard, PolicyStatus
 from transforms.words import Said, said_of
 
-PERSONS_END = ("_persons", "_count")
 OUTCOMES = ("eligible", "ineligible", "undetermined")
 
 
@@ -202,34 +201,6 @@ def sum_eligible_fen(determinations: pl.DataFrame) -> dict[str, int]:
     """Add up what each policy's eligible rows amount to, in fen."""
     eligible = determinations.filter(pl.col("outcome") == "eligible")
     return dict(eligible.group_by("policy_id").agg(pl.col("amount_fen").sum()).iter_rows())
-
-
-def count_lists(
-    ran: Mapping[str, PolicyCard],
-    policy_rows: Mapping[str, pl.DataFrame],
-    determinations: pl.DataFrame,
-) -> dict[str, dict[str, int | None]]:
-    """Count what stands on the list of each policy that pays nothing: rows, and persons.
-
-    Of a list of employers the persons are those by whom the card puts it in order, if it does;
-    a person concerned at two employers counts at both.
-
-    Rows:    returns  one per such policy of those that ran; a list of nobody is one too
-    """
-    eligible = determinations.filter(pl.col("outcome") == "eligible")
-    lists: dict[str, dict[str, int | None]] = {}
-    for name, card in sorted(ran.items()):
-        if card.kind == "payment":
-            continue
-        listed, persons = eligible.filter(pl.col("policy_id") == name), None
-        order = next(iter(card.listing.get("order", ())), "")
-        if card.subject == "person":
-            persons = listed["subject_id"].n_unique()
-        elif order.endswith(PERSONS_END):
-            keys = ["period", "subject_id"]
-            persons = int(policy_rows[name].join(listed, on=keys, how="semi")[order].sum())
-        lists[name] = {"rows": listed.height, "persons": persons}
-    return lists
 
 
 def count_reasons(determinations: pl.DataFrame) -> dict[str, tuple[tuple[str, int], ...]]:
