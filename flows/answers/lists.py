@@ -10,7 +10,6 @@ import polars as pl
 
 from flows.data_package import PACKAGE
 from sql import Connection, run_sql, show_frame
-from transforms.answers.list_counts import LAYOFFS, region_figure, region_notes
 from transforms.answers.list_months import first_month, months_sheet
 from transforms.answers.lists import (
     MEMBERS,
@@ -23,6 +22,7 @@ from transforms.answers.lists import (
     masked_list,
     members_of,
 )
+from transforms.answers.region import LAYOFFS, region_figure, region_notes
 from transforms.policies.cards import PolicyCard, month_of
 from transforms.sheets.csv_file import csv_bytes
 from transforms.sheets.workbook import Sheet, workbook_bytes

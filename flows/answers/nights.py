@@ -183,7 +183,8 @@ def lists_by_night(
     """
     newest: dict[str, str] = {}
     for night in nights:
-        if night["state"] == "done":
+        # A carried night brings only those whose payments it nets against.
+        if night["state"] == "done" and (home.runs / night["run_id"]).is_dir():
             newest.setdefault(night["as_of"], night["run_id"])
     days = sorted(newest)[-LAST_NIGHTS:]
     found = [

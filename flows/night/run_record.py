@@ -16,7 +16,7 @@ from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import policy_cards
 from transforms.answers.deliveries import warnings_of
-from transforms.answers.list_counts import LAYOFFS, count_lists, region_figure
+from transforms.answers.region import LAYOFFS, count_lists, region_figure
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
     RunSummary,
@@ -103,7 +103,7 @@ def write_run(
             write_table(frame, path, policy_cards().get(path.stem))
         _clerical_review(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
         write_returns(folder, run.home, run.snapshot, run.as_of)
-        summary = _run_summary(run, frames, stopped)
+        summary = _run_summary(run, frames, stopped, manifest["counts"])
         pages = {"report.html": render_report(summary)}
         if summary.has_trend:
             pages["trend.html"] = render_trend(summary, frames["trend"], manifest["counts"])
@@ -247,7 +247,10 @@ def _clerical_review(snapshot: SnapshotRef) -> pl.DataFrame:
 
 
 def _run_summary(
-    run: RunSoFar, frames: Mapping[str, pl.DataFrame], stopped: str | None
+    run: RunSoFar,
+    frames: Mapping[str, pl.DataFrame],
+    stopped: str | None,
+    counts: Mapping[str, Any],
 ) -> RunSummary:
     snapshot = run.snapshot
     tables = [pl.read_parquet(snapshot.folder / f"{n}.parquet") for n in ("quarantine", "repairs")]
@@ -274,6 +277,7 @@ def _run_summary(
         batches=count_batches(run.batches),
         warnings=_warnings(run),
         notes=snapshot.said("notes"),
+        region=counts.get("region"),
         has_trend=stopped is None and "trend" in frames,
         digests={name: str(value) for name, value in run.identity.items() if "digest" in name},
         **counted,

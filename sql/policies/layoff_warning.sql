@@ -21,7 +21,7 @@ select
     has_arrears_between(
         employer_code, month_plus($as_of_month, -1), month_plus($as_of_month, -1)
     ) as has_arrears,
-    -- 达到规模性失业预警标准: of the whole list, transforms/answers/list_counts.py
+    -- 达到规模性失业预警标准: of the whole list, transforms/answers/region.py
     $region_employers as region_employers,
     $region_gone as region_gone
 from staff_losses

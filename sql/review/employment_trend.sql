@@ -15,7 +15,7 @@ with seen_masks as (
     select
         person_key,
         employer_key,
-        'present' as measure,
+        'staff' as measure,
         era,
         present_mask as mask
     from present_masks
@@ -97,24 +97,24 @@ cell_masks as (
 ),
 
 positions as (
-    select unnest(range(1, $month_count + 1)) as place
+    select unnest(range(1, $month_count + 1)) as position
 ),
 
 month_counts as (
     select
         cell_masks.level,
         cell_masks.cell,
-        month_plus($from_month, positions.place) as month,
-        sum(persons) filter (where measure = '养老' and (mask >> place) & 1 = 1) as pension,
-        sum(persons) filter (where measure = '医疗' and (mask >> place) & 1 = 1) as medical,
-        sum(persons) filter (where measure = '失业' and (mask >> place) & 1 = 1) as jobless,
-        sum(persons) filter (where measure = 'present' and (mask >> place) & 1 = 1) as present,
-        sum(persons) filter (where measure = 'present' and (mask >> (place - 1)) & 3 = 2) as come,
-        sum(persons) filter (where measure = 'present' and (mask >> (place - 1)) & 3 = 1) as gone
+        month_plus($from_month, positions.position) as month,
+        sum(persons) filter (where measure = '养老' and (mask >> position) & 1 = 1) as pension,
+        sum(persons) filter (where measure = '医疗' and (mask >> position) & 1 = 1) as medical,
+        sum(persons) filter (where measure = '失业' and (mask >> position) & 1 = 1) as jobless,
+        sum(persons) filter (where measure = 'staff' and (mask >> position) & 1 = 1) as present,
+        sum(persons) filter (where measure = 'staff' and (mask >> (position - 1)) & 3 = 2) as come,
+        sum(persons) filter (where measure = 'staff' and (mask >> (position - 1)) & 3 = 1) as gone
     from cell_masks
     -- each mask to each month shown
     cross join positions
-    group by cell_masks.level, cell_masks.cell, positions.place
+    group by cell_masks.level, cell_masks.cell, positions.position
 ),
 
 covered_months as (

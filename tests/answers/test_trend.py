@@ -15,13 +15,14 @@ from sql import FactStore, connect, policy_cards, register_frame, register_table
 from tests.answers.test_report import PERSON, summary
 from tests.reading.facts import SELF, Facts
 from tests.reading.towns import random_town
-from transforms.answers.list_counts import count_lists, region_figure, region_notes
+from transforms.answers.region import count_lists, region_figure
+from transforms.answers.report import render_report
 from transforms.answers.trend import COUNTS, SHOWN_MONTHS, render_trend, town_names
 from transforms.errors import ContractError
 
 INSURANCES = ("养老", "医疗", "失业")
 # Thirty months later the second one's months lie in two eras of sixty months.
-TOWNS = [(1, date(2020, 6, 15)), (2, date(2021, 3, 10)), (3, date(2020, 3, 31))]
+TOWNS = [(1, date(2020, 6, 15)), (2, date(2021, 3, 10)), (3, date(2020, 1, 20))]
 NOBODY: dict[str, Any] = {"lists": {}}
 Rows = dict[tuple[str, str, int], tuple[int | None, ...]]
 
@@ -197,10 +198,10 @@ def test_the_region_is_warned_of_by_five_employers_or_one_of_two_hundred(
     rows, outcomes = layoffs(*gone)
     region = region_figure(rows, outcomes)
     assert (region["is_reached"], region["employers"]) == (is_reached, len(gone) - 1)
-    assert bool(region_notes(region)) is is_reached
-    page = render_trend(summary(), figures(), {"lists": {}, "region": region})
-    assert ('</strong> <span lang="en">The region' in page) is is_reached
-    assert ("未达到规模性失业预警标准" in page) is not is_reached
+    run = summary(region=region)
+    for page in (render_trend(run, figures(), NOBODY), render_report(run)):
+        assert ("<strong>达到规模性失业预警标准" in page) is is_reached
+        assert ("未达到规模性失业预警标准" in page) is not is_reached
 
 
 def test_a_list_of_employers_counts_the_persons_it_is_ordered_by() -> None:

@@ -110,6 +110,7 @@ class RunSummary:
     notes: Sequence[Said] = ()
     digests: Mapping[str, str] | None = None
     has_trend: bool = False
+    region: Mapping[str, Any] | None = None
 
 
 def count_files(

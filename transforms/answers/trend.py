@@ -39,7 +39,7 @@ def render_trend(
     """Render the trend page of a run: the district, its towns, its lines, tonight's lists.
 
     Rows:    trend  one per level, cell and month, in order
-             counts  of the run, with `lists` and `region`
+             counts  of the run, with `lists`
     Holds:   the same counts give the same bytes; nothing on it names anybody
     """
     cells, lists = _cells(trend), counts["lists"]
@@ -47,7 +47,6 @@ def render_trend(
     page = render_page(
         "trend.html.j2",
         run=run,
-        region=counts.get("region"),
         months=trend["month"].unique().sort().to_list(),
         district=district,
         lines=line_chart({name: district[name] for name in INSURANCES}) if district else None,
@@ -218,4 +217,5 @@ def move_bars(come: Counts, gone: Counts) -> dict[str, Any] | None:
             heights = {"up": up * MOVES_HIGH // whole, "down": down * MOVES_HIGH // whole}
             bars.append({"x": x, "is_known": True, **heights})
     base = TOP + LABEL_GAP + most_up * MOVES_HIGH // whole
-    return {"bars": bars, "base": base, "high": TOP + MOVES_HIGH + 2 * LABEL_GAP}
+    high = base + most_down * MOVES_HIGH // whole + LABEL_GAP
+    return {"bars": bars, "base": base, "high": high}

@@ -1,4 +1,4 @@
-"""How much stands on the lists of a night, and whether the layoffs make a warning of the region."""
+"""What one night's lists come to, and whether its layoffs make a warning of the whole region."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,6 @@ from transforms.policies.cards import PolicyCard
 from transforms.words import Said
 
 LAYOFFS = "layoff_warning"
-# A list is put in order by the persons concerned where the name of that fact ends so.
 PERSONS_END = ("_persons", "_count")
 
 
@@ -35,18 +34,6 @@ def region_figure(rows: pl.DataFrame, determinations: pl.DataFrame) -> dict[str,
         "employers_from": limits["region_employers"],
         "gone_from": limits["region_gone"],
     }
-
-
-def region_notes(figure: Mapping[str, Any]) -> list[Said]:
-    """Say on top of the list of layoffs that the region's limit is reached, where it is."""
-    if not figure["is_reached"]:
-        return []
-    told = {
-        "employers": figure["employers"],
-        "gone_sum": figure["gone_sum"],
-        "gone_most": figure["gone_most"],
-    }
-    return [Said("region_reached", told)]
 
 
 def count_lists(
@@ -75,3 +62,15 @@ def count_lists(
             persons = int(policy_rows[name].join(listed, on=keys, how="semi")[order].sum())
         lists[name] = {"rows": listed.height, "persons": persons}
     return lists
+
+
+def region_notes(figure: Mapping[str, Any]) -> list[Said]:
+    """Say on top of the list of layoffs that the region's limit is reached, where it is."""
+    if not figure["is_reached"]:
+        return []
+    told = {
+        "employers": figure["employers"],
+        "gone_sum": figure["gone_sum"],
+        "gone_most": figure["gone_most"],
+    }
+    return [Said("region_reached", told)]
