@@ -55,6 +55,8 @@ PAID_LINE_SCHEMA: dict[str, Any] = {
     **{name: DETERMINATION_SCHEMA[name] for name in ("policy_id", *KEY_COLUMNS, "amount_fen")},
 }
 WAITING = "review/decisions_waiting.sql"
+WAGES = "wage_arrears"
+UNSEEN_MONTHS = "select month from wage_months where is_judged and not has_payroll order by month"
 SORTED_BY = ["policy_id", *KEY_COLUMNS]
 
 
@@ -234,6 +236,11 @@ def _warnings(
     if "designations" in tables:
         lists = query(connection, "select distinct list from delivered_designations order by 1")
         warnings += list_warnings(ran, lists["list"].to_list())
+    if any(card.policy_id == WAGES for card in ran):
+        unseen = query(connection, UNSEEN_MONTHS)["month"].to_list()
+        if unseen:
+            seen_by = {"months": unseen, "policies": [WAGES]}
+            warnings.append(Said("payroll_month_without_rows", seen_by))
     count, first, last = run_sql(connection, WAITING, {"as_of": as_of}).row(0)
     if count:
         days = {"decisions": count, "first": first.isoformat(), "last": last.isoformat()}
