@@ -1,23 +1,28 @@
--- check: no month before the first paid month, none after the as-of date
+-- check: no month before the first paid month but a warning's, none after the as-of date
 -- checked: determinations
--- What is watched (rulebook §3b) has no first month; nothing is about what has not happened yet.
 select
-    determinations.policy_id,
-    determinations.period,
-    determinations.subject_kind,
-    determinations.subject_id,
-    determinations.beneficiary_kind,
-    determinations.beneficiary_id
+    policy_id,
+    period,
+    subject_kind,
+    subject_id,
+    beneficiary_kind,
+    beneficiary_id
 from determinations
--- one to at most one: a policy stands once
-left join policy_runs on determinations.policy_id = policy_runs.policy_id
 where
     case
-        when len(determinations.period) = 7
-            then cast(replace(determinations.period, '-', '') as integer)
-                not between
-                case when policy_runs.kind = 'warning' then 190001 else $first_month end
-                and $as_of_month
-        else cast(determinations.period as integer) > $as_of_month // 100
+        when len(period) = 7
+            then
+                cast(replace(period, '-', '') as integer) > $as_of_month
+                or (
+                    cast(replace(period, '-', '') as integer) < $first_month
+                    and not exists (
+                        select 1
+                        from policy_runs
+                        where
+                            policy_runs.policy_id = determinations.policy_id
+                            and policy_runs.kind = 'warning'
+                    )
+                )
+        else cast(period as integer) > $as_of_month // 100
     end
 order by all
