@@ -22,7 +22,7 @@ from transforms.errors import ContractError
 
 INSURANCES = ("养老", "医疗", "失业")
 # Thirty months later the second one's months lie in two eras of sixty months.
-TOWNS = [(1, date(2020, 6, 15)), (2, date(2021, 3, 10)), (3, date(2020, 1, 20))]
+TOWNS = [(1, date(2020, 6, 15)), (2, date(2021, 3, 10)), (3, date(2020, 3, 31))]
 NOBODY: dict[str, Any] = {"lists": {}}
 Rows = dict[tuple[str, str, int], tuple[int | None, ...]]
 
