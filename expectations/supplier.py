@@ -24,6 +24,7 @@ FORMS: dict[ColumnType, str] = {
     "integer": r"^-?[0-9]+\Z",
     "money": AMOUNT,
     "wan": AMOUNT,
+    "rate": r"^[0-9]+(?:[.][0-9]{1,4})?%?\Z",
     "date": "|".join(DATE_FORMS),
     "month": "|".join([*MONTH_FORMS, *DATE_FORMS]),
 }

@@ -1,16 +1,14 @@
 """The defects of real files, one by one: how a good row is spoilt and which rule must bite."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from data_samples.town.labels import label_of
 from transforms.extracts.kinds import KINDS
 
-GOOD_CONTRIBUTION: Mapping[str, str] = {
-    "serial_no": "",
+Cells = Mapping[str, str]
+GOOD_CONTRIBUTION: Cells = {
     "unit_no": "",
-    "name": "",
-    "person_id": "",
     "insurance": "养老",
     "month": "202001",
     "base_fen": "3500.00",
@@ -27,8 +25,8 @@ class Defect:
     """One way to spoil a row: cells put in place, copies of it, and which copies are refused."""
 
     rule: str
-    cells: Mapping[str, str]
-    copies: tuple[Mapping[str, str], ...] = ({},)
+    cells: Cells
+    copies: tuple[Cells, ...] = ({},)
     quarantined_copies: tuple[int, ...] = (0,)
 
 
@@ -51,6 +49,53 @@ BAD_CONTRIBUTIONS = (
     Defect("unknown_unit", {"unit_no": "没有这个单位"}),
     Defect("name_conflict", {"name": "另外某人"}),
 )
+GOOD_FUND: Cells = {
+    "month": "202002",
+    "unit_rate_bp": "12%",
+    "person_rate_bp": "0.12",
+    "persons": "3",
+    "amount_fen": "2880.00",
+}
+BAD_FUND = (
+    Defect("missing_value", {"month": ""}),
+    Defect("unreadable_value", {"unit_rate_bp": "百分之十二"}),
+    Defect("unreadable_value", {"person_rate_bp": "12.345%"}),
+    Defect("invalid_employer_code", {"employer_code": "91370302MA3O000001"}),
+    Defect("out_of_range", {"unit_rate_bp": "1200"}),
+    Defect("out_of_range", {"persons": "-3"}),
+    Defect("out_of_range", {"amount_fen": "-2880.00"}),
+    Defect("duplicate_row", {}, ({}, {"unit_rate_bp": "0.12", "person_rate_bp": "12"}), (1,)),
+)
+GOOD_TENANCY: Cells = {
+    "incubator": "淄川区创业孵化基地",
+    "from_date": "2019-06-01",
+    "to_date": "2021年5月31日",
+    "rent_free": "是",
+}
+BAD_TENANCIES = (
+    Defect("missing_value", {"incubator": ""}),
+    Defect("unreadable_value", {"to_date": "长期"}),
+    Defect("out_of_range", {"from_date": "1819-06-01"}),
+    Defect("duplicate_row", {}, ({}, {"to_date": "2021-05-31"}), (1,)),
+)
+GOOD_LAYOFF_REPORT: Cells = {
+    "reported_on": "2020-01-06",
+    "planned_from": "2020-02-10",
+    "persons": "25",
+    "document_no": "裁报〔2020〕9号",
+}
+BAD_LAYOFF_REPORTS = (
+    Defect("missing_value", {"reported_on": ""}),
+    Defect("unreadable_value", {"reported_on": "一月初"}),
+    Defect("out_of_range", {"persons": "-25"}),
+    Defect("duplicate_row", {}, ({}, {"persons": "25.0"}), (1,)),
+)
+BAD_ROWS: Mapping[str, tuple[Cells, tuple[Defect, ...]]] = {
+    "contributions": (GOOD_CONTRIBUTION, BAD_CONTRIBUTIONS),
+    "housing_fund": (GOOD_FUND, BAD_FUND),
+    "tenancies": (GOOD_TENANCY, BAD_TENANCIES),
+    "layoff_reports": (GOOD_LAYOFF_REPORT, BAD_LAYOFF_REPORTS),
+}
 
 REPAIRED_IDS: tuple[Callable[[str], str], ...] = (
     lambda person_id: f" {person_id[:6]} {person_id[6:14]} {person_id[14:]}",
@@ -60,22 +105,15 @@ REPAIRED_IDS: tuple[Callable[[str], str], ...] = (
 )
 
 
-def contribution_labels() -> list[str]:
-    """Return the headings of a contributions file."""
-    return [label_of(column) for column in KINDS["contributions"].columns]
+def labels_of(kind: str) -> list[str]:
+    """Return the headings of a file of a kind."""
+    return [label_of(column) for column in KINDS[kind].columns]
 
 
-def spoil(defect: Defect, number: int, ids: Sequence[str], names: Sequence[str]) -> list[list[str]]:
-    """Make the rows of one defect, about one of the strangers.
+def spoil(kind: str, good: Cells, defect: Defect, who: Cells) -> list[list[str]]:
+    """Make the rows of one defect, about the stranger that `who` names.
 
     Rows:    one per copy, cells in the order of the kind's columns
     """
-    stranger = number % len(ids)
-    good = {
-        **GOOD_CONTRIBUTION,
-        "serial_no": f"D{number:06d}",
-        "person_id": ids[stranger],
-        "name": names[stranger],
-    }
-    rows = [{**good, **defect.cells, **copy} for copy in defect.copies]
-    return [[row[column.name] for column in KINDS["contributions"].columns] for row in rows]
+    rows = [{**good, **who, **defect.cells, **copy} for copy in defect.copies]
+    return [[row[column.name] for column in KINDS[kind].columns] for row in rows]

@@ -32,11 +32,28 @@ def _text(column: KindColumn) -> pl.Expr:
             sign, whole.cast(pl.String), pl.lit("."), rest.cast(pl.String).str.zfill(2)
         )
     if column.type == "rate":
-        rest = (cell % 100).cast(pl.String).str.zfill(2)
-        return pl.concat_str((cell // 100).cast(pl.String), pl.lit("."), rest, pl.lit("%"))
+        return _rate(cell)
     if column.type == "date":
         return cell.dt.strftime("%Y-%m-%d")
     return cell.cast(pl.String)
+
+
+def _rate(cell: pl.Expr) -> pl.Expr:
+    """Write rates by turns as `12`, `12%` and `0.12`; with % where it would be misread."""
+    rest = (cell % 100).cast(pl.String).str.zfill(2)
+    per_cent = pl.concat_str((cell // 100).cast(pl.String), pl.lit("."), rest)
+    fraction = pl.concat_str(pl.lit("0."), cell.cast(pl.String).str.zfill(4))
+    plain, fraction = (
+        text.str.strip_chars_end("0").str.strip_chars_end(".") for text in (per_cent, fraction)
+    )
+    turn = pl.int_range(pl.len()) % 3
+    return (
+        pl.when((turn == 1) | ~cell.is_between(100, 9_999))
+        .then(plain + "%")
+        .when(turn == 2)
+        .then(fraction)
+        .otherwise(plain)
+    )
 
 
 def typed_table(kind: str, table: pl.DataFrame) -> pa.Table:

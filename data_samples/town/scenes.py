@@ -14,8 +14,7 @@ The planted cast of the sample and the golden cases of the tests are written in 
 The first key of a row is its kind, its value the symbols it is about (U… employers, others
 persons); `P1..P9, at: U1..U9` puts each at its own. `expect` is one sentence for the only row, or
 a map from `subject beneficiary period` (any of them, periods as ranges too) to sentences; `none`
-says that there is no row. `facts` are columns of the policy's rows, by the same keys, or of its
-only row: what a list shows. An empty text is no value.
+says that there is no row. `facts` says what the only row shows beside, or maps such keys to it.
 Cases share one database per as-of date: the case number is the division code of all its ids.
 """
 
@@ -48,6 +47,8 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "payroll": {"gross_yuan": "3000.00", "net_yuan": "3000.00"},
     "employment": {"contract_type": "固定期限"},
     "designations": {"valid_from": "2019-01-01"},
+    "housing_fund": {"unit_rate_bp": "1200", "person_rate_bp": "1200"},
+    "tenancies": {"incubator": "淄川区创业孵化基地"},
     "clerical_decisions": {"decided_by": "王核", "decided_on": "2020-01-15", "decision": "是"},
 }
 
@@ -82,9 +83,9 @@ class Case:
     alone: bool
     expect: Any
     entitled: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
     until: date | None = None
     dropped: frozenset[str] = frozenset()
+    facts: Mapping[str, Any] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -147,9 +148,9 @@ def _case(policy: str, number: int, content: Mapping[str, Any], entry: Mapping[s
         alone="alone" in entry,
         expect=entry["expect"],
         entitled=entry.get("entitled", ""),
-        facts=entry.get("facts", {}),
         until=date.fromisoformat(entry.get("until", content.get("until", content["as_of"]))),
         dropped=frozenset(dropped),
+        facts=entry.get("facts", {}),
     )
 
 

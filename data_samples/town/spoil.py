@@ -10,17 +10,14 @@ import numpy as np
 import polars as pl
 import xlsxwriter
 
-from data_samples.town.defects import (
-    BAD_CONTRIBUTIONS,
-    REPAIRED_IDS,
-    contribution_labels,
-    spoil,
-)
-from data_samples.town.naming import person_ids, person_names
+from data_samples.town.defects import BAD_ROWS, REPAIRED_IDS, labels_of, spoil
+from data_samples.town.labels import file_title
+from data_samples.town.naming import employer_codes, person_ids, person_names
 
 CREATED = datetime(2020, 3, 26)
 STRANGERS = 12
 STRANGER_NUMBERS = 40 * 400
+STRANGE_EMPLOYERS = 999_000
 
 
 @dataclass
@@ -44,7 +41,8 @@ def spoil_drop(folder: Path, truth: Path, seed: int) -> Spoilt:
     names[0] = "𠮷野家栋"
     spoilt = Spoilt()
     _write_strangers(folder, ids, names)
-    _write_bad_contributions(folder, ids, names, spoilt)
+    for kind in BAD_ROWS:
+        _write_bad_rows(folder, kind, ids, names, spoilt)
     _write_repaired(folder, ids, names, spoilt)
     _write_titled_workbook(folder, ids, names, spoilt)
     _write_rows(truth / "quarantine.csv", ("kind", "file", "line", "rule"), spoilt.quarantine)
@@ -59,20 +57,25 @@ def _write_strangers(folder: Path, ids: Sequence[str], names: Sequence[str]) -> 
     (folder / "个人参保信息_补充.csv").write_bytes(text.encode("gb18030"))
 
 
-def _write_bad_contributions(
-    folder: Path, ids: Sequence[str], names: Sequence[str], spoilt: Spoilt
+def _write_bad_rows(
+    folder: Path, kind: str, ids: Sequence[str], names: Sequence[str], spoilt: Spoilt
 ) -> None:
     """Write one row for each defect, tab-separated UTF-8 with a BOM, a totals row at the end."""
-    path = folder / "个人缴费明细_脏数据.csv"
+    path = folder / f"{file_title(kind)}_脏数据.csv"
+    codes = employer_codes(STRANGE_EMPLOYERS + np.arange(STRANGERS, dtype=np.int64))
+    good, defects = BAD_ROWS[kind]
     rows: list[list[str]] = []
-    for number, defect in enumerate(BAD_CONTRIBUTIONS):
-        for copy, row in enumerate(spoil(defect, number, ids, names)):
+    for number, defect in enumerate(defects):
+        place = number % STRANGERS
+        who = {"person_id": ids[place], "name": names[place], "employer_code": codes[place]}
+        who["serial_no"] = f"D{number:06d}"
+        for copy, row in enumerate(spoil(kind, good, defect, who)):
             rows.append(row)
             if copy in defect.quarantined_copies:
-                spoilt.quarantine.append(("contributions", path.name, len(rows) + 1, defect.rule))
-    rows.append(["合计", *[""] * (len(contribution_labels()) - 1)])
-    spoilt.quarantine.append(("contributions", path.name, len(rows) + 1, "totals_row"))
-    lines = ["\t".join(row) for row in [contribution_labels(), *rows]]
+                spoilt.quarantine.append((kind, path.name, len(rows) + 1, defect.rule))
+    rows.append(["合计", *[""] * (len(labels_of(kind)) - 1)])
+    spoilt.quarantine.append((kind, path.name, len(rows) + 1, "totals_row"))
+    lines = ["\t".join(row) for row in [labels_of(kind), *rows]]
     path.write_bytes(("\r\n".join(lines) + "\r\n").encode("utf-8-sig"))
 
 

@@ -21,6 +21,7 @@ from data_samples.town.labels import file_title, text_table, typed_table
 from data_samples.town.persons import make_people
 from data_samples.town.planted import Planted, planted_cast
 from data_samples.town.readme import cast_readme
+from data_samples.town.registers import register_tables
 from sql.texts import policy_cards
 from transforms.amounts import yuan_text
 from transforms.errors import UsageError
@@ -29,7 +30,7 @@ from transforms.extracts.kinds import KINDS
 FORMATS = ("mixed", "csv", "csv-utf8", "parquet")
 CHUNK_PERSONS = 40_000
 MOST_XLSX_ROWS = 20_000
-XLSX_KINDS = {"registrations", "designations", "accounts", "graduates"}
+XLSX_KINDS = {"registrations", "designations", "accounts", "graduates", "tenancies"}
 PARQUET_KINDS = {"residents", "insured_persons"}
 CREATED = datetime(2020, 3, 26)
 
@@ -200,11 +201,13 @@ def _write_tables(
     chance = np.random.default_rng([seed, 1])
     small: dict[str, list[pl.DataFrame]] = {kind: [] for kind in KINDS}
     first_tables = employer_tables(town, chance, as_of)
-    for given in (planted.tables, first_tables):
+    calendar = _calendar(as_of, months)
+    # Drawn by themselves: what the other kinds hold does not hang on them.
+    registers = register_tables(np.random.default_rng([seed, 4]), town, calendar, as_of)
+    for given in (planted.tables, first_tables, registers):
         for kind, table in given.items():
             if not KINDS[kind].bucketed:
                 small[kind].append(complete(kind, table))
-    calendar = _calendar(as_of, months)
     lists = first_tables["designations"]
     for tables in _chunks(town, lists, persons, seed, as_of, calendar, months is not None):
         for kind, table in tables.items():

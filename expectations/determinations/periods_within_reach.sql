@@ -1,4 +1,4 @@
--- check: no month before the first paid month, none after the as-of date
+-- check: no month before the first paid month but a warning's, none after the as-of date
 -- checked: determinations
 select
     policy_id,
@@ -11,8 +11,18 @@ from determinations
 where
     case
         when len(period) = 7
-            then cast(replace(period, '-', '') as integer)
-                not between $first_month and $as_of_month
+            then
+                cast(replace(period, '-', '') as integer) > $as_of_month
+                or (
+                    cast(replace(period, '-', '') as integer) < $first_month
+                    and not exists (
+                        select 1
+                        from policy_runs
+                        where
+                            policy_runs.policy_id = determinations.policy_id
+                            and policy_runs.kind = 'warning'
+                    )
+                )
         else cast(period as integer) > $as_of_month // 100
     end
 order by all

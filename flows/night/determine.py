@@ -55,15 +55,18 @@ PAID_LINE_SCHEMA: dict[str, Any] = {
     **{name: DETERMINATION_SCHEMA[name] for name in ("policy_id", *KEY_COLUMNS, "amount_fen")},
 }
 WAITING = "review/decisions_waiting.sql"
+WAGES = "wage_arrears"
+UNSEEN_MONTHS = "select month from wage_months where is_judged and not has_payroll order by month"
 SORTED_BY = ["policy_id", *KEY_COLUMNS]
 
 
 @dataclass(frozen=True)
 class Determined:
-    """What the rules gave: views `determinations` and `policy_<id>` of an open connection, and
-    what became of each policy."""
+    """What the rules gave: views `determinations` and `policy_<id>` of an open connection, the
+    facts under them, and what became of each policy."""
 
     connection: Connection
+    store: FactStore
     policies: dict[str, PolicyStatus]
     findings: pl.DataFrame
     warnings: list[Said]
@@ -116,21 +119,24 @@ def determine(
             policies[card.policy_id] = PolicyStatus("not_run", reason, None, None, [])
             continue
         on_step(card.policy_id)
-        reach = reach_of(card, as_of)
-        run_policy(store, card, reach)
-        used = _parameters_used(card, as_of, reach)
-        policies[card.policy_id] = PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
+        policies[card.policy_id] = _run(store, card)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
     _show_determinations(connection, running, beside)
     on_step("findings")
     return Determined(
-        connection=connection,
-        policies=policies,
+        *(connection, store, policies),
         findings=run_findings(store, [card.policy_id for card in running]),
         warnings=_warnings(connection, running, months, tables, as_of),
         own_rows=_own_rows(store),
     )
+
+
+def _run(store: FactStore, card: PolicyCard) -> PolicyStatus:
+    reach = reach_of(card, store.as_of)
+    run_policy(store, card, reach)
+    used = _parameters_used(card, store.as_of, reach)
+    return PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
 
 
 def _chosen(only: Sequence[str] | None) -> list[PolicyCard]:
@@ -234,6 +240,11 @@ def _warnings(
     if "designations" in tables:
         lists = query(connection, "select distinct list from delivered_designations order by 1")
         warnings += list_warnings(ran, lists["list"].to_list())
+    if any(card.policy_id == WAGES for card in ran):
+        unseen = query(connection, UNSEEN_MONTHS)["month"].to_list()
+        if unseen:
+            seen_by = {"months": unseen, "policies": [WAGES]}
+            warnings.append(Said("payroll_month_without_rows", seen_by))
     count, first, last = run_sql(connection, WAITING, {"as_of": as_of}).row(0)
     if count:
         days = {"decisions": count, "first": first.isoformat(), "last": last.isoformat()}

@@ -11,11 +11,14 @@ import polars as pl
 import pytest
 
 from data_samples.town import planted, write
+from data_samples.town.background import complete
+from data_samples.town.labels import text_table
 from data_samples.town.planted import planted_cast
 from data_samples.town.write import write_sample
 from flows.ingest.drop import ingest_drop
 from sql.texts import policy_cards
 from tests.conftest import AS_OF
+from transforms.amounts import read_rates
 from transforms.errors import UsageError
 
 
@@ -28,10 +31,7 @@ def test_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
 
 
-WITH_A_CAST = [name for name in policy_cards() if (planted.CAST / f"{name}.yaml").is_file()]
-
-
-@pytest.mark.parametrize("policy", WITH_A_CAST)
+@pytest.mark.parametrize("policy", list(policy_cards()))
 def test_every_provision_occurs_on_both_sides(policy: str) -> None:
     cast = planted_cast(AS_OF)
     rows = cast.expected.filter(pl.col("policy_id") == policy)
@@ -57,6 +57,13 @@ def test_every_defect_is_set_aside_under_its_rule(tmp_path: Path) -> None:
             (r["kind"], r["file"], int(r["line"]), r["column"]) for r in csv.DictReader(stream)
         }
     assert wanted and repaired == wanted
+
+
+def test_rates_are_written_in_three_ways_and_read_as_they_are() -> None:
+    fund = pl.DataFrame({"unit_rate_bp": range(10_001)}, schema={"unit_rate_bp": pl.Int64})
+    written = text_table("housing_fund", complete("housing_fund", fund))["单位缴存比例"]
+    assert written.gather([1200, 1201, 1202]).to_list() == ["12", "12.01%", "0.1202"]
+    assert read_rates(written).to_list() == fund["unit_rate_bp"].to_list()
 
 
 def test_a_day_without_scenes_has_no_cast() -> None:

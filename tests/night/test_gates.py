@@ -65,7 +65,7 @@ insert into files (name, kind, rows, accepted, quarantined, totals_rows)
 insert into files (name, kind, rows, accepted, quarantined, totals_rows)
     select kind || '.csv', kind, 0, 0, 0, 0 from (values ('payroll'), ('attendance'),
     ('unemployment'), ('unemployment_benefits'), ('graduates'), ('designations'), ('custody'),
-    ('support')) as undelivered (kind);
+    ('support'), ('housing_fund'), ('tenancies'), ('layoff_reports')) as undelivered (kind);
 insert into quarantine values ('employment', 'e.csv', 3, 'missing_value');
 insert into delivered_registrations (employer_code) values ('E1');
 insert into delivered_insured_units (unit_no, employer_code, source_file, source_line)
@@ -107,6 +107,11 @@ insert into lines select case policy_id when 'new_hire_subsidy' then 'B1' else '
     case policy_id when 'new_hire_subsidy' then 'X1' else 'X2' end, {KEY}, due_fen
     from entitlements;
 insert into batches values ('B1', 1, 1, 100000), ('B2', 1, 2, 343800);
+-- Warnings: of a month before the first paid one, without a cap; and one with nobody to warn of.
+insert into policy_runs values ('wage_arrears', 'warning', 'ran', true, ''),
+    ('layoff_compliance', 'warning', 'ran', true, '');
+insert into determinations values ('wage_arrears', '2019-12', 'employer', 'E1', 'employer', 'E1',
+    'eligible', 382000, []);
 """
 
 # What makes each check fail, and how much of it: one flaw in a world that is sound otherwise.
@@ -124,7 +129,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         "quarantine select 'insured_persons', 'p.csv', n, 'name_conflict' from range(6) as r (n)",
         1,
     ),
-    ("extracts", "extracts_not_empty"): ("", 8),
+    ("extracts", "extracts_not_empty"): ("", 10),
     ("extracts", "totals_agree"): (
         "insert into findings values ('totals_differ', 'c.csv:9: the total says 1', null)",
         1,

@@ -113,7 +113,7 @@ def housing_fund_relief(facts: Facts) -> Watched:
             0,
             {
                 "fund_month": latest,
-                "staff_last_month": facts.staff(employer, last),
+                "current_staff": facts.staff(employer, last),
                 "has_deferred": employer in deferring,
             },
         )

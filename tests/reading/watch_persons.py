@@ -45,8 +45,8 @@ def capacity_reduction_help(facts: Facts) -> Watched:
             },
             0,
             {
-                "employer_code": min(place for month, place in places if month == latest),
-                "last_insured_month": latest,
+                "left_employer_code": min(place for month, place in places if month == latest),
+                "last_month": latest,
             },
         )
     return found

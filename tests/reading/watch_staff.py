@@ -178,10 +178,10 @@ def layoff_compliance(facts: Facts) -> Watched:
             },
             0,
             {
-                "laid_off": count,
-                "first_day": first,
+                "laid_off_count": count,
+                "first_laid_off_on": first,
                 "has_arrears": facts.arrears(employer, ALL_FIVE, 0, last),
-                "unpaid_persons": len(unpaid),
+                "unpaid_persons": len(unpaid) if any(m == last for _, m in pays) else None,
             },
         )
     return found
@@ -223,9 +223,9 @@ def unemployment_coverage_gap(facts: Facts) -> Watched:
             },
             0,
             {
-                "uninsured_persons": len(uninsured),
-                "unseen_persons": len(unseen),
-                "paid_persons": len(paid),
+                "pension_only_count": len(uninsured),
+                "uninsured_count": len(unseen),
+                "paid_count": len(paid),
             },
         )
     return found

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import polars as pl
 
 from flows.night.determine import Determined, determine
+from sql import KEY_COLUMNS
 from sql.texts import policy_cards, shared_parameters
 from tests.rules.golden import (
     BACKGROUND,
@@ -30,6 +31,7 @@ from transforms.policies.parameters import Parameter
 
 Row = tuple[str, str, str]
 Determination = tuple[str, int, tuple[str, ...]]
+NO_ROWS = pl.DataFrame(schema=dict.fromkeys(KEY_COLUMNS, pl.String()))
 
 
 def background(as_of: date, missing: tuple[str, ...] = ()) -> Case:
@@ -134,23 +136,26 @@ def rows_of(case: Case, determinations: pl.DataFrame) -> dict[Row, Determination
     """Return the determinations of one case by (period, subject, beneficiary) symbols."""
     return {
         key: (row["outcome"], row["amount_fen"], tuple(row["reason_codes"]))
-        for key, row in _by_key(case, determinations)
+        for key, row in own_rows(case, determinations).items()
     }
 
 
-def _by_key(case: Case, rows: pl.DataFrame) -> Iterator[tuple[Row, dict[str, Any]]]:
-    symbol_of = {known: symbol for symbol, known in case.ids.items()}
-    for row in rows.iter_rows(named=True):
-        if case_number_of(row["subject_kind"], row["subject_id"]) == case.number:
-            subject, beneficiary = row["subject_id"], row["beneficiary_id"]
-            yield (
-                (
-                    row["period"],
-                    symbol_of.get(subject, subject[5:]),
-                    symbol_of.get(beneficiary, beneficiary[5:]),
-                ),
-                row,
-            )
+def own_rows(case: Case, rows: pl.DataFrame) -> dict[Row, dict[str, Any]]:
+    """Return the rows of one case by (period, subject, beneficiary) symbols."""
+    return {
+        (
+            row["period"],
+            symbol_of(case, row["subject_id"]),
+            symbol_of(case, row["beneficiary_id"]),
+        ): row
+        for row in rows.iter_rows(named=True)
+        if case_number_of(row["subject_kind"], row["subject_id"]) == case.number
+    }
+
+
+def symbol_of(case: Case, known: str) -> str:
+    """Return the symbol of an id in a case; a household's is what follows its case number."""
+    return next((symbol for symbol, other in case.ids.items() if other == known), known[5:])
 
 
 def case_number_of(kind: str, identifier: str) -> int:
@@ -171,33 +176,35 @@ def judge(case: Case, determined: Determined) -> list[str]:
     if status.status != "ran":
         return [f"the policy did not run: {status.reason}"]
     told = judge_rows(case, determined.determinations)
-    return told + (judge_facts(case, determined.policy_rows(case.policy)) if case.facts else [])
+    return told + judge_facts(case, determined.policy_rows(case.policy) if case.facts else NO_ROWS)
 
 
-def judge_facts(case: Case, policy_rows: pl.DataFrame) -> list[str]:
-    """Return what differs between the facts of a policy's rows and what a case says of them."""
-    told, rows = [], list(_by_key(case, policy_rows))
-    is_of_rows = any(isinstance(facts, dict) for facts in case.facts.values())
-    for text, facts in (case.facts if is_of_rows else {"": case.facts}).items():
-        wanted = keys_in(text) if text else [(None, None, None)]
-        found = [row for key, row in rows if any(_matches(one, key) for one in wanted)]
-        if len(found) != len(wanted):
-            told.append(f"facts of {text or 'the only row'}: {len(found)} rows")
-        for name, value in facts.items():
+def judge_facts(case: Case, rows: pl.DataFrame) -> list[str]:
+    """Return what differs between the facts that a case expects and those of the policy's rows."""
+    told, own = [], own_rows(case, rows)
+    is_keyed = all(isinstance(facts, dict) for facts in case.facts.values())
+    for key, facts in (case.facts if is_keyed else {"": case.facts}).items():
+        for wanted in keys_in(key):
+            matching = [row for found, row in own.items() if _matches(wanted, found)]
+            if len(matching) != 1:
+                told.append(f"facts of {wanted}: {len(matching)} rows of {sorted(own)}")
             told += [
-                f"{text} {name}: expected {value!r}, got {seen!r}"
-                for seen in (_written(name, row) for row in found)
-                if seen != value
+                f"{name}: expected {fact!r}, got {shown!r}"
+                for row in matching
+                for name, fact in facts.items()
+                if (shown := _shown(case, row, name)) != fact
             ]
     return told
 
 
-def _written(name: str, row: Mapping[str, Any]) -> str:
+def _shown(case: Case, row: Mapping[str, Any], name: str) -> str:
     if name.endswith("_yuan"):
-        fen_value = row[name.removesuffix("yuan") + "fen"]
-        return "" if fen_value is None else yuan_text(fen_value)
-    value = row[name]
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        return yuan_text(row[name.removesuffix("yuan") + "fen"])
+    fact = row[name]
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
+    text = "" if fact is None else str(fact)
+    return symbol_of(case, text) if text in case.ids.values() else text
 
 
 def judge_rows(case: Case, determinations: pl.DataFrame) -> list[str]:

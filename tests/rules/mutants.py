@@ -24,7 +24,7 @@ import polars as pl
 import yaml
 
 from flows.night.determine import _register_ledger
-from sql import KEY_COLUMNS, FactStore, connect, query, register_frame, register_tables
+from sql import FactStore, connect, query, register_frame, register_tables
 from sql.policy_runs import LIMIT_COLUMN, parameters_under, run_policy
 from sql.texts import (
     files_under,
@@ -199,17 +199,19 @@ class Bench:
             # What the engine refuses (a doubled key, an amount below zero) is noticed; a fault
             # of this check itself is not.
             return True
-        is_same = all(now.equals(then) for now, then in zip(changed, self.unchanged, strict=True))
-        return not is_same and bool(self.judge(changed))
+        same = [one.equals(other) for one, other in zip(changed, self.unchanged, strict=True)]
+        return not all(same) and bool(self.judge(changed))
 
     def judge(self, found: tuple[pl.DataFrame, pl.DataFrame]) -> list[str]:
-        """Return what the cases find wrong in determinations, and in the facts of the rows."""
+        """Return what the cases find wrong in determinations and facts."""
+        determinations, rows = found
         own = [case for case in self.cases if case.policy]
-        told = [told for case in own for told in judge_rows(case, found[0])]
-        return told + [told for case in own if case.facts for told in judge_facts(case, found[1])]
+        told = [one for case in own for one in judge_rows(case, determinations)]
+        return told + [one for case in own if case.facts for one in judge_facts(case, rows)]
 
     def determine(self, mutant: Mutant | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Rebuild what the change touches, and the policy; forget it again."""
+        """Rebuild what the change touches, and the policy; forget it again. Rows: its outcomes,
+        its facts."""
         policy_id = self.card.policy_id
         touched = {
             name_of(path)
@@ -221,12 +223,8 @@ class Bench:
             card = self._change(mutant, changes)
             run_policy(self.store, card, reach_of(card, self.as_of))
         self.store.built -= touched
-        order = ", ".join(KEY_COLUMNS)
-        facts = f"select * from policy_{policy_id} order by {order}"
-        return (
-            query(self.connection, f"select * from determination_{policy_id}"),
-            query(self.connection, facts),
-        )
+        outcomes = query(self.connection, f"select * from determination_{policy_id}")
+        return outcomes, query(self.connection, f"select * from policy_{policy_id} order by all")
 
     def _change(self, mutant: Mutant | None, changes: ExitStack) -> PolicyCard:
         parameters = dict(self.card.parameters)
