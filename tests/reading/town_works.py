@@ -68,6 +68,9 @@ def works_of(town: Town, number: int, size: int) -> Works:
         if town.chance(0.8):
             category = town.random.choice((None, "工人", "干部", "农民工"))
             town.add("insured_persons", person_id=persons[-1], staff_category=category)
+        if town.chance(0.04):
+            died = town.day(date(2019, 12, 1), town.as_of + timedelta(days=9))
+            town.add("deaths", person_id=persons[-1], died_on=died)
     for name in town.random.sample(FOCUS, k=town.random.choice((0, 1, 2))):
         town.listed("单位", codes[0], name)
     return Works(town, codes[0], units[0], codes[1], units[1], persons)
@@ -148,7 +151,7 @@ def _reports(works: Works) -> None:
         and row["end_reason"] == "经济性裁员"
         and first_day(works.last) <= row["ended_on"] <= last_day_of(works.last)
     ]
-    if ends and works.town.chance(0.7):
+    for _ in range(works.town.random.choice((0, 1, 1, 2)) if ends else 0):
         days = works.town.random.choice((29, 30, 31, 31, 179, 180, 181, -60))
         reported = min(ends) - timedelta(days=days)
         works.town.add("layoff_reports", employer_code=works.employer, reported_on=reported)

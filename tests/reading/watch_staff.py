@@ -148,9 +148,9 @@ def layoff_warning(facts: Facts) -> Watched:
 
 def layoff_compliance(facts: Facts) -> Watched:
     last, pays = last_month(facts), _pays(facts)
-    least, percent, notice = (
+    least, percent, notice, report = (
         number(f"layoff_{name}", facts.as_of, "layoff_compliance")
-        for name in ("persons", "percent", "notice_days")
+        for name in ("persons", "percent", "notice_days", "report_days")
     )
     laid_off: dict[str, list[Row]] = defaultdict(list)
     for (employer, _), rows in facts.employment.items():
@@ -161,7 +161,7 @@ def layoff_compliance(facts: Facts) -> Watched:
     for employer, rows in laid_off.items():
         count = len({row["person_id"] for row in rows})
         first = min(row["ended_on"] for row in rows)
-        earliest, latest = first - timedelta(days=180), first - timedelta(days=notice)
+        earliest, latest = first - timedelta(days=report), first - timedelta(days=notice)
         reports = [
             row["reported_on"]
             for row in facts.tables["layoff_reports"]
@@ -179,7 +179,9 @@ def layoff_compliance(facts: Facts) -> Watched:
             0,
             {
                 "laid_off_count": count,
+                "staff_before": facts.staff(employer, plus(last, -1)),
                 "first_laid_off_on": first,
+                "reported_on": max(reports, default=None),
                 "has_arrears": facts.arrears(employer, ALL_FIVE, 0, last),
                 "unpaid_persons": len(unpaid) if any(m == last for _, m in pays) else None,
             },
@@ -189,7 +191,10 @@ def layoff_compliance(facts: Facts) -> Watched:
 
 def unemployment_coverage_gap(facts: Facts) -> Watched:
     last, pays = last_month(facts), _pays(facts)
-    least = number("gap_persons", facts.as_of, "unemployment_coverage_gap")
+    share, least = (
+        number(f"gap_{name}", facts.as_of, "unemployment_coverage_gap")
+        for name in ("share_tenth", "persons")
+    )
     places = {place for place, month in facts.present if month == last}
     found: Watched = {}
     for employer in places | {place for place, month in pays if month == last}:
@@ -219,13 +224,14 @@ def unemployment_coverage_gap(facts: Facts) -> Watched:
         found[last_period(facts), employer, employer] = (
             {
                 "s20_gap": bool(uninsured)
-                or (10 * len(unseen) >= len(paid) and len(unseen) >= least)
+                or (10 * len(unseen) >= share * len(paid) and len(unseen) >= least)
             },
             0,
             {
                 "pension_only_count": len(uninsured),
                 "uninsured_count": len(unseen),
                 "paid_count": len(paid),
+                "concerned_count": len(uninsured) + len(unseen),
             },
         )
     return found
