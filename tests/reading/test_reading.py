@@ -114,7 +114,7 @@ def run_engine(town: Town) -> Determined:
     tables = typed_tables({kind: [dict(row) for row in rows] for kind, rows in town.tables.items()})
     with tempfile.TemporaryDirectory() as folder:
         paths = write_tables(tables, Path(folder))
-        return determine(paths, town.as_of, paid_lines_of([]), threads=2)
+        return determine(paths, town.as_of, paid_lines_of([]), threads=1)
 
 
 def rows_of(
