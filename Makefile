@@ -11,7 +11,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check system format lint types sql-lint tests bench mutants amend forgeries model deletions
+.PHONY: run test check system format lint types sql-lint tests bench mutants amend forgeries model deletions reading
 .PHONY: wheelhouse install-offline offline planted unchanged combinations fuzz weather lives lock clean
 
 run: $(STAMP)
@@ -87,6 +87,10 @@ planted: $(STAMP)
 
 unchanged: $(STAMP)
 	$(BIN)/python -m tests.audit.unchanged
+
+# Long (an hour): 200 random towns on eight dates, engine against second reading. The tests take 16 of them.
+reading: $(STAMP)
+	$(BIN)/python -m tests.reading.many 0 200
 
 combinations: $(STAMP)
 	$(BIN)/python -m tests.audit.combinations

@@ -136,3 +136,8 @@ create or replace macro person_id_of(person_key) as concat(
         1
     )
 );
+
+-- The latest month of a mask that is not 0.
+create or replace macro latest_month_in(era, mask) as month_from_number(
+    1898 * 12 + era * 60 + length(bin(mask)) - 1
+);

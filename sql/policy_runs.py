@@ -56,6 +56,8 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
     _check_policy_table(store.connection, card)
     store.connection.execute(f"create or replace view policy_rows as from policy_{name}")
     _make(store, f"determination_{name}", "determination.sql", {}, values)
+    if card.listing.get("series"):
+        store.build("staff_counts")
 
 
 def _make(

@@ -45,10 +45,11 @@ def write_answers(
     }
     ran = {name: card for name, card in policy_cards().items() if name in policy_rows}
     titles = {name: card.title for name, card in policy_cards().items()}
-    write_lists(folder, connection, ran.values(), determinations, as_of)
     show_frame(connection, "asked_parties", parties_asked(determinations))
     gaps = run_sql(connection, "review/register_gaps.sql", {})
     questions = all_questions(ran, policy_rows, determinations, gaps)
+    cards = list(ran.values())
+    write_lists(folder, connection, cards, policy_rows, determinations, questions, as_of)
     set_aside = parties_with_rows_set_aside(quarantine, ran, determinations)
     omitted = omitted_rows(entitlements, questions, set_aside, titles)
     write_table(omitted, folder / "omitted.parquet")

@@ -19,6 +19,7 @@ from flows.answers.run_money import (
     money_of_rows,
 )
 from flows.answers.snapshot_rows import SnapshotRows
+from flows.answers.traces import traces_of_rows
 from flows.money.ledger_store import open_ledger
 from flows.store import Home, read_manifest
 from sql.texts import policy_cards, policy_grain, policy_path, rules_digest, sql_text
@@ -29,7 +30,7 @@ from transforms.money.books import Books
 
 ROWS_A_POLICY = 40
 PROVISION = re.compile(r"(s[0-9]+|g)_")
-NO_MONEY: dict[str, Any] = {"entitlement": None, "payments": [], "claimants": []}
+NO_MONEY: dict[str, Any] = {"entitlement": None, "payments": [], "claimants": [], "trace": None}
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ def explain_where(
     names = [policy] if policy else sorted(evidence.manifest["policies"])
     saved = {name: _saved_rows(evidence, name, _of(shown, name)) for name in names}
     evidence.source.expect(row for rows in saved.values() for row in rows)
+    for key, trace in traces_of_rows(folder, evidence.source, entitled).items():
+        money[key]["trace"] = trace
     entries = []
     for name in names:
         explained = _explained(evidence, name, _of(shown, name), saved[name], money)

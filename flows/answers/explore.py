@@ -17,7 +17,7 @@ from sql import Connection
 from sql.explore import ask, open_views, view_names
 from transforms.errors import UsageError
 
-RUN_TABLES = ("determinations", "entitlements", "findings", "signed_lines", "omitted")
+RUN_TABLES = ("determinations", "entitlements", "findings", "signed_lines", "traces", "omitted")
 MOST_ROWS = 200
 PROMPT, MORE = "wuxing> ", "   ...> "
 LEAVE = (".exit", ".quit", "exit", "quit")

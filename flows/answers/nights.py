@@ -1,6 +1,6 @@
 """Lists of what there is: nights, snapshots, and the home's own index page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flows.language import language
@@ -14,11 +14,12 @@ from transforms.money.batch_states import BatchState
 from transforms.visible import table
 from transforms.words import BETWEEN, word
 
-LATEST = "latest"
+LATEST, LAST_NIGHTS = "latest", 12
 SHORTEST = 5
 INDEX = "index.html"
 FILES = {
     "index_report": "report.html",
+    "index_trend": "trend.html",
     "index_omitted": "omitted.xlsx",
     "index_clerical_decisions": "clerical_decisions.xlsx",
     "index_objections": "objections.html",
@@ -166,8 +167,35 @@ def write_index(home: Home) -> None:
             place = home.batches / batch["batch_id"]
             batch["reviews"] = {w: name for w, name in REVIEWS.items() if (place / name).is_file()}
         night["files"] = {said: name for said, name in FILES.items() if (folder / name).is_file()}
-    page = render_page("index.html.j2", nights=nights)
+    listed = lists_by_night(home, nights, titles)
+    page = render_page("index.html.j2", nights=nights, listed=listed)
     replace_file(home.root / INDEX, page.encode())
+
+
+def lists_by_night(
+    home: Home, nights: Iterable[dict[str, Any]], titles: Mapping[str, str]
+) -> dict[str, Any]:
+    """Set what stands on each list against the last nights, the oldest first.
+
+    Rows:    nights   the newest first; returns  the days, and per list its counts day by day, null
+                      where the night did not make it
+    Holds:   of a day only its newest finished run is shown
+    """
+    newest: dict[str, str] = {}
+    for night in nights:
+        # A carried night brings only those whose payments it nets against.
+        if night["state"] == "done" and (home.runs / night["run_id"]).is_dir():
+            newest.setdefault(night["as_of"], night["run_id"])
+    days = sorted(newest)[-LAST_NIGHTS:]
+    found = [
+        read_manifest(home.runs / newest[day], "run")["counts"].get("lists", {}) for day in days
+    ]
+    names = sorted({name for counts in found for name in counts})
+    rows = [
+        {"title": titles.get(name, name), "counts": [counts.get(name) for counts in found]}
+        for name in names
+    ]
+    return {"days": days, "rows": rows}
 
 
 def night_lines(nights: Iterable[dict[str, Any]]) -> list[str]:

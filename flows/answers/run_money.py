@@ -44,6 +44,7 @@ def money_of_rows(
             "entitlement": row,
             "payments": paid if row["status"] == PAYABLE else [],
             "claimants": _claimants(folder, row) if row["status"] == CONFLICT else [],
+            "trace": None,
         }
     return money
 

@@ -70,6 +70,12 @@ class SnapshotRows:
             found = found.filter(months)
         return found.select(shown_columns(kind))
 
+    def rows_of_person(self, kind: str, person: str) -> pl.DataFrame:
+        """Return the visible rows of one of the persons to be explained, of a kind delivered."""
+        is_theirs = about(kind, parties_of([("person", person)]), self.register)
+        assert is_theirs is not None, kind
+        return self._rows_once(kind, by_person=True).filter(is_theirs)
+
     def decisions_about(self, policy: str, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """List a clerk's decisions on one determination, with their place."""
         kind = "clerical_decisions"

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.answers.takeup import finders
 from flows.audit.again import Night, read_night, stage_home
 from flows.ingest.drop import raw_files, snapshot_files
 from flows.money.evidence import run_files
@@ -45,7 +46,8 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
         write_prefix(ledger, until, copy)
         known = list(ledger.books().batches)[: _drafted_until(ledger.postings()[:until])]
         standing = read_standing(stage_home(night, scratch), _year(night))
-        files = sorted({*_files(night, known), *_files_of_payers(home, standing)})
+        others = [*_files_of_payers(home, standing), *_files_of_finders(night, standing)]
+        files = sorted({*_files(night, known), *others})
         said = {
             "run_id": run_id,
             "as_of": night.manifest["as_of"],
@@ -81,6 +83,12 @@ def _files_of_payers(home: Home, standing: Standing) -> Iterator[Path]:
         yield from (
             path for path, _ in snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))
         )
+
+
+def _files_of_finders(night: Night, standing: Standing) -> Iterator[Path]:
+    """List the runs that first found what was paid: its days to the money are counted from them."""
+    for run_id in finders(night.home, night.manifest, standing):
+        yield from (night.home.runs / run_id / name for name in (MANIFEST, "entitlements.parquet"))
 
 
 def _drafted_until(postings: list[Any]) -> int:

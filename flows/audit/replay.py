@@ -20,7 +20,9 @@ from transforms.masking import masked_keys
 from transforms.visible import table
 
 GOES_IN = ("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest")
-LATER = ("determinations", "entitlements", "signed_lines", "findings")
+LATER = ("determinations", "entitlements", "signed_lines", "traces", "findings")
+# Tables that a night of an older program has not: there is nothing to compare.
+MADE_SINCE = {"takeup", "traces"}
 KEYS = ("policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
 AMOUNTS = ("amount_fen", "due_fen")
 SAMPLES = 5
@@ -107,7 +109,8 @@ def _stages(
         **_pair("then", content_digest(stored["tables"]), sum(_rows(stored))),
         **_pair("now", content_digest(again["tables"]), sum(_rows(again))),
     }
-    names = sorted(then["outputs"].keys() | now["outputs"].keys(), key=_place)
+    made = now["outputs"].keys() - (MADE_SINCE - then["outputs"].keys())
+    names = sorted(then["outputs"].keys() | made, key=_place)
     empty = {"digest": "", "rows": 0}
     for name in names:
         a, b = then["outputs"].get(name, empty), now["outputs"].get(name, empty)

@@ -1,12 +1,15 @@
-"""Command status: for a person, for any monitor by its exit code, for the timer that tells."""
+"""Commands that say how it stands: the nights, for persons and monitors, and 应享已享."""
 
+import re
 from typing import Annotated
 
 import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
 from flows.store import Home
-from transforms.errors import DropRefusedError, GateStoppedError
+from transforms.errors import DropRefusedError, GateStoppedError, UsageError
+
+MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 @app.command()
@@ -54,3 +57,27 @@ def _test(place: Home, as_json: bool) -> None:
     show({"ways": faults}, as_json, lines or ["wuxing.toml names no way to tell anybody"])
     if any(faults.values()) or not faults:
         raise typer.Exit(DropRefusedError.exit_code)
+
+
+@app.command()
+def takeup(
+    first: Annotated[
+        str, typer.Option("--from", metavar="YYYY-MM", help="Only from this month on.")
+    ] = "",
+    last: Annotated[
+        str, typer.Option("--to", metavar="YYYY-MM", help="Only up to this month.")
+    ] = "",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how much of what is owed has arrived today (应享已享), and how it was night by night."""
+    from flows.answers.nights import expect_home
+    from flows.answers.takeup import take_up_today, takeup_lines
+
+    for month in filter(None, (first, last)):
+        if not MONTH.fullmatch(month):
+            raise UsageError(f"--from and --to take a month written YYYY-MM; found {month!r}")
+    place = Home(home)
+    expect_home(place)
+    told = take_up_today(place, first, last)
+    show(told, as_json, takeup_lines(told))

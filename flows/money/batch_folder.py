@@ -125,13 +125,17 @@ def _changed(path: Path) -> str:
 
 
 def signed_lines(home: Home, states: Iterable[BatchState]) -> pl.DataFrame:
-    """Return the lines of batches that are signed and not yet released, as the ledger would.
+    """Return the lines of batches that are signed and not yet released, as the ledger would."""
+    return batch_lines(home, [state for state in states if state.reserves])
+
+
+def batch_lines(home: Home, states: Iterable[BatchState]) -> pl.DataFrame:
+    """Return the lines of some batches, as the ledger would.
 
     Rows:    one per line, columns PAID_SCHEMA
-    Raises:  DigestDiffersError if one of them was changed
+    Raises:  DigestDiffersError if one of the batches was changed
     """
-    reserving = [verify_batch(home, state) for state in states if state.reserves]
-    frames = [_lines_of(stored.folder) for stored in reserving]
+    frames = [_lines_of(verify_batch(home, state).folder) for state in states]
     return pl.concat([pl.DataFrame(schema=PAID_SCHEMA), *frames]).sort(["payment_id", *KEY])
 
 

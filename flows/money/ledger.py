@@ -37,6 +37,7 @@ PAID = """select paid.*, paid.amount_fen - coalesce(sum(recovered.amount_fen), 0
         select 1 from entries as reversal
         where reversal.reverses = paid.idempotency_key and reversal.reverses <> '')
     group by paid.entry_id"""
+FIELDS = ", ".join(ENTRY_FIELDS)
 NUMBERS = {"budget_year": pl.Int64(), "amount_fen": pl.Int64()}
 ENTRY_SCHEMA = {name: NUMBERS.get(name, pl.String()) for name in ENTRY_FIELDS}
 
@@ -64,12 +65,9 @@ class Ledger:
 
     def entries_of(self, batch_id: str, kind: str = "") -> pl.DataFrame:
         """Return a batch's entries, of one kind or all, as they were posted."""
-        rows = self.connection.execute(
-            f"select {', '.join(ENTRY_FIELDS)} from entries "
-            "where batch_id = ? and ? in (kind, '') order by entry_id",
-            (batch_id, kind),
-        ).fetchall()
-        return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+        return self._entries(
+            f"select {FIELDS} from entries where batch_id = ? and ? in (kind, '')", (batch_id, kind)
+        )
 
     def entries_about(self, identifier: str) -> list[dict[str, Any]]:
         """Return every entry that pays somebody, or is for somebody, in the order of posting."""
@@ -82,26 +80,15 @@ class Ledger:
 
     def entries_before(self, sequence: int) -> pl.DataFrame:
         """Return all that was posted before a posting, in the order of posting."""
-        rows = self.connection.execute(
-            f"select {', '.join(ENTRY_FIELDS)} from entries where sequence < ? order by entry_id",
-            (sequence,),
-        ).fetchall()
-        return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+        return self._entries(f"select {FIELDS} from entries where sequence < ?", (sequence,))
 
     def entries_at(self, sequence: int) -> pl.DataFrame:
         """Return the entries of one posting."""
-        rows = self.connection.execute(
-            f"select {', '.join(ENTRY_FIELDS)} from entries where sequence = ? order by entry_id",
-            (sequence,),
-        ).fetchall()
-        return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+        return self._entries(f"select {FIELDS} from entries where sequence = ?", (sequence,))
 
     def batch_of(self, payment_id: str) -> str:
         """Return the batch by which a payment was released; nothing if none was."""
-        row = self.connection.execute(
-            "select min(batch_id) from entries where payment_id = ?", (payment_id,)
-        ).fetchone()
-        return str(row[0] or "")
+        return self.batches_of_payments().get(payment_id, "")
 
     def count_entries(self) -> int:
         """Return how many entries there are."""
@@ -110,8 +97,21 @@ class Ledger:
 
     def payment_ids(self) -> list[str]:
         """Return every payment id that this home ever released, returned ones too."""
-        rows = self.connection.execute("select distinct payment_id from entries order by 1")
-        return [payment_id for (payment_id,) in rows]
+        return list(self.batches_of_payments())
+
+    def lines_of(self, kind: str, after: int = 0) -> pl.DataFrame:
+        """Return the lines of a kind of entries posted after a position, as they were posted."""
+        names = ", ".join(PAID_SCHEMA)
+        return self._frame(
+            f"select {names} from entries where kind = ? and sequence > ?", (kind, after)
+        )
+
+    def batches_of_payments(self) -> dict[str, str]:
+        """Return every payment id that this home ever released, returned ones too: its batch."""
+        rows = self.connection.execute(
+            "select distinct payment_id, batch_id from entries where kind = 'payment' order by 1"
+        )
+        return dict(rows)
 
     def installments(self, signed_lines: pl.DataFrame) -> pl.DataFrame:
         """Return how many times each entitlement was paid or signed for, returns not taken off.
@@ -119,9 +119,8 @@ class Ledger:
         Rows:    signed_lines  those of batches that are signed and not yet released
                  returns       one per key: times
         """
-        ever = self._frame(f"select {', '.join(PAID_SCHEMA)} from entries where kind = 'payment'")
         return (
-            pl.concat([ever, signed_lines])
+            pl.concat([self.lines_of("payment"), signed_lines])
             .group_by(KEY)
             .agg(pl.len().cast(pl.Int64).alias("times"))
             .sort(KEY)
@@ -289,6 +288,10 @@ class Ledger:
         if waiting is not None:
             yield f"entries row {waiting[0]} belongs to no posting in order"
 
-    def _frame(self, text: str) -> pl.DataFrame:
-        rows = self.connection.execute(f"{text} order by entry_id").fetchall()
+    def _entries(self, text: str, given: Sequence[Any]) -> pl.DataFrame:
+        rows = self.connection.execute(f"{text} order by entry_id", given).fetchall()
+        return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+
+    def _frame(self, text: str, given: Sequence[Any] = ()) -> pl.DataFrame:
+        rows = self.connection.execute(f"{text} order by entry_id", given).fetchall()
         return pl.DataFrame(rows, schema=PAID_SCHEMA, orient="row").sort(["payment_id", *KEY])

@@ -20,6 +20,7 @@ from sql import (
     run_sql,
     show_frame,
 )
+from transforms.answers.traces import TRACE_SCHEMA
 from transforms.errors import DigestDiffersError
 from transforms.money.batches import LINE_SCHEMA
 from transforms.money.books import Books
@@ -89,7 +90,9 @@ def read_review(
             last_lines=last_lines,
             paid=last_paid(payments),
             delivered=_accounts_before(home, books, run["snapshot_id"]),
-            doubts=find_doubts(connection, manifest, frames, parties, payments),
+            doubts=find_doubts(
+                connection, manifest, frames, parties, payments, _traces(home, manifest)
+            ),
             sample=sample,
             parameters=_parameters(run, manifest),
             held=_held_before(books),
@@ -168,6 +171,12 @@ def sample_of(
     return draw_sample(determined, frames["lines"], frames["unpaid_lines"], digest)
 
 
+def _traces(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
+    """Return the last traces that the run found; none of a run of before it looked for them."""
+    path = home.runs / manifest["run_id"] / "traces.parquet"
+    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=TRACE_SCHEMA)
+
+
 def _determinations(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
     """Return what the run determined of the policies that the batch's fund pays."""
     paying = [card.policy_id for card in policy_cards().values() if card.fund == manifest["fund"]]
@@ -214,6 +223,7 @@ def find_doubts(
     frames: Mapping[str, pl.DataFrame],
     parties: pl.DataFrame,
     entries: pl.DataFrame,
+    traces: pl.DataFrame,
 ) -> pl.DataFrame:
     """Ask every question of sql/review/doubts about a batch."""
     types = [
@@ -226,6 +236,7 @@ def find_doubts(
         "batch_lines": frames["lines"],
         "batch_payees": frames["instructions"],
         "party_names": parties.drop_nulls("subject_name"),
+        "line_traces": traces,
         "paid_entries": entries.filter(pl.col("fund") == manifest["fund"]),
         "fund_support_types": pl.DataFrame(
             {"support_type": types}, schema={"support_type": pl.String}

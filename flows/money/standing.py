@@ -41,10 +41,8 @@ def read_standing(home: Home, budget_year: int) -> Standing:
     with open_ledger(home) as ledger:
         states = ledger.batch_states().values()
         made_by = {
-            payment_id: state.run_id
-            for state in states
-            if state.released
-            for payment_id in ledger.payments_of(state.batch_id)["payment_id"]
+            payment_id: ledger.batch_states()[batch_id].run_id
+            for payment_id, batch_id in ledger.batches_of_payments().items()
         }
         parts = [pl.DataFrame(schema=PAID_SCHEMA)]
         for state in states:

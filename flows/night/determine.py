@@ -62,10 +62,11 @@ SORTED_BY = ["policy_id", *KEY_COLUMNS]
 
 @dataclass(frozen=True)
 class Determined:
-    """What the rules gave: views `determinations` and `policy_<id>` of an open connection, and
-    what became of each policy."""
+    """What the rules gave: views `determinations` and `policy_<id>` of an open connection, the
+    facts under them, and what became of each policy."""
 
     connection: Connection
+    store: FactStore
     policies: dict[str, PolicyStatus]
     findings: pl.DataFrame
     warnings: list[Said]
@@ -118,21 +119,24 @@ def determine(
             policies[card.policy_id] = PolicyStatus("not_run", reason, None, None, [])
             continue
         on_step(card.policy_id)
-        reach = reach_of(card, as_of)
-        run_policy(store, card, reach)
-        used = _parameters_used(card, as_of, reach)
-        policies[card.policy_id] = PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
+        policies[card.policy_id] = _run(store, card)
     store.build("clerical_answers")
     running = [card for card in cards if policies[card.policy_id].status == "ran"]
     _show_determinations(connection, running, beside)
     on_step("findings")
     return Determined(
-        connection=connection,
-        policies=policies,
+        *(connection, store, policies),
         findings=run_findings(store, [card.policy_id for card in running]),
         warnings=_warnings(connection, running, months, tables, as_of),
         own_rows=_own_rows(store),
     )
+
+
+def _run(store: FactStore, card: PolicyCard) -> PolicyStatus:
+    reach = reach_of(card, store.as_of)
+    run_policy(store, card, reach)
+    used = _parameters_used(card, store.as_of, reach)
+    return PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
 
 
 def _chosen(only: Sequence[str] | None) -> list[PolicyCard]:

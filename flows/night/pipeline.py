@@ -15,6 +15,8 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from flows.answers.after_run import write_answers
 from flows.answers.nights import write_index
 from flows.answers.objected import write_objections
+from flows.answers.takeup import NAME, taken_up
+from flows.answers.trend import employment_trend, has_trend
 from flows.inbox.tonight import Waiting, await_suppliers, read_tonight
 from flows.ingest.drop import ingest_drop, load_snapshot
 from flows.midway import midway
@@ -32,8 +34,11 @@ from flows.night.progress import Progress, Report
 from flows.night.run_name import last_finished, run_before, run_identity
 from flows.night.run_record import RunSoFar, write_run
 from flows.night.summary import summarise_run
+from flows.night.traces import last_traces
 from flows.store import Home, hold_home
-from sql import Connection
+from sql import Connection, query
+from transforms.answers.takeup import GROUP
+from transforms.answers.traces import trace_findings
 from transforms.errors import UsageError
 
 P = ParamSpec("P")
@@ -108,10 +113,11 @@ def run_night(
         run = do(judge_snapshot, run, determined)
         run = do(judge_determinations, run, determined)
         entitled = do(make_entitlements, run, determined, standing, funds)
+        run = do(find_traces, run, determined.connection, entitled)
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
         run = do(judge_batches, run, determined.connection, drafted)
-        summary = do(record_run, run, determined.connection, drafted)
+        summary = do(record_run, run, determined.connection, drafted, standing)
     progress.end()
     return summary
 
@@ -181,6 +187,7 @@ def judge_snapshot(run: RunSoFar, determined: Determined) -> RunSoFar:
                 for name, status in determined.policies.items()
                 if status.status == "ran"
             },
+            **({"trend": lambda: employment_trend(determined.store)} if has_trend() else {}),
         },
         findings=(determined.findings,),
         policies=determined.policies,
@@ -207,6 +214,19 @@ def make_entitlements(
     causes = Causes(run.home, run.snapshot.folder, run.as_of, run.own_rows, connection, standing)
     before = home_run(run.home, run.identity.get("run_before", "")), run.as_of.isoformat()
     return build_entitlements(connection, determined.policies, standing, funds, causes, before)
+
+
+@stage("last traces of the persons paid", retries=1)
+def find_traces(run: RunSoFar, connection: Connection, entitled: Entitled) -> RunSoFar:
+    """Find by what each person paid was last seen; who was not is a finding."""
+    traces = last_traces(connection, run.snapshot.tables(), run.as_of, entitled.entitlements)
+    if traces is None:
+        return run
+    return replace(
+        run,
+        frames={**run.frames, "traces": lambda: traces},
+        findings=(*run.findings, trace_findings(traces)),
+    )
 
 
 @stage("gate: entitlements")
@@ -241,8 +261,15 @@ def judge_batches(run: RunSoFar, connection: Connection, drafted: Drafted) -> Ru
 
 
 @stage("record the run, withdraw older drafts")
-def record_run(run: RunSoFar, connection: Connection, drafted: Drafted) -> dict[str, Any]:
+def record_run(
+    run: RunSoFar, connection: Connection, drafted: Drafted, standing: Standing
+) -> dict[str, Any]:
     """Write the run and its batches, then record the drafts and withdraw older ones."""
+    unknown = "select policy_id, period, outcome from determinations where outcome = 'undetermined'"
+    determined, entitled = query(connection, unknown).lazy(), run.frames["entitlements"]()
+    made = taken_up(run.home, run.as_of, entitled, determined, run.snapshot.folder, standing)
+    frames = {**run.frames, NAME: lambda: made.by(*GROUP)}
+    run = replace(run, taken_up=made, frames=frames)
 
     def add_answers(folder: Path, frames: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         write_answers(folder, connection, frames, run.snapshot.folder, run.as_of)

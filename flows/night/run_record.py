@@ -16,6 +16,7 @@ from flows.night.made_by import keep_inputs, program
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import policy_cards
 from transforms.answers.deliveries import warnings_of
+from transforms.answers.region import LAYOFFS, count_lists, region_figure
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
     RunSummary,
@@ -25,6 +26,9 @@ from transforms.answers.run_summary import (
     count_findings,
     count_policies,
 )
+from transforms.answers.takeup import TakenUp
+from transforms.answers.traces import count_traces
+from transforms.answers.trend import render_trend
 from transforms.digest import frame_digest
 from transforms.errors import DigestDiffersError
 from transforms.gates import GateOutcome, check_frames
@@ -53,6 +57,7 @@ class RunSoFar:
     own_rows: Sequence[Mapping[str, Any]] = ()
     warnings: tuple[Said, ...] = ()
     batches: tuple[DraftBatch, ...] = ()
+    taken_up: TakenUp | None = None
 
     @property
     def run_id(self) -> str:
@@ -98,8 +103,12 @@ def write_run(
             write_table(frame, path, policy_cards().get(path.stem))
         _clerical_review(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
         write_returns(folder, run.home, run.snapshot, run.as_of)
-        page = render_report(_run_summary(run, frames, stopped))
-        (folder / "report.html").write_text(page, encoding="utf-8")
+        summary = _run_summary(run, frames, stopped, manifest["counts"])
+        pages = {"report.html": render_report(summary)}
+        if summary.has_trend:
+            pages["trend.html"] = render_trend(summary, frames["trend"], manifest["counts"])
+        for name, page in pages.items():
+            (folder / name).write_text(page, encoding="utf-8")
         add_answers(folder, frames, manifest)
         write_data_package(folder, run.run_id, f"Run {run.run_id}")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -148,7 +157,8 @@ def _manifest(
         "batches": [batch.batch_id for batch in run.batches],
         "warnings": [str(said) for said in _warnings(run)],
         "said": [said.content() for said in _warnings(run)],
-        "counts": _counts(run.snapshot, frames),
+        "counts": _counts(run.snapshot, frames)
+        | ({"takeup": run.taken_up.total()} if run.taken_up else {}),
     }
 
 
@@ -193,6 +203,11 @@ def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[s
     if "determinations" in frames:
         outcomes = frames["determinations"]["outcome"].value_counts(sort=True)
         counts["determinations"] = dict(sorted(outcomes.iter_rows()))
+        ran = {name: card for name, card in policy_cards().items() if f"policies/{name}" in frames}
+        rows = {name: frames[f"policies/{name}"] for name in ran}
+        counts["lists"] = count_lists(ran, rows, frames["determinations"])
+        if LAYOFFS in rows:
+            counts["region"] = region_figure(rows[LAYOFFS], frames["determinations"])
     if "entitlements" in frames:
         statuses = (
             frames["entitlements"]
@@ -203,6 +218,9 @@ def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[s
             row["status"]: {"rows": row["rows"], "due_fen": row["due_fen"]}
             for row in statuses.sort("status").iter_rows(named=True)
         }
+    if "traces" in frames:
+        backings = frames["traces"]["backing"].value_counts()
+        counts["traces"] = dict(sorted(backings.iter_rows()))
     return counts
 
 
@@ -229,7 +247,10 @@ def _clerical_review(snapshot: SnapshotRef) -> pl.DataFrame:
 
 
 def _run_summary(
-    run: RunSoFar, frames: Mapping[str, pl.DataFrame], stopped: str | None
+    run: RunSoFar,
+    frames: Mapping[str, pl.DataFrame],
+    stopped: str | None,
+    counts: Mapping[str, Any],
 ) -> RunSummary:
     snapshot = run.snapshot
     tables = [pl.read_parquet(snapshot.folder / f"{n}.parquet") for n in ("quarantine", "repairs")]
@@ -239,8 +260,12 @@ def _run_summary(
         counted["policies"] = count_policies(policy_cards(), run.policies, determinations)
     if "entitlements" in frames:
         counted["entitlements"] = count_entitlements(frames["entitlements"])
+    if "traces" in frames:
+        counted["traces"] = count_traces(frames["traces"], frames["entitlements"])
     if "findings" in frames:
         counted["findings"] = count_findings(frames["findings"])
+    if run.taken_up:
+        counted["taken_up"] = [*run.taken_up.by("policy_id").to_dicts(), run.taken_up.total()]
     return RunSummary(
         run_id=run.run_id,
         snapshot_id=snapshot.snapshot_id,
@@ -252,6 +277,8 @@ def _run_summary(
         batches=count_batches(run.batches),
         warnings=_warnings(run),
         notes=snapshot.said("notes"),
+        region=counts.get("region"),
+        has_trend=stopped is None and "trend" in frames,
         digests={name: str(value) for name, value in run.identity.items() if "digest" in name},
         **counted,
     )

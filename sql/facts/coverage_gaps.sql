@@ -1,6 +1,6 @@
 -- cut by: employer
--- Who is paid or insured at an employer in the month before D's and not for unemployment: A, B and n
--- of rulebook §3b. Grain: employer that has any of them.
+-- Who is paid or insured at an employer in the month before D's and not for unemployment: A, B
+-- and n of rulebook §3b. Grain: employer that has any of them.
 with pension_only as (
     select
         employers.employer_code,

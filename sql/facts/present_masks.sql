@@ -27,7 +27,7 @@ unpaid_masks as (
             pension_masks.person_key = eras_before.person_key
             and pension_masks.employer_key = eras_before.employer_key
             and pension_masks.era = eras_before.era + 1
-            and pension_masks.unpaid_mask <> 0
+            and eras_before.unpaid_mask <> 0
 ),
 
 told_masks as (

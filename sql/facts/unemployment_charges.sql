@@ -35,7 +35,9 @@ person_charges as (
         sum(person_allowed_fen) filter (where is_charge) as person_allowed_fen,
         sum(case when is_charge then 0 else unit_fen end) as refunded_fen,
         greatest(
-            sum(case when is_charge then greatest(unit_fen - unit_allowed_fen, 0) else unit_fen end),
+            sum(
+                case when is_charge then greatest(unit_fen - unit_allowed_fen, 0) else unit_fen end
+            ),
             0
         ) as over_fen
     from arrivals

@@ -1,4 +1,4 @@
--- universe: person registered unemployed on D with a spell of benefit that has ended, period month(D)
+-- universe: person registered unemployed on D with a spell of benefit ended, period month(D)
 -- cut by: person
 with benefit_spans as (
     -- 续发 too, and what we paid: nothing is paid from this list, so nothing can end itself

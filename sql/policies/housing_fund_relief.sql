@@ -8,7 +8,7 @@ with fund_employers as (
         person_rate_bp,
         -- Dec Y−1 is written Y × 100 − 88
         staff_of(employer_code, year($as_of) * 100 - 88) as staff_at_year_end,
-        staff_of(employer_code, month_plus($as_of_month, -1)) as staff_last_month,
+        staff_of(employer_code, month_plus($as_of_month, -1)) as current_staff,
         was_deferred_between(
             employer_code, month_plus($as_of_month, -3), month_plus($as_of_month, -1)
         ) as has_deferred,
@@ -29,7 +29,7 @@ select
     -- 受疫情影响，生产经营出现困难 (reading: staff went, contributions deferred, or listed)
     (
         staff_at_year_end >= 1
-        and 100 * staff_last_month <= $difficulty_staff_percent * staff_at_year_end
+        and 100 * current_staff <= $difficulty_staff_percent * staff_at_year_end
     )
     or has_deferred
     or is_listed_in_difficulty as s6_in_difficulty,
@@ -44,7 +44,7 @@ select
     revenue_wan_x100,
     assets_wan_x100,
     staff_at_year_end,
-    staff_last_month,
+    current_staff,
     has_deferred,
     is_listed_in_difficulty
 from fund_employers

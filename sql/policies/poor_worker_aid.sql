@@ -16,6 +16,5 @@ select
     0 as amount_fen,
     born_on(person_id) as born_on,
     valid_from,
-    is_registered_unemployed(person_key) as is_registered,
     day_of_death(person_key) as died_on
 from poor_workers

@@ -140,7 +140,7 @@ def test_rows_that_vanish_are_no_claim_and_all_are_listed(
     text = "\n".join(dossier_lines(told))
     assert line["subject_id"] in text and "unsupported" in text
     about = explain_party(home, line["subject_kind"], line["subject_id"], summary["run_id"])
-    assert "不再认定" in dossier_page(about) or "不符合" in dossier_page(about)
+    assert "待核实：已付而现在不再符合" in dossier_page(about)
 
 
 def test_each_planted_row_is_exactly_its_claim(

@@ -12,6 +12,7 @@ from flows.answers.nights import (
     find_run,
     list_nights,
     list_snapshots,
+    lists_by_night,
     night_lines,
     shortened,
     snapshot_lines,
@@ -19,7 +20,7 @@ from flows.answers.nights import (
 )
 from flows.audit.scheduled import drawn
 from flows.cli.console import app, run_command
-from flows.store import Home
+from flows.store import Home, read_manifest
 from tests.ceremony import PASSPHRASE
 from transforms.errors import DropRefusedError, UsageError
 from transforms.money.batch_states import LEFT_BEHIND, RESERVING_STATES
@@ -90,3 +91,20 @@ def test_nights_are_drawn_by_the_seed_and_nobody_picks(nights: tuple[Home, list[
     home, runs = nights
     assert drawn(home, 2, "a") == drawn(home, 2, "a") and set(drawn(home, 9, "b")) == set(runs)
     assert len({tuple(drawn(home, 2, str(seed))) for seed in range(9)}) > 1
+
+
+def test_the_homes_page_sets_lists_against_the_last_nights(
+    nights: tuple[Home, list[str]],
+) -> None:
+    home, runs = nights
+    told = lists_by_night(home, list_nights(home), {"youth_training": "培训"})
+    assert told["days"] == ["2020-03-31", "2020-04-01", "2020-04-02", "2020-04-03", "2020-04-30"]
+    counts = [read_manifest(home.runs / run, "run")["counts"]["lists"] for run in runs]
+    (row,) = (row for row in told["rows"] if row["title"] == "培训")
+    assert row["counts"] == [one["youth_training"] for one in counts]
+    assert '<h2 id="lists">' in (home.root / "index.html").read_text(encoding="utf-8")
+    for run_id in runs:
+        page = (home.runs / run_id / "trend.html").read_text(encoding="utf-8")
+        assert "各次运行" in page and '<a href="trend.html">' in (
+            home.runs / run_id / "report.html"
+        ).read_text(encoding="utf-8")

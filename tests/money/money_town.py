@@ -19,7 +19,7 @@ from flows.money.sign import sign_batch
 from flows.money.standing import read_standing
 from flows.night.determine import DETERMINATION_SCHEMA, Determined
 from flows.store import Home, file_digest, write_manifest
-from sql import connect, register_frame, register_tables
+from sql import FactStore, connect, register_frame, register_tables
 from tests.ceremony import hold_ceremony, key_of
 from transforms.digest import short_id
 from transforms.extracts.kinds import KINDS, table_schema
@@ -161,6 +161,7 @@ def determined_of(
     stopped = PolicyStatus("not_run", None, None, None, [])
     return Determined(
         connection=connection,
+        store=FactStore(connection, tables, AS_OF),
         policies={name: stopped if name in not_run else ran for name in ALL_POLICIES},
         findings=pl.DataFrame(),
         warnings=[],

@@ -10,6 +10,7 @@ import pytest
 
 from flows.money.review_pack import find_doubts
 from sql import connect, register_tables
+from transforms.answers.traces import TRACE_SCHEMA
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA
 from transforms.money.ledger import ENTRY_FIELDS
@@ -32,6 +33,7 @@ class Planter:
         self.names: list[dict[str, Any]] = []
         self.accounts: dict[str, str] = {}
         self.entries: list[dict[str, Any]] = []
+        self.traces: list[dict[str, Any]] = []
         self.planted: set[tuple[str, str]] = set()
         self.count = 0
 
@@ -183,6 +185,18 @@ def plant_ends(town: Planter) -> None:
         town.planted.add(("paid_after_end", person))
 
 
+def plant_traces(town: Planter) -> None:
+    """No trace in the months asked for; honest: a weak one within them."""
+    for place in range(PLANTED):
+        unseen, seen = town.person(), town.person()
+        for person, backing in ((unseen, "none"), (seen, "weak")):
+            town.line(BENEFIT, person, 171_900)
+            trace = {name: town.lines[-1].get(name) for name in TRACE_SCHEMA}
+            on = date(2018, 5, 31) if place % 2 or backing == "weak" else None
+            town.traces.append({**trace, "trace_on": on, "backing": backing})
+        town.planted.add(("paid_without_trace", unseen))
+
+
 def found_in(town: Planter, folder: Path) -> pl.DataFrame:
     tables = {}
     for kind, rows in town.rows.items():
@@ -203,7 +217,8 @@ def found_in(town: Planter, folder: Path) -> pl.DataFrame:
     entries = pl.DataFrame(town.entries, schema=schema)
     parties = pl.DataFrame(town.names, schema=PARTY_SCHEMA)
     manifest = {"fund": FUND, "as_of": AS_OF.isoformat()}
-    return find_doubts(connection, manifest, frames, parties, entries)
+    traces = pl.DataFrame(town.traces, schema=TRACE_SCHEMA)
+    return find_doubts(connection, manifest, frames, parties, entries, traces)
 
 
 def _with_all(rows: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
@@ -214,7 +229,14 @@ def _with_all(rows: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def town() -> Planter:
     made = Planter()
-    for plant in (plant_claims, plant_employers, plant_accounts, plant_sums, plant_ends):
+    for plant in (
+        plant_claims,
+        plant_employers,
+        plant_accounts,
+        plant_sums,
+        plant_ends,
+        plant_traces,
+    ):
         plant(made)
     return made
 

@@ -299,10 +299,12 @@ class Year:
         self.night(day)
 
     def _spoilt(self, mishap: str, day: date) -> dict[str, bytes]:
-        """Spoil the newest month of contributions: rows that are missing, or are another's sums."""
+        """Spoil a late month of contributions: rows that are missing, or are another's sums."""
         kind = "contributions"
         rows = known_on(KINDS[kind], self.inbox.facts[kind], day)
-        month = rows.filter(pl.col("month") < month_of(day))["month"].max()
+        # Of the month before the last nearly all came on earlier nights: what lacks stood there.
+        before = (day.replace(day=1) - timedelta(days=1)) if mishap == "lacking" else day
+        month = rows.filter(pl.col("month") < month_of(before))["month"].max()
         rows = rows.filter(pl.col("month") == month)
         if mishap == "lacking":
             rows = rows.head(rows.height * 9 // 10)

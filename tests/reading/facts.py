@@ -15,6 +15,7 @@ from tests.reading.basics import (
     is_man,
     last_day_of,
     month_of,
+    plus,
     reached,
 )
 from tests.reading.law import number, size_limits
@@ -41,6 +42,7 @@ class Facts:
             if row["status"] in ("存续", "在业")
         }
         self._gather_contributions()
+        self._gather_present()
         self.employment: dict[tuple[str, str], list[Row]] = defaultdict(list)
         for row in self.tables["employment"]:
             self.employment[row["employer_code"], row["person_id"]].append(row)
@@ -75,6 +77,9 @@ class Facts:
             "custody": "from_date",
             "graduates": "graduated_on",
             "support": "from_month",
+            "housing_fund": "month",
+            "tenancies": "from_date",
+            "layoff_reports": "reported_on",
         }.get(kind)
         if column is None:
             return rows
@@ -86,6 +91,7 @@ class Facts:
         for row in self.tables["contributions"]:
             payer = self.employer_of_unit[row["unit_no"]] if row["unit_no"] else SELF
             groups[row["person_id"], payer, row["insurance"], row["month"]].append(row)
+        self.contributions = groups
         self.insured, self.on_time = set[Any](), set[Any]()
         self.unit_paid, self.self_paid = defaultdict[Any, int](int), defaultdict[Any, int](int)
         self.unpaid = set[Any]()
@@ -116,6 +122,29 @@ class Facts:
             if insurance in THREE:
                 self.employer_insured.add((person, month))
                 self.employers_of[person, month].add(payer)
+
+    def _gather_present(self) -> None:
+        """Who counts as still there (rulebook §3b): insured, or late but not for long."""
+        self.present: dict[tuple[str, int], set[str]] = defaultdict(set)
+        for key in self.insured | self.unpaid:
+            person, payer, insurance, month = key
+            if payer == SELF or insurance != "养老":
+                continue
+            before = {(person, payer, insurance, plus(month, -back)) for back in (1, 2, 3)}
+            is_long_unpaid = before <= self.unpaid and not before & self.insured
+            if key in self.insured or not is_long_unpaid:
+                self.present[payer, month].add(person)
+        self.somewhere = {
+            (person, month) for (_, month), persons in self.present.items() for person in persons
+        }
+
+    def staff(self, employer: str, month: int) -> int:
+        return len(self.present.get((employer, month), ()))
+
+    def employed(self, person: str) -> bool:
+        """Say whether one counts as employed for the lists of rulebook §3b: in the month before."""
+        last = plus(self.this_month, -1)
+        return (person, last) in self.employer_insured or (person, last) in self.somewhere
 
     def insured_any(self, person: str, payer: str, month: int) -> bool:
         return any((person, payer, insurance, month) in self.insured for insurance in THREE)
@@ -161,21 +190,20 @@ class Facts:
         }
         return None if not said else "是" in said
 
-    def small_or_micro(self, employer: str) -> Answer:
+    def below(self, employer: str, sizes: tuple[str, ...]) -> Answer:
+        """Say whether an employer is of none of these sizes, the largest ones."""
         row = self.registration.get(employer)
         if row is None:
             return None
         if row["size_class"]:
-            return row["size_class"] in ("小型", "微型")
+            return row["size_class"] not in sizes
         if not row["size_line"]:
             return None
-        large, medium = (
-            reached(row, size_limits(row["size_line"], size, self.as_of))
-            for size in ("大型", "中型")
-        )
-        if large or medium:
-            return False
-        return True if large is False and medium is False else None
+        said = {reached(row, size_limits(row["size_line"], size, self.as_of)) for size in sizes}
+        return False if True in said else None if None in said else True
+
+    def small_or_micro(self, employer: str) -> Answer:
+        return self.below(employer, ("大型", "中型"))
 
     def granted(self, kind: str, subject: str) -> list[Row]:
         return [

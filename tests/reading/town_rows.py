@@ -74,6 +74,64 @@ class Town:
                 worked = self.day(date(2020, 1, 23), date(2020, 2, 10))
                 self.add("attendance", employer_code=employer, person_id=person, worked_on=worked)
 
+    def wage(
+        self,
+        person: str,
+        employer: str,
+        month: int,
+        gross_fen: int,
+        net_fen: int,
+        paid_on: date | None = None,
+    ) -> None:
+        """Add a wage as it stands, by default paid on the month's tenth."""
+        self.add(
+            "payroll",
+            employer_code=employer,
+            person_id=person,
+            month=month,
+            gross_fen=gross_fen,
+            net_fen=net_fen,
+            paid_on=paid_on or date(month // 100, month % 100, 10),
+        )
+
+    def fee(self, person: str, unit: str, insurance: str, month: int, **cells: Any) -> None:
+        """Add a contribution as it stands, by default an ordinary one."""
+        row = {"unit_fen": 700, "person_fen": 300, "entry": "正常", "state": "已到账"} | cells
+        if row["state"] == "已到账":
+            row.setdefault("paid_on", date(month // 100, month % 100, 1))
+        self.add(
+            "contributions",
+            person_id=person,
+            unit_no=unit,
+            insurance=insurance,
+            month=month,
+            **row,
+        )
+
+    def agreements(self, employer: str) -> None:
+        """Perhaps add an employer's housing fund and its stay in an incubator."""
+        pick, month = self.random.choice, plus(self.last_month, -1)
+        latest = plus(month, -pick((0, 1, 2, 3, 3, 4)))
+        for back in pick(((), (), (0,), (0, 0), (0, 1), (0, -1))):
+            self.add(
+                "housing_fund",
+                employer_code=employer,
+                month=plus(latest, -back),
+                unit_rate_bp=pick((499, 500, 500, 500, 501, 1200)),
+                person_rate_bp=pick((500, 500, 500, 501)),
+            )
+        for _ in range(pick((0, 0, 1, 1, 2))):
+            until = pick((date(2020, 1, 23), date(2020, 1, 24), date(2020, 3, 31), None))
+            since = pick((date(2019, 1, 1), date(2020, 1, 24), date(2020, 6, 30), date(2020, 7, 1)))
+            until = until or self.day(date(2020, 6, 30), date(2020, 11, 30))
+            self.add(
+                "tenancies",
+                employer_code=employer,
+                incubator=pick(("甲", "乙")),
+                from_date=pick((since, self.day(date(2020, 1, 24), self.as_of))),
+                to_date=until,
+            )
+
     def within(self, month: int) -> date:
         last = plus(month, self.random.choice((0, 0, 0, 1)))
         return date(last // 100, last % 100, self.random.choice((1, 10, 15, 28)))
@@ -101,6 +159,7 @@ class Town:
         self.add(
             "contributions",
             **cells,
+            base_fen=pick((None, 0, 100_000, 652_357, 652_358)),
             unit_fen=unit_fen,
             person_fen=person_fen,
             entry=entry,

@@ -9,7 +9,9 @@ from datetime import date, timedelta
 from data_samples.town.scenes import employer_code, person_id
 from tests.reading.basics import LABOUR, add_months, add_years, months, plus
 from tests.reading.facts import BLACK_LISTS
+from tests.reading.town_deferrals import deferrals, overcharged, shrunk
 from tests.reading.town_rows import INSURANCES, Town
+from tests.reading.town_works import coverage_gap, large_wave, wages_stop, wave
 from transforms.extracts.kinds import KINDS
 
 SIZE_LINES = KINDS["registrations"].column_named["size_line"].codes
@@ -17,8 +19,12 @@ REASONS = ("退休", "本人辞职", "协商解除", "经济性裁员", "合同�
 LISTS_OF_EMPLOYERS = (
     *("疫情防控重点物资生产企业", "就业见习单位", "就业见习单位", "经营困难且恢复有望企业"),
     *BLACK_LISTS,
+    *("规模以上企业", "化解过剩产能企业", "化解过剩产能企业"),
 )
-LISTS_OF_PERSONS = ("就业困难人员", "就业困难人员", "建档立卡", "退役军人", "残疾人", "残疾人")
+LISTS_OF_PERSONS = (
+    *("建档立卡", "低保", "特困"),
+    *("就业困难人员", "就业困难人员", "建档立卡", "退役军人", "残疾人", "残疾人"),
+)
 SUPPORT_OF_PERSONS = (
     *("公益性岗位", "公益性岗位", "公益性岗位延长", "灵活就业社保补贴", "灵活就业社保补贴"),
     *("灵活就业社保补贴延长", "高校毕业生社保补贴", "高校毕业生灵活就业社保补贴", "就业见习补贴"),
@@ -30,6 +36,11 @@ BIRTHS = (
     *(date(1999, 3, 31), date(1999, 4, 1), date(2004, 3, 31), date(1997, 5, 5), date(1985, 8, 8)),
 )
 
+THEMES = (
+    *(wave, wages_stop, deferrals, wave, coverage_gap, shrunk, wages_stop, large_wave),
+    *(overcharged, wave, wages_stop, coverage_gap, deferrals, wave, coverage_gap),
+)
+
 
 def random_town(seed: int, as_of: date, households: int) -> Town:
     """Make a whole town, household by household."""
@@ -37,7 +48,16 @@ def random_town(seed: int, as_of: date, households: int) -> Town:
     _background(town)
     for number in range(1, households + 1):
         _household(town, number)
+    for number in range(households // 4):
+        THEMES[number % len(THEMES)](town, number)
+    if town.chance(0.2):
+        _lose_payroll(town, plus(town.last_month, -town.random.choice((2, 3, 4))))
     return town
+
+
+def _lose_payroll(town: Town, month: int) -> None:
+    rows = town.tables["payroll"]
+    town.tables["payroll"] = [row for row in rows if row["month"] != month]
 
 
 def _background(town: Town) -> None:
@@ -90,6 +110,7 @@ def _employer(town: Town, code: str, units: list[str]) -> None:
         for name in town.random.sample(LISTS_OF_EMPLOYERS, k=2):
             if name not in BLACK_LISTS or chance(0.2):
                 town.listed("单位", code, name)
+    town.agreements(code)
     if chance(0.08):
         kind = pick(("一次性用工补贴", "稳岗返还"))
         town.support("单位", code, kind, pick((201912, 202001, 202006, 202012)), 0)

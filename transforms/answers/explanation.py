@@ -9,6 +9,7 @@ import polars as pl
 from transforms.amounts import yuan_text
 from transforms.answers.open_questions import fact_label
 from transforms.answers.source_rows import PLACE
+from transforms.answers.traces import trace_lines
 from transforms.policies.card_text import confirmation
 from transforms.policies.cards import PolicyCard, Provision
 from transforms.words import Language, word
@@ -156,6 +157,8 @@ def explanation_lines(explained: Mapping[str, Any], language: Language = "en") -
         lines.append(f"  entitlement  {entitlement_text(explained['entitlement'], language)}")
     lines += [f"  payment      {payment_text(paid)}" for paid in explained.get("payments", ())]
     lines += [f"  claimed by   {claim_text(claim)}" for claim in explained.get("claimants", ())]
+    if explained.get("trace"):
+        lines += trace_lines(explained["trace"], language)
     for provision in explained["provisions"]:
         lines += _provision_lines(provision, language)
     facts = "  ".join(cell_text(name, cell, language) for name, cell in explained["facts"].items())

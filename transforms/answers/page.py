@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from transforms.amounts import yuan_text
+from transforms.amounts import share_text, yuan_text
 from transforms.masking import without_long_numbers
 from transforms.words import Said, word, worded
 
@@ -42,6 +42,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["yuan"] = partial(yuan_text, grouping=",")
+    environment.filters["share"] = share_text
     environment.filters["word"] = word
     environment.filters["worded"] = worded
     environment.filters["place"] = place_words

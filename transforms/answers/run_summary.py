@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from transforms.answers.deliveries import DeliveryState
+from transforms.answers.traces import TraceCount
 from transforms.gates import GateOutcome
 from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyCard, PolicyStatus
@@ -101,11 +102,15 @@ class RunSummary:
     deliveries: Sequence[DeliveryState] = ()
     policies: Sequence[PolicyCount] = ()
     entitlements: Sequence[EntitlementCount] = ()
+    traces: Sequence[TraceCount] = ()
     batches: Sequence[BatchCount] = ()
     findings: Sequence[FindingCount] = ()
+    taken_up: Sequence[Mapping[str, Any]] = ()
     warnings: Sequence[Said] = ()
     notes: Sequence[Said] = ()
     digests: Mapping[str, str] | None = None
+    has_trend: bool = False
+    region: Mapping[str, Any] | None = None
 
 
 def count_files(

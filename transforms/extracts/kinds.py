@@ -13,6 +13,7 @@ import yaml
 
 from transforms.columns import STORED_AS, Column, ColumnType, parse_column
 from transforms.errors import ContractError
+from transforms.words import word
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 DECLARED = Path(__file__).with_name("kinds.yaml")
@@ -216,6 +217,17 @@ def _moments(entry: Any) -> tuple[Moment, ...]:
 
 def _where(entry: Mapping[str, str] | None) -> Where:
     return tuple((entry or {}).items())
+
+
+def heading(name: str) -> str:
+    """Return the heading of a column: its own word, else the one bureaus know it by.
+
+    >>> heading("number"), heading("is_willing"), heading("full_levy_fen")
+    ('序号', '择业愿望', '应缴残保金(元)')
+    """
+    column = COLUMNS.get(name) or COLUMNS.get(name.removeprefix("is_"))
+    said = word(name, names={name: column.labels[0]} if column and column.labels else {})
+    return f"{said}(元)" if name.endswith("_fen") and "元" not in said else said
 
 
 def names_of_kinds() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from transforms.extracts.kinds import COLUMNS
 from transforms.policies.cards import PolicyCard
 from transforms.policies.parameters import Parameter
 
@@ -61,7 +62,7 @@ def describe_parameter(parameter: Parameter) -> dict[str, Any]:
         "values": [
             {
                 "from": value.since.isoformat(),
-                "value": str(value.value),
+                "value": value.value if isinstance(value.value, list) else str(value.value),
                 "source": value.source,
                 "confirmed": value.confirmed,
             }
@@ -123,12 +124,29 @@ def parameter_lines(parameters: Iterable[Mapping[str, Any]]) -> list[str]:
     lines = []
     for parameter in parameters:
         lines.append(f"    {parameter['name']} ({parameter['unit']}, taken on {parameter['on']})")
-        lines += [
-            f"      from {value['from']}: {value['value']}  {confirmation(value['confirmed'])}"
-            f"  {value['source']}"
-            for value in parameter["values"]
-        ]
+        lines += [line for value in parameter["values"] for line in _value_lines(value)]
     return lines
+
+
+def _value_lines(value: Mapping[str, Any]) -> list[str]:
+    """Write a value; a list row by row below its source."""
+    rows = value["value"] if isinstance(value["value"], list) else []
+    value = {**value, "value": f"{len(rows)} rows"} if rows else value
+    return [
+        f"      from {value['from']}: {value['value']}  {confirmation(value['confirmed'])}"
+        f"  {value['source']}",
+        *("        " + "  ".join(map(said_value, row.values())) for row in rows),
+    ]
+
+
+def said_value(cell: Any) -> str:
+    """Write a cell of a table: a code in both languages, a number as it is.
+
+    >>> said_value("staff"), said_value("工业"), said_value(300)
+    ('从业人员 staff', '工业', '300')
+    """
+    column = COLUMNS.get(str(cell)) or COLUMNS.get(f"{cell}_wan_x100")
+    return f"{column.labels[0]} {cell}" if column and column.labels else str(cell)
 
 
 def confirmation(confirmed: bool) -> str:

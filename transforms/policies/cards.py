@@ -17,12 +17,12 @@ from transforms.policies.parameters import (
 )
 from transforms.words import Said
 
-FIRST_MONTH = 202001
-RECENT_MONTHS = 12
+FIRST_MONTH, RECENT_MONTHS = 202001, 12
 KINDS_OF_POLICY = ("payment", "relief", "referral", "warning")
 # recent_month: months before the as-of month, whatever their year (monitoring has no reach).
 PERIODS = ("year", "month", "as_of_month", "last_month", "recent_month", "fee_year")
 PRESENCE, ABSENCE = "by presence", "by absence"
+LIST_SAYS = ("purpose", "basis", "facts")
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,9 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     entry = read_yaml(text)
     name = entry["policy"]
     _check_kind(name, entry)
+    has_list = {*LIST_SAYS} <= {*entry.get("list", ())}
+    if has_list == (entry["kind"] == "payment"):
+        raise ContractError(f"policy {name}: what pays nothing has a list: {LIST_SAYS}")
     needs = entry.get("needs", {})
     parameters = _shared_used(entry.get("uses", []), shared) | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
@@ -185,7 +188,7 @@ def _check_kind(name: str, entry: Mapping[str, Any]) -> None:
     if (entry["kind"] in ("payment", "relief")) != ("amount_cap" in entry):
         raise ContractError(f"policy {name}: a payment and a relief have an amount_cap, no other")
     if (entry["kind"] == "payment") != ("rows" in entry):
-        raise ContractError(f"policy {name}: a payment says what rows it is made of, nothing else")
+        raise ContractError(f"policy {name}: a payment says its rows, nothing else does")
 
 
 def _shared_used(

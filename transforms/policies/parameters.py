@@ -23,7 +23,7 @@ from transforms.errors import ContractError, ParameterMissingError
 
 UNITS = (
     *("yuan", "fraction", "percent", "permille", "multiple", "months", "years", "days", "persons"),
-    *("month", "date", "period", "method", "size", "bp", "tenths"),
+    *("month", "date", "period", "method", "size", "bp", "tenths", "trace"),
 )
 BOUND_DAYS = ("as_of", "year")
 COLUMN_NAME = re.compile(r"[a-z]\w*")

@@ -7,8 +7,10 @@ from typing import Any
 import yaml
 
 from transforms.errors import ContractError
-from transforms.policies.card_text import confirmation, describe_card, span_text
+from transforms.extracts.kinds import heading
+from transforms.policies.card_text import confirmation, describe_card, said_value, span_text
 from transforms.policies.cards import PolicyCard
+from transforms.words import word
 
 ITEM_COUNT = 24
 WORDS = {
@@ -16,7 +18,6 @@ WORDS = {
     "list": "list",
     "warning": "warning",
     "figure": "figure",
-    "monitoring": "monitoring planned",
     "none": "not computed",
 }
 INTRODUCTION = """# Policies
@@ -26,11 +27,13 @@ with its clauses and numbers. Made from `sql/policies/*.yaml` and `sql/policies/
 by `python -m flows.answers.policy_guide`; a test compares. Do not edit it by hand.
 
 - **pays**: eligible rows become entitlements, and draft batches that the finance bureau releases.
-- **list**: nothing is paid. Each run writes `lists/<policy>.csv` and `.xlsx` for the bureau in
-  charge. They leave the house, so persons appear as `370302********1234` and 张\\*, households by
-  their last two characters; the twin `<policy>.internal.csv` and `.xlsx` is unmasked, has the same
-  numbers, and stays inside. Employers are never masked: their register is public.
-- **monitoring planned**: can be watched from the data, is not yet.
+- **list**: nothing is paid. Each run writes two editions with the same numbers:
+  `lists/<policy>.internal.xlsx` and `.csv` for the bureau in charge, with ids, names, facts,
+  purpose and legal basis; `lists/<policy>.xlsx` and `.csv` for everybody else: persons appear as
+  `370302********1234` and 张\\*, households by their last two characters, nothing else is said of
+  them. Employers are never masked: their register is public. What is undetermined stands apart.
+- **warning**: a list too: a bureau looks into it. An amount is money at stake, never a claim.
+- **figure**: the run says how much, of all together.
 - **not computed**: no extract holds what the rule asks, or there is no rule; the reason is given.
 
 A provision **holds by presence** where rows must be there for it, **by absence** where rows must
@@ -164,11 +167,37 @@ def _card_lines(card: Mapping[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|---|",
         *(
             f"| `{parameter['name']}` | {parameter['on']} | {value['from']} "
-            f"| {_cell(value['value'])} | {parameter['unit']} | {_cell(value['source'])} "
+            f"| {_value(value['value'])} | {parameter['unit']} | {_cell(value['source'])} "
             f"| {confirmation(value['confirmed'])} |"
             for parameter in card["parameters"]
             for value in parameter["values"]
         ),
+        "",
+        *(
+            line
+            for parameter in card["parameters"]
+            for value in parameter["values"]
+            if isinstance(value["value"], list)
+            for line in _table_lines(parameter["name"], value)
+        ),
+    ]
+
+
+def _value(value: Any) -> str:
+    return "the table below" if isinstance(value, list) else _cell(value)
+
+
+def _table_lines(name: str, value: Mapping[str, Any]) -> list[str]:
+    """Write a parameter that is a list as a table, its headings in both languages."""
+    rows: list[Mapping[str, Any]] = value["value"]
+    columns = list(rows[0])
+    heads = [f"{heading(column)} {word(column, 'en')}" for column in columns]
+    return [
+        f"`{name}` from {value['from']}:",
+        "",
+        f"| {' | '.join(heads)} |",
+        f"|{'---|' * len(columns)}",
+        *(f"| {' | '.join(said_value(row[column]) for column in columns)} |" for row in rows),
         "",
     ]
 

@@ -15,6 +15,7 @@ SOURCES = {
     "short_insured": "short_insured_source",
     "claimants_employer": "claimants_employer_source",
     "round_sum": "round_sum_source",
+    "paid_without_trace": "paid_without_trace_source",
 }
 DOUBTS = tuple(SOURCES)
 DOUBT_SCHEMA: dict[str, Any] = {
@@ -73,6 +74,7 @@ def _clue() -> pl.Expr:
             "short_insured": said_column("short_insured_clue", count=by, found=found),
             "claimants_employer": said_column("claimants_employer_clue", count=by, found=found),
             "round_sum": said_column("round_sum_clue", count=by, found=found),
+            "paid_without_trace": said_column("paid_without_trace_clue", found=found),
         }
     )
 

@@ -11,6 +11,7 @@ import polars as pl
 import xlsxwriter
 
 from transforms.amounts import is_amount, is_share, yuan_text
+from transforms.extracts.kinds import heading
 from transforms.sheets.rows import (
     LINE_POINTS,
     ROW_POINTS,
@@ -19,7 +20,7 @@ from transforms.sheets.rows import (
     display_width,
     fill_sheets,
 )
-from transforms.words import Said, word, worded
+from transforms.words import Said, worded
 
 MADE_ON = datetime(2020, 1, 1)  # a fixed stamp: a clock would change the bytes
 OPTIONS = dict.fromkeys(("strings_to_formulas", "strings_to_numbers", "strings_to_urls"), False)
@@ -27,7 +28,7 @@ ROWS_A_SHEET = 1_000_000
 MEASURED_ROWS = 1_000
 NARROWEST, WIDEST = 7, 36
 PORTRAIT_WIDTH = 100
-MOST_FROZEN = 6
+MOST_FROZEN = 7
 TITLE_HEIGHT, HEADING_HEIGHT, FIELD_HEIGHT, BOX_HEIGHT = 22, 30, 21, 110
 A4 = 9
 BASE = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
@@ -132,7 +133,7 @@ def _lay_out(
     page.set_row(top, HEADING_HEIGHT)
     for place, name in enumerate(rows.columns):
         page.set_column(place, place, widths[place])
-        page.write_string(top, place, word(name), looks["head"])
+        page.write_string(top, place, heading(name), looks["head"])
         look = "grey" if name in sheet.grey_columns else _look(name, rows.schema[name])
         look = "open" if name in sheet.open_columns else look
         page.write_blank(top + 1, place, None, looks[look])
@@ -215,8 +216,8 @@ def _width(sheet: Sheet, rows: pl.DataFrame, place: int) -> int:
     cells = [_shown(cell, column.name) for cell in column.head(MEASURED_ROWS)]
     lines = [line for line in sheet.above if line.look != "field"]
     cells += [_shown(line.cells[place], "") for line in lines if place + 1 < len(line.cells)]
-    heading = display_width(word(column.name)) // 2
-    longest = max([heading, *(display_width(text) for text in cells)]) + 3
+    headed = display_width(heading(column.name)) // 2
+    longest = max([headed, *(display_width(text) for text in cells)]) + 3
     return min(max(longest, NARROWEST), WIDEST)
 
 

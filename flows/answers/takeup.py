@@ -1,0 +1,219 @@
+"""How much of what is owed has arrived: on the night itself, today, and night by night."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.language import headings, language
+from flows.money.batch_folder import batch_lines, signed_lines
+from flows.money.evidence import run_files
+from flows.money.ledger_store import Ledger, open_ledger
+from flows.money.standing import Standing
+from flows.store import MANIFEST, Home, expect_digests, read_manifest
+from sql.texts import exclusions, policy_cards
+from transforms.amounts import share_text, yuan_text
+from transforms.answers.takeup import (
+    FENS,
+    GROUP,
+    RANKS,
+    SUMMED,
+    TakenUp,
+    expect_netted,
+    found_in,
+    of_periods,
+    rows_taken_up,
+    set_aside_rows,
+    undetermined_rows,
+    with_days,
+)
+from transforms.errors import LedgerForbidsError
+from transforms.money.books import OPEN_STATES
+from transforms.money.entitlements import KEY
+from transforms.payments.working_days import next_working_day
+from transforms.visible import table
+from transforms.words import Said, word, worded
+
+NAME = "takeup"
+SHOWN = ("entitled_fen", *FENS, "to_recover_fen")
+BESIDE = ("rows", "undetermined_rows", "set_aside_rows", *RANKS)
+WHOLE = 10_000
+
+
+def taken_up(
+    home: Home,
+    as_of: date,
+    entitlements: pl.DataFrame,
+    determinations: pl.LazyFrame,
+    snapshot: Path,
+    standing: Standing,
+) -> TakenUp:
+    """Say on a night itself where each 分 is that it determined.
+
+    Holds:   it depends on what the run's id names, and on the runs before it, alone
+    """
+    drafted = entitlements.filter(pl.col("status") == "payable").with_columns(amount_fen="due_fen")
+    with open_ledger(home, only_look=True) as ledger:
+        lines = [
+            _lines("paid", standing.paid, ledger),
+            _lines("signed", standing.signed),
+            _lines("drafted", drafted),
+            _lines("returns", ledger.lines_of("return")),
+        ]
+        rows = rows_taken_up(entitlements, pl.concat(lines), exclusions())
+        expect_netted(rows)
+        found = first_found(home, ledger.books().runs, rows, as_of)
+    return _beside(with_days(rows, found), determinations, snapshot)
+
+
+def _beside(rows: pl.DataFrame, determinations: pl.LazyFrame, snapshot: Path) -> TakenUp:
+    cards = [card for card in policy_cards().values() if card.kind == "payment"]
+    reads = [(card.policy_id, kind) for card in cards for kind in card.reads]
+    return TakenUp(
+        rows=rows,
+        undetermined=undetermined_rows(determinations, [card.policy_id for card in cards]),
+        set_aside=set_aside_rows(pl.read_parquet(snapshot / "quarantine.parquet"), reads),
+    )
+
+
+def _lines(place: str, lines: pl.DataFrame, ledger: Ledger | None = None) -> pl.DataFrame:
+    """Say of lines in which place they are; of paid ones, on which day the bank was to pay."""
+    executed = pl.lit(None, pl.Date())
+    if ledger is not None:
+        of_batch = {
+            name: next_working_day(date.fromisoformat(state.as_of))
+            for name, state in ledger.batch_states().items()
+            if state.released
+        }
+        days = {p: of_batch[batch] for p, batch in ledger.batches_of_payments().items()}
+        executed = pl.col("payment_id").replace_strict(days, default=None).cast(pl.Date())
+    return lines.select(
+        *KEY, "amount_fen", pl.lit(place).alias("place"), executed.alias("executed_on")
+    )
+
+
+def first_found(
+    home: Home, runs: Mapping[str, Mapping[str, Any]], rows: pl.DataFrame, as_of: date
+) -> pl.DataFrame:
+    """Say which finished run first found each yearly row that something was paid for.
+
+    Rows:    runs     as recorded, in their order; as_of: of a night that is not recorded yet
+             returns  KEY, run_id and found_on, one per row
+    """
+    wanted = rows.filter((pl.col("paid_fen") > 0) & (pl.col("period").str.len_chars() == 4))
+    wanted = wanted.select(KEY)
+    parts = []
+    for run_id, run in runs.items():
+        path = home.runs / run_id / "entitlements.parquet"
+        # A carried night brings only those that found something first.
+        if wanted.height and run["state"] == "done" and path.is_file():
+            found = found_in(pl.scan_parquet(path), wanted)
+            wanted = wanted.join(found, on=KEY, how="anti")
+            day = date.fromisoformat(run["as_of"])
+            parts.append(found.with_columns(run_id=pl.lit(run_id), found_on=pl.lit(day)))
+    return pl.concat([*parts, wanted.with_columns(run_id=pl.lit(""), found_on=pl.lit(as_of))])
+
+
+def finders(home: Home, manifest: Mapping[str, Any], standing: Standing) -> set[str]:
+    """List the runs that first found what was paid before a night: its days are counted from."""
+    run_id = str(manifest["run_id"])
+    with open_ledger(home, only_look=True) as ledger:
+        entitlements = pl.read_parquet(home.runs / run_id / "entitlements.parquet")
+        rows = rows_taken_up(entitlements, _lines("paid", standing.paid, ledger), exclusions())
+        found = first_found(home, ledger.books().runs, rows, date.fromisoformat(manifest["as_of"]))
+    return {*found["run_id"]} - {"", run_id}
+
+
+def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]:
+    """Say where each 分 is today that the newest run determined, and how it was night by night.
+
+    Rows:    first, last  months (YYYY-MM), both within
+             returns      `policies` by policy and period, `total`, `nights` with their totals
+    Units:   fen
+    Raises:  LedgerForbidsError if no run has finished; DigestDiffersError for a changed one
+    """
+    with open_ledger(home, only_look=True) as ledger:
+        runs, run_id = ledger.books().runs, ledger.books().newest_run
+        if not run_id:
+            raise LedgerForbidsError("no run has finished yet: nothing is determined")
+        folder, run = home.runs / run_id, runs[run_id]
+        expect_digests([(folder / MANIFEST, run["run_manifest"]), *run_files(folder)])
+        entitlements = pl.read_parquet(folder / "entitlements.parquet")
+        lines = pl.concat(_lines_today(home, ledger, run_id))
+        rows = rows_taken_up(entitlements, lines, exclusions())
+        found = first_found(home, runs, rows, date.fromisoformat(run["as_of"]))
+        nights = list(_nights(home, runs, first, last))
+    taken = _beside(
+        with_days(rows, found),
+        pl.scan_parquet(folder / "determinations.parquet"),
+        home.snapshots / run["snapshot_id"],
+    ).of_periods(first, last)
+    return {
+        "run_id": run_id,
+        "as_of": run["as_of"],
+        "from": first,
+        "to": last,
+        "periods": taken.by(*GROUP).to_dicts(),
+        "policies": taken.by("policy_id").to_dicts(),
+        "total": taken.total(),
+        "nights": nights,
+    }
+
+
+def _lines_today(home: Home, ledger: Ledger, run_id: str) -> Iterator[pl.DataFrame]:
+    states = ledger.batch_states().values()
+    recorded = [p.sequence for p in ledger.postings() if p.subject == run_id]
+    mine = [s for s in states if s.run_id == run_id and s.state in OPEN_STATES and not s.reserves]
+    yield _lines("paid", ledger.paid_lines(), ledger)
+    yield _lines("signed", signed_lines(home, states))
+    yield _lines("drafted", batch_lines(home, mine))
+    yield _lines("returns", ledger.lines_of("return"))
+    for kind, sign in (("return", 1), ("recovered", 1), ("restored", -1)):
+        back = ledger.lines_of(kind, after=min(recorded))
+        yield _lines("returned", back.with_columns(pl.col("amount_fen") * sign))
+
+
+def _nights(
+    home: Home, runs: Mapping[str, Mapping[str, Any]], first: str, last: str
+) -> Iterator[dict[str, Any]]:
+    """Return what each finished night said of itself; none of it is computed again.
+
+    Rows:    returns  one per night that was made since there is a take-up
+    """
+    for run_id, run in runs.items():
+        folder, path = home.runs / run_id, home.runs / run_id / f"{NAME}.parquet"
+        if run["state"] == "done" and path.is_file():
+            digest = read_manifest(folder, "run")["files"][path.name]
+            expect_digests([(folder / MANIFEST, run["run_manifest"]), (path, digest)])
+            sums = of_periods(pl.read_parquet(path), first, last).select(pl.col(SUMMED).sum())
+            yield {"run_id": run_id, "as_of": run["as_of"], **sums.row(0, named=True)}
+
+
+def takeup_lines(told: Mapping[str, Any]) -> list[str]:
+    """Write a take-up as two tables: policies with their total, and the nights."""
+    total = {"policy_id": headings("takeup_total")[0], "set_aside_rows": None, **told["total"]}
+    policies = [[*headings("policy"), *_headings(BESIDE)]]
+    titles = {name: card.title for name, card in policy_cards().items()}
+    policies += [
+        _row(word(one["policy_id"], language(), titles), one, BESIDE)
+        for one in [*told["policies"], total]
+    ]
+    nights = [[*headings("as_of"), *_headings(BESIDE[:2])]]
+    nights += [_row(one["as_of"], one, BESIDE[:2]) for one in told["nights"]]
+    right = set(range(1, len(policies[0])))
+    of = Said("takeup_of", {name: told[name] for name in ("run_id", "as_of")})
+    above, between = worded(of, language()), headings("takeup_nights")
+    return [above, *table(policies, right), "", *between, *table(nights, right)]
+
+
+def _headings(beside: Sequence[str]) -> list[str]:
+    return headings(*(f"takeup_{name}" for name in ("share", *SHOWN, *beside)))
+
+
+def _row(name: str, one: Mapping[str, Any], beside: Sequence[str]) -> list[str]:
+    whole = one["entitled_fen"]
+    share = share_text(one["paid_fen"] * WHOLE // whole) if whole else "-"
+    counts = ("-" if one[column] is None else str(one[column]) for column in beside)
+    return [name, share, *(yuan_text(one[column], ",") for column in SHOWN), *counts]
