@@ -62,8 +62,7 @@ def test_the_first_look_shows_a_healthy_district(run_home: tuple[Path, dict[str,
     manifest = json.loads((root / "runs" / summary["run_id"] / "manifest.json").read_text())
     states = {name: state for gate in manifest["gates"].values() for name, state in gate.items()}
     assert {"headcounts_steady", "payers_known", "payees_not_shared"} <= states.keys()
-    # The staff of the planted lists works from 2019-11 on: in so small a town that is a jump.
-    assert [name for name, state in states.items() if state != "passed"] == ["headcounts_steady"]
+    assert [name for name, state in states.items() if state != "passed"] == []
     assert manifest["warnings"] == []
 
 
@@ -119,7 +118,7 @@ def test_without_the_new_kinds_the_others_run(
     policies = determine(kept, AS_OF, paid_lines_of([]), threads=2, only=only).policies
     states = {name: policies[name].status for name in only}
     readers = {name for name in only if set(policy_cards()[name].reads) & {*NEW_KINDS}}
-    assert readers >= {"housing_fund_relief", "incubator_extension"}
+    assert readers == {"housing_fund_relief", "incubator_extension", "layoff_compliance"}
     assert {name for name, state in states.items() if state == "not_run"} == readers
     for name in readers:
         assert any(kind in str(policies[name].reason) for kind in NEW_KINDS)
