@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from flows.answers.after_run import write_answers
-from flows.answers.nights import write_index
+from flows.answers.nights import expect_home, write_index
 from flows.answers.objected import write_objections
 from flows.answers.takeup import NAME, taken_up
 from flows.answers.trend import employment_trend, has_trend
@@ -90,10 +90,12 @@ def run_night(
 ) -> dict[str, Any]:
     """Do all stages, in this order, while holding the home folder; return the run's summary.
 
-    Raises:  UsageError unless there is one of drop and snapshot; GateStoppedError
+    Raises:  UsageError unless there is one of drop and snapshot; DropRefusedError if there is no
+             home; GateStoppedError
     """
     if [request.drop is not None, request.snapshot_id is not None, request.inbox].count(True) != 1:
         raise UsageError("give either a drop folder or --snapshot, one of the two")
+    expect_home(request.home)
     gates.preload()
     funds, numbers = read_funds(request.home), count(1)
 

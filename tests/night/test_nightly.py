@@ -121,6 +121,7 @@ def test_whatever_stops_the_flow_comes_out_of_it(
         raise broken
 
     monkeypatch.setattr(pipeline, "read_funds", break_off)
+    (tmp_path / "home").mkdir()
     with pytest.raises(type(broken)) as stopped:
         run_flow(tmp_path, AS_OF, tmp_path / "home")
     assert stopped.value is broken

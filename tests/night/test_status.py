@@ -223,6 +223,11 @@ def test_a_home_that_is_not_there_is_not_made_by_its_record(tmp_path: Path) -> N
         record_night(home, "2026-11-27", refused, "run")
     assert not home.root.exists()
 
+    # Nor by the night itself, which would hold it.
+    words = ["run", str(tmp_path), "--as-of", "2020-03-31", "--home", str(home.root)]
+    assert run_command(app, words) == DropRefusedError.exit_code
+    assert not home.root.exists()
+
 
 def refused() -> dict[str, Any]:
     raise DropRefusedError("there is no ledger")
