@@ -28,11 +28,15 @@ MACHINE_ID = Path("/etc/machine-id")
 
 
 @contextmanager
-def hold_home(home: Home) -> Iterator[None]:
+def hold_home(home: Home, *, make: bool = False) -> Iterator[None]:
     """Hold the home folder for one writer; the lock ends with the process, however it ends.
 
-    Raises:  HomeBusyError if another process holds it
+    `make`: the folder is made if it is not there; else a mistyped name is refused.
+
+    Raises:  DropRefusedError if there is no home; HomeBusyError if another process holds it
     """
+    if not make:
+        expect_home(home)
     # Names, accounts and amounts lie here: whatever is made is its owner's alone.
     before = os.umask(PRIVATE)
     try:
@@ -54,6 +58,15 @@ def hold_home(home: Home) -> Iterator[None]:
             os.close(held)
     finally:
         os.umask(before)
+
+
+def expect_home(home: Home) -> None:
+    """Make sure that there is a home.
+
+    Raises:  DropRefusedError if there is none
+    """
+    if not home.root.is_dir():
+        raise DropRefusedError(f"there is no home {home.root}: check --home")
 
 
 def place_of(home: Home) -> str:

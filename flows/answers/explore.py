@@ -17,7 +17,6 @@ from sql import Connection
 from sql.explore import ask, open_views, view_names
 from transforms.errors import UsageError
 
-RUN_TABLES = ("determinations", "entitlements", "findings", "signed_lines", "traces", "omitted")
 MOST_ROWS = 200
 PROMPT, MORE = "wuxing> ", "   ...> "
 LEAVE = (".exit", ".quit", "exit", "quit")
@@ -41,8 +40,8 @@ def open_home(home: Home, run_id: str) -> Connection:
         for kind, entry in sorted(tables.items())
     }
     files |= {f"snapshot.{name}": [snapshot / f"{name}.parquet"] for name in LISTS}
-    files |= {f"run.{name}": [run / f"{name}.parquet"] for name in RUN_TABLES}
-    files |= {f"run.{path.stem}": [path] for path in sorted((run / "policies").glob("*.parquet"))}
+    written = (*run.glob("*.parquet"), *run.glob("policies/*.parquet"))
+    files |= {f"run.{path.stem}": [path] for path in sorted(written)}
     batches = sorted(home.batches.glob("B*")) if home.batches.is_dir() else []
     files |= {f"batches.{name}": [path / f"{name}.parquet" for path in batches] for name in FRAMES}
     there = {name: [path for path in paths if path.is_file()] for name, paths in files.items()}

@@ -5,11 +5,11 @@ from typing import Any
 
 from flows.language import language
 from flows.money.ledger_store import open_ledger
-from flows.store import MANIFEST, Home, read_manifest, replace_file
+from flows.store import MANIFEST, Home, expect_home, read_manifest, replace_file
 from sql.texts import policy_cards
 from transforms.amounts import yuan_text
 from transforms.answers.page import render_page
-from transforms.errors import DropRefusedError, UsageError
+from transforms.errors import UsageError
 from transforms.money.batch_states import BatchState
 from transforms.visible import table
 from transforms.words import BETWEEN, word
@@ -81,15 +81,6 @@ def _batch(state: BatchState) -> dict[str, Any]:
         "state_word": STATE_WORDS[state.state],
         "amount_fen": state.amount_fen,
     }
-
-
-def expect_home(home: Home) -> None:
-    """Make sure that there is a home.
-
-    Raises:  DropRefusedError if there is none
-    """
-    if not home.root.is_dir():
-        raise DropRefusedError(f"there is no home {home.root}: check --home")
 
 
 def list_snapshots(home: Home) -> list[dict[str, Any]]:

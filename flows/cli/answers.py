@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.cli.console import DEFAULT_HOME, AnyHomeOption, HomeOption, JsonOption, app, show
 from flows.store import Home, hold_home
 from transforms.errors import DropRefusedError
 
@@ -34,7 +34,7 @@ def import_answers(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write a file for a drop instead.")
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
+    home: AnyHomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Register a clerk's answers in the home, for every later night; all lines or none."""

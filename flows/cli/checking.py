@@ -1,8 +1,11 @@
 """Commands that look whether all is well: verify, doctor."""
 
-from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+import typer
+
+from flows.cli.console import DEFAULT_HOME, AnyHomeOption, HomeOption, JsonOption, app, show
 from flows.language import language, said
 from flows.store import Home
+from transforms.errors import GateStoppedError
 from transforms.visible import table
 from transforms.words import word
 
@@ -19,7 +22,7 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
 
 
 @app.command()
-def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+def doctor(home: AnyHomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Check the installation, the home folder, disk space and the funds' configuration."""
     from flows.cli.doctor import examine
 
@@ -29,3 +32,5 @@ def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
         for c in content["checks"]
     ]
     show(content, as_json, table(rows))
+    if any(check["verdict"] == "bad" for check in content["checks"]):
+        raise typer.Exit(GateStoppedError.exit_code)

@@ -24,14 +24,21 @@ from flows.cli.stopped import (
 )
 from flows.language import OPTION, said, speaking
 from flows.midway import midway
-from flows.store import Home, hold_home
+from flows.store import Home, expect_home, hold_home
 from transforms.errors import MachineDeniedError, UsageError, WuxingError
 from transforms.visible import holds_control, visible
 from transforms.words import LANGUAGES
 
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="WUXING_HOME", help="Folder where everything is kept.")
-]
+
+def _there(home: Path) -> Path:
+    expect_home(Home(home))
+    return home
+
+
+HOME_WORDS: dict[str, Any] = {"envvar": "WUXING_HOME", "help": "Folder where everything is kept."}
+HomeOption = Annotated[Path, typer.Option("--home", callback=_there, **HOME_WORDS)]
+# Of a command that makes a home, or needs none.
+AnyHomeOption = Annotated[Path, typer.Option("--home", **HOME_WORDS)]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
 ]

@@ -17,11 +17,9 @@ def inbox(
     as_json: JsonOption = False,
 ) -> None:
     """Show what suppliers delivered: in force with its age, what waits, what was refused, why."""
-    from flows.answers.nights import expect_home
     from flows.inbox.standing import inbox_standing, standing_lines
     from flows.inbox.tonight import district_clock
 
     day = read_day(as_of) if as_of else district_clock().date()
-    expect_home(Home(home))
     told = inbox_standing(Home(home), day)
     show(told, as_json, standing_lines(told))

@@ -10,6 +10,7 @@ import typer
 
 from flows.cli.console import (
     DEFAULT_HOME,
+    AnyHomeOption,
     HomeOption,
     JsonOption,
     app,
@@ -56,7 +57,7 @@ HR, FINANCE = "HR", "FINANCE"
 
 @app.command()
 def init(
-    home: HomeOption = DEFAULT_HOME,
+    home: AnyHomeOption = DEFAULT_HOME,
     hr_key: HrKeyOption = None,
     finance_key: FinanceKeyOption = None,
     hr_request: Annotated[
@@ -75,7 +76,7 @@ def init(
     from flows.money.keys import open_key
 
     place, made = Home(home), dict[str, Any]()
-    with hold_home(place):
+    with hold_home(place, make=True):
         written = [str(path) for path in (*heads.initialise_home(place), *write_sample(place))]
         home_id = heads.list_keys(place)["home_id"]
         if hr_key and finance_key:
@@ -106,7 +107,7 @@ def key_new(
     bureau: BureauOption,
     valid_from: FromOption = None,
     valid_to: ToOption = None,
-    home: HomeOption = DEFAULT_HOME,
+    home: AnyHomeOption = DEFAULT_HOME,
     home_id: HomeIdOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File for the key (default: keys/ in the home).")
@@ -135,7 +136,7 @@ def key_request(
     verifier: Annotated[Path, typer.Option("--verifier", help="Program that verifies for it.")],
     valid_from: FromOption = None,
     valid_to: ToOption = None,
-    home: HomeOption = DEFAULT_HOME,
+    home: AnyHomeOption = DEFAULT_HOME,
     home_id: HomeIdOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,

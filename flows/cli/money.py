@@ -9,6 +9,7 @@ import typer
 from flows.cli.batches import BatchArgument, show_signed
 from flows.cli.console import (
     DEFAULT_HOME,
+    AnyHomeOption,
     HomeOption,
     JsonOption,
     app,
@@ -18,7 +19,7 @@ from flows.cli.console import (
 )
 from flows.cli.signing import post_or_write, sign_at_home, sign_file, to_be_signed
 from flows.language import headings
-from flows.store import Home
+from flows.store import Home, expect_home
 
 ReviewerKeyOption = Annotated[
     Path | None, typer.Option("--reviewer-key", help="Key file of a reviewer.")
@@ -164,7 +165,7 @@ def ledger(
     beneficiary: Annotated[
         str | None, typer.Option("--beneficiary", help="Only this beneficiary's entries.")
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
+    home: AnyHomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Show balances, and the entries of one beneficiary."""
@@ -172,6 +173,7 @@ def ledger(
 
     if context.invoked_subcommand:
         return
+    expect_home(Home(home))
     content = ledger_view(Home(home), beneficiary)
     lines = [
         f"{' '.join(headings(*b['account'].split(':')))}: {b['balance_yuan']} 元"

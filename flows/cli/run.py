@@ -7,6 +7,7 @@ import typer
 
 from flows.cli.console import (
     DEFAULT_HOME,
+    AnyHomeOption,
     AsOfOption,
     HomeOption,
     JsonOption,
@@ -101,14 +102,14 @@ def automations(as_json: JsonOption = False) -> None:
 
 @app.command()
 def ingest(
-    drop: DropArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+    drop: DropArgument, home: AnyHomeOption = DEFAULT_HOME, as_json: JsonOption = False
 ) -> None:
     """Only turn the extracts into a snapshot, and print its id."""
     from flows.ingest.drop import ingest_drop
     from flows.store import hold_home
 
     place, progress = Home(home), Progress()
-    with hold_home(place):
+    with hold_home(place, make=True):
         made = ingest_drop(
             drop,
             place.snapshots,

@@ -71,13 +71,11 @@ def takeup(
     as_json: JsonOption = False,
 ) -> None:
     """Say how much of what is owed has arrived today (应享已享), and how it was night by night."""
-    from flows.answers.nights import expect_home
     from flows.answers.takeup import take_up_today, takeup_lines
 
     for month in filter(None, (first, last)):
         if not MONTH.fullmatch(month):
             raise UsageError(f"--from and --to take a month written YYYY-MM; found {month!r}")
     place = Home(home)
-    expect_home(place)
     told = take_up_today(place, first, last)
     show(told, as_json, takeup_lines(told))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from flows.answers.after_run import write_answers
-from flows.answers.nights import expect_home, write_index
+from flows.answers.nights import write_index
 from flows.answers.objected import write_objections
 from flows.answers.takeup import NAME, taken_up
 from flows.answers.trend import employment_trend, has_trend
@@ -35,7 +35,7 @@ from flows.night.run_name import last_finished, run_before, run_identity
 from flows.night.run_record import RunSoFar, write_run
 from flows.night.summary import summarise_run
 from flows.night.traces import last_traces
-from flows.store import Home, hold_home
+from flows.store import Home, expect_home, hold_home
 from sql import Connection, query
 from transforms.answers.takeup import GROUP
 from transforms.answers.traces import trace_findings

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flows.answers.nights import expect_home
 from flows.backup.vault import Vault
 from flows.money.ledger_store import open_ledger
 from flows.night.diary import DISTRICT_TIME, Night, read_nights
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
-from flows.store import Home, read_lines
+from flows.store import Home, expect_home, read_lines
 from transforms.amounts import yuan_text
 from transforms.answers.deliveries import WORDS
 from transforms.errors import WuxingError

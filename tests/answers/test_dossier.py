@@ -25,6 +25,7 @@ from transforms.answers.amount import amount_text, amount_with_numbers, in_facts
 from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.party_changes import change_lines, changes_between
 from transforms.errors import UsageError
+from transforms.extracts.kinds import KINDS
 
 TAGS = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)
 
@@ -232,6 +233,7 @@ def test_a_cell_that_ingest_mended_is_marked(
         for row in policy["rows"]
         for provision in row["provisions"]
         for source in provision["sources"]
+        if "person_id" in KINDS[source["kind"]].column_named
         for found in source["rows"]
     ]
     file, _, line = rows[0]["source"].rpartition(":")

@@ -17,6 +17,7 @@ from tests.rules.golden import policy_names
 from tests.rules.golden_run import cases_of
 from transforms.answers.dossier import dossier_lines
 from transforms.errors import DropRefusedError, UsageError
+from transforms.policies.card_text import said_value
 
 VALUE_OF_WORD = {"true": True, "false": False, "unknown": None}
 
@@ -119,7 +120,9 @@ def test_who_is_outside_the_universe_is_told_what_it_is(asked: Asked) -> None:
 
 def test_unknown_policy_run_and_id_are_named_without_an_id() -> None:
     home = Home(Path("/nowhere"))
-    with pytest.raises(UsageError, match="there is no policy 'x'; there are benefit_to"):
+    with pytest.raises(
+        UsageError, match="there is no policy 'x'; there are assistance_referral, benefit_to"
+    ):
         explain_line(home, "x", "91370302MA0000000X", None, None, RUN_ID)
     with pytest.raises(DropRefusedError, match=f"there is no run {RUN_ID}"):
         explain_line(home, "stability_refund", "91370302MA0000000X", None, None, RUN_ID)
@@ -140,12 +143,16 @@ def test_a_policy_that_was_not_run_says_why(tmp_path: Path) -> None:
 def test_every_card_is_described_with_each_value_and_its_source() -> None:
     content, lines = describe_policies(None)
     assert [entry["policy_id"] for entry in content["policies"]] == list(policy_cards())
-    text = "\n".join(lines)
+    text, lines_of = "\n".join(lines), {line.strip() for line in lines}
     for card in policy_cards().values():
         assert card.authority in text and card.clause in text
         for parameter in card.parameters.values():
             for value in parameter.values:
-                assert f"{value.since}: {value.value}" in text and value.source in text
+                rows = value.value if isinstance(value.value, list) else []
+                told = f"{len(rows)} rows" if rows else value.value
+                assert f"{value.since}: {told}" in text and value.source in text
+                for row in rows:
+                    assert "  ".join(map(said_value, row.values())) in lines_of
 
 
 def test_one_card_alone() -> None:

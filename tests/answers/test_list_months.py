@@ -55,7 +55,7 @@ def test_one_employers_fall_stands_beside_a_district_that_does_not_fall() -> Non
     ]
     own = frame.filter(pl.col("identifier") == "A")
     assert own.select("measure", "2020-04", "2020-05").rows() == [
-        ("在册人数", 50, 10),
+        ("当月在职人数", 50, 10),
         ("发薪人次", 50, 10),
     ]
     assert frame.filter(pl.col("number").is_null())["2020-05"].to_list() == [930, 930, 3, 1]

@@ -110,8 +110,9 @@ def test_a_list_holds_exactly_the_eligible_rows_for_the_bureau_with_the_clause(
             assert {row[told] for row in listed} == {said}
         book = CalamineWorkbook.from_path(folder / f"{edition}.xlsx")
         lines = book.get_sheet_by_index(0).to_python()
-        above = str(lines[:6])
-        assert len(lines) == len(listed) + 7 and lines[6][0] == "序号"
+        top = [line[0] for line in lines].index("序号")
+        above = str(lines[:top])
+        assert len(lines) == len(listed) + top + 1
         for said in (card.bureau, card.clause, card.listing["purpose"], card.listing["basis"]):
             assert said in above
     inside = rows_of(folder / f"{policy}.internal.csv")
@@ -128,7 +129,9 @@ def test_a_list_has_the_facts_of_its_card_under_chinese_headings_with_their_clas
     card = policy_cards()[policy]
     folder, _ = lists_of(policy)
     lines = CalamineWorkbook.from_path(folder / f"{policy}.internal.xlsx").get_sheet_by_index(0)
-    classes, headings = lines.to_python()[5:7]
+    found = lines.to_python()
+    top = [line[0] for line in found].index("序号")
+    classes, headings = found[top - 1 : top + 1]
     facts = [heading(name) for name in card.listing["facts"]]
     assert headings[len(headings) - len(facts) :] == facts
     assert not [text for text in headings if re.search("[a-z]", str(text))]

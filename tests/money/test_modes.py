@@ -33,7 +33,7 @@ def open_to_others(root: Path) -> list[str]:
 @pytest.mark.usefixtures("umask")
 def test_whatever_the_umask_nobody_else_can_read(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    with hold_home(home):
+    with hold_home(home, make=True):
         hold_ceremony(home)
         text = home.funds_path.read_text(encoding="utf-8").replace("2020 = 0", "2020 = 9999")
         home.funds_path.write_text(text.replace("请改为", "样例"), encoding="utf-8")

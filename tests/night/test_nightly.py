@@ -132,7 +132,7 @@ def test_second_run_at_the_same_time_is_refused(town: Path, tmp_path: Path) -> N
     from flows.night.nightly import run_flow
     from flows.store import Home, hold_home
 
-    with hold_home(Home(tmp_path / "home")), pytest.raises(HomeBusyError):
+    with hold_home(Home(tmp_path / "home"), make=True), pytest.raises(HomeBusyError):
         run_flow(town, AS_OF, tmp_path / "home")
 
 

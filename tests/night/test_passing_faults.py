@@ -89,7 +89,7 @@ def test_a_lock_that_somebody_removes_lets_nobody_in(tmp_path: Path) -> None:
     from flows.store import hold_home
 
     home = Home(tmp_path / "home")
-    with hold_home(home):
+    with hold_home(home, make=True):
         for path in home.root.iterdir():
             path.unlink()
         command = [sys.executable, "-c", HOLD, str(home.root)]

@@ -28,6 +28,8 @@ def amount_with_numbers(
     """
     words, written = amount_text(sql)
     formula = in_facts(written, sql)
+    # A formula that is one fact, as written: the row has it as its amount.
+    row = {**({formula: row["amount_fen"]} if formula.isidentifier() else {}), **row}
     numbers: list[dict[str, Any]] = []
     for name in dict.fromkeys(NAME.findall(formula)):
         plain_name = PART.split(name.removeprefix("$"))[0]
