@@ -94,7 +94,7 @@ def test_only_what_a_reform_touches_is_computed_and_all_comes_out_the_same(
     law = mixture_of(night)
     texts = with_setting(law.texts, parse_setting(setting))
     only = policies_touched(law.texts, texts)
-    assert only and len(only) == (2 if setting.startswith(("minimum", "retire")) else 1)
+    assert only and len(only) == (4 if setting.startswith(("minimum", "retire")) else 1)
     reform = replace(law, texts=texts)
     part, whole = compute(reform, only=only, beside=recorded(night)), compute(reform)
     assert part.determinations.equals(whole.determinations)
@@ -125,8 +125,13 @@ def test_what_all_policies_share_touches_all() -> None:
 def test_a_shared_number_touches_the_policies_that_take_it_or_a_fact_that_does() -> None:
     texts = deciding_texts()
     taken = {p: {one.name for one in parameters_under(c)} for p, c in policy_cards().items()}
-    for name in sorted(set(shared_parameters()) - {"size_limits"}):
-        value = read_yaml(texts[SHARED])[name]["values"][-1]["value"]
+    values = {
+        name: read_yaml(texts[SHARED])[name]["values"][-1]["value"] for name in shared_parameters()
+    }
+    # A table is changed with a whole policy.
+    numbers = {name: value for name, value in values.items() if not isinstance(value, list)}
+    assert set(values) - set(numbers) == {"size_limits", "trace_kinds"}
+    for name, value in sorted(numbers.items()):
         changed = with_setting(texts, Setting("", name, str(value), date(2020, 12, 12)))
         taking = sorted(policy for policy, names in taken.items() if name in names)
         assert policies_touched(texts, changed) == taking, name
