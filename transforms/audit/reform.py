@@ -21,7 +21,7 @@ SOURCE = "what-if"
 FILE_OF_POLICY = re.compile(r"sql/policies/[a-z]\w*\.(yaml|sql)")
 # Beside the policies lie what excludes what, and the notice's annex.
 ASKED_BY_NAME = ("sql/facts/", "sql/questions/")
-NEVER_DECIDING = ("sql/findings/", "sql/review/")
+NEVER_DECIDING = ("sql/findings/", "sql/review/", "sql/traces/")
 SHARED_BY_ALL = ("sql/policies/exclusions.yaml", "sql/policies/annex.yaml")
 
 
