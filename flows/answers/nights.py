@@ -178,9 +178,9 @@ def lists_by_night(
         if night["state"] == "done" and (home.runs / night["run_id"]).is_dir():
             newest.setdefault(night["as_of"], night["run_id"])
     days = sorted(newest)[-LAST_NIGHTS:]
-    found = [
-        read_manifest(home.runs / newest[day], "run")["counts"].get("lists", {}) for day in days
-    ]
+    # A night of before has no counts of lists.
+    manifests = [read_manifest(home.runs / newest[day], "run") for day in days]
+    found = [manifest.get("counts", {}).get("lists", {}) for manifest in manifests]
     names = sorted({name for counts in found for name in counts})
     rows = [
         {"title": titles.get(name, name), "counts": [counts.get(name) for counts in found]}

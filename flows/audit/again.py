@@ -18,10 +18,15 @@ from typing import Any
 from flows.money.ledger_store import open_ledger, write_prefix
 from flows.night.made_by import PACKAGES, ROOT, deciding_texts, funds_texts, read_inputs
 from flows.store import MANIFEST, PRIVATE, Home, read_manifest
-from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
+from transforms.errors import (
+    DigestDiffersError,
+    DropRefusedError,
+    GateStoppedError,
+    WuxingError,
+)
 
 HOME, CODE = "home", "code"
-STOPPED_BY_A_GATE = 11
+A_BUG = WuxingError.exit_code
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def call_program(code: Path, arguments: list[str], given: str = "") -> str:
         env=environment,
         umask=PRIVATE,
     )
-    if finished.returncode not in (0, STOPPED_BY_A_GATE):
+    if finished.returncode not in (0, GateStoppedError.exit_code):
         said = finished.stderr.strip().splitlines() or ["it said nothing"]
         raise _failure(finished.returncode, said[-1])
     return finished.stdout
@@ -143,7 +148,14 @@ def call_program(code: Path, arguments: list[str], given: str = "") -> str:
 
 def _failure(code: int, said: str) -> WuxingError:
     kind = DigestDiffersError if code == DigestDiffersError.exit_code else DropRefusedError
-    return kind(f"computed again it ended with {code}: {said.removeprefix('wuxing: ')}")
+    told = said.removeprefix("wuxing: ")
+    if code == A_BUG:
+        return kind(
+            f"computed again it ended with a fault: {told}; if another version of the program made "
+            "that night, it may not fit the rules of then: replay with the version that the run's "
+            "manifest names under made_by"
+        )
+    return kind(f"computed again it ended with {code}: {told}")
 
 
 def run_again(

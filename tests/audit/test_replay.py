@@ -21,7 +21,7 @@ from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home, file_digest, read_manifest
 from tests.audit.conftest import told_anew
-from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.errors import DigestDiffersError, DropRefusedError, GateStoppedError
 
 assert main, "importing it names every command"
 
@@ -163,3 +163,20 @@ def test_what_differs_is_counted_without_naming_anybody() -> None:
     assert (found["fen_then"], found["fen_now"]) == ({"amount_fen": 300}, {"amount_fen": 305})
     assert found["keys"][0]["subject_id"] == "370302********1242"
     assert table_difference(a, a)["rows_come_or_changed"] == 0
+
+
+def test_a_night_that_a_gate_stopped_is_replayed_like_any_other(
+    town: Path, empty_home: Path, tmp_path: Path
+) -> None:
+    drop, home = tmp_path / "drop", Home(empty_home)
+    shutil.copytree(town, drop)
+    for note in drop.glob("交接单*"):
+        note.unlink()
+    (deaths,) = drop.glob("死亡信息*.csv")
+    deaths.write_bytes(deaths.read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(GateStoppedError):
+        run_night(NightRequest(home, date(2020, 3, 31), drop=drop), Progress())
+    (run_id,) = (path.name for path in home.runs.iterdir())
+    told = replay(home, run_id)
+    assert told["verdict"] == "identical", replay_lines(told)
+    assert told["files_same_to_the_byte"] == told["files"] > 0
