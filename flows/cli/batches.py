@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, batch_app, changing, show
+from flows.cli.console import (
+    DEFAULT_HOME,
+    AnyHomeOption,
+    HomeOption,
+    JsonOption,
+    batch_app,
+    changing,
+    show,
+)
 from flows.language import headings, language, said
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
@@ -153,7 +161,7 @@ def batch_reject(
     reason: Annotated[str, typer.Option("--reason", help="Why.")],
     role: Annotated[str, typer.Option("--role", help="reviewer or approver.")] = "reviewer",
     key: Annotated[Path | None, typer.Option("--key", help="Key file made by `key new`.")] = None,
-    home: HomeOption = DEFAULT_HOME,
+    home: AnyHomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Refuse a batch before it is released, signed: its lines are due again in the next run."""

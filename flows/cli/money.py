@@ -51,7 +51,7 @@ def sign(
     out: Annotated[
         Path | None, typer.Option("--out", help="File for the signature of an exported batch.")
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
+    home: AnyHomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Sign a batch as reviewer or approver; both roles, by two persons, are needed to release."""

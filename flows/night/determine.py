@@ -243,7 +243,7 @@ def _warnings(
     if any(card.policy_id == WAGES for card in ran):
         unseen = query(connection, UNSEEN_MONTHS)["month"].to_list()
         if unseen:
-            seen_by = {"months": unseen, "policies": [WAGES]}
+            seen_by = {"months": [f"{m // 100}-{m % 100:02}" for m in unseen], "policies": [WAGES]}
             warnings.append(Said("payroll_month_without_rows", seen_by))
     count, first, last = run_sql(connection, WAITING, {"as_of": as_of}).row(0)
     if count:

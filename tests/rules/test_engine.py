@@ -277,6 +277,18 @@ def test_a_decision_of_a_later_day_waits_and_that_is_said(tmp_path: Path) -> Non
     )
 
 
+def test_a_month_without_anybodys_wages_is_named(tmp_path: Path) -> None:
+    pay = {"employer_code": EMPLOYER, "person_id": MAN, "paid_on": date(2020, 4, 1)}
+    rows = town()
+    rows["payroll"] = [pay | {"month": month, "net_fen": 500_000} for month in (202001, 202003)]
+    determined = run(tmp_path, rows, date(2020, 4, 30), only=["wage_arrears"])
+    (said,) = [one for one in determined.warnings if one.code == "payroll_month_without_rows"]
+    assert "2020-02" in str(said) and "2020-01" not in str(said), "only a month that is judged"
+    rows["payroll"].append(pay | {"month": 202002, "net_fen": 500_000})
+    determined = run(tmp_path, rows, date(2020, 4, 30), only=["wage_arrears"])
+    assert "payroll_month_without_rows" not in [one.code for one in determined.warnings]
+
+
 def test_the_register_is_called_in_sql_as_in_a_snapshot() -> None:
     assert DECISIONS.named == OWN and sql_text(fact_path("decisions_in_force")).count(OWN) == 2
 
