@@ -11,7 +11,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check system format lint types sql-lint tests bench mutants amend forgeries model deletions reading
+.PHONY: run test check system format lint types sql-lint tests bench bench-cards mutants amend forgeries model deletions reading
 .PHONY: wheelhouse install-offline offline planted unchanged combinations fuzz weather lives lock clean
 
 run: $(STAMP)
@@ -61,6 +61,9 @@ tests: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.scale
+
+bench-cards: $(STAMP)
+	$(BIN)/python -m bench.cards
 
 bench-new-month: $(STAMP)
 	$(BIN)/python -m bench.new_month

@@ -58,7 +58,7 @@ def ingest(drop: str, home: str, cache: str = "") -> dict[str, object]:
     from flows.store import Home, hold_home
 
     place, started = Home(Path(home)), time.perf_counter()
-    with hold_home(place):
+    with hold_home(place, make=True):
         made = ingest_drop(Path(drop), place.snapshots, cache=Path(cache) if cache else None)
     rows = sum(entry["rows"] for entry in made.manifest["files"])
     return {"ingest": time.perf_counter() - started, "snapshot": made.snapshot_id, "rows": rows}

@@ -112,10 +112,13 @@ def make_drop(persons: int, formats: str) -> tuple[Path, Path]:
     return folder / "drop", folder / "home"
 
 
-def phase(name: str, *words: object) -> dict[str, Any]:
+def phase(name: str, *words: object, code: Path | None = None) -> dict[str, Any]:
+    """Do a phase in a process of its own, by this program or by another one laid out at `code`."""
     environment = {**os.environ, "POLARS_MAX_THREADS": "2"}
+    environment |= {"PYTHONPATH": str(code)} if code else {}
     finished = subprocess.run(
         [sys.executable, "-m", "bench.phase", name, *map(str, words)],
+        cwd=code,
         stdout=subprocess.PIPE,
         text=True,
         check=True,
