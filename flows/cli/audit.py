@@ -7,8 +7,16 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, ThreadsOption, app, show
-from flows.store import Home
+from flows.cli.console import (
+    DEFAULT_HOME,
+    AnyHomeOption,
+    HomeOption,
+    JsonOption,
+    ThreadsOption,
+    app,
+    show,
+)
+from flows.store import Home, expect_home
 from transforms.errors import DigestDiffersError, UsageError
 
 RunArgument = Annotated[
@@ -45,7 +53,7 @@ def replay(
     from_raw: Annotated[
         bool, typer.Option("--from-raw", help="Read the raw files again, too.")
     ] = False,
-    home: HomeOption = DEFAULT_HOME,
+    home: AnyHomeOption = DEFAULT_HOME,
     threads: ThreadsOption = None,
     memory_limit: Annotated[
         str | None, typer.Option("--memory-limit", help="Most memory for the rules, e.g. 4GB.")
@@ -94,6 +102,7 @@ def _meant(run: str, home: Path) -> Iterator[tuple[Home, str]]:
         with carried(Path(run)) as (place, run_id):
             yield place, run_id
     else:
+        expect_home(Home(home))
         yield Home(home), find_run(Home(home), run)
 
 

@@ -11,9 +11,9 @@ from flows.cli import app
 from flows.cli.console import run_command
 from transforms.errors import DropRefusedError
 
-# They make a home, or do without one: a file is signed on a machine that has none.
+# They make a home, or do without one: a file is signed or replayed where there is none.
 NEEDS_NONE = {"doctor", "init", "ingest", "key new", "key request", "clerical import"}
-NEEDS_NONE |= {"sign", "batch reject"}
+NEEDS_NONE |= {"sign", "batch reject", "replay"}
 
 
 def commands(command: Any, *words: str) -> Iterator[tuple[str, Any]]:
@@ -52,11 +52,12 @@ def test_those_that_need_a_home_are_nearly_all() -> None:
     assert len(NEED_ONE) > 40
 
 
-@pytest.mark.parametrize("words", [["sign", "B1"], ["batch", "reject", "B1", "--reason", "x"]])
-def test_a_batch_is_signed_in_no_home_that_is_made_for_it(
-    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", ["sign", "batch reject", "replay"])
+def test_what_is_no_file_needs_a_home_that_is_there(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    key, home = tmp_path / "key", tmp_path / "mistyped"
-    named = [*words, "--role", "reviewer", "--key", str(key), "--home", str(home)]
-    assert run_command(app, named) == DropRefusedError.exit_code
+    home, key = tmp_path / "mistyped", ["--role", "reviewer", "--key", str(tmp_path / "key")]
+    said = {"sign": key, "batch reject": [*key, "--reason", "x"], "replay": []}[command]
+    words = [*command.split(), "B1", *said, "--home", str(home)]
+    assert run_command(app, words) == DropRefusedError.exit_code
     assert f"there is no home {home}" in capsys.readouterr().err and not home.exists()
