@@ -84,7 +84,9 @@ class District:
     def ask(self, what: str, method: str = "POST", **body: Any) -> Any:
         """Ask the server, as Prefect's own clients do: again while its database is busy."""
         for _ in range(10):
-            answer = httpx.request(method, f"{self.api}/{what}", json=body or None, timeout=PATIENCE)
+            answer = httpx.request(
+                method, f"{self.api}/{what}", json=body or None, timeout=PATIENCE
+            )
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
             time.sleep(1)
