@@ -76,6 +76,7 @@ def takeup(
     for month in filter(None, (first, last)):
         if not MONTH.fullmatch(month):
             raise UsageError(f"--from and --to take a month written YYYY-MM; found {month!r}")
-    place = Home(home)
-    told = take_up_today(place, first, last)
+    if first and last and first > last:
+        raise UsageError(f"--from {first} is after --to {last}: no month is both")
+    told = take_up_today(Home(home), first, last)
     show(told, as_json, takeup_lines(told))

@@ -55,3 +55,11 @@ def test_a_bug_is_told_by_its_place_and_not_by_its_values(
     assert run_command(app, ["batch", "list"]) == 1
     err = capsys.readouterr().err
     assert "ValueError" in err and "370302199001011234" not in err
+
+
+@pytest.mark.parametrize("span", [["--from", "2020-13"], ["--from", "2020-05", "--to", "2020-02"]])
+def test_a_span_of_months_that_is_none_is_no_answer(
+    span: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(app, ["takeup", *span]) == UsageError.exit_code
+    assert "--to" in capsys.readouterr().err
