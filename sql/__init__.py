@@ -88,12 +88,10 @@ def connect(
     temp_folder: Path | None = None,
 ) -> Connection:
     """Open an in-memory database that keeps to itself: no downloads, no files of its own choice."""
-    settings: dict[str, Any] = {
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "preserve_insertion_order": False,
-        "temp_directory": str(temp_folder) if temp_folder else "",
-    }
+    settings: dict[str, Any] = dict.fromkeys(
+        ("autoinstall_known_extensions", "autoload_known_extensions", "preserve_insertion_order"),
+        False,
+    ) | {"temp_directory": str(temp_folder) if temp_folder else ""}
     if threads:
         settings["threads"] = threads
     if memory_limit:
@@ -129,6 +127,8 @@ def register_tables(
 
 def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
     """Make a view over a kind's Parquet files; texts it had not yet when stored are empty."""
+    # From the rows of the first file the database guesses those of all, and plans by that.
+    paths = sorted(paths, key=lambda path: -path.stat().st_size)
     files = connection.read_parquet([str(path) for path in paths])
     kind = KINDS.get(name.removeprefix("delivered_"))
     lacking = sorted(set(kind.column_named if kind else ()) - set(files.columns))

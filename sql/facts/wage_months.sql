@@ -20,12 +20,18 @@ months as (
         bool_or(is_judged) as is_judged
     from candidates
     group by month
+),
+
+paid_months as (
+    select month
+    from payroll
+    group by month
 )
 
 select
     month,
     is_judged,
-    month in (select payroll.month from payroll) as has_payroll,
+    month in (select paid_months.month from paid_months) as has_payroll,
     $minimum_wage_fen as minimum_wage_fen,
     -- months before the last one, the place of its bit in pay_masks
     month_number($as_of_month) - 1 - month_number(month) as months_back

@@ -10,7 +10,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from sql import Connection, FactStore, connect, query, register_frame, register_tables
+from sql import (
+    Connection,
+    FactStore,
+    connect,
+    query,
+    register_frame,
+    register_tables,
+    view_kind,
+)
 from tests.rules.engine_tables import EMPLOYER, NO_PAYMENTS, OTHER_EMPLOYER, paid, write_tables
 from tests.rules.golden import person_id
 from transforms.columns import STORED_AS
@@ -251,3 +259,14 @@ def test_a_person_key_gives_its_id_back() -> None:
     for person in PERSONS:
         row = connect(1).execute("select person_id_of($key)", {"key": int(person[:17])}).fetchone()
         assert row == (person,)
+
+
+def test_plans_are_made_by_the_largest_file_of_a_kind(tmp_path: Path) -> None:
+    """The database guesses all rows from the first file: 2 + 10 000 are not 4."""
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path, rows in zip(files, (2, 10_000), strict=True):
+        pl.DataFrame({"value": range(rows)}).write_parquet(path)
+    connection = connect()
+    view_kind(connection, "delivered_things", files)
+    plan = connection.execute("explain select value from delivered_things").fetchall()[0][1]
+    assert "~20,000 rows" in plan
