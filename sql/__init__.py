@@ -296,5 +296,6 @@ def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
         path = f"findings/{name}.sql"
         if policy_tables_in(path) <= set(policies):
             store.build_under(path)
-            frames.append(run_sql(store.connection, path, store.statement(path, {})[1]))
+            values = store.statement(path, shared_parameters())[1]
+            frames.append(run_sql(store.connection, path, values))
     return pl.concat([frame.select(FINDING_COLUMNS) for frame in frames]).sort(FINDING_COLUMNS)
