@@ -292,8 +292,7 @@ def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
     Rows:    one per finding; sorted, never null
     """
     frames = [pl.DataFrame(schema=dict.fromkeys(FINDING_COLUMNS, pl.String()))]
-    for name in finding_names():
-        path = f"findings/{name}.sql"
+    for path in (f"findings/{name}.sql" for name in finding_names()):
         if policy_tables_in(path) <= set(policies):
             store.build_under(path)
             values = store.statement(path, shared_parameters())[1]
