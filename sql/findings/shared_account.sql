@@ -20,7 +20,7 @@ told_accounts as (
         exists (select 1 from residents)
         and exists (select 1 from registrations)
     group by account_no
-    having min(subject_id) <> max(subject_id)
+    having count(*) > 1
 ),
 
 holders as (
