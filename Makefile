@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .PHONY: run test check system format lint types sql-lint tests bench bench-cards mutants amend forgeries model deletions reading
-.PHONY: wheelhouse install-offline offline planted unchanged combinations fuzz weather lives lock clean
+.PHONY: wheelhouse install-offline offline planted planted-patterns unchanged combinations fuzz weather lives lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -87,6 +87,9 @@ deletions: $(STAMP)
 
 planted: $(STAMP)
 	$(BIN)/python -m tests.audit.planted
+
+planted-patterns: $(STAMP)
+	$(BIN)/python -m tests.rules.planted_patterns
 
 unchanged: $(STAMP)
 	$(BIN)/python -m tests.audit.unchanged

@@ -33,11 +33,9 @@ from sql.texts import (
     dollar_names,
     fact_path,
     files_under,
-    finding_names,
     name_of,
     parameters_digest,
     policy_cards,
-    policy_tables_in,
     rules_digest,
     shared_parameters,
     sql_text,
@@ -67,7 +65,6 @@ __all__ = [
     "register_frame",
     "register_tables",
     "rules_digest",
-    "run_findings",
     "run_sql",
     "shared_parameters",
     "show_frame",
@@ -77,7 +74,6 @@ __all__ = [
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 NO_VALUE = "no value: "
 KEY_COLUMNS = ["period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
-FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
 
@@ -284,17 +280,3 @@ class FactStore:
             raise ParameterMissingError(
                 f"{told}: add one with its source, or choose another date"
             ) from None
-
-
-def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
-    """Collect what a person should look at, from every file of findings/ that can run.
-
-    Rows:    one per finding; sorted, never null
-    """
-    frames = [pl.DataFrame(schema=dict.fromkeys(FINDING_COLUMNS, pl.String()))]
-    for name in finding_names():
-        path = f"findings/{name}.sql"
-        if policy_tables_in(path) <= set(policies):
-            store.build_under(path)
-            frames.append(run_sql(store.connection, path, store.statement(path, {})[1]))
-    return pl.concat([frame.select(FINDING_COLUMNS) for frame in frames]).sort(FINDING_COLUMNS)

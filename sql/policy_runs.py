@@ -1,4 +1,5 @@
-"""Runs one policy: its sentences, the keys its card gives, what counts, and the outcome.
+"""Runs one policy: its sentences, the keys its card gives, what counts, and the outcome; then what
+a person should look at.
 
 policies/<id>.sql    policy_sentences: one row per subject and beneficiary (and month)
 keyed.sql            keyed_rows: with period and kinds, as the card says them
@@ -7,19 +8,28 @@ determination.sql    determination_<id>: the outcome
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from sql import KEY_COLUMNS, Connection, FactStore, query
-from sql.texts import FRACTION_SUFFIX, policy_path, shared_parameters, words_under
+from sql import KEY_COLUMNS, Connection, FactStore, query, run_sql
+from sql.texts import (
+    FRACTION_SUFFIX,
+    finding_names,
+    policy_cards,
+    policy_path,
+    policy_tables_in,
+    shared_parameters,
+    words_under,
+)
 from transforms.errors import ContractError
 from transforms.policies.cards import PolicyCard, Reach, year_day
 from transforms.policies.parameters import Parameter
 
 PROVISION = re.compile(r"(s[0-9]+|g)_")
 KEYS_AND_AMOUNT = {"subject_id", "beneficiary_id", "month", "amount_fen"}
+FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]
 LIMIT_COLUMN = "is_within_limit"
 EARLIER = "earlier_months"
 
@@ -91,6 +101,24 @@ def policy_rows(connection: Connection, policy_id: str, only: str = "") -> pl.Da
         f"select policy.*, outcome.clerk_answers from {table} as policy "
         f"inner join {outcome} as outcome on {keys} {wanted}order by {order}",
     )
+
+
+def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
+    """Collect what a person should look at, from every file of findings/ that can run.
+
+    Rows:    policies  those that ran; a finding over a policy's rows takes its year
+             returns   one per finding; sorted, never null
+    """
+    frames = [pl.DataFrame(schema=dict.fromkeys(FINDING_COLUMNS, pl.String()))]
+    for path in (f"findings/{name}.sql" for name in finding_names()):
+        looked_into = policy_tables_in(path)
+        if looked_into <= set(policies):
+            for name in sorted(looked_into):
+                store.year_day = year_day(policy_cards()[name], store.as_of)
+            store.build_under(path)
+            values = store.statement(path, shared_parameters())[1]
+            frames.append(run_sql(store.connection, path, values))
+    return pl.concat([frame.select(FINDING_COLUMNS) for frame in frames]).sort(FINDING_COLUMNS)
 
 
 def _card_values(store: FactStore, card: PolicyCard, reach: Reach) -> dict[str, Any]:

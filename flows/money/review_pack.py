@@ -24,12 +24,11 @@ from transforms.answers.traces import TRACE_SCHEMA
 from transforms.errors import DigestDiffersError
 from transforms.money.batches import LINE_SCHEMA
 from transforms.money.books import Books
-from transforms.money.entitlements import KEY
+from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.money.ledger import PAID_KINDS
 from transforms.money.payees import PAYEE
-from transforms.policies.cards import month_of
 from transforms.review.comparison import last_paid
-from transforms.review.doubts import DOUBT_SCHEMA, DOUBTS
+from transforms.review.doubts import AUDIT_FINDINGS, DOUBT_FILES, DOUBT_SCHEMA
 from transforms.review.page import review_page
 from transforms.review.review import Review
 from transforms.review.sampling import draw_sample
@@ -91,7 +90,8 @@ def read_review(
             paid=last_paid(payments),
             delivered=_accounts_before(home, books, run["snapshot_id"]),
             doubts=find_doubts(
-                connection, manifest, frames, parties, payments, _traces(home, manifest)
+                *(connection, manifest, frames, parties, payments),
+                *(_traces(home, manifest), _findings(home, manifest)),
             ),
             sample=sample,
             parameters=_parameters(run, manifest),
@@ -177,6 +177,13 @@ def _traces(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
     return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=TRACE_SCHEMA)
 
 
+def _findings(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
+    """Return what the run found that a person should look at."""
+    path = home.runs / manifest["run_id"] / "findings.parquet"
+    schema = dict.fromkeys(FINDING_COLUMNS, pl.String())
+    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=schema)
+
+
 def _determinations(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
     """Return what the run determined of the policies that the batch's fund pays."""
     paying = [card.policy_id for card in policy_cards().values() if card.fund == manifest["fund"]]
@@ -224,6 +231,7 @@ def find_doubts(
     parties: pl.DataFrame,
     entries: pl.DataFrame,
     traces: pl.DataFrame,
+    findings: pl.DataFrame,
 ) -> pl.DataFrame:
     """Ask every question of sql/review/doubts about a batch."""
     types = [
@@ -237,6 +245,7 @@ def find_doubts(
         "batch_payees": frames["instructions"],
         "party_names": parties.drop_nulls("subject_name"),
         "line_traces": traces,
+        "run_findings": findings,
         "paid_entries": entries.filter(pl.col("fund") == manifest["fund"]),
         "fund_support_types": pl.DataFrame(
             {"support_type": types}, schema={"support_type": pl.String}
@@ -244,8 +253,8 @@ def find_doubts(
     }
     for name, frame in known.items():
         register_frame(connection, name, frame)
-    values = {"as_of_month": month_of(date.fromisoformat(manifest["as_of"]))}
-    found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in DOUBTS]
+    values = {"audit_findings": [*AUDIT_FINDINGS]}
+    found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in DOUBT_FILES]
     return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in found])
 
 

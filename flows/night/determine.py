@@ -16,10 +16,9 @@ from sql import (
     query,
     register_frame,
     register_tables,
-    run_findings,
     run_sql,
 )
-from sql.policy_runs import parameters_under, policy_rows, run_policy
+from sql.policy_runs import parameters_under, policy_rows, run_findings, run_policy
 from sql.texts import policy_cards
 from transforms.errors import UsageError
 from transforms.policies.cards import (

@@ -13,8 +13,9 @@ from sql import connect, register_tables
 from transforms.answers.traces import TRACE_SCHEMA
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA
+from transforms.money.entitlements import FINDING_COLUMNS
 from transforms.money.ledger import ENTRY_FIELDS
-from transforms.review.doubts import DOUBTS, SOURCES, doubt_counts, doubts_table
+from transforms.review.doubts import AUDIT_FINDINGS, DOUBTS, SOURCES, doubt_counts, doubts_table
 from transforms.words import word
 
 AS_OF = date(2020, 3, 31)
@@ -34,6 +35,7 @@ class Planter:
         self.accounts: dict[str, str] = {}
         self.entries: list[dict[str, Any]] = []
         self.traces: list[dict[str, Any]] = []
+        self.findings: list[dict[str, Any]] = []
         self.planted: set[tuple[str, str]] = set()
         self.count = 0
 
@@ -75,14 +77,9 @@ class Planter:
             }
         )
 
-    def insure(self, person: str, unit: str, employer: int, months: list[int]) -> None:
-        for month in months:
-            self.add(
-                "contributions",
-                **{"person_id": person, "person_key": int(person[:17]), "unit_no": unit},
-                **{"employer_key": employer, "insurance": "失业", "month": month},
-                **{"entry": "正常", "state": "已到账", "paid_on": date(2019, 1, 1)},
-            )
+    def find(self, finding: str, subject: str, detail: str) -> None:
+        told = {"finding": finding, "severity": "warning", "policy_id": "", "detail": detail}
+        self.findings.append({**told, "subject_kind": "", "subject_id": subject})
 
     def claim(self, person: str, unit: str, from_month: int, to_month: int = 202012) -> None:
         self.add(
@@ -92,40 +89,18 @@ class Planter:
         )
 
 
-def months(first: int, count: int) -> list[int]:
-    return [first + place for place in range(count)]
-
-
-def plant_claims(town: Planter) -> None:
-    """Insured for one to three months, then benefit; honest: four months, or since the start."""
-    _, big_unit, big = town.employer()
-    for _ in range(HONEST):
-        town.insure(town.person(), big_unit, big, months(201901, 6))
-    for place in range(PLANTED):
-        short, longer = town.person(), town.person()
-        town.insure(short, big_unit, big, months(201906, 1 + place % 3))
-        town.insure(longer, big_unit, big, months(201906, 4))
-        since = town.person()
-        town.insure(since, big_unit, big, months(201901, 2))
-        for person in (short, longer, since):
-            town.claim(person, big_unit, 201911)
-            town.line(BENEFIT, person, 171_900)
-        town.planted.add(("short_insured", short))
-
-
-def plant_employers(town: Planter) -> None:
-    """More than half of the staff on benefit; honest: exactly half, or two of three."""
-    for _ in range(PLANTED):
-        for staff, claimants, is_doubt in ((5, 3, True), (6, 3, False), (3, 2, False)):
-            code, unit, key = town.employer()
-            people = [town.person() for _ in range(staff)]
-            for person in people:
-                town.insure(person, unit, key, months(201903, 8))
-            for person in people[:claimants]:
-                town.claim(person, unit, 201912)
-            town.line(REFUND, code, 12_345_67 + key)
-            if is_doubt:
-                town.planted.add(("claimants_employer", code))
+def plant_findings(town: Planter) -> None:
+    """The run found it of subject or payee; honest: found of others, or something else found."""
+    for finding in AUDIT_FINDINGS:
+        for place in range(PLANTED):
+            subject, (payee, _, _) = town.person(), town.employer()
+            town.line(HIRE, subject, 1_000_00, payee)
+            town.find(finding, (subject, payee)[place % 2], "persons, other: 3, 9137")
+            town.find(finding, town.person(), "persons, other: 4, 9138")
+            town.planted.add((finding, subject))
+            honest = town.person()
+            town.line(BENEFIT, honest, 171_900)
+            town.find("two_ids_one_name", honest, "same name and birth date as 3703")
 
 
 def plant_accounts(town: Planter) -> None:
@@ -218,7 +193,8 @@ def found_in(town: Planter, folder: Path) -> pl.DataFrame:
     parties = pl.DataFrame(town.names, schema=PARTY_SCHEMA)
     manifest = {"fund": FUND, "as_of": AS_OF.isoformat()}
     traces = pl.DataFrame(town.traces, schema=TRACE_SCHEMA)
-    return find_doubts(connection, manifest, frames, parties, entries, traces)
+    findings = pl.DataFrame(town.findings, schema=dict.fromkeys(FINDING_COLUMNS, pl.String))
+    return find_doubts(connection, manifest, frames, parties, entries, traces, findings)
 
 
 def _with_all(rows: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
@@ -230,8 +206,7 @@ def _with_all(rows: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
 def town() -> Planter:
     made = Planter()
     for plant in (
-        plant_claims,
-        plant_employers,
+        plant_findings,
         plant_accounts,
         plant_sums,
         plant_ends,
@@ -292,4 +267,4 @@ def test_each_doubt_says_what_was_found_and_where_such_was_found_before(
     assert not table.select(pl.any_horizontal(pl.col("clue", "pattern") == "")).to_series().any()
     assert set(table["pattern"]) == {word(said) for said in SOURCES.values()}
     (clue, *_) = table.filter(pl.col("doubt") == word("short_insured"))["clue"]
-    assert clue.startswith("在最后单位缴失业险 1 个月后即领失业金")
+    assert clue == "在最后单位缴失业险月数、单位代码、起领年月：3, 9137"

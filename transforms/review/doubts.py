@@ -7,17 +7,27 @@ import polars as pl
 
 from transforms.words import said_column, word, words_column
 
-# Each is a file of sql/review/doubts, in which its pattern stands.
+# What the run found about a line's parties (sql/findings): audit_findings.sql tells it of the line.
+AUDIT_FINDINGS = {
+    "payroll_after_end": "payroll_after_end_source",
+    "attended_on_benefit": "attended_on_benefit_source",
+    "short_insured": "short_insured_source",
+    "claimants_employer": "claimants_employer_source",
+    "window_insured": "window_insured_source",
+    "split_employer": "split_employer_source",
+    "shifted_staff": "shifted_staff_source",
+}
+# Each of the others is a file of sql/review/doubts, in which its pattern stands.
 SOURCES = {
     "shared_account": "shared_account_source",
     "account_of_other": "account_of_other_source",
     "paid_after_end": "paid_after_end_source",
-    "short_insured": "short_insured_source",
-    "claimants_employer": "claimants_employer_source",
+    **AUDIT_FINDINGS,
     "round_sum": "round_sum_source",
     "paid_without_trace": "paid_without_trace_source",
 }
 DOUBTS = tuple(SOURCES)
+DOUBT_FILES = (*(code for code in DOUBTS if code not in AUDIT_FINDINGS), "audit_findings")
 DOUBT_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("doubt", "policy_id", "period", "subject_kind", "subject_id"), pl.String()),
     **dict.fromkeys(("beneficiary_kind", "beneficiary_id", "payment_id"), pl.String()),
@@ -71,8 +81,13 @@ def _clue() -> pl.Expr:
             "shared_account": said_column("shared_account_clue", count=by, found=found),
             "account_of_other": said_column("account_of_other_clue", count=by, found=found),
             "paid_after_end": said_column("paid_after_end_clue", count=by, found=found),
-            "short_insured": said_column("short_insured_clue", count=by, found=found),
-            "claimants_employer": said_column("claimants_employer_clue", count=by, found=found),
+            "payroll_after_end": said_column("payroll_after_end_clue", found=found),
+            "attended_on_benefit": said_column("attended_on_benefit_clue", found=found),
+            "short_insured": said_column("short_insured_clue", found=found),
+            "claimants_employer": said_column("claimants_employer_clue", found=found),
+            "window_insured": said_column("window_insured_clue", found=found),
+            "split_employer": said_column("split_employer_clue", found=found),
+            "shifted_staff": said_column("shifted_staff_clue", found=found),
             "round_sum": said_column("round_sum_clue", count=by, found=found),
             "paid_without_trace": said_column("paid_without_trace_clue", found=found),
         }
