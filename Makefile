@@ -95,6 +95,15 @@ unchanged: $(STAMP)
 reading: $(STAMP)
 	$(BIN)/python -m tests.reading.many 0 200
 
+# Long (hours): a fresh seed each time, which is printed. What offends goes to the corpus, whose files
+# the tests try again; they take 300 new ones themselves. make fuzz FILES=3000 SEED=7 repeats a part.
+FILES ?= 20000
+SEED ?= $(shell date -u +%Y%m%d%H%M%S)
+fuzz: SEED := $(SEED)
+fuzz: $(STAMP)
+	@echo "== fuzz: $(FILES) mutated files of all kinds and formats are read whole, or refused; seed $(SEED)"
+	$(BIN)/python -m tests.faults.fuzz --files $(FILES) --seed $(SEED) --keep tests/faults/corpus
+
 combinations: $(STAMP)
 	$(BIN)/python -m tests.audit.combinations
 

@@ -328,6 +328,33 @@ def test_every_command_is_documented() -> None:
         assert f"`wuxing {command}" in readme, f"wuxing {command} is not in docs/commands.md"
 
 
+def words_of_make(text: str) -> set[str]:
+    """Return what a page tells its reader to make: between back ticks, or in a block of code."""
+    blocks = "\n".join(re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE))
+    return set(re.findall(r"`make ([a-z-]+)", text)) | set(re.findall(r"\bmake ([a-z-]+)", blocks))
+
+
+def without_rule(words: set[str], makefile: str) -> list[str]:
+    return sorted(word for word in words if not re.search(rf"^{word}:.*\n+\t", makefile, re.M))
+
+
+def test_every_make_that_the_pages_name_has_a_rule() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = {word for page in pages for word in words_of_make(page.read_text(encoding="utf-8"))}
+    phony = set(" ".join(re.findall(r"^\.PHONY:(.*)$", makefile, re.M)).split())
+    assert {"run", "test", "fuzz", "wheelhouse"} <= named
+    # These two run nothing but what they need.
+    assert not without_rule((named | phony) - {"test", "check"}, makefile)
+
+
+def test_a_planted_make_without_a_rule_is_noticed() -> None:
+    page = "Run `make lost` or\n```sh\ncd x && make astray\n```\nmake it so."
+    assert words_of_make(page) == {"lost", "astray"}
+    makefile = ".PHONY: lost astray\nastray: here\n\tdo\nlost-too:\n\tdo\n"
+    assert without_rule({"lost", "astray"}, makefile) == ["lost"]
+
+
 def test_nothing_is_skipped_or_waved_through() -> None:
     for path in [*PYTHON_FILES, ROOT / "Makefile", ROOT / ".ci" / "run"]:
         if path.name == "test_tidy.py":
