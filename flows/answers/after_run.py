@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.answers.lists import names_of, write_lists
 from flows.data_package import write_table
+from flows.money.entitle import identity_conflicts
 from sql import Connection, run_sql, show_frame
 from sql.texts import policy_cards
 from transforms.answers.clerical import (
@@ -16,9 +17,16 @@ from transforms.answers.clerical import (
     objection_questions,
     recovery_questions,
 )
+from transforms.answers.identity import (
+    IDENTITY,
+    held_in_doubt,
+    identity_questions,
+    with_doubts,
+)
 from transforms.answers.omitted import omitted_rows, omitted_sheets, parties_with_rows_set_aside
 from transforms.answers.open_questions import SIDES, all_questions, parties_asked
 from transforms.sheets.workbook import workbook_bytes
+from transforms.words import word
 
 POLICIES = "policies/"
 
@@ -51,7 +59,9 @@ def write_answers(
     cards = list(ran.values())
     write_lists(folder, connection, cards, policy_rows, determinations, questions, as_of)
     set_aside = parties_with_rows_set_aside(quarantine, ran, determinations)
-    omitted = omitted_rows(entitlements, questions, set_aside, titles)
+    held = held_in_doubt(entitlements)
+    doubts = identity_conflicts(connection, held)
+    omitted = with_doubts(omitted_rows(entitlements, questions, set_aside, titles), doubts)
     write_table(omitted, folder / "omitted.parquet")
     day = as_of.isoformat()
     sheets = omitted_sheets(omitted, titles, day)
@@ -59,9 +69,10 @@ def write_answers(
     decided = [conflict_questions(entitlements, titles), recovery_questions(entitlements)]
     if "objections" in frames:
         decided.append(objection_questions(frames["objections"]))
-    asked = pl.concat([questions, *decided])
+    asked = pl.concat([questions, *decided, identity_questions(doubts, held)])
     differing = run_sql(connection, "review/differing_answers.sql", {})
     names = names_of(_parties(asked), connection)
+    titles[IDENTITY] = word(IDENTITY)
     book = workbook_bytes(clerical_sheets(asked, differing, names, titles, day))
     (folder / "clerical_decisions.xlsx").write_bytes(book)
 

@@ -30,7 +30,13 @@ from transforms.money.books import Books
 
 ROWS_A_POLICY = 40
 PROVISION = re.compile(r"(s[0-9]+|g)_")
-NO_MONEY: dict[str, Any] = {"entitlement": None, "payments": [], "claimants": [], "trace": None}
+NO_MONEY: dict[str, Any] = {
+    "entitlement": None,
+    "payments": [],
+    "claimants": [],
+    "doubts": [],
+    "trace": None,
+}
 
 
 @dataclass(frozen=True)

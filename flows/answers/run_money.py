@@ -12,6 +12,7 @@ from flows.store import Home
 from transforms.money.books import Books
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 from transforms.money.entitlements import KEY as POLICY_KEY
+from transforms.money.payees import IDENTITY_CONFLICT
 from transforms.money.roster import ROLES
 
 CONFLICT, PAYABLE = "conflict", "payable"
@@ -44,6 +45,7 @@ def money_of_rows(
             "entitlement": row,
             "payments": paid if row["status"] == PAYABLE else [],
             "claimants": _claimants(folder, row) if row["status"] == CONFLICT else [],
+            "doubts": _doubts(folder, row) if row["reason"] == IDENTITY_CONFLICT else [],
             "trace": None,
         }
     return money
@@ -53,6 +55,15 @@ def _claimants(folder: Path, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List all lines in conflict over the person and month of a row, itself included."""
     same = [pl.col(name) == row[name] for name in ("period", "subject_id", "status")]
     return entitlements_where(folder, pl.all_horizontal(same)).select(CLAIM).sort(CLAIM).to_dicts()
+
+
+def _doubts(folder: Path, row: Mapping[str, Any]) -> list[str]:
+    """Say why it is in doubt who the persons of a row are, as the run's findings do."""
+    persons = pl.col("subject_id").is_in([row["subject_id"], row["beneficiary_id"]])
+    found = pl.scan_parquet(folder / "findings.parquet").filter(
+        persons & (pl.col("finding") == IDENTITY_CONFLICT)
+    )
+    return found.collect()["detail"].sort().to_list()
 
 
 def _payments(

@@ -23,6 +23,7 @@ from transforms.money.entitlements import (
     settle_exclusions,
 )
 from transforms.money.exclusions import ROW
+from transforms.money.identity import DOUBT_SCHEMA, with_causes
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
 from transforms.money.reviews import facts_digest
@@ -31,7 +32,6 @@ from transforms.policies.cards import PolicyStatus
 
 ANSWER_KEY = ("policy_id", "period", "subject_id", "beneficiary_id")
 ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(ANSWER_KEY, pl.String()), "is_yes": pl.Boolean()})
-DOUBT_SCHEMA = pl.Schema({"person_id": pl.String(), "cause": pl.String()})
 
 
 CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
@@ -82,7 +82,7 @@ def build_entitlements(
     )
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
-    doubtful = _identity_conflicts(connection, waiting)
+    doubtful = identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     struck = _struck_out(connection, waiting, payees, standing.struck)
@@ -153,7 +153,7 @@ def _signed_lines(
     """
     lines = _with_fund(signed.sort(KEY), fund_of).with_row_index(ROW)
     payees = _payees(connection, lines)
-    doubtful = _identity_conflicts(connection, lines)
+    doubtful = identity_conflicts(connection, lines)
     holds = hold_reasons(lines, payees, _unwritable(lines, payees, funds), doubtful)
     holds = also_held(holds, objected_rows(lines, objections), OBJECTION)
     now = payees.select(*PAYEE, pl.col("account_no").alias("account_now"))
@@ -172,7 +172,12 @@ def _payees(connection: Connection, waiting: pl.DataFrame) -> pl.DataFrame:
     return account_reasons(payees, is_delivered=delivered["is_delivered"][0]).sort(PAYEE)
 
 
-def _identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.DataFrame:
+def identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.DataFrame:
+    """List the doubts of who the persons are that some rows of money are about.
+
+    Rows:    returns  DOUBT_SCHEMA and cause, one per person, doubt and other id
+    Source:  rulebook §4.6
+    """
     concerned = (
         pl.concat(
             [
@@ -186,8 +191,10 @@ def _identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.Dat
         .sort("person_id")
     )
     show_frame(connection, "concerned_persons", concerned)
-    found = run_sql(connection, "money/identity_conflicts.sql", {})
-    return found.cast(DOUBT_SCHEMA)
+    show_frame(
+        connection, "one_person_pairs", run_sql(connection, "money/one_person_pairs.sql", {})
+    )
+    return with_causes(run_sql(connection, "money/identity_conflicts.sql", {}).cast(DOUBT_SCHEMA))
 
 
 def _unwritable(waiting: pl.DataFrame, payees: pl.DataFrame, funds: Funds) -> pl.DataFrame:

@@ -35,6 +35,8 @@ ALL_POLICIES = (
     *("graduate_hire_insurance", "graduate_flexible_insurance", "internship_subsidy"),
     *("public_post_extension", "flexible_insurance_extension", "benefit_to_retirement"),
 )
+EXTRACTS = ("registrations", "insured_persons", "residents", "accounts")
+EXTRACTS += ("contributions", "employment")
 NOTHING_SIGNED = pl.DataFrame(schema=PAID_SCHEMA)
 ONE, TWO = "91370302MA3C00001A", "91370302MA3C00002B"
 ANN, BOB = "370302199001011234", "370302199002022345"
@@ -100,6 +102,9 @@ class Town:
             account(BOB, "鲍勃"),
         ]
     )
+    contributions: list[dict[str, Any]] = field(default_factory=list)
+    employment: list[dict[str, Any]] = field(default_factory=list)
+    in_two_towns: list[str] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -136,7 +141,7 @@ def determined_of(
     folder.mkdir(parents=True, exist_ok=True)
     connection = connect(threads=1)
     tables = {}
-    for name in ("registrations", "insured_persons", "residents", "accounts"):
+    for name in EXTRACTS:
         found = getattr(town, name)
         if found is None:
             continue
@@ -152,6 +157,11 @@ def determined_of(
         town.answers, schema={**dict.fromkeys(texts, pl.String()), "is_yes": pl.Boolean()}
     )
     register_frame(connection, "clerical_answers", answers)
+    decision = pl.when("is_yes").then(pl.lit("是")).otherwise(pl.lit("否")).alias("decision")
+    register_frame(connection, "decisions_in_force", answers.with_columns(decision))
+    keys = [int(person[:17]) for person in town.in_two_towns]
+    towns = pl.DataFrame({"person_key": keys}, schema={"person_key": pl.Int64})
+    register_frame(connection, "jobs_in_two_towns", towns)
     determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
     register_frame(connection, "determinations", determinations)
     for policy_id, policy in policy_frames(rows).items():

@@ -156,6 +156,7 @@ def explanation_lines(explained: Mapping[str, Any], language: Language = "en") -
     if explained.get("entitlement"):
         lines.append(f"  entitlement  {entitlement_text(explained['entitlement'], language)}")
     lines += [f"  payment      {payment_text(paid)}" for paid in explained.get("payments", ())]
+    lines += [f"  in doubt     {doubt}" for doubt in explained.get("doubts", ())]
     lines += [f"  claimed by   {claim_text(claim)}" for claim in explained.get("claimants", ())]
     if explained.get("trace"):
         lines += trace_lines(explained["trace"], language)

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from transforms.amounts import share_text, yuan_text
+from transforms.answers.messages import in_chinese
 from transforms.masking import without_long_numbers
 from transforms.words import Said, word, worded
 
@@ -45,6 +46,7 @@ def _environment() -> Environment:
     environment.filters["share"] = share_text
     environment.filters["word"] = word
     environment.filters["worded"] = worded
+    environment.filters["in_chinese"] = in_chinese
     environment.filters["place"] = place_words
     environment.filters["n"] = "{:,}".format
     return environment

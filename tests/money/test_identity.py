@@ -1,0 +1,282 @@
+"""Two ids that may be one person, one id that may be two: held until a clerk decides."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data_samples.town.naming import person_names
+from flows.store import Home
+from sql import connect, register_frame, register_tables, run_sql
+from tests.money.money_town import (
+    AS_OF,
+    ONE,
+    Town,
+    account,
+    answer,
+    entitle,
+    month,
+    new_home,
+    statuses,
+)
+from transforms.extracts.kinds import KINDS, table_schema
+from transforms.identifiers import with_check_character
+
+FLEXIBLE, HIRE = "graduate_flexible_insurance", "graduate_hire_insurance"
+ANN = with_check_character("37030219900101123")
+TWIN = with_check_character("37010419900101567")
+DAY_AFTER = with_check_character("37010419900102567")
+BROTHER = with_check_character("37010419900101568")
+SLIP = with_check_character("37030219900101523")
+SWAP = with_check_character("37032019900101123")
+AT_ONE = 7
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+def named(*persons: str, name: str = "安娜") -> list[dict[str, Any]]:
+    return [{"person_id": person, "name": name} for person in persons]
+
+
+def household(*persons: str, number: str = "户一") -> list[dict[str, Any]]:
+    return [one | {"household_no": number} for one in named(*persons)]
+
+
+def insured(
+    person: str, *months: int, employer: int = AT_ONE, **other: Any
+) -> list[dict[str, Any]]:
+    row = {"employer_key": employer, "entry": "正常", "state": "已到账", "insurance": "养老"}
+    row |= {"paid_on": AS_OF}
+    return [row | {"person_id": person, "month": one} | other for one in months]
+
+
+def town_of(other: str = TWIN, **extracts: Any) -> Town:
+    """Both have a name, an account and nothing else, but what is given."""
+    accounts = [account(ANN, "安娜"), account(other, "安娜", account_no="62220001")]
+    return Town(**{"insured_persons": named(ANN, other), "accounts": accounts} | extracts)
+
+
+def held(home: Home, town: Town, *persons: str) -> set[str]:
+    """Return the persons whose line is held, of those who have one tonight."""
+    rows = [month(FLEXIBLE, person, 5) for person in persons or (ANN, TWIN)]
+    found = entitle(home, rows, town).entitlements.filter(pl.col("status") == "held")
+    assert set(found["reason"]) <= {"identity_conflict"}
+    return set(found["subject_id"])
+
+
+def test_name_birth_date_and_sex_alone_hold_nobody(home: Home) -> None:
+    assert held(home, town_of()) == set()
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {"residents": household(ANN, TWIN)},
+        {"accounts": [account(ANN, "安娜"), account(TWIN, "安娜", account_no="622202199001011")]},
+        {"contributions": insured(ANN, 201911, 201912) + insured(TWIN, 202001, 202002)},
+    ],
+    ids=["one household", "one account", "one employer, one after the other"],
+)
+def test_what_speaks_for_one_person_holds_both(home: Home, evidence: dict[str, Any]) -> None:
+    town = town_of(**evidence)
+    town.accounts[0]["account_no"] = "622202199001011"
+    assert held(home, town) == {ANN, TWIN}
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [(DAY_AFTER, "安娜"), (BROTHER, "安娜"), (TWIN, "安妮")],
+    ids=["born a day later", "of the other sex", "of another name"],
+)
+def test_one_household_holds_nobody_who_differs_in_name_birth_or_sex(
+    home: Home, other: str, name: str
+) -> None:
+    persons = named(ANN) + named(other, name=name)
+    homes = [*household(ANN), {"person_id": other, "name": name, "household_no": "户一"}]
+    accounts = [account(ANN, "安娜"), account(other, name, account_no="62220001")]
+    town = Town(insured_persons=persons, residents=homes, accounts=accounts)
+    assert held(home, town, ANN, other) == set()
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_held"),
+    [
+        (insured(TWIN, 202001), True),
+        (insured(TWIN, 202002), False),
+        (insured(TWIN, 201912, 202001), False),
+        (insured(TWIN, 202001, employer=8), False),
+        (insured(TWIN, 202001, employer=0), False),
+        (insured(TWIN, 202001, state="未到账"), False),
+    ],
+    ids=["next month", "a month between", "a month in common", "elsewhere", "self", "not paid"],
+)
+def test_jobs_at_one_employer_follow_each_other_by_the_month(
+    home: Home, rows: list[dict[str, Any]], is_held: bool
+) -> None:
+    for first, last in ((ANN, TWIN), (TWIN, ANN)):
+        swapped = [row | {"person_id": last} for row in rows]
+        town = town_of(contributions=insured(first, 201911, 201912) + swapped)
+        assert held(home, town) == ({ANN, TWIN} if is_held else set())
+
+
+@pytest.mark.parametrize("other", [SLIP, SWAP])
+def test_ids_a_slip_apart_are_told_and_hold_nobody_alone(home: Home, other: str) -> None:
+    assert held(home, town_of(other), ANN, other) == set()
+    town = town_of(other, residents=household(ANN, other))
+    found = entitle(home, [month(FLEXIBLE, ANN, 5), month(FLEXIBLE, other, 5)], town).findings
+    assert found.height == 2 and set(found["finding"]) == {"identity_conflict"}
+    for detail in found["detail"]:
+        assert "one digit or in two neighbours swapped, in one household" in detail
+
+
+def test_the_other_id_must_have_money_tonight_or_both_a_job(home: Home) -> None:
+    town = town_of(residents=household(ANN, TWIN))
+    assert held(home, town, ANN) == set()
+    town.contributions = insured(ANN, 201801)
+    assert held(home, town, ANN) == set()
+    town.employment = [{"person_id": TWIN, "starts_on": AS_OF}]
+    assert held(home, town, ANN) == {ANN}
+
+
+def test_an_employers_line_for_one_of_the_two_is_held(home: Home) -> None:
+    town = town_of(residents=household(ANN, TWIN))
+    rows = [month(HIRE, ANN, 5, payee=ONE), month(HIRE, TWIN, 5, payee=ONE)]
+    assert {row[3] for row in statuses(entitle(home, rows, town))} == {"identity_conflict"}
+
+
+def one_person(is_yes: bool, one: str = ANN, other: str = TWIN, policy: str = "identity") -> Any:
+    return answer(policy, one, is_yes, other, "same_person")
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_held"),
+    [
+        ([one_person(False)], False),
+        ([one_person(False, TWIN, ANN)], False),
+        ([one_person(True)], True),
+        ([one_person(False), one_person(False, policy="any")], False),
+        ([one_person(False), one_person(True)], True),
+        ([one_person(False), one_person(True, TWIN, ANN)], True),
+        ([one_person(False, ANN, SLIP)], True),
+        ([], True),
+    ],
+    ids=["no", "no, the other way round", "yes", "no twice", "no and yes", "both ways",
+         "of another pair", "withdrawn"],
+)  # fmt: skip
+def test_a_clerk_who_says_no_lifts_the_hold_and_two_who_differ_settle_nothing(
+    home: Home, answers: list[dict[str, Any]], is_held: bool
+) -> None:
+    town = town_of(residents=household(ANN, TWIN), answers=answers)
+    assert held(home, town) == ({ANN, TWIN} if is_held else set())
+
+
+def test_what_is_answered_is_no_doubt_any_more_but_a_yes_is_told(home: Home) -> None:
+    rows = [month(FLEXIBLE, ANN, 5), month(FLEXIBLE, TWIN, 5)]
+    told = town_of(residents=household(ANN, TWIN), answers=[one_person(True)])
+    assert set(entitle(home, rows, told).findings["detail"]) == {
+        "a clerk decided that this id and another are one person"
+    }
+    told.answers = [one_person(False)]
+    assert entitle(home, rows, told).findings.height == 0
+
+
+def two_persons(**changes: Any) -> Town:
+    return town_of(
+        **{"insured_persons": [{"person_id": ANN, "name": "安娜", "sex": "男"}]} | changes
+    )
+
+
+@pytest.mark.parametrize("persons", [two_persons().insured_persons, named(ANN)])
+def test_jobs_in_two_towns_alone_hold_nobody(home: Home, persons: list[dict[str, Any]]) -> None:
+    """The sex is stated as the id says it, or not at all; the names are the same."""
+    town = two_persons(in_two_towns=[ANN], insured_persons=persons, residents=household(ANN))
+    assert held(home, town, ANN) == set()
+
+
+def test_another_sex_holds_only_with_jobs_in_two_towns(home: Home) -> None:
+    woman = [{"person_id": ANN, "name": "安娜", "sex": "女"}]
+    assert held(home, two_persons(insured_persons=woman), ANN) == set()
+    town = two_persons(insured_persons=woman, in_two_towns=[ANN])
+    assert held(home, town, ANN) == {ANN}
+    (told,) = entitle(home, [month(FLEXIBLE, ANN, 5)], town).findings["detail"]
+    assert told == (
+        "the rows of this id are perhaps two persons': "
+        "the stated sex is not that of the id, jobs in two towns at once"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_held"),
+    [
+        ([one_person(True, ANN, ANN)], False),
+        ([one_person(False, ANN, ANN)], True),
+        ([one_person(True, ANN, ANN), one_person(False, ANN, ANN)], True),
+        ([one_person(True, TWIN, TWIN)], True),
+        ([one_person(True, ANN, TWIN)], True),
+    ],
+    ids=["one person", "two persons", "differing", "of another id", "of a pair"],
+)
+def test_a_clerk_who_says_one_person_lifts_the_hold_on_differing_names(
+    home: Home, answers: list[dict[str, Any]], is_held: bool
+) -> None:
+    town = two_persons(residents=[{"person_id": ANN, "name": "安妮"}], answers=answers)
+    assert held(home, town, ANN) == ({ANN} if is_held else set())
+
+
+def test_a_clerk_who_says_two_persons_holds_until_it_is_withdrawn(home: Home) -> None:
+    town = two_persons(answers=[one_person(False, ANN, ANN)])
+    assert held(home, town, ANN) == {ANN}
+
+
+def test_few_pairs_are_proposed_in_a_town_with_names_as_in_life(tmp_path: Path) -> None:
+    """Half of the town's people bear ids of one district; homonyms are as common as in life."""
+    chance, count = np.random.default_rng(13), 200_000
+    names = person_names(chance, count)
+    born = 19_550_101 + chance.integers(0, 50, count) * 10_000
+    born += chance.integers(0, 12, count) * 100 + chance.integers(0, 28, count)
+    district = np.where(chance.random(count) < 0.5, 370302, 370301 + chance.integers(0, 9, count))
+    keys = district * 10**11 + born * 1000 + chance.integers(1, 400, count)
+    persons = pl.DataFrame(
+        {"person_key": keys, "name": names, "household_no": chance.integers(0, count // 3, count)}
+    ).unique("person_key", keep="first", maintain_order=True)
+    ids = [with_check_character(str(key)) for key in persons["person_key"]]
+    persons = persons.with_columns(
+        pl.Series("person_id", ids), pl.col("household_no").cast(pl.String)
+    )
+    employers = chance.zipf(1.3, persons.height) % 20_000 + 1
+    jobs = persons.select(
+        "person_key",
+        pl.Series("employer_key", employers).cast(pl.Int32),
+        pl.lit("正常").alias("entry"),
+        pl.lit("缓缴").alias("state"),
+        (202_000 + pl.Series("month", chance.integers(1, 4, persons.height))).alias("month"),
+    )
+    planted = persons.head(40).with_columns(pl.col("person_key") + 500)
+    planted = planted.with_columns(
+        pl.Series("person_id", [with_check_character(str(k)) for k in planted["person_key"]])
+    )
+    everybody = pl.concat([persons, planted])
+    connection = connect(threads=2)
+    register_tables(connection, {}, AS_OF)
+    for kind, rows in (("residents", everybody), ("contributions", jobs)):
+        empty = pl.DataFrame(schema=table_schema(KINDS[kind]))
+        whole = pl.concat([empty, rows], how="diagonal_relaxed")
+        register_frame(connection, f"delivered_{kind}", whole)
+    register_frame(connection, "concerned_persons", everybody.select("person_id"))
+    pairs = run_sql(connection, "money/one_person_pairs.sql", {})
+    true = {
+        tuple(sorted(ids))
+        for ids in zip(planted["person_id"], persons["person_id"][:40], strict=True)
+    }
+    found = set(pairs.select("one_id", "other_id").iter_rows())
+    others = len(found - true)
+    print(
+        f"\n{everybody.height:,} persons: {len(found & true)} of 40 planted pairs, {others} others"
+    )
+    assert true <= found
+    assert others * 10_000 <= everybody.height * 0.5
