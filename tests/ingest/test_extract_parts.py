@@ -1,18 +1,26 @@
 """The parts of the reading of extracts, one by one: blocks, typed cells, links, references."""
 
+import unicodedata
 from decimal import Decimal
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sql.texts import rule_words
 from tests.rules.golden import person_id
 from transforms.extracts.cells import CodedCells, Piece, TypedCells
 from transforms.extracts.csv_text import CsvShape, count_lines, end_of_rows, read_block, top_rows
 from transforms.extracts.kinds import KINDS, KindColumn
-from transforms.extracts.links import apply_links, contradicting_links, links_of_file
+from transforms.extracts.links import (
+    apply_links,
+    contradicting_links,
+    links_of_file,
+    row_contents,
+)
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import list_repairs, read_piece
 from transforms.extracts.typed import cells_of_arrow
@@ -103,6 +111,39 @@ def test_a_clerks_link_counts_only_for_a_damaged_id_and_where_clerks_agree() -> 
     assert after.values().to_list() == [MEANT, whole], "a readable id stays"
     repairs = list_repairs(DEATHS, piece, {"person_id": after}, "deaths.csv")
     assert repairs.filter(pl.col("repair") == "clerical_link")["source_line"].to_list() == [2]
+
+
+CELL = st.one_of(st.none(), st.text('12 １\u3000张,"[', max_size=3))
+
+
+@given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=6), st.data())
+def test_a_row_is_named_by_what_stands_in_it_wherever_it_stands(
+    cells: list[tuple[str | None, str | None]], data: st.DataObject
+) -> None:
+    def piece(rows: list[tuple[str | None, str | None]], coded: bool, first: int) -> Piece:
+        columns = {}
+        for name, texts in zip(("person_id", "name"), zip(*rows, strict=True), strict=True):
+            distinct = list(dict.fromkeys(texts))
+            codes = np.array([distinct.index(text) for text in texts], np.int32)
+            known = CodedCells(pl.Series(distinct, dtype=pl.String), codes)
+            columns[name] = known if coded else CodedCells(pl.Series(list(texts), dtype=pl.String))
+        lines = np.arange(first, first + len(rows))
+        return Piece(dict(columns), list(columns.values()), lines)
+
+    order = data.draw(st.permutations(range(len(cells))))
+    every = np.arange(len(cells))
+    here = row_contents(DEATHS, piece(cells, True, 2), every).to_list()
+    moved = piece([cells[place] for place in order], False, 90)
+    there = row_contents(DEATHS, moved, np.array(order).argsort()).to_list()
+    assert here == there
+
+    def meant(row: tuple[str | None, str | None]) -> list[str | None]:
+        return [None if c is None else unicodedata.normalize("NFKC", c).strip() for c in row]
+
+    for one, left in zip(here, cells, strict=True):
+        for other, right in zip(here, cells, strict=True):
+            assert (one == other) == (meant(left) == meant(right))
+    assert here != row_contents(KINDS["custody"], piece(cells, True, 2), every).to_list()
 
 
 def test_employers_are_numbered_by_code_among_accepted_rows() -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from transforms.extracts.cells import Piece, ReadColumn
+from transforms.digest import content_digest
+from transforms.extracts.cells import Cells, Piece, ReadColumn, Rows, TypedCells
 from transforms.extracts.kinds import Kind
 from transforms.extracts.registers import LINKS
 from transforms.words import Said
@@ -78,3 +79,28 @@ def apply_links(
         repairs=pl.concat([noted, pl.Series([REPAIR] * len(hit))]),
     )
     return columns | {"person_id": replace(read, reading=reading, codes=codes)}
+
+
+def row_contents(kind: Kind, piece: Piece, rows: Rows) -> pl.Series:
+    """Name some rows by what stands in them: the same cells have one name in every file.
+
+    Rows:    returns  content_digest, one per entry of `rows`, over the known columns in their order
+    Holds:   a column that is missing or null is another than an empty one; width and outer spaces
+             of the letters make no difference
+    """
+    height = len(rows)
+    nothing = pl.repeat(None, height, dtype=pl.String, eager=True)
+    columns = [
+        _texts(piece.columns[name], rows) if name in piece.columns else nothing
+        for name in kind.column_named
+    ]
+    named = [content_digest([kind.name, *cells]) for cells in zip(*columns, strict=True)]
+    return pl.Series("content_digest", named, pl.String)
+
+
+def _texts(cells: Cells, rows: Rows) -> pl.Series:
+    taken = cells.take(rows)
+    if isinstance(taken, TypedCells):
+        return taken.values.cast(pl.String)
+    texts = taken.texts if taken.codes is None else taken.texts.gather(taken.codes)
+    return texts.str.normalize("NFKC").str.strip_chars()
