@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.answers.identity import open_review, read_review
 from flows.ingest.drop import ingest_drop
 from flows.ingest.filled import read_filled, sheet_titles
 from flows.language import language, said
@@ -22,6 +23,7 @@ from transforms.answers.clerical import (
     ROWS_COLUMNS,
     decided_lines,
 )
+from transforms.answers.identity import TITLE
 from transforms.errors import DropRefusedError, UsageError
 from transforms.extracts.headers import kinds_of_file
 from transforms.extracts.kinds import names_of_kinds
@@ -62,20 +64,29 @@ def import_decisions(path: Path, out: Path, given: Mapping[str, str]) -> tuple[P
     return out, answers.height
 
 
-def register_answers(home: Home, path: Path, given: Mapping[str, str]) -> dict[str, Any]:
+def register_answers(
+    home: Home, path: Path, given: Mapping[str, str], opened: Path | None = None
+) -> dict[str, Any]:
     """Add what a file answers to the home's register; what stands there already is not added.
 
     Rows:    path   a filled-in workbook, or an extract of clerks' decisions or links
              given  decided_by and document_no, for lines that do not say them themselves
+             opened  where the scores of the rows answered are written; else beside the workbook
     Holds:   all lines or none; what stands in the register stays as it is
     Raises:  DropRefusedError naming the lines that can't be taken
     """
-    register, answers = _read(path, given, home.temporary)
+    review = read_review(home, path, given) if _has_sheet(path, TITLE) else None
+    if review:
+        texts = said_texts(LINKS, review.lines, given)
+        register, answers = LINKS, texts.insert_column(0, review.lines["question_no"].alias(ANSWER))
+    else:
+        register, answers = _read(path, given, home.temporary)
     place = home.root / register.file
     known = registered(home, register)
     new = add_answers(register, known, answers, ANSWER, today())
     if new.height:
         replace_file(place, csv_of(pl.concat([known, new])))
+    shown = opened or path.with_name(f"{path.stem}_opened.xlsx")
     return {
         "path": str(place),
         "kind": register.kind.name,
@@ -83,6 +94,7 @@ def register_answers(home: Home, path: Path, given: Mapping[str, str]) -> dict[s
         "answers": answers[ANSWER].n_unique(),
         "new_answers": new[ID].n_unique(),
         "new_lines": new.height,
+        **(open_review(review, standing(known), shown) if review else {}),
     }
 
 
@@ -157,7 +169,9 @@ def _read(path: Path, given: Mapping[str, str], place: Path) -> tuple[Register, 
     """Read what a file answers: its columns `said` as texts, and ANSWER, one per answer."""
     if not path.is_file():
         raise DropRefusedError(f"{path} is no file: give {GIVE}")
-    if path.suffix.lower() == ".xlsx" and ROWS in sheet_titles(path):
+    if _has_sheet(path, TITLE):
+        raise DropRefusedError(f"{path.name}: its answers go into a home: leave out --out")
+    if _has_sheet(path, ROWS):
         asked = read_filled(path, ASKED_COLUMNS, GIVE, ASKED)
         about = read_filled(path, ROWS_COLUMNS, GIVE, ROWS)
         register, rows = DECISIONS, decided_lines(asked, about, path.name, given)
@@ -167,6 +181,10 @@ def _read(path: Path, given: Mapping[str, str], place: Path) -> tuple[Register, 
         answer = pl.int_range(pl.len())
     named = rows.select(answer.alias(ANSWER)).to_series()
     return register, said_texts(register, rows, given).insert_column(0, named)
+
+
+def _has_sheet(path: Path, title: str) -> bool:
+    return path.suffix.lower() == ".xlsx" and path.is_file() and title in sheet_titles(path)
 
 
 def _read_extract(path: Path, place: Path) -> tuple[Register, pl.DataFrame]:

@@ -137,7 +137,7 @@ def test_a_clerks_link_counts_only_for_a_damaged_id_and_where_clerks_agree() -> 
     ((_, _, told),) = differing_links(DEATHS, met)
     assert MEANT not in str(told) and "line 4" in str(told)
     assert linked_rows(DEATHS, "d.csv", met).rows() == [
-        ("deaths", "d.csv", 2, "王", date(2020, 3, 1))
+        ("deaths", "d.csv", 2, "王", date(2020, 3, 1), "ab", 2)
     ]
 
 

@@ -22,9 +22,11 @@ SETTLED = pl.DataFrame(
         "person_id": pl.String,
         "decided_by": pl.List(pl.String),
         "decided_on": pl.List(pl.Date),
+        "file_digest": pl.List(pl.String),
+        "link_line": pl.List(pl.Int64),
     }
 )
-# By whose decisions rows of a snapshot were repaired.
+# By which decisions rows of a snapshot were repaired, under what the decisions say of the row.
 LINKED = pl.DataFrame(
     schema={
         "kind": pl.String,
@@ -32,6 +34,8 @@ LINKED = pl.DataFrame(
         "source_line": pl.Int64,
         "decided_by": pl.String,
         "decided_on": pl.Date,
+        "file_digest": pl.String,
+        "link_line": pl.Int64,
     }
 )
 
@@ -104,8 +108,12 @@ def settle_links(links: pl.DataFrame | None, damaged: pl.DataFrame) -> pl.DataFr
     counts = (voices == pl.col("clerks")) | (
         (pl.col("clerks") > 2) & (voices * 2 > pl.col("clerks"))
     )
-    names = ["decided_by", "decided_on"]
-    settled = said.filter(counts).group_by("row").agg(pl.col("person_id").first(), *names)
+    settled = (
+        said.filter(counts)
+        .rename({"line": "link_line"})
+        .group_by("row", maintain_order=True)
+        .agg(pl.col("person_id").first(), *SETTLED.columns[2:])
+    )
     rows = votes.select("row").unique().join(settled, on="row", how="left", validate="1:1")
     return rows.rename({"row": "line"}).select(SETTLED.columns).sort("line")
 
@@ -160,13 +168,12 @@ def differing_links(kind: Kind, met: pl.DataFrame) -> list[tuple[str, str, Said]
 
 def linked_rows(kind: Kind, file_name: str, met: pl.DataFrame) -> pl.DataFrame:
     """List who decided on the rows that were repaired so: LINKED, one per row and clerk."""
-    repaired = met.filter(pl.col("person_id").is_not_null()).explode("decided_by", "decided_on")
+    repaired = met.filter(pl.col("person_id").is_not_null()).explode(SETTLED.columns[2:])
     return repaired.select(
         pl.lit(kind.name).alias("kind"),
         pl.lit(file_name).alias("source_file"),
         pl.col("line").alias("source_line"),
-        "decided_by",
-        "decided_on",
+        *SETTLED.columns[2:],
     )
 
 

@@ -1,0 +1,134 @@
+"""The blind workbook of damaged ids: written beside a run, read back, opened once answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.answers.lists import names_of
+from flows.ingest.filled import read_filled
+from flows.store import Home, expect_digests, read_manifest, replace_file
+from sql import Connection
+from sql.texts import policy_cards
+from transforms.answers.identity import (
+    CANDIDATES,
+    COLUMNS,
+    DAMAGED,
+    RUN,
+    TITLE,
+    UNSURE,
+    identity_sheet,
+    link_lines,
+    money_behind,
+    read_answers,
+)
+from transforms.answers.identity_opened import agreement, opened_sheets
+from transforms.errors import DropRefusedError
+from transforms.sheets.workbook import workbook_bytes
+
+NAME = "clerical_review.xlsx"
+GIVE = "the clerical_review.xlsx of a run, filled in"
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a filled-in workbook answers: its answers, and the candidates of its run."""
+
+    answers: pl.DataFrame
+    candidates: pl.DataFrame
+
+    @property
+    def lines(self) -> pl.DataFrame:
+        """Return the lines of the register, with question_no: one per answer."""
+        return link_lines(self.answers)
+
+    @property
+    def unsure(self) -> int:
+        """Count the rows of which the clerk can't say."""
+        return self.answers.filter(pl.col("answer") == UNSURE).height
+
+
+def write_review(
+    folder: Path,
+    connection: Connection,
+    frames: Mapping[str, pl.DataFrame],
+    run_id: str,
+) -> None:
+    """Write the blind workbook into a run's folder, where rows with a damaged id wait."""
+    if DAMAGED not in frames:
+        return
+    damaged, candidates = frames[DAMAGED], frames[CANDIDATES]
+    cards = {name: card for name, card in policy_cards().items() if f"policies/{name}" in frames}
+    codes = candidates.select(
+        pl.lit("employer").alias("subject_kind"), subject_id="employer_code"
+    ).drop_nulls()
+    named = names_of(codes, connection)
+    employers = named.select(employer_code="subject_id", employer_name="subject_name")
+    stakes = money_behind(candidates, frames["determinations"], cards)
+    sheet = identity_sheet(damaged, candidates, stakes, cards, employers, run_id)
+    (folder / NAME).write_bytes(workbook_bytes([sheet]))
+
+
+def read_review(home: Home, path: Path, given: Mapping[str, str]) -> Review:
+    """Read a filled-in workbook and hold it against its run; all lines or none.
+
+    Raises:  DropRefusedError naming the lines that can't be taken; DigestDiffersError if the run's
+             rows or candidates are not what its manifest says
+    """
+    filled = read_filled(path, COLUMNS, GIVE, TITLE)
+    missing = [label for label in COLUMNS if label not in filled.columns]
+    if missing:
+        raise DropRefusedError(f"{path.name}: column missing: {', '.join(missing)}; restore it")
+    runs = filled[RUN].str.strip_chars().unique().sort().to_list()
+    if not runs:
+        raise DropRefusedError(f"{path.name}: no line is left; there is nothing to import")
+    if len(runs) > 1 or not (home.runs / runs[0]).is_dir() or not runs[0]:
+        raise DropRefusedError(
+            f"{path.name}: it names {', '.join(runs)}: give the workbook of one run of this home"
+        )
+    damaged, candidates = _frames_of(home, runs[0])
+    return Review(read_answers(filled, damaged, candidates, path.name, given), candidates)
+
+
+def _frames_of(home: Home, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    folder = home.runs / run_id
+    files: Mapping[str, str] = read_manifest(folder, "run")["files"]
+    names = [f"{name}.parquet" for name in (DAMAGED, CANDIDATES)]
+    if not set(names) <= set(files):
+        raise DropRefusedError(f"run {run_id} has no rows with damaged ids: give {GIVE}")
+    expect_digests([(folder / name, files[name]) for name in names])
+    damaged, candidates = (pl.read_parquet(folder / name) for name in names)
+    return damaged, candidates
+
+
+def open_review(review: Review, known: pl.DataFrame, opened: Path) -> dict[str, Any]:
+    """Write the scores of the rows answered, and say how far their clerks agree with others.
+
+    Rows:    known  the register's lines that stood before, oldest first
+    """
+    if review.lines.height:
+        sheets = opened_sheets(review.answers, review.candidates)
+        replace_file(opened, workbook_bytes(sheets))
+    return {
+        "unsure": review.unsure,
+        "opened": str(opened) if review.lines.height else "",
+        "agreement": agreement(review.answers, known),
+    }
+
+
+def agreement_lines(made: Mapping[str, Any]) -> list[str]:
+    """Write what an import of the blind workbook came to besides its answers."""
+    lines = [
+        f"{one['clerk']} and {one['other']} both answered {one['rows']} rows, {one['alike']} alike "
+        f"({one['percent']} %, Cohen's kappa {one['kappa'] or '—'})"
+        for one in made["agreement"]
+    ]
+    if made["unsure"]:
+        lines.append(f"{made['unsure']} rows answered 说不准: nothing is registered of them")
+    if made["opened"]:
+        lines.append(f"the scores of the rows answered: {made['opened']}")
+    return lines
