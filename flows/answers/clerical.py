@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.answers.identity import open_review, read_review
+from flows.answers.identity import expect_known, open_review, read_review
 from flows.ingest.drop import ingest_drop
 from flows.ingest.filled import read_filled, sheet_titles
 from flows.language import language, said
@@ -57,7 +57,7 @@ def import_decisions(path: Path, out: Path, given: Mapping[str, str]) -> tuple[P
 
     Raises:  DropRefusedError if a line is unchanged, incomplete or altered, or `out` exists
     """
-    register, answers = _read(path, given, out.parent)
+    register, answers = _read(path, given, out.parent, None)
     if out.exists():
         raise DropRefusedError(f"{out} is there already; nothing is overwritten: use --out")
     replace_file(out, csv_of(answers.select(register.headings.values())))
@@ -80,7 +80,7 @@ def register_answers(
         texts = said_texts(LINKS, review.lines, given)
         register, answers = LINKS, texts.insert_column(0, review.lines["question_no"].alias(ANSWER))
     else:
-        register, answers = _read(path, given, home.temporary)
+        register, answers = _read(path, given, home.temporary, home)
     place = home.root / register.file
     known = registered(home, register)
     new = add_answers(register, known, answers, ANSWER, today())
@@ -165,7 +165,9 @@ def answer_lines(answers: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines or ["no answer is registered"]
 
 
-def _read(path: Path, given: Mapping[str, str], place: Path) -> tuple[Register, pl.DataFrame]:
+def _read(
+    path: Path, given: Mapping[str, str], place: Path, home: Home | None
+) -> tuple[Register, pl.DataFrame]:
     """Read what a file answers: its columns `said` as texts, and ANSWER, one per answer."""
     if not path.is_file():
         raise DropRefusedError(f"{path} is no file: give {GIVE}")
@@ -178,6 +180,8 @@ def _read(path: Path, given: Mapping[str, str], place: Path) -> tuple[Register, 
         answer = pl.concat_str("question_no", "decision")
     else:
         register, rows = _read_extract(path, place)
+        if register is LINKS and home:
+            expect_known(home, path.name, rows)
         answer = pl.int_range(pl.len())
     named = rows.select(answer.alias(ANSWER)).to_series()
     return register, said_texts(register, rows, given).insert_column(0, named)
@@ -201,9 +205,12 @@ def _read_extract(path: Path, place: Path) -> tuple[Register, pl.DataFrame]:
         shutil.copy(path, drop)
         snapshot = ingest_drop(drop, scratch / "snapshots")
         fallen = pl.read_parquet(snapshot.folder / "quarantine.parquet")
-        if fallen.height:
-            places = fallen.select("source_line", "message").head(MOST_NAMED).rows()
-            told = "; ".join(f"line {line}: {message}" for line, message in places)
-            raise DropRefusedError(f"{path.name}: nothing was imported; {told}")
+        told = [f"line {line}: {said}" for line, said in fallen["source_line", "message"].rows()]
+        # A person whose id can't be read would be nobody.
+        findings = pl.read_parquet(snapshot.folder / "findings.parquet")
+        told += findings.filter(pl.col("finding") == "cell_emptied")["detail"].to_list()
+        if told:
+            named = "; ".join(told[:MOST_NAMED])
+            raise DropRefusedError(f"{path.name}: nothing was imported; {named}")
         tables = snapshot.tables()[found[0].kind.name]
         return found[0], pl.concat(pl.read_parquet(table) for table in tables)

@@ -10,7 +10,9 @@ from typing import Any
 import polars as pl
 
 from flows.answers.lists import names_of
+from flows.answers.snapshot_rows import table_files
 from flows.ingest.filled import read_filled
+from flows.money.ledger_store import open_ledger
 from flows.store import Home, expect_digests, read_manifest, replace_file
 from sql import Connection
 from sql.texts import policy_cards
@@ -28,6 +30,9 @@ from transforms.answers.identity import (
 )
 from transforms.answers.identity_opened import agreement, opened_sheets
 from transforms.errors import DropRefusedError
+from transforms.extracts.kinds import KINDS
+from transforms.extracts.registers import LINKS
+from transforms.sheets.filled import named_rows
 from transforms.sheets.workbook import workbook_bytes
 
 NAME = "clerical_review.xlsx"
@@ -103,6 +108,36 @@ def _frames_of(home: Home, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     expect_digests([(folder / name, files[name]) for name in names])
     damaged, candidates = (pl.read_parquet(folder / name) for name in names)
     return damaged, candidates
+
+
+def expect_known(home: Home, name: str, links: pl.DataFrame) -> None:
+    """Make sure that persons whom an extract of links names are known to the newest night.
+
+    Rows:    links  accepted clerical_links
+    Raises:  DropRefusedError naming the lines whose person stands nowhere in its snapshot and was
+             not proposed either
+    """
+    runs = []
+    if home.ledger_path.is_file():
+        with open_ledger(home, only_look=True) as ledger:
+            runs = [ledger.books().newest_run]
+    for run in filter(None, runs):
+        folder = home.snapshots / read_manifest(home.runs / run, "run")["snapshot_id"]
+        kinds = [kind for kind in KINDS if "person_id" in KINDS[kind].column_named]
+        places = [
+            path for kind in kinds if kind != LINKS.kind.name for path in table_files(folder, kind)
+        ]
+        places += filter(Path.is_file, [home.runs / run / f"{CANDIDATES}.parquet"])
+        named = links.filter(pl.col("person_id").is_not_null())
+        for place in places:
+            known = pl.scan_parquet(place).select("person_id").drop_nulls().unique()
+            named = named.lazy().join(known, on="person_id", how="anti").collect()
+        if named.height:
+            rows = named_rows(named["source_line"].sort().to_list())
+            raise DropRefusedError(
+                f"{name}: nothing was imported; in row {rows}: the person stands nowhere in the "
+                "newest night's snapshot, and was not proposed"
+            )
 
 
 def open_review(review: Review, known: pl.DataFrame, opened: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from flows.ingest.kind import open_part
 from transforms.extracts.kinds import KINDS
 from transforms.extracts.links import row_contents
 
-DAMAGED_SCHEMA = dict.fromkeys(("kind", "source_file", "file_digest"), pl.String())
+DAMAGED_SCHEMA: dict[str, Any] = dict.fromkeys(("kind", "source_file", "file_digest"), pl.String())
 DAMAGED_SCHEMA |= {"line": pl.Int64()}
 TEXTS = (
     "content_digest",

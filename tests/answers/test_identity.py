@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +14,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.answers.clerical import register_answers
+from flows.answers.clerical import (
+    import_decisions,
+    list_answers,
+    register_answers,
+    withdraw_answer,
+)
+from flows.answers.explain import explain_party
 from flows.answers.identity import NAME
+from flows.audit.replay import replay
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.ingest.drop import SnapshotRef, ingest_drop, load_snapshot
+from flows.night import pipeline
+from flows.night.pipeline import NightRequest, Stage, run_night
+from flows.night.progress import Progress
 from flows.store import Home, file_digest, write_manifest
 from sql.texts import policy_cards
-from tests.answers.identity_rows import candidate, damaged_row, frames_of
-from transforms.answers.identity import (
-    CHOICES,
-    identity_sheet,
-    money_behind,
-)
+from tests.answers.identity_rows import candidate, damaged_of, damaged_row, frames_of
+from tests.conftest import AS_OF
+from transforms.answers.dossier import dossier_lines, dossier_page
+from transforms.answers.identity import CHOICES, identity_sheet, money_behind
 from transforms.answers.identity_opened import agreement
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import LINKS
+from transforms.identifiers import with_check_character
 from transforms.sheets.workbook import workbook_bytes
 
 RUN_ID = "R00000000000000000009"
-LOW, MIDDLE, HIGH = "370302197712120011", "370302198805062345", "370302199001011234"
+LOW, MIDDLE, HIGH = (
+    with_check_character(body)
+    for body in ("37030219771212001", "37030219880506234", "37030219900101123")
+)
 FIRST_ROW = 4
 EMPLOYERS = pl.DataFrame(
     {"employer_code": ["91370302MA3C00001A"], "employer_name": ["淄川甲厂有限公司"]}
@@ -196,8 +210,6 @@ def test_a_line_of_another_run_is_refused_though_it_says_this_one(home: Home) ->
     with pytest.raises(DigestDiffersError):
         register_answers(home, path, {})
     with pytest.raises(DropRefusedError, match="leave out --out"):
-        from flows.answers.clerical import import_decisions
-
         import_decisions(path, path.with_name("x.csv"), {})
 
 
@@ -215,7 +227,8 @@ def test_rows_of_one_content_answered_differently_are_named_by_line_only(home: H
             "stake_fen": pl.Int64,
         }
     )
-    sheet = identity_sheet(*frames.values(), none, {}, EMPLOYERS, RUN_ID)
+    waiting, proposed = frames["damaged_rows"], frames["identity_candidates"]
+    sheet = identity_sheet(waiting, proposed, none, {}, EMPLOYERS, RUN_ID)
     (folder / NAME).write_bytes(workbook_bytes([sheet]))
     write_manifest(folder, {"files": {path.name: file_digest(path) for path in folder.iterdir()}})
     made = register_answers(home, fill(folder / NAME, {4: said("第一人"), 5: said("都不是")}), {})
@@ -292,14 +305,127 @@ def test_agreement_is_counted_and_held_against_chance(said: list[tuple[str, str]
     assert told["kappa"] == (None if chance == 1 else f"{(share - chance) / (1 - chance):.2f}")
 
 
+HIRED, FILE = "370301198407290023", "就业登记.csv"
+
+
 def damaged_drop(town: Path, place: Path) -> Path:
-    """Copy the town and lose the digits of one id in its contributions, as a spreadsheet does."""
+    """Copy the town; one hire's id lost its last digits, as in a spreadsheet."""
     shutil.copytree(town, place)
-    path = next(place.glob("个人缴费明细*.csv"))
-    lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-    header = lines[0].rstrip().split(",")
-    cells = lines[5].split(",")
-    cells[header.index("身份证号")] = "3.70302E+17"
-    lines[5] = ",".join(cells)
-    path.write_text("\ufeff" + "".join(lines), encoding="utf-8")
-    return path
+    (place / "交接单.csv").unlink()
+    path = place / FILE
+    lines = path.read_bytes().splitlines(keepends=True)
+    (hire,) = [number for number, line in enumerate(lines) if HIRED.encode() in line]
+    lines[hire] = lines[hire].replace(HIRED.encode(), b"3.70301E+17")
+    path.write_bytes(b"".join(lines))
+    return place
+
+
+def quarantined(snapshot: SnapshotRef) -> int:
+    fallen = pl.read_parquet(snapshot.folder / "quarantine.parquet")
+    return fallen.filter(pl.col("rule") == "invalid_person_id").height
+
+
+def test_from_the_night_that_asks_to_the_nights_that_know(
+    town: Path, empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, drop = Home(tmp_path / "home"), damaged_drop(town, tmp_path / "drop")
+    shutil.copytree(empty_home, home.root)
+
+    def with_frames(run: Any, *given: Any) -> Any:
+        rows = [row | {"id_text": "3.70301E+17"} for row in damaged_of(run.snapshot)]
+        people = [
+            candidate(row, rank, person, weights)
+            for row in rows
+            for rank, person, weights in ((1, HIRED, (-9, 9000, 6500)), (2, LOW, (-9000, 9000, 1)))
+        ]
+        frames = {name: lambda f=f: f for name, f in frames_of(rows, people).items() if rows}
+        return found.act(replace(run, frames={**run.frames, **frames}), *given)
+
+    found = pipeline.find_traces
+    stage = Stage(found.title, with_frames, found.retries)
+    monkeypatch.setattr(pipeline, "find_traces", stage)
+
+    def night() -> tuple[Path, SnapshotRef, str]:
+        told = run_night(NightRequest(home, AS_OF, drop), Progress())
+        snapshot = load_snapshot(home.snapshots, told["snapshot_id"])
+        return home.runs / told["run_id"], snapshot, told["run_id"]
+
+    folder, snapshot, _ = night()
+    hire = (pl.col("subject_id") == HIRED) & (pl.col("policy_id") == "new_hire_subsidy")
+    eligible = hire & (pl.col("outcome") == "eligible")
+    assert quarantined(snapshot) == 1
+    assert pl.read_parquet(folder / "determinations.parquet").filter(eligible).height == 0
+    slot = CHOICES[sorted([HIRED, LOW]).index(HIRED)]
+    register_answers(home, fill(folder / NAME, {4: said(slot)}, tmp_path / "one.xlsx"), {})
+
+    # The next night uses it, explain names the clerk, and a replay sees the same.
+    after, snapshot, run_id = night()
+    assert quarantined(snapshot) == 0 and not (after / NAME).exists()
+    assert pl.read_parquet(after / "determinations.parquet").filter(eligible).height == 1
+    told = explain_party(home, "person", HIRED, run_id)
+    line = damaged_line(drop)
+    assert f"{FILE}:{line}" in json.dumps(told, ensure_ascii=False)
+    rows = [
+        row
+        for policy in told["policies"]
+        for explained in policy["rows"]
+        for entry in explained["provisions"]
+        for source in entry["sources"]
+        for row in source["rows"]
+        if "linked_by" in row
+    ]
+    assert {(row["source"], row["linked_by"]) for row in rows} == {
+        (f"{FILE}:{line}", "王核 2020-03-31 核1号")
+    }
+    assert "linked_by=王核 2020-03-31 核1号" in "\n".join(dossier_lines(told, "en"))
+    assert "王核 2020-03-31 核1号" in dossier_page(told)
+    assert replay(home, run_id)["verdict"] == "identical"
+
+    # Next month the row stands in another file, on another line: decided by content.
+    lines = (drop / FILE).read_bytes().splitlines(keepends=True)
+    (drop / FILE).write_bytes(b"".join([lines[0], *lines[2:], lines[1]]))
+
+    def taken() -> SnapshotRef:
+        return ingest_drop(drop, home.snapshots, registers=home.registers)
+
+    assert quarantined(taken()) == 0 and damaged_line(drop) == line - 1
+    links = pl.read_parquet(taken().folder / "links.parquet")
+    assert links.select("source_line", "decided_by", "link_line").rows() == [(line - 1, "王核", 0)]
+
+    take_only_known_persons(home, tmp_path / "身份核对结论.csv")
+
+    # A second clerk differs, a third decides.
+    other = CHOICES[1 - CHOICES.index(slot)]
+    for by, answer, waiting in (("李审", other, 1), ("赵复", slot, 0)):
+        path = fill(folder / NAME, {4: said(answer, by)}, tmp_path / f"{by}.xlsx")
+        register_answers(home, path, {})
+        now = taken()
+        assert quarantined(now) == waiting
+        named = pl.read_parquet(now.folder / "findings.parquet")["finding"]
+        assert ("clerical_links_differ" in named.to_list()) == bool(waiting)
+
+    # Withdrawn, it waits again.
+    for one in list_answers(home):
+        withdraw_answer(home, one["answer_id"], SAID)
+    assert quarantined(taken()) == 1
+
+
+def take_only_known_persons(home: Home, extract: Path) -> None:
+    """In an extract only persons are taken whom the night knows, or who were proposed."""
+    for person, refusal in (
+        (MIDDLE, "row 2: the person stands nowhere"),
+        (HIRED[:-1] + "9", "身份核对结论.csv:2: person_id"),
+    ):
+        extract.write_text(
+            "kind,file_digest,line,person_id,decided_by,decided_on\n"
+            f"employment,{'0' * 64},9,{person},李审,2020-03-31\n"
+        )
+        with pytest.raises(DropRefusedError, match=refusal):
+            register_answers(home, extract, {})
+    extract.write_text(extract.read_text().replace(person, HIRED))
+    assert register_answers(home, extract, {})["new_answers"] == 1
+
+
+def damaged_line(drop: Path) -> int:
+    lines = (drop / FILE).read_bytes().splitlines()
+    return 1 + next(number for number, line in enumerate(lines) if b"3.70301E+17" in line)
