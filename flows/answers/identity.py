@@ -36,6 +36,9 @@ from transforms.sheets.filled import named_rows
 from transforms.sheets.workbook import workbook_bytes
 
 NAME = "clerical_review.xlsx"
+WITH_PERSONS = [
+    kind for kind in KINDS if "person_id" in KINDS[kind].column_named and kind != LINKS.kind.name
+]
 GIVE = "the clerical_review.xlsx of a run, filled in"
 
 
@@ -66,7 +69,11 @@ def write_review(
     """Write the blind workbook into a run's folder, where rows with a damaged id wait."""
     if DAMAGED not in frames:
         return
-    damaged, candidates = frames[DAMAGED], frames[CANDIDATES]
+    # A clerk's decision names a person_id; other columns with ids are not mended by one.
+    damaged = frames[DAMAGED].filter(pl.col("kind").is_in(WITH_PERSONS))
+    candidates = frames[CANDIDATES]
+    if not damaged.height:
+        return
     cards = {name: card for name, card in policy_cards().items() if f"policies/{name}" in frames}
     codes = candidates.select(
         pl.lit("employer").alias("subject_kind"), subject_id="employer_code"

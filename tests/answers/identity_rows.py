@@ -55,8 +55,8 @@ def candidate(
 ) -> dict[str, Any]:
     """One person proposed for a row: the prior's weight, then those of name and employer."""
     odds = 2.0 ** (sum(weights) / 1000)
-    fields = ("prior", "name", "employer")
-    levels = ["prior"] + ["agrees" if weight > 0 else "differs" for weight in weights[1:]]
+    fields = ("prior", "name", "employment")
+    levels = ["prior"] + ["equal" if weight > 0 else "differs" for weight in weights[1:]]
     told = zip(fields, levels, weights, strict=True)
     return {
         **{name: row[name] for name in ("kind", "file_digest", "line", "name", "employer_code")},

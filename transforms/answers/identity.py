@@ -181,21 +181,21 @@ def _side_by_side(candidates: pl.DataFrame, employers: pl.DataFrame) -> pl.DataF
 
 
 def _in_words(evidence: pl.Series) -> pl.Series:
-    """Write per candidate which fields agree and which differ, in the order of their names."""
+    """Write per candidate what agrees and what differs, field by field, without any weight."""
     told = [
-        sorted(
-            f"{field_word(one['field'])}：{word(one['level'])}"
-            for one in listed
+        "\n".join(
+            f"{evidence_word(one['field'])}：{evidence_word(one['level'])}"
+            for one in fields
             if one["field"] != PRIOR
         )
-        for listed in evidence
+        for fields in evidence
     ]
-    return pl.Series("evidence", ["\n".join(lines) for lines in told], pl.String)
+    return pl.Series("evidence", told, pl.String)
 
 
-def field_word(field: str) -> str:
-    """Return the word for a field that was compared."""
-    return word(field, names=names_of_kinds())
+def evidence_word(code: str) -> str:
+    """Return the word for a field that was compared, or for how far it agrees."""
+    return word(f"evidence_{code}", names={f"evidence_{code}": code})
 
 
 def read_answers(

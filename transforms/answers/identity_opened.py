@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from transforms.answers.identity import PERSONS, PRIOR, ROW, UNSURE, field_word
+from transforms.answers.identity import PERSONS, PRIOR, ROW, UNSURE, evidence_word
 from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS
 from transforms.extracts.links import BY_CONTENT
@@ -126,8 +126,8 @@ def _waterfall(evidence: Iterable[Mapping[str, str | int]], ppm: int) -> list[di
         reached = round(WHOLE * odds / (1 + odds))
         steps.append(
             {
-                "field": field_word(str(one["field"])),
-                "level": word(str(one["level"])),
+                "field": evidence_word(str(one["field"])),
+                "level": evidence_word(str(one["level"])),
                 "weight": f"{int(one['weight_milli']) / 1000:+.2f}",
                 "weight_so_far": f"{total / 1000:+.2f}",
                 "reached_share": reached // 100,
