@@ -75,6 +75,8 @@ def register_answers(
     Holds:   all lines or none; what stands in the register stays as it is
     Raises:  DropRefusedError naming the lines that can't be taken
     """
+    if opened and opened.exists():
+        raise DropRefusedError(f"{opened} is there already; nothing is overwritten: use --opened")
     review = read_review(home, path, given) if _has_sheet(path, TITLE) else None
     if review:
         texts = said_texts(LINKS, review.lines, given)

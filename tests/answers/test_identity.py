@@ -257,6 +257,9 @@ def test_the_command_prints_agreement_with_other_clerks(
     told = capsys.readouterr().out
     assert "李审 and 王核 both answered 2 rows, 2 alike (100.0 %, Cohen's kappa 1.00)" in told
     assert opened.is_file() and str(opened) in told
+    words_again = ["clerical", "import", str(three), "--opened", str(opened), *words]
+    assert run_command(app, words_again) == 10
+    assert "nothing is overwritten" in capsys.readouterr().err
     assert run_command(app, ["--lang", "zh", "clerical", "import", str(three), *words]) == 0
     told = capsys.readouterr().out
     assert "赵复" in told and "50.0 %" in told and "alike" not in told

@@ -102,10 +102,10 @@ def opened_sheets(answers: pl.DataFrame, candidates: pl.DataFrame) -> list[Sheet
         likely.append(
             {
                 **head,
-                "name": row["name"],
+                "full_name": row["name"],
                 "person_id": row["person_id"],
                 "likely": word(next(code for least, code in LIKELY if sure_ppm >= least)),
-                "probability_share": sure_ppm // 100,
+                "probability_share": (sure_ppm + 50) // 100,
                 "recognised": row["answer"],
             }
         )
@@ -130,7 +130,7 @@ def _waterfall(evidence: Iterable[Mapping[str, str | int]], ppm: int) -> list[di
                 "level": evidence_word(str(one["level"])),
                 "weight": f"{int(one['weight_milli']) / 1000:+.2f}",
                 "weight_so_far": f"{total / 1000:+.2f}",
-                "reached_share": reached // 100,
+                "reached_share": (reached + 50) // 100,
             }
         )
     if steps and abs(reached - ppm) > MOST_APART:
