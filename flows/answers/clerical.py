@@ -23,7 +23,7 @@ from transforms.answers.clerical import (
     ROWS_COLUMNS,
     decided_lines,
 )
-from transforms.answers.identity import TITLE
+from transforms.answers.identity import TITLE, link_lines
 from transforms.errors import DropRefusedError, UsageError
 from transforms.extracts.headers import kinds_of_file
 from transforms.extracts.kinds import names_of_kinds
@@ -79,8 +79,9 @@ def register_answers(
         raise DropRefusedError(f"{opened} is there already; nothing is overwritten: use --opened")
     review = read_review(home, path, given) if _has_sheet(path, TITLE) else None
     if review:
-        texts = said_texts(LINKS, review.lines, given)
-        register, answers = LINKS, texts.insert_column(0, review.lines["question_no"].alias(ANSWER))
+        lines = link_lines(review[0])
+        register, answers = LINKS, said_texts(LINKS, lines, given)
+        answers = answers.insert_column(0, lines["question_no"].alias(ANSWER))
     else:
         register, answers = _read(path, given, home.temporary, home)
     place = home.root / register.file
@@ -96,7 +97,7 @@ def register_answers(
         "answers": answers[ANSWER].n_unique(),
         "new_answers": new[ID].n_unique(),
         "new_lines": new.height,
-        **(open_review(review, standing(known), shown) if review else {}),
+        **(open_review(*review, standing(known), shown) if review else {}),
     }
 
 

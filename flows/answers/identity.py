@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from transforms.answers.identity import (
     TITLE,
     UNSURE,
     identity_sheet,
-    link_lines,
     money_behind,
     read_answers,
 )
@@ -40,24 +38,6 @@ WITH_PERSONS = [
     kind for kind in KINDS if "person_id" in KINDS[kind].column_named and kind != LINKS.kind.name
 ]
 GIVE = "the clerical_review.xlsx of a run, filled in"
-
-
-@dataclass(frozen=True)
-class Review:
-    """What a filled-in workbook answers: its answers, and the candidates of its run."""
-
-    answers: pl.DataFrame
-    candidates: pl.DataFrame
-
-    @property
-    def lines(self) -> pl.DataFrame:
-        """Return the lines of the register, with question_no: one per answer."""
-        return link_lines(self.answers)
-
-    @property
-    def unsure(self) -> int:
-        """Count the rows of which the clerk can't say."""
-        return self.answers.filter(pl.col("answer") == UNSURE).height
 
 
 def write_review(
@@ -85,9 +65,12 @@ def write_review(
     (folder / NAME).write_bytes(workbook_bytes([sheet]))
 
 
-def read_review(home: Home, path: Path, given: Mapping[str, str]) -> Review:
+def read_review(
+    home: Home, path: Path, given: Mapping[str, str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read a filled-in workbook and hold it against its run; all lines or none.
 
+    Rows:    returns  the answers, and the candidates of the run
     Raises:  DropRefusedError naming the lines that can't be taken; DigestDiffersError if the run's
              rows or candidates are not what its manifest says
     """
@@ -103,7 +86,7 @@ def read_review(home: Home, path: Path, given: Mapping[str, str]) -> Review:
             f"{path.name}: it names {', '.join(runs)}: give the workbook of one run of this home"
         )
     damaged, candidates = _frames_of(home, runs[0])
-    return Review(read_answers(filled, damaged, candidates, path.name, given), candidates)
+    return read_answers(filled, damaged, candidates, path.name, given), candidates
 
 
 def _frames_of(home: Home, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -147,18 +130,21 @@ def expect_known(home: Home, name: str, links: pl.DataFrame) -> None:
             )
 
 
-def open_review(review: Review, known: pl.DataFrame, opened: Path) -> dict[str, Any]:
+def open_review(
+    answers: pl.DataFrame, candidates: pl.DataFrame, known: pl.DataFrame, opened: Path
+) -> dict[str, Any]:
     """Write the scores of the rows answered, and say how far their clerks agree with others.
 
     Rows:    known  the register's lines that stood before, oldest first
     """
-    if review.lines.height:
-        sheets = opened_sheets(review.answers, review.candidates)
-        replace_file(opened, workbook_bytes(sheets))
+    unsure = answers.filter(pl.col("answer") == UNSURE).height
+    is_open = unsure < answers.height
+    if is_open:
+        replace_file(opened, workbook_bytes(opened_sheets(answers, candidates)))
     return {
-        "unsure": review.unsure,
-        "opened": str(opened) if review.lines.height else "",
-        "agreement": agreement(review.answers, known),
+        "unsure": unsure,
+        "opened": str(opened) if is_open else "",
+        "agreement": agreement(answers, known),
     }
 
 
