@@ -1,0 +1,43 @@
+-- The two sides with the same columns, as Splink takes them, and how frequent each name is.
+create or replace table identity_left as
+select
+    row_number as unique_id,
+    null::varchar as id,
+    prefix,
+    digits,
+    width,
+    birth,
+    name,
+    stay,
+    series,
+    keys,
+    []::bigint [] as stays,
+    []::bigint [] as held
+from identity_rows
+order by unique_id;
+
+create or replace table identity_right as
+select
+    unique_id,
+    id,
+    null::varchar as prefix,
+    null::varchar as digits,
+    18::bigint as width,
+    birth,
+    name,
+    null::bigint as stay,
+    null::integer as series,
+    keys,
+    stays,
+    held
+from identity_persons
+order by unique_id;
+
+create or replace table identity_frequencies as
+select
+    name,
+    count(*) * 1.0 / (select count(*) from identity_register) as tf_name
+from identity_register
+where name is not null
+group by name
+order by name
