@@ -16,7 +16,7 @@ parts as (
     union all
     select 'prefix_10', 1, left(id, 10) from identity_register
     union all
-    select 'prefix_13', 1, left(id, 13) from identity_register
+    select 'prefix_14', 1, left(id, 14) from identity_register
     union all
     select 'prefix_15', 1, left(id, 15) from identity_register
     union all

@@ -56,8 +56,8 @@ select
     list_concat(
         id_keys(digits, width),
         [
-            case when length(prefix) >= 13 then 'a' || left(prefix, 13) end,
-            case when length(prefix) >= 6 then 'n' || left(prefix, 6) || name end,
+            case when length(prefix) >= 14 then 'a' || left(prefix, 14) end,
+            'n' || left(coalesce(prefix, digits), 6) || name,
             'f' || birth || name
         ],
         name_keys(employer_key, name)

@@ -8,8 +8,8 @@ from transforms.identifiers import INVISIBLE
 AS_FLOAT = r"^([0-9])(?:\.([0-9]*))?E\+?17$"
 # A spreadsheet keeps fifteen digits and writes noughts for the rest.
 SHORTENED = r"^[0-9]{15}000$"
-# What is written as a number is rounded: its last digit may be another's.
-ROUNDED_BETWEEN = (7, 14)
+# Fewer digits of a number are rounded ones: the last may be another's.
+ROUNDED_BETWEEN = (7, 13)
 
 
 def read_damaged_ids(texts: pl.Series) -> pl.DataFrame:
