@@ -1,4 +1,4 @@
-"""`make bench-identity`: damaged ids of planted persons, proposed persons, and how often they are right.
+"""`make bench-identity`: damaged ids of planted persons, and how often the right one is proposed.
 
     python -m bench.identity [PERSONS …] [--rows N] [--threads N]
 
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,7 @@ def main() -> None:
     if words.alone:
         print(json.dumps(measure(words.persons[0], words.rows, words.threads)))
         return
-    firsts = [
-        tell(persons, alone(persons, words.rows, words.threads)) for persons in words.persons
-    ]
+    firsts = [tell(persons, alone(persons, words.rows, words.threads)) for persons in words.persons]
     if len(firsts) > 1:
         same = sum(a == b for a, b in zip(firsts[0], firsts[-1], strict=True))
         print(f"the same first candidate in both towns: {same:,} of {len(firsts[0]):,} rows")
@@ -84,7 +83,7 @@ def measure(persons: int, rows: int, threads: int) -> dict[str, Any]:
         _, candidates, weights = propose_persons(connection, damaged.head(rows))
     seconds = time.perf_counter() - started
     candidates.write_parquet(folder / "candidates.parquet")
-    (folder / "weights.json").write_text(json.dumps(weights, ensure_ascii=False, indent=1))
+    weights.write_parquet(folder / "weights.parquet")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": seconds, "peak_mib": peak}
 
@@ -101,8 +100,10 @@ def tell(persons: int, measured: dict[str, Any]) -> list[str | None]:
     # 1:1: a row has its planted person among its candidates at most once
     judged = truth.join(best, on=["kind", "line"], how="left").sort("line")
     known = judged.filter("is_known")
-    print(f"\n== {persons:,} persons × {truth.height:,} damaged rows: {measured['seconds']:.1f} s, "
-          f"peak {measured['peak_mib'] / 1024:.2f} GiB")
+    print(
+        f"\n== {persons:,} persons × {truth.height:,} damaged rows: {measured['seconds']:.1f} s, "
+        f"peak {measured['peak_mib'] / 1024:.2f} GiB"
+    )
     is_first = (pl.col("place") == 1).fill_null(False).mean() * 100
     in_three = pl.col("place").is_not_null().mean() * 100
     first, three = known.select(is_first, in_three.alias("three")).row(0)
@@ -113,16 +114,20 @@ def tell(persons: int, measured: dict[str, Any]) -> list[str | None]:
         for name, count, one, some in by.iter_rows():
             print(f"    {name:<16} {count:>6,} rows   first {one:6.2f} %   three {some:6.2f} %")
     strangers = joined.filter(~pl.col("is_known"))
-    print(f"  persons of no register: {judged.filter(~pl.col('is_known')).height} rows, best "
-          f"probability {(strangers['probability_ppm'].max() or 0) / 1e6:.3f}")
+    print(
+        f"  persons of no register: {judged.filter(~pl.col('is_known')).height} rows, best "
+        f"probability {(strangers['probability_ppm'].max() or 0) / 1e6:.3f}"
+    )
     print("  probability shown: rows, true of them")
     edges = [0, 10_000, 100_000, 300_000, 500_000, 700_000, 850_000, 950_000, 990_000, 1_000_001]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         inside = joined.filter(pl.col("probability_ppm").is_between(low, high, closed="left"))
         if inside.height:
             mean = (inside["probability_ppm"].mean() or 0) / 1e4
-            print(f"    {low / 1e4:5.1f}–{high / 1e4:5.1f} %  {inside.height:>6,}   said "
-                  f"{mean:6.2f} %   true {inside['right'].mean() * 100:6.2f} %")
+            print(
+                f"    {low / 1e4:5.1f}–{high / 1e4:5.1f} %  {inside.height:>6,}   said "
+                f"{mean:6.2f} %   true {inside['right'].mean() * 100:6.2f} %"
+            )
     firsts = truth.join(shown.filter(pl.col("rank") == 1), on=["kind", "line"], how="left")
     return firsts.sort("line")["person_id"].to_list()
 
@@ -198,12 +203,14 @@ def _block(number: int) -> pl.DataFrame:
 def _numbered(people: pl.DataFrame) -> pl.DataFrame:
     """Give everybody an id: the numbers of one day in one division in an order that looks free."""
     place = pl.int_range(pl.len()).over("division", "born")
-    bodies = people.with_columns(serial=(place * 373 + pl.col("born").cast(pl.Int64) * 7 + pl.col("division")) % 999 + 1).select(
-        pl.format("{}{}{}", "division", "born", pl.col("serial").cast(pl.String).str.zfill(3))
-    )
+    bodies = people.with_columns(
+        serial=(place * 373 + pl.col("born").cast(pl.Int64) * 7 + pl.col("division")) % 999 + 1
+    ).select(pl.format("{}{}{}", "division", "born", pl.col("serial").cast(pl.String).str.zfill(3)))
     ids = pl.Series([with_check_character(body) for body in bodies.to_series()])
     numbers = people["employer_key"].unique(maintain_order=True)
-    codes = pl.DataFrame({"employer_key": numbers, "employer_code": employer_codes(numbers.to_numpy())})
+    codes = pl.DataFrame(
+        {"employer_key": numbers, "employer_code": employer_codes(numbers.to_numpy())}
+    )
     named = people.with_columns(person_id=ids, person_key=person_keys(ids))
     return named.join(codes, on="employer_key", maintain_order="left")
 
@@ -282,7 +289,9 @@ def _damaged_once(chance: np.random.Generator, whole: str, damage: str) -> str:
             digits = list(whole[:6] + whole[8:17])
             place = int(chance.integers(8, 12))
         for spot in {place, int(chance.integers(0, 17))} if damage == "two_wrong" else {place}:
-            digits[spot] = str((int(digits[spot]) + int(chance.integers(1, 10))) % 10 if digits[spot] != "X" else 0)
+            digits[spot] = str(
+                (int(digits[spot]) + int(chance.integers(1, 10))) % 10 if digits[spot] != "X" else 0
+            )
     return "".join(digits)
 
 

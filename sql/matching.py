@@ -32,7 +32,7 @@ READ = {
     **{"unit_no": pl.String, "insurance": pl.String, "month": pl.Int64},
 }
 EVIDENCE = pl.Struct({"field": pl.String, "level": pl.String, "weight_milli": pl.Int64})
-CANDIDATES = {
+CANDIDATES: dict[str, Any] = {
     **{"kind": pl.String, "file_digest": pl.String, "line": pl.Int64, "rank": pl.Int64},
     **{"person_id": pl.String, "name": pl.String, "employer_code": pl.String},
     **{"probability_ppm": pl.Int64, "evidence": pl.List(EVIDENCE)},
@@ -55,11 +55,11 @@ def comparisons() -> Mapping[str, list[Mapping[str, Any]]]:
 
 def propose_persons(
     connection: Connection, damaged: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Find for each damaged row the persons of the register it may be about, the nearest three.
 
     Rows:    damaged  DAMAGED and READ, sorted; the connection has the snapshot's views
-             returns  DAMAGED, CANDIDATES, and the weights with the counts they rest on
+             returns  DAMAGED, CANDIDATES, and the counts that the weights rest on
     Holds:   the same rows and snapshot give the same bytes, by any number of threads
     """
     numbered = damaged.with_row_index("row_number").cast({"row_number": pl.Int64})
@@ -71,12 +71,11 @@ def propose_persons(
             f"create or replace table identity_{table} as {sql_text(f'identity/{table}.sql')}"
         )
     counts = run_sql(connection, "identity/counts.sql", {})
-    shares = {name: Fraction(part, max(whole, 1)) for name, part, whole in counts.iter_rows()}
-    weights = {"counts": counts.to_dicts(), "settings": _settings(shares)}
-    _weigh(connection, weights["settings"])
+    shares = {name: Fraction(part, whole) for name, part, whole in counts.iter_rows()}
+    _weigh(connection, _settings(shares))
     found = run_sql(connection, "identity/candidates.sql", {})
-    employers = "select row_number, employer_code, coalesce(employer_name, known_name) as "
-    known = query(connection, f"{employers} employer_name from identity_rows order by row_number")
+    employers = "select row_number, employer_code, employer_name from identity_rows"
+    known = query(connection, f"{employers} order by row_number")
     # 1:1: each row is a row of identity_rows
     rows = numbered.drop("employer_code", "employer_name").join(known, on="row_number")
     place = numbered.select("row_number", "kind", "file_digest", "line")
@@ -88,13 +87,13 @@ def propose_persons(
     return (
         rows.select(list(DAMAGED)).sort("kind", "source_file", "line"),
         candidates.select(list(CANDIDATES)).cast(pl.Schema(CANDIDATES)).sort(key),
-        weights,
+        counts,
     )
 
 
 def _settings(shares: Mapping[str, Fraction]) -> dict[str, Any]:
     """Write the settings of Splink from the model and the counts; numbers of six digits."""
-    known = min(shares["known"], MOST_KNOWN) or Fraction(1, 2)
+    known = min(shares["known"], MOST_KNOWN)
     odds = known / (1 - known) * shares["persons"]
     return {
         "link_type": "link_only",
@@ -152,21 +151,24 @@ def _weigh(connection: Connection, settings: dict[str, Any]) -> None:
     weights["name"] = "round((mw_name + mw_tf_adj_name) * 1000)::bigint"
     prior = settings["probability_two_random_records_match"]
     weights["prior"] = f"round(log2({prior!r} / (1 - {prior!r})) * 1000)::bigint"
-    columns = [f"{weight} as weight_{field}" for field, weight in weights.items()]
-    columns += [f"gamma_{field}" for field in fields]
+    levels = {field: f"gamma_{field}" for field in fields}
     connection.execute(
         f"create or replace table weighed as select unique_id_l as row_number, "
-        f"unique_id_r as person_key, id, name, {', '.join(columns)}, "
-        f"{' + '.join(f'weight_{field}' for field in weights)} as weight_milli "
+        f"unique_id_r as person_key, id, name, {' + '.join(weights.values())} as weight_milli, "
+        f"{_packed(weights)} as weights, {_packed(levels)} as levels "
         f"from {pairs} inner join identity_persons on unique_id_r = unique_id"
     )
 
 
+def _packed(columns: Mapping[str, str]) -> str:
+    return f"struct_pack({', '.join(f'{name} := {value}' for name, value in columns.items())})"
+
+
 def _evidence(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Write what spoke for and against a candidate; Splink numbers levels from the last up."""
-    yield {"field": "prior", "level": "prior", "weight_milli": row["weight_prior"]}
+    yield {"field": "prior", "level": "prior", "weight_milli": row["weights"]["prior"]}
     for field, levels in comparisons().items():
-        gamma = row[f"gamma_{field}"]
+        gamma = row["levels"][field]
         level = levels[0] if gamma < 0 else levels[len(levels) - 1 - gamma]
-        weight = row[f"weight_{field}"]
+        weight = row["weights"][field]
         yield {"field": field, "level": level["level"], "weight_milli": weight}

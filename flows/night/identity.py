@@ -1,7 +1,7 @@
 """The rows whose person id is damaged, read again as they stood, and the persons they may be."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import polars as pl
 from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import DropFile, RawFile
 from flows.ingest.kind import open_part
+from flows.night.run_record import DAMAGED_ID, RunSoFar
 from sql import connect, register_tables
 from sql.matching import DAMAGED, READ, can_match, propose_persons
 from transforms.extracts.cells import Piece, TypedCells
@@ -19,33 +20,28 @@ from transforms.extracts.kinds import KINDS, Kind
 from transforms.extracts.links import row_contents
 from transforms.extracts.rows import read_piece
 
-DAMAGED_ID = "invalid_person_id"
+TABLES = ("damaged_rows", "identity_candidates", "identity_weights")
 # Under which columns a kind has the name and the month of a row.
 NAMES = ("name", "subject_name", "holder")
 MONTHS = ("month", "worked_on", "starts_on", "from_month")
 UNITS = ("unit_no", "last_unit_no")
 
 
-def proposed_persons(
-    snapshot: SnapshotRef,
-    as_of: date,
-    *,
-    threads: int | None = None,
-    memory_limit: str | None = None,
-    temp_folder: Path | None = None,
-) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]] | None:
-    """Propose persons for the rows quarantined for their id; None if there are none.
+def with_proposed(run: RunSoFar, threads: int | None, memory_limit: str | None) -> RunSoFar:
+    """Propose persons for the rows quarantined for their id, unless that is off; nobody is joined.
 
-    Rows:    returns  damaged rows, candidates, and the weights they go by
+    Rows:    adds  the damaged rows, their candidates, and the counts that the weights rest on
     """
-    if not can_match():
-        return None
-    damaged = damaged_rows(snapshot)
+    if run.identity.get("matching") == "off" or not can_match():
+        return run
+    damaged = damaged_rows(run.snapshot)
     if not damaged.height:
-        return None
-    with connect(threads, memory_limit, temp_folder) as connection:
-        register_tables(connection, snapshot.tables(), as_of)
-        return propose_persons(connection, damaged)
+        return run
+    with connect(threads, memory_limit, run.home.temporary) as connection:
+        register_tables(connection, run.snapshot.tables(), run.as_of)
+        proposed = propose_persons(connection, damaged)
+    frames = {name: frame.clone for name, frame in zip(TABLES, proposed, strict=True)}
+    return replace(run, frames={**run.frames, **frames})
 
 
 def damaged_rows(snapshot: SnapshotRef) -> pl.DataFrame:

@@ -4,7 +4,7 @@
 with ranked as (
     select
         *,
-        row_number() over (partition by row_number order by weight_milli desc, id) as rank,
+        row_number() over (partition by row_number order by weight_milli desc, id asc) as rank,
         max(greatest(weight_milli, 0)) over (partition by row_number) as most_milli
     from weighed
 ),
@@ -61,7 +61,8 @@ select
     nearest.name,
     codes.employer_code,
     (1000000 * nearest.share // nearest.shares)::bigint as probability_ppm,
-    nearest.* exclude (row_number, rank, id, name)
+    nearest.weights,
+    nearest.levels
 from nearest
 -- m:1 each: keys of their groups
 left join last_employers

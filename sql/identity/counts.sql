@@ -1,5 +1,5 @@
 -- What the weights rest on, in whole numbers: `part` of `whole`. Grain: measure.
--- Pairs of different persons are counted in both orders; one pair more keeps a weight finite.
+-- Pairs of different persons are counted in both orders; one more of two more keeps it finite.
 with sizes as (
     select
         count(*) as persons,
@@ -9,48 +9,62 @@ with sizes as (
 
 parts as (
     select
-        'prefix_6' as measure,
-        1 as share,
-        left(id, 6) as shared
+        unnest(
+            ['prefix_6', 'prefix_10', 'prefix_14', 'prefix_15', 'birth', 'name_equal']
+        ) as measure,
+        unnest([left(id, 6), left(id, 10), left(id, 14), left(id, 15), birth, name]) as shared
     from identity_register
     union all
-    select 'prefix_10', 1, left(id, 10) from identity_register
-    union all
-    select 'prefix_14', 1, left(id, 14) from identity_register
-    union all
-    select 'prefix_15', 1, left(id, 15) from identity_register
-    union all
-    select 'birth', 1, birth from identity_register
-    union all
-    select 'name_equal', 1, name from identity_register
-    -- Stated: of those alike outside a window one in a hundred is one error away, one in ten two.
-    union all
-    select 'one_off', 100, unnest(id_keys(id, 18)) from identity_register
-    union all
-    select 'two_off', 10, unnest(id_keys(id, 18)) from identity_register
+    select
+        'window' as measure,
+        unnest(id_keys(id, 18)) as shared
+    from identity_register
 ),
 
 alike as (
     select
         measure,
-        share,
         count(*) as persons
     from parts
     where shared is not null
-    group by measure, share, shared
+    group by measure, shared
+),
+
+alike_counted as (
+    select
+        measure,
+        sum(persons * (persons - 1)) as pairs
+    from alike
+    group by measure
 ),
 
 masks as (
+    select unnest(name_keys(0, name)) as mask
+    from identity_register
+),
+
+masks_alike as (
     select count(*) as persons
-    from (select unnest(name_keys(0, name)) as mask from identity_register)
+    from masks
     group by mask
 ),
 
--- Who has another name with one character of it different: all under one mask, without namesakes.
-other_names as (
+masks_counted as (
+    select sum(persons * persons) as pairs
+    from masks_alike
+),
+
+names as (
     select
-        (select sum(persons * persons) from masks) - sum(persons * persons * length(name)) as pairs
-    from (select name, count(*) as persons from identity_register group by name)
+        name,
+        count(*) as persons
+    from identity_register
+    group by name
+),
+
+namesakes as (
+    select sum(persons * persons * length(name)) as pairs
+    from names
 ),
 
 at_work as (
@@ -74,6 +88,16 @@ at_work as (
     group by identity_rows.row_number, identity_stays.person_key
 ),
 
+places_counted as (
+    select
+        count(*) as beside,
+        count(*) filter (where series is not null and is_beside and is_held is not true) as gap,
+        count(*) filter (where is_held) as held,
+        count(*) filter (where is_there) as there,
+        count(*) filter (where is_there and is_beside) as there_and_beside
+    from at_work
+),
+
 rows_counted as (
     select
         count(stay) as placed,
@@ -81,51 +105,69 @@ rows_counted as (
     from identity_rows
 ),
 
+workers as (
+    select distinct person_key
+    from identity_stays
+),
+
+workers_counted as (
+    select
+        count(*) as workers,
+        count(identity_register.person_key) as known
+    from workers
+    -- m:1: a person is in the register once
+    left join identity_register on workers.person_key = identity_register.person_key
+),
+
 counted as (
     select
-        measure,
-        sum(persons * (persons - 1)) + 1 as part,
-        max(share) * (select pairs from sizes) + 2 as whole
-    from alike
-    group by measure
+        alike_counted.measure,
+        alike_counted.pairs as part,
+        sizes.pairs as whole
+    from alike_counted
+    cross join sizes
     union all
-    select 'name_one', coalesce(max(pairs), 0) + 1, (select pairs from sizes) + 2 from other_names
-    union all
+    -- Stated: of those alike outside a window one in a hundred is one error away, one in ten two.
     select
-        'gap',
-        count(*) filter (where series is not null and is_beside and is_held is not true) + 1,
-        (select in_series from rows_counted) * (select persons from sizes) + 2
-    from at_work
+        unnest(['one_off', 'two_off']) as measure,
+        alike_counted.pairs as part,
+        sizes.pairs * unnest([100, 10]) as whole
+    from alike_counted
+    cross join sizes
+    where alike_counted.measure = 'window'
     union all
+    -- Another name, one character of it different: all under one mask, without the namesakes.
     select
-        'held',
-        count(*) filter (where is_held) + 1,
-        (select in_series from rows_counted) * (select persons from sizes) + 2
-    from at_work
+        'name_one' as measure,
+        masks_counted.pairs - namesakes.pairs as part,
+        sizes.pairs as whole
+    from masks_counted
+    cross join namesakes
+    cross join sizes
     union all
-    select
-        'beside', count(*) + 1, (select placed from rows_counted) * (select persons from sizes) + 2
-    from at_work
     -- Who is there in a month is, more often than not, there in the one before or after.
-    union all
-    select 'gap_true', count(*) filter (where is_there and is_beside) + 1, count(*) filter (where is_there) + 2
-    from at_work
-    union all
-    select 'apart_true', count(*) filter (where is_there and not is_beside) + 1, count(*) filter (where is_there) + 2
-    from at_work
+    select
+        unnest(['gap', 'held', 'beside', 'gap_true', 'apart_true']) as measure,
+        unnest([gap, held, beside, there_and_beside, there - there_and_beside]) as part,
+        unnest(
+            [in_series * persons, in_series * persons, placed * persons, there, there]
+        ) as whole
+    from places_counted
+    cross join rows_counted
+    cross join sizes
     union all
     select
-        'known',
-        (select count(distinct person_key) from identity_stays semi join identity_register using (person_key)),
-        (select count(distinct person_key) from identity_stays)
-    union all
-    select 'persons', 1, persons
-    from sizes
+        unnest(['known', 'persons']) as measure,
+        unnest([workers_counted.known, 0]) as part,
+        unnest([workers_counted.workers, sizes.persons]) as whole
+    from workers_counted
+    cross join sizes
 )
 
 select
     measure,
-    part::bigint as part,
-    whole::bigint as whole
+    coalesce(part, 0)::bigint + 1 as part_count,
+    coalesce(whole, 0)::bigint + 2 as whole_count
 from counted
+where measure <> 'window'
 order by measure

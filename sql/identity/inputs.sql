@@ -12,8 +12,8 @@ select
     stay,
     series,
     keys,
-    []::bigint [] as stays,
-    []::bigint [] as held
+    []::bigint[] as stays,
+    []::bigint[] as held
 from identity_rows
 order by unique_id;
 
@@ -36,10 +36,16 @@ from identity_persons
 order by unique_id;
 
 create or replace table identity_frequencies as
+with sizes as (
+    select count(*) as persons
+    from identity_register
+)
+
 select
-    name,
-    count(*) * 1.0 / (select count(*) from identity_register) as tf_name
+    identity_register.name,
+    count(*) * 1.0 / max(sizes.persons) as tf_name
 from identity_register
-where name is not null
-group by name
-order by name
+cross join sizes
+where identity_register.name is not null
+group by identity_register.name
+order by identity_register.name

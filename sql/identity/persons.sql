@@ -4,6 +4,13 @@ with row_keys as (
     from identity_rows
 ),
 
+at_work as (
+    select distinct
+        employer_key,
+        person_key
+    from identity_stays
+),
+
 offered as (
     select
         person_key,
@@ -17,7 +24,7 @@ offered as (
     select
         identity_register.person_key,
         unnest(name_keys(at_work.employer_key, identity_register.name)) as key
-    from (select distinct employer_key, person_key from identity_stays) as at_work
+    from at_work
     -- m:1: a person is in the register once
     inner join identity_register on at_work.person_key = identity_register.person_key
 ),
