@@ -3,14 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
-
-from flows.ingest.drop import SnapshotRef
-from flows.ingest.files import DropFile, RawFile
-from flows.ingest.kind import open_part
-from transforms.extracts.kinds import KINDS
-from transforms.extracts.links import row_contents
 
 DAMAGED_SCHEMA: dict[str, Any] = dict.fromkeys(("kind", "source_file", "file_digest"), pl.String())
 DAMAGED_SCHEMA |= {"line": pl.Int64()}
@@ -78,24 +71,3 @@ def frames_of(
             "kind", "file_digest", "line", "rank"
         ),
     }
-
-
-def damaged_of(snapshot: SnapshotRef) -> list[dict[str, Any]]:
-    """Find the damaged rows of a snapshot in its raw files."""
-    fallen = pl.read_parquet(snapshot.folder / "quarantine.parquet").filter(
-        pl.col("rule") == "invalid_person_id"
-    )
-    rows = []
-    for said in snapshot.manifest["files"]:
-        lines = fallen.filter(pl.col("source_file") == said["name"])["source_line"]
-        if not len(lines):
-            continue
-        kind, path = KINDS[said["kind"]], snapshot.folder / "raw" / said["name"]
-        file = DropFile(path, kind, said["format"])
-        raw = RawFile(file, said["sha256"], said["bytes"], said["encoding"], has_lone_cr=True)
-        for piece in open_part(raw, path, kind)[1]:
-            hit = np.flatnonzero(np.isin(piece.lines, lines.to_numpy()))
-            named = zip(piece.lines[hit].tolist(), row_contents(kind, piece, hit), strict=True)
-            at = {"kind": kind.name, "source_file": said["name"], "file_digest": said["sha256"]}
-            rows += [damaged_row(line, **at, content_digest=content) for line, content in named]
-    return rows
