@@ -17,7 +17,7 @@ from transforms.answers.clerical import (
     objection_questions,
     recovery_questions,
 )
-from transforms.answers.identity import (
+from transforms.answers.identity_questions import (
     IDENTITY,
     held_in_doubt,
     identity_questions,

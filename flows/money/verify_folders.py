@@ -18,6 +18,8 @@ RUN_GOES_IN = (
     "compared_with",
     # what objections are held against, where somebody objects
     "run_before",
+    # whether persons are proposed, where they are not
+    "matching",
 )
 
 

@@ -25,7 +25,7 @@ DECIDING = (
 )
 LIBRARIES = (
     *("chinesecalendar", "cryptography", "duckdb", "great-expectations", "lxml", "numpy"),
-    *("pandas", "polars", "pyarrow", "python-calamine", "xlsxwriter"),
+    *("pandas", "polars", "pyarrow", "python-calamine", "splink", "sqlglot", "xlsxwriter"),
 )
 LOCK = "requirements.lock"
 

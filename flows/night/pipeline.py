@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from flows.answers.after_run import write_answers
+from flows.answers.identity import write_review
 from flows.answers.nights import write_index
 from flows.answers.objected import write_objections
 from flows.answers.takeup import NAME, taken_up
@@ -30,6 +31,7 @@ from flows.money.whole import expect_whole
 from flows.night import gates
 from flows.night.causes import Causes
 from flows.night.determine import Determined, determine
+from flows.night.identity import with_proposed
 from flows.night.progress import Progress, Report
 from flows.night.run_name import last_finished, run_before, run_identity
 from flows.night.run_record import RunSoFar, write_run
@@ -116,6 +118,7 @@ def run_night(
         run = do(judge_determinations, run, determined)
         entitled = do(make_entitlements, run, determined, standing, funds)
         run = do(find_traces, run, determined.connection, entitled)
+        run = do(propose_for_damaged_ids, run, request.threads, request.memory_limit)
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
         run = do(judge_batches, run, determined.connection, drafted)
@@ -147,7 +150,7 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     standing = read_standing(home, as_of.year)
     last = last_finished(runs, as_of, snapshot)
     before = objected_after(home, snapshot, run_before(runs, as_of, snapshot))
-    identity = run_identity(snapshot, as_of, funds.digest, standing.digest, last, before)
+    identity = run_identity(snapshot, as_of, funds.digest, standing.digest, last, before, home)
     return RunSoFar(home, as_of, snapshot, identity), standing
 
 
@@ -224,11 +227,11 @@ def find_traces(run: RunSoFar, connection: Connection, entitled: Entitled) -> Ru
     traces = last_traces(connection, run.snapshot.tables(), run.as_of, entitled.entitlements)
     if traces is None:
         return run
-    return replace(
-        run,
-        frames={**run.frames, "traces": lambda: traces},
-        findings=(*run.findings, trace_findings(traces)),
-    )
+    frames = {**run.frames, "traces": lambda: traces}
+    return replace(run, frames=frames, findings=(*run.findings, trace_findings(traces)))
+
+
+propose_for_damaged_ids = stage("persons proposed for damaged ids", retries=1)(with_proposed)
 
 
 @stage("gate: entitlements")
@@ -275,6 +278,7 @@ def record_run(
 
     def add_answers(folder: Path, frames: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         write_answers(folder, connection, frames, run.snapshot.folder, run.as_of)
+        write_review(folder, connection, frames, run.run_id)
         write_objections(run.home, folder, frames, manifest)
 
     manifest = write_run(run, add_answers=add_answers)

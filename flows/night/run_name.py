@@ -7,7 +7,8 @@ from typing import Any
 
 from expectations.suites import thresholds_digest
 from flows.ingest.drop import SnapshotRef
-from flows.store import read_manifest
+from flows.night.settings import read_settings
+from flows.store import Home, read_manifest
 from sql.texts import parameters_digest, rules_digest
 from transforms.digest import content_digest, short_id
 
@@ -64,6 +65,7 @@ def run_identity(
     ledger_digest: str,
     compared_with: str,
     before: str | None,
+    home: Home,
 ) -> dict[str, Any]:
     """Name a run by what goes into it: snapshot, day, rules, parameters, ledger, the night before.
 
@@ -84,4 +86,7 @@ def run_identity(
     # Only where somebody objects: a night without is named as before there were any.
     if before is not None:
         goes_in["run_before"] = before
+    # Only where it is off: the same night with candidates is another run, that stands beside it.
+    if read_settings(home).matching.candidates == "off":
+        goes_in["matching"] = "off"
     return {"run_id": short_id("R", goes_in), **goes_in}

@@ -218,6 +218,9 @@ def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[s
             row["status"]: {"rows": row["rows"], "due_fen": row["due_fen"]}
             for row in statuses.sort("status").iter_rows(named=True)
         }
+    if "damaged_rows" in frames:
+        found = frames["identity_candidates"].filter(pl.col("rank") == 1).height
+        counts["damaged_ids"] = {"rows": frames["damaged_rows"].height, "with_candidates": found}
     if "traces" in frames:
         backings = frames["traces"]["backing"].value_counts()
         counts["traces"] = dict(sorted(backings.iter_rows()))
@@ -278,6 +281,7 @@ def _run_summary(
         warnings=_warnings(run),
         notes=snapshot.said("notes"),
         region=counts.get("region"),
+        damaged_ids=counts.get("damaged_ids"),
         has_trend=stopped is None and "trend" in frames,
         digests={name: str(value) for name, value in run.identity.items() if "digest" in name},
         **counted,

@@ -90,12 +90,20 @@ class BackupSettings:
 
 
 @dataclass(frozen=True)
+class MatchingSettings:
+    """Whether persons are proposed for rows with a damaged id; no determination changes by it."""
+
+    candidates: str = setting("on", "on|off", "on")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of wuxing.toml."""
 
     night: NightSettings = NightSettings()
     alerts: AlertSettings = AlertSettings()
     backup: BackupSettings = BackupSettings()
+    matching: MatchingSettings = MatchingSettings()
 
 
 def read_settings(home: Home) -> Settings:

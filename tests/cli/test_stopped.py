@@ -47,9 +47,9 @@ PLACES: list[tuple[tuple[Any, str], str, str, bool]] = [
     ((pipeline, "ingest_drop"), "stage 1 ", "nothing was changed, no run", False),
     ((pipeline, "determine"), "stage 3 ", "gate: extracts; nothing was changed but this", True),
     ((pipeline, "build_entitlements"), "stage 6 ", "no run was recorded and no batch", True),
-    ((pipeline, "write_answers"), "stage 11 ", "no run was recorded and no batch", True),
-    ((pipeline, "record_drafts"), "stage 11 ", "runs/R", True),
-    ((pipeline, "write_index"), "stage 11 ", "in the ledger: drafted B", True),
+    ((pipeline, "write_answers"), "stage 12 ", "no run was recorded and no batch", True),
+    ((pipeline, "record_drafts"), "stage 12 ", "runs/R", True),
+    ((pipeline, "write_index"), "stage 12 ", "in the ledger: drafted B", True),
 ]
 
 

@@ -111,6 +111,7 @@ class RunSummary:
     digests: Mapping[str, str] | None = None
     has_trend: bool = False
     region: Mapping[str, Any] | None = None
+    damaged_ids: Mapping[str, int] | None = None
 
 
 def count_files(
