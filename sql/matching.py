@@ -19,7 +19,7 @@ from sql import Connection, query, register_frame, run_sql
 from sql.texts import FOLDER, sql_text
 
 MODEL = "identity/model.yaml"
-TABLES = ("register", "rows", "stays", "persons")
+TABLES = ("register", "rows", "stays", "persons", "at_work")
 DAMAGED = {
     **{"kind": pl.String, "source_file": pl.String, "file_digest": pl.String, "line": pl.Int64},
     **{"content_digest": pl.String, "id_text": pl.String, "name": pl.String},
@@ -172,3 +172,5 @@ def _evidence(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         level = levels[0] if gamma < 0 else levels[len(levels) - 1 - gamma]
         weight = row["weights"][field]
         yield {"field": field, "level": level["level"], "weight_milli": weight}
+    if row["others_milli"]:
+        yield {"field": "others", "level": "others", "weight_milli": row["others_milli"]}

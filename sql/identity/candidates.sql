@@ -61,6 +61,13 @@ select
     nearest.name,
     codes.employer_code,
     (1000000 * nearest.share // nearest.shares)::bigint as probability_ppm,
+    -- What the other candidates take from this one; less than a millionth is no news.
+    case
+        when nearest.shares - nearest.share > 1000
+            then -round(1000 * (log2(nearest.shares - nearest.share) - log2(1e9)))::bigint
+            - nearest.most_milli
+        else 0
+    end as others_milli,
     nearest.weights,
     nearest.levels
 from nearest

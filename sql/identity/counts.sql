@@ -67,27 +67,6 @@ namesakes as (
     from names
 ),
 
-at_work as (
-    select
-        identity_rows.row_number,
-        identity_stays.person_key,
-        max(identity_rows.series) as series,
-        bool_or(identity_stays.month_number <> identity_rows.stay % 100000) as is_beside,
-        bool_or(identity_stays.month_number = identity_rows.stay % 100000) as is_there,
-        bool_or(
-            identity_stays.month_number = identity_rows.stay % 100000
-            and identity_stays.held & (1 << identity_rows.series) > 0
-        ) as is_held
-    from identity_rows
-    -- m:n: rows of one employer, persons of one employer
-    inner join identity_stays
-        on
-            identity_rows.employer_key = identity_stays.employer_key
-            and identity_stays.month_number between identity_rows.stay % 100000 - 1
-            and identity_rows.stay % 100000 + 1
-    group by identity_rows.row_number, identity_stays.person_key
-),
-
 places_counted as (
     select
         count(*) as beside,
@@ -95,7 +74,7 @@ places_counted as (
         count(*) filter (where is_held) as held,
         count(*) filter (where is_there) as there,
         count(*) filter (where is_there and is_beside) as there_and_beside
-    from at_work
+    from identity_at_work
 ),
 
 rows_counted as (

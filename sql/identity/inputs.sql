@@ -43,7 +43,7 @@ with sizes as (
 
 select
     identity_register.name,
-    count(*) * 1.0 / max(sizes.persons) as tf_name
+    count(*) * pow(max(sizes.persons), -1) as tf_name
 from identity_register
 cross join sizes
 where identity_register.name is not null

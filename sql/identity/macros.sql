@@ -22,7 +22,9 @@ end;
 -- Blocks of a name at an employer: with each of its characters left open in turn.
 create or replace macro name_keys(employer_key, name) as list_transform(
     range(1, coalesce(length(name), 0) + 1),
-    lambda place: 'e' || employer_key || ' ' || left(name, place - 1) || '?' || substr(name, place + 1)
+    lambda place: concat(
+        'e', employer_key, ' ', left(name, place - 1), '?', substr(name, place + 1)
+    )
 );
 
 -- How many digits differ, place by place. What costs more is asked only where it can be so: `case`
