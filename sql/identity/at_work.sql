@@ -1,7 +1,7 @@
 -- Who was at the employer of a damaged row in its month, or the one before or after.
--- Grain: row_number, person_key.
+-- Grain: unique_id, person_key.
 select
-    identity_rows.row_number,
+    identity_rows.unique_id,
     identity_stays.person_key,
     max(identity_rows.series) as series,
     bool_or(identity_stays.month_number <> identity_rows.stay % 100000) as is_beside,
@@ -14,8 +14,8 @@ from identity_rows
 -- m:n: rows of one employer, persons of one employer
 inner join identity_stays
     on
-        identity_rows.employer_key = identity_stays.employer_key
+        identity_rows.stay // 100000 = identity_stays.employer_key
         and identity_stays.month_number between identity_rows.stay % 100000 - 1
         and identity_rows.stay % 100000 + 1
-group by identity_rows.row_number, identity_stays.person_key
-order by identity_rows.row_number, identity_stays.person_key
+group by identity_rows.unique_id, identity_stays.person_key
+order by identity_rows.unique_id, identity_stays.person_key

@@ -45,12 +45,12 @@ last_employers as (
         max_by(contributions.employer_key, (contributions.month, contributions.employer_key))
             as employer_key
     from nearest
-    inner join identity_rows on nearest.row_number = identity_rows.row_number
+    inner join damaged on nearest.row_number = damaged.row_number
     -- m:n: candidates of many rows, months of many bookings
     inner join contributions on nearest.person_key = contributions.person_key
     where
         contributions.employer_key <> 0
-        and contributions.month <= coalesce(month_plus(identity_rows.month, 1), 999912)
+        and contributions.month <= coalesce(month_plus(damaged.month, 1), 999912)
     group by nearest.row_number, nearest.person_key
 )
 
@@ -73,6 +73,8 @@ select
 from nearest
 -- m:1 each: keys of their groups
 left join last_employers
-    on nearest.row_number = last_employers.row_number and nearest.person_key = last_employers.person_key
+    on
+        nearest.row_number = last_employers.row_number
+        and nearest.person_key = last_employers.person_key
 left join codes on last_employers.employer_key = codes.employer_key
 order by nearest.row_number, nearest.rank

@@ -1,5 +1,4 @@
--- What the weights rest on, in whole numbers: `part` of `whole`. Grain: measure.
--- Pairs of different persons are counted in both orders; one more of two more keeps it finite.
+-- What the weights rest on, in whole numbers, never nought. Grain: measure.
 with sizes as (
     select
         count(*) as persons,
@@ -128,9 +127,7 @@ counted as (
     select
         unnest(['gap', 'held', 'beside', 'gap_true', 'apart_true']) as measure,
         unnest([gap, held, beside, there_and_beside, there - there_and_beside]) as part,
-        unnest(
-            [in_series * persons, in_series * persons, placed * persons, there, there]
-        ) as whole
+        unnest([in_series * persons, in_series * persons, placed * persons, there, there]) as whole
     from places_counted
     cross join rows_counted
     cross join sizes
