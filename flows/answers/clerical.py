@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.answers.identity import expect_known, open_review, read_review
 from flows.ingest.drop import ingest_drop
 from flows.ingest.filled import read_filled, sheet_titles
 from flows.language import language, said
@@ -22,6 +23,7 @@ from transforms.answers.clerical import (
     ROWS_COLUMNS,
     decided_lines,
 )
+from transforms.answers.identity import TITLE, link_lines
 from transforms.errors import DropRefusedError, UsageError
 from transforms.extracts.headers import kinds_of_file
 from transforms.extracts.kinds import names_of_kinds
@@ -55,27 +57,39 @@ def import_decisions(path: Path, out: Path, given: Mapping[str, str]) -> tuple[P
 
     Raises:  DropRefusedError if a line is unchanged, incomplete or altered, or `out` exists
     """
-    register, answers = _read(path, given, out.parent)
+    register, answers = _read(path, given, out.parent, None)
     if out.exists():
         raise DropRefusedError(f"{out} is there already; nothing is overwritten: use --out")
     replace_file(out, csv_of(answers.select(register.headings.values())))
     return out, answers.height
 
 
-def register_answers(home: Home, path: Path, given: Mapping[str, str]) -> dict[str, Any]:
+def register_answers(
+    home: Home, path: Path, given: Mapping[str, str], opened: Path | None = None
+) -> dict[str, Any]:
     """Add what a file answers to the home's register; what stands there already is not added.
 
     Rows:    path   a filled-in workbook, or an extract of clerks' decisions or links
              given  decided_by and document_no, for lines that do not say them themselves
+             opened  where the scores of the rows answered are written; else beside the workbook
     Holds:   all lines or none; what stands in the register stays as it is
     Raises:  DropRefusedError naming the lines that can't be taken
     """
-    register, answers = _read(path, given, home.temporary)
+    if opened and opened.exists():
+        raise DropRefusedError(f"{opened} is there already; nothing is overwritten: use --opened")
+    review = read_review(home, path, given) if _has_sheet(path, TITLE) else None
+    if review:
+        lines = link_lines(review[0])
+        register, answers = LINKS, said_texts(LINKS, lines, given)
+        answers = answers.insert_column(0, lines["question_no"].alias(ANSWER))
+    else:
+        register, answers = _read(path, given, home.temporary, home)
     place = home.root / register.file
     known = registered(home, register)
     new = add_answers(register, known, answers, ANSWER, today())
     if new.height:
         replace_file(place, csv_of(pl.concat([known, new])))
+    shown = opened or path.with_name(f"{path.stem}_opened.xlsx")
     return {
         "path": str(place),
         "kind": register.kind.name,
@@ -83,6 +97,7 @@ def register_answers(home: Home, path: Path, given: Mapping[str, str]) -> dict[s
         "answers": answers[ANSWER].n_unique(),
         "new_answers": new[ID].n_unique(),
         "new_lines": new.height,
+        **(open_review(*review, standing(known), shown) if review else {}),
     }
 
 
@@ -153,20 +168,30 @@ def answer_lines(answers: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines or ["no answer is registered"]
 
 
-def _read(path: Path, given: Mapping[str, str], place: Path) -> tuple[Register, pl.DataFrame]:
+def _read(
+    path: Path, given: Mapping[str, str], place: Path, home: Home | None
+) -> tuple[Register, pl.DataFrame]:
     """Read what a file answers: its columns `said` as texts, and ANSWER, one per answer."""
     if not path.is_file():
         raise DropRefusedError(f"{path} is no file: give {GIVE}")
-    if path.suffix.lower() == ".xlsx" and ROWS in sheet_titles(path):
+    if _has_sheet(path, TITLE):
+        raise DropRefusedError(f"{path.name}: its answers go into a home: leave out --out")
+    if _has_sheet(path, ROWS):
         asked = read_filled(path, ASKED_COLUMNS, GIVE, ASKED)
         about = read_filled(path, ROWS_COLUMNS, GIVE, ROWS)
         register, rows = DECISIONS, decided_lines(asked, about, path.name, given)
         answer = pl.concat_str("question_no", "decision")
     else:
         register, rows = _read_extract(path, place)
+        if register is LINKS and home:
+            expect_known(home, path.name, rows)
         answer = pl.int_range(pl.len())
     named = rows.select(answer.alias(ANSWER)).to_series()
     return register, said_texts(register, rows, given).insert_column(0, named)
+
+
+def _has_sheet(path: Path, title: str) -> bool:
+    return path.suffix.lower() == ".xlsx" and path.is_file() and title in sheet_titles(path)
 
 
 def _read_extract(path: Path, place: Path) -> tuple[Register, pl.DataFrame]:
@@ -183,9 +208,12 @@ def _read_extract(path: Path, place: Path) -> tuple[Register, pl.DataFrame]:
         shutil.copy(path, drop)
         snapshot = ingest_drop(drop, scratch / "snapshots")
         fallen = pl.read_parquet(snapshot.folder / "quarantine.parquet")
-        if fallen.height:
-            places = fallen.select("source_line", "message").head(MOST_NAMED).rows()
-            told = "; ".join(f"line {line}: {message}" for line, message in places)
-            raise DropRefusedError(f"{path.name}: nothing was imported; {told}")
+        told = [f"line {line}: {said}" for line, said in fallen["source_line", "message"].rows()]
+        # A person whose id can't be read would be nobody.
+        findings = pl.read_parquet(snapshot.folder / "findings.parquet")
+        told += findings.filter(pl.col("finding") == "cell_emptied")["detail"].to_list()
+        if told:
+            named = "; ".join(told[:MOST_NAMED])
+            raise DropRefusedError(f"{path.name}: nothing was imported; {named}")
         tables = snapshot.tables()[found[0].kind.name]
         return found[0], pl.concat(pl.read_parquet(table) for table in tables)

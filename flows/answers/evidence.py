@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.answers.clerical import registered
 from flows.answers.delivered import delivered_cells
 from flows.answers.run_money import (
     batches_told,
@@ -20,12 +21,14 @@ from flows.answers.run_money import (
 )
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.answers.traces import traces_of_rows
+from flows.ingest.drop import LINKS as LINKS_TABLE
 from flows.money.ledger_store import open_ledger
 from flows.store import Home, read_manifest
 from sql.texts import policy_cards, policy_grain, policy_path, rules_digest, sql_text
 from transforms.answers.amount import amount_with_numbers
 from transforms.answers.explanation import KEY, SHOWN_ROWS, explain_row
 from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.extracts.registers import DOCUMENT, LINKS
 from transforms.money.books import Books
 
 ROWS_A_POLICY = 40
@@ -89,6 +92,7 @@ def told_of(
 ) -> dict[str, Any]:
     """Put around explained policies what stands on every page: run, repairs, signatures."""
     rows = [row for policy in policies for row in policy["rows"]]
+    name_clerks(evidence, rows)
     paid = [payment["batch_id"] for row in rows for payment in row["payments"]]
     named = {name: evidence.manifest[name] for name in ("run_id", "snapshot_id", "as_of")}
     return {
@@ -202,10 +206,33 @@ def _explained(
     return explained
 
 
+def name_clerks(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Say at source rows whose person clerks recognised who did, when, and by which document."""
+    path = evidence.source.folder / LINKS_TABLE
+    if not path.is_file():
+        return
+    head, register = LINKS.headings, registered(evidence.home, LINKS)
+    keys = [head[name] for name in ("file_digest", "line", "decided_by", "decided_on")]
+    documents = dict(zip(register.select(keys).rows(), register[DOCUMENT], strict=True))
+    told: dict[str, list[str]] = {}
+    for one in pl.read_parquet(path).sort("decided_by").to_dicts():
+        by, on = one["decided_by"], one["decided_on"].isoformat()
+        document = documents.get((one["file_digest"], str(one["link_line"]), by, on), "")
+        place = f"{one['source_file']}:{one['source_line']}"
+        told.setdefault(place, []).append(f"{by} {on} {document}".strip())
+    for found in _source_rows(rows):
+        if found["source"] in told:
+            found["linked_by"] = "、".join(told[found["source"]])
+
+
+def _source_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    sources = [s for row in rows for entry in row["provisions"] for s in entry["sources"]]
+    return [found for source in sources for found in source["rows"]]
+
+
 def repairs_behind(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return, by file:line and column, what ingest mended in the source rows of determinations."""
-    sources = [s for row in rows for entry in row["provisions"] for s in entry["sources"]]
-    places = sorted({found["source"] for source in sources for found in source["rows"]})
+    places = sorted({found["source"] for found in _source_rows(rows)})
     place = pl.concat_str("source_file", pl.col("source_line").cast(pl.String), separator=":")
     files = sorted({name.rpartition(":")[0] for name in places})
     mended = pl.scan_parquet(evidence.source.folder / "repairs.parquet").filter(

@@ -26,7 +26,8 @@ def import_answers(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A run's clerical_decisions.xlsx, filled in; or 人工裁定, 身份核对结论."
+            help="A run's clerical_decisions.xlsx or clerical_review.xlsx, filled in; or 人工裁定, "
+            "身份核对结论."
         ),
     ],
     by: ByOption = "",
@@ -34,11 +35,16 @@ def import_answers(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write a file for a drop instead.")
     ] = None,
+    opened: Annotated[
+        Path | None,
+        typer.Option("--opened", help="Where to write the scores of the rows answered."),
+    ] = None,
     home: AnyHomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Register a clerk's answers in the home, for every later night; all lines or none."""
     from flows.answers.clerical import import_decisions, register_answers
+    from flows.answers.identity import agreement_lines
 
     given = {"decided_by": by, "document_no": document}
     if out:
@@ -50,9 +56,10 @@ def import_answers(
         return
     place = _home(home)
     with hold_home(place):
-        made = register_answers(place, file, given)
+        made = register_answers(place, file, given, opened)
     said = [f"{made['new_answers']} of {made['answers']} answers are new in {made['path']}"]
-    show(made, as_json, [*said, "the next night takes them in"])
+    more = agreement_lines(made) if "agreement" in made else []
+    show(made, as_json, [*said, *more, "the next night takes them in"])
 
 
 @clerical_app.command()

@@ -30,7 +30,7 @@ from sql.texts import rule_words
 from transforms.digest import canonical_json, short_id
 from transforms.errors import DigestDiffersError
 from transforms.extracts.kinds import KINDS, LOOKED_UP
-from transforms.extracts.links import contradicting_links, links_in_force
+from transforms.extracts.links import LINKED, links_in_force
 from transforms.extracts.outputs import described_schema
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import REPAIRS
@@ -38,8 +38,10 @@ from transforms.extracts.rules import QUARANTINE_SCHEMA, References
 from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
-INGEST_RULES_VERSION = "3"
+INGEST_RULES_VERSION = "4"
 LISTS = ("quarantine", "repairs", "findings")
+# Only where clerks recognised somebody.
+LINKS = "links.parquet"
 # What other extracts are held against comes first.
 IN_ORDER = sorted(KINDS.values(), key=lambda kind: (*LOOKED_UP, "").index(kind.others_look_up))
 
@@ -174,8 +176,8 @@ def _fill(
         "files": files,
         "tables": {tally.kind.name: _table_entry(staging, tally) for tally in tallies},
         "lists": {
-            name: file_digest(staging / name)
-            for name in (*(f"{one}.parquet" for one in LISTS), PACKAGE)
+            path.name: file_digest(path)
+            for path in (*sorted(staging.glob("*.parquet")), staging / PACKAGE)
         },
         **{name: [str(one) for one in every] for name, every in said.items()},
         "said": {name: [one.content() for one in every] for name, every in said.items()},
@@ -188,10 +190,7 @@ def _refer(beside: References, tally: KindTally) -> References:
         return beside
     rows = tally.table.frame()
     if looked_up == "links":
-        rows = links_in_force(rows)
-        said = contradicting_links(rows)
-        tally.findings += [("clerical_links_differ", "warning", one) for one in said]
-        return replace(beside, links=rows)
+        return replace(beside, links=links_in_force(rows))
     if looked_up == "units":
         return replace(beside, units=rows.select("unit_no", "employer_key"))
     return replace(beside, names=names_on_record(beside.names, rows))
@@ -257,6 +256,9 @@ def _write_lists(staging: Path, tallies: list[KindTally]) -> None:
     repairs = pl.concat([REPAIRS, *(frame for tally in tallies for frame in tally.repairs)])
     ordered = repairs.sort("kind", "source_file", "source_line", "column")
     _write(ordered, staging / "repairs.parquet")
+    linked = pl.concat([LINKED, *(frame for tally in tallies for frame in tally.linked)])
+    if linked.height:
+        _write(linked.sort(LINKED.columns), staging / LINKS)
     rows = [
         (finding, severity, "", "", "", str(said), canonical_json(said.content()))
         for tally in tallies

@@ -20,7 +20,15 @@ from transforms.extracts.cells import Piece, ReadColumn, Rows
 from transforms.extracts.duplicates import row_hashes
 from transforms.extracts.headers import Header
 from transforms.extracts.kinds import Kind
-from transforms.extracts.links import apply_links, links_of_file
+from transforms.extracts.links import (
+    apply_links,
+    damaged_rows,
+    differing_links,
+    linked_rows,
+    links_of_file,
+    links_said,
+    settle_links,
+)
 from transforms.extracts.rows import lay_out, list_repairs, read_piece
 from transforms.extracts.rules import (
     References,
@@ -66,6 +74,7 @@ def ingest_kind(
         tally.repairs += file.repairs
         tally.findings += file.findings
         tally.notes += file.notes
+        tally.linked += file.linked
     tally.table.close()
     before.keep(tally, beside, known)
     return tally
@@ -89,6 +98,7 @@ def _read_file(
         refuse_damage(part.file, piece)
         _take_piece(tally, file, piece, beside, links)
         report(f"reading {part.file.name}", file.rows)
+    file.links = links_said(links, file.damaged)
     _check_totals(file)
     _count_unnamed(file)
 
@@ -125,7 +135,11 @@ def _take_piece(
 ) -> None:
     """Judge the rows of a piece; accepted ones go to the table, others to quarantine."""
     kind, name = tally.kind, file.raw.file.name
-    columns = apply_links(read_piece(kind, piece), piece, links)
+    columns = read_piece(kind, piece)
+    file.damaged.append(damaged_rows(kind, piece, columns))
+    columns, met = apply_links(columns, piece, settle_links(links, file.damaged[-1]))
+    file.findings += differing_links(kind, met)
+    file.linked.append(linked_rows(kind, name, met))
     verdicts = judge_rows(kind, piece, columns)
     _add_sums(file, kind, piece, columns)
     clear = verdicts.clear_rows()

@@ -1,8 +1,8 @@
 """Files that were read before are not read again: their parts of the table lie in a cache.
 
 An entry stands under the digest of the file, its name, and the code and libraries that read it. It
-holds what one file came to before other files spoke: checks across files see all rows. A damaged
-one costs time, nothing else; a forged one is found by replays from raw, as in `audit-replay`.
+holds what one file came to before other files spoke, and its damaged rows by content: what clerks
+decided meets them anew. A damaged entry costs time; a forged one is found by replays from raw.
 """
 
 import importlib.metadata
@@ -36,13 +36,13 @@ from transforms.digest import content_digest
 from transforms.errors import WuxingError
 from transforms.extracts import kinds
 from transforms.extracts.kinds import Kind
-from transforms.extracts.links import links_of_file
+from transforms.extracts.links import links_of_file, links_said
 from transforms.extracts.rules import References
 from transforms.words import said_of
 
 HASHES = "hashes.npy"
-LISTS = ("quarantine", "repairs", "late")
-COUNTS = ("rows", "totals_rows", "quarantined", "sums")
+LISTS = ("quarantine", "repairs", "late", "damaged", "linked")
+COUNTS = ("rows", "totals_rows", "quarantined", "sums", "links")
 RAW = "raw"
 # A file this big has its own part of the table, and is not read again when it comes again.
 BIG_BYTES = 4 << 20
@@ -107,9 +107,12 @@ class ReadBefore:
         found: dict[int, Entry] = {}
         context = self._context(tally.kind, beside)
         for file in tally.files if self.folder else ():
-            entry = self._entry(self._place(tally.kind, file, beside)) if file.part else None
+            entry = self._entry(self._place(tally.kind, file)) if file.part else None
             if entry and self._is_as_now(entry, context, beside):
-                found[file.part] = entry
+                links = links_of_file(beside.links, tally.kind, file.raw.sha256)
+                damaged = pl.read_parquet(entry.folder / "damaged.parquet")
+                if entry.said["links"] == links_said(links, [damaged]):
+                    found[file.part] = entry
         # Whether the rows lie in buckets must not depend on what is known.
         if sum(entry.said["accepted"] for entry in found.values()) <= tables.ROWS_BEFORE_BUCKETS:
             return set()
@@ -130,7 +133,7 @@ class ReadBefore:
             self._keep_references(context, beside)
             for file in tally.files:
                 if file.part and file.part not in known:
-                    place = self._place(tally.kind, file, beside)
+                    place = self._place(tally.kind, file)
                     _keep_file(place, file, tally.table.part(file.part), context)
 
     def sweep(self) -> None:
@@ -143,15 +146,13 @@ class ReadBefore:
                 if place.name != RAW and (not mark.exists() or mark.stat().st_mtime < oldest):
                     shutil.rmtree(place) if place.is_dir() else place.unlink()
 
-    def _place(self, kind: Kind, file: FileTally, beside: References) -> Path:
-        links = links_of_file(beside.links, kind, file.raw.sha256)
+    def _place(self, kind: Kind, file: FileTally) -> Path:
         said = {
             "version": self.version,
             "code": _code_digest(),
             "libraries": [importlib.metadata.version(name) for name in LIBRARIES],
             "kind": kind.name,
             "file": [file.raw.file.name, file.raw.sha256],
-            "links": None if links is None else links.rows(),
         }
         assert self.folder is not None
         return self.folder / content_digest(said)
@@ -170,11 +171,9 @@ class ReadBefore:
 
     def _context(self, kind: Kind, beside: References) -> dict[str, str]:
         """Name, by digest, what the rows of a kind are held against in other extracts."""
-        looked_at = {
-            "unit_no": beside.units if kind.names_units else None,
-            "person_key": beside.names if "name" in kind.column_named else None,
-        }
-        return {column: self._frame_name(frame) for column, frame in looked_at.items()}
+        units = beside.units if kind.names_units else None
+        names = beside.names if "name" in kind.column_named else None
+        return {"unit_no": self._frame_name(units), "person_key": self._frame_name(names)}
 
     def _frame_name(self, frame: pl.DataFrame | None) -> str:
         """Name a frame by its rows; another name for the same rows costs time, nothing else."""
@@ -239,8 +238,8 @@ def _code_digest() -> str:
 def _has_any(entry: Entry, column: str, keys: pl.Series) -> bool:
     if not len(keys):
         return False
-    names = [name for name in entry.said["files"] if name.startswith(("bucket-", "late."))]
-    paths = [entry.folder / name for name in names]
+    files = entry.said["files"]
+    paths = [entry.folder / name for name in files if name.startswith(("bucket-", "late."))]
     rows = pl.scan_parquet(paths, extra_columns="ignore").select(column)
     return bool(rows.select(pl.col(column).is_in(keys.implode()).any()).collect().item())
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -15,7 +16,8 @@ from transforms.words import Said
 class FileTally:
     """What one file came to; `amount_fen` is what a delivery note would state, None if nothing.
 
-    `part`: the number of its part of the table, 0 if it shares one.
+    `part`: the number of its part of the table, 0 if it shares one. `links`: what clerks' decisions
+    came to for its damaged rows.
     """
 
     raw: RawFile
@@ -31,6 +33,9 @@ class FileTally:
     findings: list[tuple[str, str, Said]] = field(default_factory=list)
     notes: list[Said] = field(default_factory=list)
     late: list[pl.DataFrame] = field(default_factory=list)
+    damaged: list[pl.DataFrame] = field(default_factory=list)
+    linked: list[pl.DataFrame] = field(default_factory=list)
+    links: list[list[Any]] = field(default_factory=list)
 
     @property
     def amount_fen(self) -> int | None:
@@ -51,6 +56,7 @@ class KindTally:
     repairs: list[pl.DataFrame] = field(default_factory=list)
     findings: list[tuple[str, str, Said]] = field(default_factory=list)
     notes: list[Said] = field(default_factory=list)
+    linked: list[pl.DataFrame] = field(default_factory=list)
 
     def late(self) -> pl.DataFrame:
         """Give the rows that another extract speaks against, with rule and blamed column."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from flows.answers.after_run import write_answers
+from flows.answers.identity import write_review
 from flows.answers.nights import write_index
 from flows.answers.objected import write_objections
 from flows.answers.takeup import NAME, taken_up
@@ -277,6 +278,7 @@ def record_run(
 
     def add_answers(folder: Path, frames: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         write_answers(folder, connection, frames, run.snapshot.folder, run.as_of)
+        write_review(folder, connection, frames, run.run_id)
         write_objections(run.home, folder, frames, manifest)
 
     manifest = write_run(run, add_answers=add_answers)

@@ -1,6 +1,7 @@
 """The parts of the reading of extracts, one by one: blocks, typed cells, links, references."""
 
 import unicodedata
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
@@ -17,9 +18,13 @@ from transforms.extracts.csv_text import CsvShape, count_lines, end_of_rows, rea
 from transforms.extracts.kinds import KINDS, KindColumn
 from transforms.extracts.links import (
     apply_links,
-    contradicting_links,
+    damaged_rows,
+    differing_links,
+    linked_rows,
+    links_in_force,
     links_of_file,
     row_contents,
+    settle_links,
 )
 from transforms.extracts.references import employer_ranks, names_on_record, notes_on_lists
 from transforms.extracts.rows import list_repairs, read_piece
@@ -78,14 +83,22 @@ def test_typed_cells_are_values_only_where_nothing_can_be_lost(
     assert got == wanted
 
 
-def decided(*rows: tuple[int, str | None]) -> pl.DataFrame:
+def decided(*rows: tuple[str, int, str | None, str, int]) -> pl.DataFrame:
+    """Decisions in force: digest, line, person, clerk, day of March."""
     return pl.DataFrame(
-        [(DEATHS.titles[0], "AB", line, person) for line, person in rows],
+        [
+            (DEATHS.titles[0], digest, line, person, by, date(2020, 3, day), "links.csv", number)
+            for number, (digest, line, person, by, day) in enumerate(rows, start=2)
+        ],
         schema={
             "kind": pl.String,
             "file_digest": pl.String,
             "line": pl.Int64,
             "person_id": pl.String,
+            "decided_by": pl.String,
+            "decided_on": pl.Date,
+            "source_file": pl.String,
+            "source_line": pl.Int64,
         },
         orient="row",
     )
@@ -96,21 +109,81 @@ def piece_of(ids: list[str]) -> Piece:
     return Piece({"person_id": cells}, [cells], np.arange(2, 2 + len(ids)))
 
 
+def settled(piece: Piece, links: pl.DataFrame, sha256: str = "ab") -> pl.DataFrame:
+    read = read_piece(DEATHS, piece)
+    mine = links_of_file(links_in_force(links), DEATHS, sha256)
+    return settle_links(mine, damaged_rows(DEATHS, piece, read))
+
+
 def test_a_clerks_link_counts_only_for_a_damaged_id_and_where_clerks_agree() -> None:
-    links = decided((2, MEANT), (3, MEANT), (4, MEANT), (4, None))
-    mine = links_of_file(links, DEATHS, "ab")
-    assert mine is not None and mine["line"].to_list() == [2, 3], "line 4 is settled by nobody"
-    assert links_of_file(links, DEATHS, "cd") is None
-    (said,) = contradicting_links(links)
-    assert MEANT not in str(said)
-    piece = piece_of([DAMAGED, person_id(1, "1990-02-02", 1, "女")])
+    links = decided(
+        ("AB", 2, MEANT, "王", 1),
+        ("AB", 3, MEANT, "王", 1),
+        ("AB", 4, MEANT, "王", 1),
+        ("AB", 4, None, "李", 1),
+    )
+    piece = piece_of([DAMAGED, person_id(1, "1990-02-02", 1, "女"), DAMAGED[:-1]])
+    said = settled(piece, links)
+    assert said["person_id"].to_list() == [MEANT, MEANT, None], "line 4 is settled by nobody"
+    assert settled(piece, links, "cd").height == 0
     before = read_piece(DEATHS, piece)
-    after = apply_links(before, piece, mine)["person_id"]
+    columns, met = apply_links(before, piece, said)
+    after = columns["person_id"]
     whole = before["person_id"].values().to_list()[1]
     assert before["person_id"].values()[0] is None
-    assert after.values().to_list() == [MEANT, whole], "a readable id stays"
+    assert after.values().to_list() == [MEANT, whole, None], "a readable id stays"
     repairs = list_repairs(DEATHS, piece, {"person_id": after}, "deaths.csv")
     assert repairs.filter(pl.col("repair") == "clerical_link")["source_line"].to_list() == [2]
+    ((_, _, told),) = differing_links(DEATHS, met)
+    assert MEANT not in str(told) and "line 4" in str(told)
+    assert linked_rows(DEATHS, "d.csv", met).rows() == [
+        ("deaths", "d.csv", 2, "王", date(2020, 3, 1), "ab", 2)
+    ]
+
+
+def test_a_link_by_content_decides_the_row_in_any_file_and_gives_way_to_its_line() -> None:
+    piece = piece_of([DAMAGED, DAMAGED[:-1]])
+    (content, _) = row_contents(DEATHS, piece, np.array([0, 1]))
+    by_content = (content.upper(), 0, MEANT, "王", 2)
+    for sha256 in ("ab", "cd"):
+        said = settled(piece, decided(by_content), sha256)
+        assert said.select("line", "person_id").rows() == [(2, MEANT)]
+    other = person_id(1, "1990-02-02", 1, "女")
+    for line, wanted in (
+        (("ab", 2, other, "王", 2), other),
+        (("ab", 2, other, "王", 1), MEANT),
+        (("ab", 2, other, "李", 2), None),
+    ):
+        assert settled(piece, decided(line, by_content))["person_id"].to_list() == [wanted]
+    assert settled(piece, decided(("ef", 0, MEANT, "王", 2))).height == 0
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("甲乙丙丁戊"), st.sampled_from([None, "p", "q", "r"])), max_size=8
+    )
+)
+def test_two_clerks_must_agree_and_of_three_or_more_most_decide(
+    votes: list[tuple[str, str | None]],
+) -> None:
+    links = decided(*[("ab", 2, person, by, 1) for by, person in votes])
+    said = settled(piece_of([DAMAGED]), links)
+    opinions: dict[str, set[str | None]] = {}
+    for by, person in votes:
+        opinions.setdefault(by, set()).add(person)
+    clear = [one for own in opinions.values() if len(own) == 1 for one in own]
+    counted = [
+        person
+        for person in set(clear)
+        if clear.count(person) == len(opinions)
+        or (len(opinions) >= 3 and clear.count(person) > len(opinions) / 2)
+    ]
+    assert said.height == bool(votes)
+    if votes:
+        person, by = said.select("person_id", "decided_by").row(0)
+        assert (by is None, person) == (not counted, counted[0] if counted else None)
+        if counted:
+            assert sorted(by) == sorted(clerk for clerk, own in opinions.items() if own == {person})
 
 
 CELL = st.one_of(st.none(), st.text('12 １\u3000张,"[', max_size=3))

@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows.ingest import kind as ingest_of_kind
@@ -141,6 +142,38 @@ def test_rows_that_meet_a_changed_unit_or_name_are_judged_anew(
     snapshot = with_cache(tmp_path / "b", files | changed, cache)
     assert len(read_again()) == again
     assert content(snapshot) == content(from_nothing(tmp_path / "c", files | changed))
+
+
+def links(*lines: tuple[str, int, str]) -> Files:
+    header = "数据类别,文件摘要,行号,认定的身份证号,核对人,核对日期\n"
+    rows = [
+        f"contributions,{digest},{line},{person},王,2020-03-01\n" for digest, line, person in lines
+    ]
+    return {"身份核对结论.csv": header + "".join(rows)}
+
+
+def test_a_file_is_read_again_only_for_decisions_that_concern_it(tmp_path: Path) -> None:
+    files, cache = town(4, 1), tmp_path / "cache"
+    with_cache(tmp_path / "a", files, cache)
+    damaged = pl.concat(pl.read_parquet(path) for path in cache.glob("*/damaged.parquet"))
+    once = min(
+        name for name, count in damaged["content_digest"].value_counts().rows() if count == 1
+    )
+    for number, (decided, again) in enumerate(
+        (
+            (links(("0" * 64, 0, ZHANG), ("1" * 64, 3, LI)), 0),
+            (links((once, 0, ZHANG)), 1),
+            (links((once, 0, ZHANG), ("0" * 64, 0, LI)), 0),
+            (links((once, 0, LI)), 1),
+            ({}, 1),
+        )
+    ):
+        now = files | decided
+        snapshot = with_cache(tmp_path / f"b{number}", now, cache)
+        assert len(read_again()) == again
+        assert content(snapshot) == content(from_nothing(tmp_path / f"c{number}", now))
+        repaired = pl.read_parquet(snapshot.folder / "repairs.parquet")
+        assert ("clerical_link" in repaired["repair"].to_list()) == (once in str(decided))
 
 
 @pytest.mark.parametrize("damage", ["bucket-", "hashes", "manifest", "late", "gone"])

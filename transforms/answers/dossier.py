@@ -19,6 +19,7 @@ from transforms.answers.page import render_page
 from transforms.answers.party_changes import change_lines
 from transforms.answers.source_rows import shown_columns
 from transforms.extracts.kinds import names_of_kinds
+from transforms.extracts.links import REPAIR
 from transforms.words import Language, Said, said_of, word, worded
 
 WORD_OF_VALUE = {"true": "value_true", "false": "value_false", "unknown": "value_unknown"}
@@ -148,7 +149,7 @@ def source_table(
             name: {
                 "raw": came.get(name),
                 "value": found.get(name),
-                "repairs": mended[name].split("+") if name in mended else [],
+                "repairs": _repairs_of(mended.get(name, ""), found),
             }
             for name in shown_columns(source["kind"])
             if name in found or name in mended or came.get(name, "").strip() not in {"", *known}
@@ -156,6 +157,12 @@ def source_table(
         lines.append({"place": found["source"], "cells": cells})
     columns = [c for c in shown_columns(source["kind"]) if any(c in one["cells"] for one in lines)]
     return {"columns": columns, "rows": lines, "left": source["row_count"] - len(lines)}
+
+
+def _repairs_of(repair: str, found: Mapping[str, Any]) -> list[str]:
+    """List what was mended in a cell, and by which clerks."""
+    named = [found["linked_by"]] if REPAIR in repair and "linked_by" in found else []
+    return [code for code in repair.split("+") if code] + named
 
 
 def other_facts(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def parties_with_rows_set_aside(
         rule=words_column("rule"),
     )
     touched = (
-        named.join(_readers(cards), on="kind", how="inner")
+        named.join(readers_of(cards), on="kind", how="inner")
         .join(_served(determinations), on=["policy_id", "subject_id"], how="anti")
         .with_columns(place.alias("place"), _party_kind().alias("subject_kind"))
     )
@@ -128,7 +128,8 @@ def parties_with_rows_set_aside(
     )
 
 
-def _readers(cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
+def readers_of(cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
+    """List which policy reads which kind: policy_id, policy_title, kind."""
     return pl.DataFrame(
         [
             {"policy_id": name, "policy_title": card.title, "kind": kind}

@@ -1,6 +1,8 @@
 """Apply what clerks decided on rows whose person id is damaged."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,30 @@ from transforms.extracts.registers import LINKS
 from transforms.words import Said
 
 REPAIR = "clerical_link"
+# A decision with this line names a row by its content, in every file of its kind.
+BY_CONTENT = 0
+SETTLED = pl.DataFrame(
+    schema={
+        "line": pl.Int64,
+        "person_id": pl.String,
+        "decided_by": pl.List(pl.String),
+        "decided_on": pl.List(pl.Date),
+        "file_digest": pl.List(pl.String),
+        "link_line": pl.List(pl.Int64),
+    }
+)
+# By which decisions rows of a snapshot were repaired, under what the decisions say of the row.
+LINKED = pl.DataFrame(
+    schema={
+        "kind": pl.String,
+        "source_file": pl.String,
+        "source_line": pl.Int64,
+        "decided_by": pl.String,
+        "decided_on": pl.Date,
+        "file_digest": pl.String,
+        "link_line": pl.Int64,
+    }
+)
 
 
 def links_in_force(links: pl.DataFrame) -> pl.DataFrame:
@@ -19,54 +45,106 @@ def links_in_force(links: pl.DataFrame) -> pl.DataFrame:
 
     Rows:    links  accepted clerical_links; a decision without a person takes an earlier one back
     """
+    return _newest(links, [pl.col("file_digest").str.to_lowercase(), "line", "decided_by"])
+
+
+def _newest(links: pl.DataFrame, key: list[pl.Expr | str]) -> pl.DataFrame:
+    """Keep the newest under a key; of one day what names the line, then the register's last."""
     is_own = pl.col("source_file") == LINKS.named
-    key = [pl.col("file_digest").str.to_lowercase(), "line", "decided_by"]
-    for rank in (pl.col("decided_on"), is_own, pl.col("source_line") * is_own.cast(pl.Int64)):
+    by_line = pl.col("line") != BY_CONTENT
+    for rank in (pl.col("decided_on"), by_line, is_own, pl.col("source_line") * is_own):
         links = links.filter(rank == rank.max().over(key))
     return links
 
 
 def links_of_file(links: pl.DataFrame | None, kind: Kind, sha256: str) -> pl.DataFrame | None:
-    """Give the decisions about one file.
+    """Give the decisions that can be about rows of one file: by its line, or by content.
 
-    Rows:    links    accepted clerical_links
-             returns  one per line on which clerks agree: line, person_id; None if there are none
+    Rows:    links  in force; returns  the same, file_digest in small letters; None: there are none
     """
     if links is None or "person_id" not in kind.column_named:
         return None
-    mine = links.filter(
+    mine = links.with_columns(pl.col("file_digest").str.to_lowercase()).filter(
         pl.col("kind").is_in(list(kind.titles)),
-        pl.col("file_digest").str.to_lowercase() == sha256,
+        (pl.col("file_digest") == sha256) | (pl.col("line") == BY_CONTENT),
     )
-    decided = mine.select("line", "person_id").unique()
-    # Two decisions that differ, a rejection among them, settle nothing.
-    agreed = decided.filter(pl.len().over("line") == 1).drop_nulls().sort("line")
-    return agreed if agreed.height else None
+    return mine if mine.height else None
 
 
-def contradicting_links(links: pl.DataFrame) -> list[Said]:
-    """Say on which rows clerks contradict each other, without naming a person."""
-    decided = links.select("kind", "file_digest", "line", "person_id").unique()
-    places = decided.group_by("kind", "file_digest", "line").len().filter(pl.col("len") > 1)
-    return [
-        Said("links_on_line_differ", {"kind": kind, "line": line})
-        for kind, _, line, _ in places.sort("kind", "file_digest", "line").rows()
-    ]
+def damaged_rows(kind: Kind, piece: Piece, columns: dict[str, ReadColumn]) -> pl.DataFrame:
+    """List the rows whose person id does not parse: line, content_digest."""
+    flags = columns["person_id"].bad_rows() if "person_id" in columns else None
+    rows = np.array([], np.int64) if flags is None else np.flatnonzero(flags)
+    contents = row_contents(kind, piece, rows)
+    return pl.DataFrame({"line": pl.Series(piece.lines[rows], dtype=pl.Int64)}).with_columns(
+        contents
+    )
+
+
+def settle_links(links: pl.DataFrame | None, damaged: pl.DataFrame) -> pl.DataFrame:
+    """Say of each row that clerks decided on, by line or by content, what counts.
+
+    Rows:    links    of one file; damaged: line, content_digest
+             returns  SETTLED, one per line decided on, in its order: the person, null if it is
+                      nobody; and who said so on which days, null where clerks differ
+    """
+    if links is None:
+        return SETTLED
+    on_line = links.filter(pl.col("line") != BY_CONTENT).with_columns(row="line")
+    on_content = links.filter(pl.col("line") == BY_CONTENT).join(
+        damaged.select("content_digest", row="line"),
+        left_on="file_digest",
+        right_on="content_digest",
+    )
+    votes = _newest(pl.concat([on_line, on_content.select(on_line.columns)]), ["row", "decided_by"])
+    # Who says two things on one day says nothing, but is a clerk who was asked.
+    is_clear = pl.col("person_id").fill_null("").n_unique().over("row", "decided_by") == 1
+    votes = votes.with_columns(
+        clerks=pl.col("decided_by").n_unique().over("row"), is_clear=is_clear
+    )
+    said = votes.filter("is_clear").unique(["row", "decided_by"]).sort("row", "decided_by")
+    voices = pl.len().over("row", pl.col("person_id").fill_null(""))
+    # Two must agree; from the third on, more than half do.
+    counts = (voices == pl.col("clerks")) | (
+        (pl.col("clerks") > 2) & (voices * 2 > pl.col("clerks"))
+    )
+    settled = (
+        said.filter(counts)
+        .rename({"line": "link_line"})
+        .group_by("row", maintain_order=True)
+        .agg(pl.col("person_id").first(), *SETTLED.columns[2:])
+    )
+    rows = votes.select("row").unique().join(settled, on="row", how="left", validate="1:1")
+    return rows.rename({"row": "line"}).select(SETTLED.columns).sort("line")
+
+
+def links_said(links: pl.DataFrame | None, damaged: Sequence[pl.DataFrame]) -> list[list[Any]]:
+    """Say, as JSON can hold it, what decisions about a file come to; damaged: its damaged rows."""
+    if links is None or not damaged:
+        return []
+    persons = settle_links(links, pl.concat(damaged)).with_columns(
+        pl.col("decided_on").cast(pl.List(pl.String))
+    )
+    return [list(row) for row in persons.rows()]
 
 
 def apply_links(
-    columns: dict[str, ReadColumn], piece: Piece, links: pl.DataFrame | None
-) -> dict[str, ReadColumn]:
-    """Put the person a clerk recognised into rows whose own id is damaged; other rows stay."""
-    if links is None or not piece.height:
-        return columns
-    places = np.searchsorted(piece.lines, links["line"].to_numpy())
-    inside = np.minimum(places, piece.height - 1)
+    columns: dict[str, ReadColumn], piece: Piece, settled: pl.DataFrame
+) -> tuple[dict[str, ReadColumn], pl.DataFrame]:
+    """Put the person a clerk recognised into rows whose own id is damaged; other rows stay.
+
+    Rows:    returns  the columns, and of `settled` what is about damaged rows of the piece
+    """
+    if not settled.height or not piece.height:
+        return columns, settled.clear()
+    lines = settled["line"].to_numpy()
+    inside = np.minimum(np.searchsorted(piece.lines, lines), piece.height - 1)
     read = columns["person_id"]
-    damaged = read.values(inside).is_null().to_numpy()
-    hit = np.flatnonzero((piece.lines[inside] == links["line"].to_numpy()) & damaged)
+    is_met = (piece.lines[inside] == lines) & read.values(inside).is_null().to_numpy()
+    met = settled.filter(is_met)
+    hit = np.flatnonzero(is_met & settled["person_id"].is_not_null().to_numpy())
     if not len(hit):
-        return columns
+        return columns, met
     count = len(read.reading.values)
     codes = np.arange(count, dtype=np.int32) if read.codes is None else read.codes.copy()
     codes[inside[hit]] = np.arange(count, count + len(hit), dtype=np.int32)
@@ -74,11 +152,29 @@ def apply_links(
     assert noted is not None
     reading = replace(
         read.reading,
-        values=pl.concat([read.reading.values, links["person_id"].gather(hit)]),
+        values=pl.concat([read.reading.values, settled["person_id"].gather(hit)]),
         bad=pl.concat([read.reading.bad, pl.Series(np.zeros(len(hit), np.bool_))]),
         repairs=pl.concat([noted, pl.Series([REPAIR] * len(hit))]),
     )
-    return columns | {"person_id": replace(read, reading=reading, codes=codes)}
+    return columns | {"person_id": replace(read, reading=reading, codes=codes)}, met
+
+
+def differing_links(kind: Kind, met: pl.DataFrame) -> list[tuple[str, str, Said]]:
+    """Say as findings on which damaged rows clerks differ, without naming a person."""
+    lines = met.filter(pl.col("decided_by").is_null())["line"]
+    said = [Said("links_on_line_differ", {"kind": kind.name, "line": line}) for line in lines]
+    return [("clerical_links_differ", "warning", one) for one in said]
+
+
+def linked_rows(kind: Kind, file_name: str, met: pl.DataFrame) -> pl.DataFrame:
+    """List who decided on the rows that were repaired so: LINKED, one per row and clerk."""
+    repaired = met.filter(pl.col("person_id").is_not_null()).explode(SETTLED.columns[2:])
+    return repaired.select(
+        pl.lit(kind.name).alias("kind"),
+        pl.lit(file_name).alias("source_file"),
+        pl.col("line").alias("source_line"),
+        *SETTLED.columns[2:],
+    )
 
 
 def row_contents(kind: Kind, piece: Piece, rows: Rows) -> pl.Series:

@@ -103,7 +103,7 @@ def _height(rows: Rows) -> pl.Expr:
         .cast(pl.Int64)
         .sub(1)
         .floordiv(2 * (width - 1))
-        .add(1)
+        .add(pl.col(name).str.count_matches("\n").cast(pl.Int64) + 1)
         for name, width in zip(rows.table.columns, rows.widths, strict=True)
         if rows.table.schema[name] == pl.String
     ]

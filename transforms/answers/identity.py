@@ -1,0 +1,262 @@
+"""The clerk's blind workbook: a damaged row beside persons it may mean, and its answers.
+
+Blind: persons stand by their ids, and what speaks for and against them in words; no probability
+and no weight stands in the workbook. A line's number holds the digests of its row in the run and
+of its cells: it tells a line that was altered, or is another run's.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from transforms.answers.omitted import readers_of
+from transforms.digest import text_digest
+from transforms.extracts.dates import read_dates
+from transforms.extracts.kinds import names_of_kinds
+from transforms.extracts.links import BY_CONTENT
+from transforms.extracts.registers import DOCUMENT, LINKS
+from transforms.policies.cards import PolicyCard
+from transforms.sheets.filled import refuse_rows
+from transforms.sheets.workbook import Sheet, said_lines
+from transforms.words import Said, said_column, word
+
+DAMAGED, CANDIDATES = "damaged_rows", "identity_candidates"
+ROW = ["kind", "file_digest", "line"]
+PERSONS = ["first_person", "second_person", "third_person"]
+CHOICES = [*map(word, PERSONS), word("none_of_them"), word("cannot_say")]
+NOBODY, UNSURE = CHOICES[-2:]
+TITLE, ANSWER, NUMBER, RUN = (
+    word(code) for code in ("sheet_identity", "recognised", "question_no", "run_id")
+)
+SHOWN = ["damaged_row", *PERSONS, "policies"]
+OPEN = [ANSWER, LINKS.headings["decided_by"], LINKS.headings["decided_on"], DOCUMENT]
+COLUMNS = [*map(word, SHOWN), *OPEN, NUMBER, RUN]
+WIDTHS = {"damaged_row": 30, **dict.fromkeys(PERSONS, 24), "policies": 34, "stake_fen": 13}
+WIDTHS |= dict(zip(OPEN, (10, 10, 13, 14), strict=True)) | {"question_no": 15, "run_id": 15}
+CODE_LENGTH = 12
+PRIOR = "prior"
+
+
+def money_behind(
+    candidates: pl.DataFrame, determinations: pl.DataFrame, cards: Mapping[str, PolicyCard]
+) -> pl.DataFrame:
+    """Sum what a run determined about the candidates of each row by policies that read its kind.
+
+    Rows:    returns  ROW and stake_fen; rows about whose candidates nothing was determined are not
+             there
+    """
+    lines = determinations.with_row_index("place").filter(pl.col("amount_fen") > 0)
+    sides = pl.concat(
+        lines.select("policy_id", "place", "amount_fen", person_id=pl.col(side))
+        for side in ("subject_id", "beneficiary_id")
+    )
+    meant = candidates.select(*ROW, "person_id").join(readers_of(cards), on="kind")
+    about = meant.join(sides, on=["policy_id", "person_id"]).unique([*ROW, "place"])
+    return about.group_by(ROW).agg(pl.col("amount_fen").sum().alias("stake_fen"))
+
+
+def identity_sheet(
+    damaged: pl.DataFrame,
+    candidates: pl.DataFrame,
+    stakes: pl.DataFrame,
+    cards: Mapping[str, PolicyCard],
+    employers: pl.DataFrame,
+    run_id: str,
+) -> Sheet:
+    """Lay out the blind workbook: a line per damaged row, what most money waits for first.
+
+    Rows:    damaged, candidates  as the run keeps them; employers: employer_code, employer_name
+    Holds:   nothing in it tells which candidate the matching takes for the best
+    """
+    readers = (
+        readers_of(cards)
+        .group_by("kind")
+        .agg(pl.col("policy_title").unique().sort().str.join("、").alias("policies"))
+    )
+    shown = (
+        _numbered(damaged, candidates, run_id)
+        .join(_side_by_side(candidates, employers), on=ROW, how="left", validate="1:1")
+        .join(readers, on="kind", how="left", validate="m:1")
+        .join(stakes, on=ROW, how="left", validate="1:1")
+        .with_columns(
+            _row_text().alias("damaged_row"),
+            pl.col(PERSONS[0]).fill_null(word("nobody_proposed")),
+            pl.col("stake_fen").fill_null(0),
+        )
+        .sort("stake_fen", *ROW, descending=[True, False, False, False])
+        .with_columns(pl.col(SHOWN).fill_null(""))
+    )
+    codes = _codes(shown.select(SHOWN))
+    frame = shown.select(
+        *SHOWN,
+        "stake_fen",
+        *(pl.lit("").alias(name) for name in OPEN),
+        pl.concat_str(pl.col("question_no"), codes, separator="-"),
+        pl.lit(run_id).alias("run_id"),
+    )
+    said = [Said("identity_how", {"rows": frame.height}), Said("identity_then")]
+    return Sheet(
+        TITLE,
+        frame,
+        above=said_lines(said),
+        open_columns=OPEN,
+        choices={ANSWER: CHOICES},
+        widths=WIDTHS,
+        grey_columns=["question_no", "run_id"],
+    )
+
+
+def _numbered(damaged: pl.DataFrame, candidates: pl.DataFrame, run_id: str) -> pl.DataFrame:
+    """Add the persons proposed for a row, by id, and question_no, which names both and the run."""
+    persons = candidates.sort("person_id").group_by(ROW, maintain_order=True).agg("person_id")
+    rows = damaged.join(persons, on=ROW, how="left", validate="1:1", maintain_order="left")
+    rows = rows.rename({"person_id": "persons"}).with_columns(
+        pl.col("persons").fill_null(pl.lit([], dtype=pl.List(pl.String)))
+    )
+    said = rows.select(*ROW, "content_digest", pl.col("persons").list.join(" ")).rows()
+    codes = [text_digest(" ".join(map(str, (run_id, *one))))[:CODE_LENGTH] for one in said]
+    return rows.with_columns(pl.Series("question_no", codes, pl.String))
+
+
+def _codes(cells: pl.DataFrame) -> pl.Series:
+    """Digest what a line shows; spaces and ends of lines are a program's, not a clerk's."""
+    bare = pl.all().fill_null("").str.extract_all(r"\S+").list.join("")
+    text = pl.concat_str(bare, separator="|")
+    texts = cells.select(text.alias("cells")).to_series()
+    return pl.Series("cells", [text_digest(one)[:CODE_LENGTH] for one in texts], pl.String)
+
+
+def _row_text() -> pl.Expr:
+    """Say what stood in the file, a fact a line; what did not stand there is left out."""
+    kind = pl.col("kind").replace(names_of_kinds())
+    place = said_column("row_came", kind=kind, file="source_file", line="line")
+    facts = [
+        _fact("id_in_file", "id_text"),
+        _fact("full_name", "name"),
+        _fact("born_on", "birth_on"),
+    ]
+    employer = pl.concat_str("employer_name", "employer_code", separator="\n", ignore_nulls=True)
+    named = pl.when(employer != "").then(employer)
+    months = _fact("months_seen", "months")
+    return pl.concat_str(
+        place, *facts, _fact("at_employer", named), months, separator="\n", ignore_nulls=True
+    )
+
+
+def _fact(label: str, value: pl.Expr | str) -> pl.Expr:
+    name = pl.lit(word(label, names=names_of_kinds()))
+    text = pl.col(value) if isinstance(value, str) else value
+    return pl.concat_str(name, pl.lit("："), text)
+
+
+def _side_by_side(candidates: pl.DataFrame, employers: pl.DataFrame) -> pl.DataFrame:
+    """Lay the candidates of a row side by side in the order of their ids, a text each."""
+    known = candidates.join(
+        employers.rename({"employer_name": "named"}), on="employer_code", how="left"
+    )
+    number = pl.col("person_id")
+    born = pl.concat_str(
+        number.str.slice(6, 4), number.str.slice(10, 2), number.str.slice(12, 2), separator="-"
+    )
+    is_male = number.str.slice(16, 1).cast(pl.Int64) % 2 == 1
+    sex = pl.when(is_male).then(pl.lit(word("male"))).otherwise(pl.lit(word("female")))
+    employer = pl.concat_str("named", "employer_code", separator="\n", ignore_nulls=True)
+    named = known.with_columns(
+        pl.concat_str(
+            "name",
+            number,
+            pl.concat_str(sex, born, separator=" "),
+            pl.when(employer != "").then(employer),
+            pl.lit("—"),
+            _in_words(known["evidence"]),
+            separator="\n",
+            ignore_nulls=True,
+        ).alias("text")
+    ).sort("person_id")
+    texts = named.group_by(ROW, maintain_order=True).agg("text")
+    places = enumerate(PERSONS)
+    return texts.select(
+        *ROW, *(pl.col("text").list.get(n, null_on_oob=True).alias(name) for n, name in places)
+    )
+
+
+def _in_words(evidence: pl.Series) -> pl.Series:
+    """Write per candidate what agrees and what differs, field by field, without any weight."""
+    told = [
+        "\n".join(
+            f"{evidence_word(one['field'])}：{evidence_word(one['level'])}"
+            for one in fields
+            if one["field"] != PRIOR
+        )
+        for fields in evidence
+    ]
+    return pl.Series("evidence", told, pl.String)
+
+
+def evidence_word(code: str) -> str:
+    """Return the word for a field that was compared, or for how far it agrees."""
+    return word(f"evidence_{code}", names={f"evidence_{code}": code})
+
+
+def read_answers(
+    filled: pl.DataFrame,
+    damaged: pl.DataFrame,
+    candidates: pl.DataFrame,
+    file_name: str,
+    given: Mapping[str, str],
+) -> pl.DataFrame:
+    """Turn a filled-in workbook into answers; the whole file or nothing.
+
+    Rows:    filled   text cells by heading, with row_number, all of one run
+             damaged, candidates  of that run
+             returns  ROW, content_digest, source_file, persons, answer, person_id, decided_by,
+                      decided_on, DOCUMENT, question_no
+    Raises:  DropRefusedError naming the lines that are unchanged, incomplete, altered or repeated
+    """
+    names = dict(
+        zip(COLUMNS, [*SHOWN, "answer", "by", "on", DOCUMENT, "number", "run"], strict=True)
+    )
+    read = filled.rename(names, strict=False)
+    code = pl.col("number").str.strip_chars().str.split("-")
+    read = read.with_columns(
+        pl.col("answer", "by", "on", DOCUMENT).str.strip_chars(),
+        question_no=code.list.get(0),
+        is_whole=code.list.get(1, null_on_oob=True) == _codes(read.select(SHOWN)),
+    )
+    run_id = read["run"][0].strip()
+    rows = read.join(_numbered(damaged, candidates, run_id), on="question_no", how="left")
+    days = read_dates(rows["on"])
+    place = pl.col("answer").replace_strict(CHOICES, range(len(CHOICES)), default=None)
+    rows = rows.with_columns(
+        days.alias("decided_on"),
+        pl.col("persons").list.get(place, null_on_oob=True).alias("person_id"),
+    )
+    is_empty = pl.all_horizontal(pl.col("answer", "by", "on") == "")
+    is_nobody = pl.col("answer").is_in([NOBODY, UNSURE])
+    faults = {
+        "unchanged: decide them, or delete the lines": is_empty,
+        "altered: restore the line as it came": ~pl.col("is_whole").fill_null(False),
+        "not among the damaged rows of its run": pl.col("persons").is_null(),
+        "认定 is none of the answers offered": ~pl.col("answer").is_in(CHOICES),
+        "认定 names a person who was not proposed": pl.col("person_id").is_null() & ~is_nobody,
+        "裁定人 is empty": (pl.col("by") == "") & (not given.get("decided_by")),
+        "裁定日期 is no date": pl.col("decided_on").is_null(),
+        "the same line twice": pl.col("question_no").is_duplicated(),
+    }
+    refuse_rows(rows, faults, file_name)
+    by = pl.when(pl.col("by") == "").then(pl.lit(given.get("decided_by", ""))).otherwise("by")
+    return rows.with_columns(by.alias("decided_by"))
+
+
+def link_lines(answers: pl.DataFrame) -> pl.DataFrame:
+    """Write answers as lines of the register: each by file and line, and by content.
+
+    Holds:   rows of one content that are answered differently are named by their lines only
+    """
+    sure = answers.filter(pl.col("answer") != UNSURE)
+    by_line = sure.select("question_no", *ROW, "person_id", "decided_by", "decided_on", DOCUMENT)
+    is_one = pl.col("person_id").fill_null("").n_unique().over("kind", "content_digest") == 1
+    by_content = sure.filter(is_one).with_columns(
+        file_digest="content_digest", line=pl.lit(BY_CONTENT, pl.Int64)
+    )
+    return pl.concat([by_line, by_content.select(by_line.columns)])
