@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .PHONY: run test check system format lint types sql-lint tests bench bench-cards mutants amend forgeries model deletions reading
-.PHONY: wheelhouse install-offline offline planted planted-patterns unchanged combinations fuzz weather lives lock clean
+.PHONY: wheelhouse install-offline offline bench-identity planted planted-patterns unchanged combinations fuzz weather lives lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -64,6 +64,9 @@ bench: $(STAMP)
 
 bench-cards: $(STAMP)
 	$(BIN)/python -m bench.cards
+
+bench-identity: $(STAMP)
+	$(BIN)/python -m bench.identity
 
 bench-new-month: $(STAMP)
 	$(BIN)/python -m bench.new_month

@@ -19,7 +19,7 @@ from sql import Connection, query, register_frame, run_sql
 from sql.texts import FOLDER, sql_text
 
 MODEL = "identity/model.yaml"
-TABLES = ("register", "rows", "stays", "persons")
+TABLES = ("register", "rows", "stays", "persons", "at_work", "frequencies")
 DAMAGED = {
     **{"kind": pl.String, "source_file": pl.String, "file_digest": pl.String, "line": pl.Int64},
     **{"content_digest": pl.String, "id_text": pl.String, "name": pl.String},
@@ -62,8 +62,8 @@ def propose_persons(
              returns  DAMAGED, CANDIDATES, and the counts that the weights rest on
     Holds:   the same rows and snapshot give the same bytes, by any number of threads
     """
-    numbered = damaged.with_row_index("row_number").cast({"row_number": pl.Int64})
-    register_frame(connection, "damaged", numbered)
+    rows = _placed(connection, damaged).with_row_index("row_number").cast({"row_number": pl.Int64})
+    register_frame(connection, "damaged", rows)
     for statement in sql_text("identity/macros.sql").split(";\n"):
         connection.execute(statement)
     for table in TABLES:
@@ -74,11 +74,7 @@ def propose_persons(
     shares = {name: Fraction(part, whole) for name, part, whole in counts.iter_rows()}
     _weigh(connection, _settings(shares))
     found = run_sql(connection, "identity/candidates.sql", {})
-    employers = "select row_number, employer_code, employer_name from identity_rows"
-    known = query(connection, f"{employers} order by row_number")
-    # 1:1: each row is a row of identity_rows
-    rows = numbered.drop("employer_code", "employer_name").join(known, on="row_number")
-    place = numbered.select("row_number", "kind", "file_digest", "line")
+    place = rows.select("row_number", "kind", "file_digest", "line")
     evidence = [list(_evidence(row)) for row in found.iter_rows(named=True)]
     candidates = found.with_columns(pl.Series("evidence", evidence, pl.List(EVIDENCE))).join(
         place, on="row_number"
@@ -91,6 +87,24 @@ def propose_persons(
     )
 
 
+def _placed(connection: Connection, damaged: pl.DataFrame) -> pl.DataFrame:
+    """Say of each row at which employer it is: by its code, else by the insured unit's number."""
+    units = query(
+        connection,
+        "select unit_no, employer_code, employer_name as known_name, employer_key "
+        "from insured_units order by unit_no",
+    )
+    by_unit = units.select("unit_no", unit_code="employer_code").unique("unit_no", keep="first")
+    employers = units.drop("unit_no").unique("employer_code", keep="first", maintain_order=True)
+    code, name = (
+        pl.coalesce("employer_code", "unit_code"),
+        pl.coalesce("employer_name", "known_name"),
+    )
+    # m:1 each: a unit, an employer once
+    coded = damaged.join(by_unit, on="unit_no", how="left").with_columns(employer_code=code)
+    return coded.join(employers, on="employer_code", how="left").with_columns(employer_name=name)
+
+
 def _settings(shares: Mapping[str, Fraction]) -> dict[str, Any]:
     """Write the settings of Splink from the model and the counts; numbers of six digits."""
     known = min(shares["known"], MOST_KNOWN)
@@ -100,7 +114,7 @@ def _settings(shares: Mapping[str, Fraction]) -> dict[str, Any]:
         "unique_id_column_name": "unique_id",
         "probability_two_random_records_match": _number(odds / (1 + odds)),
         "blocking_rules_to_generate_predictions": [
-            {"blocking_rule": "l.keys = r.keys", "arrays_to_explode": ["keys"]}
+            {"blocking_rule": "l.keys=r.keys", "arrays_to_explode": ["keys"]}
         ],
         "retain_intermediate_calculation_columns": True,
         "retain_matching_columns": True,
@@ -137,20 +151,19 @@ def _weigh(connection: Connection, settings: dict[str, Any]) -> None:
     from splink import DuckDBAPI, Linker
 
     database = DuckDBAPI(connection)
-    for statement in sql_text("identity/inputs.sql").split(";\n"):
-        connection.execute(statement)
+    # Of two tables the one that comes first in the alphabet is the left one.
+    names = {"rows": "damaged", "persons": "persons", "frequencies": "frequencies"}
     rows, persons, frequencies = (
-        database.register(f"identity_{name}", table_name=name)
-        for name in ("left", "right", "frequencies")
+        database.register(f"identity_{table}", table_name=name) for table, name in names.items()
     )
     linker = Linker([rows, persons], settings, log_level=None)
     linker.table_management.register_term_frequency_lookup(frequencies, "name")
     pairs = linker.inference.predict(warning_mode="never").physical_name
     fields = list(comparisons())
-    weights = {field: f"round(mw_{field} * 1000)::bigint" for field in fields}
-    weights["name"] = "round((mw_name + mw_tf_adj_name) * 1000)::bigint"
+    weights = {field: f"milli(mw_{field})" for field in fields}
+    weights["name"] = "milli(mw_name+mw_tf_adj_name)"
     prior = settings["probability_two_random_records_match"]
-    weights["prior"] = f"round(log2({prior!r} / (1 - {prior!r})) * 1000)::bigint"
+    weights["prior"] = f"milli(log2({prior!r}/(1-{prior!r})))"
     levels = {field: f"gamma_{field}" for field in fields}
     connection.execute(
         f"create or replace table weighed as select unique_id_l as row_number, "
@@ -172,3 +185,5 @@ def _evidence(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         level = levels[0] if gamma < 0 else levels[len(levels) - 1 - gamma]
         weight = row["weights"][field]
         yield {"field": field, "level": level["level"], "weight_milli": weight}
+    if row["others_milli"]:
+        yield {"field": "others", "level": "others", "weight_milli": row["others_milli"]}

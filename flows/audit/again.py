@@ -88,7 +88,7 @@ def stage_home(night: Night, scratch: Path) -> Home:
         target.parent.mkdir(exist_ok=True)
         target.write_text(text, encoding="utf-8")
     if night.manifest.get("matching"):
-        text = f'[matching]\ncandidates = "{night.manifest["matching"]}"\n'
+        text = f'[matching]\ncandidates="{night.manifest["matching"]}"\n'
         place.settings_path.write_text(text, encoding="utf-8")
     for snapshot in sorted(night.home.snapshots.iterdir()):
         (place.snapshots / snapshot.name).symlink_to(snapshot.resolve())

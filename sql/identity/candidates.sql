@@ -45,12 +45,12 @@ last_employers as (
         max_by(contributions.employer_key, (contributions.month, contributions.employer_key))
             as employer_key
     from nearest
-    inner join identity_rows on nearest.row_number = identity_rows.row_number
+    inner join damaged on nearest.row_number = damaged.row_number
     -- m:n: candidates of many rows, months of many bookings
     inner join contributions on nearest.person_key = contributions.person_key
     where
         contributions.employer_key <> 0
-        and contributions.month <= coalesce(month_plus(identity_rows.month, 1), 999912)
+        and contributions.month <= coalesce(month_plus(damaged.month, 1), 999912)
     group by nearest.row_number, nearest.person_key
 )
 
@@ -61,11 +61,20 @@ select
     nearest.name,
     codes.employer_code,
     (1000000 * nearest.share // nearest.shares)::bigint as probability_ppm,
+    -- What the other candidates take from this one; less than a millionth is no news.
+    case
+        when nearest.shares - nearest.share > 1000
+            then -round(1000 * (log2(nearest.shares - nearest.share) - log2(1e9)))::bigint
+            - nearest.most_milli
+        else 0
+    end as others_milli,
     nearest.weights,
     nearest.levels
 from nearest
 -- m:1 each: keys of their groups
 left join last_employers
-    on nearest.row_number = last_employers.row_number and nearest.person_key = last_employers.person_key
+    on
+        nearest.row_number = last_employers.row_number
+        and nearest.person_key = last_employers.person_key
 left join codes on last_employers.employer_key = codes.employer_key
 order by nearest.row_number, nearest.rank

@@ -1,5 +1,4 @@
--- What the weights rest on, in whole numbers: `part` of `whole`. Grain: measure.
--- Pairs of different persons are counted in both orders; one more of two more keeps it finite.
+-- What the weights rest on, in whole numbers, never nought. Grain: measure.
 with sizes as (
     select
         count(*) as persons,
@@ -67,27 +66,6 @@ namesakes as (
     from names
 ),
 
-at_work as (
-    select
-        identity_rows.row_number,
-        identity_stays.person_key,
-        max(identity_rows.series) as series,
-        bool_or(identity_stays.month_number <> identity_rows.stay % 100000) as is_beside,
-        bool_or(identity_stays.month_number = identity_rows.stay % 100000) as is_there,
-        bool_or(
-            identity_stays.month_number = identity_rows.stay % 100000
-            and identity_stays.held & (1 << identity_rows.series) > 0
-        ) as is_held
-    from identity_rows
-    -- m:n: rows of one employer, persons of one employer
-    inner join identity_stays
-        on
-            identity_rows.employer_key = identity_stays.employer_key
-            and identity_stays.month_number between identity_rows.stay % 100000 - 1
-            and identity_rows.stay % 100000 + 1
-    group by identity_rows.row_number, identity_stays.person_key
-),
-
 places_counted as (
     select
         count(*) as beside,
@@ -95,7 +73,7 @@ places_counted as (
         count(*) filter (where is_held) as held,
         count(*) filter (where is_there) as there,
         count(*) filter (where is_there and is_beside) as there_and_beside
-    from at_work
+    from identity_at_work
 ),
 
 rows_counted as (
@@ -149,9 +127,7 @@ counted as (
     select
         unnest(['gap', 'held', 'beside', 'gap_true', 'apart_true']) as measure,
         unnest([gap, held, beside, there_and_beside, there - there_and_beside]) as part,
-        unnest(
-            [in_series * persons, in_series * persons, placed * persons, there, there]
-        ) as whole
+        unnest([in_series * persons, in_series * persons, placed * persons, there, there]) as whole
     from places_counted
     cross join rows_counted
     cross join sizes

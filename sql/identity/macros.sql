@@ -22,7 +22,8 @@ end;
 -- Blocks of a name at an employer: with each of its characters left open in turn.
 create or replace macro name_keys(employer_key, name) as list_transform(
     range(1, coalesce(length(name), 0) + 1),
-    lambda place: 'e' || employer_key || ' ' || left(name, place - 1) || '?' || substr(name, place + 1)
+    lambda place: 'e' || employer_key || ' ' || left(name, place - 1) || '?'
+    || substr(name, place + 1)
 );
 
 -- How many digits differ, place by place. What costs more is asked only where it can be so: `case`
@@ -40,3 +41,5 @@ create or replace macro is_one_more(longer, shorter) as case
     when length(longer) = length(shorter) + 1 then levenshtein(longer, shorter) = 1
     else false
 end;
+
+create or replace macro milli(weight) as round(weight * 1000)::bigint;

@@ -58,8 +58,14 @@ worked as (
 select
     identity_register.person_key as unique_id,
     identity_register.id,
+    null::varchar as prefix,
+    null::varchar as digits,
+    18::bigint as width,
     identity_register.birth,
     identity_register.name,
+    name_keys(0, identity_register.name) as masks,
+    null::bigint as stay,
+    null::integer as series,
     blocked.keys,
     coalesce(worked.stays, []) as stays,
     coalesce(worked.held, []) as held

@@ -2,8 +2,8 @@
 -- Grain: employer_key, month, person_key; `held` has the bit of each sort of row there is.
 with asked as (
     select distinct
-        employer_key,
-        month_from_number(month_number(month) + near.step) as month
+        stay // 100000 as employer_key,
+        month_from_number(stay % 100000 + near.step) as month
     from identity_rows
     cross join range(-3, 4) as near (step)
     where stay is not null
