@@ -22,6 +22,7 @@ FILES = {
     "index_trend": "trend.html",
     "index_omitted": "omitted.xlsx",
     "index_clerical_decisions": "clerical_decisions.xlsx",
+    "index_clerical_review": "clerical_review.xlsx",
     "index_objections": "objections.html",
 }
 NIGHT_HEADINGS = ("run_id", "as_of", "status", "amount_fen", "batches", "signed_by")
