@@ -13,7 +13,7 @@ from flows.answers.snapshot_rows import table_files
 from flows.ingest.filled import read_filled
 from flows.money.ledger_store import open_ledger
 from flows.store import Home, expect_digests, read_manifest, replace_file
-from sql import Connection
+from sql import Connection, query
 from sql.texts import policy_cards
 from transforms.answers.identity import (
     CANDIDATES,
@@ -29,6 +29,7 @@ from transforms.answers.identity import (
 from transforms.answers.identity_opened import agreement, opened_sheets
 from transforms.errors import DropRefusedError
 from transforms.extracts.kinds import KINDS
+from transforms.extracts.links import links_in_force, links_of_file, settle_links
 from transforms.extracts.registers import LINKS
 from transforms.sheets.filled import named_rows
 from transforms.sheets.workbook import workbook_bytes
@@ -46,11 +47,14 @@ def write_review(
     frames: Mapping[str, pl.DataFrame],
     run_id: str,
 ) -> None:
-    """Write the blind workbook into a run's folder, where rows with a damaged id wait."""
+    """Write the blind workbook into a run's folder, where rows with a damaged id wait.
+
+    Holds:   a row of which clerks say that it is nobody known is not asked again
+    """
     if DAMAGED not in frames:
         return
     # A clerk's decision names a person_id; other columns with ids are not mended by one.
-    damaged = frames[DAMAGED].filter(pl.col("kind").is_in(WITH_PERSONS))
+    damaged = _unanswered(frames[DAMAGED].filter(pl.col("kind").is_in(WITH_PERSONS)), connection)
     candidates = frames[CANDIDATES]
     if not damaged.height:
         return
@@ -63,6 +67,16 @@ def write_review(
     stakes = money_behind(candidates, frames["determinations"], cards)
     sheet = identity_sheet(damaged, candidates, stakes, cards, employers, run_id)
     (folder / NAME).write_bytes(workbook_bytes([sheet]))
+
+
+def _unanswered(damaged: pl.DataFrame, connection: Connection) -> pl.DataFrame:
+    links = links_in_force(query(connection, "select * from clerical_links order by all"))
+    waiting = [damaged.clear()]
+    for (kind, digest), rows in damaged.group_by("kind", "file_digest", maintain_order=True):
+        said = settle_links(links_of_file(links, KINDS[str(kind)], str(digest)), rows)
+        nobody = said.filter(pl.col("decided_by").is_not_null())["line"]
+        waiting.append(rows.filter(~pl.col("line").is_in(nobody.implode())))
+    return pl.concat(waiting)
 
 
 def read_review(

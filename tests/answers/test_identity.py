@@ -403,6 +403,11 @@ def test_from_the_night_that_asks_to_the_nights_that_know(
         withdraw_answer(home, one["answer_id"], SAID)
     assert quarantined(taken()) == 1
 
+    # Once clerks say that it is nobody known, the row stays set aside and is not asked again.
+    register_answers(home, fill(folder / NAME, {4: said("都不是")}, tmp_path / "no.xlsx"), {})
+    after, snapshot, _ = night()
+    assert quarantined(snapshot) == 1 and not (after / NAME).exists()
+
 
 def take_only_known_persons(home: Home, extract: Path) -> None:
     """In an extract only persons are taken whom the night knows, or who were proposed."""
