@@ -35,9 +35,6 @@ from transforms.sheets.filled import named_rows
 from transforms.sheets.workbook import workbook_bytes
 
 NAME = "clerical_review.xlsx"
-WITH_PERSONS = [
-    kind for kind in KINDS if "person_id" in KINDS[kind].column_named and kind != LINKS.kind.name
-]
 GIVE = "the clerical_review.xlsx of a run, filled in"
 
 
@@ -53,8 +50,7 @@ def write_review(
     """
     if DAMAGED not in frames:
         return
-    # A clerk's decision names a person_id; other columns with ids are not mended by one.
-    damaged = _unanswered(frames[DAMAGED].filter(pl.col("kind").is_in(WITH_PERSONS)), connection)
+    damaged = _unanswered(frames[DAMAGED], connection)
     candidates = frames[CANDIDATES]
     if not damaged.height:
         return

@@ -127,7 +127,7 @@ def test_a_clerks_link_counts_only_for_a_damaged_id_and_where_clerks_agree() -> 
     assert said["person_id"].to_list() == [MEANT, MEANT, None], "line 4 is settled by nobody"
     assert settled(piece, links, "cd").height == 0
     before = read_piece(DEATHS, piece)
-    columns, met = apply_links(before, piece, said)
+    columns, met = apply_links(DEATHS, before, piece, said)
     after = columns["person_id"]
     whole = before["person_id"].values().to_list()[1]
     assert before["person_id"].values()[0] is None

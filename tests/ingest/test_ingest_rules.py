@@ -281,6 +281,27 @@ def test_a_clerks_link_names_the_person_of_a_damaged_row(tmp_path: Path) -> None
         assert listed(fourth, "findings").height == 0
 
 
+def test_a_clerks_link_names_a_subject_who_is_a_person_and_never_a_unit(tmp_path: Path) -> None:
+    person = {"补贴类型": "就业见习补贴", "主体类型": "个人", "名称": "张三", "代码": "3.70302E+17"}
+    rows = [
+        row("support", 享受开始年月="202001", **person),
+        row("support", 代码=JIA[:-1] + "9"),
+        row("support", 享受开始年月="202003", **{**person, "代码": LI}),
+    ]
+    support = csv_text(rows)
+    first = ingest(tmp_path / "a", {"support.csv": support})
+    fallen = [(2, "invalid_person_id", "subject_id"), (3, "invalid_employer_code", "subject_id")]
+    assert verdicts(first) == fallen
+    digest = first.manifest["files"][0]["sha256"]
+    links = "数据类别,文件摘要,行号,认定的身份证号,核对人,核对日期\n" + "".join(
+        f"support,{digest},{line},{ZHANG},核对员,2020-03-01\n" for line in (2, 3, 4)
+    )
+    second = ingest(tmp_path / "b", {"support.csv": support, "clerical_links.csv": links})
+    assert verdicts(second) == fallen[1:]
+    assert table(second, "support")["subject_id"].to_list() == [ZHANG, LI]
+    assert listed(second, "repairs")["repair"].to_list() == ["clerical_link"]
+
+
 def test_repairs_are_recorded(tmp_path: Path) -> None:
     snapshot = ingest(tmp_path, {"residents.csv": csv_text([row("residents", 身份证号=OLD_ZHANG)])})
     assert listed(snapshot, "repairs").rows() == [

@@ -14,6 +14,7 @@ from transforms.extracts.registers import LINKS
 from transforms.words import Said
 
 REPAIR = "clerical_link"
+AS_PERSON = "subject_id as 个人"
 # A decision with this line names a row by its content, in every file of its kind.
 BY_CONTENT = 0
 SETTLED = pl.DataFrame(
@@ -40,6 +41,26 @@ LINKED = pl.DataFrame(
 )
 
 
+def id_column(kind: Kind) -> str | None:
+    """Return the column whose damaged id a decision mends: a person's, or a subject's who is one.
+
+    >>> from transforms.extracts.kinds import KINDS
+    >>> [id_column(KINDS[name]) for name in ("payroll", "support", "insured_units")]
+    ['person_id', 'subject_id', None]
+    """
+    for name in ("person_id", "subject_id"):
+        if name in kind.column_named and kind.column_named[name].type == name:
+            return None if kind is LINKS.kind else name
+    return None
+
+
+def _told_bad(columns: dict[str, ReadColumn], kind: Kind) -> str | None:
+    """Name the column as read that tells which ids of persons do not parse."""
+    name = id_column(kind)
+    name = AS_PERSON if name == "subject_id" else name
+    return name if name in columns else None
+
+
 def links_in_force(links: pl.DataFrame) -> pl.DataFrame:
     """Keep of each clerk on one row the newest; of one day that of the home's register, its last.
 
@@ -62,7 +83,7 @@ def links_of_file(links: pl.DataFrame | None, kind: Kind, sha256: str) -> pl.Dat
 
     Rows:    links  in force; returns  the same, file_digest in small letters; None: there are none
     """
-    if links is None or "person_id" not in kind.column_named:
+    if links is None or id_column(kind) is None:
         return None
     mine = links.with_columns(pl.col("file_digest").str.to_lowercase()).filter(
         pl.col("kind").is_in(list(kind.titles)),
@@ -73,7 +94,8 @@ def links_of_file(links: pl.DataFrame | None, kind: Kind, sha256: str) -> pl.Dat
 
 def damaged_rows(kind: Kind, piece: Piece, columns: dict[str, ReadColumn]) -> pl.DataFrame:
     """List the rows whose person id does not parse: line, content_digest."""
-    flags = columns["person_id"].bad_rows() if "person_id" in columns else None
+    told = _told_bad(columns, kind)
+    flags = columns[told].bad_rows() if told else None
     rows = np.array([], np.int64) if flags is None else np.flatnonzero(flags)
     contents = row_contents(kind, piece, rows)
     return pl.DataFrame({"line": pl.Series(piece.lines[rows], dtype=pl.Int64)}).with_columns(
@@ -129,7 +151,7 @@ def links_said(links: pl.DataFrame | None, damaged: Sequence[pl.DataFrame]) -> l
 
 
 def apply_links(
-    columns: dict[str, ReadColumn], piece: Piece, settled: pl.DataFrame
+    kind: Kind, columns: dict[str, ReadColumn], piece: Piece, settled: pl.DataFrame
 ) -> tuple[dict[str, ReadColumn], pl.DataFrame]:
     """Put the person a clerk recognised into rows whose own id is damaged; other rows stay.
 
@@ -139,8 +161,13 @@ def apply_links(
         return columns, settled.clear()
     lines = settled["line"].to_numpy()
     inside = np.minimum(np.searchsorted(piece.lines, lines), piece.height - 1)
-    read = columns["person_id"]
+    name, told = id_column(kind), _told_bad(columns, kind)
+    assert name and told, "only rows with a damaged id are decided on"
+    read = columns[name]
     is_met = (piece.lines[inside] == lines) & read.values(inside).is_null().to_numpy()
+    if told != name:
+        # The id of a unit is damaged otherwise, and never a person's.
+        is_met &= columns[told].reading.bad.to_numpy()[inside]
     met = settled.filter(is_met)
     hit = np.flatnonzero(is_met & settled["person_id"].is_not_null().to_numpy())
     if not len(hit):
@@ -156,7 +183,13 @@ def apply_links(
         bad=pl.concat([read.reading.bad, pl.Series(np.zeros(len(hit), np.bool_))]),
         repairs=pl.concat([noted, pl.Series([REPAIR] * len(hit))]),
     )
-    return columns | {"person_id": replace(read, reading=reading, codes=codes)}, met
+    mended = columns | {name: replace(read, reading=reading, codes=codes)}
+    if told != name:
+        bad = columns[told].reading.bad.to_numpy().copy()
+        bad[inside[hit]] = False
+        as_person = replace(columns[told].reading, bad=pl.Series(bad))
+        mended[told] = replace(columns[told], reading=as_person)
+    return mended, met
 
 
 def differing_links(kind: Kind, met: pl.DataFrame) -> list[tuple[str, str, Said]]:
