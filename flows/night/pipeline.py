@@ -231,7 +231,7 @@ def find_traces(run: RunSoFar, connection: Connection, entitled: Entitled) -> Ru
     return replace(run, frames=frames, findings=(*run.findings, trace_findings(traces)))
 
 
-propose_for_damaged_ids = stage("persons proposed for damaged ids", retries=1)(with_proposed)
+propose_for_damaged_ids = stage("persons proposed for unreadable ids", retries=1)(with_proposed)
 
 
 @stage("gate: entitlements")
