@@ -1,4 +1,4 @@
-"""Ten thousand random acts on batches, cut off at any write (`make lives`: a hundred thousand)."""
+"""Four thousand random acts on batches, cut off at any write (`make lives`: a hundred thousand)."""
 
 import pytest
 
@@ -13,7 +13,7 @@ ACTS = {
 }
 
 
-def test_ten_thousand_steps_go_by_the_model(capsys: pytest.CaptureFixture[str]) -> None:
+def test_four_thousand_steps_go_by_the_model(capsys: pytest.CaptureFixture[str]) -> None:
     told = live(STEPS, SEED)
     with capsys.disabled():
         print(f"\n{dict(told)}")
