@@ -2,14 +2,14 @@
 -- and for the other too, or a job of both; and one household, one account, or jobs at one employer
 -- that follow each other. Told beside, not enough alone: one employer at once or with a gap (names
 -- are common), ids one slip apart (no slip gives a valid id: the check character differs).
--- Grain: pair. Reads: concerned_persons, insured_persons, residents, accounts, contributions,
--- employment.
+-- Grain: pair. Reads: concerned_persons, insured_persons, residents, accounts, employment, and the
+-- facts insurance_masks and calendar_months.
 with known_persons as (
     select
         person_key,
         name
     from insured_persons
-    union
+    union all
     select
         person_key,
         name
@@ -21,19 +21,12 @@ concerned_keys as (
     from concerned_persons
 ),
 
-concerned_names as (
-    select
-        known_persons.person_key,
-        known_persons.name
-    from known_persons
-    semi join concerned_keys on known_persons.person_key = concerned_keys.person_key
-),
-
 alike_pairs as (
     select
         least(concerned_names.person_key, known_persons.person_key) as one_key,
         greatest(concerned_names.person_key, known_persons.person_key) as other_key
-    from concerned_names
+    from known_persons as concerned_names
+    semi join concerned_keys on concerned_names.person_key = concerned_keys.person_key
     -- many to a handful: digits 7 to 14 of an id are the birth date, the 17th is odd for men
     inner join known_persons
         on
@@ -55,25 +48,38 @@ alike_keys as (
 
 job_spans as (
     select
-        contributions.person_key,
-        contributions.employer_key,
-        min(contributions.month) as first_month,
-        max(contributions.month) as last_month
-    from contributions
-    semi join alike_keys on contributions.person_key = alike_keys.person_key
-    where
-        contributions.employer_key <> 0
-        and contributions.entry <> '退费'
-        and contributions.state in ('已到账', '缓缴')
-    group by contributions.person_key, contributions.employer_key
+        insurance_masks.person_key,
+        insurance_masks.employer_key,
+        min(calendar_months.month) as first_month,
+        max(calendar_months.month) as last_month
+    from insurance_masks
+    -- many to at most one, then each mask to the months it holds
+    semi join alike_keys on insurance_masks.person_key = alike_keys.person_key
+    inner join calendar_months
+        on
+            insurance_masks.era = calendar_months.era
+            and insurance_masks.insured_mask & calendar_months.bit <> 0
+    where insurance_masks.employer_key <> 0
+    group by insurance_masks.person_key, insurance_masks.employer_key
 ),
 
 working_keys as (
     select person_key
     from job_spans
     union
-    select person_key
+    select employment.person_key
     from employment
+    semi join alike_keys on employment.person_key = alike_keys.person_key
+),
+
+alike_accounts as (
+    select
+        alike_keys.person_key,
+        accounts.account_no
+    from alike_keys
+    -- one to few
+    inner join accounts on alike_keys.person_key = person_key_of(accounts.subject_id)
+    where accounts.subject_kind = '个人'
 ),
 
 evidences as (
@@ -93,9 +99,11 @@ evidences as (
         'same_account' as evidence
     from alike_pairs
     -- one to few in both
-    inner join accounts on alike_pairs.one_key = person_key_of(accounts.subject_id)
-    inner join accounts as others on alike_pairs.other_key = person_key_of(others.subject_id)
-    where accounts.account_no = others.account_no
+    inner join alike_accounts on alike_pairs.one_key = alike_accounts.person_key
+    inner join alike_accounts as others
+        on
+            alike_pairs.other_key = others.person_key
+            and alike_accounts.account_no = others.account_no
     union
     select
         one_key,

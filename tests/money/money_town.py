@@ -162,6 +162,8 @@ def determined_of(
     keys = [int(person[:17]) for person in town.in_two_towns]
     towns = pl.DataFrame({"person_key": keys}, schema={"person_key": pl.Int64})
     register_frame(connection, "jobs_in_two_towns", towns)
+    store = FactStore(connection, tables, AS_OF)
+    store.build("insurance_masks")
     determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)
     register_frame(connection, "determinations", determinations)
     for policy_id, policy in policy_frames(rows).items():
@@ -171,7 +173,7 @@ def determined_of(
     stopped = PolicyStatus("not_run", None, None, None, [])
     return Determined(
         connection=connection,
-        store=FactStore(connection, tables, AS_OF),
+        store=store,
         policies={name: stopped if name in not_run else ran for name in ALL_POLICIES},
         findings=pl.DataFrame(),
         warnings=[],

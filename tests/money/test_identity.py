@@ -9,7 +9,7 @@ import pytest
 
 from data_samples.town.naming import person_names
 from flows.store import Home
-from sql import connect, register_frame, register_tables, run_sql
+from sql import FactStore, connect, register_frame, register_tables, run_sql
 from tests.money.money_town import (
     AS_OF,
     ONE,
@@ -268,6 +268,7 @@ def test_few_pairs_are_proposed_in_a_town_with_names_as_in_life(tmp_path: Path) 
         whole = pl.concat([empty, rows], how="diagonal_relaxed")
         register_frame(connection, f"delivered_{kind}", whole)
     register_frame(connection, "concerned_persons", everybody.select("person_id"))
+    FactStore(connection, {}, AS_OF).build("insurance_masks")
     pairs = run_sql(connection, "money/one_person_pairs.sql", {})
     true = {
         tuple(sorted(ids))
