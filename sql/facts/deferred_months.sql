@@ -1,3 +1,4 @@
+-- by bucket: contributions
 -- cut by: person, employer
 -- Months of (p,u,k) with a 缓缴 row, of any of the five insurances, and whether they are deferred
 -- still: of entry 正常 or 补缴, and nothing has arrived for the employer's part since (for the
