@@ -162,7 +162,7 @@ def apply_links(
     lines = settled["line"].to_numpy()
     inside = np.minimum(np.searchsorted(piece.lines, lines), piece.height - 1)
     name, told = id_column(kind), _told_bad(columns, kind)
-    assert name and told, "only rows with a damaged id are decided on"
+    assert name and told
     read = columns[name]
     is_met = (piece.lines[inside] == lines) & read.values(inside).is_null().to_numpy()
     if told != name:
