@@ -119,6 +119,12 @@ def finding_names() -> tuple[str, ...]:
 
 
 @cache
+def doubt_names() -> tuple[str, ...]:
+    """Return the names of the files that ask what may be doubted of a batch's lines."""
+    return tuple(sorted(path.stem for path in (FOLDER / "review" / "doubts").glob("*.sql")))
+
+
+@cache
 def shared_parameters() -> dict[str, Parameter]:
     """Return the parameters that several policies, or facts, use."""
     return parse_shared((FOLDER / "parameters.yaml").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from flows.money.objections import objections_of
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows
-from sql.texts import exclusions
+from sql.texts import FOLDER, exclusions
 from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     KEY,
@@ -37,6 +37,10 @@ ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(ANSWER_KEY, pl.String()), "is_yes": p
 CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
 Before = tuple[Path | None, str]
 FIRST_NIGHT: Before = (None, "")
+
+
+PAIRS, CONFLICTS = "money/one_person_pairs.sql", "money/identity_conflicts.sql"
+NAMES = "names_differ"
 
 
 @dataclass(frozen=True)
@@ -191,10 +195,13 @@ def identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.Data
         .sort("person_id")
     )
     show_frame(connection, "concerned_persons", concerned)
-    show_frame(
-        connection, "one_person_pairs", run_sql(connection, "money/one_person_pairs.sql", {})
-    )
-    return with_causes(run_sql(connection, "money/identity_conflicts.sql", {}).cast(DOUBT_SCHEMA))
+    if not (FOLDER / PAIRS).is_file():
+        # The stored rules of a night before there were pairs: they give the cause in words.
+        told = run_sql(connection, CONFLICTS, {})
+        known = {"other_id": pl.col("person_id"), "doubt": pl.lit(NAMES), "evidence": pl.lit(NAMES)}
+        return told.select("person_id", **known, cause="cause")
+    show_frame(connection, "one_person_pairs", run_sql(connection, PAIRS, {}))
+    return with_causes(run_sql(connection, CONFLICTS, {}).cast(DOUBT_SCHEMA))
 
 
 def _unwritable(waiting: pl.DataFrame, payees: pl.DataFrame, funds: Funds) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from sql import (
     run_sql,
     show_frame,
 )
+from sql.texts import doubt_names
 from transforms.answers.traces import TRACE_SCHEMA
 from transforms.errors import DigestDiffersError
 from transforms.money.batches import LINE_SCHEMA
@@ -27,8 +28,9 @@ from transforms.money.books import Books
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.money.ledger import PAID_KINDS
 from transforms.money.payees import PAYEE
+from transforms.policies.cards import month_of
 from transforms.review.comparison import last_paid
-from transforms.review.doubts import AUDIT_FINDINGS, DOUBT_FILES, DOUBT_SCHEMA
+from transforms.review.doubts import AUDIT_FINDINGS, DOUBT_SCHEMA
 from transforms.review.page import review_page
 from transforms.review.review import Review
 from transforms.review.sampling import draw_sample
@@ -253,8 +255,10 @@ def find_doubts(
     }
     for name, frame in known.items():
         register_frame(connection, name, frame)
-    values = {"audit_findings": [*AUDIT_FINDINGS]}
-    found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in DOUBT_FILES]
+    # Each file takes what it names: stored rules of a night of before have others.
+    as_of_month = month_of(date.fromisoformat(manifest["as_of"]))
+    values = {"audit_findings": [*AUDIT_FINDINGS], "as_of_month": as_of_month}
+    found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in doubt_names()]
     return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in found])
 
 

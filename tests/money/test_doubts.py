@@ -10,6 +10,7 @@ import pytest
 
 from flows.money.review_pack import find_doubts
 from sql import connect, register_tables
+from sql.texts import doubt_names
 from transforms.answers.traces import TRACE_SCHEMA
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA
@@ -268,3 +269,7 @@ def test_each_doubt_says_what_was_found_and_where_such_was_found_before(
     assert set(table["pattern"]) == {word(said) for said in SOURCES.values()}
     (clue, *_) = table.filter(pl.col("doubt") == word("short_insured"))["clue"]
     assert clue == "在最后单位缴失业险月数、单位代码、起领年月：3, 9137"
+
+
+def test_every_doubt_has_its_file_or_is_a_finding_of_the_run() -> None:
+    assert {*doubt_names()} == {*DOUBTS, "audit_findings"} - {*AUDIT_FINDINGS}

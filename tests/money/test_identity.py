@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from data_samples.town.naming import person_names
+from flows.money import entitle as stage
 from flows.store import Home
-from sql import FactStore, connect, register_frame, register_tables, run_sql
+from sql import FactStore, connect, query, register_frame, register_tables, run_sql
 from tests.money.money_town import (
     AS_OF,
     ONE,
@@ -281,3 +282,23 @@ def test_few_pairs_are_proposed_in_a_town_with_names_as_in_life(tmp_path: Path) 
     )
     assert true <= found
     assert others * 10_000 <= everybody.height * 0.5
+
+
+def test_stored_rules_of_before_there_were_pairs_give_the_cause_in_words(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "rules"
+    (old / "money").mkdir(parents=True)
+    told = "insured_persons and residents name this person differently"
+    text = f"select person_id, '{told}' as cause from concerned_persons order by person_id"
+
+    def as_then(connection: Any, path: str, values: Any) -> pl.DataFrame:
+        return query(connection, text) if path == stage.CONFLICTS else run(connection, path, values)
+
+    run = stage.run_sql
+    monkeypatch.setattr(stage, "FOLDER", old)
+    monkeypatch.setattr(stage, "run_sql", as_then)
+    rows = [month(FLEXIBLE, ANN, 5)]
+    made = entitle(home, rows, town_of())
+    assert [status for _, status, *_ in statuses(made)] == ["held"]
+    assert told in made.findings["detail"].to_list()

@@ -27,7 +27,6 @@ SOURCES = {
     "paid_without_trace": "paid_without_trace_source",
 }
 DOUBTS = tuple(SOURCES)
-DOUBT_FILES = (*(code for code in DOUBTS if code not in AUDIT_FINDINGS), "audit_findings")
 DOUBT_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("doubt", "policy_id", "period", "subject_kind", "subject_id"), pl.String()),
     **dict.fromkeys(("beneficiary_kind", "beneficiary_id", "payment_id"), pl.String()),
