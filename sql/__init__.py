@@ -32,10 +32,10 @@ from sql.texts import (
     dated_text,
     dollar_names,
     fact_path,
-    files_under,
     name_of,
     parameters_digest,
     policy_cards,
+    read_by,
     rules_digest,
     shared_parameters,
     sql_text,
@@ -182,6 +182,8 @@ class FactStore:
     as_of: date
     built: set[str] = field(default_factory=set)
     year_day: date = date(FIRST_MONTH // 100, 1, 1)
+    # Of parts: the day by which the whole would build what they build in another order.
+    year_days: Mapping[str, date] = field(default_factory=dict)
     on_fact: Callable[[str], None] = lambda _name: None
 
     def __post_init__(self) -> None:
@@ -190,23 +192,30 @@ class FactStore:
 
     def build_under(self, path: str) -> None:
         """Build all facts and questions that an SQL file rests on, unless they stand already."""
-        for other in files_under(path):
+        for other in read_by(path):
             self._build_once(other)
 
     def build(self, name: str) -> None:
         """Build one fact and all that it rests on, unless they stand already."""
-        self.build_under(fact_path(name))
         self._build_once(fact_path(name))
+
+    def take(self, name: str, paths: Sequence[Path]) -> None:
+        """Take a fact, or a policy's table, as it lies in files, built elsewhere."""
+        view_kind(self.connection, name, paths)
+        self.built.add(name)
 
     def _build_once(self, path: str) -> None:
         name = name_of(path)
         if name in self.built:
             return
+        self.build_under(path)
+        day, self.year_day = self.year_day, self.year_days.get(path, self.year_day)
         if path == fact_path(name):
             self.on_fact(name)
             self._build(name)
         else:
             self.connection.execute(self.statement(path, shared_parameters())[0])
+        self.year_day = day
         self.built.add(name)
 
     def _build(self, name: str) -> None:

@@ -63,9 +63,17 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
         _make(store, f"policy_{name}", "counted.sql", limit, values)
         renamed = f"alter table policy_{name} rename column {LIMIT_COLUMN} to "
         store.connection.execute(renamed + card.provision_names[-1])
-    _check_policy_table(store.connection, card)
     store.connection.execute(f"create or replace view policy_rows as from policy_{name}")
     _make(store, f"determination_{name}", "determination.sql", {}, values)
+    check_policy(store, card)
+
+
+def check_policy(store: FactStore, card: PolicyCard) -> None:
+    """Hold a policy's table to what is promised of it, whether it was made here or in parts.
+
+    Raises:  ContractError if the key is not unique, or the provisions are not those of the card
+    """
+    _check_policy_table(store.connection, card)
     if card.listing.get("series"):
         store.build("staff_counts")
 

@@ -169,12 +169,16 @@ def policy_path(policy_id: str) -> str:
 @cache
 def files_under(path: str) -> tuple[str, ...]:
     """Return all facts and questions an SQL file rests on, each after those it needs itself."""
-    ordered: list[str] = []
-    for other in (*map(fact_path, fact_names()), *map(question_path, question_names())):
-        if name_of(other) in sql_words(path) and other != path:
-            ordered.extend(files_under(other))
-            ordered.append(other)
+    ordered = [one for other in read_by(path) for one in (*files_under(other), other)]
     return tuple(dict.fromkeys(ordered))
+
+
+@cache
+def read_by(path: str) -> tuple[str, ...]:
+    """Return the facts and questions that an SQL file names itself."""
+    others = (*map(fact_path, fact_names()), *map(question_path, question_names()))
+    words = sql_words(path)
+    return tuple(other for other in others if other != path and name_of(other) in words)
 
 
 def name_of(path: str) -> str:

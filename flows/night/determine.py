@@ -8,6 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from flows.night.paid_lines import DETERMINATION_SCHEMA, PAID_LINE_SCHEMA, register_ledger
+from flows.night.part import Means
+from flows.night.parts import Inputs, Parting, take_parts
 from sql import (
     KEY_COLUMNS,
     Connection,
@@ -18,7 +21,13 @@ from sql import (
     register_tables,
     run_sql,
 )
-from sql.policy_runs import parameters_under, policy_rows, run_findings, run_policy
+from sql.policy_runs import (
+    check_policy,
+    parameters_under,
+    policy_rows,
+    run_findings,
+    run_policy,
+)
 from sql.texts import policy_cards
 from transforms.errors import UsageError
 from transforms.policies.cards import (
@@ -38,21 +47,7 @@ from transforms.policies.coverage import (
 )
 from transforms.words import Said
 
-DETERMINATION_SCHEMA: dict[str, pl.DataType] = {
-    "policy_id": pl.String(),
-    "period": pl.String(),
-    "subject_kind": pl.String(),
-    "subject_id": pl.String(),
-    "beneficiary_kind": pl.String(),
-    "beneficiary_id": pl.String(),
-    "outcome": pl.String(),
-    "amount_fen": pl.Int64(),
-    "reason_codes": pl.List(pl.String()),
-}
-PAID_LINE_SCHEMA: dict[str, Any] = {
-    "payment_id": pl.String(),
-    **{name: DETERMINATION_SCHEMA[name] for name in ("policy_id", *KEY_COLUMNS, "amount_fen")},
-}
+__all__ = ["DETERMINATION_SCHEMA", "PAID_LINE_SCHEMA", "Determined", "determine"]
 WAITING = "review/decisions_waiting.sql"
 WAGES = "wage_arrears"
 UNSEEN_MONTHS = "select month from wage_months where is_judged and not has_payroll order by month"
@@ -94,6 +89,7 @@ def determine(
     temp_folder: Path | None = None,
     only: Sequence[str] | None = None,
     beside: pl.DataFrame | None = None,
+    parting: Parting | None = None,
     on_step: Callable[[str], None] = lambda _step: None,
 ) -> Determined:
     """Apply every policy in force to a snapshot's tables.
@@ -108,19 +104,21 @@ def determine(
     cards = _chosen(only)
     connection = connect(threads, memory_limit, temp_folder)
     register_tables(connection, tables, as_of)
-    _register_ledger(connection, paid_lines, ledger_payment_ids)
+    register_ledger(connection, paid_lines, ledger_payment_ids)
     store = FactStore(connection, tables, as_of, on_fact=on_step)
     months = _months_delivered(store)
+    reasons = {card.policy_id: _reason_not_run(card, tables, months, as_of) for card in cards}
+    running = [card for card in cards if not reasons[card.policy_id]]
+    inputs = Inputs(tables, as_of, paid_lines, ledger_payment_ids, [c.policy_id for c in running])
+    means = Means(threads, memory_limit, temp_folder)
+    taken = take_parts(parting or Parting(count=1), store, inputs, means, on_step)
     policies: dict[str, PolicyStatus] = {}
     for card in cards:
-        reason = _reason_not_run(card, tables, months, as_of)
-        if reason:
-            policies[card.policy_id] = PolicyStatus("not_run", reason, None, None, [])
-            continue
-        on_step(card.policy_id)
-        policies[card.policy_id] = _run(store, card)
+        policies[card.policy_id] = PolicyStatus("not_run", reasons[card.policy_id], None, None, [])
+        if card in running:
+            on_step(card.policy_id)
+            policies[card.policy_id] = _run(store, card, card.policy_id in taken)
     store.build("clerical_answers")
-    running = [card for card in cards if policies[card.policy_id].status == "ran"]
     _show_determinations(connection, running, beside)
     on_step("findings")
     return Determined(
@@ -131,9 +129,12 @@ def determine(
     )
 
 
-def _run(store: FactStore, card: PolicyCard) -> PolicyStatus:
+def _run(store: FactStore, card: PolicyCard, is_taken: bool) -> PolicyStatus:
     reach = reach_of(card, store.as_of)
-    run_policy(store, card, reach)
+    if is_taken:
+        check_policy(store, card)
+    else:
+        run_policy(store, card, reach)
     used = _parameters_used(card, store.as_of, reach)
     return PolicyStatus("ran", None, reach.from_month, reach.to_month, used)
 
@@ -144,29 +145,6 @@ def _chosen(only: Sequence[str] | None) -> list[PolicyCard]:
     if unknown:
         raise UsageError(f"no policy named {', '.join(unknown)}; there are {', '.join(cards)}")
     return [card for name, card in cards.items() if only is None or name in only]
-
-
-def _register_ledger(
-    connection: Connection, paid_lines: pl.DataFrame, ledger_payment_ids: Sequence[str]
-) -> None:
-    paid = paid_lines.select(pl.col(name).cast(dtype) for name, dtype in PAID_LINE_SCHEMA.items())
-    payment_ids = sorted({*paid["payment_id"].drop_nulls().to_list(), *ledger_payment_ids})
-    types = [
-        {"support_type": support_type, "policy_id": card.policy_id}
-        for card in policy_cards().values()
-        for support_type in card.support_types
-    ]
-    register_frame(connection, "paid_lines", paid)
-    register_frame(
-        connection,
-        "ledger_payment_ids",
-        pl.DataFrame({"payment_id": payment_ids}, schema={"payment_id": pl.String}),
-    )
-    register_frame(
-        connection,
-        "policy_support_types",
-        pl.DataFrame(types, schema={"support_type": pl.String, "policy_id": pl.String}),
-    )
 
 
 def _months_delivered(store: FactStore) -> dict[str, set[int]]:

@@ -11,7 +11,7 @@ import pytest
 from data_samples.town.scene_rows import paid_lines_of
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.answers.traces import traces_of_rows
-from flows.night.determine import _register_ledger
+from flows.night.paid_lines import register_ledger
 from flows.night.traces import last_traces
 from sql import connect, register_tables, shared_parameters
 from tests.rules.engine_tables import EMPLOYER, MAN, WOMAN, frame_of, paid, write_tables
@@ -53,7 +53,7 @@ def traces_of(
     tables = write_tables(folder, rows)
     connection = connect(threads=1)
     register_tables(connection, tables, as_of)
-    _register_ledger(
+    register_ledger(
         connection, paid_lines_of(ledger.get("lines", [])), ledger.get("payment_ids", ())
     )
     found = last_traces(connection, tables, as_of, lines)

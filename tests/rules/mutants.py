@@ -23,7 +23,7 @@ import duckdb
 import polars as pl
 import yaml
 
-from flows.night.determine import _register_ledger
+from flows.night.paid_lines import register_ledger
 from sql import FactStore, connect, query, register_frame, register_tables
 from sql.policy_runs import LIMIT_COLUMN, parameters_under, run_policy
 from sql.texts import (
@@ -185,7 +185,7 @@ class Bench:
         register_tables(self.connection, {}, self.as_of)
         for kind, frame in tables.items():
             register_frame(self.connection, f"delivered_{kind}", frame)
-        _register_ledger(self.connection, paid_lines_of(cases), ())
+        register_ledger(self.connection, paid_lines_of(cases), ())
         self.store = FactStore(self.connection, {}, self.as_of)
         self.unchanged = self.determine(None)
         told = self.judge(self.unchanged)

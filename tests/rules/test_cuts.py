@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from data_samples.town.scene_rows import paid_lines_of, typed_tables
-from flows.night.determine import _register_ledger
+from flows.night.paid_lines import register_ledger
 from sql import FactStore, connect, query, register_frame, register_tables
 from sql.policy_runs import run_policy
 from sql.texts import (
@@ -90,7 +90,7 @@ def rows_of(tables: Tables, as_of: date, names: list[str]) -> dict[str, list[tup
     register_tables(connection, {}, as_of)
     for kind, frame in tables.items():
         register_frame(connection, f"delivered_{kind}", frame)
-    _register_ledger(connection, paid_lines_of([]), ())
+    register_ledger(connection, paid_lines_of([]), ())
     store, found = FactStore(connection, {}, as_of), {}
     for name in names:
         card = policy_cards().get(name)

@@ -1,0 +1,244 @@
+"""A night in parts: what each is made of, made whole or not at all, named by what goes into it.
+
+Parts lie in one folder, `<name of the night's inputs>/part-<n>`, beside `whole`, which every part
+is given. Where one stands already, it is taken as it stands. Who makes them, in which order and
+where, is up to the executor: this process, one after the other, or a cluster (cluster.py).
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+import expectations
+from flows.ingest.drop import SnapshotRef
+from flows.night.made_by import program
+from flows.night.part import (
+    PAID,
+    SAME_EVERYWHERE,
+    WHOLE_FOLDER,
+    Means,
+    PartOrder,
+    files_of,
+    make_part,
+    seal_folder,
+    tables_of,
+)
+from flows.store import (
+    Home,
+    expect_digests,
+    file_digest,
+    staged_folder,
+)
+from sql import FactStore
+from sql.parts import BUCKETS, cut_kind, files_in, write_tables
+from sql.plan import ABOUT_SOMEBODY, Plan, kinds_of, plan_of
+from sql.texts import WORD, parameters_digest, rules_digest
+from transforms.digest import content_digest, frame_digest, short_id
+from transforms.errors import UsageError
+
+LOCAL, DASK = "local", "dask"
+BUCKET_FILE, ONE_PART = re.compile(r"bucket-([0-9]+)[.]"), re.compile(r"part-([0-9]+)[.]")
+Tables = Mapping[str, Sequence[Path]]
+
+
+@dataclass(frozen=True)
+class Parting:
+    """How a night is cut: into how many parts, who makes them, and where they lie.
+
+    `count`: None is one for every bucket if a table lies in buckets, else one; `digests`: those of
+    the tables' files, where they are known already.
+    """
+
+    count: int | None = None
+    executor: str = LOCAL
+    folder: Path | None = None
+    digests: Mapping[Path, str] = field(default_factory=dict)
+
+    def at(self, home: Home, snapshot: SnapshotRef) -> "Parting":
+        """Say where the parts of a night lie: beside what was read before, and swept like it."""
+        known = {
+            snapshot.folder / name: digest
+            for table in snapshot.manifest["tables"].values()
+            for name, digest in table["files"].items()
+        }
+        return replace(self, folder=home.cache / "parts", digests=known)
+
+    def count_for(self, tables: Tables) -> int:
+        """Return how many parts tables are cut into."""
+        in_buckets = any(_bucket(path) is not None for paths in tables.values() for path in paths)
+        return self.count or (BUCKETS if in_buckets else 1)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a night's parts are made of, besides the rules."""
+
+    tables: Tables
+    as_of: date
+    paid_lines: pl.DataFrame
+    payment_ids: Sequence[str]
+    running: Sequence[str]
+
+
+Tell = Callable[[str], None]
+MakeParts = Callable[[Sequence[PartOrder], Means, Tell], None]
+
+
+def read_after_rules() -> frozenset[str]:
+    """Return the words of the gates' checks: facts among them are read after the rules."""
+    folder = Path(expectations.__file__).parent
+    texts = [path.read_text("utf-8") for path in sorted(folder.rglob("*.sql"))]
+    return frozenset(word for text in texts for word in WORD.findall(text))
+
+
+def take_parts(
+    parting: Parting, store: FactStore, inputs: Inputs, means: Means, tell: Tell
+) -> frozenset[str]:
+    """Let the parts of a night be made, and show what they hand over; return the policies done.
+
+    Holds:   facts and policies are what they would be without parts, row for row
+    Raises:  UsageError for an executor that there is not; DigestDiffersError for a damaged part
+    """
+    make_parts = executor_of(parting.executor)
+    count = parting.count_for(inputs.tables)
+    if (count == 1 and parting.executor == LOCAL) or parting.folder is None:
+        return frozenset()
+    plan = plan_of(inputs.running, inputs.as_of, read_after_rules())
+    store.year_days = plan.year_days
+    digests = dict(parting.digests) or {
+        path: file_digest(path) for paths in inputs.tables.values() for path in paths
+    }
+    folder = parting.folder.absolute() / _name(inputs, plan, count, digests)
+    _sweep(folder)
+    orders = _orders(folder, store, inputs, plan, count, digests)
+    make_parts(orders, means, tell)
+    for order in orders:
+        expect_digests(files_of(order.target))
+    targets = [order.target for order in orders]
+    for name, paths in files_in(targets, plan.handed_over).items():
+        store.take(name, paths)
+    for name in plan.policies_in_parts:
+        for table, paths in files_in(targets, tables_of(name)).items():
+            store.take(table, paths)
+    return frozenset(plan.policies_in_parts)
+
+
+def executor_of(asked: str) -> MakeParts:
+    """Return who makes the parts: `local`, or `dask`, `dask:ADDRESS`.
+
+    Raises:  UsageError for another, or where the cluster's library is not installed
+    """
+    name, _, address = asked.partition(":")
+    if asked == LOCAL:
+        return make_here
+    if name != DASK:
+        raise UsageError(f"--executor takes local, dask or dask:ADDRESS; found {asked!r}")
+    try:
+        from flows.night.cluster import make_in_cluster
+    except ModuleNotFoundError as missing:
+        raise UsageError(
+            f"--executor dask needs {missing.name}: install wuxing[cluster], on the workers too"
+        ) from missing
+    return make_in_cluster(address)
+
+
+def make_here(orders: Sequence[PartOrder], means: Means, tell: Tell) -> None:
+    """Make parts in this process, one after the other, each with all threads."""
+    for order in orders:
+        tell(f"part {order.number + 1} of {len(orders)}")
+        make_part(order, means)
+
+
+def _name(inputs: Inputs, plan: Plan, count: int, digests: Mapping[Path, str]) -> str:
+    ours = program()
+    return short_id(
+        "P",
+        {
+            "tables": {k: sorted(digests[path] for path in v) for k, v in inputs.tables.items()},
+            "as_of": inputs.as_of.isoformat(),
+            "rules": [rules_digest(), parameters_digest()],
+            "paid": [frame_digest(inputs.paid_lines), content_digest(sorted(inputs.payment_ids))],
+            "nodes": [[step.path for step in plan.parts], [*plan.given], [*plan.handed_over]],
+            "parts": count,
+            "program": {name: ours[name] for name in SAME_EVERYWHERE},
+        },
+    )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the parts of other nights, and what was left half made of this one."""
+    for other in folder.parent.glob("*"):
+        if other != folder:
+            shutil.rmtree(other)
+    for leftover in folder.glob(".making-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _orders(
+    folder: Path,
+    store: FactStore,
+    inputs: Inputs,
+    plan: Plan,
+    count: int,
+    digests: Mapping[Path, str],
+) -> list[PartOrder]:
+    """Make what all parts are given, and say of each what it is made of."""
+    whole, read = folder / WHOLE_FOLDER, set(kinds_of(plan.parts)) & set(inputs.tables)
+    apart = [kind for kind in sorted(read) if _lies_in_one_file(kind, inputs.tables)]
+    if not whole.exists():
+        with staged_folder(whole) as staging:
+            for name in plan.given:
+                store.build(name)
+            write_tables(store.connection, plan.given, staging)
+            inputs.paid_lines.write_parquet(staging / PAID)
+            for kind in apart:
+                cut_kind(store.connection, kind, staging / kind, count)
+            seal_folder(staging)
+    given = dict(files_of(whole))
+    expect_digests(given.items())
+    sources = {kind: [p for p in given if p.parent == whole / kind] for kind in apart}
+    sources |= {kind: list(inputs.tables[kind]) for kind in read - set(apart)}
+    facts = {path: digest for path, digest in given.items() if path.parent == whole}
+    orders = []
+    for number in range(count):
+        tables = {
+            kind: [path for path in paths if _part_of(path, count) in (None, number)]
+            for kind, paths in sources.items()
+        }
+        read_here = {path for paths in tables.values() for path in paths}
+        orders.append(
+            PartOrder(
+                number=number,
+                folder=folder,
+                plan=plan,
+                as_of=inputs.as_of,
+                payment_ids=inputs.payment_ids,
+                tables={kind: paths for kind, paths in tables.items() if paths},
+                digests=facts | {p: d for p, d in ({**digests, **given}).items() if p in read_here},
+                program=program(),
+            )
+        )
+    return orders
+
+
+def _part_of(path: Path, count: int) -> int | None:
+    """Return the part whose persons a file is about; None if it is for all."""
+    found = ONE_PART.match(path.name)
+    if found:
+        return int(found[1])
+    bucket = _bucket(path)
+    return None if bucket is None else bucket * count // BUCKETS
+
+
+def _lies_in_one_file(kind: str, tables: Tables) -> bool:
+    return kind in ABOUT_SOMEBODY and all(_bucket(path) is None for path in tables[kind])
+
+
+def _bucket(path: Path) -> int | None:
+    found = BUCKET_FILE.match(path.name)
+    return int(found.group(1)) if found else None
