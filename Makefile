@@ -148,7 +148,7 @@ offline: wheelhouse
 	$(BIN)/python -m tests.install.offline $(WHEELHOUSE)
 
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --python-version 3.11 \
+	uv pip compile pyproject.toml --extra dev --extra cluster --universal --no-strip-extras --python-version 3.11 \
 		--generate-hashes -o requirements.lock
 
 clean:

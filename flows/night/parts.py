@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -43,6 +44,8 @@ from transforms.errors import UsageError
 
 LOCAL, DASK = "local", "dask"
 BUCKET_FILE, ONE_PART = re.compile(r"bucket-([0-9]+)[.]"), re.compile(r"part-([0-9]+)[.]")
+# A part that reads so much takes about 2 GiB; what is less is quickest whole.
+PART_BYTES = 512 << 20
 Tables = Mapping[str, Sequence[Path]]
 
 
@@ -50,8 +53,8 @@ Tables = Mapping[str, Sequence[Path]]
 class Parting:
     """How a night is cut: into how many parts, who makes them, and where they lie.
 
-    `count`: None is one for every bucket if a table lies in buckets, else one; `digests`: those of
-    the tables' files, where they are known already.
+    `count`: None is as many as the size of the tables in buckets asks for, on a cluster one for
+    every bucket; `digests`: those of the tables' files, where they are known already.
     """
 
     count: int | None = None
@@ -70,8 +73,11 @@ class Parting:
 
     def count_for(self, tables: Tables) -> int:
         """Return how many parts tables are cut into."""
-        in_buckets = any(_bucket(path) is not None for paths in tables.values() for path in paths)
-        return self.count or (BUCKETS if in_buckets else 1)
+        in_buckets = [p for paths in tables.values() for p in paths if _bucket(p) is not None]
+        if self.count is None and self.executor == LOCAL:
+            sizes = sum(path.stat().st_size for path in in_buckets)
+            return min(max(-(-sizes // PART_BYTES), 1), BUCKETS)
+        return self.count or BUCKETS
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ def executor_of(asked: str) -> MakeParts:
         raise UsageError(
             f"--executor dask needs {missing.name}: install wuxing[cluster], on the workers too"
         ) from missing
-    return make_in_cluster(address)
+    return partial(make_in_cluster, address)
 
 
 def make_here(orders: Sequence[PartOrder], means: Means, tell: Tell) -> None:

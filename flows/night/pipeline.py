@@ -32,6 +32,7 @@ from flows.night import gates
 from flows.night.causes import Causes
 from flows.night.determine import Determined, determine
 from flows.night.identity import with_proposed
+from flows.night.parts import Parting
 from flows.night.progress import Progress, Report
 from flows.night.run_name import last_finished, run_before, run_identity
 from flows.night.run_record import RunSoFar, write_run
@@ -57,6 +58,7 @@ class NightRequest:
     snapshot_id: str | None = None
     threads: int | None = None
     memory_limit: str | None = None
+    parting: Parting = field(default_factory=Parting)
     inbox: bool = False
     waiting: Waiting = field(default_factory=Waiting)
 
@@ -134,13 +136,8 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         runs = ledger.books().runs
-    ingest = partial(
-        ingest_drop,
-        snapshots=home.snapshots,
-        report=report,
-        registers=home.registers,
-        cache=home.cache,
-    )
+    ingest = partial(ingest_drop, snapshots=home.snapshots, report=report)
+    ingest = partial(ingest, registers=home.registers, cache=home.cache)
     if request.inbox:
         snapshot = read_tonight(home, as_of, request.waiting, ingest)
     elif request.drop is not None:
@@ -176,6 +173,7 @@ def determine_rows(
         threads=request.threads,
         memory_limit=request.memory_limit,
         temp_folder=run.home.temporary,
+        parting=request.parting.at(run.home, run.snapshot),
         on_step=lambda step: report(step, 0),
     )
 
