@@ -21,6 +21,7 @@ OTHERS = {
     "expectations/suites.py": "files of the program itself, checked by its tests",
     "flows/cli/demonstration.py": "make run shows commands, and beside them what each one says",
     "sql/compared.py": "queries",
+    "sql/parts.py": "queries",
     "sql/limits.py": "rules of the program itself, checked by its tests",
     "transforms/audit/carry_readme.py": "a page in Chinese",
     "transforms/extracts/kinds.py": "a file of the program itself, checked by its tests",

@@ -49,6 +49,14 @@ ThreadsOption = Annotated[
     int | None,
     typer.Option("--threads", min=1, max=1024, help="Threads to use (default: all cores)."),
 ]
+PartsOption = Annotated[
+    int | None,
+    typer.Option("--parts", min=1, max=16, help="Parts to cut the town into (default: by size)."),
+]
+ExecutorOption = Annotated[
+    str,
+    typer.Option("--executor", metavar="WHERE", help="Who makes parts: local, dask[:ADDRESS]."),
+]
 app = typer.Typer(
     name="wuxing",
     help="无形认证: find who is entitled to which subsidy, and draft the payment batches.",

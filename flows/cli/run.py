@@ -9,8 +9,10 @@ from flows.cli.console import (
     DEFAULT_HOME,
     AnyHomeOption,
     AsOfOption,
+    ExecutorOption,
     HomeOption,
     JsonOption,
+    PartsOption,
     ThreadsOption,
     app,
     read_day,
@@ -40,19 +42,40 @@ def run(
     memory_limit: Annotated[
         str | None, typer.Option("--memory-limit", help="Most memory for the rules, e.g. 4GB.")
     ] = None,
+    parts: PartsOption = None,
+    executor: ExecutorOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Do the main job: extracts, snapshot, gates, determinations, entitlements, draft batches."""
     from flows.night.alerts import told_night
+    from flows.night.parts import Parting
     from flows.night.pipeline import NightRequest, run_night
     from flows.night.summary import summary_lines
 
     most, day = read_memory(memory_limit), read_day(as_of)
-    request = NightRequest(Home(home), day, drop, snapshot, threads, most)
+    parting = Parting(parts, executor)
+    request = NightRequest(Home(home), day, drop, snapshot, threads, most, parting)
     summary = told_night(
         request.home, day.isoformat(), lambda: run_night(request, Progress()), "run"
     )
     show(summary, as_json, summary_lines(summary))
+
+
+@app.command()
+def plan(
+    as_of: AsOfOption,
+    snapshot: Annotated[str, typer.Argument(help="Id of a snapshot.")],
+    home: HomeOption = DEFAULT_HOME,
+    parts: PartsOption = None,
+    executor: ExecutorOption = "local",
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a night would build: stages, what each is cut by, reads and writes, in bytes."""
+    from flows.night.parts import Parting
+    from flows.night.planned import plan_lines, planned
+
+    content = planned(Home(home), snapshot, read_day(as_of), Parting(parts, executor))
+    show(content, as_json, plan_lines(content))
 
 
 @app.command()
@@ -66,6 +89,8 @@ def nightly(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for suppliers until their deadlines.")
     ] = True,
+    parts: PartsOption = None,
+    executor: ExecutorOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Do the same as `run`, from the inbox unless DROP is given, recorded by Prefect."""
@@ -74,7 +99,7 @@ def nightly(
     from flows.night.summary import summary_lines
 
     day = read_day(as_of) if as_of else district_clock().date()
-    summary = run_flow(drop, day, home, wait)
+    summary = run_flow(drop, day, home, wait, parts, executor)
     show(summary, as_json, summary_lines(summary))
 
 

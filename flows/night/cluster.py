@@ -134,9 +134,7 @@ class _Night:
     def _look_after(self, silent: float) -> None:
         """Do something about it when no part comes back for long."""
         if silent > CONNECT_SECONDS and not self._workers():
-            raise MachineDeniedError(
-                f"the scheduler at {self.where} has no worker left: start some"
-            )
+            raise MachineDeniedError(f"the scheduler at {self.where} has no worker: start some")
         patience = (
             max(LEAST_SECONDS, TIMES_LONGEST * self.longest) if self.longest else FIRST_SECONDS
         )
@@ -180,7 +178,7 @@ def make_on_worker(order: PartOrder) -> Told:
         return Told(worker.address, time.monotonic() - started, refusal=refusal)
     except Exception as fault:
         # Its words may hold what stands in a row: the log of the worker has them.
-        logging.getLogger(__name__).exception("part %s", order.number)
+        logging.getLogger(__name__).exception(order.target.name)
         return Told(worker.address, time.monotonic() - started, type(fault).__name__)
     return Told(worker.address, time.monotonic() - started)
 

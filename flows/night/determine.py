@@ -106,8 +106,8 @@ def determine(
     register_tables(connection, tables, as_of)
     register_ledger(connection, paid_lines, ledger_payment_ids)
     store = FactStore(connection, tables, as_of, on_fact=on_step)
-    months = _months_delivered(store)
-    reasons = {card.policy_id: _reason_not_run(card, tables, months, as_of) for card in cards}
+    months = months_delivered(store)
+    reasons = {card.policy_id: reason_not_run(card, tables, months, as_of) for card in cards}
     running = [card for card in cards if not reasons[card.policy_id]]
     inputs = Inputs(tables, as_of, paid_lines, ledger_payment_ids, [c.policy_id for c in running])
     means = Means(threads, memory_limit, temp_folder)
@@ -147,7 +147,8 @@ def _chosen(only: Sequence[str] | None) -> list[PolicyCard]:
     return [card for name, card in cards.items() if only is None or name in only]
 
 
-def _months_delivered(store: FactStore) -> dict[str, set[int]]:
+def months_delivered(store: FactStore) -> dict[str, set[int]]:
+    """Return the months of contributions that are there, by insurance."""
     store.build("contribution_coverage")
     months: dict[str, set[int]] = {}
     for insurance, month in query(
@@ -157,12 +158,13 @@ def _months_delivered(store: FactStore) -> dict[str, set[int]]:
     return months
 
 
-def _reason_not_run(
+def reason_not_run(
     card: PolicyCard,
     tables: Mapping[str, Sequence[Path]],
     months: Mapping[str, set[int]],
     as_of: date,
 ) -> Said | None:
+    """Say why a policy does not run on a day, if it does not."""
     outside = outside_span(card, as_of)
     if outside:
         return outside

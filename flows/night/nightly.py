@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from flows.language import said
 from flows.night.alerts import told_night
 from flows.night.diary import DISTRICT_TIME, read_nights
 from flows.night.in_prefect import RunReport, leave_page
+from flows.night.parts import Parting
 from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
 from flows.store import Home
@@ -69,7 +71,12 @@ def call_as_task(name: str, stage: Stage[P, R], /, *given: P.args, **named: P.kw
 
 @flow(name="wuxing-nightly", flow_run_name=_run_name, persist_result=False)
 def nightly(
-    drop: str | None = None, as_of: str | None = None, home: str | None = None, wait: bool = True
+    drop: str | None = None,
+    as_of: str | None = None,
+    home: str | None = None,
+    wait: bool = True,
+    parts: int | None = None,
+    executor: str = "local",
 ) -> Any:
     """Turn a drop, else the inbox, into draft batches; return what `wuxing run --json` prints.
 
@@ -80,11 +87,13 @@ def nightly(
         as_of: The day the night is for, YYYY-MM-DD; without it, today in the district.
         home: The home folder; without it WUXING_HOME of the worker, else ./home.
         wait: Wait for suppliers that are late until their deadlines.
+        parts: Into how many parts the town is cut, up to 16; without it, by its size.
+        executor: Who makes the parts: local, dask or dask:ADDRESS.
     """
     own_id, report = str(flow_run.id or ""), RunReport(get_run_logger())
     message = "unexpected: see the log of the run"
     try:
-        request = request_of(drop, as_of, home, wait)
+        request = request_of(drop, as_of, home, wait, Parting(parts, executor))
         summary = told_night(
             request.home,
             request.as_of.isoformat(),
@@ -100,18 +109,21 @@ def nightly(
     finally:
         leave_page(home_of(home), own_id, message)
     report.end(is_done=True)
-    create_table_artifact(
-        key="wuxing-nightly-counts",
-        table=count_table(Path(summary["paths"]["run"])),
-        description=said(
-            f"Run {summary['run_id']} as of {summary['as_of']}: counts only, no person"
-        ),
-    )
+    _leave_counts(summary)
     own = [night for night in read_nights(request.home) if night.flow_run == own_id]
     if own and own[-1].state == "warned":
         message = said(f"run {summary['run_id']}: {own[-1].warnings} warnings")
         return Completed(name="Warned", message=message, data=summary)
     return summary
+
+
+def _leave_counts(summary: Mapping[str, Any]) -> None:
+    run_id, as_of = summary["run_id"], summary["as_of"]
+    create_table_artifact(
+        key="wuxing-nightly-counts",
+        table=count_table(Path(summary["paths"]["run"])),
+        description=said(f"Run {run_id} as of {as_of}: counts only, no person"),
+    )
 
 
 def count_table(run_folder: Path) -> list[dict[str, Any]]:
@@ -130,7 +142,11 @@ def home_of(home: str | None) -> Home:
 
 
 def request_of(
-    drop: str | None, as_of: str | None, home: str | None, wait: bool = True
+    drop: str | None,
+    as_of: str | None,
+    home: str | None,
+    wait: bool = True,
+    parting: Parting | None = None,
 ) -> NightRequest:
     """Read the flow's plain parameters; without a day it is today's in the district."""
     try:
@@ -139,10 +155,22 @@ def request_of(
         raise UsageError(f"as_of is written YYYY-MM-DD; found {as_of!r}") from unreadable
     place = Path(drop) if drop else None
     waiting = Waiting(until_deadline=wait)
-    return NightRequest(home_of(home), day, place, inbox=place is None, waiting=waiting)
+    return NightRequest(
+        *(home_of(home), day, place),
+        parting=parting or Parting(),
+        inbox=place is None,
+        waiting=waiting,
+    )
 
 
-def run_flow(drop: Path | None, as_of: date, home: Path, wait: bool = True) -> dict[str, Any]:
+def run_flow(
+    drop: Path | None,
+    as_of: date,
+    home: Path,
+    wait: bool = True,
+    parts: int | None = None,
+    executor: str = "local",
+) -> dict[str, Any]:
     """Run the flow in this process and hand back what `wuxing run` would.
 
     Raises:  what stopped it, so that exit codes are the same as of `wuxing run`
@@ -150,7 +178,12 @@ def run_flow(drop: Path | None, as_of: date, home: Path, wait: bool = True) -> d
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_without_traceback)
     summary: Any = nightly(
-        drop=str(drop) if drop else None, as_of=as_of.isoformat(), home=str(home), wait=wait
+        drop=str(drop) if drop else None,
+        as_of=as_of.isoformat(),
+        home=str(home),
+        wait=wait,
+        parts=parts,
+        executor=executor,
     )
     return dict(summary)
 

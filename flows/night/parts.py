@@ -62,6 +62,15 @@ class Parting:
     folder: Path | None = None
     digests: Mapping[Path, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what nobody can do before a night begins.
+
+        Raises:  UsageError
+        """
+        executor_of(self.executor)
+        if self.count is not None and not 1 <= self.count <= BUCKETS:
+            raise UsageError(f"a town is cut into 1 to {BUCKETS} parts; found {self.count}")
+
     def at(self, home: Home, snapshot: SnapshotRef) -> "Parting":
         """Say where the parts of a night lie: beside what was read before, and swept like it."""
         known = {
@@ -78,6 +87,15 @@ class Parting:
             sizes = sum(path.stat().st_size for path in in_buckets)
             return min(max(-(-sizes // PART_BYTES), 1), BUCKETS)
         return self.count or BUCKETS
+
+    def is_whole(self, tables: Tables) -> bool:
+        """Say whether tables go the short way: all at once, in this process."""
+        return self.folder is None or (self.executor == LOCAL and self.count_for(tables) == 1)
+
+    def digests_of(self, tables: Tables) -> Mapping[Path, str]:
+        """Return the digests of the files of tables."""
+        files = [path for paths in tables.values() for path in paths]
+        return {path: self.digests.get(path) or file_digest(path) for path in files}
 
 
 @dataclass(frozen=True)
@@ -110,19 +128,14 @@ def take_parts(
     Holds:   facts and policies are what they would be without parts, row for row
     Raises:  UsageError for an executor that there is not; DigestDiffersError for a damaged part
     """
-    make_parts = executor_of(parting.executor)
-    count = parting.count_for(inputs.tables)
-    if (count == 1 and parting.executor == LOCAL) or parting.folder is None:
+    if parting.is_whole(inputs.tables):
         return frozenset()
     plan = plan_of(inputs.running, inputs.as_of, read_after_rules())
     store.year_days = plan.year_days
-    digests = dict(parting.digests) or {
-        path: file_digest(path) for paths in inputs.tables.values() for path in paths
-    }
-    folder = parting.folder.absolute() / _name(inputs, plan, count, digests)
+    folder = folder_of(parting, inputs, plan)
     _sweep(folder)
-    orders = _orders(folder, store, inputs, plan, count, digests)
-    make_parts(orders, means, tell)
+    orders = _orders(folder, store, inputs, plan, parting)
+    executor_of(parting.executor)(orders, means, tell)
     for order in orders:
         expect_digests(files_of(order.target))
     targets = [order.target for order in orders]
@@ -160,20 +173,23 @@ def make_here(orders: Sequence[PartOrder], means: Means, tell: Tell) -> None:
         make_part(order, means)
 
 
-def _name(inputs: Inputs, plan: Plan, count: int, digests: Mapping[Path, str]) -> str:
-    ours = program()
-    return short_id(
+def folder_of(parting: Parting, inputs: Inputs, plan: Plan) -> Path:
+    """Return the folder of a night's parts, named by all that goes into them."""
+    ours, known = program(), parting.digests_of(inputs.tables)
+    name = short_id(
         "P",
         {
-            "tables": {k: sorted(digests[path] for path in v) for k, v in inputs.tables.items()},
+            "tables": {k: sorted(known[path] for path in v) for k, v in inputs.tables.items()},
             "as_of": inputs.as_of.isoformat(),
             "rules": [rules_digest(), parameters_digest()],
             "paid": [frame_digest(inputs.paid_lines), content_digest(sorted(inputs.payment_ids))],
             "nodes": [[step.path for step in plan.parts], [*plan.given], [*plan.handed_over]],
-            "parts": count,
+            "parts": parting.count_for(inputs.tables),
             "program": {name: ours[name] for name in SAME_EVERYWHERE},
         },
     )
+    assert parting.folder is not None
+    return parting.folder.absolute() / name
 
 
 def _sweep(folder: Path) -> None:
@@ -186,14 +202,10 @@ def _sweep(folder: Path) -> None:
 
 
 def _orders(
-    folder: Path,
-    store: FactStore,
-    inputs: Inputs,
-    plan: Plan,
-    count: int,
-    digests: Mapping[Path, str],
+    folder: Path, store: FactStore, inputs: Inputs, plan: Plan, parting: Parting
 ) -> list[PartOrder]:
     """Make what all parts are given, and say of each what it is made of."""
+    count, digests = parting.count_for(inputs.tables), parting.digests_of(inputs.tables)
     whole, read = folder / WHOLE_FOLDER, set(kinds_of(plan.parts)) & set(inputs.tables)
     apart = [kind for kind in sorted(read) if _lies_in_one_file(kind, inputs.tables)]
     if not whole.exists():
