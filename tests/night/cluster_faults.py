@@ -1,0 +1,54 @@
+"""Loaded by the workers of the tests' cluster: the fault that a file asks for, once, in a part.
+
+The file `fault` in the folder of WUXING_TEST_FAULTS names it; whoever meets it first takes it away.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from flows.night import part
+
+FOLDER = Path(os.environ["WUXING_TEST_FAULTS"])
+SECONDS = 30.0
+made_policy, made_by = part.run_policy, part.program
+
+
+def run_policy(*given: Any) -> None:
+    """Meet the fault in the middle of a part: its facts are written, its policies are not."""
+    asked = taken()
+    if asked == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if asked == "hangs":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if asked == "out of memory":
+        eaten = []
+        while True:
+            eaten.append(bytearray(os.urandom(1 << 20)) * 32)
+    if asked == "fails":
+        raise MemoryError
+    if asked == "slow":
+        (FOLDER / "begun").touch()
+        time.sleep(SECONDS)
+    made_policy(*given)
+
+
+def program() -> dict[str, Any]:
+    """Be another program, if that is the fault."""
+    return {**made_by(), "code_digest": "another"} if taken() == "other program" else made_by()
+
+
+def taken() -> str:
+    """Take the fault that is asked for; none if nobody asks, or another was first."""
+    mine = FOLDER / f"met-by-{os.getpid()}"
+    try:
+        (FOLDER / "fault").rename(mine)
+    except FileNotFoundError:
+        return ""
+    return mine.read_text("utf-8")
+
+
+part.run_policy = run_policy
+part.program = program  # type: ignore[assignment]
