@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.night import part
+from flows.night.made_by import program as made_by
+from sql.policy_runs import run_policy as made_policy
 
 FOLDER = Path(os.environ["WUXING_TEST_FAULTS"])
 SECONDS = 30.0
-made_policy, made_by = part.run_policy, part.program
 
 
 def run_policy(*given: Any) -> None:
