@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dask
 import distributed
 from distributed import Client, Future, LocalCluster, Security, get_worker
 from distributed.scheduler import KilledWorker
@@ -30,6 +31,9 @@ FIRST_SECONDS, LEAST_SECONDS, TIMES_LONGEST = 3600.0, 60.0, 10
 # Of a worker's memory, for the database; the rest is Python's.
 MEMORY_PERCENT = 60
 HERE = "the local cluster"
+NO_PAGES: dict[str, list[str]] = {
+    f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")
+}
 
 
 @dataclass(frozen=True)
@@ -195,10 +199,11 @@ def _connected(address: str) -> Iterator[Client]:
         # Whoever may talk to a scheduler may run programs as its user: on this machine, only we.
         cores = os.cpu_count() or 1
         with (
+            dask.config.set(NO_PAGES),
             LocalCluster(
                 n_workers=cores,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 protocol="tls://",
                 security=Security.temporary(),
                 silence_logs=logging.CRITICAL,
