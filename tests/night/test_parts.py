@@ -42,7 +42,7 @@ from transforms.errors import ContractError, DigestDiffersError, UsageError
 
 TOWNS = [(5, date(2020, 12, 15)), (6, date(2020, 6, 30)), (7, date(2021, 3, 10))]
 # How many parts, and whether big kinds lie in buckets as of a big town.
-COUNTS = ([(1, False), (16, True)], [(1, False), (3, False)], [(1, True), (3, True)])
+COUNTS = ([(1, True), (16, True)], [(1, False), (3, False)], [(1, True), (3, True)])
 ALL = tuple(policy_cards())
 PLAN = plan_of(ALL, date(2020, 12, 15))
 
@@ -101,6 +101,18 @@ def test_the_policy_year_of_a_fact_is_that_of_the_first_who_asks() -> None:
     assert fact_path("jobs_in_two_towns") in plan.year_days
 
 
+def test_a_fact_is_built_by_the_policy_year_that_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built: list[tuple[str, date]] = []
+    monkeypatch.setattr(FactStore, "_build", lambda self, name: built.append((name, self.year_day)))
+    early, late = date(2019, 1, 1), date(2021, 1, 1)
+    days = {fact_path("graduations"): early}
+    FactStore(connect(1), {}, AS_OF, year_day=late, year_days=days).build("watched_persons")
+    assert built[0] == ("graduations", early)
+    assert built[-1] == ("watched_persons", late) and len(built) > 2
+
+
 def test_a_file_that_says_no_cut_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in ("select 1", "-- cut by: person, whole\n", "-- cut by: house\n"):
         monkeypatch.setattr("sql.plan.sql_text", lambda _path, text=text: text)
@@ -148,11 +160,21 @@ def outcome_of(determined: Determined) -> dict[str, str]:
     }
 
 
+def rows_of_facts(determined: Determined) -> dict[str, tuple[Any, ...]]:
+    """Count and hash the rows of every fact that stands, however they are ordered."""
+    facts = determined.store.built & set(fact_names())
+    counted = "select count(*) as rows, sum(cast(hash(fact) as hugeint)) as hashes from {} as fact"
+    return {
+        name: query(determined.connection, counted.format(name)).row(0) for name in sorted(facts)
+    }
+
+
 @pytest.mark.parametrize(("town_of", "counts"), zip(TOWNS, COUNTS, strict=True))
 def test_any_number_of_parts_determines_the_same(
     town_of: tuple[int, date], counts: list[tuple[int, bool]], tmp_path: Path
 ) -> None:
-    tables, as_of, outcomes = town_tables(*town_of), town_of[1], []
+    tables, as_of = town_tables(*town_of), town_of[1]
+    outcomes, facts = list[dict[str, str]](), list[dict[str, tuple[Any, ...]]]()
     for count, bucketed in counts:
         place = tmp_path / str(count)
         place.mkdir()
@@ -160,11 +182,15 @@ def test_any_number_of_parts_determines_the_same(
         parting = Parting(count, folder=place / "parts")
         determined = determine(files, as_of, paid_lines_of([]), threads=1, parting=parting)
         outcomes.append(outcome_of(determined))
+        facts.append(rows_of_facts(determined))
         made = {path.name for path in place.glob("parts/*/part-*")}
         assert len(made) == (0 if count == 1 else count)
     assert outcomes[0]["determinations"] and len(outcomes[0]) > 20
     for outcome in outcomes[1:]:
         assert outcome == outcomes[0]
+    # the facts are the same, row for row; what only parts read is built in parts only
+    assert set(PLAN.handed_over) <= facts[1].keys() < facts[0].keys()
+    assert facts[1] == {name: facts[0][name] for name in facts[1]}
 
 
 def test_a_night_in_parts_is_the_same_night_to_the_byte(
