@@ -47,18 +47,18 @@ class Told:
 
 
 def make_in_cluster(
-    address: str, orders: Sequence[PartOrder], _means: Means, tell: Callable[[str], None]
+    address: str, orders: Sequence[PartOrder], means: Means, tell: Callable[[str], None]
 ) -> None:
     """Make parts on the workers of a scheduler; without an address, in processes of this machine.
 
-    Memory and threads are those of the workers.
+    A part takes one thread and its share of the worker's memory, unless told otherwise.
 
     Raises:  MachineDeniedError if there is no scheduler or it is lost, if a part fails or hangs
              wherever it is tried; UsageError for a worker with another program; DigestDiffersError
              for one that sees other files
     """
     with _connected(address) as client:
-        night = _Night(client, address or HERE, tell, len(orders))
+        night = _Night(client, address or HERE, means, tell, len(orders))
         try:
             for order in orders:
                 night.submit(order)
@@ -73,6 +73,7 @@ class _Night:
 
     client: Client
     where: str
+    means: Means
     tell: Callable[[str], None]
     count: int
     under_way: dict[Future[Told], PartOrder] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class _Night:
         future = self.client.submit(
             make_on_worker,
             order,
+            self.means,
             key=f"{order.folder.name}-{order.number:02d}-{tried}",
             workers=others or None,
             allow_other_workers=bool(others),
@@ -169,15 +171,16 @@ def _told_by(future: Future[Told]) -> Told:
     return Told(worker, 0.0, type(fault).__name__)
 
 
-def make_on_worker(order: PartOrder) -> Told:
+def make_on_worker(order: PartOrder, means: Means) -> Told:
     """Make a part on this worker, if it has the same program and sees the same files."""
     worker, started = get_worker(), time.monotonic()
     try:
         expect_same_program(order.program, f"{worker.name} ({worker.address})")
         expect_digests(order.digests.items())
-        limit, threads = worker.memory_manager.memory_limit, worker.state.nthreads
-        most = f"{limit * MEMORY_PERCENT // 100 // threads // 2**20}MiB" if limit else None
-        make_part(order, Means(1, most, Path(worker.local_directory)))
+        limit, at_once = worker.memory_manager.memory_limit, worker.state.nthreads
+        share = f"{limit * MEMORY_PERCENT // 100 // at_once // 2**20}MiB" if limit else None
+        most, place = means.memory_limit or share, Path(worker.local_directory)
+        make_part(order, Means(means.threads or 1, most, place))
     except WuxingError as refusal:
         return Told(worker.address, time.monotonic() - started, refusal=refusal)
     except Exception as fault:

@@ -74,7 +74,7 @@ class Parting:
     def at(self, home: Home, snapshot: SnapshotRef) -> "Parting":
         """Say where the parts of a night lie: beside what was read before, and swept like it."""
         known = {
-            snapshot.folder / name: digest
+            snapshot.folder.absolute() / name: digest
             for table in snapshot.manifest["tables"].values()
             for name, digest in table["files"].items()
         }
@@ -94,7 +94,7 @@ class Parting:
 
     def digests_of(self, tables: Tables) -> Mapping[Path, str]:
         """Return the digests of the files of tables."""
-        files = [path for paths in tables.values() for path in paths]
+        files = [path.absolute() for paths in tables.values() for path in paths]
         return {path: self.digests.get(path) or file_digest(path) for path in files}
 
 
@@ -130,6 +130,9 @@ def take_parts(
     """
     if parting.is_whole(inputs.tables):
         return frozenset()
+    # Workers stand elsewhere, where a relative path leads elsewhere.
+    tables = {kind: [p.absolute() for p in paths] for kind, paths in inputs.tables.items()}
+    inputs = replace(inputs, tables=tables)
     plan = plan_of(inputs.running, inputs.as_of, read_after_rules())
     store.year_days = plan.year_days
     folder = folder_of(parting, inputs, plan)
@@ -179,7 +182,9 @@ def folder_of(parting: Parting, inputs: Inputs, plan: Plan) -> Path:
     name = short_id(
         "P",
         {
-            "tables": {k: sorted(known[path] for path in v) for k, v in inputs.tables.items()},
+            "tables": {
+                k: sorted(known[path.absolute()] for path in v) for k, v in inputs.tables.items()
+            },
             "as_of": inputs.as_of.isoformat(),
             "rules": [rules_digest(), parameters_digest()],
             "paid": [frame_digest(inputs.paid_lines), content_digest(sorted(inputs.payment_ids))],

@@ -20,6 +20,7 @@ from flows.ingest.tables import buckets_of
 from flows.night.determine import Determined, determine
 from flows.night.parts import Parting
 from flows.night.pipeline import NightRequest, run_night
+from flows.night.planned import plan_lines, planned
 from flows.night.progress import Progress
 from flows.store import Home, read_manifest
 from sql import FactStore, connect, query, register_frame
@@ -327,8 +328,9 @@ def test_plan_shows_stages_with_bytes(
     assert told["stages"][1]["read_bytes"] > 0 and told["stages"][1]["written_bytes"] is None
     assert "new_hire_subsidy" in told["stages"][1]["policies"]
     assert run_command(app, words) == 0
-    shown = capsys.readouterr().out
-    assert "1 parts" in shown and "insurance_masks" in shown
+    told = planned(home_after_run, snapshot, AS_OF, Parting())
+    assert capsys.readouterr().out.splitlines() == plan_lines(told)
+    assert told["is_short_way"] and "1 parts" in plan_lines(told)[0]
     # once the parts are there, what was written is known
     parting = Parting(4)
     run_night(
