@@ -23,6 +23,7 @@ import duckdb
 import polars as pl
 
 from sql.limits import check_limits
+from sql.spilling import claimed_in
 from sql.texts import (
     COMMENT,
     DOLLAR,
@@ -83,11 +84,14 @@ def connect(
     memory_limit: str | None = None,
     temp_folder: Path | None = None,
 ) -> Connection:
-    """Open an in-memory database that keeps to itself: no downloads, no files of its own choice."""
+    """Open an in-memory database that keeps to itself: no downloads, no files of its own choice.
+
+    It spills to a folder of its own in `temp_folder`.
+    """
     settings: dict[str, Any] = dict.fromkeys(
         ("autoinstall_known_extensions", "autoload_known_extensions", "preserve_insertion_order"),
         False,
-    ) | {"temp_directory": str(temp_folder) if temp_folder else ""}
+    ) | {"temp_directory": str(claimed_in(temp_folder)) if temp_folder else ""}
     if threads:
         settings["threads"] = threads
     if memory_limit:

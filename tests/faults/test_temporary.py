@@ -14,6 +14,7 @@ import pytest
 from flows.audit.carry import export_night
 from flows.scratch import scratch_folder
 from flows.store import PRIVATE, Home, hold_home
+from sql import connect
 from tests.faults.bounded import ROOT
 
 
@@ -118,3 +119,19 @@ def test_a_copy_that_cannot_be_written_has_its_scratch_elsewhere(
     with scratch_folder(tmp_path / "nowhere" / "tmp") as working:
         assert working.parent == elsewhere and working.stat().st_mode & PRIVATE == 0
     assert not list(elsewhere.iterdir())
+
+
+def test_two_databases_of_one_folder_spill_apart(tmp_path: Path) -> None:
+    """One night has several open at once: each must read back what it wrote itself."""
+    opened = [connect(1, "64MB", tmp_path) for _ in range(2)]
+    for number, connection in enumerate(opened):
+        connection.execute(
+            f"create table spilled as select range as place, hash(range + {number}) as hashed "
+            "from range(6000000)"
+        )
+    assert len([path for path in tmp_path.glob("*/*") if path.stat().st_size]) > 1
+    wrong = "select count(*) from spilled where hashed <> hash(place + {})"
+    for number, connection in enumerate(opened):
+        assert connection.execute(wrong.format(number)).fetchall() == [(0,)]
+        connection.close()
+    assert [path for path in tmp_path.glob("*/*") if path.is_file()] == []
