@@ -44,8 +44,8 @@ from transforms.errors import UsageError
 
 LOCAL, DASK = "local", "dask"
 BUCKET_FILE, ONE_PART = re.compile(r"bucket-([0-9]+)[.]"), re.compile(r"part-([0-9]+)[.]")
-# A part that reads so much takes about 2 GiB; what is less is quickest whole.
-PART_BYTES = 512 << 20
+# A part that reads so much takes about 2 GiB; what is less goes quickest whole.
+PART_BYTES = 1 << 30
 Tables = Mapping[str, Sequence[Path]]
 
 
