@@ -8,7 +8,14 @@ import pytest
 from tests.install.test_operations import BLOCK, HAN
 from tests.messages import ROOT
 
-PAGES = ("README.md", "docs/alerts.md", "docs/commands.md", "docs/extracts.md", "docs/inbox.md", "docs/scale.md")
+PAGES = (
+    "README.md",
+    "docs/alerts.md",
+    "docs/commands.md",
+    "docs/extracts.md",
+    "docs/inbox.md",
+    "docs/scale.md",
+)
 NAMED = re.compile(r"`[^`]+`|\]\([^)]*\)")
 
 
