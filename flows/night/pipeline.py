@@ -205,8 +205,7 @@ def judge_snapshot(run: RunSoFar, determined: Determined) -> RunSoFar:
 @stage("gate: determinations")
 def judge_determinations(run: RunSoFar, determined: Determined) -> RunSoFar:
     """Gate: every determination is one a person could defend."""
-    statuses = {policy_id: found.status for policy_id, found in determined.policies.items()}
-    gates.register_policy_runs(determined.connection, statuses, run.as_of)
+    gates.register_policy_runs(determined.connection, determined.statuses, run.as_of)
     return _judged(run, "determinations", determined.connection)
 
 
@@ -215,6 +214,7 @@ def make_entitlements(
     run: RunSoFar, determined: Determined, standing: Standing, funds: Funds
 ) -> Entitled:
     """Net what is determined against what was paid, apply exclusions, find accounts."""
+    determined.forget(gates.words_of("entitlements", "batch"))
     connection = determined.connection
     causes = Causes(run.home, run.snapshot.folder, run.as_of, run.own_rows, connection, standing)
     before = home_run(run.home, run.identity.get("run_before", "")), run.as_of.isoformat()
