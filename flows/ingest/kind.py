@@ -256,4 +256,4 @@ def _hold_late(
         subjects_read(columns, clear[hit]),
     )
     file.late.append(rows.with_columns(told["rule"], told["column"].alias("blamed")))
-    tally.table.part(file.part).hashes.append(row_hashes(tally.kind, rows))
+    tally.table.part(file.part).hashes.add(row_hashes(tally.kind, rows))
