@@ -244,6 +244,10 @@ class TableWriter:
         """Give a finished table that is in one file."""
         return self.held[0]
 
+    def let_go(self) -> None:
+        """Hold no rows any more: they are written, and whoever needs them has seen them."""
+        self.held = []
+
 
 def put_column(frame: pl.DataFrame, extra: pl.DataFrame) -> pl.DataFrame:
     """Fill the second column of `extra`, empty so far, by matching its first."""
