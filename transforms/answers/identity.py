@@ -73,7 +73,7 @@ def identity_sheet(
     said = [
         Said("identity_how", {"rows": frame.height}),
         Said("identity_then"),
-        Said("identity_stakes"),
+        Said("identity_depends"),
     ]
     return Sheet(
         TITLE,
