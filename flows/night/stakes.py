@@ -107,6 +107,7 @@ def _rows_as_read(
     Rows:    gives  per kind those that are accepted
     """
     beside = _references(run, supposed)
+    (folder / "rows").mkdir()
     for name in supposed["kind"].unique().sort():
         kind = KINDS[name]
         tally = KindTally(kind, TableWriter(kind, folder / "rows"))
@@ -115,7 +116,8 @@ def _rows_as_read(
             if file.file.kind is kind and mine.height:
                 take_piece(tally, FileTally(file), piece, beside, _as_links(mine))
         tally.table.close()
-        rows = tally.table.scan().collect()
+        # Very many lie in buckets already.
+        rows = pl.concat([tally.table.scan().collect(), *map(pl.read_parquet, tally.table.paths())])
         if rows.height:
             yield kind, rows
 
