@@ -7,7 +7,7 @@ it lacks both times. Nothing of it goes into the night: no line, no batch, no fi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -111,10 +111,11 @@ def _rows_as_read(
     for name in supposed["kind"].unique().sort():
         kind = KINDS[name]
         tally = KindTally(kind, TableWriter(kind, folder / "rows"))
+        judged_beside = replace(beside, names=None) if kind.others_look_up else beside
         for file, piece in pieces:
             mine = supposed.filter(kind=kind.name, file_digest=file.sha256)
             if file.file.kind is kind and mine.height:
-                take_piece(tally, FileTally(file), piece, beside, _as_links(mine))
+                take_piece(tally, FileTally(file), piece, judged_beside, _as_links(mine))
         tally.table.close()
         # Very many lie in buckets already.
         rows = pl.concat([tally.table.scan().collect(), *map(pl.read_parquet, tally.table.paths())])
