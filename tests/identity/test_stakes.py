@@ -196,6 +196,9 @@ def planted_drop(place: Path) -> Path:
         wrong = lost.otherwise(pl.col(label).str.head(9) + pl.col(label).str.slice(10))
         hit = rows.filter(place_of % every == 3)
         of_hit = rows.with_columns(pl.when(place_of % every == 3).then(wrong).otherwise(label))
+        # Every second has another name, too, than the registers have.
+        named = pl.when(place_of % (2 * every) == 3).then(pl.col("姓名") + "甲").otherwise("姓名")
+        of_hit = of_hit.with_columns(named.alias("姓名"))
         # One of them stands there whole as well, one under its number says something else.
         whole = hit.head(1)
         paid = {"个人缴费金额", "实发工资"} & {*rows.columns}
