@@ -118,7 +118,7 @@ def run_night(
         run = do(judge_determinations, run, determined)
         entitled = do(make_entitlements, run, determined, standing, funds)
         run = do(find_traces, run, determined.connection, entitled)
-        run = do(propose_for_damaged_ids, run, request.threads, request.memory_limit)
+        run = do(propose_for_damaged_ids, run, standing, request.threads, request.memory_limit)
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
         run = do(judge_batches, run, determined.connection, drafted)
