@@ -72,6 +72,8 @@ def measure_size(persons: int, pairs: int) -> dict[str, Any]:
     tell_answers(phase("answers", home, ingested["snapshot"]))
     paid = phase("pay", home)
     print(f"  {paid['batches']} batches paid, {paid['entries']:,} ledger entries", flush=True)
+    rate = paid["instructions_a_cpu_second"]
+    print(f"  payment files: {rate:,} instructions a second of one core", flush=True)
     measure_verify(home, pairs)
     all_seconds = statistics.median(found["all"] for found in rests)
     return {

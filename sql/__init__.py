@@ -13,7 +13,7 @@ numbers stand in macros.sql. Headers: `-- by bucket:`, `-- limited to:` (limits.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -32,16 +32,17 @@ from sql.texts import (
     by_bucket,
     dated_text,
     dollar_names,
+    fact_names,
     fact_path,
+    files_in,
     name_of,
     parameters_digest,
     policy_cards,
-    read_by,
     rules_digest,
     shared_parameters,
     sql_text,
 )
-from sql.visible import visible_views
+from sql.visible import view_kind, visible_views
 from transforms.errors import ContractError, ParameterMissingError
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.policies.cards import FIRST_MONTH, month_of
@@ -125,17 +126,6 @@ def register_tables(
         connection.execute(statement)
 
 
-def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
-    """Make a view over a kind's Parquet files; texts it had not yet when stored are empty."""
-    # From the rows of the first file the database guesses those of all, and plans by that.
-    paths = sorted(paths, key=lambda path: -path.stat().st_size)
-    files = connection.read_parquet([str(path) for path in paths])
-    kind = KINDS.get(name.removeprefix("delivered_"))
-    lacking = sorted(set(kind.column_named if kind else ()) - set(files.columns))
-    columns = ", ".join(["*", *(f"null::varchar as {column}" for column in lacking)])
-    files.project(columns).create_view(name, replace=True)
-
-
 def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:
     """Copy a frame into a table, replacing one of the same name."""
     _check_name(name)
@@ -185,6 +175,7 @@ class FactStore:
     tables: Mapping[str, Sequence[Path]]
     as_of: date
     built: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
     year_day: date = date(FIRST_MONTH // 100, 1, 1)
     # Of parts: the day by which the whole would build what they build in another order.
     year_days: Mapping[str, date] = field(default_factory=dict)
@@ -196,23 +187,34 @@ class FactStore:
 
     def build_under(self, path: str) -> None:
         """Build all facts and questions that an SQL file rests on, unless they stand already."""
-        for other in read_by(path):
+        for other in files_in(path):
+            # A question stands for good, the facts that it asks may have been dropped since.
+            if name_of(other) not in self.built or other != fact_path(name_of(other)):
+                self.build_under(other)
             self._build_once(other)
 
     def build(self, name: str) -> None:
         """Build one fact and all that it rests on, unless they stand already."""
-        self._build_once(fact_path(name))
+        if name not in self.built:
+            self.build_under(fact_path(name))
+            self._build_once(fact_path(name))
 
     def take(self, name: str, paths: Sequence[Path]) -> None:
         """Take a fact, or a policy's table, as it lies in files, built elsewhere."""
         view_kind(self.connection, name, paths)
         self.built.add(name)
+        self.taken.add(name)
+
+    def keep(self, words: Collection[str]) -> None:
+        """Drop the facts that none of these words names; one asked for again is built again."""
+        for name in sorted((self.built - self.taken) & set(fact_names()) - set(words)):
+            self.connection.execute(f"drop table {name}")
+            self.built.remove(name)
 
     def _build_once(self, path: str) -> None:
         name = name_of(path)
         if name in self.built:
             return
-        self.build_under(path)
         day, self.year_day = self.year_day, self.year_days.get(path, self.year_day)
         if path == fact_path(name):
             self.on_fact(name)

@@ -63,7 +63,7 @@ def write_tables(connection: Connection, names: Sequence[str], folder: Path) -> 
             raise ContractError(f"{name}: a file does not keep the type of {', '.join(changed)}")
 
 
-def files_in(folders: Sequence[Path], names: Sequence[str]) -> Mapping[str, list[Path]]:
+def files_by_table(folders: Sequence[Path], names: Sequence[str]) -> Mapping[str, list[Path]]:
     """Name the files of each table in the folders of several parts."""
     return {name: [folder / f"{name}.parquet" for folder in folders] for name in names}
 

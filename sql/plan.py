@@ -20,6 +20,7 @@ from sql.texts import (
     FOLDER,
     fact_names,
     fact_path,
+    files_in,
     files_under,
     finding_names,
     name_of,
@@ -28,7 +29,6 @@ from sql.texts import (
     policy_tables_in,
     question_names,
     question_path,
-    read_by,
     sql_text,
     sql_words,
 )
@@ -126,13 +126,13 @@ def steps() -> dict[str, Step]:
     made: dict[str, Step] = {}
     for path in (*facts, *map(question_path, question_names()), *policies):
         for one in (*files_under(path), path):
-            read = [*read_by(one), *(_engine_reads() if one.startswith("policies/") else ())]
+            read = [*files_in(one), *(_engine_reads() if one.startswith("policies/") else ())]
             made.setdefault(one, _step(one, [made[other] for other in read]))
     return {step.name: step for step in made.values() if not _is_question(step)}
 
 
 def _engine_reads() -> list[str]:
-    return [other for path in ENGINE for other in read_by(path)]
+    return [other for path in ENGINE for other in files_in(path)]
 
 
 def _is_question(step: Step) -> bool:

@@ -14,6 +14,7 @@ from transforms.policies.policy_guide import AnnexItem, parse_annex
 
 FOLDER = Path(__file__).parent
 ANNEX = "policies/annex.yaml"
+AFTER_POLICIES = ("money", "review", "traces")
 BY_BUCKET = re.compile(r"^-- by bucket: (\w+)$", re.MULTILINE)
 UNIVERSE = re.compile(r"^-- universe: (.*(?:\n--   .*)*)$", re.MULTILINE)
 QUOTED = re.compile(r"'([^']*)'")
@@ -167,18 +168,17 @@ def policy_path(policy_id: str) -> str:
 
 
 @cache
-def files_under(path: str) -> tuple[str, ...]:
-    """Return all facts and questions an SQL file rests on, each after those it needs itself."""
-    ordered = [one for other in read_by(path) for one in (*files_under(other), other)]
-    return tuple(dict.fromkeys(ordered))
+def files_in(path: str) -> tuple[str, ...]:
+    """Return the facts and questions that an SQL file names itself."""
+    every = (*map(fact_path, fact_names()), *map(question_path, question_names()))
+    return tuple(other for other in every if name_of(other) in sql_words(path) and other != path)
 
 
 @cache
-def read_by(path: str) -> tuple[str, ...]:
-    """Return the facts and questions that an SQL file names itself."""
-    others = (*map(fact_path, fact_names()), *map(question_path, question_names()))
-    words = sql_words(path)
-    return tuple(other for other in others if other != path and name_of(other) in words)
+def files_under(path: str) -> tuple[str, ...]:
+    """Return all facts and questions an SQL file rests on, each after those it needs itself."""
+    ordered = [one for other in files_in(path) for one in (*files_under(other), other)]
+    return tuple(dict.fromkeys(ordered))
 
 
 def name_of(path: str) -> str:
@@ -207,6 +207,13 @@ def policy_tables_in(path: str) -> set[str]:
 def words_under(path: str) -> frozenset[str]:
     """Return the words of an SQL file and of every fact and question under it."""
     return sql_words(path).union(*map(sql_words, files_under(path)))
+
+
+@cache
+def words_after_policies() -> frozenset[str]:
+    """Return the words of the files that are asked once every policy and finding is computed."""
+    paths = [path for folder in AFTER_POLICIES for path in sorted((FOLDER / folder).rglob("*.sql"))]
+    return frozenset().union(*(sql_words(path.relative_to(FOLDER).as_posix()) for path in paths))
 
 
 def rules_digest() -> str:

@@ -1,10 +1,28 @@
-"""The views of the kinds of extract cut at the as-of date, made from what kinds.yaml says."""
+"""The views of the kinds of extract: of their files, and cut at the as-of date by kinds.yaml."""
 
-from collections.abc import Iterable, Iterator
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from transforms.extracts.kinds import Kind, Moment
+from transforms.extracts.kinds import KINDS, Kind, Moment
 from transforms.policies.cards import month_of
+
+if TYPE_CHECKING:
+    from sql import Connection
+
+
+def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
+    """Make a view over a kind's Parquet files; texts it had not yet when stored are empty."""
+    # From the rows of the first file the database guesses those of all, and plans by that.
+    paths = sorted(paths, key=lambda path: -path.stat().st_size)
+    files = connection.read_parquet([str(path) for path in paths])
+    kind = KINDS.get(name.removeprefix("delivered_"))
+    lacking = sorted(set(kind.column_named if kind else ()) - set(files.columns))
+    columns = ", ".join(["*", *(f"null::varchar as {column}" for column in lacking)])
+    files.project(columns).create_view(name, replace=True)
 
 
 def visible_views(kinds: Iterable[Kind], as_of: date) -> Iterator[str]:

@@ -51,8 +51,8 @@ NO_WORDS = {
     "{no_value}parameter {name} has no value in force on",
 }
 QUERY = re.compile(
-    r"\s*(select|create|insert into|alter table|set \w+ =|pragma|(case )?when|where \w+ (=|\()|"
-    r"where exists|-- |with \w+ as|from \w+\s|order by|group by)|"
+    r"\s*(select|create|drop table|insert into|alter table|set \w+ =|pragma|(case )?when|"
+    r"where \w+ (=|\()|where exists|-- |with \w+ as|from \w+\s|order by|group by)|"
     r"(?s:.*)(\\|\[\^|\(\?|\^|</|<\w+ \w+=|\|n|\[0-9\])"
 )
 WORDS = re.compile(r"[A-Za-z]{2}")

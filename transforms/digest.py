@@ -10,6 +10,7 @@ import polars as pl
 from transforms.errors import ContractError
 
 ID_LENGTH = 20
+ROWS = 100_000
 
 
 def text_digest(text: str) -> str:
@@ -55,8 +56,14 @@ def frame_digest(frame: pl.DataFrame) -> str:
     if flat.width:
         flat = flat.sort(flat.columns, nulls_last=False)
     header = canonical_json([[name, str(frame.schema[name])] for name in frame.columns])
-    body = flat.write_csv(separator="\t", null_value="\\N", quote_style="necessary")
-    return text_digest(f"{header}\n{body}")
+    digest = hashlib.sha256(f"{header}\n".encode())
+    # The text of all rows at once would take more memory than the rows.
+    for piece, has_header in [(flat.clear(), True), *((p, False) for p in flat.iter_slices(ROWS))]:
+        text = piece.write_csv(
+            separator="\t", null_value="\\N", quote_style="necessary", include_header=has_header
+        )
+        digest.update(text.encode())
+    return digest.hexdigest()
 
 
 def _flat(frame: pl.DataFrame, name: str) -> pl.Expr:

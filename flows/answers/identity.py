@@ -20,10 +20,10 @@ from transforms.answers.identity import (
     COLUMNS,
     DAMAGED,
     RUN,
+    STAKES,
     TITLE,
     UNSURE,
     identity_sheet,
-    money_behind,
     read_answers,
 )
 from transforms.answers.identity_opened import agreement, opened_sheets
@@ -50,7 +50,7 @@ def write_review(
     """
     if DAMAGED not in frames:
         return
-    damaged = _unanswered(frames[DAMAGED], connection)
+    damaged = unanswered(frames[DAMAGED], connection)
     candidates = frames[CANDIDATES]
     if not damaged.height:
         return
@@ -60,12 +60,12 @@ def write_review(
     ).drop_nulls()
     named = names_of(codes, connection)
     employers = named.select(employer_code="subject_id", employer_name="subject_name")
-    stakes = money_behind(candidates, frames["determinations"], cards)
-    sheet = identity_sheet(damaged, candidates, stakes, cards, employers, run_id)
+    sheet = identity_sheet(damaged, candidates, frames.get(STAKES), cards, employers, run_id)
     (folder / NAME).write_bytes(workbook_bytes([sheet]))
 
 
-def _unanswered(damaged: pl.DataFrame, connection: Connection) -> pl.DataFrame:
+def unanswered(damaged: pl.DataFrame, connection: Connection) -> pl.DataFrame:
+    """Leave out the damaged rows of which clerks say that they are nobody known."""
     links = links_in_force(query(connection, "select * from clerical_links order by all"))
     waiting = [damaged.clear()]
     for (kind, digest), rows in damaged.group_by("kind", "file_digest", maintain_order=True):

@@ -23,6 +23,7 @@ GOES_IN = ("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_
 LATER = ("determinations", "entitlements", "signed_lines", "traces", "findings")
 # Tables that a night of an older program has not: there is nothing to compare.
 MADE_SINCE = {"takeup", "traces", "damaged_rows", "identity_candidates", "identity_weights"}
+MADE_SINCE |= {"identity_stakes"}
 KEYS = ("policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
 AMOUNTS = ("amount_fen", "due_fen")
 SAMPLES = 5

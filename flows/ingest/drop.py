@@ -154,18 +154,19 @@ def _fill(
         tally = ingest_kind(kind, parts, staging / "raw", staging, judged_beside, tell, before)
         tell(f"looking for duplicates in {kind.name}", 0)
         fallen = settle_duplicates(tally)
-        is_units = kind.others_look_up == "units"
-        ranks = employer_ranks(tally.table.scan(), fallen) if is_units else None
-        tally.table.finish(fallen, ranks)
+        table, is_units = tally.table, kind.others_look_up == "units"
+        table.finish(fallen, employer_ranks(table.scan(), fallen) if is_units else None)
         check_conservation(tally)
         beside = _refer(beside, tally)
+        tally.notes = _notes(tally)
+        table.let_go()
         tallies.append(tally)
     files = _file_entries(raws, tallies, delivery)
     said = {
         "warnings": check_delivery(delivery, files),
         "notes": [
             *(Said("left_aside", {"file": name}) for name in left_aside),
-            *(note for tally in tallies for note in _notes(tally)),
+            *(note for tally in tallies for note in tally.notes),
         ],
     }
     _write_lists(staging, tallies)
@@ -197,9 +198,8 @@ def _refer(beside: References, tally: KindTally) -> References:
 
 
 def _notes(tally: KindTally) -> list[Said]:
-    if tally.kind.name != "designations":
-        return tally.notes
-    return tally.notes + notes_on_lists(tally.table.frame(), rule_words())
+    is_list = tally.kind.name == "designations"
+    return tally.notes + (notes_on_lists(tally.table.frame(), rule_words()) if is_list else [])
 
 
 def _file_entries(

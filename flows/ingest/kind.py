@@ -96,7 +96,7 @@ def _read_file(
         file.notes.append(Said("columns_kept_out", kept_out))
     for piece in _ahead(pieces):
         refuse_damage(part.file, piece)
-        _take_piece(tally, file, piece, beside, links)
+        take_piece(tally, file, piece, beside, links)
         report(f"reading {part.file.name}", file.rows)
     file.links = links_said(links, file.damaged)
     _check_totals(file)
@@ -126,7 +126,7 @@ def _ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
             yield piece
 
 
-def _take_piece(
+def take_piece(
     tally: KindTally,
     file: FileTally,
     piece: Piece,
@@ -256,4 +256,4 @@ def _hold_late(
         subjects_read(columns, clear[hit]),
     )
     file.late.append(rows.with_columns(told["rule"], told["column"].alias("blamed")))
-    tally.table.part(file.part).hashes.append(row_hashes(tally.kind, rows))
+    tally.table.part(file.part).hashes.add(row_hashes(tally.kind, rows))

@@ -17,7 +17,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from flows.ingest import tables
@@ -40,7 +39,7 @@ from transforms.extracts.links import links_of_file, links_said
 from transforms.extracts.rules import References
 from transforms.words import said_of
 
-HASHES = "hashes.npy"
+HASHES = "hashes"
 LISTS = ("quarantine", "repairs", "late", "damaged", "linked")
 COUNTS = ("rows", "totals_rows", "quarantined", "sums", "links")
 RAW = "raw"
@@ -252,7 +251,8 @@ def _take_in(entry: Entry, file: FileTally, part: TablePart) -> None:
     for name in LISTS:
         path = entry.folder / f"{name}.parquet"
         setattr(file, name, [pl.read_parquet(path)] if path.exists() else [])
-    part.rows, part.hashes = entry.said["accepted"], [np.load(entry.folder / HASHES)]
+    part.rows, part.hashes.counts = entry.said["accepted"], entry.said["hash_runs"]
+    _link(entry.folder / HASHES, part.hashes.path)
     for number, bucket in enumerate(part.buckets):
         kept = _bucket_name(number)
         if kept in entry.said["files"]:
@@ -267,7 +267,7 @@ def _keep_file(place: Path, file: FileTally, part: TablePart, context: Mapping[s
             if bucket.path.exists():
                 _link(bucket.path, folder / _bucket_name(number))
                 part.digests[bucket.path] = file_digest(bucket.path)
-        np.save(folder / HASHES, np.concatenate(part.hashes))
+        _link(part.hashes.write(), folder / HASHES)
         for name in LISTS:
             frames = getattr(file, name)
             if frames:
@@ -276,6 +276,7 @@ def _keep_file(place: Path, file: FileTally, part: TablePart, context: Mapping[s
         own = [path for path in folder.iterdir() if path.name not in linked]
         said = {name: getattr(file, name) for name in COUNTS} | {
             "accepted": part.rows,
+            "hash_runs": part.hashes.counts,
             "findings": [[*of, said.content()] for *of, said in file.findings],
             "notes": [said.content() for said in file.notes],
             "context": dict(context),

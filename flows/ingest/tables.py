@@ -13,9 +13,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flows.ingest.hash_runs import HashRuns, hash_ranges
 from flows.store import file_digest
 from transforms.extracts.cells import ReadColumn, Rows
-from transforms.extracts.duplicates import Hashes, row_hashes
+from transforms.extracts.duplicates import HASHES_AT_ONCE, Hashes, row_hashes
 from transforms.extracts.kinds import Kind, table_schema
 from transforms.extracts.outputs import described_schema
 from transforms.identifiers import person_keys
@@ -105,7 +106,7 @@ class TablePart:
         self.buckets = [RowGroups(folder / name.format(bucket)) for bucket in range(BUCKETS)]
         self.files: set[str] = set()
         self.digests: dict[Path, str] = {}
-        self.hashes: list[Hashes] = []
+        self.hashes = HashRuns(folder.with_name(f".hashes-{folder.name}.{number:04d}"))
         self.rows = 0
 
     def paths(self) -> list[Path]:
@@ -145,7 +146,7 @@ class TableWriter:
         for number, lay_out in self.waiting:
             frame, edges = lay_out(self.is_bucketed)
             part = self.part(number)
-            part.hashes.append(row_hashes(self.kind, frame))
+            part.hashes.add(row_hashes(self.kind, frame))
             if edges is None:
                 self.held.append(frame)
             else:
@@ -171,6 +172,9 @@ class TableWriter:
         ended = [part for number, part in self.parts.items() if number not in open_still]
         for closed in [self.writers.submit(b.close) for part in ended for b in part.buckets]:
             closed.result()
+        if self.is_bucketed:
+            for part in ended:
+                part.hashes.write()
 
     def close(self) -> None:
         """End all files; a table in one file waits for `finish`."""
@@ -178,14 +182,14 @@ class TableWriter:
         self.end_parts()
         self.writers.shutdown()
 
-    def hashes(self) -> list[Hashes]:
-        """Give the hashes of all rows, those included that were held late."""
-        return [hashes for part in self.parts.values() for hashes in part.hashes]
+    def hashes(self) -> Iterator[list[Hashes]]:
+        """Give the hashes of all rows, those included that were held late, range by range."""
+        return hash_ranges([part.hashes for part in self.parts.values()], HASHES_AT_ONCE)
 
     def forget_hashes(self) -> None:
         """Let go of the hashes: they are many, and of no more use."""
         for part in self.parts.values():
-            part.hashes = []
+            part.hashes.forget()
 
     def paths(self) -> list[Path]:
         """Give the files written so far, bucket by bucket."""
@@ -210,7 +214,7 @@ class TableWriter:
             yield pl.concat(self.held)
             return
         for part in self.parts.values():
-            if any(np.isin(mine, hashes).any() for mine in part.hashes):
+            if any(np.isin(mine, hashes).any() for mine in part.hashes.runs()):
                 for path in part.paths():
                     yield from _row_groups_of(path)
 
@@ -239,6 +243,10 @@ class TableWriter:
     def frame(self) -> pl.DataFrame:
         """Give a finished table that is in one file."""
         return self.held[0]
+
+    def let_go(self) -> None:
+        """Hold no rows any more: they are written, and whoever needs them has seen them."""
+        self.held = []
 
 
 def put_column(frame: pl.DataFrame, extra: pl.DataFrame) -> pl.DataFrame:

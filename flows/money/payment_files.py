@@ -10,7 +10,7 @@ import polars as pl
 from transforms.errors import ContractError, DigestDiffersError, ParameterMissingError
 from transforms.money.batches import DraftBatch
 from transforms.money.postings import FIRST_HASH
-from transforms.payments.bank_file import Payment, bank_files
+from transforms.payments.bank_file import PAYMENT_SCHEMA, bank_files
 from transforms.payments.pain001 import pain001
 from transforms.payments.profile import Profile, profile_of
 from transforms.payments.working_days import next_working_day
@@ -65,24 +65,14 @@ def _rehearsed(files: Mapping[str, bytes], profile: Profile) -> dict[str, bytes]
     }
 
 
-def _payments(manifest: Mapping[str, Any], instructions: pl.DataFrame) -> list[Payment]:
+def _payments(manifest: Mapping[str, Any], instructions: pl.DataFrame) -> pl.DataFrame:
     titles = {entry["policy_id"]: entry["title"] for entry in manifest["policies"]}
-    payments = [
-        Payment(
-            payment_id=row["payment_id"],
-            holder=row["holder"],
-            account_no=row["account_no"],
-            bank_name=row["bank_name"] or "",
-            bank_code=row["bank_code"] or "",
-            beneficiary_kind=row["beneficiary_kind"],
-            beneficiary_id=row["beneficiary_id"],
-            amount_fen=row["amount_fen"],
-            purpose=titles[row["policy_id"]],
-        )
-        for row in instructions.iter_rows(named=True)
-    ]
+    payments = instructions.with_columns(
+        pl.col("bank_name", "bank_code").fill_null(""),
+        pl.col("policy_id").replace_strict(titles, return_dtype=pl.String).alias("purpose"),
+    ).select(pl.col(name).cast(dtype) for name, dtype in PAYMENT_SCHEMA.items())
     control = manifest["control"]
-    if (len(payments), sum(payment.amount_fen for payment in payments)) != (
+    if (payments.height, payments["amount_fen"].sum()) != (
         control["instruction_count"],
         control["amount_fen"],
     ):

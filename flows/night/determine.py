@@ -1,6 +1,6 @@
 """The stage that applies the rules: tables and an as-of date in, determinations out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -28,7 +28,7 @@ from sql.policy_runs import (
     run_findings,
     run_policy,
 )
-from sql.texts import policy_cards
+from sql.texts import policy_cards, words_after_policies
 from transforms.errors import UsageError
 from transforms.policies.cards import (
     PolicyCard,
@@ -73,9 +73,18 @@ class Determined:
         rows = query(self.connection, f"select {columns} from determinations order by {order}")
         return rows.cast(pl.Schema(DETERMINATION_SCHEMA))
 
+    @property
+    def statuses(self) -> dict[str, str]:
+        """Say of each policy whether it ran."""
+        return {policy_id: found.status for policy_id, found in self.policies.items()}
+
     def policy_rows(self, policy_id: str) -> pl.DataFrame:
         """Return a policy's provisions, facts and the clerk's answers that were applied."""
         return policy_rows(self.connection, policy_id)
+
+    def forget(self, words: Collection[str]) -> None:
+        """Drop the facts that neither these words name nor what is asked after the policies."""
+        self.store.keep({*words, *words_after_policies()})
 
 
 def determine(

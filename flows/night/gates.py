@@ -20,7 +20,7 @@ from flows.store import read_manifest
 from sql import Connection, connect, policy_cards, query, register_tables, show_frame
 from sql.checks import run_check, run_text, tables_present
 from sql.compared import COMPARED_SCHEMA, compare_snapshots
-from sql.texts import exclusions
+from sql.texts import COMMENT, WORD, exclusions
 from transforms.errors import GateStoppedError
 from transforms.gates import CheckOutcome, GateOutcome, Measure
 from transforms.masking import without_long_numbers
@@ -187,6 +187,14 @@ def measure(connection: Connection, suite: Suite, as_of: date) -> list[Measure]:
         for threshold in suite.thresholds
         if threshold.frame == COUNTS
     ]
+
+
+def words_of(*boundaries: str) -> frozenset[str]:
+    """Return the words of the SQL by which boundaries are measured: what it reads is among them."""
+    suites = [load_suite(boundary) for boundary in boundaries]
+    texts = [check_sql(s.boundary, t.check) for s in suites for t in s.thresholds]
+    texts += [check_sql(boundary, TOTALS) for boundary in boundaries]
+    return frozenset(word for text in texts for word in WORD.findall(COMMENT.sub("", text)))
 
 
 def _frames(connection: Connection, suite: Suite) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:

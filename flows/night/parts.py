@@ -36,7 +36,7 @@ from flows.store import (
     staged_folder,
 )
 from sql import FactStore
-from sql.parts import BUCKETS, cut_kind, files_in, write_tables
+from sql.parts import BUCKETS, cut_kind, files_by_table, write_tables
 from sql.plan import ABOUT_SOMEBODY, Plan, kinds_of, plan_of
 from sql.texts import WORD, parameters_digest, rules_digest
 from transforms.digest import content_digest, frame_digest, short_id
@@ -142,10 +142,10 @@ def take_parts(
     for order in orders:
         expect_digests(files_of(order.target))
     targets = [order.target for order in orders]
-    for name, paths in files_in(targets, plan.handed_over).items():
+    for name, paths in files_by_table(targets, plan.handed_over).items():
         store.take(name, paths)
     for name in plan.policies_in_parts:
-        for table, paths in files_in(targets, tables_of(name)).items():
+        for table, paths in files_by_table(targets, tables_of(name)).items():
             store.take(table, paths)
     return frozenset(plan.policies_in_parts)
 

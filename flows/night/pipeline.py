@@ -120,7 +120,7 @@ def run_night(
         run = do(judge_determinations, run, determined)
         entitled = do(make_entitlements, run, determined, standing, funds)
         run = do(find_traces, run, determined.connection, entitled)
-        run = do(propose_for_damaged_ids, run, request.threads, request.memory_limit)
+        run = do(propose_for_damaged_ids, run, standing, request.threads, request.memory_limit)
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
         run = do(judge_batches, run, determined.connection, drafted)
@@ -203,8 +203,7 @@ def judge_snapshot(run: RunSoFar, determined: Determined) -> RunSoFar:
 @stage("gate: determinations")
 def judge_determinations(run: RunSoFar, determined: Determined) -> RunSoFar:
     """Gate: every determination is one a person could defend."""
-    statuses = {policy_id: found.status for policy_id, found in determined.policies.items()}
-    gates.register_policy_runs(determined.connection, statuses, run.as_of)
+    gates.register_policy_runs(determined.connection, determined.statuses, run.as_of)
     return _judged(run, "determinations", determined.connection)
 
 
@@ -213,6 +212,7 @@ def make_entitlements(
     run: RunSoFar, determined: Determined, standing: Standing, funds: Funds
 ) -> Entitled:
     """Net what is determined against what was paid, apply exclusions, find accounts."""
+    determined.forget(gates.words_of("entitlements", "batch"))
     connection = determined.connection
     causes = Causes(run.home, run.snapshot.folder, run.as_of, run.own_rows, connection, standing)
     before = home_run(run.home, run.identity.get("run_before", "")), run.as_of.isoformat()

@@ -122,4 +122,4 @@ def test_a_data_package_is_part_of_what_the_manifest_vouches_for(root: Path) -> 
 def test_no_cell_of_a_table_stands_in_a_data_package(root: Path) -> None:
     for folder in folders(root):
         text = (folder / PACKAGE).read_text(encoding="utf-8")
-        assert not re.search(r"(?<![0-9a-f])[0-9]{15,18}[0-9X]?(?![0-9a-f])", text)
+        assert not re.search(r"(?<![0-9a-fA-F])[0-9]{15,18}[0-9X]?(?![0-9a-fA-F])", text)

@@ -32,8 +32,9 @@ from sql.texts import policy_cards
 from tests.answers.identity_rows import candidate, damaged_row, frames_of
 from tests.conftest import AS_OF
 from transforms.answers.dossier import dossier_lines, dossier_page
-from transforms.answers.identity import CHOICES, identity_sheet, money_behind
+from transforms.answers.identity import CHOICES, STAKES, identity_sheet
 from transforms.answers.identity_opened import agreement
+from transforms.answers.stakes import STAKES_SCHEMA, changed_lines
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import LINKS
 from transforms.identifiers import with_check_character
@@ -44,7 +45,7 @@ LOW, MIDDLE, HIGH = (
     with_check_character(body)
     for body in ("37030219771212001", "37030219880506234", "37030219900101123")
 )
-FIRST_ROW = 4
+FIRST_ROW = 5
 EMPLOYERS = pl.DataFrame(
     {"employer_code": ["91370302MA3C00001A"], "employer_name": ["淄川甲厂有限公司"]}
 )
@@ -70,15 +71,14 @@ def home(tmp_path: Path) -> Home:
     folder.mkdir(parents=True)
     for name, frame in frames.items():
         frame.write_parquet(folder / f"{name}.parquet")
-    determinations = pl.DataFrame(
-        [("wage_arrears", HIGH, HIGH, 1000), ("wage_arrears", "x", LOW, 20), ("new", LOW, LOW, 4)],
-        schema=["policy_id", "subject_id", "beneficiary_id", "amount_fen"],
+    people, row = frames["identity_candidates"], damaged_row(12)
+    at_stake = [("wage_arrears", 1, 0), ("stability_refund", 2, 1020)]
+    stakes = pl.DataFrame(
+        [(row["kind"], row["file_digest"], row["line"], *one) for one in at_stake],
+        schema=STAKES_SCHEMA,
         orient="row",
     )
-    people = frames["identity_candidates"]
-    cards = {"wage_arrears": policy_cards()["wage_arrears"]}
-    stakes = money_behind(people, determinations, cards)
-    assert stakes["stake_fen"].to_list() == [1020]
+    cards = policy_cards()
     sheet = identity_sheet(frames["damaged_rows"], people, stakes, cards, EMPLOYERS, RUN_ID)
     (folder / NAME).write_bytes(workbook_bytes([sheet]))
     write_manifest(folder, {"files": {path.name: file_digest(path) for path in folder.iterdir()}})
@@ -130,8 +130,10 @@ def test_the_workbook_is_blind(home: Home) -> None:
     assert all(
         text in stood for text in ("工资发放明细.csv", "12", "3.70302E+17", "张三", "202001")
     )
-    assert (row["涉及政策"], row["涉及金额(元)"]) == (policy_cards()["wage_arrears"].title, 10.2)
-    assert second[1] == "（没有可能的人）"
+    titles = (policy_cards()[name].title for name in ("wage_arrears", "stability_refund"))
+    assert (row["涉及政策"], row["涉及金额(元)"]) == ("、".join(sorted(titles)), 10.2)
+    assert second[1] == "（没有可能的人）" and second[4:6] == ("（未测算）", None)
+    assert "哪位最相符，表中不写明" in str(page.cell(3, 1).value)
     (allowed,) = page.data_validations.dataValidation
     assert allowed.formula1 == '"' + ",".join(CHOICES) + '"'
     # Nowhere in the file, hidden or not, stands what the matching thinks.
@@ -149,7 +151,7 @@ def test_the_workbook_is_blind(home: Home) -> None:
 
 
 def test_an_answer_is_registered_by_line_and_by_content_and_then_opened(home: Home) -> None:
-    path = fill(home.runs / RUN_ID / NAME, {4: said("第三人"), 5: said("说不准")})
+    path = fill(home.runs / RUN_ID / NAME, {5: said("第三人"), 6: said("说不准")})
     made = register_answers(home, path, {})
     assert (made["answers"], made["new_answers"], made["new_lines"]) == (1, 1, 2)
     assert (made["unsure"], made["agreement"]) == (1, [])
@@ -175,23 +177,23 @@ def test_an_answer_is_registered_by_line_and_by_content_and_then_opened(home: Ho
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
-        ({4: {}}, "row 4: unchanged"),
-        ({4: said("第三人", 题号="0")}, "row 4: altered"),
-        ({4: said("第三人", 第三人="张三")}, "row 4: altered"),
-        ({4: said("第三人", 涉及政策="没有")}, "row 4: altered"),
-        ({4: said("是")}, "row 4: 认定 is none of"),
-        ({5: said("第一人"), 4: said("都不是")}, "row 5: 认定 names a person who was not proposed"),
-        ({4: said("第一人", by=" ")}, "row 4: 裁定人 is empty"),
-        ({4: said("第一人", 裁定日期="2020-02-30")}, "row 4: 裁定日期 is no date"),
-        ({4: None, 5: None}, "no line is left"),
-        ({4: said("第一人", 运行="R1")}, "one run of this home"),
-        ({4: said("第一人", 运行="../x"), 5: None}, "one run of this home"),
+        ({5: {}}, "row 5: unchanged"),
+        ({5: said("第三人", 题号="0")}, "row 5: altered"),
+        ({5: said("第三人", 第三人="张三")}, "row 5: altered"),
+        ({5: said("第三人", 涉及政策="没有")}, "row 5: altered"),
+        ({5: said("是")}, "row 5: 认定 is none of"),
+        ({6: said("第一人"), 5: said("都不是")}, "row 6: 认定 names a person who was not proposed"),
+        ({5: said("第一人", by=" ")}, "row 5: 裁定人 is empty"),
+        ({5: said("第一人", 裁定日期="2020-02-30")}, "row 5: 裁定日期 is no date"),
+        ({5: None, 6: None}, "no line is left"),
+        ({5: said("第一人", 运行="R1")}, "one run of this home"),
+        ({5: said("第一人", 运行="../x"), 6: None}, "one run of this home"),
     ],
 )
 def test_altered_or_incomplete_lines_are_refused_by_row(
     home: Home, cells: dict[int, Any], told: str
 ) -> None:
-    path = fill(home.runs / RUN_ID / NAME, {5: said("都不是")} | cells)
+    path = fill(home.runs / RUN_ID / NAME, {6: said("都不是")} | cells)
     with pytest.raises(DropRefusedError, match=told) as refused:
         register_answers(home, path, {})
     assert HIGH not in str(refused.value) and home.registers == []
@@ -201,12 +203,12 @@ def test_altered_or_incomplete_lines_are_refused_by_row(
 def test_a_line_of_another_run_is_refused_though_it_says_this_one(home: Home) -> None:
     other, frames = "R0000000000000000000A", planted()
     shutil.copytree(home.runs / RUN_ID, home.runs / other)
-    path = fill(home.runs / RUN_ID / NAME, {4: said("第三人", 运行=other), 5: None})
-    with pytest.raises(DropRefusedError, match="row 4: not among the damaged rows of its run"):
+    path = fill(home.runs / RUN_ID / NAME, {5: said("第三人", 运行=other), 6: None})
+    with pytest.raises(DropRefusedError, match="row 5: not among the damaged rows of its run"):
         register_answers(home, path, {})
     damaged = frames["damaged_rows"].with_columns(line=pl.col("line") + 1)
     damaged.write_parquet(home.runs / RUN_ID / "damaged_rows.parquet")
-    path = fill(home.runs / RUN_ID / NAME, {4: said("第三人"), 5: None})
+    path = fill(home.runs / RUN_ID / NAME, {5: said("第三人"), 6: None})
     with pytest.raises(DigestDiffersError):
         register_answers(home, path, {})
     with pytest.raises(DropRefusedError, match="leave out --out"):
@@ -220,18 +222,11 @@ def test_rows_of_one_content_answered_differently_are_named_by_line_only(home: H
     frames = frames_of([one, other], people)
     for name, frame in frames.items():
         frame.write_parquet(folder / f"{name}.parquet")
-    none = pl.DataFrame(
-        schema={
-            **dict.fromkeys(("kind", "file_digest"), pl.String),
-            "line": pl.Int64,
-            "stake_fen": pl.Int64,
-        }
-    )
     waiting, proposed = frames["damaged_rows"], frames["identity_candidates"]
-    sheet = identity_sheet(waiting, proposed, none, {}, EMPLOYERS, RUN_ID)
+    sheet = identity_sheet(waiting, proposed, None, {}, EMPLOYERS, RUN_ID)
     (folder / NAME).write_bytes(workbook_bytes([sheet]))
     write_manifest(folder, {"files": {path.name: file_digest(path) for path in folder.iterdir()}})
-    made = register_answers(home, fill(folder / NAME, {4: said("第一人"), 5: said("都不是")}), {})
+    made = register_answers(home, fill(folder / NAME, {5: said("第一人"), 6: said("都不是")}), {})
     assert (made["new_answers"], made["new_lines"]) == (2, 2)
     assert set(pl.read_csv(home.root / LINKS.file, infer_schema=False)["行号"]) == {"12", "13"}
 
@@ -243,10 +238,10 @@ def test_the_command_prints_agreement_with_other_clerks(
     shutil.copytree(empty_home, place)
     shutil.copytree(home.runs, place / "runs", dirs_exist_ok=True)
     asked, words = place / "runs" / RUN_ID / NAME, ["--home", str(place)]
-    one = fill(asked, {4: said("第三人"), 5: said("都不是")}, tmp_path / "one.xlsx")
-    two = fill(asked, {4: said("第三人", "李审"), 5: said("都不是", "李审")}, tmp_path / "two.xlsx")
+    one = fill(asked, {5: said("第三人"), 6: said("都不是")}, tmp_path / "one.xlsx")
+    two = fill(asked, {5: said("第三人", "李审"), 6: said("都不是", "李审")}, tmp_path / "two.xlsx")
     three = fill(
-        asked, {4: said("第二人", "赵复"), 5: said("都不是", "赵复")}, tmp_path / "three.xlsx"
+        asked, {5: said("第二人", "赵复"), 6: said("都不是", "赵复")}, tmp_path / "three.xlsx"
     )
     assert run_command(app, ["clerical", "import", str(one), *words]) == 0
     assert "alike" not in capsys.readouterr().out
@@ -351,12 +346,13 @@ def test_from_the_night_that_asks_to_the_nights_that_know(
     assert page is not None
     asked = dict(zip(*page.iter_rows(min_row=FIRST_ROW - 1, values_only=True), strict=True))
     (slot,) = [one for one in CHOICES[:3] if HIRED in (asked[one] or "")]
-    register_answers(home, fill(folder / NAME, {4: said(slot)}, tmp_path / "one.xlsx"), {})
+    register_answers(home, fill(folder / NAME, {5: said(slot)}, tmp_path / "one.xlsx"), {})
 
     # The next night uses it, explain names the clerk, and a replay sees the same.
     after, snapshot, run_id = night()
     assert quarantined(snapshot) == 0 and not (after / NAME).exists()
     assert pl.read_parquet(after / "determinations.parquet").filter(eligible).height == 1
+    expect_as_said(folder, after, asked)
     told = explain_party(home, "person", HIRED, run_id)
     line = damaged_line(drop)
     assert f"{FILE}:{line}" in json.dumps(told, ensure_ascii=False)
@@ -391,7 +387,7 @@ def test_from_the_night_that_asks_to_the_nights_that_know(
 
     # A second clerk differs, a third decides.
     for by, answer, waiting in (("李审", "都不是", 1), ("赵复", slot, 0)):
-        path = fill(folder / NAME, {4: said(answer, by)}, tmp_path / f"{by}.xlsx")
+        path = fill(folder / NAME, {5: said(answer, by)}, tmp_path / f"{by}.xlsx")
         register_answers(home, path, {})
         now = taken()
         assert quarantined(now) == waiting
@@ -404,9 +400,21 @@ def test_from_the_night_that_asks_to_the_nights_that_know(
     assert quarantined(taken()) == 1
 
     # Once clerks say that it is nobody known, the row stays set aside and is not asked again.
-    register_answers(home, fill(folder / NAME, {4: said("都不是")}, tmp_path / "no.xlsx"), {})
+    register_answers(home, fill(folder / NAME, {5: said("都不是")}, tmp_path / "no.xlsx"), {})
     after, snapshot, _ = night()
     assert quarantined(snapshot) == 1 and not (after / NAME).exists()
+
+
+def expect_as_said(folder: Path, after: Path, asked: dict[str, Any]) -> None:
+    """What a run said would depend on its one damaged row is what came of it once it was known."""
+    nights = (pl.read_parquet(run / "determinations.parquet") for run in (folder, after))
+    came = changed_lines(*nights).group_by("policy_id")
+    lines = came.agg(pl.len(), pl.col("stake_fen").sum()).sort("policy_id")
+    told = pl.read_parquet(folder / f"{STAKES}.parquet")
+    assert told.select("policy_id", "changed_count", "stake_fen").rows() == lines.rows() != []
+    titles = sorted(policy_cards()[name].title for name in lines["policy_id"])
+    money = lines["stake_fen"].sum() / 100
+    assert (asked["涉及政策"], asked["涉及金额(元)"]) == ("、".join(titles), money)
 
 
 def take_only_known_persons(home: Home, extract: Path) -> None:

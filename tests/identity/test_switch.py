@@ -14,6 +14,7 @@ from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home, read_manifest
 from tests.conftest import AS_OF
+from transforms.answers.identity import STAKES
 
 Nights = tuple[Home, dict[str, Any], dict[str, Any]]
 
@@ -37,7 +38,7 @@ def nights(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Nights
 
 def test_no_determination_and_no_money_moves_by_matching(nights: Nights) -> None:
     home, on, off = nights
-    assert set(on["outputs"]) - set(off["outputs"]) == set(TABLES)
+    assert set(on["outputs"]) - set(off["outputs"]) == {*TABLES, STAKES}
     assert all(on["outputs"][name] == entry for name, entry in off["outputs"].items())
     assert off["matching"] == "off" and "matching" not in on
     drawn = [[home.batches / batch for batch in run["batches"]] for run in (on, off)]

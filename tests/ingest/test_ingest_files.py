@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ import xlsxwriter
 from flows.ingest import csv_files as ingest_csv
 from flows.ingest import tables as ingest_tables
 from flows.ingest.drop import SnapshotRef, ingest_drop, load_snapshot
+from flows.ingest.hash_runs import HashRuns, hash_ranges
 from flows.ingest.tables import buckets_of
 from tests.ingest.ingest_drops import (
     JIA,
@@ -318,13 +320,29 @@ def test_a_damaged_snapshot_is_not_used(tmp_path: Path) -> None:
         load_snapshot(snapshot.folder.parent, "S0")
 
 
-def test_repeated_hashes_are_found_in_any_number_of_parts() -> None:
+@pytest.mark.parametrize("at_once", [10_000, 700, 90, 7])
+def test_repeated_hashes_are_found_in_any_number_of_ranges(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.ingest.hash_runs.RUN_HASHES", 600)
     generator = np.random.default_rng(1)
     pieces = [generator.integers(0, 2**64, 500, dtype=np.uint64) for _ in range(3)]
-    pieces.append(pieces[0][:40])
-    wanted = np.sort(pieces[0][:40]).tolist()
-    for at_once in (10_000, 700, 90, 7):
-        assert np.sort(repeated_hashes(pieces, at_once)[0]).tolist() == wanted
+    ends = np.array([0, 2**64 - 1, 2**63], dtype=np.uint64)
+    pieces += [pieces[0][:40], ends, ends, ends[:1], np.zeros(0, np.uint64)]
+    kept = [HashRuns(tmp_path / name) for name in "ab"]
+    for number, piece in enumerate(pieces):
+        kept[number % 2].add(piece)
+    kept[1].write()
+    assert sum(map(len, kept)) == sum(map(len, pieces))
+    assert [bool(one.counts) for one in kept] == [True, True]
+    ranges = list(hash_ranges(kept, at_once))
+    assert len(ranges) == max(1, 2 ** math.ceil(math.log2(sum(map(len, pieces)) / at_once)))
+    wanted = np.sort([*pieces[0][:40], *ends]).tolist()
+    found, repeats = repeated_hashes(ranges)
+    assert (found.tolist(), repeats) == (wanted, 40 + 3 + 1)
+    for one in kept:
+        one.forget()
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_long_number_is_no_serial_number(tmp_path: Path) -> None:

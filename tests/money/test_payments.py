@@ -1,5 +1,6 @@
 """Payment files: the official schema, our own checks, the bank's form, the review pack."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from importlib.resources import files
@@ -20,7 +21,7 @@ from tests.money.money_town import (
     refund,
 )
 from transforms.errors import ContractError, DropRefusedError, ParameterMissingError
-from transforms.payments.bank_file import Payment, bank_files
+from transforms.payments.bank_file import PAYMENT_SCHEMA, bank_files
 from transforms.payments.pain001 import NAMESPACE, check_pain001, pain001
 from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile, writable
 from transforms.payments.working_days import next_working_day
@@ -42,17 +43,17 @@ HEADER = {
 }
 
 
-def payment(number: int, fen: int, **other: Any) -> Payment:
-    return replace(
-        Payment(
-            f"P{number}", "安娜", "62220", "农商行", "402453000012", "person", ANN, fen, "稳岗"
-        ),
-        **other,
-    )
+def payment(number: int, fen: int, **other: Any) -> dict[str, Any]:
+    cells = (f"P{number}", "安娜", "62220", "农商行", "402453000012", "person", ANN, fen, "稳岗")
+    return dict(zip(PAYMENT_SCHEMA, cells, strict=True)) | other
 
 
-def message(*payments: Payment) -> bytes:
-    return pain001(payments, "B1", PAYER, AS_OF, AS_OF)
+def frame_of(payments: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(payments, schema=PAYMENT_SCHEMA, orient="row")
+
+
+def message(*payments: dict[str, Any]) -> bytes:
+    return pain001(frame_of(payments), "B1", PAYER, AS_OF, AS_OF)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,7 @@ def schema() -> etree.XMLSchema:
         {"bank_code": ""},
         {"holder": '<"安&娜">', "bank_name": "a & b"},
         {"holder": "𠮷" * 140, "account_no": "9" * 34},
+        {"holder": "&" * 140, "bank_name": ">" * 140, "purpose": "<稳岗>&amp;"},
         {"amount_fen": 10**13},
     ],
 )
@@ -104,11 +106,16 @@ def test_currency_amount_and_ids_are_as_promised() -> None:
         ([payment(1, 1, payment_id="p-1")], "form of payment ids"),
         ([payment(1, 1, payment_id="P" * 36)], "form of payment ids"),
         ([payment(1, 1, holder="x" * 141)], "140"),
+        ([payment(1, 1, holder="&" * 141)], "140"),
+        ([payment(1, 1, bank_name="行" * 141)], "140"),
+        ([payment(1, 1, holder="a\nb")], "form of transfers"),
+        ([payment(1, 1, holder="a\x01")], "no XML"),
+        ([payment(1, -5)], "form of amounts"),
         ([payment(1, 1, holder="")], "140"),
         ([payment(1, 1, account_no="9" * 35)], "account numbers"),
     ],
 )
-def test_what_the_schema_lets_pass_is_refused(payments: list[Payment], said: str) -> None:
+def test_what_the_schema_lets_pass_is_refused(payments: list[dict[str, Any]], said: str) -> None:
     with pytest.raises(ContractError, match=said):
         message(*payments)
 
@@ -119,6 +126,10 @@ def test_what_the_schema_lets_pass_is_refused(payments: list[Payment], said: str
         (b"<NbOfTxs>2<", b"<NbOfTxs>3<", "number of transfers"),
         (b"<CtrlSum>0.03<", b"<CtrlSum>0.04<", "control sums"),
         (b'Ccy="CNY"', b'Ccy="USD"', "currency"),
+        (b">0.02<", b">0.03<", "control sums"),
+        (b">0.02<", b">0.2<", "form of amounts"),
+        (b"<Cdtr>", b"<Cdtr >", "form of transfers"),
+        (b"</PmtInf>", b"<PmtTpInf/></PmtInf>", "form of transfers"),
     ],
 )
 def test_a_message_that_was_changed_does_not_pass(old: bytes, new: bytes, said: str) -> None:
@@ -132,7 +143,7 @@ def test_a_message_that_was_changed_does_not_pass(old: bytes, new: bytes, said: 
 
 
 def test_the_default_file_is_gb18030_with_crlf_and_bars() -> None:
-    files_made = bank_files([payment(1, 5, holder="𠮷娜")], HEADER, default_profile())
+    files_made = bank_files(frame_of([payment(1, 5, holder="𠮷娜")]), HEADER, default_profile())
     lines = files_made["bank.txt"].decode("gb18030").split("\r\n")
     assert lines[0] == "H|B1|370001|失业保险基金|202003|1|5|1"
     assert lines[1] == (f"D|1|62220|𠮷娜|居民身份证|{ANN}|5|农商行|402453000012|稳岗|P1")
@@ -150,7 +161,7 @@ def test_the_default_file_is_gb18030_with_crlf_and_bars() -> None:
 )
 def test_more_rows_than_the_limit_are_split(count: int, limit: int, names: list[str]) -> None:
     profile = replace(default_profile(), row_limit=limit)
-    made = bank_files([payment(n, n + 1) for n in range(count)], HEADER, profile)
+    made = bank_files(frame_of([payment(n, n + 1) for n in range(count)]), HEADER, profile)
     assert list(made) == names
 
 
@@ -169,7 +180,7 @@ detail = [
     with pytest.raises(DropRefusedError, match="width"):
         parse_profile(text, "profile")
     profile = parse_profile(text.replace('"=H"', '{field = "=H", width = 2}'), "profile")
-    made = bank_files([payment(1, 1234)], HEADER, profile)["bank.txt"]
+    made = bank_files(frame_of([payment(1, 1234)]), HEADER, profile)["bank.txt"]
     assert made.decode("gb18030").split("\r\n") == ["H ", "62220   安娜  001234P1 ", "0001", ""]
     held = writable(pl.Series(["安娜", "安娜娜", "安娜娜娜"]), "holder", profile)
     assert held.to_list() == [True, True, False]
@@ -179,7 +190,7 @@ detail = [
 def test_what_should_have_been_held_is_never_mangled(holder: str) -> None:
     assert not writable(pl.Series([holder]), "holder", default_profile()).item()
     with pytest.raises(ContractError, match="holder"):
-        bank_files([payment(1, 1, holder=holder)], HEADER, default_profile())
+        bank_files(frame_of([payment(1, 1, holder=holder)]), HEADER, default_profile())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from flows.night import gates
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from tests.conftest import AS_OF
-from transforms.digest import frame_digest
+from transforms.digest import canonical_json, frame_digest, text_digest
 from transforms.errors import GateStoppedError
 from transforms.gates import BOUNDARIES, Measure
 
@@ -90,3 +90,17 @@ def test_bad_rows_of_an_ordinary_night_are_kept_and_digested(run_home: tuple[Pat
         assert frame_digest(rows) == manifest["outputs"][name.removesuffix(".parquet")]["digest"]
         for column in {"person_key", "subject_id", "beneficiary_id"} & set(rows.columns):
             assert not any(str(value) in page for value in rows[column].unique())
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 5, 9])
+def test_a_digest_is_the_same_however_the_rows_are_cut(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = pl.Series(["a\tb", None, 'q"', "", "n\nl"], dtype=pl.String)
+    frame = pl.DataFrame({"text": texts.extend(texts).head(rows), "number": range(rows)})
+    whole = frame_digest(frame)
+    monkeypatch.setattr("transforms.digest.ROWS", 4)
+    assert frame_digest(frame.reverse()) == whole
+    text = frame.sort(frame.columns).write_csv(separator="\t", null_value="\\N")
+    header = canonical_json([["text", "String"], ["number", "Int64"]])
+    assert whole == text_digest(f"{header}\n{text}")

@@ -12,6 +12,7 @@ import pytest
 
 from sql import (
     Connection,
+    DatabaseError,
     FactStore,
     connect,
     query,
@@ -19,6 +20,7 @@ from sql import (
     register_tables,
     view_kind,
 )
+from sql.texts import files_in, name_of
 from tests.rules.engine_tables import EMPLOYER, NO_PAYMENTS, OTHER_EMPLOYER, paid, write_tables
 from tests.rules.golden import person_id
 from transforms.columns import STORED_AS
@@ -152,6 +154,35 @@ def test_masks_say_what_the_sentences_say(town: Any) -> None:
     assert months_of(store, "insured_mask") == keyed(insured)
     assert months_of(store, "on_time_mask") == keyed(on_time)
     assert months_of(store, "unpaid_mask") == keyed(unpaid)
+
+
+def test_a_fact_that_was_dropped_is_built_again_where_it_is_asked_again(town: Any) -> None:
+    connection, store, _ = town
+    store.build("headcounts")
+    store.build_under("questions/headcount_of.sql")
+    stood = query(connection, "select * from headcounts order by all").rows()
+    store.keep({"insurance_masks"})
+    assert {"headcounts", "refunded_masks"}.isdisjoint(store.built)
+    assert "insurance_masks" in store.built
+    with pytest.raises(DatabaseError, match="headcounts"):
+        query(connection, "select * from headcounts")
+    built: list[str] = []
+    store.on_fact = built.append
+    store.build("headcounts")
+    assert query(connection, "select * from headcounts order by all").rows() == stood
+    # What it rests on stands still, and what that rested on is not asked for again.
+    assert "insurance_masks" not in built
+    assert "refunded_masks" not in built
+
+
+def test_a_question_that_stands_builds_the_dropped_fact_it_asks(town: Any) -> None:
+    connection, store, _ = town
+    path = "policies/stability_refund.sql"
+    store.build_under(path)
+    store.keep(())
+    store.build_under(path)
+    assert {name_of(other) for other in files_in(path)} <= store.built
+    assert query(connection, "select count(*) from headcounts").item() >= 0
 
 
 def test_headcounts_count_persons_once(town: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from transforms.answers.omitted import readers_of
+from transforms.answers.stakes import ROW
 from transforms.digest import text_digest
 from transforms.extracts.dates import read_dates
 from transforms.extracts.kinds import names_of_kinds
@@ -20,8 +20,7 @@ from transforms.sheets.filled import refuse_rows
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word
 
-DAMAGED, CANDIDATES = "damaged_rows", "identity_candidates"
-ROW = ["kind", "file_digest", "line"]
+DAMAGED, CANDIDATES, STAKES = "damaged_rows", "identity_candidates", "identity_stakes"
 PERSONS = ["first_person", "second_person", "third_person"]
 CHOICES = [*map(word, PERSONS), word("none_of_them"), word("cannot_say")]
 NOBODY, UNSURE = CHOICES[-2:]
@@ -37,53 +36,30 @@ CODE_LENGTH = 12
 PRIOR = "prior"
 
 
-def money_behind(
-    candidates: pl.DataFrame, determinations: pl.DataFrame, cards: Mapping[str, PolicyCard]
-) -> pl.DataFrame:
-    """Sum what a run determined about the candidates of each row by policies that read its kind.
-
-    Rows:    returns  ROW and stake_fen; rows about whose candidates nothing was determined are not
-             there
-    """
-    lines = determinations.with_row_index("place").filter(pl.col("amount_fen") > 0)
-    sides = pl.concat(
-        lines.select("policy_id", "place", "amount_fen", person_id=pl.col(side))
-        for side in ("subject_id", "beneficiary_id")
-    )
-    meant = candidates.select(*ROW, "person_id").join(readers_of(cards), on="kind")
-    about = meant.join(sides, on=["policy_id", "person_id"]).unique([*ROW, "place"])
-    return about.group_by(ROW).agg(pl.col("amount_fen").sum().alias("stake_fen"))
-
-
 def identity_sheet(
     damaged: pl.DataFrame,
     candidates: pl.DataFrame,
-    stakes: pl.DataFrame,
+    stakes: pl.DataFrame | None,
     cards: Mapping[str, PolicyCard],
     employers: pl.DataFrame,
     run_id: str,
 ) -> Sheet:
     """Lay out the blind workbook: a line per damaged row, what most money waits for first.
 
-    Rows:    damaged, candidates  as the run keeps them; employers: employer_code, employer_name
+    Rows:    damaged, candidates, stakes  as the run keeps them; stakes: None by rules that say none
+             employers  employer_code, employer_name
     Holds:   nothing in it tells which candidate the matching takes for the best
     """
-    readers = (
-        readers_of(cards)
-        .group_by("kind")
-        .agg(pl.col("policy_title").unique().sort().str.join("、").alias("policies"))
-    )
     shown = (
         _numbered(damaged, candidates, run_id)
         .join(_side_by_side(candidates, employers), on=ROW, how="left", validate="1:1")
-        .join(readers, on="kind", how="left", validate="m:1")
-        .join(stakes, on=ROW, how="left", validate="1:1")
+        .join(_depending(candidates, stakes, cards), on=ROW, how="left", validate="1:1")
         .with_columns(
             _row_text().alias("damaged_row"),
             pl.col(PERSONS[0]).fill_null(word("nobody_proposed")),
-            pl.col("stake_fen").fill_null(0),
+            pl.col("policies").fill_null(word("depends_unknown")),
         )
-        .sort("stake_fen", *ROW, descending=[True, False, False, False])
+        .sort("stake_fen", *ROW, descending=[True, False, False, False], nulls_last=True)
         .with_columns(pl.col(SHOWN).fill_null(""))
     )
     codes = _codes(shown.select(SHOWN))
@@ -94,7 +70,11 @@ def identity_sheet(
         pl.concat_str(pl.col("question_no"), codes, separator="-"),
         pl.lit(run_id).alias("run_id"),
     )
-    said = [Said("identity_how", {"rows": frame.height}), Said("identity_then")]
+    said = [
+        Said("identity_how", {"rows": frame.height}),
+        Said("identity_then"),
+        Said("identity_depends"),
+    ]
     return Sheet(
         TITLE,
         frame,
@@ -103,6 +83,23 @@ def identity_sheet(
         choices={ANSWER: CHOICES},
         widths=WIDTHS,
         grey_columns=["question_no", "run_id"],
+    )
+
+
+def _depending(
+    candidates: pl.DataFrame, stakes: pl.DataFrame | None, cards: Mapping[str, PolicyCard]
+) -> pl.DataFrame:
+    """Say per row that has candidates which policies depend on it, and how much money."""
+    if stakes is None:
+        return candidates.clear().select(*ROW, policies="name", stake_fen="rank")
+    titles = {name: card.title for name, card in cards.items()}
+    told = stakes.group_by(ROW).agg(
+        pl.col("policy_id").replace(titles).sort().str.join("、").alias("policies"),
+        pl.col("stake_fen").sum(),
+    )
+    rows = candidates.select(ROW).unique().join(told, on=ROW, how="left", validate="1:1")
+    return rows.with_columns(
+        pl.col("policies").fill_null(word("depends_nothing")), pl.col("stake_fen").fill_null(0)
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from transforms.answers.identity import PERSONS, PRIOR, ROW, UNSURE, evidence_word
+from transforms.answers.identity import PERSONS, PRIOR, UNSURE, evidence_word
+from transforms.answers.stakes import ROW
 from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS
 from transforms.extracts.links import BY_CONTENT

@@ -32,6 +32,11 @@ class CodedCells:
         numbers = None if self.is_number is None else self.is_number.gather(rows)
         return CodedCells(self.texts.gather(rows), None, numbers, self.is_plain)
 
+    def alone(self, rows: Rows) -> "CodedCells":
+        """Give these rows with no text of another: a few can be kept when the piece is gone."""
+        places = rows if self.codes is None else self.codes[rows].astype(np.int64)
+        return CodedCells(self.texts, None, self.is_number, self.is_plain).take(places)
+
 
 @dataclass(frozen=True)
 class TypedCells:
@@ -42,6 +47,8 @@ class TypedCells:
     def take(self, rows: Rows) -> "TypedCells":
         """Give the same column with only these rows."""
         return TypedCells(self.values.gather(rows))
+
+    alone = take
 
 
 Cells = CodedCells | TypedCells
@@ -65,6 +72,12 @@ class Piece:
     def height(self) -> int:
         """Return the number of rows."""
         return len(self.lines)
+
+    def alone(self, rows: Rows) -> "Piece":
+        """Give a piece of these rows, which keeps nothing of the others."""
+        columns = {name: cells.alone(rows) for name, cells in self.columns.items()}
+        marks = (None if flags is None else flags[rows] for flags in (self.totals, self.too_wide))
+        return Piece(columns, [], self.lines[rows], *marks)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Find equal rows and rows that share a key: hashes propose candidates, the contents decide."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,21 +30,18 @@ def row_hashes(kind: Kind, frame: pl.DataFrame) -> Hashes:
     return hashes.to_numpy()
 
 
-def repeated_hashes(pieces: Sequence[Hashes], at_once: int = HASHES_AT_ONCE) -> tuple[Hashes, int]:
-    """Give the hashes that occur more than once, and how often again, in parts of bounded size.
+def repeated_hashes(ranges: Iterable[Sequence[Hashes]]) -> tuple[Hashes, int]:
+    """Give the hashes that occur more than once, and how often again.
 
-    >>> repeated_hashes([np.array([3, 1], dtype=np.uint64), np.array([3, 2], dtype=np.uint64)])
+    Rows:    ranges  all hashes, each value's in one of the ranges; one range is held at a time
+
+    >>> repeated_hashes([[np.array([3, 1], dtype=np.uint64), np.array([3, 2], dtype=np.uint64)]])
     (array([3], dtype=uint64), 1)
     """
-    parts = 1
-    while sum(map(len, pieces)) // parts > at_once:
-        parts *= 2
-    shift = np.uint64(64 - parts.bit_length() + 1)
-    found, repeats = [np.zeros(0, np.uint64)], 0
-    for part in range(parts):
-        of_part = pieces if parts == 1 else [piece[piece >> shift == part] for piece in pieces]
-        # Polars sorts in all threads.
-        mine = pl.Series(np.concatenate([found[0], *of_part])).sort().to_numpy()
+    nothing = np.zeros(0, np.uint64)
+    found, repeats = [nothing], 0
+    for pieces in ranges:
+        mine = np.sort(np.concatenate([nothing, *pieces]))
         again = mine[1:][mine[1:] == mine[:-1]]
         repeats += len(again)
         found.append(np.unique(again))

@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
+
+import polars as pl
 
 from transforms.errors import ContractError
 from transforms.payments.layouts import Field
@@ -11,87 +13,84 @@ from transforms.payments.profile import Profile
 from transforms.visible import holds_control
 
 FIRST_NAME = "bank.txt"
-
-
-@dataclass(frozen=True)
-class Payment:
-    """One instruction as a payment file needs it."""
-
-    payment_id: str
-    holder: str
-    account_no: str
-    bank_name: str
-    bank_code: str
-    beneficiary_kind: str
-    beneficiary_id: str
-    amount_fen: int
-    purpose: str
+# One instruction as a payment file needs it; no cell is null.
+PAYMENT_SCHEMA = {
+    **dict.fromkeys(("payment_id", "holder", "account_no", "bank_name", "bank_code"), pl.String()),
+    **{"beneficiary_kind": pl.String(), "beneficiary_id": pl.String(), "amount_fen": pl.Int64()},
+    "purpose": pl.String(),
+}
 
 
 def bank_files(
-    payments: Sequence[Payment], batch: Mapping[str, Any], profile: Profile
+    payments: pl.DataFrame, batch: Mapping[str, Any], profile: Profile
 ) -> dict[str, bytes]:
     """Write a batch as the bank's files: bank.txt, and bank-2.txt … beyond the row limit.
 
-    Rows:    payments  in the order of the instructions; batch: batch_id, payer_account,
-                       payer_name, project, month
+    Rows:    payments  PAYMENT_SCHEMA, in the order of the instructions; batch: batch_id,
+                       payer_account, payer_name, project, month
     Units:   fen
     Holds:   counts and sums of headers and trailers are those of the detail lines
     Raises:  ContractError if a text can't be written as it is: it should have been held
     """
-    limit = profile.row_limit or len(payments) or 1
-    parts = [payments[start : start + limit] for start in range(0, len(payments), limit)]
+    limit = profile.row_limit or payments.height or 1
     return {
         FIRST_NAME if number == 1 else f"bank-{number}.txt": _one_file(part, batch, profile)
-        for number, part in enumerate(parts, start=1)
+        for number, part in enumerate(payments.iter_slices(limit), start=1)
     }
 
 
-def _one_file(payments: Sequence[Payment], batch: Mapping[str, Any], profile: Profile) -> bytes:
-    totals = {"count": len(payments), "sum_fen": sum(p.amount_fen for p in payments)}
+def _one_file(payments: pl.DataFrame, batch: Mapping[str, Any], profile: Profile) -> bytes:
+    totals = {"count": payments.height, "sum_fen": payments["amount_fen"].sum()}
     header = _line(profile.header, {**batch, **totals, "version": profile.version}, profile)
-    details = b"".join(
-        _line(profile.detail, _detail_values(number, payment, profile), profile)
-        for number, payment in enumerate(payments, start=1)
-    )
+    details = _lines(profile.detail, _detail_columns(payments, profile), payments.height, profile)
     details_sha256 = hashlib.sha256(details).hexdigest()
     trailer = _line(profile.trailer, {**totals, "details_sha256": details_sha256}, profile)
     return header + details + trailer
 
 
-def _detail_values(number: int, payment: Payment, profile: Profile) -> dict[str, Any]:
+def _detail_columns(payments: pl.DataFrame, profile: Profile) -> dict[str, list[str]]:
+    told = payments.with_row_index("number", offset=1).with_columns(
+        pl.col("beneficiary_kind").replace_strict(profile.id_types).alias("id_type"),
+        pl.col("beneficiary_id").alias("id"),
+    )
     return {
-        "number": number,
-        "account_no": payment.account_no,
-        "holder": payment.holder,
-        "id_type": profile.id_types[payment.beneficiary_kind],
-        "id": payment.beneficiary_id,
-        "amount_fen": payment.amount_fen,
-        "bank_name": payment.bank_name,
-        "bank_code": payment.bank_code,
-        "purpose": payment.purpose,
-        "payment_id": payment.payment_id,
+        field.word: told[field.word].cast(pl.String).to_list()
+        for field in profile.detail
+        if field.word
     }
 
 
 def _line(fields: Iterable[Field], values: Mapping[str, Any], profile: Profile) -> bytes:
-    cells = [_cell(field, values, profile) for field in fields]
-    separator = profile.separator.encode(profile.encoding)
-    return separator.join(cells) + profile.line_ending.encode(profile.encoding)
+    return _lines(fields, {name: [str(value)] for name, value in values.items()}, 1, profile)
 
 
-def _cell(field: Field, values: Mapping[str, Any], profile: Profile) -> bytes:
-    text = field.text if field.text is not None else str(values[field.word])
-    if (profile.separator and profile.separator in text) or holds_control(text):
+def _lines(
+    fields: Iterable[Field], columns: Mapping[str, Sequence[str]], count: int, profile: Profile
+) -> bytes:
+    """Write lines of cells, column by column: what may stand in none is looked for at once."""
+    cells = [
+        repeat(_cells(field, [field.text], profile)[0], count)
+        if field.text is not None
+        else _cells(field, columns[field.word], profile)
+        for field in fields
+    ]
+    lines = map(profile.separator.join, zip(*cells, strict=True))
+    return "".join(line + profile.line_ending for line in lines).encode(profile.encoding)
+
+
+def _cells(field: Field, texts: Sequence[str], profile: Profile) -> Sequence[str]:
+    whole = "".join(texts)
+    if (profile.separator and profile.separator in whole) or holds_control(whole):
         raise ContractError(f"field {field.word} holds a separator or control character")
     try:
-        cell = text.encode(profile.encoding)
+        whole.encode(profile.encoding)
     except UnicodeEncodeError as unfit:
         raise ContractError(f"field {field.word} can't be written in the encoding") from unfit
     if not field.width:
-        return cell
-    if len(cell) > field.width:
+        return texts
+    left = [field.width - len(text.encode(profile.encoding)) for text in texts]
+    if min(left) < 0:
         raise ContractError(f"field {field.word} is wider than its {field.width} bytes")
-    fill = field.fill.encode(profile.encoding)
-    padded = cell.rjust if field.align == "right" else cell.ljust
-    return padded(field.width, fill)
+    if field.align == "right":
+        return [field.fill * more + text for text, more in zip(texts, left, strict=True)]
+    return [text + field.fill * more for text, more in zip(texts, left, strict=True)]

@@ -1,19 +1,21 @@
 """Payment initiation as ISO 20022 pain.001.001.09: one PmtInf, every amount in CNY."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
+from xml.parsers import expat
 from xml.sax.saxutils import escape
 
+import polars as pl
 from lxml import etree
 
 from transforms.amounts import yuan_text
 from transforms.errors import ContractError
-from transforms.payments.bank_file import Payment
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
-PAYMENT_ID = re.compile(r"[A-Z0-9]{1,35}")
+PAYMENT_ID = "[A-Z0-9]{1,35}"
+AMOUNT = "[0-9]{1,16}[.][0-9]{2}"
 PURPOSE_CODE = "AEMP"  # ISO external code: active employment policy
 
 HEAD = """<?xml version="1.0" encoding="UTF-8"?>
@@ -33,10 +35,33 @@ TRANSFER = """<CdtTrfTxInf><PmtId><EndToEndId>{payment_id}</EndToEndId></PmtId>\
 <Purp><Cd>{purpose_code}</Cd></Purp><RmtInf><Ustrd>{purpose}</Ustrd></RmtInf></CdtTrfTxInf>
 """
 TAIL = "</PmtInf>\n</CstmrCdtTrfInitn>\n</Document>\n"
+AGENT = """<FinInstnId>{code}{name}</FinInstnId>"""
+CODE = """<ClrSysMmbId><ClrSysId><Cd>CNAPS</Cd></ClrSysId><MmbId>{}</MmbId></ClrSysMmbId>"""
+NAME = "<Nm>{}</Nm>"
+START = "<CdtTrfTxInf>"
+SIGNS, ENTITIES = ["&", "<", ">"], ["&amp;", "&lt;", "&gt;"]
+# A transfer as it must read back, line by line: in parts, and what holds of each.
+TEXT = "[^<>]*"
+SIGN = "(?:[^<>&]|&(?:amp|lt|gt);)"
+
+
+def _line(payment_id: str, amount: str, currency: str, name: str, account: str) -> str:
+    code, bank = CODE.format(TEXT), NAME.format(name.replace("holder", "bank_name"))
+    texts = {"payment_id": payment_id, "amount": amount, "holder": name, "account": account}
+    agent = AGENT.format(code=f"(?:{code})?", name=f"(?:{bank})?")
+    form = TRANSFER.rstrip().replace('"CNY"', f'"{currency}"')
+    return "^" + form.format(**texts, agent=agent, purpose_code=PURPOSE_CODE, purpose=TEXT) + "$"
+
+
+PARTS = _line(
+    *(f"(?<{name}>{TEXT})" for name in ("payment_id", "amount", "currency", "holder", "account"))
+)
+SOUND = _line(PAYMENT_ID, AMOUNT, "CNY", f"{SIGN}{{1,140}}", f"{SIGN}{{1,34}}")
+ID_OF_LINE, AMOUNT_OF_LINE = r"^<CdtTrfTxInf><PmtId><EndToEndId>([^<]*)<", r'Ccy="CNY">([^<]*)<'
 
 
 def pain001(
-    payments: Sequence[Payment],
+    payments: pl.DataFrame,
     batch_id: str,
     payer: Mapping[str, str],
     as_of: date,
@@ -44,51 +69,62 @@ def pain001(
 ) -> bytes:
     """Write a batch as one pain.001.001.09 message.
 
-    Rows:    payments  in the order of the instructions; payer: payer_name, payer_account,
-                       bank_code, bank_name, and the reference of this payment
+    Rows:    payments  PAYMENT_SCHEMA, in the order of the instructions; payer: payer_name,
+                       payer_account, bank_code, bank_name, and the reference of this payment
     Units:   yuan with two decimals, exactly
     Holds:   created is the as-of date at 00:00 in China, never the clock; checked before return
     """
-    total_fen = sum(payment.amount_fen for payment in payments)
+    total_fen = int(payments["amount_fen"].sum())
+    bank = {name: escape(payer[name]) for name in ("bank_code", "bank_name")}
     head = HEAD.format(
         namespace=NAMESPACE,
         batch_id=escape(batch_id),
         reference=escape(payer["reference"]),
         created=f"{as_of.isoformat()}T00:00:00+08:00",
-        count=len(payments),
+        count=payments.height,
         total=yuan_text(total_fen),
         payer=escape(payer["payer_name"]),
         execution_on=execution_on.isoformat(),
         account=escape(payer["payer_account"]),
-        agent=_agent(payer["bank_code"], payer["bank_name"]),
+        agent=pl.select(
+            _agent(*(pl.lit(bank[name]) for name in ("bank_code", "bank_name")))
+        ).item(),
     )
-    transfers = (
-        TRANSFER.format(
-            payment_id=escape(payment.payment_id),
-            amount=yuan_text(payment.amount_fen),
-            agent=_agent(payment.bank_code, payment.bank_name),
-            holder=escape(payment.holder),
-            account=escape(payment.account_no),
-            purpose_code=PURPOSE_CODE,
-            purpose=escape(payment.purpose),
-        )
-        for payment in payments
-    )
+    transfers = payments.select(_transfer()).to_series().to_list()
     message = "".join([head, *transfers, TAIL]).encode("utf-8")
-    check_pain001(message, len(payments), total_fen)
+    check_pain001(message, payments.height, total_fen)
     return message
 
 
-def _agent(bank_code: str, bank_name: str) -> str:
+def _transfer() -> pl.Expr:
+    """Write each payment as a transfer."""
+    fen = pl.col("amount_fen")
+    cents = (fen % 100).cast(pl.String).str.zfill(2)
+    filled = {
+        "payment_id": _escaped("payment_id"),
+        "amount": pl.concat_str((fen // 100).cast(pl.String), cents, separator="."),
+        "agent": _agent(_escaped("bank_code"), _escaped("bank_name")),
+        "holder": _escaped("holder"),
+        "account": _escaped("account_no"),
+        "purpose_code": pl.lit(PURPOSE_CODE),
+        "purpose": _escaped("purpose"),
+    }
+    # Text and field in turn.
+    parts = re.split(r"\{(\w+)\}", TRANSFER)
+    return pl.concat_str(filled[p] if place % 2 else pl.lit(p) for place, p in enumerate(parts))
+
+
+def _escaped(name: str) -> pl.Expr:
+    return pl.col(name).str.replace_many(SIGNS, ENTITIES)
+
+
+def _agent(code: pl.Expr, name: pl.Expr) -> pl.Expr:
     """Name a bank by its 12-digit code where it is known, and by its name."""
-    code = (
-        f"<ClrSysMmbId><ClrSysId><Cd>CNAPS</Cd></ClrSysId><MmbId>{escape(bank_code)}</MmbId>"
-        "</ClrSysMmbId>"
-        if bank_code
-        else ""
-    )
-    name = f"<Nm>{escape(bank_name)}</Nm>" if bank_name else ""
-    return f"<FinInstnId>{code}{name}</FinInstnId>"
+    said = [
+        pl.when(text != "").then(pl.format(form, text)).otherwise(pl.lit(""))
+        for form, text in ((CODE, code), (NAME, name))
+    ]
+    return pl.format(AGENT.format(code="{}", name="{}"), *said)
 
 
 def check_pain001(message: bytes, count: int, total_fen: int) -> None:
@@ -97,25 +133,44 @@ def check_pain001(message: bytes, count: int, total_fen: int) -> None:
     Holds:   counts and sums agree at both levels with the transfers and with the batch
     Raises:  ContractError naming what does not hold
     """
-    root = etree.fromstring(message)
-    texts = _Texts(root)
-    amounts = root.findall(f".//{{{NAMESPACE}}}InstdAmt")
-    fen = [_fen(amount.text or "") for amount in amounts]
-    ids = texts.all("EndToEndId")
+    try:
+        # Every byte is read; no tree is built of what may be hundreds of megabytes.
+        expat.ParserCreate().Parse(message, True)
+    except expat.ExpatError as unfit:
+        raise ContractError(f"payments.xml does not hold: it is no XML ({unfit})") from unfit
+    head, _, rest = message.decode("utf-8").partition(START)
+    lines = f"{START}{rest}".removesuffix(f"\n{TAIL}").split("\n") if rest else []
+    said = _Texts(etree.fromstring((head + TAIL if rest else head).encode("utf-8")))
+    transfers = pl.Series(lines, dtype=pl.String)
+    unsound = transfers.filter(~transfers.str.contains(SOUND))
+    ids, amounts = (transfers.str.extract(form) for form in (ID_OF_LINE, AMOUNT_OF_LINE))
+    fen = amounts.str.replace(".", "", literal=True).cast(pl.Int64, strict=False)
     promises = {
-        "the number of transfers": texts.all("NbOfTxs") == [str(count)] * 2 and len(fen) == count,
-        "the control sums": texts.all("CtrlSum") == [yuan_text(total_fen)] * 2
-        and sum(fen) == total_fen,
-        "payment ids once each": len(set(ids)) == count,
-        "the form of payment ids": all(PAYMENT_ID.fullmatch(payment_id) for payment_id in ids),
-        "amounts above zero": all(amount > 0 for amount in fen),
-        "the currency": all(amount.get("Ccy") == "CNY" for amount in amounts),
-        "names of 1 to 140 characters": all(1 <= len(name) <= 140 for name in texts.all("Nm")),
-        "account numbers": all(1 <= len(account) <= 34 for account in texts.all("Othr")),
+        **_promises(unsound),
+        "the number of transfers": said.all("NbOfTxs") == [str(count)] * 2 and len(ids) == count,
+        "the control sums": said.all("CtrlSum") == [yuan_text(total_fen)] * 2
+        and fen.sum() == total_fen,
+        "payment ids once each": ids.n_unique() == count,
+        "amounts above zero": (fen > 0).all(),
     }
     broken = [promise for promise, holds in promises.items() if not holds]
     if broken:
         raise ContractError(f"payments.xml does not hold: {', '.join(broken)}")
+
+
+def _promises(unsound: pl.Series) -> dict[str, bool]:
+    """Say of the transfers that are not as they must be what of them does not hold."""
+    parts = unsound.str.extract_groups(PARTS).struct.unnest()
+    texts = parts.with_columns(pl.all().str.replace_many(ENTITIES, SIGNS))
+    names = texts["holder"].str.len_chars(), texts["bank_name"].drop_nulls().str.len_chars()
+    return {
+        "the form of payment ids": parts["payment_id"].str.contains(f"^{PAYMENT_ID}$").all(),
+        "the form of amounts": parts["amount"].str.contains(f"^{AMOUNT}$").all(),
+        "the currency": (parts["currency"] == "CNY").all(),
+        "names of 1 to 140 characters": all(n.is_between(1, 140).all() for n in names),
+        "account numbers": texts["account"].str.len_chars().is_between(1, 34).all(),
+        "the form of transfers": not len(unsound),
+    }
 
 
 class _Texts:
@@ -128,9 +183,3 @@ class _Texts:
         """Return the texts of all elements of a name, their children's included."""
         elements: Iterable[Any] = self.root.iter(f"{{{NAMESPACE}}}{name}")
         return ["".join(element.itertext()) for element in elements]
-
-
-def _fen(text: str) -> int:
-    if not re.fullmatch(r"[0-9]+[.][0-9]{2}", text):
-        raise ContractError("an amount is not written with two decimals")
-    return int(text.replace(".", ""))

@@ -1,0 +1,67 @@
+"""The hashes of a table part's rows: sorted runs in a file of their own, once they are many.
+
+Eight bytes a row of everything ever delivered are more than all else that reading keeps: in memory
+are only the newest, and of those in the file a range of values at a time.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from transforms.extracts.duplicates import Hashes
+
+# 8 MiB of hashes wait in memory before they become a run of the file.
+RUN_HASHES = 1 << 20
+VALUES = 1 << 64
+
+
+class HashRuns:
+    """Hashes in the order they came; read back in any number of ranges of their values."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.waiting, self.counts = path, list[Hashes](), list[int]()
+
+    def __len__(self) -> int:
+        """Return how many hashes there are."""
+        return sum(self.counts) + sum(map(len, self.waiting))
+
+    def add(self, hashes: Hashes) -> None:
+        """Take the hashes of some rows."""
+        self.waiting.append(hashes)
+        if sum(map(len, self.waiting)) >= RUN_HASHES:
+            self.write()
+
+    def write(self) -> Path:
+        """Bring those that wait into the file, as one sorted run; return the file's path."""
+        run = np.sort(np.concatenate([np.zeros(0, np.uint64), *self.waiting]))
+        with self.path.open("ab") as file:
+            run.tofile(file)
+        self.counts += [len(run)] if len(run) else []
+        self.waiting = []
+        return self.path
+
+    def runs(self) -> Iterator[Hashes]:
+        """Give all hashes, in sorted runs of bounded size; those of the file are not held."""
+        for start, count in zip(np.cumsum([0, *self.counts]), self.counts, strict=False):
+            yield np.memmap(self.path, np.uint64, "r", int(start) * 8, (count,))
+        yield from map(np.sort, self.waiting)
+
+    def forget(self) -> None:
+        """Let go of all hashes, and of the file."""
+        self.waiting, self.counts = [], []
+        self.path.unlink(missing_ok=True)
+
+
+def hash_ranges(kept: list[HashRuns], at_once: int) -> Iterator[list[Hashes]]:
+    """Give all hashes range by range of their values, about so many at once."""
+    ranges = 1 << max(0, math.ceil(math.log2(max(1, sum(map(len, kept)) / at_once))))
+    edges = [np.uint64(VALUES // ranges * number) for number in range(1, ranges)]
+    for low, high in zip([None, *edges], [*edges, None], strict=True):
+        yield [_between(run, low, high) for one in kept for run in one.runs()]
+
+
+def _between(run: Hashes, low: np.uint64 | None, high: np.uint64 | None) -> Hashes:
+    start = 0 if low is None else int(np.searchsorted(run, low))
+    return run[start:] if high is None else run[start : int(np.searchsorted(run, high))]

@@ -1,0 +1,197 @@
+"""What depends on damaged rows: what would be determined otherwise if each were its first
+candidate's.
+
+The rules run twice over a small town around these persons and the employers of the rows, without
+the rows and with them, read as ingest reads rows that a clerk recognised. What a small town lacks
+it lacks both times. Nothing of it goes into the night: no line, no batch, no finding.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from flows.ingest.files import RawFile
+from flows.ingest.kind import take_piece
+from flows.ingest.tables import TableWriter, buckets_of
+from flows.ingest.tally import FileTally, KindTally
+from flows.money.standing import Standing
+from flows.night.determine import determine
+from flows.night.run_record import RunSoFar
+from flows.scratch import scratch_folder
+from sql import connect, register_tables
+from sql.texts import policy_cards
+from sql.town import small_town
+from transforms.answers.omitted import readers_of
+from transforms.answers.stakes import KEY, ROW, STAKES_SCHEMA, stakes_of_rows
+from transforms.extracts.cells import Piece
+from transforms.extracts.duplicates import judge_candidates
+from transforms.extracts.kinds import KINDS, Kind, table_schema
+from transforms.extracts.links import id_column
+from transforms.extracts.references import names_on_record
+from transforms.extracts.registers import LINKS
+from transforms.extracts.rules import References
+from transforms.identifiers import person_keys
+
+Tables = Mapping[str, Sequence[Path]]
+Pieces = Sequence[tuple[RawFile, Piece]]
+PLACE = ["source_file", "source_line"]
+BUCKET = "bucket-"
+
+
+@dataclass(frozen=True)
+class Means:
+    """By what the rules are run again: the run so far, the ledger of then, threads and memory."""
+
+    run: RunSoFar
+    standing: Standing
+    threads: int | None
+    memory_limit: str | None
+
+
+def stakes_of(
+    means: Means, pieces: Pieces, waiting: pl.DataFrame, first: pl.DataFrame
+) -> pl.DataFrame:
+    """Say of each waiting row what would be determined otherwise if it were its first candidate's.
+
+    Rows:    waiting  damaged rows that no clerk settled; first: candidates, the first of each row
+             returns  STAKES_SCHEMA
+    Units:   fen
+    """
+    run = means.run
+    employers = waiting.select(*ROW, "employer_code")
+    supposed = first.select(*ROW, "person_id").join(employers, on=ROW, how="inner", validate="1:1")
+    ran = {name for name, status in run.policies.items() if status.status == "ran"}
+    cards = {name: card for name, card in policy_cards().items() if name in ran}
+    readers = readers_of(cards).join(supposed, on="kind", how="semi")
+    if not readers.height:
+        return pl.DataFrame(schema=STAKES_SCHEMA)
+    tables = run.snapshot.tables()
+    with scratch_folder(run.home.temporary) as folder:
+        with connect(means.threads, means.memory_limit, run.home.temporary) as connection:
+            register_tables(connection, tables, run.as_of)
+            meant = supposed.select("person_id", "employer_code")
+            town, parties = small_town(connection, tables, meant, folder)
+        given = dict(town)
+        for kind, rows in _rows_as_read(run, pieces, supposed, folder):
+            given[kind.name] = _with_rows(run, kind, rows, town[kind.name], folder)
+        if given == town:
+            return pl.DataFrame(schema=STAKES_SCHEMA)
+        only = readers["policy_id"].unique().sort().to_list()
+        found = (_determined(means, tables, only) for tables in (town, given))
+        return stakes_of_rows(supposed, parties, readers.select("policy_id", "kind"), *found)
+
+
+def _determined(means: Means, tables: Tables, only: Sequence[str]) -> pl.DataFrame:
+    run = means.run
+    found = determine(
+        tables,
+        run.as_of,
+        means.standing.paid,
+        ledger_payment_ids=means.standing.payment_ids,
+        threads=means.threads,
+        memory_limit=means.memory_limit,
+        temp_folder=run.home.temporary,
+        only=only,
+    )
+    with found.connection:
+        return found.determinations.select(*KEY, "outcome", "amount_fen")
+
+
+def _rows_as_read(
+    run: RunSoFar, pieces: Pieces, supposed: pl.DataFrame, folder: Path
+) -> Iterator[tuple[Kind, pl.DataFrame]]:
+    """Read the rows as ingest does once a clerk has said whose they are; some fall all the same.
+
+    Rows:    gives  per kind those that are accepted
+    """
+    beside = _references(run, supposed)
+    (folder / "rows").mkdir()
+    for name in supposed["kind"].unique().sort():
+        kind = KINDS[name]
+        tally = KindTally(kind, TableWriter(kind, folder / "rows"))
+        judged_beside = replace(beside, names=None) if kind.others_look_up else beside
+        for file, piece in pieces:
+            mine = supposed.filter(kind=kind.name, file_digest=file.sha256)
+            if file.file.kind is kind and mine.height:
+                take_piece(tally, FileTally(file), piece, judged_beside, _as_links(mine))
+        tally.table.close()
+        # Very many lie in buckets already.
+        rows = pl.concat([tally.table.scan().collect(), *map(pl.read_parquet, tally.table.paths())])
+        if rows.height:
+            yield kind, rows
+
+
+def _as_links(supposed: pl.DataFrame) -> pl.DataFrame:
+    """Write what is supposed as a clerk would have decided it."""
+    schema = table_schema(LINKS.kind)
+    absent = [
+        pl.lit(None, dtype).alias(n) for n, dtype in schema.items() if n not in supposed.columns
+    ]
+    said = supposed.with_columns(absent).with_columns(
+        decided_by=pl.lit(""), decided_on=pl.lit(0, pl.Date), source_file=pl.lit(""), source_line=0
+    )
+    return said.select(list(schema)).cast(pl.Schema(schema))
+
+
+def _references(run: RunSoFar, supposed: pl.DataFrame) -> References:
+    """Give what ingest holds rows against: all units, and the names of these persons."""
+    tables = run.snapshot.tables()
+    units, names = None, None
+    for kind in KINDS.values():
+        if kind.others_look_up == "units" and kind.name in tables:
+            units = _scan(kind, tables).select("unit_no", "employer_key").collect()
+        if kind.others_look_up == "names" and kind.name in tables:
+            keys = person_keys(supposed["person_id"]).implode()
+            mine = _scan(kind, tables).filter(pl.col("person_key").is_in(keys)).collect()
+            names = names_on_record(names, mine)
+    return References(units=units, names=names)
+
+
+def _scan(kind: Kind, tables: Tables) -> pl.LazyFrame:
+    schema = pl.Schema(table_schema(kind))
+    return pl.scan_parquet(list(tables[kind.name]), schema=schema, missing_columns="insert")
+
+
+def _with_rows(
+    run: RunSoFar, kind: Kind, rows: pl.DataFrame, paths: Sequence[Path], folder: Path
+) -> list[Path]:
+    """Lay rows beside a table's files; those that repeat or contradict another fall, as at ingest.
+
+    Rows:    paths  the table's files in the small town
+    """
+    fallen = _fallen(run, kind, rows)
+    into = folder / "given" / kind.name
+    into.mkdir(parents=True)
+    beside = list(paths) if fallen.height == 0 else [_without(path, fallen, into) for path in paths]
+    stays = rows.join(fallen, on=PLACE, how="anti")
+    if not any(path.name.startswith(BUCKET) for path in paths):
+        stays.write_parquet(into / f"{kind.name}.supposed.parquet")
+        return [*beside, into / f"{kind.name}.supposed.parquet"]
+    numbers = pl.Series("bucket", buckets_of(stays["person_key"]))
+    for (number,), of_bucket in stays.with_columns(numbers).group_by("bucket"):
+        path = into / f"{BUCKET}{number:02d}.supposed.parquet"
+        of_bucket.drop("bucket").write_parquet(path)
+        beside.append(path)
+    return beside
+
+
+def _fallen(run: RunSoFar, kind: Kind, rows: pl.DataFrame) -> pl.DataFrame:
+    """List the rows that fall once these are there too, theirs and others': PLACE."""
+    name = id_column(kind)
+    assert name
+    alike = pl.col(name).is_in(rows[name].implode())
+    for key in kind.key:
+        alike |= pl.col(key).is_in(rows[key].drop_nulls().implode())
+    known = _scan(kind, run.snapshot.tables()).filter(alike).collect()
+    order = {entry["name"]: place for place, entry in enumerate(run.snapshot.manifest["files"])}
+    read = pl.concat([known, rows]).sort(
+        pl.col("source_file").replace_strict(order, return_dtype=pl.Int64), "source_line"
+    )
+    return judge_candidates(kind, read).select(PLACE)
+
+
+def _without(path: Path, fallen: pl.DataFrame, into: Path) -> Path:
+    pl.read_parquet(path).join(fallen, on=PLACE, how="anti").write_parquet(into / path.name)
+    return into / path.name
