@@ -23,7 +23,7 @@ import duckdb
 import polars as pl
 
 from sql.limits import check_limits
-from sql.spilling import claimed_in
+from sql.spilling import spill_apart
 from sql.texts import (
     COMMENT,
     DOLLAR,
@@ -92,12 +92,14 @@ def connect(
     settings: dict[str, Any] = dict.fromkeys(
         ("autoinstall_known_extensions", "autoload_known_extensions", "preserve_insertion_order"),
         False,
-    ) | {"temp_directory": str(claimed_in(temp_folder)) if temp_folder else ""}
+    ) | {"temp_directory": ""}
     if threads:
         settings["threads"] = threads
     if memory_limit:
         settings["memory_limit"] = memory_limit
     connection = duckdb.connect(":memory:", config=settings)
+    if temp_folder:
+        spill_apart(connection, temp_folder)
     connection.execute("set enable_progress_bar = false")
     connection.execute(sql_text("macros.sql"))
     return connection
