@@ -1,6 +1,7 @@
 """Loaded by the workers of the tests' cluster: the fault that a file asks for, once, in a part.
 
-The file `fault` in the folder of WUXING_TEST_FAULTS names it; whoever meets it first takes it away.
+The file `fault` in the folder of WUXING_TEST_FAULTS names it, and the night that is to meet it:
+parts of one that was given up go on to their end. Whoever meets it first takes it away.
 """
 
 import os
@@ -9,17 +10,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flows.night import part
+from flows.night import cluster, part
 from flows.night.made_by import program as made_by
 from sql.policy_runs import run_policy as made_policy
 
 FOLDER = Path(os.environ["WUXING_TEST_FAULTS"])
 SECONDS = 10.0
+NIGHTS: list[str] = []
 
 
 def run_policy(*given: Any) -> None:
     """Meet the fault in the middle of a part: its facts are written, its policies are not."""
-    asked = taken("killed", "hangs", "out of memory", "fails", "slow")
+    asked = taken(NIGHTS[-1], "killed", "hangs", "out of memory", "fails", "slow")
     if asked == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if asked == "hangs":
@@ -36,17 +38,23 @@ def run_policy(*given: Any) -> None:
     made_policy(*given)
 
 
+def make_part(order: part.PartOrder, means: part.Means) -> None:
+    """Remember which night's part it is."""
+    NIGHTS.append(order.folder.parent.name)
+    part.make_part(order, means)
+
+
 def program() -> dict[str, Any]:
     """Be another program, if that is the fault."""
-    return {**made_by(), "code_digest": "another"} if taken("other program") else made_by()
+    return {**made_by(), "code_digest": "another"} if taken("other", "other program") else made_by()
 
 
-def taken(*faults: str) -> str:
+def taken(night: str, *faults: str) -> str:
     """Take the fault that is asked for, if it is one of these and nobody else took it."""
     mine = FOLDER / f"met-by-{os.getpid()}"
     try:
-        asked = (FOLDER / "fault").read_text("utf-8")
-        if asked in faults:
+        meant, asked = (FOLDER / "fault").read_text("utf-8").splitlines()
+        if meant == night and asked in faults:
             (FOLDER / "fault").rename(mine)
             return asked
     except FileNotFoundError:
@@ -55,4 +63,5 @@ def taken(*faults: str) -> str:
 
 
 part.run_policy = run_policy
+cluster.make_part = make_part
 part.program = program  # type: ignore[assignment]

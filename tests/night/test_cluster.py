@@ -17,7 +17,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from distributed import Client
 
 from data_samples.town.scene_rows import paid_lines_of, typed_tables
 from flows.night import cluster
@@ -79,12 +78,8 @@ class Cluster:
     def night(self, name: str, fault: str = "", **asked: Any) -> dict[str, str]:
         """Determine in parts on the cluster; `fault`: what one worker meets in the middle."""
         self.place = self.folder / name
-        # What a refused night had begun goes on to its end: it must not meet this one's fault.
-        with Client(self.address) as client:
-            while any(client.processing().values()):
-                time.sleep(0.1)
         if fault:
-            (self.folder / "fault").write_text(fault, "utf-8")
+            (self.folder / "fault").write_text(f"{name}\n{fault}", "utf-8")
         parting = Parting(COUNT, f"dask:{self.address}", self.place, **asked)
         return outcome_of(determine(self.files, DAY, paid_lines_of([]), threads=1, parting=parting))
 
