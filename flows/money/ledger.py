@@ -27,16 +27,17 @@ from transforms.money.postings import (
 )
 
 # What a beneficiary still holds of each line: paid, not taken back, less what was recovered.
-PAID = """select paid.*, paid.amount_fen - coalesce(sum(recovered.amount_fen), 0) as left_fen
+# What was recovered is summed first: asked line by line it would take the square of a batch.
+PAID = """select paid.*, paid.amount_fen - coalesce(recovered.amount_fen, 0) as left_fen
     from entries as paid
-    left join entries as recovered
-        on recovered.kind = 'recovered' and recovered.batch_id = paid.batch_id
-        and recovered.payment_id = paid.payment_id and recovered.period = paid.period
-        and recovered.subject_kind = paid.subject_kind and recovered.subject_id = paid.subject_id
+    left join (
+        select batch_id, payment_id, period, subject_kind, subject_id, sum(amount_fen) as amount_fen
+        from entries where kind = 'recovered'
+        group by batch_id, payment_id, period, subject_kind, subject_id
+    ) as recovered using (batch_id, payment_id, period, subject_kind, subject_id)
     where paid.kind in ('payment', 'restored') and not exists (
         select 1 from entries as reversal
-        where reversal.reverses = paid.idempotency_key and reversal.reverses <> '')
-    group by paid.entry_id"""
+        where reversal.reverses = paid.idempotency_key and reversal.reverses <> '')"""
 FIELDS = ", ".join(ENTRY_FIELDS)
 NUMBERS = {"budget_year": pl.Int64(), "amount_fen": pl.Int64()}
 ENTRY_SCHEMA = {name: NUMBERS.get(name, pl.String()) for name in ENTRY_FIELDS}

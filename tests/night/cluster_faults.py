@@ -14,7 +14,6 @@ from flows.night import cluster, part
 from flows.night.made_by import program as made_by
 from sql.policy_runs import run_policy as made_policy
 
-FOLDER = Path(os.environ["WUXING_TEST_FAULTS"])
 SECONDS = 10.0
 NIGHTS: list[str] = []
 
@@ -33,7 +32,7 @@ def run_policy(*given: Any) -> None:
     if asked == "fails":
         raise MemoryError
     if asked == "slow":
-        (FOLDER / "begun").touch()
+        (folder() / "begun").touch()
         time.sleep(SECONDS)
     made_policy(*given)
 
@@ -51,17 +50,23 @@ def program() -> dict[str, Any]:
 
 def taken(night: str, *faults: str) -> str:
     """Take the fault that is asked for, if it is one of these and nobody else took it."""
-    mine = FOLDER / f"met-by-{os.getpid()}"
+    mine = folder() / f"met-by-{os.getpid()}"
     try:
-        meant, asked = (FOLDER / "fault").read_text("utf-8").splitlines()
+        meant, asked = (folder() / "fault").read_text("utf-8").splitlines()
         if meant == night and asked in faults:
-            (FOLDER / "fault").rename(mine)
+            (folder() / "fault").rename(mine)
             return asked
     except FileNotFoundError:
         pass
     return ""
 
 
-part.run_policy = run_policy
-cluster.make_part = make_part
-part.program = program  # type: ignore[assignment]
+def folder() -> Path:
+    """Return where the tests leave faults."""
+    return Path(os.environ["WUXING_TEST_FAULTS"])
+
+
+def dask_setup(_worker: Any) -> None:
+    """Let a worker meet faults, as soon as it has started."""
+    part.run_policy = run_policy
+    part.program = program  # type: ignore[assignment]
