@@ -69,4 +69,5 @@ def folder() -> Path:
 def dask_setup(_worker: Any) -> None:
     """Let a worker meet faults, as soon as it has started."""
     part.run_policy = run_policy
+    cluster.make_part = make_part
     part.program = program  # type: ignore[assignment]
