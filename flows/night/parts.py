@@ -1,8 +1,9 @@
 """A night in parts: what each is made of, made whole or not at all, named by what goes into it.
 
 Parts lie in one folder, `<name of the night's inputs>/part-<n>`, beside `whole`, which every part
-is given. Where one stands already, it is taken as it stands. Who makes them, in which order and
-where, is up to the executor: this process, one after the other, or a cluster (cluster.py).
+is given. A night that was interrupted goes on from those that stand; one that took them all makes
+them anew, like all that is computed again. Who makes them, in which order and where, is up to the
+executor: this process, one after the other, or a cluster (cluster.py).
 """
 
 import re
@@ -46,6 +47,8 @@ LOCAL, DASK = "local", "dask"
 BUCKET_FILE, ONE_PART = re.compile(r"bucket-([0-9]+)[.]"), re.compile(r"part-([0-9]+)[.]")
 # A part that reads so much takes about 2 GiB; what is less goes quickest whole.
 PART_BYTES = 1 << 30
+# Marks parts of which a night was determined.
+TAKEN = "taken"
 Tables = Mapping[str, Sequence[Path]]
 
 
@@ -141,6 +144,7 @@ def take_parts(
     executor_of(parting.executor)(orders, means, tell)
     for order in orders:
         expect_digests(files_of(order.target))
+    (folder / TAKEN).touch()
     targets = [order.target for order in orders]
     for name, paths in files_by_table(targets, plan.handed_over).items():
         store.take(name, paths)
@@ -199,9 +203,9 @@ def folder_of(parting: Parting, inputs: Inputs, plan: Plan) -> Path:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the parts of other nights, and what was left half made of this one."""
-    for other in folder.parent.glob("*"):
-        if other != folder:
+    """Remove the parts of other nights, those of this one once taken, and what is half made."""
+    for other in folder.parent.glob("*/"):
+        if other != folder or (folder / TAKEN).exists():
             shutil.rmtree(other)
     for leftover in folder.glob(".making-*"):
         shutil.rmtree(leftover, ignore_errors=True)

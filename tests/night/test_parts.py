@@ -18,7 +18,7 @@ from flows.ingest.tables import BUCKETS as INGEST_BUCKETS
 from flows.ingest.tables import MIXER as INGEST_MIXER
 from flows.ingest.tables import buckets_of
 from flows.night.determine import Determined, determine
-from flows.night.parts import Parting
+from flows.night.parts import TAKEN, Parting
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.planned import plan_lines, planned
 from flows.night.progress import Progress
@@ -207,7 +207,7 @@ def test_a_night_in_parts_is_the_same_night_to_the_byte(
     assert len(list(home.cache.glob("parts/*/part-*"))) == 3
 
 
-def test_parts_that_stand_are_taken_as_they_stand_and_damage_is_told(tmp_path: Path) -> None:
+def test_an_interrupted_night_goes_on_from_its_parts_and_damage_is_told(tmp_path: Path) -> None:
     seed, as_of = TOWNS[0]
     files = in_files(town_tables(seed, as_of), tmp_path, True)
     steps_told: list[str] = []
@@ -228,14 +228,21 @@ def test_parts_that_stand_are_taken_as_they_stand_and_damage_is_told(tmp_path: P
     (made,) = (tmp_path / "parts").iterdir()
     times = {path: path.stat().st_mtime_ns for path in made.rglob("*.parquet")}
     (made / ".making-killed").mkdir()
+    (made / TAKEN).unlink()
     assert again(parting) == first
     assert {path: path.stat().st_mtime_ns for path in made.rglob("*.parquet")} == times
+    # what a night took is no answer to the next one: it is computed again
+    assert again(parting) == first
+    after = {path: path.stat().st_mtime_ns for path in made.rglob("*.parquet")}
+    assert after.keys() == times.keys() and all(after[path] > times[path] for path in times)
+    (made / TAKEN).unlink()
     # one is gone: it alone is made again; those of another night go
     shutil.rmtree(made / "part-01")
     (tmp_path / "parts" / "P0").mkdir()
     assert again(parting) == first
     assert not (tmp_path / "parts" / "P0").exists() and not (made / ".making-killed").exists()
     assert "part 2 of 3" in steps_told
+    (made / TAKEN).unlink()
     path = made / "part-01" / "insurance_masks.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(DigestDiffersError, match="insurance_masks"):
