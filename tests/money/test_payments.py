@@ -121,6 +121,21 @@ def test_what_the_schema_lets_pass_is_refused(payments: list[dict[str, Any]], sa
 
 
 @pytest.mark.parametrize(
+    ("cell", "value", "said"),
+    [
+        ("payer_name", "局" * 141, "140"),
+        ("payer_name", "", "140"),
+        ("bank_name", "行" * 141, "140"),
+        ("payer_account", "3" * 35, "account numbers"),
+        ("payer_account", "", "account numbers"),
+    ],
+)
+def test_the_payer_is_held_to_the_same(cell: str, value: str, said: str) -> None:
+    with pytest.raises(ContractError, match=said):
+        pain001(frame_of([payment(1, 1)]), "B1", PAYER | {cell: value}, AS_OF, AS_OF)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         (b"<NbOfTxs>2<", b"<NbOfTxs>3<", "number of transfers"),
