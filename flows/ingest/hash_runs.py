@@ -37,7 +37,8 @@ class HashRuns:
         """Bring those that wait into the file, as one sorted run; return the file's path."""
         run = np.sort(np.concatenate([np.zeros(0, np.uint64), *self.waiting]))
         with self.path.open("ab") as file:
-            run.tofile(file)
+            # Not tofile: it does not say that a disk is full.
+            file.write(run.data)
         self.counts += [len(run)] if len(run) else []
         self.waiting = []
         return self.path

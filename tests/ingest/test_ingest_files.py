@@ -1,5 +1,6 @@
 """Encodings, shapes and formats: the same rows in any dress are the same table."""
 
+import errno
 import hashlib
 import io
 import math
@@ -343,6 +344,15 @@ def test_repeated_hashes_are_found_in_any_number_of_ranges(
     for one in kept:
         one.forget()
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [5, 1 << 20])
+def test_hashes_that_find_a_full_disk_say_so(count: int) -> None:
+    kept = HashRuns(Path("/dev/full"))
+    with pytest.raises(OSError, match="No space left") as refused:
+        kept.add(np.arange(count, dtype=np.uint64))
+        kept.write()
+    assert refused.value.errno == errno.ENOSPC
 
 
 def test_a_long_number_is_no_serial_number(tmp_path: Path) -> None:
