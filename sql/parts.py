@@ -7,10 +7,8 @@ from sql import Connection
 from sql.plan import MIXED
 from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS
+from transforms.identifiers import BUCKETS, MIXER
 
-BUCKETS = 16
-# Of flows/ingest/tables.py, whose buckets these are; a test compares.
-MIXER = 0x9E3779B97F4A7C15
 LAST_64_BITS = (1 << 64) - 1
 NOBODYS = "nobodys"
 # A fact is read often, and kept for a night: sooner written than small.

@@ -6,9 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from sql import Connection, register_frame, run_sql
-from sql.texts import FOLDER
+from sql.texts import FOLDER, sql_text
 from transforms.extracts.kinds import KINDS
 
+STOOD = "identity/stood.sql"
 PARTIES, TOWN = "identity/parties.sql", "identity/town.sql"
 
 
@@ -31,6 +32,7 @@ def small_town(
                        party_id, the employers and households of these persons
     """
     register_frame(connection, "supposed_rows", supposed)
+    connection.execute(f"create or replace table identity_stood as {sql_text(STOOD)}")
     parties = run_sql(connection, PARTIES, {})
     register_frame(connection, "supposed_parties", parties)
     is_near = pl.col("person_key").is_in(run_sql(connection, TOWN, {}).to_series().implode())

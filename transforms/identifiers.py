@@ -11,6 +11,10 @@ PERSON_CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
 EMPLOYER_ALPHABET = b"0123456789ABCDEFGHJKLMNPQRTUWXY"
 EMPLOYER_WEIGHTS = np.array([pow(3, place, 31) for place in range(17)], dtype=np.int32)
 NOT_IN_ALPHABET = 31
+# Persons lie in so many buckets: the highest four bits of the key times an odd constant of 64 bits,
+# which spreads keys that lie close together.
+BUCKETS = 16
+MIXER = 0x9E3779B97F4A7C15
 PERSON_ID_FORM = "^[0-9]{17}[0-9X]$"
 EMPLOYER_CODE_FORM = "^[0-9A-Z]{18}$"
 # Zero-width characters, marks of direction, soft hyphen, BOM: nobody sees them, exports add them.

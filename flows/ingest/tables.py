@@ -19,16 +19,13 @@ from transforms.extracts.cells import ReadColumn, Rows
 from transforms.extracts.duplicates import HASHES_AT_ONCE, Hashes, row_hashes
 from transforms.extracts.kinds import Kind, table_schema
 from transforms.extracts.outputs import described_schema
-from transforms.identifiers import person_keys
+from transforms.identifiers import BUCKETS, MIXER, person_keys
 
-BUCKETS = 16
 ROWS_BEFORE_BUCKETS = 1_000_000
 ROW_GROUP_ROWS = 250_000
 PAGE_BYTES = 64 << 20
 # The columns by which queries skip row groups; statistics of all take a quarter of the time.
 WITH_STATISTICS = ("month", "paid_on", "worked_on", "person_key")
-# An odd constant of 64 bits: multiplying by it spreads keys that lie close together.
-MIXER = np.uint64(0x9E3779B97F4A7C15)
 
 
 # Lays rows out as a frame, by bucket with the edges of the buckets if asked to.
@@ -37,7 +34,7 @@ LayOut = Callable[[bool], tuple[pl.DataFrame, Rows | None]]
 
 def buckets_of(person_keys: pl.Series) -> npt.NDArray[np.uint8]:
     """Give the bucket of each person: all rows of a person are in one."""
-    mixed = person_keys.fill_null(0).to_numpy().astype(np.uint64) * MIXER
+    mixed = person_keys.fill_null(0).to_numpy().astype(np.uint64) * np.uint64(MIXER)
     return (mixed >> np.uint64(60)).astype(np.uint8)
 
 

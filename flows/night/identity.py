@@ -13,8 +13,9 @@ from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import DropFile, RawFile
 from flows.ingest.kind import open_part
 from flows.money.standing import Standing
+from flows.night.part import Means
 from flows.night.run_record import DAMAGED_ID, RunSoFar
-from flows.night.stakes import Means, stakes_of
+from flows.night.stakes import stakes_of
 from sql import connect, register_tables
 from sql.matching import DAMAGED, READ, can_match, propose_persons
 from sql.town import can_weigh
@@ -65,9 +66,10 @@ def with_proposed(
     if not can_weigh():
         return run
     first = proposed[1].filter(pl.col("rank") == 1)
+    means = Means(threads, memory_limit, run.home.temporary)
     read = [(one.file, one.piece) for one in pieces]
     try:
-        stakes = stakes_of(Means(run, standing, threads, memory_limit), read, waiting, first)
+        stakes = stakes_of(run, standing, means, read, waiting, first)
     except WuxingError as fault:
         # What the rows would bring must not stop a night that does without them.
         told = Said("stakes_not_reckoned", {"why": str(fault)})

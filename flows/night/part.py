@@ -26,7 +26,7 @@ SAME_EVERYWHERE = ("code_digest", "python", "libraries")
 
 @dataclass(frozen=True)
 class Means:
-    """What a part may take: threads, memory, a folder to spill to."""
+    """What the rules may take where they run: threads, memory, a folder to spill to."""
 
     threads: int | None = None
     memory_limit: str | None = None

@@ -37,11 +37,12 @@ from flows.store import (
     staged_folder,
 )
 from sql import FactStore
-from sql.parts import BUCKETS, cut_kind, files_by_table, write_tables
+from sql.parts import cut_kind, files_by_table, write_tables
 from sql.plan import ABOUT_SOMEBODY, Plan, kinds_of, plan_of
 from sql.texts import WORD, parameters_digest, rules_digest
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import UsageError
+from transforms.identifiers import BUCKETS
 
 LOCAL, DASK = "local", "dask"
 BUCKET_FILE, ONE_PART = re.compile(r"bucket-([0-9]+)[.]"), re.compile(r"part-([0-9]+)[.]")

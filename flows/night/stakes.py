@@ -7,7 +7,7 @@ it lacks both times. Nothing of it goes into the night: no line, no batch, no fi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +18,7 @@ from flows.ingest.tables import TableWriter, buckets_of
 from flows.ingest.tally import FileTally, KindTally
 from flows.money.standing import Standing
 from flows.night.determine import determine
+from flows.night.part import Means
 from flows.night.run_record import RunSoFar
 from flows.scratch import scratch_folder
 from sql import connect, register_tables
@@ -40,18 +41,13 @@ PLACE = ["source_file", "source_line"]
 BUCKET = "bucket-"
 
 
-@dataclass(frozen=True)
-class Means:
-    """By what the rules are run again: the run so far, the ledger of then, threads and memory."""
-
-    run: RunSoFar
-    standing: Standing
-    threads: int | None
-    memory_limit: str | None
-
-
 def stakes_of(
-    means: Means, pieces: Pieces, waiting: pl.DataFrame, first: pl.DataFrame
+    run: RunSoFar,
+    standing: Standing,
+    means: Means,
+    pieces: Pieces,
+    waiting: pl.DataFrame,
+    first: pl.DataFrame,
 ) -> pl.DataFrame:
     """Say of each waiting row what would be determined otherwise if it were its first candidate's.
 
@@ -59,7 +55,6 @@ def stakes_of(
              returns  STAKES_SCHEMA
     Units:   fen
     """
-    run = means.run
     employers = waiting.select(*ROW, "employer_code")
     supposed = first.select(*ROW, "person_id").join(employers, on=ROW, how="inner", validate="1:1")
     ran = {name for name, status in run.policies.items() if status.status == "ran"}
@@ -69,7 +64,7 @@ def stakes_of(
         return pl.DataFrame(schema=STAKES_SCHEMA)
     tables = run.snapshot.tables()
     with scratch_folder(run.home.temporary) as folder:
-        with connect(means.threads, means.memory_limit, run.home.temporary) as connection:
+        with connect(means.threads, means.memory_limit, means.temp_folder) as connection:
             register_tables(connection, tables, run.as_of)
             meant = supposed.select("person_id", "employer_code")
             town, parties = small_town(connection, tables, meant, folder)
@@ -79,20 +74,21 @@ def stakes_of(
         if given == town:
             return pl.DataFrame(schema=STAKES_SCHEMA)
         only = readers["policy_id"].unique().sort().to_list()
-        found = (_determined(means, tables, only) for tables in (town, given))
+        found = (_determined(run, standing, means, t, only) for t in (town, given))
         return stakes_of_rows(supposed, parties, readers.select("policy_id", "kind"), *found)
 
 
-def _determined(means: Means, tables: Tables, only: Sequence[str]) -> pl.DataFrame:
-    run = means.run
+def _determined(
+    run: RunSoFar, standing: Standing, means: Means, tables: Tables, only: Sequence[str]
+) -> pl.DataFrame:
     found = determine(
         tables,
         run.as_of,
-        means.standing.paid,
-        ledger_payment_ids=means.standing.payment_ids,
+        standing.paid,
+        ledger_payment_ids=standing.payment_ids,
         threads=means.threads,
         memory_limit=means.memory_limit,
-        temp_folder=run.home.temporary,
+        temp_folder=means.temp_folder,
         only=only,
     )
     with found.connection:

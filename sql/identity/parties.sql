@@ -1,6 +1,6 @@
 -- Whom a row touches beside its person, were it hers: every employer at which she ever stands
 -- (insured, paid, at work, employed, as legal representative), and her household.
--- Grain: person_id, party_kind, party_id. Reads: supposed_rows.
+-- Grain: person_id, party_kind, party_id. Reads: supposed_rows, identity_stood.
 with persons as (
     select
         person_id,
@@ -29,22 +29,7 @@ stood as (
     select
         person_key,
         employer_code
-    from delivered_payroll
-    union all
-    select
-        person_key,
-        employer_code
-    from delivered_attendance
-    union all
-    select
-        person_key,
-        employer_code
-    from delivered_employment
-    union all
-    select
-        person_key_of(legal_rep_id) as person_key,
-        employer_code
-    from delivered_registrations
+    from identity_stood
 )
 
 select distinct

@@ -2,7 +2,7 @@
 -- stands at an employer of theirs or of the rows, whoever represents one, and their households: of
 -- these persons and employers it knows all that the whole town knows. And a person of each month
 -- delivered: what was delivered is asked of the whole town.
--- Grain: person_key. Reads: supposed_rows, supposed_parties.
+-- Grain: person_key. Reads: supposed_rows, supposed_parties, identity_stood.
 with employers as (
     select employer_code
     from supposed_rows
@@ -28,25 +28,13 @@ near as (
     from delivered_contributions as contributions
     semi join units on contributions.employer_key = units.employer_key
     union all
-    select payroll.person_key
-    from delivered_payroll as payroll
-    semi join employers on payroll.employer_code = employers.employer_code
-    union all
-    select attendance.person_key
-    from delivered_attendance as attendance
-    semi join employers on attendance.employer_code = employers.employer_code
-    union all
-    select employment.person_key
-    from delivered_employment as employment
-    semi join employers on employment.employer_code = employers.employer_code
+    select stood.person_key
+    from identity_stood as stood
+    semi join employers on stood.employer_code = employers.employer_code
     union all
     select benefits.person_key
     from delivered_unemployment_benefits as benefits
     semi join units on benefits.last_unit_no = units.unit_no
-    union all
-    select person_key_of(registrations.legal_rep_id) as person_key
-    from delivered_registrations as registrations
-    semi join employers on registrations.employer_code = employers.employer_code
     union all
     select residents.person_key
     from delivered_residents as residents

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from flows.answers.snapshot_rows import SnapshotRows, table_files
-from flows.ingest.tables import BUCKETS, buckets_of
+from flows.ingest.tables import buckets_of
 from transforms.answers.source_rows import (
     months_asked_for,
     parties_of,
@@ -17,6 +17,7 @@ from transforms.answers.source_rows import (
 )
 from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS, table_schema
+from transforms.identifiers import BUCKETS
 
 AS_OF = date(2020, 3, 31)
 PERSON, SPOUSE, STRANGER = "370302198001010014", "370302198001010030", "370302198001010057"

@@ -14,8 +14,6 @@ import pytest
 
 from data_samples.town.scene_rows import paid_lines_of, typed_tables
 from flows.cli.console import run_command
-from flows.ingest.tables import BUCKETS as INGEST_BUCKETS
-from flows.ingest.tables import MIXER as INGEST_MIXER
 from flows.ingest.tables import buckets_of
 from flows.night.determine import Determined, determine
 from flows.night.parts import TAKEN, Parting
@@ -24,7 +22,7 @@ from flows.night.planned import plan_lines, planned
 from flows.night.progress import Progress
 from flows.store import Home, read_manifest
 from sql import FactStore, connect, query, register_frame
-from sql.parts import BUCKETS, MIXER, cut_kind, write_tables
+from sql.parts import cut_kind, write_tables
 from sql.plan import (
     ABOUT_SOMEBODY,
     JOINED,
@@ -250,7 +248,6 @@ def test_an_interrupted_night_goes_on_from_its_parts_and_damage_is_told(tmp_path
 
 
 def test_rows_are_cut_by_the_buckets_of_ingest(tmp_path: Path) -> None:
-    assert (INGEST_BUCKETS, int(INGEST_MIXER)) == (BUCKETS, MIXER)
     tables = town_tables(*TOWNS[0])
     persons = tables["insured_persons"]
     connection = connect(threads=1)
