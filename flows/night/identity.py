@@ -45,7 +45,7 @@ class DamagedRows:
 
 
 def with_proposed(
-    run: RunSoFar, standing: Standing, threads: int | None, memory_limit: str | None
+    run: RunSoFar, entitlements: pl.DataFrame, standing: Standing, means: Means
 ) -> RunSoFar:
     """Propose persons for the rows quarantined for their id, unless that is off; nobody is joined.
 
@@ -57,7 +57,7 @@ def with_proposed(
     pieces = list(damaged_pieces(run.snapshot))
     if not pieces:
         return run
-    with connect(threads, memory_limit, run.home.temporary) as connection:
+    with connect(means.threads, means.memory_limit, means.temp_folder) as connection:
         register_tables(connection, run.snapshot.tables(), run.as_of)
         proposed = propose_persons(connection, damaged_rows(pieces))
         waiting = unanswered(proposed[0], connection)
@@ -66,10 +66,9 @@ def with_proposed(
     if not can_weigh():
         return run
     first = proposed[1].filter(pl.col("rank") == 1)
-    means = Means(threads, memory_limit, run.home.temporary)
     read = [(one.file, one.piece) for one in pieces]
     try:
-        stakes = stakes_of(run, standing, means, read, waiting, first)
+        stakes = stakes_of(run, entitlements, standing, means, read, waiting, first)
     except WuxingError as fault:
         # What the rows would bring must not stop a night that does without them.
         told = Said("stakes_not_reckoned", {"why": str(fault)})

@@ -32,6 +32,7 @@ from flows.night import gates
 from flows.night.causes import Causes
 from flows.night.determine import Determined, determine
 from flows.night.identity import with_proposed
+from flows.night.part import Means
 from flows.night.parts import Parting
 from flows.night.progress import Progress, Report
 from flows.night.run_name import last_finished, run_before, run_identity
@@ -120,7 +121,8 @@ def run_night(
         run = do(judge_determinations, run, determined)
         entitled = do(make_entitlements, run, determined, standing, funds)
         run = do(find_traces, run, determined.connection, entitled)
-        run = do(propose_for_damaged_ids, run, standing, request.threads, request.memory_limit)
+        means = Means(request.threads, request.memory_limit, request.home.temporary)
+        run = do(propose_for_damaged_ids, run, entitled.entitlements, standing, means)
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
         run = do(judge_batches, run, determined.connection, drafted)

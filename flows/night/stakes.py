@@ -25,7 +25,7 @@ from sql import connect, register_tables
 from sql.texts import policy_cards
 from sql.town import small_town
 from transforms.answers.omitted import readers_of
-from transforms.answers.stakes import KEY, ROW, STAKES_SCHEMA, stakes_of_rows
+from transforms.answers.stakes import KEY, ROW, held_for_accounts, stakes_of_rows
 from transforms.extracts.cells import Piece
 from transforms.extracts.duplicates import judge_candidates
 from transforms.extracts.kinds import KINDS, Kind, table_schema
@@ -43,13 +43,14 @@ BUCKET = "bucket-"
 
 def stakes_of(
     run: RunSoFar,
+    entitlements: pl.DataFrame,
     standing: Standing,
     means: Means,
     pieces: Pieces,
     waiting: pl.DataFrame,
     first: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Say of each waiting row what would be determined otherwise if it were its first candidate's.
+    """Say of each waiting row what would come out otherwise if it were its first candidate's.
 
     Rows:    waiting  damaged rows that no clerk settled; first: candidates, the first of each row
              returns  STAKES_SCHEMA
@@ -57,11 +58,12 @@ def stakes_of(
     """
     employers = waiting.select(*ROW, "employer_code")
     supposed = first.select(*ROW, "person_id").join(employers, on=ROW, how="inner", validate="1:1")
+    held = held_for_accounts(supposed, entitlements)
     ran = {name for name, status in run.policies.items() if status.status == "ran"}
     cards = {name: card for name, card in policy_cards().items() if name in ran}
     readers = readers_of(cards).join(supposed, on="kind", how="semi")
     if not readers.height:
-        return pl.DataFrame(schema=STAKES_SCHEMA)
+        return held
     tables = run.snapshot.tables()
     with scratch_folder(run.home.temporary) as folder:
         with connect(means.threads, means.memory_limit, means.temp_folder) as connection:
@@ -72,10 +74,11 @@ def stakes_of(
         for kind, rows in _rows_as_read(run, pieces, supposed, folder):
             given[kind.name] = _with_rows(run, kind, rows, town[kind.name], folder)
         if given == town:
-            return pl.DataFrame(schema=STAKES_SCHEMA)
+            return held
         only = readers["policy_id"].unique().sort().to_list()
         found = (_determined(run, standing, means, t, only) for t in (town, given))
-        return stakes_of_rows(supposed, parties, readers.select("policy_id", "kind"), *found)
+        told = stakes_of_rows(supposed, parties, readers.select("policy_id", "kind"), *found)
+    return pl.concat([told, held]).sort(*ROW, "policy_id")
 
 
 def _determined(

@@ -17,6 +17,7 @@ from flows.money.standing import Standing
 from flows.night import stakes
 from flows.night.determine import PAID_LINE_SCHEMA, determine
 from flows.night.identity import with_proposed
+from flows.night.part import Means
 from flows.night.run_record import RunSoFar
 from flows.store import Home
 from sql import connect, register_tables
@@ -24,7 +25,7 @@ from sql.texts import policy_cards
 from sql.town import small_town
 from tests.conftest import AS_OF
 from transforms.answers.identity import CANDIDATES, DAMAGED, STAKES, identity_sheet
-from transforms.answers.stakes import KEY, ROW, changed_lines, stakes_of_rows
+from transforms.answers.stakes import KEY, ROW, changed_lines, held_for_accounts, stakes_of_rows
 from transforms.digest import frame_digest
 from transforms.errors import ParameterMissingError
 from transforms.extracts.kinds import KINDS
@@ -39,6 +40,21 @@ NOTHING_PAID = Standing(
     spent_fen={},
     determined_by={},
     snapshot_of={},
+)
+HELD = pl.DataFrame(
+    [
+        ("benefit_to_retirement", "P1", "person", 5_000, "held", "account_missing"),
+        ("benefit_to_retirement", "P1", "person", 7_000, "held", "account_missing"),
+        ("youth_training", "P1", "person", 300, "held", "account_not_normal"),
+        ("youth_training", "P1", "person", 10, "held", "account_ambiguous"),
+        ("youth_training", "P1", "person", 20, "payable", ""),
+        ("stability_refund", "P1", "employer", 40, "held", "account_missing"),
+        ("youth_training", "P2", "person", 80, "held", "account_missing"),
+    ],
+    schema=[
+        *("policy_id", "beneficiary_id", "beneficiary_kind", "due_fen", "status", "reason"),
+    ],
+    orient="row",
 )
 OTHERS = "子丑寅卯辰巳午未申酉"
 NAMES = {"甲": "钱大有", "乙": "孙二兰", "丙": "李三水", "丁": "周四方", "戊": "吴名氏"}
@@ -91,7 +107,7 @@ def run_over(snapshot: SnapshotRef, home: Home, as_of: date, threads: int = 1) -
     """Determine a snapshot and propose persons for its damaged rows, as the night does."""
     found = determine(snapshot.tables(), as_of, NOTHING_PAID.paid, threads=threads)
     run = RunSoFar(home, as_of, snapshot, {"run_id": "R1"}, policies=found.policies)
-    return with_proposed(run, NOTHING_PAID, threads, None)
+    return with_proposed(run, HELD.clear(), NOTHING_PAID, Means(threads, None, home.temporary))
 
 
 def shown(run: RunSoFar) -> list[tuple[str, str, int | None]]:
@@ -289,3 +305,12 @@ def test_a_line_is_told_at_the_rows_that_are_nearest_to_it() -> None:
     assert told("household", "H", "household", "H") == [(2, 700)]
     assert told("person", "P7", "employer", "U1") == [(1, 700), (2, 700), (3, 700)]
     assert told("employer", "U9", "employer", "U9") == [(1, 700)], "where he stands besides"
+
+
+def test_a_row_of_accounts_shows_what_is_held_for_want_of_one() -> None:
+    rows = [("accounts", "D", 2, "P1"), ("accounts", "D", 3, "P9"), ("payroll", "D", 2, "P1")]
+    supposed = pl.DataFrame(rows, schema=[*ROW, "person_id"], orient="row")
+    assert held_for_accounts(supposed, HELD).rows() == [
+        ("accounts", "D", 2, "benefit_to_retirement", 2, 12_000),
+        ("accounts", "D", 2, "youth_training", 1, 300),
+    ]

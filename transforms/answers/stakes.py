@@ -7,6 +7,8 @@ import polars as pl
 KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 ROW = ["kind", "file_digest", "line"]
 PARTY = ["party_kind", "party_id"]
+# What a person's own account would free.
+WITHOUT_ACCOUNT = ("account_missing", "account_not_normal")
 STAKES_SCHEMA: dict[str, Any] = {
     **{"kind": pl.String(), "file_digest": pl.String(), "line": pl.Int64()},
     **{"policy_id": pl.String(), "changed_count": pl.Int64(), "stake_fen": pl.Int64()},
@@ -49,6 +51,23 @@ def stakes_of_rows(
     of_rows = pl.concat(touched).join(lines, on="place")
     told = of_rows.group_by(*ROW, "policy_id").agg(
         pl.len().cast(pl.Int64).alias("changed_count"), pl.col("stake_fen").sum()
+    )
+    return told.cast(pl.Schema(STAKES_SCHEMA)).sort(*ROW, "policy_id")
+
+
+def held_for_accounts(supposed: pl.DataFrame, entitlements: pl.DataFrame) -> pl.DataFrame:
+    """Say what is held for want of an account that a damaged row of accounts may give.
+
+    Rows:    supposed  ROW, person_id; entitlements as a run has them
+             returns   STAKES_SCHEMA
+    Units:   fen due
+    """
+    waits = (pl.col("status") == "held") & pl.col("reason").is_in(WITHOUT_ACCOUNT)
+    of_persons = entitlements.filter(waits & (pl.col("beneficiary_kind") == "person"))
+    lines = of_persons.select("policy_id", "due_fen", person_id="beneficiary_id")
+    given = supposed.filter(pl.col("kind") == "accounts").join(lines, on="person_id")
+    told = given.group_by(*ROW, "policy_id").agg(
+        pl.len().cast(pl.Int64).alias("changed_count"), pl.col("due_fen").sum().alias("stake_fen")
     )
     return told.cast(pl.Schema(STAKES_SCHEMA)).sort(*ROW, "policy_id")
 
