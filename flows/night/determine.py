@@ -123,10 +123,12 @@ def determine(
     taken = take_parts(parting or Parting(count=1), store, inputs, means, on_step)
     policies: dict[str, PolicyStatus] = {}
     for card in cards:
-        policies[card.policy_id] = PolicyStatus("not_run", reasons[card.policy_id], None, None, [])
-        if card in running:
-            on_step(card.policy_id)
-            policies[card.policy_id] = _run(store, card, card.policy_id in taken)
+        reason = reasons[card.policy_id]
+        if reason:
+            policies[card.policy_id] = PolicyStatus("not_run", reason, None, None, [])
+            continue
+        on_step(card.policy_id)
+        policies[card.policy_id] = _run(store, card, card.policy_id in taken)
     store.build("clerical_answers")
     _show_determinations(connection, running, beside)
     on_step("findings")

@@ -140,16 +140,16 @@ def check_pain001(message: bytes, count: int, total_fen: int) -> None:
         raise ContractError(f"payments.xml does not hold: it is no XML ({unfit})") from unfit
     head, _, rest = message.decode("utf-8").partition(START)
     lines = f"{START}{rest}".removesuffix(f"\n{TAIL}").split("\n") if rest else []
-    said = _Texts(etree.fromstring((head + TAIL if rest else head).encode("utf-8")))
+    around = etree.fromstring((head + TAIL if rest else head).encode("utf-8"))
+    counts, sums = (_texts(around, name).to_list() for name in ("NbOfTxs", "CtrlSum"))
     transfers = pl.Series(lines, dtype=pl.String)
     unsound = transfers.filter(~transfers.str.contains(SOUND))
     ids, amounts = (transfers.str.extract(form) for form in (ID_OF_LINE, AMOUNT_OF_LINE))
     fen = amounts.str.replace(".", "", literal=True).cast(pl.Int64, strict=False)
     promises = {
-        **_promises(unsound, said),
-        "the number of transfers": said.all("NbOfTxs") == [str(count)] * 2 and len(ids) == count,
-        "the control sums": said.all("CtrlSum") == [yuan_text(total_fen)] * 2
-        and fen.sum() == total_fen,
+        **_promises(unsound, around),
+        "the number of transfers": counts == [str(count)] * 2 and len(ids) == count,
+        "the control sums": sums == [yuan_text(total_fen)] * 2 and fen.sum() == total_fen,
         "payment ids once each": ids.n_unique() == count,
         "amounts above zero": (fen > 0).all(),
     }
@@ -158,28 +158,18 @@ def check_pain001(message: bytes, count: int, total_fen: int) -> None:
         raise ContractError(f"payments.xml does not hold: {', '.join(broken)}")
 
 
-class _Texts:
-    """The texts of a message's elements by local name."""
-
-    def __init__(self, root: Any) -> None:
-        self.root = root
-
-    def all(self, name: str) -> list[str]:
-        """Return the texts of all elements of a name, their children's included."""
-        elements: Iterable[Any] = self.root.iter(f"{{{NAMESPACE}}}{name}")
-        return ["".join(element.itertext()) for element in elements]
+def _texts(root: Any, name: str) -> pl.Series:
+    """Return the texts of all elements of a name, their children's included."""
+    elements: Iterable[Any] = root.iter(f"{{{NAMESPACE}}}{name}")
+    return pl.Series(["".join(element.itertext()) for element in elements], dtype=pl.String)
 
 
-def _column(said: _Texts, name: str) -> pl.Series:
-    return pl.Series(said.all(name), dtype=pl.String)
-
-
-def _promises(unsound: pl.Series, said: _Texts) -> dict[str, bool]:
+def _promises(unsound: pl.Series, around: Any) -> dict[str, bool]:
     """Say what of the payer, and of transfers that are not as they must be, does not hold."""
     parts = unsound.str.extract_groups(PARTS).struct.unnest()
     texts = parts.with_columns(pl.all().str.replace_many(ENTITIES, SIGNS))
-    names = pl.concat([texts["holder"], texts["bank_name"].drop_nulls(), _column(said, "Nm")])
-    accounts = pl.concat([texts["account"], _column(said, "Othr")])
+    names = pl.concat([texts["holder"], texts["bank_name"].drop_nulls(), _texts(around, "Nm")])
+    accounts = pl.concat([texts["account"], _texts(around, "Othr")])
     return {
         "the form of payment ids": parts["payment_id"].str.contains(f"^{PAYMENT_ID}$").all(),
         "the form of amounts": parts["amount"].str.contains(f"^{AMOUNT}$").all(),
