@@ -123,12 +123,11 @@ def determine(
     taken = take_parts(parting or Parting(count=1), store, inputs, means, on_step)
     policies: dict[str, PolicyStatus] = {}
     for card in cards:
-        reason = reasons[card.policy_id]
-        if reason:
-            policies[card.policy_id] = PolicyStatus("not_run", reason, None, None, [])
-            continue
-        on_step(card.policy_id)
-        policies[card.policy_id] = _run(store, card, card.policy_id in taken)
+        name, reason = card.policy_id, reasons[card.policy_id]
+        if not reason:
+            on_step(name)
+        not_run = PolicyStatus("not_run", reason, None, None, [])
+        policies[name] = not_run if reason else _run(store, card, name in taken)
     store.build("clerical_answers")
     _show_determinations(connection, running, beside)
     on_step("findings")
