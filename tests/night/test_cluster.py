@@ -21,7 +21,7 @@ import pytest
 from data_samples.town.scene_rows import paid_lines_of, typed_tables
 from flows.night import cluster
 from flows.night.determine import determine
-from flows.night.parts import Parting
+from flows.night.parts import TAKEN, Parting
 from flows.store import Home, read_manifest
 from tests.conftest import AS_OF
 from tests.night.test_parts import in_files, outcome_of
@@ -153,7 +153,12 @@ def test_a_part_that_one_worker_does_not_end_is_made_elsewhere(
     assert is_alive(two_workers.met_by()) == (fault == "fails")
     assert two_workers.made() == COUNT
     # nothing half made is taken for a part
-    assert {path.name[:5] for path in two_workers.place.glob("*/*")} <= {"part-", "whole", ".maki"}
+    assert {path.name[:5] for path in two_workers.place.glob("*/*")} <= {
+        "part-",
+        "whole",
+        ".maki",
+        TAKEN,
+    }
 
 
 def test_a_worker_with_another_program_is_refused_by_name(two_workers: Cluster) -> None:
