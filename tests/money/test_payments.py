@@ -145,6 +145,15 @@ def test_the_payer_is_held_to_the_same(cell: str, value: str, said: str) -> None
         (b">0.02<", b">0.2<", "form of amounts"),
         (b"<Cdtr>", b"<Cdtr >", "form of transfers"),
         (b"</PmtInf>", b"<PmtTpInf/></PmtInf>", "form of transfers"),
+        (b"<Ustrd>", b"<Ustrd>\xff", "no XML"),
+        (b"<Ustrd>", b"<Ustrd>\x01", "no XML"),
+        (b"<Ustrd>", b"<Ustrd>\xef\xbf\xbe", "no XML"),
+        (b"<Ustrd>", b"<Ustrd>&nbsp;", "no XML"),
+        (b"<Ustrd>", b"<Ustrd>\t", "form of transfers"),
+        (b"<Ustrd>", b"<Ustrd>\n", "form of transfers"),
+        (b"<Ustrd>", b"", "no XML"),
+        (b"<PmtMtd>", b"", "no XML"),
+        (b"</Document>", b"</Document", "no XML"),
     ],
 )
 def test_a_message_that_was_changed_does_not_pass(old: bytes, new: bytes, said: str) -> None:

@@ -1,8 +1,7 @@
 """The bank's file: header, one detail line per payment, trailer, in the bank's own encoding."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -48,38 +47,36 @@ def _one_file(payments: pl.DataFrame, batch: Mapping[str, Any], profile: Profile
     return header + details + trailer
 
 
-def _detail_columns(payments: pl.DataFrame, profile: Profile) -> dict[str, list[str]]:
+def _detail_columns(payments: pl.DataFrame, profile: Profile) -> dict[str, pl.Series]:
     told = payments.with_row_index("number", offset=1).with_columns(
         pl.col("beneficiary_kind").replace_strict(profile.id_types).alias("id_type"),
         pl.col("beneficiary_id").alias("id"),
     )
-    return {
-        field.word: told[field.word].cast(pl.String).to_list()
-        for field in profile.detail
-        if field.word
-    }
+    return {field.word: told[field.word].cast(pl.String) for field in profile.detail if field.word}
 
 
 def _line(fields: Iterable[Field], values: Mapping[str, Any], profile: Profile) -> bytes:
-    return _lines(fields, {name: [str(value)] for name, value in values.items()}, 1, profile)
+    told = {name: pl.Series([str(value)]) for name, value in values.items()}
+    return _lines(fields, told, 1, profile)
 
 
 def _lines(
-    fields: Iterable[Field], columns: Mapping[str, Sequence[str]], count: int, profile: Profile
+    fields: Iterable[Field], columns: Mapping[str, pl.Series], count: int, profile: Profile
 ) -> bytes:
     """Write lines of cells, column by column: what may stand in none is looked for at once."""
     cells = [
-        repeat(_cells(field, [field.text], profile)[0], count)
+        _cells(field, pl.Series([field.text]), profile).new_from_index(0, count)
         if field.text is not None
         else _cells(field, columns[field.word], profile)
         for field in fields
     ]
-    lines = map(profile.separator.join, zip(*cells, strict=True))
-    return "".join(line + profile.line_ending for line in lines).encode(profile.encoding)
+    lines = pl.select(pl.concat_str(cells, separator=profile.separator)).to_series()
+    ended = lines.str.join(profile.line_ending).item() + profile.line_ending if count else ""
+    return str(ended).encode(profile.encoding)
 
 
-def _cells(field: Field, texts: Sequence[str], profile: Profile) -> Sequence[str]:
-    whole = "".join(texts)
+def _cells(field: Field, texts: pl.Series, profile: Profile) -> pl.Series:
+    whole = str(texts.str.join("").item())
     if (profile.separator and profile.separator in whole) or holds_control(whole):
         raise ContractError(f"field {field.word} holds a separator or control character")
     try:
@@ -89,8 +86,7 @@ def _cells(field: Field, texts: Sequence[str], profile: Profile) -> Sequence[str
     if not field.width:
         return texts
     left = [field.width - len(text.encode(profile.encoding)) for text in texts]
-    if min(left) < 0:
+    if min(left, default=0) < 0:
         raise ContractError(f"field {field.word} is wider than its {field.width} bytes")
-    if field.align == "right":
-        return [field.fill * more + text for text, more in zip(texts, left, strict=True)]
-    return [text + field.fill * more for text, more in zip(texts, left, strict=True)]
+    fills = pl.Series([field.fill * more for more in left], dtype=pl.String)
+    return fills + texts if field.align == "right" else texts + fills
