@@ -35,7 +35,7 @@ def decode(
 
     Raises:  DropRefusedError naming the file if it can't be taken apart within the limits
     """
-    process = _idle().pop() if _idle() else _start()
+    process = _waiting() or _start()
     assert process.stdout and process.stderr
     is_whole = False
     try:
@@ -49,6 +49,16 @@ def decode(
         else:
             process.kill()
             process.communicate()
+
+
+def _waiting() -> subprocess.Popen[bytes] | None:
+    """Take one of the processes that wait; one that died meanwhile speaks against no file."""
+    while _idle():
+        process = _idle().pop()
+        if process.poll() is None:
+            return process
+        process.communicate()
+    return None
 
 
 @atexit.register

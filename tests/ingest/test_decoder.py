@@ -1,8 +1,12 @@
 """The process that takes workbooks and Parquet apart: what it lays out, and what it refuses."""
 
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from flows.ingest import decoded
 from flows.ingest.decoder import batch_of_rows, checked, refuse_type
 from transforms.extracts.grid import even_rows
 
@@ -36,3 +40,19 @@ def test_rows_are_made_as_wide_as_the_header() -> None:
     columns, too_wide = even_rows([["a"], ["b", "c", "d"], ["e", "f", " "]], 2)
     assert len(columns) == 2 and too_wide is not None
     assert too_wide.tolist() == [False, True, False]
+
+
+def test_a_process_that_died_while_it_waited_speaks_against_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"姓名": ["甲"]}), path)
+
+    def texts() -> list[str]:
+        wanted = {"columns": ["姓名"], "coded": []}
+        batches = list(decoded.decode("parquet", path, "a.parquet", lambda _names: wanted))
+        return [text for batch in batches for text in batch["姓名"].to_pylist()]
+
+    assert texts() == ["甲"]
+    for waiting in decoded._idle():
+        waiting.kill()
+        waiting.wait()
+    assert texts() == ["甲"]
