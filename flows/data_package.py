@@ -2,6 +2,8 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.store import file_digest
-from transforms.extracts.outputs import described_schema
+from transforms.digest import PiecesDigest
+from transforms.extracts.outputs import OLDEST, described_schema
 from transforms.policies.cards import PolicyCard
 
 PACKAGE = "datapackage.json"
+# The large tables of a run: its determinations, and each policy's rows.
+DETERMINATIONS, POLICIES = "determinations", "policies/"
 PARQUET = "application/vnd.apache.parquet"
 
 
@@ -22,9 +27,43 @@ def write_table(frame: pl.DataFrame, path: Path, card: PolicyCard | None = None)
 
     Holds:   the same rows give the same bytes
     """
-    titles = {entry.name: entry.title for entry in card.provisions} if card else {}
-    described = described_schema(frame, titles)
+    described = described_schema(frame, _titles(card))
     frame.write_parquet(path, compression="zstd", statistics=False, arrow_schema=described)
+
+
+def write_pieces(
+    pieces: Iterable[pl.DataFrame], path: Path, card: PolicyCard | None = None
+) -> dict[str, Any]:
+    """Write a table that is never in memory whole, as write_table does; count and digest its rows.
+
+    Rows:    pieces  at least one, if of no rows; in order over all columns
+    Holds:   the same pieces give the same bytes; digest: as if the frame were whole
+    """
+    pieces = iter(pieces)
+    piece = next(pieces)
+    described = described_schema(piece, _titles(card), OLDEST)
+    digest, rows = PiecesDigest(piece), 0
+    with (
+        path.open("wb") as stream,
+        pq.ParquetWriter(stream, described, compression="zstd", write_statistics=False) as writer,
+    ):
+        for one in chain([piece], pieces):
+            writer.write_table(one.to_arrow(compat_level=OLDEST).cast(described))
+            digest.add(one)
+            rows += one.height
+    return {"rows": rows, "digest": digest.hexdigest()}
+
+
+def scan_tables(folder: Path) -> dict[str, pl.LazyFrame]:
+    """Return the tables of a folder by name, none of them read yet."""
+    paths = sorted(folder.rglob("*.parquet"))
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): pl.scan_parquet(path) for path in paths
+    }
+
+
+def _titles(card: PolicyCard | None) -> dict[str, str]:
+    return {entry.name: entry.title for entry in card.provisions} if card else {}
 
 
 def write_data_package(folder: Path, name: str, title: str) -> None:

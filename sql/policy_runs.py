@@ -8,12 +8,13 @@ determination.sql    determination_<id>: the outcome
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from sql import KEY_COLUMNS, Connection, FactStore, query, run_sql
+from sql import KEY_COLUMNS, Connection, FactStore, run_sql
+from sql.spilling import query_pieces
 from sql.texts import (
     FRACTION_SUFFIX,
     finding_names,
@@ -96,15 +97,21 @@ def policy_rows(connection: Connection, policy_id: str, only: str = "") -> pl.Da
     Rows:    only  a table of keys, if only some are wanted
              returns  none of a policy that was not computed
     """
+    return pl.concat(policy_pieces(connection, policy_id, only))
+
+
+def policy_pieces(connection: Connection, policy_id: str, only: str = "") -> Iterator[pl.DataFrame]:
+    """Return the same in pieces, sorted by the key."""
     table, outcome = f"policy_{policy_id}", f"determination_{policy_id}"
     known = connection.execute("select table_name from information_schema.tables").fetchall()
     if not {(table,), (outcome,)} <= set(known):
-        return pl.DataFrame(schema=dict.fromkeys(KEY_COLUMNS, pl.String()))
+        yield pl.DataFrame(schema=dict.fromkeys(KEY_COLUMNS, pl.String()))
+        return
     keys = " and ".join(f"policy.{key} = outcome.{key}" for key in KEY_COLUMNS)
     order = ", ".join(f"policy.{key}" for key in KEY_COLUMNS)
     some = " and ".join(f"policy.{key} = {only}.{key}" for key in KEY_COLUMNS)
     wanted = f"where exists (select 1 from {only} where {some}) " if only else ""
-    return query(
+    yield from query_pieces(
         connection,
         f"select policy.*, outcome.clerk_answers from {table} as policy "
         f"inner join {outcome} as outcome on {keys} {wanted}order by {order}",

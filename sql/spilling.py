@@ -1,14 +1,19 @@
-"""Where a database spills what does not fit into memory: a folder that no other one has."""
+"""What keeps memory small: a folder to spill to that no other database has, rows in pieces."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import get_native_id
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 if TYPE_CHECKING:
     from sql import Connection
+
+PIECE_ROWS = 100_000
 
 
 def spill_apart(connection: Connection, folder: Path) -> None:
@@ -21,3 +26,15 @@ def spill_apart(connection: Connection, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     mine = folder / f"spill-{get_native_id()}-{id(connection)}"
     connection.execute("set temp_directory = '{}'".format(str(mine).replace("'", "''")))
+
+
+def query_pieces(connection: Connection, text: str) -> Iterator[pl.DataFrame]:
+    """Run a query that the program itself wrote, and give its rows as they come, never all.
+
+    Rows:    returns  at least one piece, if of no rows; until the last was taken, nothing else may
+                      be asked of the connection
+    """
+    reader = connection.execute(text).to_arrow_reader(PIECE_ROWS)
+    yield pl.DataFrame(reader.schema.empty_table())
+    for batch in reader:
+        yield pl.DataFrame(batch)

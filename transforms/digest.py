@@ -52,21 +52,54 @@ def frame_digest(frame: pl.DataFrame) -> str:
     Holds:   the same rows give the same digest on every machine and thread count
     Raises:  ContractError for a float column: money and ids are never floats
     """
-    flat = frame.select(_flat(frame, name) for name in frame.columns)
-    if flat.width:
-        flat = flat.sort(flat.columns, nulls_last=False)
-    header = canonical_json([[name, str(frame.schema[name])] for name in frame.columns])
-    digest = hashlib.sha256(f"{header}\n".encode())
-    # The text of all rows at once would take more memory than the rows.
-    for piece, has_header in [(flat.clear(), True), *((p, False) for p in flat.iter_slices(ROWS))]:
-        text = piece.write_csv(
-            separator="\t", null_value="\\N", quote_style="necessary", include_header=has_header
-        )
-        digest.update(text.encode())
+    digest = PiecesDigest(frame)
+    digest.add(frame)
     return digest.hexdigest()
 
 
-def _flat(frame: pl.DataFrame, name: str) -> pl.Expr:
+class PiecesDigest:
+    """The digest of a frame that is never there whole: its rows come in pieces.
+
+    Holds:   it is the frame's digest
+    Raises:  ContractError for a float column, and for a piece that belongs before another
+    """
+
+    def __init__(self, like: pl.DataFrame) -> None:
+        header = canonical_json([[name, str(like.schema[name])] for name in like.columns])
+        flat = _flat(like.clear())
+        self._last = flat
+        self._digest = hashlib.sha256(f"{header}\n{_csv(flat, has_header=True)}".encode())
+
+    def add(self, piece: pl.DataFrame) -> None:
+        """Take the next piece: in any order itself, but none of it before what was taken."""
+        flat = _flat(piece)
+        if not flat.width:
+            return
+        flat = flat.sort(flat.columns, nulls_last=False)
+        border = pl.concat([self._last, flat.head(1)])
+        if not border.equals(border.sort(flat.columns, nulls_last=False)):
+            raise ContractError("pieces of a frame are digested in order, and these are not")
+        self._last = pl.concat([self._last, flat.tail(1)]).tail(1)
+        # The text of all rows at once would take more memory than the rows.
+        for rows in flat.iter_slices(ROWS):
+            self._digest.update(_csv(rows, has_header=False).encode())
+
+    def hexdigest(self) -> str:
+        """Return the digest of what was taken."""
+        return self._digest.hexdigest()
+
+
+def _csv(flat: pl.DataFrame, *, has_header: bool) -> str:
+    return flat.write_csv(
+        separator="\t", null_value="\\N", quote_style="necessary", include_header=has_header
+    )
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(_flat_column(frame, name) for name in frame.columns)
+
+
+def _flat_column(frame: pl.DataFrame, name: str) -> pl.Expr:
     dtype = frame.schema[name]
     if dtype.is_float():
         raise ContractError(f"column {name} is a float: it can't be digested")

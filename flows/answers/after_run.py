@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from flows.answers.lists import names_of, write_lists
-from flows.data_package import write_table
+from flows.data_package import DETERMINATIONS, POLICIES, scan_tables, write_table
 from flows.money.entitle import identity_conflicts
 from sql import Connection, run_sql, show_frame
 from sql.texts import policy_cards
@@ -28,8 +28,6 @@ from transforms.answers.open_questions import SIDES, all_questions, parties_aske
 from transforms.sheets.workbook import workbook_bytes
 from transforms.words import word
 
-POLICIES = "policies/"
-
 
 def write_answers(
     folder: Path,
@@ -40,15 +38,16 @@ def write_answers(
 ) -> None:
     """Write lists/, omitted.parquet, omitted.xlsx and clerical_decisions.xlsx.
 
-    Rows:    frames  what the run leaves, by name: `determinations`, `entitlements`, and
-                     `policies/<policy>` for each policy that ran
+    Rows:    folder  has the determinations, and the rows of each policy that ran, already
+             frames  what else the run leaves, by name: `entitlements`, `objections`
     Holds:   the same run writes the same bytes
     """
-    determinations, entitlements = frames["determinations"], frames["entitlements"]
+    tables, entitlements = scan_tables(folder), frames["entitlements"]
+    determinations = tables[DETERMINATIONS]
     quarantine = pl.read_parquet(snapshot / "quarantine.parquet")
     policy_rows = {
-        name.removeprefix(POLICIES): frame
-        for name, frame in frames.items()
+        name.removeprefix(POLICIES): rows
+        for name, rows in tables.items()
         if name.startswith(POLICIES)
     }
     ran = {name: card for name, card in policy_cards().items() if name in policy_rows}

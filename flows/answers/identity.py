@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.answers.lists import names_of
 from flows.answers.snapshot_rows import table_files
+from flows.data_package import POLICIES, scan_tables
 from flows.ingest.filled import read_filled
 from flows.money.ledger_store import open_ledger
 from flows.store import Home, expect_digests, read_manifest, replace_file
@@ -54,7 +55,8 @@ def write_review(
     candidates = frames[CANDIDATES]
     if not damaged.height:
         return
-    cards = {name: card for name, card in policy_cards().items() if f"policies/{name}" in frames}
+    ran = scan_tables(folder)
+    cards = {name: card for name, card in policy_cards().items() if POLICIES + name in ran}
     codes = candidates.select(
         pl.lit("employer").alias("subject_kind"), subject_id="employer_code"
     ).drop_nulls()

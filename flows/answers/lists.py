@@ -35,8 +35,8 @@ def write_lists(
     folder: Path,
     connection: Connection,
     ran: Sequence[PolicyCard],
-    policy_rows: Mapping[str, pl.DataFrame],
-    determinations: pl.DataFrame,
+    policy_rows: Mapping[str, pl.LazyFrame],
+    determinations: pl.LazyFrame,
     questions: pl.DataFrame,
     as_of: date,
 ) -> list[Path]:
@@ -51,7 +51,8 @@ def write_lists(
     if not cards:
         return []
     is_asked = pl.col("policy_id").is_in([card.policy_id for card in cards])
-    subjects = determinations.filter(is_asked & (pl.col("outcome") != "ineligible")).select(SUBJECT)
+    shown = determinations.filter(is_asked & (pl.col("outcome") != "ineligible"))
+    subjects = shown.select(SUBJECT).unique().collect()
     told = [names_of(subjects, connection), run_sql(connection, "review/party_towns.sql", {})]
     lists = {
         card.policy_id: list_of(card, policy_rows[card.policy_id], determinations, questions, told)

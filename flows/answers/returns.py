@@ -1,4 +1,4 @@
-"""Writes a workbook for each supplier: which of its rows fell out, and how that changed."""
+"""Says which rows fell out: a workbook for each supplier, a list of those with a damaged id."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -29,6 +29,8 @@ from transforms.sheets.workbook import workbook_bytes
 
 RETURNS = "returns"
 NIGHTS = 14
+REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
+DAMAGED_ID = "invalid_person_id"
 # What stood in a cell is looked up again in files of this size at most.
 LOOKED_UP_BYTES = 64 << 20
 
@@ -51,6 +53,28 @@ def write_returns(folder: Path, home: Home, snapshot: SnapshotRef, as_of: date) 
         path = folder / RETURNS / f"{supplier}.xlsx"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(workbook_bytes(sheets))
+
+
+def rows_with_damaged_ids(snapshot: SnapshotRef) -> pl.DataFrame:
+    """List the rows whose person id is damaged: they wait for a clerk's decision.
+
+    Rows:    one per quarantined row with a damaged person id; no name, no id
+    """
+    digests = {entry["name"]: entry["sha256"] for entry in snapshot.manifest["files"]}
+    damaged = pl.read_parquet(snapshot.folder / "quarantine.parquet").filter(
+        pl.col("rule") == DAMAGED_ID
+    )
+    return (
+        damaged.select(
+            pl.col("kind"),
+            pl.col("source_file").replace(digests).alias("file_digest"),
+            pl.col("source_line").alias("line"),
+            pl.col("source_file"),
+            pl.col("column"),
+        )
+        .sort("kind", "source_file", "line")
+        .rename(REVIEW_COLUMNS)
+    )
 
 
 def _nights_before(home: Home, day: str) -> dict[str, Path]:

@@ -1,13 +1,15 @@
 """The stage that applies the rules: tables and an as-of date in, determinations out."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from flows.data_package import DETERMINATIONS, POLICIES
 from flows.night.paid_lines import DETERMINATION_SCHEMA, PAID_LINE_SCHEMA, register_ledger
 from flows.night.part import Means
 from flows.night.parts import Inputs, Parting, take_parts
@@ -24,10 +26,12 @@ from sql import (
 from sql.policy_runs import (
     check_policy,
     parameters_under,
+    policy_pieces,
     policy_rows,
     run_findings,
     run_policy,
 )
+from sql.spilling import query_pieces
 from sql.texts import policy_cards, words_after_policies
 from transforms.errors import UsageError
 from transforms.policies.cards import (
@@ -69,9 +73,14 @@ class Determined:
     @property
     def determinations(self) -> pl.DataFrame:
         """Read the determinations out of the database, in the contract's order."""
+        return pl.concat(self.determination_pieces())
+
+    def determination_pieces(self) -> Iterator[pl.DataFrame]:
+        """Read the same in pieces."""
         columns, order = ", ".join(DETERMINATION_SCHEMA), ", ".join(SORTED_BY)
-        rows = query(self.connection, f"select {columns} from determinations order by {order}")
-        return rows.cast(pl.Schema(DETERMINATION_SCHEMA))
+        text = f"select {columns} from determinations order by {order}"
+        for piece in query_pieces(self.connection, text):
+            yield piece.cast(pl.Schema(DETERMINATION_SCHEMA))
 
     @property
     def statuses(self) -> dict[str, str]:
@@ -81,6 +90,13 @@ class Determined:
     def policy_rows(self, policy_id: str) -> pl.DataFrame:
         """Return a policy's provisions, facts and the clerk's answers that were applied."""
         return policy_rows(self.connection, policy_id)
+
+    @property
+    def tables(self) -> dict[str, Callable[[], Iterator[pl.DataFrame]]]:
+        """Give what may be large, in pieces: determinations, and the rows of each policy."""
+        ran = [name for name, found in self.policies.items() if found.status == "ran"]
+        of_policies = {POLICIES + n: partial(policy_pieces, self.connection, n) for n in ran}
+        return {DETERMINATIONS: self.determination_pieces, **of_policies}
 
     def forget(self, words: Collection[str]) -> None:
         """Drop the facts that neither these words name nor what is asked after the policies."""

@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 
 from flows.answers.identity import unanswered
+from flows.answers.returns import DAMAGED_ID
 from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import DropFile, RawFile
 from flows.ingest.kind import open_part
 from flows.money.standing import Standing
 from flows.night.part import Means
-from flows.night.run_record import DAMAGED_ID, RunSoFar
+from flows.night.run_record import RunSoFar
 from flows.night.stakes import stakes_of
 from sql import connect, register_tables
 from sql.matching import DAMAGED, READ, can_match, propose_persons

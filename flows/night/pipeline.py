@@ -185,15 +185,8 @@ def judge_snapshot(run: RunSoFar, determined: Determined) -> RunSoFar:
     """Gate: the snapshot's tables fit together."""
     run = replace(
         run,
-        frames={
-            "determinations": lambda: determined.determinations,
-            **{
-                f"policies/{name}": partial(determined.policy_rows, name)
-                for name, status in determined.policies.items()
-                if status.status == "ran"
-            },
-            **({"trend": lambda: employment_trend(determined.store)} if has_trend() else {}),
-        },
+        tables=determined.tables,
+        frames={"trend": lambda: employment_trend(determined.store)} if has_trend() else {},
         findings=(determined.findings,),
         policies=determined.policies,
         own_rows=determined.own_rows.to_dicts(),

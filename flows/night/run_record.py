@@ -1,6 +1,7 @@
 """What a run leaves behind: its id, its folder, its manifest, its report."""
 
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -8,15 +9,23 @@ from typing import Any
 
 import polars as pl
 
-from flows.answers.returns import write_returns
-from flows.data_package import write_data_package, write_table
+from flows.answers.returns import rows_with_damaged_ids, write_returns
+from flows.data_package import (
+    DETERMINATIONS,
+    POLICIES,
+    scan_tables,
+    write_data_package,
+    write_pieces,
+    write_table,
+)
 from flows.inbox.in_force import states_of_snapshot
 from flows.ingest.drop import SnapshotRef
 from flows.night.made_by import keep_inputs, program
+from flows.scratch import scratch_folder
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
 from sql.texts import policy_cards
 from transforms.answers.deliveries import warnings_of
-from transforms.answers.region import LAYOFFS, count_lists, region_figure
+from transforms.answers.region import LAYOFFS, count_lists, count_small, region_figure
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
     RunSummary,
@@ -36,8 +45,6 @@ from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyStatus
 from transforms.words import Said, said_of
 
-REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
-DAMAGED_ID = "invalid_person_id"
 # Another program that makes the same of the same has made the same run.
 ABOUT_THE_PROGRAM = ("code_version", "made_by")
 
@@ -51,6 +58,8 @@ class RunSoFar:
     snapshot: SnapshotRef
     identity: Mapping[str, Any]
     gates: tuple[GateOutcome, ...] = ()
+    # What may be large comes in pieces; the rest as it is.
+    tables: Mapping[str, Callable[[], Iterable[pl.DataFrame]]] = field(default_factory=dict)
     frames: Mapping[str, Callable[[], pl.DataFrame]] = field(default_factory=dict)
     findings: tuple[pl.DataFrame, ...] = ()
     policies: Mapping[str, PolicyStatus] = field(default_factory=dict)
@@ -89,32 +98,58 @@ def write_run(
     Holds:   the same run again must have made the same
     Raises:  DigestDiffersError if the run stands already with other content
     """
-    frames = _frames(run)
-    manifest = _manifest(run, frames, stopped)
-    # What stopped it may have passed: a fault of the judge is no part of a run's id.
-    instead = run.folder.exists() and _was_stopped_only(run.folder, manifest)
-    if run.folder.exists() and not instead:
-        _expect_same(run.folder, manifest)
-        return manifest
-    with staged_folder(run.folder, instead=instead) as folder:
-        for name, frame in frames.items():
-            path = folder / f"{name}.parquet"
-            path.parent.mkdir(exist_ok=True)
-            write_table(frame, path, policy_cards().get(path.stem))
-        _clerical_review(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
-        write_returns(folder, run.home, run.snapshot, run.as_of)
-        summary = _run_summary(run, frames, stopped, manifest["counts"])
-        pages = {"report.html": render_report(summary)}
-        if summary.has_trend:
-            pages["trend.html"] = render_trend(summary, frames["trend"], manifest["counts"])
-        for name, page in pages.items():
-            (folder / name).write_text(page, encoding="utf-8")
-        add_answers(folder, frames, manifest)
-        write_data_package(folder, run.run_id, f"Run {run.run_id}")
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        digests = {p.relative_to(folder).as_posix(): file_digest(p) for p in files}
-        write_manifest(folder, {**manifest, "files": digests})
+    with scratch_folder(run.home.temporary) as written:
+        outputs = _write_tables(run, written)
+        frames = _frames(run)
+        manifest = _manifest(run, frames, outputs, scan_tables(written), stopped)
+        # What stopped it may have passed: a fault of the judge is no part of a run's id.
+        instead = run.folder.exists() and _was_stopped_only(run.folder, manifest)
+        if run.folder.exists() and not instead:
+            _expect_same(run.folder, manifest)
+            return manifest
+        with staged_folder(run.folder, instead=instead) as folder:
+            for path in written.iterdir():
+                shutil.move(path, folder)
+            _fill(folder, run, frames, manifest, add_answers)
     return manifest
+
+
+def _write_tables(run: RunSoFar, folder: Path) -> dict[str, dict[str, Any]]:
+    """Write what comes in pieces; return the rows and the digest of each."""
+    outputs = {}
+    for name, pieces in run.tables.items():
+        path = folder / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        outputs[name] = write_pieces(pieces(), path, policy_cards().get(path.stem))
+    return outputs
+
+
+def _fill(
+    folder: Path,
+    run: RunSoFar,
+    frames: Mapping[str, pl.DataFrame],
+    manifest: Mapping[str, Any],
+    add_answers: AddAnswers,
+) -> None:
+    """Write a run's folder, in which its large tables are already."""
+    tables = scan_tables(folder)
+    for name, frame in frames.items():
+        path = folder / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        write_table(frame, path)
+    rows_with_damaged_ids(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
+    write_returns(folder, run.home, run.snapshot, run.as_of)
+    summary = _run_summary(run, frames, tables, manifest)
+    pages = {"report.html": render_report(summary)}
+    if summary.has_trend:
+        pages["trend.html"] = render_trend(summary, frames["trend"], manifest["counts"])
+    for name, page in pages.items():
+        (folder / name).write_text(page, encoding="utf-8")
+    add_answers(folder, frames, manifest)
+    write_data_package(folder, run.run_id, f"Run {run.run_id}")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    digests = {p.relative_to(folder).as_posix(): file_digest(p) for p in files}
+    write_manifest(folder, {**manifest, "files": digests})
 
 
 def _frames(run: RunSoFar) -> dict[str, pl.DataFrame]:
@@ -127,18 +162,23 @@ def _frames(run: RunSoFar) -> dict[str, pl.DataFrame]:
 
 
 def _manifest(
-    run: RunSoFar, frames: Mapping[str, pl.DataFrame], stopped: str | None
+    run: RunSoFar,
+    frames: Mapping[str, pl.DataFrame],
+    outputs: Mapping[str, Any],
+    tables: Mapping[str, pl.LazyFrame],
+    stopped: str | None,
 ) -> dict[str, Any]:
+    small = {
+        name: {"rows": frame.height, "digest": frame_digest(frame)}
+        for name, frame in frames.items()
+    }
     return {
         **run.identity,
         "code_version": program()["version"],
         "made_by": {**program(), "inputs": keep_inputs(run.home)},
         "state": "stopped" if stopped else "done",
         "stopped_at": stopped,
-        "outputs": {
-            name: {"rows": frame.height, "digest": frame_digest(frame)}
-            for name, frame in sorted(frames.items())
-        },
+        "outputs": dict(sorted({**outputs, **small}.items())),
         "policies": {
             name: {
                 "status": status.status,
@@ -157,7 +197,7 @@ def _manifest(
         "batches": [batch.batch_id for batch in run.batches],
         "warnings": [str(said) for said in _warnings(run)],
         "said": [said.content() for said in _warnings(run)],
-        "counts": _counts(run.snapshot, frames)
+        "counts": _counts(run.snapshot, frames, tables)
         | ({"takeup": run.taken_up.total()} if run.taken_up else {}),
     }
 
@@ -195,71 +235,39 @@ def _warnings(run: RunSoFar) -> list[Said]:
     return [*run.snapshot.said("warnings"), *deliveries, *run.warnings, *marked]
 
 
-def _counts(snapshot: SnapshotRef, frames: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+def _counts(
+    snapshot: SnapshotRef,
+    frames: Mapping[str, pl.DataFrame],
+    tables: Mapping[str, pl.LazyFrame],
+) -> dict[str, Any]:
     files = snapshot.manifest["files"]
     counts: dict[str, Any] = {
         name: sum(entry[name] for entry in files) for name in ("rows", "accepted", "quarantined")
     }
-    if "determinations" in frames:
-        outcomes = frames["determinations"]["outcome"].value_counts(sort=True)
+    if DETERMINATIONS in tables:
+        outcomes = tables[DETERMINATIONS].group_by("outcome").len().collect()
         counts["determinations"] = dict(sorted(outcomes.iter_rows()))
-        ran = {name: card for name, card in policy_cards().items() if f"policies/{name}" in frames}
-        rows = {name: frames[f"policies/{name}"] for name in ran}
-        counts["lists"] = count_lists(ran, rows, frames["determinations"])
+        ran = {name: card for name, card in policy_cards().items() if POLICIES + name in tables}
+        rows = {name: tables[POLICIES + name] for name in ran}
+        counts["lists"] = count_lists(ran, rows, tables[DETERMINATIONS])
         if LAYOFFS in rows:
-            counts["region"] = region_figure(rows[LAYOFFS], frames["determinations"])
-    if "entitlements" in frames:
-        statuses = (
-            frames["entitlements"]
-            .group_by("status")
-            .agg(pl.len().alias("rows"), pl.col("due_fen").sum())
-        )
-        counts["entitlements"] = {
-            row["status"]: {"rows": row["rows"], "due_fen": row["due_fen"]}
-            for row in statuses.sort("status").iter_rows(named=True)
-        }
-    if "damaged_rows" in frames:
-        found = frames["identity_candidates"].filter(pl.col("rank") == 1).height
-        counts["damaged_ids"] = {"rows": frames["damaged_rows"].height, "with_candidates": found}
-    if "traces" in frames:
-        backings = frames["traces"]["backing"].value_counts()
-        counts["traces"] = dict(sorted(backings.iter_rows()))
-    return counts
-
-
-def _clerical_review(snapshot: SnapshotRef) -> pl.DataFrame:
-    """List the rows whose person id is damaged: they wait for a clerk's decision.
-
-    Rows:    one per quarantined row with a damaged person id; no name, no id
-    """
-    digests = {entry["name"]: entry["sha256"] for entry in snapshot.manifest["files"]}
-    damaged = pl.read_parquet(snapshot.folder / "quarantine.parquet").filter(
-        pl.col("rule") == DAMAGED_ID
-    )
-    return (
-        damaged.select(
-            pl.col("kind"),
-            pl.col("source_file").replace(digests).alias("file_digest"),
-            pl.col("source_line").alias("line"),
-            pl.col("source_file"),
-            pl.col("column"),
-        )
-        .sort("kind", "source_file", "line")
-        .rename(REVIEW_COLUMNS)
-    )
+            counts["region"] = region_figure(rows[LAYOFFS], tables[DETERMINATIONS])
+    return counts | count_small(frames)
 
 
 def _run_summary(
     run: RunSoFar,
     frames: Mapping[str, pl.DataFrame],
-    stopped: str | None,
-    counts: Mapping[str, Any],
+    tables: Mapping[str, pl.LazyFrame],
+    manifest: Mapping[str, Any],
 ) -> RunSummary:
-    snapshot = run.snapshot
-    tables = [pl.read_parquet(snapshot.folder / f"{n}.parquet") for n in ("quarantine", "repairs")]
+    snapshot, counts, stopped = run.snapshot, manifest["counts"], manifest["stopped_at"]
+    quarantine, repairs = (
+        pl.read_parquet(snapshot.folder / f"{name}.parquet") for name in ("quarantine", "repairs")
+    )
     counted: dict[str, Any] = {}
-    if "determinations" in frames:
-        determinations = frames["determinations"]
+    if DETERMINATIONS in tables:
+        determinations = tables[DETERMINATIONS]
         counted["policies"] = count_policies(policy_cards(), run.policies, determinations)
     if "entitlements" in frames:
         counted["entitlements"] = count_entitlements(frames["entitlements"])
@@ -276,7 +284,7 @@ def _run_summary(
         stopped_at=stopped,
         gates=run.gates,
         deliveries=states_of_snapshot(snapshot.folder, run.as_of),
-        files=count_files(snapshot.manifest["files"], *tables),
+        files=count_files(snapshot.manifest["files"], quarantine, repairs),
         batches=count_batches(run.batches),
         warnings=_warnings(run),
         notes=snapshot.said("notes"),

@@ -2,19 +2,31 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from flows.data_package import PACKAGE, write_data_package, write_table
+from flows.data_package import (
+    PACKAGE,
+    scan_tables,
+    write_data_package,
+    write_pieces,
+    write_table,
+)
 from flows.ingest.tables import RowGroups
 from flows.store import file_digest, read_manifest
 from sql.texts import policy_cards
 from transforms.columns import Personal
+from transforms.digest import frame_digest
+from transforms.errors import ContractError
 from transforms.extracts.kinds import COLUMNS, KINDS, table_schema
 from transforms.extracts.outputs import WORDS_OF_FIELD, describe_column, output_columns
 
@@ -123,3 +135,35 @@ def test_no_cell_of_a_table_stands_in_a_data_package(root: Path) -> None:
     for folder in folders(root):
         text = (folder / PACKAGE).read_text(encoding="utf-8")
         assert not re.search(r"(?<![0-9a-fA-F])[0-9]{15,18}[0-9X]?(?![0-9a-fA-F])", text)
+
+
+@given(st.data())
+def test_a_table_in_pieces_is_the_same_and_has_the_digest_of_the_whole(data: st.DataObject) -> None:
+    rows = data.draw(
+        st.lists(
+            st.tuples(
+                st.text('甲乙\t"\\,\n', max_size=2),
+                st.none() | st.integers(0, 2),
+                st.lists(st.sampled_from(["s1_x", "g"]), max_size=2),
+            ),
+            max_size=12,
+        )
+    )
+    schema = {"subject_id": pl.String(), "due_fen": pl.Int64(), "reason_codes": pl.List(pl.String)}
+    whole = pl.DataFrame(rows, schema=schema, orient="row").sort(pl.all(), nulls_last=False)
+    cuts = sorted(data.draw(st.lists(st.integers(0, whole.height), max_size=4)))
+    borders = pairwise([0, *cuts, whole.height])
+    pieces = [whole.slice(start, end - start).reverse() for start, end in borders]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.parquet"
+        told = write_pieces(pieces, path)
+        assert told == {"rows": whole.height, "digest": frame_digest(whole)}
+        assert scan_tables(Path(folder))["t"].collect().equals(pl.concat(pieces))
+        (amount,) = [one for one in pq.read_schema(path) if one.name == "due_fen"]
+        assert amount.metadata[b"unit"] == b"fen"
+
+
+def test_pieces_that_are_not_in_order_have_no_digest(tmp_path: Path) -> None:
+    piece = pl.DataFrame({"subject_id": ["b"]})
+    with pytest.raises(ContractError):
+        write_pieces([piece, piece, pl.DataFrame({"subject_id": ["a"]})], tmp_path / "t.parquet")

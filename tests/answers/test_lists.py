@@ -63,13 +63,13 @@ def text_of(path: Path) -> str:
 
 def write_of(folder: Path, determined: Determined, as_of: date) -> list[Path]:
     ran = {name: card for name, card in policy_cards().items() if determined.policies.get(name)}
-    rows = {name: determined.policy_rows(name) for name in ran}
-    connection = determined.connection
-    show_frame(connection, "asked_parties", parties_asked(determined.determinations))
+    rows = {name: determined.policy_rows(name).lazy() for name in ran}
+    connection, decided = determined.connection, determined.determinations.lazy()
+    show_frame(connection, "asked_parties", parties_asked(decided))
     gaps = run_sql(connection, "review/register_gaps.sql", {})
-    questions = all_questions(ran, rows, determined.determinations, gaps)
+    questions = all_questions(ran, rows, decided, gaps)
     cards = list(ran.values())
-    return write_lists(folder, connection, cards, rows, determined.determinations, questions, as_of)
+    return write_lists(folder, connection, cards, rows, decided, questions, as_of)
 
 
 @pytest.fixture
@@ -244,7 +244,8 @@ def test_a_policy_that_found_nobody_has_an_empty_list_with_its_header() -> None:
         pl.DataFrame(schema=dict.fromkeys(("subject_kind", "subject_id", name), pl.String))
         for name in (NAME, "division_code")
     ]
-    rows = list_of(card, policy_rows.drop("policy_id"), determinations, questions, told)
+    policy_rows = policy_rows.drop("policy_id")
+    rows = list_of(card, policy_rows.lazy(), determinations.lazy(), questions, told)
     parts = list_parts(rows)
     assert set(parts) == {ON_LIST} and "relief_fen" in parts[ON_LIST].columns
     assert csv_bytes(parts[ON_LIST]).decode("utf-8-sig").startswith("序号,")

@@ -91,7 +91,7 @@ def parties(rows: list[dict[str, Any]], eligible: list[tuple[str, str]] = []) ->
     cards = {
         name: policy_cards()[name] for name in ("new_hire_subsidy", "graduate_flexible_insurance")
     }
-    return parties_with_rows_set_aside(quarantine, cards, determinations)
+    return parties_with_rows_set_aside(quarantine, cards, determinations.lazy())
 
 
 def test_a_party_of_quarantined_rows_is_named_once_with_file_and_line() -> None:
@@ -131,11 +131,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, snapshot = home.runs / RUN_ID, root / "snapshot"
     snapshot.mkdir()
     QUARANTINE_SCHEMA.to_frame().write_parquet(snapshot / "quarantine.parquet")
-    frames = {
-        "determinations": determined.determinations,
-        "entitlements": pl.read_parquet(folder / "entitlements.parquet"),
-        "policies/stability_refund": determined.policy_rows("stability_refund"),
-    }
+    frames = {"entitlements": pl.read_parquet(folder / "entitlements.parquet")}
     write_answers(folder, determined.connection, frames, snapshot, date(2020, 6, 30))
     return folder
 

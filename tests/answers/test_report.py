@@ -112,7 +112,7 @@ def summary(**changes: Any) -> RunSummary:
         stopped_at=None,
         gates=[GateOutcome("extracts", "收到的数据", (check("a"), check("b")), "passed")],
         files=count_files(FILES, quarantine, repairs),
-        policies=count_policies(policy_cards(), runs, determinations()),
+        policies=count_policies(policy_cards(), runs, determinations().lazy()),
         entitlements=count_entitlements(entitlements),
         batches=[BatchCount("B1", "就业补助资金", 3, 5, 123456789, (Said("no_budget"),))],
         findings=count_findings(findings),
@@ -209,7 +209,7 @@ def test_every_place_of_a_gate_is_named_in_words() -> None:
         *(Said("total_differs", total), Said("cell_not_read", named_after)),
     )
     checks = (check("soft", "warning", "failed", places=places),)
-    runs = count_policies(policy_cards(), {"stability_refund": Run("ran")}, determinations())
+    runs = count_policies(policy_cards(), {"stability_refund": Run("ran")}, determinations().lazy())
     gates = [GateOutcome("extracts", "收到的数据", checks, "warning")]
     page = render_report(summary(gates=gates, policies=runs))
     for shown in (

@@ -196,7 +196,7 @@ def test_the_region_is_warned_of_by_five_employers_or_one_of_two_hundred(
     gone: tuple[int, ...], is_reached: bool
 ) -> None:
     rows, outcomes = layoffs(*gone)
-    region = region_figure(rows, outcomes)
+    region = region_figure(rows.lazy(), outcomes.lazy())
     assert (region["is_reached"], region["employers"]) == (is_reached, len(gone) - 1)
     run = summary(region=region)
     for page in (render_trend(run, figures(), NOBODY), render_report(run)):
@@ -207,5 +207,5 @@ def test_the_region_is_warned_of_by_five_employers_or_one_of_two_hundred(
 def test_a_list_of_employers_counts_the_persons_it_is_ordered_by() -> None:
     rows, outcomes = layoffs(10, 20, 300)
     card = policy_cards()["layoff_warning"]
-    told = count_lists({card.policy_id: card}, {card.policy_id: rows}, outcomes)
+    told = count_lists({card.policy_id: card}, {card.policy_id: rows.lazy()}, outcomes.lazy())
     assert told == {"layoff_warning": {"rows": 2, "persons": 30}}

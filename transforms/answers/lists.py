@@ -38,8 +38,8 @@ NUMBER_WIDTH = 10
 
 def list_of(
     card: PolicyCard,
-    policy_rows: pl.DataFrame,
-    determinations: pl.DataFrame,
+    policy_rows: pl.LazyFrame,
+    determinations: pl.LazyFrame,
     questions: pl.DataFrame,
     told: Sequence[pl.DataFrame],
 ) -> pl.DataFrame:
@@ -53,18 +53,17 @@ def list_of(
     judged = determinations.filter(
         (pl.col("policy_id") == card.policy_id) & pl.col("outcome").is_in([ON_LIST, OPEN])
     )
-    rows = judged.select(*KEY[1:], "outcome").join(
-        policy_rows, on=KEY[1:], how="inner", validate="1:1"
-    )
+    rows = judged.select(*KEY[1:], "outcome").join(policy_rows, on=KEY[1:]).collect()
     for known in told:
         rows = rows.join(known, on=["subject_kind", "subject_id"], how="left", validate="m:1")
     rows = rows.join(_asked(card, questions), on=KEY[1:], how="left", validate="1:1")
     largest = [name for name in card.listing.get("order", ()) if name != "subject_id"]
-    order = ["outcome", *largest, "period", "subject_id"]
+    order = ["outcome", *largest, "period", "subject_id", "beneficiary_id"]
     is_down = [name in largest for name in order]
     rows = rows.sort(order, descending=is_down, nulls_last=True)
     amount = AMOUNTS.get(card.kind, "")
-    has_amount = card.kind == "relief" or bool(amount and (policy_rows["amount_fen"] != 0).any())
+    is_counted = policy_rows.select((pl.col("amount_fen") != 0).any()).collect().item()
+    has_amount = card.kind == "relief" or bool(amount and is_counted)
     return rows.select(
         pl.int_range(1, pl.len() + 1).alias(NUMBER),
         "outcome",

@@ -79,7 +79,7 @@ def _undetermined(questions: pl.DataFrame) -> pl.DataFrame:
 
 
 def parties_with_rows_set_aside(
-    quarantine: pl.DataFrame, cards: Mapping[str, PolicyCard], determinations: pl.DataFrame
+    quarantine: pl.DataFrame, cards: Mapping[str, PolicyCard], determinations: pl.LazyFrame
 ) -> pl.DataFrame:
     """Name the parties of quarantined rows, with the policies that would have read those rows.
 
@@ -147,13 +147,13 @@ def _party_kind() -> pl.Expr:
     return pl.when(is_person & born).then(pl.lit("person")).otherwise(pl.lit("employer"))
 
 
-def _served(determinations: pl.DataFrame) -> pl.DataFrame:
+def _served(determinations: pl.LazyFrame) -> pl.DataFrame:
     eligible = determinations.filter(pl.col("outcome") == "eligible")
     sides = [
         eligible.select("policy_id", pl.col(side).alias("subject_id"))
         for side in ("subject_id", "beneficiary_id")
     ]
-    return pl.concat(sides).unique()
+    return pl.concat(sides).unique().collect()
 
 
 def omitted_sheets(omitted: pl.DataFrame, titles: Mapping[str, str], as_of: str) -> list[Sheet]:

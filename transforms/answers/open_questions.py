@@ -30,7 +30,7 @@ REGISTERS = ("registrations", "insured_units", "insured_persons")
 SIDES = ("subject", "beneficiary")
 
 
-def parties_asked(determinations: pl.DataFrame) -> pl.DataFrame:
+def parties_asked(determinations: pl.LazyFrame) -> pl.DataFrame:
     """Return the subjects and beneficiaries of undetermined rows, each once.
 
     Rows:    returns  party_kind, party_id
@@ -42,11 +42,11 @@ def parties_asked(determinations: pl.DataFrame) -> pl.DataFrame:
         )
         for side in SIDES
     ]
-    return pl.concat(sides).unique().sort("party_kind", "party_id")
+    return pl.concat(sides).unique().sort("party_kind", "party_id").collect()
 
 
 def questions_of(
-    card: PolicyCard, policy_rows: pl.DataFrame, determinations: pl.DataFrame, gaps: pl.DataFrame
+    card: PolicyCard, policy_rows: pl.LazyFrame, determinations: pl.LazyFrame, gaps: pl.DataFrame
 ) -> pl.DataFrame:
     """Ask one question for each unknown provision of each undetermined row of a policy.
 
@@ -58,7 +58,7 @@ def questions_of(
     open_rows = determinations.filter(
         (pl.col("policy_id") == card.policy_id) & (pl.col("outcome") == "undetermined")
     ).select(*KEY, "reason_codes")
-    rows = open_rows.join(policy_rows, on=KEY[1:], how="inner", validate="1:1")
+    rows = open_rows.join(policy_rows, on=KEY[1:]).collect()
     for side in SIDES:
         lacks = gaps.rename({f"lacks_{kind}": f"{side}_lacks_{kind}" for kind in REGISTERS})
         rows = rows.join(
@@ -145,8 +145,8 @@ def fact_label(fact: str) -> str:
 
 def all_questions(
     cards: Mapping[str, PolicyCard],
-    policy_rows: Mapping[str, pl.DataFrame],
-    determinations: pl.DataFrame,
+    policy_rows: Mapping[str, pl.LazyFrame],
+    determinations: pl.LazyFrame,
     gaps: pl.DataFrame,
 ) -> pl.DataFrame:
     """Ask the questions of all policies that ran, sorted by key and provision."""

@@ -1,4 +1,4 @@
-"""What one night's lists come to, and whether its layoffs make a warning of the whole region."""
+"""What one night comes to in counts, and whether its layoffs make a warning of the whole region."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ LAYOFFS = "layoff_warning"
 PERSONS_END = ("_persons", "_count")
 
 
-def region_figure(rows: pl.DataFrame, determinations: pl.DataFrame) -> dict[str, Any]:
+def region_figure(rows: pl.LazyFrame, determinations: pl.LazyFrame) -> dict[str, Any]:
     """Hold the list of layoffs against the region's limits: so many employers, so many at one.
 
     Rows:    rows  of layoff_warning's policy, with gone_count and the limits in force
@@ -21,7 +21,7 @@ def region_figure(rows: pl.DataFrame, determinations: pl.DataFrame) -> dict[str,
     listed = determinations.filter(
         (pl.col("policy_id") == LAYOFFS) & (pl.col("outcome") == "eligible")
     )
-    on_it = rows.join(listed, on="subject_id", how="semi")
+    on_it = rows.join(listed, on="subject_id", how="semi").collect()
     if not on_it.height:
         return {"is_reached": False, "employers": 0, "gone_most": 0, "gone_sum": 0}
     limits = on_it.row(0, named=True)
@@ -38,8 +38,8 @@ def region_figure(rows: pl.DataFrame, determinations: pl.DataFrame) -> dict[str,
 
 def count_lists(
     ran: Mapping[str, PolicyCard],
-    policy_rows: Mapping[str, pl.DataFrame],
-    determinations: pl.DataFrame,
+    policy_rows: Mapping[str, pl.LazyFrame],
+    determinations: pl.LazyFrame,
 ) -> dict[str, dict[str, int | None]]:
     """Count what stands on the list of each policy that pays nothing: rows, and persons.
 
@@ -56,12 +56,38 @@ def count_lists(
         listed, persons = eligible.filter(pl.col("policy_id") == name), None
         order = next(iter(card.listing.get("order", ())), "")
         if card.subject == "person":
-            persons = listed["subject_id"].n_unique()
+            persons = listed.select(pl.col("subject_id").n_unique()).collect().item()
         elif order.endswith(PERSONS_END):
             keys = ["period", "subject_id"]
-            persons = int(policy_rows[name].join(listed, on=keys, how="semi")[order].sum())
-        lists[name] = {"rows": listed.height, "persons": persons}
+            on_it = policy_rows[name].join(listed, on=keys, how="semi")
+            persons = int(on_it.select(pl.col(order).sum()).collect().item())
+        lists[name] = {"rows": listed.select(pl.len()).collect().item(), "persons": persons}
     return lists
+
+
+def count_small(frames: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+    """Count what became of the money, of damaged ids and of traces, for a run's manifest.
+
+    Rows:    frames  what the run leaves, by name
+    """
+    counts: dict[str, Any] = {}
+    if "entitlements" in frames:
+        statuses = (
+            frames["entitlements"]
+            .group_by("status")
+            .agg(pl.len().alias("rows"), pl.col("due_fen").sum())
+        )
+        counts["entitlements"] = {
+            row["status"]: {"rows": row["rows"], "due_fen": row["due_fen"]}
+            for row in statuses.sort("status").iter_rows(named=True)
+        }
+    if "damaged_rows" in frames:
+        found = frames["identity_candidates"].filter(pl.col("rank") == 1).height
+        counts["damaged_ids"] = {"rows": frames["damaged_rows"].height, "with_candidates": found}
+    if "traces" in frames:
+        backings = frames["traces"]["backing"].value_counts()
+        counts["traces"] = dict(sorted(backings.iter_rows()))
+    return counts
 
 
 def region_notes(figure: Mapping[str, Any]) -> list[Said]:

@@ -142,7 +142,7 @@ def count_files(
 def count_policies(
     cards: Mapping[str, PolicyCard],
     runs: Mapping[str, PolicyStatus],
-    determinations: pl.DataFrame,
+    determinations: pl.LazyFrame,
 ) -> tuple[PolicyCount, ...]:
     """Count what each policy decided, in the order of the notice's items.
 
@@ -197,18 +197,19 @@ def _reach(from_month: int | None, to_month: int | None) -> str:
     return str(from_month) if from_month == to_month else f"{from_month}–{to_month}"
 
 
-def count_outcomes(determinations: pl.DataFrame) -> dict[str, dict[str, int]]:
+def count_outcomes(determinations: pl.LazyFrame) -> dict[str, dict[str, int]]:
     """Count the outcomes of each policy: policy_id → outcome → rows."""
-    return _nested(determinations.group_by("policy_id", "outcome").len())
+    return _nested(determinations.group_by("policy_id", "outcome").len().collect())
 
 
-def sum_eligible_fen(determinations: pl.DataFrame) -> dict[str, int]:
+def sum_eligible_fen(determinations: pl.LazyFrame) -> dict[str, int]:
     """Add up what each policy's eligible rows amount to, in fen."""
     eligible = determinations.filter(pl.col("outcome") == "eligible")
-    return dict(eligible.group_by("policy_id").agg(pl.col("amount_fen").sum()).iter_rows())
+    sums = eligible.group_by("policy_id").agg(pl.col("amount_fen").sum())
+    return dict(sums.collect().iter_rows())
 
 
-def count_reasons(determinations: pl.DataFrame) -> dict[str, tuple[tuple[str, int], ...]]:
+def count_reasons(determinations: pl.LazyFrame) -> dict[str, tuple[tuple[str, int], ...]]:
     """Count how often each provision kept somebody out, the most frequent first.
 
     Rows:    a row with two reasons counts under both
@@ -220,6 +221,7 @@ def count_reasons(determinations: pl.DataFrame) -> dict[str, tuple[tuple[str, in
         .group_by("policy_id", "reason_codes")
         .len()
         .sort(["policy_id", "len", "reason_codes"], descending=[False, True, False])
+        .collect()
     )
     reasons: dict[str, list[tuple[str, int]]] = {}
     for policy_id, reason, rows in counts.iter_rows():

@@ -28,6 +28,7 @@ UNIT_OF_SUFFIX = {
     "_members": "persons",
 }
 NO_TITLES: Mapping[str, str] = {}
+NEWEST, OLDEST = pl.CompatLevel.newest(), pl.CompatLevel.oldest()
 WORDS_OF_FIELD = ("description", "unit", "personal")
 
 
@@ -65,8 +66,12 @@ def describe_column(name: str, titles: Mapping[str, str] = NO_TITLES) -> dict[st
     return dict(zip(WORDS_OF_FIELD, told, strict=True))
 
 
-def described_schema(frame: pl.DataFrame, titles: Mapping[str, str] = NO_TITLES) -> pa.Schema:
+def described_schema(
+    frame: pl.DataFrame,
+    titles: Mapping[str, str] = NO_TITLES,
+    level: pl.CompatLevel = NEWEST,
+) -> pa.Schema:
     """Return a frame's Arrow schema, each field with its description, unit and class."""
-    plain: pa.Schema = frame.head(0).to_arrow(compat_level=pl.CompatLevel.newest()).schema
+    plain: pa.Schema = frame.head(0).to_arrow(compat_level=level).schema
     fields: list[Any] = [one.with_metadata(describe_column(one.name, titles)) for one in plain]
     return pa.schema(fields)
