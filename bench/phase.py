@@ -1,4 +1,4 @@
-"""One measured phase in a process of its own; prints one JSON line: seconds by part, peak memory.
+"""One measured phase in a process of its own; prints one JSON line: seconds, peak memory.
 
 python -m bench.phase sample DROP PERSONS FORMATS
 python -m bench.phase ingest DROP HOME
@@ -293,5 +293,7 @@ PHASES = {
 
 if __name__ == "__main__":
     outcome = PHASES[sys.argv[1]](*sys.argv[2:])
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    print(json.dumps({**outcome, "peak_mib": peak_mib}))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(one.ru_utime + one.ru_stime for one in used)
+    peak_mib = max(one.ru_maxrss for one in used) >> 10
+    print(json.dumps({**outcome, "cpu": cpu, "peak_mib": peak_mib}))
