@@ -78,11 +78,12 @@ def ingest(drop: str, home: str, cache: str = "") -> dict[str, object]:
     from flows.ingest.drop import ingest_drop
     from flows.store import Home, hold_home
 
-    place, started = Home(Path(home)), time.perf_counter()
+    place, started, before = Home(Path(home)), time.perf_counter(), processor()
     with hold_home(place, make=True):
         made = ingest_drop(Path(drop), place.snapshots, cache=Path(cache) if cache else None)
     rows = sum(entry["rows"] for entry in made.manifest["files"])
-    return {"ingest": time.perf_counter() - started, "snapshot": made.snapshot_id, "rows": rows}
+    seconds = {"ingest": time.perf_counter() - started, "ingest_cpu": processor() - before}
+    return {**seconds, "snapshot": made.snapshot_id, "rows": rows}
 
 
 def night(drop: str, home: str) -> dict[str, object]:

@@ -12,16 +12,16 @@ def weigh(home: str, snapshot: str) -> dict[str, object]:
     import pyarrow.parquet as pq
 
     place = Path(home) / "snapshots" / snapshot
+    tables = place / "tables"
     rows: Counter[str] = Counter()
-    for path in (place / "tables" / BUCKETED).iterdir():
+    # A small town's are in one file.
+    for path in [*tables.glob(f"{BUCKETED}.parquet"), *tables.glob(f"{BUCKETED}/*")]:
         bucket = re.match("bucket-([0-9]+)", path.name)
         rows[bucket[1] if bucket else path.stem] += pq.read_metadata(path).num_rows
     return {
         "bytes_delivered": bytes_of(place / "raw"),
-        "bytes_tables": bytes_of(place / "tables"),
-        "bytes_bucketed": sum(
-            bytes_of(one) for one in (place / "tables").iterdir() if one.is_dir()
-        ),
+        "bytes_tables": bytes_of(tables),
+        "bytes_bucketed": sum(bytes_of(one) for one in (tables).iterdir() if one.is_dir()),
         "bytes_runs": bytes_of(Path(home) / "runs") + bytes_of(Path(home) / "batches"),
         "buckets": len(rows),
         "fewest_rows": min(rows.values()),
