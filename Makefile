@@ -11,7 +11,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check system format lint types sql-lint tests bench bench-cards mutants amend forgeries model deletions reading
+.PHONY: run test check system format lint types sql-lint tests bench bench-10m bench-cards mutants amend forgeries model deletions reading
 .PHONY: wheelhouse install-offline offline bench-identity planted planted-patterns unchanged combinations fuzz weather lives lock clean
 
 run: $(STAMP)
@@ -61,6 +61,10 @@ tests: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.scale
+
+# Long (hours), and it needs some 45 GB of disk: it says so beforehand, and refuses where they are not free.
+bench-10m: $(STAMP)
+	$(BIN)/python -m bench.scale 1000000 10000000 --csv 0
 
 bench-cards: $(STAMP)
 	$(BIN)/python -m bench.cards

@@ -3,7 +3,8 @@
 python -m bench.parts HOME SNAPSHOT [whole|N|dask|dask:ADDRESS ...]
 
 Each form in a process of its own, one JSON line each; nothing in the home is changed. The memory of
-`workers` is that of the largest of them; of a cluster elsewhere nothing is seen.
+`workers` is that of the largest of them; of a cluster elsewhere nothing is seen. `handed_mib`: what
+the parts were given and handed over, on the disk.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any
 import polars as pl
 
 from bench.phase import AS_OF, THREADS
+from bench.weigh import bytes_of
 
 FORMS = ("whole", "2", "16", "dask", "whole")
 
@@ -53,6 +55,7 @@ def measure(home: str, snapshot: str, form: str, scratch: Path) -> dict[str, Any
         "cpu_of_workers": round(workers.ru_utime + workers.ru_stime, 1),
         "peak_mib": own.ru_maxrss >> 10,
         "peak_mib_of_workers": workers.ru_maxrss >> 10,
+        "handed_mib": bytes_of(scratch / "parts") >> 20,
         "rows": rows.height,
         "digest": content_digest([frame_digest(frame) for frame in frames])[:12],
     }

@@ -1,4 +1,4 @@
-"""One measured phase in a process of its own; prints one JSON line: seconds by part, peak memory.
+"""One measured phase in a process of its own; prints one JSON line: seconds, peak memory.
 
 python -m bench.phase sample DROP PERSONS FORMATS
 python -m bench.phase ingest DROP HOME
@@ -10,6 +10,7 @@ python -m bench.phase polars DROP
 python -m bench.phase bytes HOME
 python -m bench.phase verify HOME
 python -m bench.phase answers HOME SNAPSHOT
+python -m bench.phase weigh HOME SNAPSHOT
 """
 
 import json
@@ -19,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -46,6 +48,25 @@ class Quiet:
         return False
 
 
+class Watch:
+    """Does the stages of a night, and keeps of each the wall and the processor seconds."""
+
+    def __init__(self) -> None:
+        self.taken, self.cpu = dict[str, float](), dict[str, float]()
+
+    def __call__(self, _name: str, stage: Any, /, *given: Any, **named: Any) -> Any:
+        started, before = time.perf_counter(), processor()
+        made = stage.act(*given, **named)
+        self.taken[stage.act.__name__] = time.perf_counter() - started
+        self.cpu[stage.act.__name__] = processor() - before
+        return made
+
+
+def processor() -> float:
+    """Return the processor seconds of this process, and of those it started and saw end."""
+    return sum(os.times()[:4])
+
+
 def sample(drop: str, persons: str, formats: str) -> dict[str, object]:
     from data_samples.town.write import write_sample
 
@@ -57,28 +78,12 @@ def ingest(drop: str, home: str, cache: str = "") -> dict[str, object]:
     from flows.ingest.drop import ingest_drop
     from flows.store import Home, hold_home
 
-    place, started = Home(Path(home)), time.perf_counter()
+    place, started, before = Home(Path(home)), time.perf_counter(), processor()
     with hold_home(place, make=True):
         made = ingest_drop(Path(drop), place.snapshots, cache=Path(cache) if cache else None)
     rows = sum(entry["rows"] for entry in made.manifest["files"])
-    return {"ingest": time.perf_counter() - started, "snapshot": made.snapshot_id, "rows": rows}
-
-
-def scan(home: str, snapshot: str) -> dict[str, object]:
-    """Decode every column of every table: the least anybody must do who looks at all of it."""
-    from flows.ingest.drop import load_snapshot
-    from flows.store import Home
-    from sql import connect, register_tables
-
-    tables = load_snapshot(Home(Path(home)).snapshots, snapshot).tables()
-    connection = connect(threads=THREADS)
-    register_tables(connection, tables, AS_OF)
-    started = time.perf_counter()
-    for kind in sorted(tables):
-        columns = [row[0] for row in connection.execute(f"describe delivered_{kind}").fetchall()]
-        listed = ", ".join(f'"{column}"' for column in columns)
-        connection.execute(f"select sum(hash({listed})) from delivered_{kind}").fetchall()
-    return {"scan": time.perf_counter() - started}
+    seconds = {"ingest": time.perf_counter() - started, "ingest_cpu": processor() - before}
+    return {**seconds, "snapshot": made.snapshot_id, "rows": rows}
 
 
 def night(drop: str, home: str) -> dict[str, object]:
@@ -86,20 +91,16 @@ def night(drop: str, home: str) -> dict[str, object]:
     from flows.store import Home
 
     place = Home(Path(home))
-    before, started = os.times(), time.perf_counter()
+    before, started = processor(), time.perf_counter()
     ingested = ingest(drop, home, str(place.cache))
-    between = os.times()
+    between = processor()
     done = rest(home, str(ingested["snapshot"]))
-    after, ended = os.times(), time.perf_counter()
-
-    def cpu(one: os.times_result, two: os.times_result) -> float:
-        return sum(two[:4]) - sum(one[:4])
-
+    after, ended = processor(), time.perf_counter()
     return {
         **ingested,
         "all": ended - started,
-        "ingest_cpu": cpu(before, between),
-        "all_cpu": cpu(before, after),
+        "ingest_cpu": between - before,
+        "all_cpu": after - before,
         "determinations": done["determinations"],
     }
 
@@ -128,19 +129,14 @@ def rest(home: str, snapshot: str) -> dict[str, object]:
     request = pipeline.NightRequest(
         place, AS_OF, snapshot_id=snapshot, threads=THREADS, memory_limit=MEMORY_LIMIT
     )
-
-    def timed(_name: str, stage: Any, /, *given: Any, **named: Any) -> Any:
-        started = time.perf_counter()
-        made = stage.act(*given, **named)
-        taken[stage.act.__name__] = time.perf_counter() - started
-        return made
-
-    taken: dict[str, float] = {}
-    summary = pipeline.run_night(request, Progress(stream), timed)
+    watch = Watch()
+    summary = pipeline.run_night(request, Progress(stream), watch)
     return {
-        "stages": {**seconds, **taken},
-        "determining": sum(taken[name] for name in DETERMINING),
-        "all": sum(taken.values()),
+        "stages": {**seconds, **watch.taken},
+        "determining": sum(watch.taken[name] for name in DETERMINING),
+        "determining_cpu": sum(watch.cpu[name] for name in DETERMINING),
+        "all": sum(watch.taken.values()),
+        "all_cpu": sum(watch.cpu.values()),
         "determinations": summary["counts"],
     }
 
@@ -189,18 +185,10 @@ def answers(home: str, snapshot: str) -> dict[str, object]:
     from flows.night.progress import Progress
     from flows.store import Home
 
-    place, stream, taken = Home(Path(home)), Quiet(), dict[str, float]()
-
-    def timed(_name: str, stage: Any, /, *given: Any, **named: Any) -> Any:
-        started = time.perf_counter()
-        made = stage.act(*given, **named)
-        taken[stage.act.__name__] = time.perf_counter() - started
-        return made
-
-    runs = []
+    place, stream, watch, runs = Home(Path(home)), Quiet(), Watch(), []
     for day in (AS_OF - timedelta(days=1), AS_OF):
         request = pipeline.NightRequest(place, day, snapshot_id=snapshot, threads=THREADS)
-        runs.append(pipeline.run_night(request, Progress(stream), timed)["run_id"])  # type: ignore[arg-type]
+        runs.append(pipeline.run_night(request, Progress(stream), watch)["run_id"])  # type: ignore[arg-type]
     rows = pl.scan_parquet(place.runs / runs[1] / "determinations.parquet")
     hired = rows.filter(pl.col("policy_id") == "new_hire_subsidy").head(1).collect().to_dicts()[0]
     person, page = ["--person", hired["subject_id"]], ["--html", str(place.root / "page.html")]
@@ -217,7 +205,7 @@ def answers(home: str, snapshot: str) -> dict[str, object]:
         "explain an employer": [*explain, "--employer", hired["beneficiary_id"]],
     }
     seconds = {name: _wall([*words, "--home", home]) for name, words in commands.items()}
-    return {"rules": sum(taken[name] for name in DETERMINING), "commands": seconds}
+    return {"rules": sum(watch.taken[name] for name in DETERMINING), "commands": seconds}
 
 
 def _wall(words: list[str]) -> float:
@@ -228,45 +216,8 @@ def _wall(words: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def polars(drop: str) -> dict[str, object]:
-    """Read the drop's CSV files with Polars and nothing else."""
-    import polars as pl
-
-    started = time.perf_counter()
-    rows = 0
-    for path in sorted(Path(drop).glob("*.csv")):
-        encoding = "utf8" if _is_utf8(path) else "gb18030"
-        rows += pl.read_csv(path, infer_schema=False, encoding=encoding).height
-    return {"polars": time.perf_counter() - started, "rows": rows}
-
-
-def forget(home: str) -> list[Path]:
-    """Let the machine forget what it has read of a home; return its files."""
-    files = [path for path in sorted(Path(home).rglob("*")) if path.is_file()]
-    for path in files:
-        with path.open("rb") as stream:
-            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    return files
-
-
-def read_bytes(home: str) -> dict[str, object]:
-    """Read every byte of a home from the disk, by as many threads as `verify` has, and no more."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    def read(path: Path) -> int:
-        block, count = bytearray(1 << 20), 0
-        with path.open("rb", buffering=0) as stream:
-            while got := stream.readinto(block):
-                count += got
-        return count
-
-    files, started = forget(home), time.perf_counter()
-    with ThreadPoolExecutor(THREADS) as pool:
-        count = sum(pool.map(read, files))
-    return {"bytes": time.perf_counter() - started, "count": count}
-
-
 def verify(home: str) -> dict[str, object]:
+    from bench.bare import forget
     from flows.money.verify import verify_home
     from flows.store import Home
 
@@ -276,22 +227,16 @@ def verify(home: str) -> dict[str, object]:
     return {"verify": time.perf_counter() - started, "checked": checked.counts}
 
 
-def _is_utf8(path: Path) -> bool:
-    with path.open("rb") as stream:
-        head = stream.read(1 << 16)
-    try:
-        head[: head.rfind(b"\n")].decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-PHASES = {
-    **{"sample": sample, "ingest": ingest, "scan": scan, "rest": rest, "polars": polars},
-    **{"pay": pay, "bytes": read_bytes, "verify": verify, "answers": answers, "night": night},
-}
-
 if __name__ == "__main__":
-    outcome = PHASES[sys.argv[1]](*sys.argv[2:])
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    print(json.dumps({**outcome, "peak_mib": peak_mib}))
+    from bench.bare import polars, read_bytes, scan
+    from bench.weigh import weigh
+
+    phases: dict[str, Callable[..., dict[str, object]]] = {
+        **{"sample": sample, "ingest": ingest, "scan": scan, "rest": rest, "polars": polars},
+        **{"weigh": weigh, "pay": pay, "bytes": read_bytes, "verify": verify},
+        **{"answers": answers, "night": night},
+    }
+    outcome = phases[sys.argv[1]](*sys.argv[2:])
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    peak_mib = max(one.ru_maxrss for one in used) >> 10
+    print(json.dumps({**outcome, "cpu": processor(), "peak_mib": peak_mib}))
