@@ -12,9 +12,9 @@ from pathlib import Path
 # margin for runs, batches and what is spilled.
 BYTES_A_PERSON = 1_424 + 1_424 + 868 + 600
 BYTES_AT_LEAST = 500_000_000
-# Seconds a million persons. Once: the sample 140 (of processor, at 3,000,000; one thread), ingest 100
-# (164 of processor, at 1,000,000), two nights and eight commands that answer 350, payments 30. Each
-# pair: the scan 10 and the run 70 (18 and 110 of processor), the bare read and `verify` 15.
+# Seconds a million persons. Once: the sample 140 (of processor, at 3,000,000; one thread), ingest
+# 100 (164 of processor, at 1,000,000), two nights and eight commands that answer 350, payments 30.
+# Each pair: the scan 10 and the run 70 (18 and 110 of processor), bare read and `verify` 15.
 SECONDS_ONCE, SECONDS_A_PAIR = 620, 95
 # The sample is written in chunks of 40,000 persons; its employers, and the kinds that are not in
 # buckets, stay in memory: 2,188 MiB at 100,000 persons, 3,192 MiB at 3,000,000.
