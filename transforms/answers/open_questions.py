@@ -150,8 +150,10 @@ def all_questions(
     gaps: pl.DataFrame,
 ) -> pl.DataFrame:
     """Ask the questions of all policies that ran, sorted by key and provision."""
+    # Looked for once: they are few, and policies many.
+    undetermined = determinations.filter(pl.col("outcome") == "undetermined").collect().lazy()
     asked = [
-        questions_of(cards[name], rows, determinations, gaps)
+        questions_of(cards[name], rows, undetermined, gaps)
         for name, rows in sorted(policy_rows.items())
     ]
     return pl.concat([pl.DataFrame(schema=QUESTION_SCHEMA), *asked]).sort([*KEY, "provision"])
