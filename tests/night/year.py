@@ -447,7 +447,7 @@ def _expect_the_right_money(root: Path, year: Year, last: date) -> dict[str, Any
         how="left",
     )
     amiss = amiss_in(lines).to_dicts()
-    assert not amiss, amiss[:5]
+    assert not amiss, (Counter(line["policy_id"] for line in amiss), amiss[:5])
     return {
         "lines": lines.height,
         "paid_fen": int(paid["amount_fen"].sum()),
