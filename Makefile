@@ -59,12 +59,14 @@ tests: $(STAMP)
 	echo "== $(SLOW_TESTS)"; cat .slow-tests.log .waiting-tests.log; rm -f .slow-tests.log .waiting-tests.log; \
 	exit $$((code | slow_code | waiting_code))
 
+# SPARK_PYTHON names a Python that has pyspark, which this project has not.
+SPARK := $(if $(SPARK_PYTHON),--spark-python $(SPARK_PYTHON))
 bench: $(STAMP)
-	$(BIN)/python -m bench.scale
+	$(BIN)/python -m bench.scale $(SPARK)
 
 # Long (hours), and it needs some 45 GB of disk: it says so beforehand, and refuses where they are not free.
 bench-10m: $(STAMP)
-	$(BIN)/python -m bench.scale 1000000 10000000 --csv 0
+	$(BIN)/python -m bench.scale 1000000 10000000 --csv 0 $(SPARK)
 
 bench-cards: $(STAMP)
 	$(BIN)/python -m bench.cards
