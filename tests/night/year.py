@@ -468,7 +468,7 @@ def _paid_for_the_same() -> pl.Expr:
         pl.col("amount_fen")
         .fill_null(0)
         .sum()
-        .over(pl.col("policy_id").replace(stands_for), KEY[1:])
+        .over(pl.col("policy_id").replace(stands_for), *KEY[1:])
     )
 
 
