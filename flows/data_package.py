@@ -22,26 +22,29 @@ DETERMINATIONS, POLICIES = "determinations", "policies/"
 PARQUET = "application/vnd.apache.parquet"
 
 
-def write_table(frame: pl.DataFrame, path: Path, card: PolicyCard | None = None) -> None:
-    """Write a table whose columns say what they mean; `card`: of the policy whose rows these are.
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """Write a table whose columns say what they mean.
 
     Holds:   the same rows give the same bytes
     """
-    described = described_schema(frame, _titles(card))
+    described = described_schema(frame)
     frame.write_parquet(path, compression="zstd", statistics=False, arrow_schema=described)
 
 
 def write_pieces(
     pieces: Iterable[pl.DataFrame], path: Path, card: PolicyCard | None = None
 ) -> dict[str, Any]:
-    """Write a table that is never in memory whole, as write_table does; count and digest its rows.
+    """Write a table that is never in memory whole; count its rows, and digest them.
+
+    `card`: of the policy whose rows these are; its provisions are described by it.
 
     Rows:    pieces  at least one, if of no rows; in order over all columns
     Holds:   the same pieces give the same bytes; digest: as if the frame were whole
     """
     pieces = iter(pieces)
     piece = next(pieces)
-    described = described_schema(piece, _titles(card), OLDEST)
+    titles = {entry.name: entry.title for entry in card.provisions} if card else {}
+    described = described_schema(piece, titles, OLDEST)
     digest, rows = PiecesDigest(piece), 0
     with (
         path.open("wb") as stream,
@@ -58,12 +61,9 @@ def scan_tables(folder: Path) -> dict[str, pl.LazyFrame]:
     """Return the tables of a folder by name, none of them read yet."""
     paths = sorted(folder.rglob("*.parquet"))
     return {
-        path.relative_to(folder).with_suffix("").as_posix(): pl.scan_parquet(path) for path in paths
+        path.relative_to(folder).with_suffix("").as_posix(): pl.scan_parquet(path, glob=False)
+        for path in paths
     }
-
-
-def _titles(card: PolicyCard | None) -> dict[str, str]:
-    return {entry.name: entry.title for entry in card.provisions} if card else {}
 
 
 def write_data_package(folder: Path, name: str, title: str) -> None:

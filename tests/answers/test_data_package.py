@@ -19,7 +19,6 @@ from flows.data_package import (
     scan_tables,
     write_data_package,
     write_pieces,
-    write_table,
 )
 from flows.ingest.tables import RowGroups
 from flows.store import file_digest, read_manifest
@@ -80,7 +79,7 @@ def test_whose_data_a_column_holds_is_said() -> None:
 def test_a_provision_is_described_by_its_own_card(tmp_path: Path) -> None:
     for name, card in policy_cards().items():
         rows = pl.DataFrame({entry.name: [True] for entry in card.provisions})
-        write_table(rows, tmp_path / f"{name}.parquet", card)
+        write_pieces([rows], tmp_path / f"{name}.parquet", card)
         found = pq.read_schema(tmp_path / f"{name}.parquet")
         for entry in card.provisions:
             assert found.field(entry.name).metadata[b"description"].decode() == entry.title

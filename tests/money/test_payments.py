@@ -135,6 +135,15 @@ def test_the_payer_is_held_to_the_same(cell: str, value: str, said: str) -> None
         pain001(frame_of([payment(1, 1)]), "B1", PAYER | {cell: value}, AS_OF, AS_OF)
 
 
+@pytest.mark.parametrize("cell", PAYMENT_SCHEMA)
+def test_a_payment_with_an_empty_cell_is_refused_and_never_left_out(cell: str) -> None:
+    rows = frame_of([payment(1, 1), payment(2, 2) | {cell: None}])
+    with pytest.raises(ContractError, match=f"has no {cell}"):
+        bank_files(rows, HEADER, default_profile())
+    with pytest.raises(ContractError, match=f"has no {cell}"):
+        pain001(rows, "B1", PAYER, AS_OF, AS_OF)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -53,7 +53,8 @@ def list_of(
     judged = determinations.filter(
         (pl.col("policy_id") == card.policy_id) & pl.col("outcome").is_in([ON_LIST, OPEN])
     )
-    rows = judged.select(*KEY[1:], "outcome").join(policy_rows, on=KEY[1:]).collect()
+    judged = judged.select(*KEY[1:], "outcome")
+    rows = judged.join(policy_rows, on=KEY[1:], how="inner", validate="1:1").collect()
     for known in told:
         rows = rows.join(known, on=["subject_kind", "subject_id"], how="left", validate="m:1")
     rows = rows.join(_asked(card, questions), on=KEY[1:], how="left", validate="1:1")

@@ -58,7 +58,7 @@ def questions_of(
     open_rows = determinations.filter(
         (pl.col("policy_id") == card.policy_id) & (pl.col("outcome") == "undetermined")
     ).select(*KEY, "reason_codes")
-    rows = open_rows.join(policy_rows, on=KEY[1:]).collect()
+    rows = open_rows.join(policy_rows, on=KEY[1:], how="inner", validate="1:1").collect()
     for side in SIDES:
         lacks = gaps.rename({f"lacks_{kind}": f"{side}_lacks_{kind}" for kind in REGISTERS})
         rows = rows.join(

@@ -20,6 +20,16 @@ PAYMENT_SCHEMA = {
 }
 
 
+def expect_filled(payments: pl.DataFrame) -> None:
+    """Make sure that no cell is null: joined to text, its payment would be gone without a word.
+
+    Raises:  ContractError naming the columns
+    """
+    empty = [name for name in PAYMENT_SCHEMA if payments[name].null_count()]
+    if empty:
+        raise ContractError(f"a payment has no {', '.join(empty)}: it should have been held")
+
+
 def bank_files(
     payments: pl.DataFrame, batch: Mapping[str, Any], profile: Profile
 ) -> dict[str, bytes]:
@@ -31,6 +41,7 @@ def bank_files(
     Holds:   counts and sums of headers and trailers are those of the detail lines
     Raises:  ContractError if a text can't be written as it is: it should have been held
     """
+    expect_filled(payments)
     limit = profile.row_limit or payments.height or 1
     return {
         FIRST_NAME if number == 1 else f"bank-{number}.txt": _one_file(part, batch, profile)

@@ -11,6 +11,7 @@ from lxml import etree
 
 from transforms.amounts import yuan_text
 from transforms.errors import ContractError
+from transforms.payments.bank_file import expect_filled
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 PAYMENT_ID = "[A-Z0-9]{1,35}"
@@ -73,6 +74,7 @@ def pain001(
     Units:   yuan with two decimals, exactly
     Holds:   created is the as-of date at 00:00 in China, never the clock; checked before return
     """
+    expect_filled(payments)
     total_fen = int(payments["amount_fen"].sum())
     bank = {name: escape(payer[name]) for name in ("bank_code", "bank_name")}
     head = HEAD.format(
