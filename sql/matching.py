@@ -49,7 +49,7 @@ def can_match() -> bool:
 @cache
 def comparisons() -> Mapping[str, list[Mapping[str, Any]]]:
     """Return the levels of each comparison, in their order."""
-    model: Mapping[str, Any] = yaml.safe_load(sql_text(MODEL))
+    model: Mapping[str, Any] = yaml.load(sql_text(MODEL), yaml.CSafeLoader)
     return dict(model["comparisons"])
 
 

@@ -42,7 +42,7 @@ def parse_messages(text: str) -> dict[str, str]:
     Raises:  ContractError if one stands twice, or not in both languages with equal values
     """
     messages: dict[str, str] = {}
-    for section in yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)).values():
+    for section in yaml.load(text, yaml.CSafeLoader).values():
         for entry in section:
             if set(entry) != set(LANGUAGES) or not all(entry.values()) or entry["en"] in messages:
                 raise ContractError(f"messages.yaml: {entry} stands twice, or not in zh and en")

@@ -43,7 +43,7 @@ NOTICE = ["notice_no", *KEY, "status", "name", "town", "title", "letter", "messa
 @cache
 def letter_texts() -> Mapping[str, Any]:
     """Return the words of letters.yaml."""
-    texts: dict[str, Any] = yaml.safe_load(LETTERS.read_text(encoding="utf-8"))
+    texts: dict[str, Any] = yaml.load(LETTERS.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return texts
 
 

@@ -103,7 +103,7 @@ def _name(level: str, cell: str) -> str:
 @cache
 def town_names() -> Mapping[str, str]:
     """Return the names of the towns that are known, by nine digits."""
-    names: dict[str, str] = yaml.safe_load(TOWNS.read_text(encoding="utf-8"))
+    names: dict[str, str] = yaml.load(TOWNS.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return names
 
 

@@ -38,7 +38,9 @@ def output_columns() -> Mapping[str, Mapping[str, str]]:
 
     Raises:  ContractError if an entry says no meaning, or a class of personal data that is none
     """
-    entries: dict[str, dict[str, str]] = yaml.safe_load(DICTIONARY.read_text(encoding="utf-8"))
+    entries: dict[str, dict[str, str]] = yaml.load(
+        DICTIONARY.read_text(encoding="utf-8"), yaml.CSafeLoader
+    )
     for name, entry in entries.items():
         is_sound = entry.get("personal", "none") in get_args(Personal) and entry.get("meaning")
         if not is_sound or set(entry) - {"meaning", "unit", "personal"}:

@@ -29,7 +29,7 @@ def parse_exclusions(text: str) -> tuple[Exclusion, ...]:
 
     Raises:  ContractError if not
     """
-    return tuple(_exclusion(entry) for entry in yaml.safe_load(text)["exclusions"])
+    return tuple(_exclusion(entry) for entry in yaml.load(text, yaml.CSafeLoader)["exclusions"])
 
 
 def _exclusion(entry: Mapping[str, Any]) -> Exclusion:

@@ -25,7 +25,7 @@ SUBJECT = ["period", "subject_id", "beneficiary_id"]
 def going_on() -> Mapping[str, list[dict[str, Any]]]:
     """Return by policy until when it goes on, by forecast.yaml."""
     text = Path(__file__).with_name("forecast.yaml").read_text(encoding="utf-8")
-    read: dict[str, list[dict[str, Any]]] = yaml.safe_load(text)
+    read: dict[str, list[dict[str, Any]]] = yaml.load(text, yaml.CSafeLoader)
     return read
 
 

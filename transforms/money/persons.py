@@ -58,7 +58,7 @@ def _letters(text: str) -> str:
 
 @cache
 def _table() -> dict[int, str]:
-    content = yaml.safe_load(LOOK_ALIKES.read_text(encoding="utf-8"))
+    content = yaml.load(LOOK_ALIKES.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return {
         ord(letter): str(seen_as) for seen_as, letters in content.items() for letter in str(letters)
     }

@@ -65,7 +65,7 @@ def parse_annex(text: str) -> tuple[AnnexItem, ...]:
 
     Raises:  ContractError if an item is missing, or an answer of it is none that is known
     """
-    entries = yaml.safe_load(text)
+    entries = yaml.load(text, yaml.CSafeLoader)
     if sorted(entries) != list(range(1, ITEM_COUNT + 1)):
         raise ContractError(f"annex: expected items 1 to {ITEM_COUNT}, found {sorted(entries)}")
     items = []
