@@ -1,14 +1,14 @@
 """Judge a delivery file by file: what is taken, what is refused, and why."""
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 
 from flows.inbox.lying import Whole, read_note
-from flows.inbox.part_month import month_of_part, months_named
-from flows.inbox.register import BESIDE, Line
+from flows.inbox.part_month import day_named, month_of_part, months_named
+from flows.inbox.register import BESIDE, Good, Line, Unit, good_deliveries
 from flows.inbox.suppliers import REFUSED, TAKEN, Delivers, Supplier, Suppliers
 from flows.ingest.delivery import Delivery
 from flows.ingest.files import digest_file, recognise
@@ -26,10 +26,11 @@ from transforms.visible import holds_control
 FILE_FAULTS = {errno.EACCES, errno.EPERM, errno.EIO, errno.ELOOP, errno.ENXIO}
 
 
-def judge(suppliers: Suppliers, whole: Whole, unpacked: Path) -> list[Line]:
+def judge(suppliers: Suppliers, whole: Whole, unpacked: Path, known: list[Line]) -> list[Line]:
     """Judge each file of a delivery; with a refused file goes what belongs to it.
 
     Rows:    unpacked  a scratch folder of the inbox for what lies in archives
+             known     the register's lines, of what was delivered before
     Holds:   every file of the delivery has its line; nothing is moved
     Raises:  FileNotFoundError if a file was taken back meanwhile
     """
@@ -60,7 +61,7 @@ def judge(suppliers: Suppliers, whole: Whole, unpacked: Path) -> list[Line]:
     lines = [_judge_file(path, own, suppliers, note) for path in files]
     if fault:
         lines = [replace(line, state=REFUSED, reason=fault) for line in lines]
-    return [*_together(lines), *beside]
+    return [*_not_older(_together(lines), known), *beside]
 
 
 def _inner_note(path: Path, files: list[Path]) -> tuple[Delivery | None, str]:
@@ -195,6 +196,33 @@ def _together(lines: list[Line]) -> list[Line]:
     ]
     bad = [line for line in lines if line.state == REFUSED]
     return [_with_others(line, bad) for line in lines]
+
+
+def _not_older(lines: list[Line], known: list[Line]) -> list[Line]:
+    """Refuse what would replace a whole kind by an older state of it, as the files' names say."""
+    before = good_deliveries(known)
+    return [_unless_older(line, lines, before) for line in lines]
+
+
+def _unless_older(line: Line, lines: list[Line], before: Mapping[Unit, list[Good]]) -> Line:
+    unit = (line.supplier, line.kind, line.month)
+    if line.state != TAKEN or line.month or unit not in before:
+        return line
+    in_force = before[unit][-1].lines
+    new = _latest_day(one for one in lines if (one.supplier, one.kind, one.month) == unit)
+    old = _latest_day(in_force)
+    digits = min(len(new), len(old))
+    if new[:digits] >= old[:digits]:
+        return line
+    reason = (
+        f"{line.name}: is of {new}, older than {in_force[0].name} of {old}, which is in force and "
+        "which it would replace; if it is the newer one, write its day into its name"
+    )
+    return replace(line, state=REFUSED, reason=reason)
+
+
+def _latest_day(lines: Iterable[Line]) -> str:
+    return max((day_named(line.name) for line in lines), default="")
 
 
 def _with_others(line: Line, bad: Iterable[Line]) -> Line:

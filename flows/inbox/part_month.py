@@ -1,4 +1,4 @@
-"""The month of a part: told by the name of its file, else by its rows."""
+"""The month of a part, told by the name of its file, else by its rows; the day a name states."""
 
 import re
 import unicodedata
@@ -16,6 +16,8 @@ NAMED = (
     re.compile(f"(?<![0-9]){YEAR}(0[1-9]|1[0-2])(?:[0-3][0-9])?(?![0-9])"),
 )
 
+DAY_NAMED = re.compile(f"(?<![0-9]){YEAR}(0[1-9]|1[0-2])([0-3][0-9])(?![0-9])")
+
 
 def months_named(name: str) -> set[str]:
     """Give the months that a file's name holds.
@@ -25,6 +27,17 @@ def months_named(name: str) -> set[str]:
     """
     plain = unicodedata.normalize("NFKC", name)
     return {f"{year}{int(month):02}" for form in NAMED for year, month in form.findall(plain)}
+
+
+def day_named(name: str) -> str:
+    """Give the latest day or month that a file's name holds, as digits; "" if it holds none.
+
+    >>> day_named("失业登记_20200315.csv"), day_named("2020年3月登记.csv"), day_named("失业登记.csv")
+    ('20200315', '202003', '')
+    """
+    plain = unicodedata.normalize("NFKC", name)
+    days = [f"{year}{month}{day}" for year, month, day in DAY_NAMED.findall(plain)]
+    return max([*days, *months_named(name)], default="")
 
 
 def month_of_part(name: str, kind: Kind, pieces: Iterable[Piece]) -> tuple[str, str]:

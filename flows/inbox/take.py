@@ -55,7 +55,7 @@ def _take_one(
 ) -> list[Line]:
     inbox = suppliers.inbox
     try:
-        lines = judge(suppliers, whole, inbox / UNPACKED)
+        lines = judge(suppliers, whole, inbox / UNPACKED, known)
     except FileNotFoundError:
         # Its supplier took a file back: it is not whole any more.
         return known

@@ -137,6 +137,24 @@ def test_all_files_of_a_kind_are_taken_or_none(home: Home) -> None:
     assert states(lines)["个人缴费明细202002.csv"] == "taken"
 
 
+def test_an_older_state_of_a_whole_kind_that_comes_late_replaces_nothing(home: Home) -> None:
+    newer, older = "个人参保信息_20200330.csv", "个人参保信息_20200329.csv"
+    for name in (newer, "个人参保信息.csv", "个人参保信息_2020年3月.csv"):
+        put(home, "shebao", {name: persons(), "_READY": ""})
+        assert states(take_all(home))[name] == "taken"
+    put(home, "shebao", {newer: persons(), "_READY": ""})
+    assert states(take_all(home))[newer] == "taken"
+    late = {older: persons(), "个人参保信息_2.csv": persons()}
+    put(
+        home, "shebao", {**late, "2020年1月个人缴费明细.csv": contributions("202001"), "_READY": ""}
+    )
+    lines = take_all(home)
+    assert f"is of 20200329, older than {newer} of 20200330" in reason_of(lines, older)
+    # What came with it is the same older state; a month of a part may come at any time.
+    assert "older than" in reason_of(lines, "个人参保信息_2.csv")
+    assert states(lines)["2020年1月个人缴费明细.csv"] == "taken"
+
+
 def test_a_part_says_its_month_by_name_or_by_rows_or_is_refused(home: Home) -> None:
     by_name, by_rows = "2020年3月个人缴费明细.csv", "个人缴费明细-b.csv"
     put(home, "shebao", {by_name: contributions("202001"), by_rows: contributions("202002")})
@@ -232,9 +250,9 @@ def test_a_supplier_who_takes_a_file_back_stops_nothing(
     put(home, "民政局", {RESIDENTS: residents(), "_READY": ""})
     gone = home.root / "inbox" / "shebao" / PERSONS
 
-    def lose(suppliers: Any, whole: lying.Whole, unpacked: Path) -> list[Line]:
+    def lose(suppliers: Any, whole: lying.Whole, unpacked: Path, known: list[Line]) -> list[Line]:
         gone.unlink(missing_ok=True)
-        return judge(suppliers, whole, unpacked)
+        return judge(suppliers, whole, unpacked, known)
 
     judge = take.judge
     monkeypatch.setattr(take, "judge", lose)
