@@ -32,7 +32,7 @@ def months_named(name: str) -> set[str]:
 def day_named(name: str) -> str:
     """Give the latest day or month that a file's name holds, as digits; "" if it holds none.
 
-    >>> day_named("失业登记_20200315.csv"), day_named("2020年3月登记.csv"), day_named("失业登记.csv")
+    >>> day_named("失业登记_20200315.csv"), day_named("2020年3月登记.csv"), day_named("登记.csv")
     ('20200315', '202003', '')
     """
     plain = unicodedata.normalize("NFKC", name)
