@@ -53,11 +53,12 @@ def decode(
 
 def _waiting() -> subprocess.Popen[bytes] | None:
     """Take one of the processes that wait; one that died meanwhile speaks against no file."""
-    while _idle():
-        process = _idle().pop()
-        if process.poll() is None:
-            return process
-        process.communicate()
+    with suppress(IndexError):
+        # Several threads take from it: whether one is left is known once it is taken.
+        while process := _idle().pop():
+            if process.poll() is None:
+                return process
+            process.communicate()
     return None
 
 

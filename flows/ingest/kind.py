@@ -1,13 +1,16 @@
 """Ingest one kind of extract: its files in the order of their names, its table, what fell out."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import polars as pl
 
-from flows.ingest import read_before
+from flows.ingest import read_before, tables
 from flows.ingest.csv_files import open_csv, read_csv_pieces
 from flows.ingest.damage import refuse_damage
 from flows.ingest.files import RawFile
@@ -66,10 +69,9 @@ def ingest_kind(
     for file in tally.files:
         tally.table.part(file.part).files.add(file.raw.file.name)
     known = before.take(tally, beside)
+    read = partial(_read_file, tally, raw=raw, beside=beside)
+    _read_files([file for file in tally.files if file.part not in known], tally.table, read, report)
     for file in tally.files:
-        if file.part not in known:
-            _read_file(tally, file, raw, beside, report)
-            tally.table.end_parts(open_still=[0])
         tally.quarantine += file.quarantine
         tally.repairs += file.repairs
         tally.findings += file.findings
@@ -83,6 +85,45 @@ def ingest_kind(
 def _part_number(kind: Kind, parts: list[RawFile], part: RawFile) -> int:
     is_big = kind.bucketed and part.bytes >= read_before.BIG_BYTES
     return 1 + parts.index(part) if is_big else 0
+
+
+def _read_files(
+    files: list[FileTally], table: TableWriter, read: Callable[..., None], report: Report
+) -> None:
+    """Read files in order; once their rows go to buckets, the big ones side by side."""
+    is_over, to_read, to_end = Event(), deque(files), list[int]()
+    while to_read and (tables.FILES_AT_ONCE == 1 or not table.is_bucketed):
+        file = to_read.popleft()
+        read(file, report=report)
+        to_end += [file.part] if file.part else []
+        while table.is_bucketed and to_end:
+            table.end_part(to_end.pop())
+    with ThreadPoolExecutor(tables.FILES_AT_ONCE) as pool:
+        aside = partial(_read_aside, table, read, is_over)
+        reading = {file.part: pool.submit(aside, file) for file in to_read if file.part}
+        try:
+            for file in to_read:
+                if not file.part:
+                    read(file, report=report)
+                    continue
+                reading[file.part].result()
+                report(f"reading {file.raw.file.name}", file.rows)
+        finally:
+            is_over.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _read_aside(
+    table: TableWriter, read: Callable[..., None], is_over: Event, file: FileTally
+) -> None:
+    """Read a big file in a thread of its own; where the reading of all is over, so is its."""
+
+    def expect_wanted(_what: str, _rows: int) -> None:
+        if is_over.is_set():
+            raise CancelledError
+
+    read(file, report=expect_wanted)
+    table.end_part(file.part)
 
 
 def _read_file(

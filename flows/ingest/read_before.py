@@ -118,9 +118,7 @@ class ReadBefore:
         tally.table.is_bucketed = True
         for file in tally.files:
             if file.part in found:
-                part = tally.table.part(file.part)
-                _take_in(found[file.part], file, part)
-                tally.table.rows += part.rows
+                _take_in(found[file.part], file, tally.table.part(file.part))
         return set(found)
 
     def keep(self, tally: KindTally, beside: References, known: set[int]) -> None:

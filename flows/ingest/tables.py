@@ -3,7 +3,8 @@
 In buckets the rows of each big file lie apart: where the same file comes again, its part is there.
 """
 
-from collections.abc import Callable, Collection, Iterator
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from transforms.identifiers import BUCKETS, MIXER, person_keys
 ROWS_BEFORE_BUCKETS = 1_000_000
 ROW_GROUP_ROWS = 250_000
 PAGE_BYTES = 64 << 20
+# So many big files are read side by side: one keeps three processors busy, reading, laying out and
+# writing, and takes a third of a GiB.
+FILES_AT_ONCE = max(1, min(4, (os.cpu_count() or 1) // 3))
 # The columns by which queries skip row groups; statistics of all take a quarter of the time.
 WITH_STATISTICS = ("month", "paid_on", "worked_on", "person_key")
 
@@ -105,24 +109,38 @@ class TablePart:
         self.digests: dict[Path, str] = {}
         self.hashes = HashRuns(folder.with_name(f".hashes-{folder.name}.{number:04d}"))
         self.rows = 0
+        self.under_way: list[Future[None]] = []
 
     def paths(self) -> list[Path]:
         """Give the files written so far; a bucket without rows has none."""
         return [bucket.path for bucket in self.buckets if bucket.path.exists()]
 
+    def wait(self) -> None:
+        """Wait until the rows taken so far are written."""
+        for written in self.under_way:
+            written.result()
+        self.under_way = []
+
 
 class TableWriter:
-    """The table of one kind in the making: in one file, or in parts by file and person bucket."""
+    """The table of one kind in the making: in one file, or in parts by file and person bucket.
+
+    Once it is in buckets, rows of several parts may be added side by side: parts share nothing.
+    """
 
     def __init__(self, kind: Kind, folder: Path) -> None:
         self.kind, self.folder = kind, folder
         self.held = [pl.DataFrame(schema=table_schema(kind))]
-        self.waiting: list[tuple[int, LayOut]] = []
-        self.rows = 0
+        self.waiting: list[tuple[TablePart, LayOut]] = []
+        self.fallen_rows = 0
         self.parts: dict[int, TablePart] = {}
         self.is_bucketed = False
-        self.writers = ThreadPoolExecutor(max_workers=2)
-        self.under_way: list[Future[None]] = []
+        self.writers = ThreadPoolExecutor(max_workers=2 * FILES_AT_ONCE)
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows are accepted, of all parts."""
+        return sum(part.rows for part in self.parts.values()) - self.fallen_rows
 
     def part(self, number: int) -> TablePart:
         """Give the part of a file by its number, 0 for all small files."""
@@ -131,52 +149,48 @@ class TableWriter:
 
     def add(self, number: int, count: int, lay_out: LayOut) -> None:
         """Take accepted rows of a part; they are laid out once it is known whether in buckets."""
-        self.rows += count
-        self.part(number).rows += count
-        self.waiting.append((number, lay_out))
+        part = self.part(number)
+        part.rows += count
         if self.kind.bucketed and self.rows > ROWS_BEFORE_BUCKETS:
             self.is_bucketed = True
-        if self.is_bucketed or not self.kind.bucketed:
-            self._lay_out_waiting()
+        if self.kind.bucketed and not self.is_bucketed:
+            self.waiting.append((part, lay_out))
+            return
+        self._lay_out_waiting()
+        self._lay_out(part, lay_out)
 
     def _lay_out_waiting(self) -> None:
-        for number, lay_out in self.waiting:
-            frame, edges = lay_out(self.is_bucketed)
-            part = self.part(number)
-            part.hashes.add(row_hashes(self.kind, frame))
-            if edges is None:
-                self.held.append(frame)
-            else:
-                self._add_to_buckets(part, frame, edges)
-        self.waiting = []
+        waiting, self.waiting = self.waiting, []
+        for part, lay_out in waiting:
+            self._lay_out(part, lay_out)
 
-    def _add_to_buckets(self, part: TablePart, frame: pl.DataFrame, edges: Rows) -> None:
-        """Let the writers take their rows while the next piece is read."""
-        self._wait()
+    def _lay_out(self, part: TablePart, lay_out: LayOut) -> None:
+        frame, edges = lay_out(self.is_bucketed)
+        part.hashes.add(row_hashes(self.kind, frame))
+        if edges is None:
+            self.held.append(frame)
+            return
+        # The writers take their rows while the next piece is read.
+        part.wait()
         for bucket, start, stop in zip(part.buckets, edges[:-1], edges[1:], strict=True):
             if stop > start:
                 rows = frame.slice(int(start), int(stop - start))
-                self.under_way.append(self.writers.submit(bucket.add, rows))
+                part.under_way.append(self.writers.submit(bucket.add, rows))
 
-    def _wait(self) -> None:
-        for written in self.under_way:
-            written.result()
-        self.under_way = []
-
-    def end_parts(self, open_still: Collection[int] = ()) -> None:
-        """End the files of all parts but those that more rows come to."""
-        self._wait()
-        ended = [part for number, part in self.parts.items() if number not in open_still]
-        for closed in [self.writers.submit(b.close) for part in ended for b in part.buckets]:
+    def end_part(self, number: int) -> None:
+        """End the files of a part: no more rows come to it."""
+        part = self.part(number)
+        part.wait()
+        for closed in [self.writers.submit(bucket.close) for bucket in part.buckets]:
             closed.result()
         if self.is_bucketed:
-            for part in ended:
-                part.hashes.write()
+            part.hashes.write()
 
     def close(self) -> None:
         """End all files; a table in one file waits for `finish`."""
         self._lay_out_waiting()
-        self.end_parts()
+        for number in self.parts:
+            self.end_part(number)
         self.writers.shutdown()
 
     def hashes(self) -> Iterator[list[Hashes]]:
@@ -221,7 +235,7 @@ class TableWriter:
         Rows:    fallen  source_file, source_line of rows to leave out
                  extra   a column to put in, from its key: employer_code → employer_key
         """
-        self.rows -= fallen.height
+        self.fallen_rows = fallen.height
         if not self.is_bucketed:
             frame = _without(pl.concat(self.held), fallen)
             if extra is not None:

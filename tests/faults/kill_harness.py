@@ -1,8 +1,8 @@
 """Kill the whole job at one effect on the disk after another, run it again, compare the end states.
 
-A child process does run, sign, sign, release; it is killed (SIGKILL) just before or after its
-n-th effect: an fsync, a rename, a SQLite statement or commit. A second child then gives the
-interrupted command plainly again, and the rest. The end state must be that of an undisturbed
+A child process does run, sign, sign, release, from the command to be interrupted on; it is killed
+(SIGKILL) just before or after an effect of it: an fsync, a rename, a SQLite statement or commit. A
+second child then gives the interrupted command plainly again, and the rest. The end state must be that of an undisturbed
 home, byte for byte.
 
 Run as `python -m tests.faults.kill_harness TEMPLATE_HOME DROP WORK POINTS`; prints one JSON line
@@ -87,7 +87,12 @@ class Effects:
         sqlite3.connect = watched_connect  # type: ignore[assignment]
 
 
-def scenario(home: Home, drop: Path, effects: Effects | None = None) -> None:
+def scenario(
+    home: Home,
+    drop: Path,
+    effects: Effects | None = None,
+    keep: Callable[[], None] = lambda: None,
+) -> None:
     """Give the commands of the whole job, one after another, beginning with the one interrupted.
 
     A command that ended is not given again: a run after a signature nets against it, and would
@@ -102,6 +107,7 @@ def scenario(home: Home, drop: Path, effects: Effects | None = None) -> None:
             with ended.open("a") as memory:
                 memory.write(f"{command}\n")
         mark(effects, command)
+        keep()
 
     give("run", lambda: run_quietly(home, drop))
     for batch in list_batches(home):
@@ -186,7 +192,8 @@ def main(template: Path, drop: Path, work: Path, points: int) -> int:
     def listed() -> None:
         effects = Effects(fatal=None)
         effects.watch()
-        scenario(undisturbed, drop, effects)
+        copy_home(template, work / "before-0")
+        scenario(undisturbed, drop, effects, lambda: keep_home(undisturbed.root, work))
         listing.write_text(json.dumps(effects.names))
 
     if in_child(listed) != 0:
@@ -194,37 +201,64 @@ def main(template: Path, drop: Path, work: Path, points: int) -> int:
     wanted = end_state(undisturbed)
     names = json.loads(listing.read_text())
     points = chosen(names, points)
-    effects = [name for name in names if not name.startswith("[")]
+    effects = placed(names)
     # Two workers share the points: each is a fork, so neither starts a thread in the other.
     workers = [
-        fork(lambda mine=points[turn::2]: try_points(mine, effects, wanted, template, drop, work))
+        fork(lambda mine=points[turn::2]: try_points(mine, effects, wanted, drop, work))
         for turn in range(2)
     ]
     return max(abs(wait_for(worker)) for worker in workers)
 
 
+def copy_home(source: Path, target: Path) -> None:
+    """Copy a home, and the operator's memory of what ended."""
+    shutil.copytree(source, target)
+    if (ended := Path(f"{source}.ended")).exists():
+        shutil.copy(ended, f"{target}.ended")
+
+
+def keep_home(home: Path, work: Path) -> None:
+    """Keep the home as it is before the next command."""
+    copy_home(home, work / f"before-{sum(path.is_dir() for path in work.glob('before-*'))}")
+
+
+def placed(names: list[str]) -> list[tuple[str, int, int]]:
+    """Say of each effect the number of its command, and its own number within it."""
+    found, command, own = list[tuple[str, int, int]](), 0, 0
+    for name in names:
+        if name.startswith("["):
+            command, own = command + 1, 0
+        else:
+            own += 1
+            found.append((name, command, own))
+    return found
+
+
 def try_points(
     points: list[int],
-    effects: list[str],
+    effects: list[tuple[str, int, int]],
     wanted: dict[str, str],
-    template: Path,
     drop: Path,
     work: Path,
 ) -> None:
-    """Kill at each point, run again plainly, print what differs from the undisturbed home."""
+    """Kill at each point, run again plainly, print what differs from the undisturbed home.
+
+    What ended before the command that is killed is as it is in the undisturbed home then.
+    """
     for point in points:
         home = Home(work / f"killed-{point}")
-        shutil.copytree(template, home.root)
+        name, command, own = effects[point - 1]
+        copy_home(work / f"before-{command}", home.root)
 
-        def killed(home: Home = home, point: int = point) -> None:
-            Effects(fatal=point).watch()
+        def killed(home: Home = home, own: int = own) -> None:
+            Effects(fatal=own).watch()
             scenario(home, drop)
 
         code = in_child(killed)
         again = in_child(lambda home=home: scenario(home, drop))
         found = end_state(home)
         differing = sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n))
-        line = {"point": point, "effect": effects[point - 1], "killed": code == KILLED}
+        line = {"point": point, "effect": name, "killed": code == KILLED}
         # One write a line: two workers share the pipe.
         os.write(1, (json.dumps({**line, "again": again, "differing": differing}) + "\n").encode())
         shutil.rmtree(home.root)

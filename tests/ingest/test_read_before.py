@@ -1,17 +1,19 @@
 """Big files that were read before are not read again, and it makes no difference but time."""
 
 import random
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from flows.ingest import csv_files, read_before, tables
 from flows.ingest import kind as ingest_of_kind
-from flows.ingest import read_before, tables
 from flows.ingest.drop import SnapshotRef, ingest_drop
 from flows.store import file_digest
 from tests.ingest.ingest_drops import JIA, LI, WANG, YI, ZHANG, csv_text, row, write_drop
+from transforms.errors import DropRefusedError
 
 PERSONS = {ZHANG: "张三", LI: "李四", WANG: "王五"}
 Files = Mapping[str, str]
@@ -111,6 +113,45 @@ def test_with_a_cache_the_same_bytes_come_out(tmp_path: Path, seed: int) -> None
     snapshot = with_cache(tmp_path / "b", files, cache)
     assert read_again() == ["个人缴费明细_202004.csv"]
     assert content(snapshot) == content(from_nothing(tmp_path / "c", files))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_files_read_side_by_side_come_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    files = town(12, seed)
+    one_by_one = content(from_nothing(tmp_path / "a", files))
+    monkeypatch.setattr(tables, "FILES_AT_ONCE", 4)
+    assert content(from_nothing(tmp_path / "b", files)) == one_by_one
+    before = {name: text for name, text in files.items() if name[:-4] < "个人缴费明细_202009"}
+    with_cache(tmp_path / "c", before, tmp_path / "cache")
+    assert content(with_cache(tmp_path / "d", files, tmp_path / "cache")) == one_by_one
+
+
+def test_of_files_read_side_by_side_the_first_bad_one_is_named_and_the_others_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "FILES_AT_ONCE", 4)
+    monkeypatch.setattr(csv_files, "PIECE_BYTES", 1500)
+    monkeypatch.setattr(csv_files, "TOP_BYTES", 300)
+    files, pieces = town(6, 1), list[str]()
+    header = files["个人缴费明细_202001.csv"].splitlines()[0]
+    files["个人缴费明细_202003.csv"] = files["个人缴费明细_202005.csv"] = f"{header}\n锟斤拷\n"
+    long = "个人缴费明细_202004.csv"
+    files[long] = month_file("202004", random.Random(1), rows=2000)
+    really = ingest_of_kind.take_piece
+
+    def slowly(tally, file, *others):  # type: ignore[no-untyped-def]
+        if file.raw.file.name == long:
+            pieces.append(long)
+            time.sleep(0.05)
+        really(tally, file, *others)
+
+    monkeypatch.setattr(ingest_of_kind, "take_piece", slowly)
+    with pytest.raises(DropRefusedError, match=r"个人缴费明细_202003\.csv"):
+        from_nothing(tmp_path, files)
+    assert len(pieces) < len(files[long].encode()) / 1500 / 2
+    assert list((tmp_path / "snapshots").iterdir()) == []
 
 
 def test_a_corrected_month_alone_is_read(tmp_path: Path) -> None:
