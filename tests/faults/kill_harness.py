@@ -2,8 +2,8 @@
 
 A child process does run, sign, sign, release, from the command to be interrupted on; it is killed
 (SIGKILL) just before or after an effect of it: an fsync, a rename, a SQLite statement or commit. A
-second child then gives the interrupted command plainly again, and the rest. The end state must be that of an undisturbed
-home, byte for byte.
+second child then gives the interrupted command plainly again, and the rest. The end state must be
+that of an undisturbed home, byte for byte.
 
 Run as `python -m tests.faults.kill_harness TEMPLATE_HOME DROP WORK POINTS`; prints one JSON line
 a point. The heavy imports are made once, before forking, by a process that starts no thread of
