@@ -9,7 +9,7 @@ from flows.store import Home
 from tests.faults.full_disk import commands, endure
 
 # A night takes seconds.
-STEPS = {"a night, of its snapshot": 70}
+STEPS = {"a night, of its snapshot": 120}
 STEP = 3
 NAMES = [
     *("a night, of its snapshot", "batch import", "batch withdraw", "sign", "batch pack"),

@@ -1,4 +1,4 @@
-"""Five thousand random acts on batches, cut off at any write (`make lives`: a hundred thousand)."""
+"""Some thousand random acts on batches, cut off at any write (`make lives`: a hundred thousand)."""
 
 import pytest
 
@@ -13,7 +13,7 @@ ACTS = {
 }
 
 
-def test_five_thousand_steps_go_by_the_model(capsys: pytest.CaptureFixture[str]) -> None:
+def test_random_steps_go_by_the_model(capsys: pytest.CaptureFixture[str]) -> None:
     told = live(STEPS, SEED)
     with capsys.disabled():
         print(f"\n{dict(told)}")
