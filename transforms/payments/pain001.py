@@ -135,10 +135,10 @@ def check_pain001(message: bytes, count: int, total_fen: int) -> None:
     Raises:  ContractError naming what does not hold
     """
     # A large message is copied once only: what a copy takes is a tenth of all this.
-    start, end = message.find(START.encode()), len(message) - len(f"\n{TAIL}")
-    is_filled = start >= 0 and message.endswith(f"\n{TAIL}".encode())
-    around = _read(message[:start] + TAIL.encode() if is_filled else message)
-    transfers = _lines(message[start:end]) if is_filled else pl.Series(dtype=pl.String)
+    start, tail = message.find(START.encode()), f"\n{TAIL}".encode()
+    end = len(message) - (len(tail) if message.endswith(tail) else 0)
+    around = _read(message if start < 0 else message[:start] + tail)
+    transfers = pl.Series(dtype=pl.String) if start < 0 else _lines(message[start:end])
     unsound = transfers.filter(~transfers.str.contains(SOUND))
     if len(unsound):
         # What is sound is XML between a head and an end that are.
