@@ -42,9 +42,9 @@ from sql.texts import (
     shared_parameters,
     sql_text,
 )
-from sql.visible import view_kind, visible_views
+from sql.visible import empty_kind, view_kind, visible_views
 from transforms.errors import ContractError, ParameterMissingError
-from transforms.extracts.kinds import KINDS, table_schema
+from transforms.extracts.kinds import KINDS
 from transforms.policies.cards import FIRST_MONTH, month_of
 from transforms.policies.parameters import (
     Parameter,
@@ -122,10 +122,8 @@ def register_tables(
         if kind.name in tables:
             view_kind(connection, f"delivered_{kind.name}", tables[kind.name])
         else:
-            empty = pl.DataFrame(schema=table_schema(kind))
-            register_frame(connection, f"delivered_{kind.name}", empty)
-    for statement in visible_views(KINDS.values(), as_of):
-        connection.execute(statement)
+            connection.execute(empty_kind(kind))
+    connection.execute(";\n".join(visible_views(KINDS.values(), as_of)))
 
 
 def register_frame(connection: Connection, name: str, frame: pl.DataFrame) -> None:

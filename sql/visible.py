@@ -7,11 +7,20 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transforms.extracts.kinds import KINDS, Kind, Moment
+import polars as pl
+
+from transforms.extracts.kinds import KINDS, Kind, Moment, table_schema
 from transforms.policies.cards import month_of
 
 if TYPE_CHECKING:
     from sql import Connection
+
+SQL_TYPES = {
+    pl.String(): "varchar",
+    pl.Int32(): "integer",
+    pl.Int64(): "bigint",
+    pl.Date(): "date",
+}
 
 
 def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
@@ -23,6 +32,12 @@ def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
     lacking = sorted(set(kind.column_named if kind else ()) - set(files.columns))
     columns = ", ".join(["*", *(f"null::varchar as {column}" for column in lacking)])
     files.project(columns).create_view(name, replace=True)
+
+
+def empty_kind(kind: Kind) -> str:
+    """Give the statement that makes the empty table of a kind that was not delivered."""
+    columns = ", ".join(f"{name} {SQL_TYPES[of]}" for name, of in table_schema(kind).items())
+    return f"create or replace table delivered_{kind.name} ({columns})"
 
 
 def visible_views(kinds: Iterable[Kind], as_of: date) -> Iterator[str]:

@@ -19,9 +19,10 @@ from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbid
 ROWS = [refund(1000), refund(7, TWO)]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which two batches were paid, one payment came back, and a third is signed."""
+    tmp_path = tmp_path_factory.mktemp("once")
     made = new_home(tmp_path / "home")
     folder = tmp_path / "anchor"
     folder.mkdir()
@@ -34,6 +35,16 @@ def home(tmp_path: Path) -> Home:
     pay(made, "R2", ROWS)
     more = [*ROWS, month("benefit_to_retirement", ANN, 5)]
     sign_both(made, night(made, "R3", more)[1].batches[0].batch_id)
+    return tmp_path
+
+
+@pytest.fixture
+def home(once: Path, tmp_path: Path) -> Home:
+    for name in ("home", "anchor"):
+        shutil.copytree(once / name, tmp_path / name)
+    made = Home(tmp_path / "home")
+    text = made.funds_path.read_text(encoding="utf-8")
+    made.funds_path.write_text(text.replace(str(once), str(tmp_path)), "utf-8")
     return made
 
 

@@ -21,7 +21,18 @@ from flows.money.settle import late_return_act, settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import key_of
-from tests.money.money_town import ANN, TWO, account, ids_of, month, new_home, night, pay, refund
+from tests.money.money_town import (
+    ANN,
+    TWO,
+    account,
+    become,
+    ids_of,
+    month,
+    new_home,
+    night,
+    pay,
+    refund,
+)
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.payments.layouts import statement_layout
@@ -37,9 +48,16 @@ def home(tmp_path: Path) -> Home:
     return new_home(tmp_path / "home")
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    home = new_home(tmp_path_factory.mktemp("once") / "home")
+    return home.root, pay(home, "R1", ROWS)[0]
+
+
 @pytest.fixture
-def batch(home: Home) -> str:
-    return pay(home, "R1", ROWS)[0]
+def batch(home: Home, once: tuple[Path, str]) -> str:
+    become(home, once[0])
+    return once[1]
 
 
 def moved(name: str, fen: int, side: str = "借", day: str = "20200401", other: str = "") -> str:

@@ -29,6 +29,7 @@ from tests.money.money_town import (
     TWO,
     Town,
     account,
+    become,
     month,
     new_home,
     night,
@@ -57,9 +58,16 @@ def home(tmp_path: Path) -> Home:
     return new_home(tmp_path / "home")
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    home = new_home(tmp_path_factory.mktemp("once") / "home")
+    return home.root, night(home, "R1", ROWS)[1].batches[0].batch_id
+
+
 @pytest.fixture
-def batch(home: Home) -> str:
-    return night(home, "R1", ROWS)[1].batches[0].batch_id
+def batch(home: Home, once: tuple[Path, str]) -> str:
+    become(home, once[0])
+    return once[1]
 
 
 def sign(home: Home, batch: str, role: str) -> None:

@@ -33,6 +33,7 @@ from tests.money.money_town import (
     BOB,
     TWO,
     Town,
+    become,
     month,
     new_home,
     night,
@@ -66,9 +67,16 @@ def home(tmp_path: Path) -> Home:
     return new_home(tmp_path / "home")
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    home = new_home(tmp_path_factory.mktemp("once") / "home")
+    return home.root, night(home, "R1", ROWS)[1].batches[0].batch_id
+
+
 @pytest.fixture
-def batch(home: Home) -> str:
-    return night(home, "R1", ROWS)[1].batches[0].batch_id
+def batch(home: Home, once: tuple[Path, str]) -> str:
+    become(home, once[0])
+    return once[1]
 
 
 def state_of(home: Home, batch_id: str) -> str:

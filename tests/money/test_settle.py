@@ -20,6 +20,7 @@ from tests.ceremony import key_of
 from tests.money.money_town import (
     ANN,
     TWO,
+    become,
     entitle,
     ids_of,
     month,
@@ -47,9 +48,16 @@ def home(tmp_path: Path) -> Home:
     return new_home(tmp_path / "home")
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    home = new_home(tmp_path_factory.mktemp("once") / "home")
+    return home.root, pay(home, "R1", ROWS)[0]
+
+
 @pytest.fixture
-def batch(home: Home) -> str:
-    return pay(home, "R1", ROWS)[0]
+def batch(home: Home, once: tuple[Path, str]) -> str:
+    become(home, once[0])
+    return once[1]
 
 
 def settle(home: Home, batch: str, *lines: str) -> dict[str, object]:

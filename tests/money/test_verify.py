@@ -24,11 +24,16 @@ from transforms.errors import DigestDiffersError, DropRefusedError
 ROWS = [refund(1000), refund(7, TWO)]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = new_home(tmp_path / "home")
+@pytest.fixture(scope="module")
+def paid_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = new_home(tmp_path_factory.mktemp("once") / "home")
     pay(made, "R1", ROWS)
-    return made
+    return made.root
+
+
+@pytest.fixture
+def home(paid_once: Path, tmp_path: Path) -> Home:
+    return Home(shutil.copytree(paid_once, tmp_path / "home"))
 
 
 def batch_folder(home: Home) -> Path:

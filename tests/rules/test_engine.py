@@ -24,7 +24,7 @@ from tests.rules.engine_tables import (
 )
 from transforms.digest import frame_digest
 from transforms.errors import UsageError
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import KINDS, table_schema
 from transforms.extracts.registers import DECISIONS
 from transforms.policies.parameters import months_between
 
@@ -399,3 +399,16 @@ def test_an_extract_that_was_not_delivered_is_an_empty_table(tmp_path: Path) -> 
     for kind in KINDS:
         described = f"describe {kind}"
         assert missing.sql(described).fetchall() == delivered.sql(described).fetchall()
+
+
+def test_a_kind_that_was_not_delivered_has_the_columns_it_is_stored_with() -> None:
+    connection = connect()
+    register_tables(connection, {}, date(2020, 3, 31))
+    for kind in KINDS.values():
+        stored = pl.DataFrame(schema=table_schema(kind)).to_arrow()
+        connection.register("stored", stored)
+        described = [
+            connection.execute(f"select column_name, column_type from (describe {name})").fetchall()
+            for name in ("stored", f"delivered_{kind.name}")
+        ]
+        assert described[0] == described[1] and described[0]
