@@ -256,7 +256,7 @@ def towns_and_deletions(
 
 def test_every_deletion_beyond_the_limits_stops_the_night(tmp_path: Path) -> None:
     seen = {True: 0, False: 0}
-    for whole, cut, before, now in towns_and_deletions(tmp_path, 40):
+    for whole, cut, before, now in towns_and_deletions(tmp_path, 24):
         beyond = goes_beyond(before, now)
         seen[beyond] += 1
         assert outcome_of(cut, whole).stops_run == beyond, cut.folder
