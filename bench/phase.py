@@ -28,7 +28,7 @@ from typing import Any, TextIO
 AS_OF, PUT_UP = date(2020, 11, 30), "2020-12-01"
 MONTHS = 24
 THREADS = 2
-MEMORY_LIMIT = "3GB"
+MEMORY_LIMIT = "2GB"
 BUDGET_YUAN = 1_000_000_000_000
 # Of so many payments the bank sends one back.
 SENT_BACK_EVERY = 50

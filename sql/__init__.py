@@ -75,6 +75,7 @@ __all__ = [
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 NO_VALUE = "no value: "
+SPILLS_ABOVE = "2GB"
 KEY_COLUMNS = ["period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
@@ -87,7 +88,8 @@ def connect(
 ) -> Connection:
     """Open an in-memory database that keeps to itself: no downloads, no files of its own choice.
 
-    It spills to a folder of its own in `temp_folder`.
+    It spills to a folder of its own in `temp_folder`, by itself above 2 GB: else a large town would
+    take four fifths of a machine's memory that others need, too.
     """
     settings: dict[str, Any] = dict.fromkeys(
         ("autoinstall_known_extensions", "autoload_known_extensions", "preserve_insertion_order"),
@@ -95,8 +97,8 @@ def connect(
     ) | {"temp_directory": ""}
     if threads:
         settings["threads"] = threads
-    if memory_limit:
-        settings["memory_limit"] = memory_limit
+    if memory_limit or temp_folder:
+        settings["memory_limit"] = memory_limit or SPILLS_ABOVE
     connection = duckdb.connect(":memory:", config=settings)
     if temp_folder:
         spill_apart(connection, temp_folder)

@@ -56,7 +56,8 @@ def replay(
     home: AnyHomeOption = DEFAULT_HOME,
     threads: ThreadsOption = None,
     memory_limit: Annotated[
-        str | None, typer.Option("--memory-limit", help="Most memory for the rules, e.g. 4GB.")
+        str | None,
+        typer.Option("--memory-limit", help="Most memory for the rules, e.g. 4GB; default: 2GB."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -77,7 +77,6 @@ app.add_typer(key_app, name="key")
 
 DEFAULT_HOME = Path("home")
 PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
-MEMORY = re.compile("[0-9]{1,6}([.][0-9]{1,3})? ?[KMGT]i?B", re.IGNORECASE)
 
 
 def _say_version(asked: bool) -> None:
@@ -150,7 +149,9 @@ def read_memory(text: str | None) -> str | None:
 
     Raises:  UsageError that shows what was given
     """
-    if text is not None and not MEMORY.fullmatch(text):
+    from flows.night.settings import MEMORY
+
+    if text is not None and not re.fullmatch(MEMORY, text):
         raise UsageError(f"--memory-limit takes for example 4GB or 500MB; found {text!r}")
     return text
 

@@ -37,8 +37,9 @@ def denied_by_machine(stop: BaseException) -> MachineDeniedError | None:
         denial = _denial(error, DENIALS if is_damage else DENIALS | NOT_THERE)
         if denial is not None:
             return MachineDeniedError(
-                f"{denial}: {what_stands()}; free space, memory or handles, or get the right "
-                "to write there, and repeat the command"
+                f"{denial}: {what_stands()}; free space, memory or handles, give the rules more "
+                "memory (--memory-limit, or memory in wuxing.toml), or get the right to write "
+                "there, and repeat the command"
             )
     return None
 

@@ -40,7 +40,8 @@ def run(
     home: HomeOption = DEFAULT_HOME,
     threads: ThreadsOption = None,
     memory_limit: Annotated[
-        str | None, typer.Option("--memory-limit", help="Most memory for the rules, e.g. 4GB.")
+        str | None,
+        typer.Option("--memory-limit", help="Most memory for the rules, e.g. 4GB; default: 2GB."),
     ] = None,
     parts: PartsOption = None,
     executor: ExecutorOption = "local",

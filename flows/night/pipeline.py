@@ -37,6 +37,7 @@ from flows.night.parts import Parting
 from flows.night.progress import Progress, Report
 from flows.night.run_name import last_finished, run_before, run_identity
 from flows.night.run_record import RunSoFar, write_run
+from flows.night.settings import read_settings
 from flows.night.summary import summarise_run
 from flows.night.traces import last_traces
 from flows.store import Home, expect_home, hold_home
@@ -102,6 +103,8 @@ def run_night(
         raise UsageError("give either a drop folder or --snapshot, one of the two")
     expect_home(request.home)
     gates.preload()
+    memory = request.memory_limit or read_settings(request.home).night.memory or None
+    request = replace(request, memory_limit=memory)
     funds, numbers = read_funds(request.home), count(1)
 
     def do(step: Stage[P, R], *given: P.args, **named: P.kwargs) -> R:

@@ -14,6 +14,7 @@ from transforms.errors import DropRefusedError, UsageError
 
 EVENTS = ("failed", "stopped", "warned", "missed", "late", "waiting", "budget", "backup")
 VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
+MEMORY = "[0-9]{1,6}([.][0-9]{1,3})? ?[KMGTkmgt]i?[Bb]"
 HOURS = {"m": 1 / 60, "h": 1, "d": 24}
 
 
@@ -24,10 +25,11 @@ def setting(like: str, pattern: str = ".+", default: Any = MISSING) -> Any:
 
 @dataclass(frozen=True)
 class NightSettings:
-    """When the night is due (district time), and how old the last one may be."""
+    """When the night is due (district time), how old the last one may be, what memory it takes."""
 
     time: str = setting("02:00", "([01][0-9]|2[0-3]):[0-5][0-9]", "")
     max_age: str = setting("26h", "[1-9][0-9]*[mhd]", "26h")
+    memory: str = setting("4GB", MEMORY, "")
 
     @property
     def due(self) -> hour | None:

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from flows.night.nightly import request_of
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
+from sql import connect
 from tests.ceremony import key_of
 from tests.conftest import AS_OF
 from tests.night.test_gates_stop import fail_first_check
@@ -63,6 +65,26 @@ def test_too_many_open_files_while_measuring_leave_no_run(
     assert "nothing was changed" in capsys.readouterr().err
     assert sorted(path.name for path in home_after_run.runs.iterdir()) == before
     assert run_command(app, words) == 0
+
+
+def test_the_rules_take_the_memory_they_are_given(
+    home_after_run: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot, said = snapshot_of(home_after_run), dict[int, str]()
+
+    def determined(*_given: Any, memory_limit: str | None, **named: Any) -> Any:
+        with connect(memory_limit=memory_limit, temp_folder=named["temp_folder"]) as connection:
+            (held,) = connection.execute("select current_setting('memory_limit')").fetchall()
+        raise UsageError(*held)
+
+    monkeypatch.setattr(pipeline, "determine", determined)
+    asked = NightRequest(home_after_run, LATER, snapshot_id=snapshot)
+    for number, request in enumerate((asked, asked, replace(asked, memory_limit="1GiB"))):
+        with pytest.raises(UsageError) as seen:
+            run_night(request, Progress())
+        said[number] = str(seen.value)
+        home_after_run.settings_path.write_text('[night]\nmemory = "3GiB"\n', encoding="utf-8")
+    assert said == {0: "1.8 GiB", 1: "3.0 GiB", 2: "1.0 GiB"}
 
 
 def test_a_stopped_run_may_be_followed_by_a_finished_one(

@@ -192,6 +192,7 @@ def _without_marks(lines: list[str]) -> list[str]:
     ("text", "named"),
     [
         ('[night]\ntime = "2:00"', "night.time: expected for example \"02:00\"; found '2:00'"),
+        ('[night]\nmemory = "much"', "night.memory: expected for example \"4GB\"; found 'much'"),
         ("[nights]", "unknown nights"),
         ('[alerts]\nevents = ["all"]', "alerts.events"),
         ("[alerts]\nevents = []", "alerts.events"),
