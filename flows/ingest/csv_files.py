@@ -13,11 +13,10 @@ from flows.ingest.files import RawFile, Utf8Stream
 from transforms.errors import DropRefusedError
 from transforms.extracts.cells import Piece
 from transforms.extracts.csv_text import (
-    QUOTE,
     CsvShape,
-    count_bytes,
     count_lines,
     end_of_rows,
+    has_quote,
     read_block,
     top_rows,
 )
@@ -97,13 +96,14 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
     while not is_last:
         block = file.stream.window(file.kept, PIECE_BYTES)
         is_last = len(block) == file.kept
-        is_quoted = count_bytes(block, QUOTE) > 0
+        is_quoted = has_quote(block)
         end = end_of_rows(block, file.shape.separator, is_quoted, is_last)
         if not end or (is_last and end < len(block)):
             yield from _read_irregular(file, bytes(block))
             break
-        count = count_lines(block[:end])
-        rows = read_block(block[:end], file.line, count, is_quoted, file.shape)
+        whole = memoryview(block)[:end]
+        count = count_lines(whole)
+        rows = read_block(whole, file.line, count, is_quoted, file.shape)
         if rows is None:
             yield from _read_irregular(file, bytes(block))
             break

@@ -55,23 +55,23 @@ def end_of_rows(block: Block, separator: str, is_quoted: bool, is_last: bool) ->
     Holds:   0 if no row ends in the block; nothing follows the last block, so it ends a row
     """
     view = np.frombuffer(block, np.uint8)
-    if not is_quoted:
-        return len(view) if is_last else _last_line_end(view)
-    quotes, ends = np.flatnonzero(view == QUOTE), np.flatnonzero(view == LINE_FEED)
-    if is_last:
-        ends = np.append(ends, len(view) - 1)
-    outside = ends[np.searchsorted(quotes, ends, side="right") % 2 == 0]
-    end = int(outside[-1]) + 1 if len(outside) else 0
-    return end if _quotes_keep_the_rule(view[:end], quotes[quotes < end], separator) else None
+    quotes = np.zeros(0, np.int64)
+    if is_quoted:
+        found = map(np.flatnonzero, _stretches(view, QUOTE))
+        quotes = np.concatenate([n * CACHED_BYTES + places for n, places in enumerate(found)])
+    end = len(view) if is_last and len(quotes) % 2 == 0 else _last_row_end(view, quotes)
+    quotes = quotes[: np.searchsorted(quotes, end)]
+    return end if _quotes_keep_the_rule(view[:end], quotes, separator) else None
 
 
-def _last_line_end(view: npt.NDArray[np.uint8]) -> int:
-    """Find the byte after the last line feed, from the end; 0 if there is none."""
+def _last_row_end(view: npt.NDArray[np.uint8], quotes: npt.NDArray[np.int64]) -> int:
+    """Find the byte after the last line feed that no quotes hold, from the end; 0 if none is."""
     for stop in range(len(view), 0, -CACHED_BYTES):
         start = max(0, stop - CACHED_BYTES)
-        found = np.flatnonzero(view[start:stop] == LINE_FEED)
-        if len(found):
-            return start + int(found[-1]) + 1
+        ends = start + np.flatnonzero(view[start:stop] == LINE_FEED)
+        outside = ends[np.searchsorted(quotes, ends) % 2 == 0]
+        if len(outside):
+            return int(outside[-1]) + 1
     return 0
 
 
@@ -117,15 +117,18 @@ def read_block(
 
 def count_lines(block: Block) -> int:
     """Count the lines of a block, the last one too if nothing ends it."""
-    return count_bytes(block, LINE_FEED) + (len(block) > 0 and block[-1] != LINE_FEED)
+    ends = sum(map(np.count_nonzero, _stretches(np.frombuffer(block, np.uint8), LINE_FEED)))
+    return int(ends) + (len(block) > 0 and block[-1] != LINE_FEED)
 
 
-def count_bytes(block: Block, byte: int) -> int:
-    """Count a byte, a stretch at a time that the processor's cache holds."""
-    view, found = np.frombuffer(block, np.uint8), 0
-    for start in range(0, len(view), CACHED_BYTES):
-        found += int(np.count_nonzero(view[start : start + CACHED_BYTES] == byte))
-    return found
+def has_quote(block: Block) -> bool:
+    """Tell whether there is a quote in a block."""
+    return any(stretch.any() for stretch in _stretches(np.frombuffer(block, np.uint8), QUOTE))
+
+
+def _stretches(view: npt.NDArray[np.uint8], byte: int) -> Iterator[Flags]:
+    """Tell where a byte stands, a stretch at a time that the processor's cache holds."""
+    return (view[n : n + CACHED_BYTES] == byte for n in range(0, len(view), CACHED_BYTES))
 
 
 def _parse(block: Block, shape: CsvShape, broken: list[int], inside: bool) -> pa.Table | None:
