@@ -49,18 +49,6 @@ class HashRuns:
             yield np.memmap(self.path, np.uint64, "r", int(start) * 8, (count,))
         yield from map(np.sort, self.waiting)
 
-    def between(self, low: np.uint64 | None, high: np.uint64 | None) -> Iterator[Hashes]:
-        """Give the hashes of a range of values, run by run; nothing else stays in memory."""
-        places = [*np.cumsum([0, *self.counts])[:-1].tolist(), *(None for _ in self.waiting)]
-        for place, run in zip(places, self.runs(), strict=True):
-            start = 0 if low is None else int(np.searchsorted(run, low))
-            stop = len(run) if high is None else int(np.searchsorted(run, high))
-            if place is None:
-                yield run[start:stop]
-            else:
-                # A view would keep what the search went over mapped, of every run.
-                yield np.fromfile(self.path, np.uint64, stop - start, offset=(place + start) * 8)
-
     def forget(self) -> None:
         """Let go of all hashes, and of the file."""
         self.waiting, self.counts = [], []
@@ -68,8 +56,22 @@ class HashRuns:
 
 
 def hash_ranges(kept: list[HashRuns], at_once: int) -> Iterator[list[Hashes]]:
-    """Give all hashes range by range of their values, about so many at once."""
+    """Give all hashes range by range of their values, about so many at once, in one block each.
+
+    Of a run's file nothing stays mapped but what is looked at; many small blocks would leave holes.
+    """
     ranges = 1 << max(0, math.ceil(math.log2(max(1, sum(map(len, kept)) / at_once))))
     edges = [np.uint64(VALUES // ranges * number) for number in range(1, ranges)]
     for low, high in zip([None, *edges], [*edges, None], strict=True):
-        yield [run for one in kept for run in one.between(low, high)]
+        cuts = [_cut(run, low, high) for one in kept for run in one.runs()]
+        whole, filled = np.empty(sum(stop - start for start, stop in cuts), np.uint64), 0
+        runs = (run for one in kept for run in one.runs())
+        for run, (start, stop) in zip(runs, cuts, strict=True):
+            whole[filled : filled + stop - start] = run[start:stop]
+            filled += stop - start
+        yield [whole]
+
+
+def _cut(run: Hashes, low: np.uint64 | None, high: np.uint64 | None) -> tuple[int, int]:
+    start = 0 if low is None else int(np.searchsorted(run, low))
+    return start, len(run) if high is None else int(np.searchsorted(run, high))
