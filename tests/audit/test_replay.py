@@ -168,7 +168,7 @@ def test_what_differs_is_counted_without_naming_anybody() -> None:
 def test_a_night_that_a_gate_stopped_is_replayed_like_any_other(
     town: Path, empty_home: Path, tmp_path: Path
 ) -> None:
-    drop, home = tmp_path / "drop", Home(empty_home)
+    drop, home = tmp_path / "drop", Home(shutil.copytree(empty_home, tmp_path / "home"))
     shutil.copytree(town, drop)
     for note in drop.glob("交接单*"):
         note.unlink()
