@@ -26,11 +26,10 @@ from transforms.visible import holds_control
 FILE_FAULTS = {errno.EACCES, errno.EPERM, errno.EIO, errno.ELOOP, errno.ENXIO}
 
 
-def judge(suppliers: Suppliers, whole: Whole, unpacked: Path, known: list[Line]) -> list[Line]:
+def judge(suppliers: Suppliers, whole: Whole, unpacked: Path) -> list[Line]:
     """Judge each file of a delivery; with a refused file goes what belongs to it.
 
     Rows:    unpacked  a scratch folder of the inbox for what lies in archives
-             known     the register's lines, of what was delivered before
     Holds:   every file of the delivery has its line; nothing is moved
     Raises:  FileNotFoundError if a file was taken back meanwhile
     """
@@ -61,7 +60,7 @@ def judge(suppliers: Suppliers, whole: Whole, unpacked: Path, known: list[Line])
     lines = [_judge_file(path, own, suppliers, note) for path in files]
     if fault:
         lines = [replace(line, state=REFUSED, reason=fault) for line in lines]
-    return [*_not_older(_together(lines), known), *beside]
+    return [*_together(lines), *beside]
 
 
 def _inner_note(path: Path, files: list[Path]) -> tuple[Delivery | None, str]:
@@ -198,8 +197,11 @@ def _together(lines: list[Line]) -> list[Line]:
     return [_with_others(line, bad) for line in lines]
 
 
-def _not_older(lines: list[Line], known: list[Line]) -> list[Line]:
-    """Refuse what would replace a whole kind by an older state of it, as the files' names say."""
+def refuse_older(lines: list[Line], known: list[Line]) -> list[Line]:
+    """Refuse what would replace a whole kind by an older state of it, as the files' names say.
+
+    Rows:    lines  of one delivery, with its day; known: of the register, delivered before
+    """
     before = good_deliveries(known)
     return [_unless_older(line, lines, before) for line in lines]
 
@@ -222,7 +224,8 @@ def _unless_older(line: Line, lines: list[Line], before: Mapping[Unit, list[Good
 
 
 def _latest_day(lines: Iterable[Line]) -> str:
-    return max((day_named(line.name) for line in lines), default="")
+    days = (day_named(line.name, line.day.replace("-", "")) for line in lines)
+    return max(days, default="")
 
 
 def _with_others(line: Line, bad: Iterable[Line]) -> Line:

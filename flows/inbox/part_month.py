@@ -16,7 +16,13 @@ NAMED = (
     re.compile(f"(?<![0-9]){YEAR}(0[1-9]|1[0-2])(?:[0-3][0-9])?(?![0-9])"),
 )
 
-DAY_NAMED = re.compile(f"(?<![0-9]){YEAR}(0[1-9]|1[0-2])([0-3][0-9])(?![0-9])")
+DAY = "(0[1-9]|[12][0-9]|3[01])"
+# Two numbers joined by a sign may be a year and the number of a file: they state no day.
+DAYS_NAMED = (
+    re.compile(f"(?<![0-9]){YEAR}年{MONTH}月(?:([0-9]{{1,2}})日)?"),
+    re.compile(f"(?<![0-9]){YEAR}(0[1-9]|1[0-2]){DAY}?(?![0-9])"),
+    re.compile(f"(?<![0-9]){YEAR}[-_.](0[1-9]|1[0-2])[-_.]{DAY}(?![0-9])"),
+)
 
 
 def months_named(name: str) -> set[str]:
@@ -29,15 +35,23 @@ def months_named(name: str) -> set[str]:
     return {f"{year}{int(month):02}" for form in NAMED for year, month in form.findall(plain)}
 
 
-def day_named(name: str) -> str:
-    """Give the latest day or month that a file's name holds, as digits; "" if it holds none.
+def day_named(name: str, until: str) -> str:
+    """Give the latest day or month that a file's name states, as digits; "" if it states none.
 
-    >>> day_named("失业登记_20200315.csv"), day_named("2020年3月登记.csv"), day_named("登记.csv")
-    ('20200315', '202003', '')
+    A day after `until`, on which the file was delivered, is a slip or means something else.
+
+    >>> [day_named(f"{day}.csv", "20200331") for day in ("20200315", "2020年3月5日", "2020-1")]
+    ['20200315', '20200305', '']
+    >>> day_named("失业登记_202003_20201203.csv", "20200331")
+    '202003'
     """
     plain = unicodedata.normalize("NFKC", name)
-    days = [f"{year}{month}{day}" for year, month, day in DAY_NAMED.findall(plain)]
-    return max([*days, *months_named(name)], default="")
+    found = [
+        f"{year}{int(month):02}{int(day):02}" if day else f"{year}{int(month):02}"
+        for form in DAYS_NAMED
+        for year, month, day in form.findall(plain)
+    ]
+    return max((day for day in found if day <= until[: len(day)]), default="")
 
 
 def month_of_part(name: str, kind: Kind, pieces: Iterable[Piece]) -> tuple[str, str]:

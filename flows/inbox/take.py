@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from flows.inbox.judge import judge
+from flows.inbox.judge import judge, refuse_older
 from flows.inbox.lying import Whole, at_rest, look, sizes_of
 from flows.inbox.register import Line, add_lines, read_register
 from flows.inbox.suppliers import INBOX, REFUSED, TAKEN, Suppliers
@@ -55,14 +55,15 @@ def _take_one(
 ) -> list[Line]:
     inbox = suppliers.inbox
     try:
-        lines = judge(suppliers, whole, inbox / UNPACKED, known)
+        lines = judge(suppliers, whole, inbox / UNPACKED)
     except FileNotFoundError:
         # Its supplier took a file back: it is not whole any more.
         return known
     act = known[-1].act + 1 if known else 1
     place = whole.folder.relative_to(inbox).as_posix()
     label = INBOX if place == "." else place.replace("/", "-")
-    known = _record(home, inbox, known, [replace(line, delivery=act) for line in lines], day, label)
+    lines = [replace(line, delivery=act, day=day.isoformat()) for line in lines]
+    known = _record(home, inbox, known, refuse_older(lines, known), day, label)
     shutil.rmtree(inbox / UNPACKED, ignore_errors=True)
     return known
 

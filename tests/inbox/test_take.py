@@ -155,6 +155,13 @@ def test_an_older_state_of_a_whole_kind_that_comes_late_replaces_nothing(home: H
     assert states(lines)["2020年1月个人缴费明细.csv"] == "taken"
 
 
+@pytest.mark.parametrize("slip", ["20990101", "202012", "2020_2"])
+def test_a_name_that_is_a_slip_does_not_keep_the_next_delivery_out(home: Home, slip: str) -> None:
+    for name in (f"个人参保信息_{slip}.csv", "个人参保信息_20200330.csv"):
+        put(home, "shebao", {name: persons(), "_READY": ""})
+        assert states(take_all(home))[name] == "taken"
+
+
 def test_a_part_says_its_month_by_name_or_by_rows_or_is_refused(home: Home) -> None:
     by_name, by_rows = "2020年3月个人缴费明细.csv", "个人缴费明细-b.csv"
     put(home, "shebao", {by_name: contributions("202001"), by_rows: contributions("202002")})
@@ -250,9 +257,9 @@ def test_a_supplier_who_takes_a_file_back_stops_nothing(
     put(home, "民政局", {RESIDENTS: residents(), "_READY": ""})
     gone = home.root / "inbox" / "shebao" / PERSONS
 
-    def lose(suppliers: Any, whole: lying.Whole, unpacked: Path, known: list[Line]) -> list[Line]:
+    def lose(suppliers: Any, whole: lying.Whole, unpacked: Path) -> list[Line]:
         gone.unlink(missing_ok=True)
-        return judge(suppliers, whole, unpacked, known)
+        return judge(suppliers, whole, unpacked)
 
     judge = take.judge
     monkeypatch.setattr(take, "judge", lose)

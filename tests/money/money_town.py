@@ -200,12 +200,6 @@ def new_home(root: Path, budget_yuan: int = 1_000_000) -> Home:
     return home
 
 
-def become(home: Home, template: Path) -> None:
-    """Turn a home into a copy of another, in which something was done once for many tests."""
-    shutil.rmtree(home.root)
-    shutil.copytree(template, home.root)
-
-
 def run_name(label: str, as_of: date = AS_OF) -> str:
     """Name a run by a test's word for it."""
     return short_id("R", goes_in(label, as_of))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,7 +19,6 @@ from tests.money.money_town import (
     draw_up,
     leave_run,
     month,
-    new_home,
     night,
     refund,
     run_name,
@@ -35,11 +33,6 @@ ROWS = [
     month("internship_subsidy", BOB, 6, "2020-01", ONE),
     month("graduate_hire_insurance", ANN, 7, "2020-02", ONE),
 ]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
 
 
 def test_a_batch_per_fund_an_instruction_per_policy_and_beneficiary(home: Home) -> None:

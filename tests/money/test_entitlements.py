@@ -1,7 +1,5 @@
 """What is due: netting, exclusions, holds; each case at its edge."""
 
-from pathlib import Path
-
 import polars as pl
 import pytest
 
@@ -20,7 +18,6 @@ from tests.money.money_town import (
     answer,
     entitle,
     month,
-    new_home,
     night,
     pay,
     refund,
@@ -32,11 +29,6 @@ from transforms.money.exclusions import parse_exclusions
 
 GRADUATE, FLEXIBLE = "graduate_hire_insurance", "graduate_flexible_insurance"
 DIFFICULT = "stability_refund_difficult"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
 
 
 def test_what_is_determined_and_not_paid_is_payable(home: Home) -> None:

@@ -19,7 +19,6 @@ from tests.money.money_town import (
     answer,
     entitle,
     month,
-    new_home,
     statuses,
 )
 from transforms.extracts.kinds import KINDS, table_schema
@@ -33,11 +32,6 @@ BROTHER = with_check_character("37010419900101568")
 SLIP = with_check_character("37030219900101523")
 SWAP = with_check_character("37032019900101123")
 AT_ONE = 7
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
 
 
 def named(*persons: str, name: str = "安娜") -> list[dict[str, Any]]:

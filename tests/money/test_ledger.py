@@ -12,17 +12,12 @@ from flows.money.batch_folder import signed_lines
 from flows.money.ledger_store import Ledger, ledger_view, open_ledger
 from flows.money.whole import expect_whole
 from flows.store import Home
-from tests.money.money_town import ANN, ONE, TWO, month, new_home, night, pay, refund, sign_both
+from tests.money.money_town import ANN, ONE, TWO, month, night, pay, refund, sign_both
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.ledger import ENTRY_FIELDS, payment_entries
 from transforms.money.ledger_schema import SCHEMA
 
 ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
 
 
 def entries_of(home: Home, batch_id: str) -> pl.DataFrame:

@@ -3,7 +3,6 @@
 import os
 import shutil
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,7 +13,7 @@ from flows.money.ledger_store import open_ledger
 from flows.money.newest import expect_nothing_since
 from flows.money.release import release_batch
 from flows.store import MANIFEST, Home, file_digest, read_manifest, write_manifest
-from tests.money.money_town import ANN, BOB, month, new_home, night, pay, refund, sign_both
+from tests.money.money_town import ANN, BOB, month, night, pay, refund, sign_both
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.extracts.kinds import KINDS, table_schema
 
@@ -33,11 +32,6 @@ SUPPORT = {
     "to_month": 202003,
     "months_used": 3,
 }
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
 
 
 def deliver(home: Home, kind: str, *rows: dict[str, Any], name: str = "Snewer") -> None:

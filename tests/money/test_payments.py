@@ -288,11 +288,6 @@ def test_a_year_without_known_holidays_stops() -> None:
 # --- the review pack ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
-
-
 def test_the_same_run_draws_up_the_same_bytes(home: Home, tmp_path: Path) -> None:
     other = new_home(tmp_path / "other")
     rows = [refund(100), refund(70, TWO), month("benefit_to_retirement", ANN, 3)]

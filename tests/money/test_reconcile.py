@@ -25,7 +25,6 @@ from tests.money.money_town import (
     ANN,
     TWO,
     account,
-    become,
     ids_of,
     month,
     new_home,
@@ -43,21 +42,8 @@ ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
 HEADING = "日期|借贷|金额|对方账号|对方户名|摘要"
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    home = new_home(tmp_path_factory.mktemp("once") / "home")
-    return home.root, pay(home, "R1", ROWS)[0]
-
-
-@pytest.fixture
-def batch(home: Home, once: tuple[Path, str]) -> str:
-    become(home, once[0])
-    return once[1]
+def begin(home: Home) -> str:
+    return pay(home, "R1", ROWS)[0]
 
 
 def moved(name: str, fen: int, side: str = "借", day: str = "20200401", other: str = "") -> str:

@@ -29,7 +29,6 @@ from tests.money.money_town import (
     TWO,
     Town,
     account,
-    become,
     month,
     new_home,
     night,
@@ -53,21 +52,8 @@ FILES = (
 )
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    home = new_home(tmp_path_factory.mktemp("once") / "home")
-    return home.root, night(home, "R1", ROWS)[1].batches[0].batch_id
-
-
-@pytest.fixture
-def batch(home: Home, once: tuple[Path, str]) -> str:
-    become(home, once[0])
-    return once[1]
+def begin(home: Home) -> str:
+    return night(home, "R1", ROWS)[1].batches[0].batch_id
 
 
 def sign(home: Home, batch: str, role: str) -> None:

@@ -13,7 +13,7 @@ from flows.money.returned import list_returned
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
-from tests.money.money_town import ANN, TWO, become, ids_of, month, new_home, pay, refund
+from tests.money.money_town import ANN, TWO, ids_of, month, new_home, pay, refund
 from transforms.errors import DropRefusedError
 from transforms.payments.layouts import OWNERS
 from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile
@@ -23,21 +23,8 @@ ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
 DAY = date(2020, 5, 31)
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    home = new_home(tmp_path_factory.mktemp("once") / "home")
-    return home.root, pay(home, "R1", ROWS)[0]
-
-
-@pytest.fixture
-def batch(home: Home, once: tuple[Path, str]) -> str:
-    become(home, once[0])
-    return once[1]
+def begin(home: Home) -> str:
+    return pay(home, "R1", ROWS)[0]
 
 
 def settle(home: Home, batch: str, content: bytes) -> dict[str, object]:

@@ -33,9 +33,7 @@ from tests.money.money_town import (
     BOB,
     TWO,
     Town,
-    become,
     month,
-    new_home,
     night,
     refund,
     sign_both,
@@ -62,21 +60,8 @@ ROWS = [
 INSURANCE = "失业保险基金"
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    home = new_home(tmp_path_factory.mktemp("once") / "home")
-    return home.root, night(home, "R1", ROWS)[1].batches[0].batch_id
-
-
-@pytest.fixture
-def batch(home: Home, once: tuple[Path, str]) -> str:
-    become(home, once[0])
-    return once[1]
+def begin(home: Home) -> str:
+    return night(home, "R1", ROWS)[1].batches[0].batch_id
 
 
 def state_of(home: Home, batch_id: str) -> str:

@@ -23,7 +23,6 @@ from tests.money.money_town import (
     Town,
     account,
     month,
-    new_home,
     night,
     pay,
     refund,
@@ -41,11 +40,6 @@ from transforms.words import word
 SHEETS = ["审批表", "汇总", "明细", "付款指令", "较上期"]
 SHEETS += ["疑点", "暂缓", "参数", "抽样", "填写说明"]
 LATER = month("internship_subsidy", ANN, 900, period="2020-03", payee=ONE)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
 
 
 def pack(home: Home, batch_id: str) -> openpyxl.Workbook:

@@ -19,11 +19,6 @@ from transforms.errors import DropRefusedError, LedgerForbidsError
 ROWS = [refund(1000)]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
-
-
 def batch_of(home: Home) -> str:
     return night(home, "R1", ROWS)[1].batches[0].batch_id
 

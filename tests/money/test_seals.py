@@ -16,7 +16,7 @@ from flows.money.sign import accept_signature, sign_batch, state_for_seal
 from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import home_id, key_of, person
-from tests.money.money_town import new_home, night, refund
+from tests.money.money_town import night, refund
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.money.roster import key_id_of
 
@@ -25,11 +25,6 @@ SECRET = "only the seal knows"
 PROGRAM = f"""#!/bin/sh
 test "$( (printf '%s' '{SECRET}'; cat "$2") | sha256sum | cut -c1-64)" = "$(cat "$3")" || exit 1
 """
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from tests.ceremony import key_of
 from tests.money.money_town import (
     ANN,
     TWO,
-    become,
     entitle,
     ids_of,
     month,
@@ -43,21 +42,8 @@ from transforms.payments.return_file import read_answers
 ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    home = new_home(tmp_path_factory.mktemp("once") / "home")
-    return home.root, pay(home, "R1", ROWS)[0]
-
-
-@pytest.fixture
-def batch(home: Home, once: tuple[Path, str]) -> str:
-    become(home, once[0])
-    return once[1]
+def begin(home: Home) -> str:
+    return pay(home, "R1", ROWS)[0]
 
 
 def settle(home: Home, batch: str, *lines: str) -> dict[str, object]:

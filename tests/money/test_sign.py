@@ -15,7 +15,7 @@ from flows.money.sign import accept_signature, sign, sign_batch, what_is_signed
 from flows.money.witnesses import seen_path
 from flows.store import Home
 from tests.ceremony import PASSPHRASE, home_id, key_of
-from tests.money.money_town import TWO, become, new_home, night, pay, refund, sign_both
+from tests.money.money_town import TWO, night, pay, refund, sign_both
 from transforms.errors import (
     DigestDiffersError,
     DropRefusedError,
@@ -27,21 +27,8 @@ ROWS = [refund(100001), refund(2, TWO)]
 TYPED = (2, 100003)
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return new_home(tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    home = new_home(tmp_path_factory.mktemp("once") / "home")
-    return home.root, night(home, "R1", ROWS)[1].batches[0].batch_id
-
-
-@pytest.fixture
-def batch(home: Home, once: tuple[Path, str]) -> str:
-    become(home, once[0])
-    return once[1]
+def begin(home: Home) -> str:
+    return night(home, "R1", ROWS)[1].batches[0].batch_id
 
 
 @pytest.fixture
