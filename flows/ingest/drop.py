@@ -159,7 +159,6 @@ def _fill(
         check_conservation(tally)
         beside = _refer(beside, tally)
         tally.notes = _notes(tally)
-        table.let_go()
         tallies.append(tally)
     files = _file_entries(raws, tallies, delivery)
     said = {
@@ -189,17 +188,20 @@ def _refer(beside: References, tally: KindTally) -> References:
     looked_up = tally.kind.others_look_up
     if not looked_up:
         return beside
-    rows = tally.table.frame()
+    rows = tally.table.scan()
     if looked_up == "links":
-        return replace(beside, links=links_in_force(rows))
+        return replace(beside, links=links_in_force(rows.collect()))
     if looked_up == "units":
-        return replace(beside, units=rows.select("unit_no", "employer_key"))
-    return replace(beside, names=names_on_record(beside.names, rows))
+        return replace(beside, units=rows.select("unit_no", "employer_key").collect())
+    persons = rows.select("person_key", "name").collect()
+    return replace(beside, names=names_on_record(beside.names, persons))
 
 
 def _notes(tally: KindTally) -> list[Said]:
-    is_list = tally.kind.name == "designations"
-    return tally.notes + (notes_on_lists(tally.table.frame(), rule_words()) if is_list else [])
+    if tally.kind.name != "designations":
+        return tally.notes
+    lists = tally.table.scan().select("list").collect()
+    return tally.notes + notes_on_lists(lists, rule_words())
 
 
 def _file_entries(

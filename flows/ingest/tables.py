@@ -130,7 +130,8 @@ class TableWriter:
 
     def __init__(self, kind: Kind, folder: Path) -> None:
         self.kind, self.folder = kind, folder
-        self.held = [pl.DataFrame(schema=table_schema(kind))]
+        self.whole = RowGroups(folder / f"{kind.name}.parquet")
+        self.whole.add(pl.DataFrame(schema=table_schema(kind)))
         self.waiting: list[tuple[TablePart, LayOut]] = []
         self.fallen_rows = 0
         self.parts: dict[int, TablePart] = {}
@@ -168,7 +169,7 @@ class TableWriter:
         frame, edges = lay_out(self.is_bucketed)
         part.hashes.add(row_hashes(self.kind, frame))
         if edges is None:
-            self.held.append(frame)
+            self.whole.add(frame)
             return
         # The writers take their rows while the next piece is read.
         part.wait()
@@ -187,10 +188,12 @@ class TableWriter:
             part.hashes.write()
 
     def close(self) -> None:
-        """End all files; a table in one file waits for `finish`."""
+        """End all files."""
         self._lay_out_waiting()
         for number in self.parts:
             self.end_part(number)
+        if not self.is_bucketed:
+            self.whole.close()
         self.writers.shutdown()
 
     def hashes(self) -> Iterator[list[Hashes]]:
@@ -207,8 +210,7 @@ class TableWriter:
         if self.is_bucketed:
             found = [path for part in self.parts.values() for path in part.paths()]
             return sorted(found, key=lambda path: path.name)
-        path = self.folder / f"{self.kind.name}.parquet"
-        return [path] if path.exists() else []
+        return [self.whole.path] if self.whole.path.exists() else []
 
     def digests(self) -> dict[Path, str]:
         """Give the digests of the files written, of `paths`."""
@@ -216,13 +218,13 @@ class TableWriter:
         return {path: known.get(path) or file_digest(path) for path in self.paths()}
 
     def scan(self) -> pl.LazyFrame:
-        """Read the rows back, after `close`."""
-        return pl.concat(self.held).lazy()
+        """Read the rows of a table in one file back, after `close`."""
+        return pl.scan_parquet(self.whole.path, glob=False)
 
     def frames(self, hashes: Hashes) -> Iterator[pl.DataFrame]:
         """Read the rows back a row group at a time, after `close`; only parts with these hashes."""
         if not self.is_bucketed:
-            yield pl.concat(self.held)
+            yield from _row_groups_of(self.whole.path)
             return
         for part in self.parts.values():
             if any(np.isin(mine, hashes).any() for mine in part.hashes.runs()):
@@ -230,34 +232,19 @@ class TableWriter:
                     yield from _row_groups_of(path)
 
     def finish(self, fallen: pl.DataFrame, extra: pl.DataFrame | None = None) -> None:
-        """Leave out rows that fell after they were written, and write a table in one file.
+        """Leave out rows that fell after they were written.
 
         Rows:    fallen  source_file, source_line of rows to leave out
                  extra   a column to put in, from its key: employer_code → employer_key
         """
         self.fallen_rows = fallen.height
-        if not self.is_bucketed:
-            frame = _without(pl.concat(self.held), fallen)
-            if extra is not None:
-                frame = put_column(frame, extra)
-            self.held = [frame]
-            whole = RowGroups(self.folder / f"{self.kind.name}.parquet")
-            whole.add(frame)
-            whole.close()
-            return
-        for part in self.parts.values():
+        if not self.is_bucketed and (fallen.height or extra is not None):
+            _rewrite(self.whole.path, fallen, extra)
+        for part in self.parts.values() if self.is_bucketed else ():
             mine = fallen.filter(pl.col("source_file").is_in(part.files))
             for path in part.paths() if mine.height else ():
                 part.digests.pop(path, None)
-                _rewrite_without(path, mine)
-
-    def frame(self) -> pl.DataFrame:
-        """Give a finished table that is in one file."""
-        return self.held[0]
-
-    def let_go(self) -> None:
-        """Hold no rows any more: they are written, and whoever needs them has seen them."""
-        self.held = []
+                _rewrite(path, mine)
 
 
 def put_column(frame: pl.DataFrame, extra: pl.DataFrame) -> pl.DataFrame:
@@ -275,14 +262,17 @@ def _without(frame: pl.DataFrame, fallen: pl.DataFrame) -> pl.DataFrame:
 
 def _row_groups_of(path: Path) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(path) as source:
+        if source.num_row_groups == 0:
+            yield pl.DataFrame(pl.from_arrow(source.schema_arrow.empty_table()))
         for number in range(source.num_row_groups):
             yield pl.DataFrame(pl.from_arrow(source.read_row_group(number)))
 
 
-def _rewrite_without(path: Path, fallen: pl.DataFrame) -> None:
+def _rewrite(path: Path, fallen: pl.DataFrame, extra: pl.DataFrame | None = None) -> None:
     fresh = path.with_suffix(".fresh")
     rewritten = RowGroups(fresh)
     for rows in _row_groups_of(path):
-        rewritten.add(_without(rows, fallen))
+        kept = _without(rows, fallen)
+        rewritten.add(kept if extra is None else put_column(kept, extra))
     rewritten.close()
     fresh.replace(path)
