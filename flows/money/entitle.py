@@ -22,7 +22,7 @@ from transforms.money.entitlements import (
     recoverable_periods,
     settle_exclusions,
 )
-from transforms.money.exclusions import ROW
+from transforms.money.exclusions import PAID_UNDER_OTHER, ROW, paid_under_another
 from transforms.money.identity import DOUBT_SCHEMA, with_causes
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
@@ -84,16 +84,20 @@ def build_entitlements(
     settled = settle_exclusions(
         net_against_ledger(eligible, paid, recoverable), exclusions(), answers
     )
+    claims = claimed_rows(settled)
+    causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
+    causes = settle_claims(claims, causes, _answers_about(connection, "recovery"))
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
     doubtful = identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
+    told = settled.join(causes.filter("is_claim"), on=ROW, how="semi")
+    told = pl.concat([told, settled.filter("is_eligible")])
+    elsewhere = paid_under_another(waiting, paid, told, exclusions())
+    holds = also_held(holds, elsewhere, PAID_UNDER_OTHER)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     struck = _struck_out(connection, waiting, payees, standing.struck)
     holds = also_held(holds, struck, STRUCK_OUT)
-    claims = claimed_rows(settled)
-    causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
-    causes = settle_claims(claims, causes, _answers_about(connection, "recovery"))
     entitlements = decide_statuses(settled, holds, causes)
     findings = [money_findings(settled, entitlements, answers, doubtful)]
     return Entitled(

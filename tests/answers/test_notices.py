@@ -26,6 +26,7 @@ from transforms.answers.notices import (
 )
 from transforms.errors import ContractError, UsageError
 from transforms.money.entitlements import KEY, STATUSES
+from transforms.money.exclusions import PAID_UNDER_OTHER
 from transforms.money.objections import OBJECTION
 from transforms.money.payees import STRUCK_OUT
 from transforms.sheets.csv_file import csv_bytes
@@ -38,7 +39,7 @@ ONE = "91370302MA3C00001A"
 HOLDS = set(
     re.findall(r'pl\.lit\("([a-z_]+)"\)', (ROOT / "transforms/money/payees.py").read_text())
 )
-HOLDS |= {STRUCK_OUT, OBJECTION}
+HOLDS |= {STRUCK_OUT, OBJECTION, PAID_UNDER_OTHER}
 HOSTILE = [
     "<script>alert(1)</script>",
     "=1+1",

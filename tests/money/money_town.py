@@ -283,6 +283,11 @@ def claim_all(claims: pl.DataFrame) -> pl.DataFrame:
     return causes.cast(CAUSE_SCHEMA)
 
 
+def claim_none(claims: pl.DataFrame) -> pl.DataFrame:
+    """Let no claim be one: the rows it rested on are gone."""
+    return claim_all(claims).with_columns(is_claim=False, cause=pl.lit("rows_gone"))
+
+
 def draw_up(
     home: Home, run_id: str, determined: Determined, as_of: date = AS_OF, causes: Any = claim_all
 ) -> tuple[Entitled, Drafted]:

@@ -16,6 +16,9 @@ from tests.money.money_town import (
     Town,
     account,
     answer,
+    claim_none,
+    determined_of,
+    draw_up,
     entitle,
     month,
     night,
@@ -124,6 +127,23 @@ def test_what_was_paid_under_the_other_refund_counts_as_paid(home: Home) -> None
     assert entitled.entitlements["paid_before_fen"].to_list() == [0, 1000]
     pay(home, "R2", both)
     assert [row[1] for row in statuses(entitle(home, both))] == ["superseded", "nothing_due"]
+
+
+def test_who_was_paid_under_the_other_refund_waits_while_that_is_not_asked_back(
+    home: Home,
+) -> None:
+    pay(home, "R1", [refund(5000, policy=DIFFICULT)])
+    plain, held = [refund(1000)], ("stability_refund", "held", 1000, "paid_under_other")
+    kept = determined_of(home.root / "extracts", plain, Town())
+    (row, other) = statuses(draw_up(home, "R0", kept, causes=claim_none)[0])
+    assert (row, other[:3]) == (held, (DIFFICULT, "unsupported", 0))
+    assert statuses(entitle(home, plain, not_run=[DIFFICULT])) == [held]
+    assert [row[1:3] for row in statuses(entitle(home, plain))] == [
+        ("payable", 1000),
+        ("recovery", -5000),
+    ]
+    others = statuses(entitle(home, [refund(1000, TWO)]))
+    assert ("stability_refund", "payable", 1000, "") in others
 
 
 def test_refunds_of_two_employers_do_not_exclude_each_other(home: Home) -> None:

@@ -1,6 +1,6 @@
 """Which entitlements exclude each other, and what becomes of them (rulebook §4.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from transforms.errors import ContractError
 FORMS = ("larger_stands", "clerk_decides")
 NONE_STANDS = "none_stands"
 ROW = "row_number"
+GROUP = ("period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
+# Why a row waits: money was paid under the other policy of a pair, which stands no more.
+PAID_UNDER_OTHER = "paid_under_other"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def settle_larger_stands(rows: pl.DataFrame, exclusion: Exclusion) -> pl.DataFra
     Holds:   the sum of paid_before_fen is unchanged: it only moves to the row that stands
     Source:  rulebook §4.3
     """
-    group = ["period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
+    group = list(GROUP)
     rank = {policy: number for number, policy in enumerate(exclusion.policies)}
     rivals = (
         rows.filter(pl.col("is_eligible") & pl.col("policy_id").is_in(exclusion.policies))
@@ -80,6 +83,26 @@ def settle_larger_stands(rows: pl.DataFrame, exclusion: Exclusion) -> pl.DataFra
     if settled["paid_before_fen"].sum() != rows["paid_before_fen"].sum():
         raise ContractError(f"exclusion {exclusion.exclusion}: money paid before was not conserved")
     return settled
+
+
+def paid_under_another(
+    waiting: pl.DataFrame, paid: pl.DataFrame, told: pl.DataFrame, exclusions: Sequence[Exclusion]
+) -> pl.DataFrame:
+    """List the rows for which another policy of their pair has paid, and does not stand beside.
+
+    Rows:    waiting  rows that would be paid; paid: lines paid or signed
+             told     policy_id and GROUP of what is eligible, settled already, or asked back
+             returns  row_number
+    Source:  rulebook §4.3: what was paid under the other counts as paid before
+    """
+    found, key = [waiting.select(ROW).clear()], ["policy_id", *GROUP]
+    sums = paid.group_by(key).agg(pl.col("amount_fen").sum()).filter(pl.col("amount_fen") > 0)
+    for one in exclusions:
+        if one.form == "larger_stands":
+            of_pair = pl.col("policy_id").is_in(one.policies)
+            others = sums.filter(of_pair).join(told, on=key, how="anti")
+            found.append(waiting.filter(of_pair).join(others, on=GROUP, how="semi").select(ROW))
+    return pl.concat(found).unique().sort(ROW)
 
 
 def settle_by_clerk(
