@@ -1,6 +1,6 @@
 """Hold a home against its ledger: all that it names is there and as recorded, and nothing else."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +15,13 @@ from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems, changed_copies
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
 from flows.money.whole import unknown_payment_files
-from flows.money.witnesses import anchor_path, expect_witnessed, unreached
+from flows.money.witnesses import (
+    anchor_path,
+    expect_witnessed,
+    forgotten,
+    told_anchors,
+    unreached,
+)
 from flows.store import Home, file_digest
 from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
 from transforms.money.books import Books
@@ -86,7 +92,7 @@ def verify_home(home: Home) -> Verified:
         seen.look("ledger rows", home.ledger_path, partial(_ledger_problems, ledger, books))
         seen.counts["ledger rows"] = len(postings) + ledger.count_entries()
         seen.counts["signatures"] = sum(len(s.signatures) for s in books.batches.values())
-        _verify_witnesses(home, books, seen)
+        _verify_witnesses(home, books, told_anchors(postings), seen)
         seen.look("registers", home.root, partial(register_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
@@ -143,13 +149,21 @@ def _ledger_problems(ledger: Ledger, books: Books) -> Iterator[str]:
     yield from (f"{path}, {problem}" for problem in ledger.entry_problems())
 
 
-def _verify_witnesses(home: Home, books: Books, seen: Verified) -> None:
-    anchors = [anchor_path(folder, books.home_id) for folder in read_anchors(home)]
+def _verify_witnesses(home: Home, books: Books, told: Mapping[str, int], seen: Verified) -> None:
+    anchors = {anchor_path(one, books.home_id): str(one) for one in read_anchors(home)}
     seen.warnings += [said for said in map(unreached, anchors) if said]
-    for path in (home.journal_path, *(path for path in anchors if not unreached(path))):
-        seen.look("witnesses", path, partial(_witness_problems, home, path, books))
+    seen.look("witnesses", home.journal_path, partial(_journal_problems, home, books))
+    for path in (path for path in anchors if not unreached(path)):
+        least = told.get(anchors[path], 0)
+        seen.look("witnesses", path, partial(_anchor_problems, path, books, least))
 
 
-def _witness_problems(home: Home, path: Path, books: Books) -> Iterator[str]:
-    if expect_witnessed(path, books.hashes) < books.position and path == home.journal_path:
+def _journal_problems(home: Home, books: Books) -> Iterator[str]:
+    if expect_witnessed(home.journal_path, books.hashes) < books.position:
+        path = home.journal_path
         yield f"{path} lacks postings of the ledger: the next run or release writes them again"
+
+
+def _anchor_problems(path: Path, books: Books, told: int) -> Iterator[str]:
+    if said := forgotten(path, books.hashes, told):
+        yield said

@@ -91,13 +91,37 @@ def unreached(path: Path) -> str:
     return ""
 
 
+def told_anchors(postings: Sequence[Posting]) -> dict[str, int]:
+    """Say of each anchor folder that a signature names how many postings it held by then."""
+    signed = (posting for posting in postings if posting.kind == "signed")
+    return {
+        folder: posting.sequence - 1
+        for posting in signed
+        for folder in posting.said["statement"]["anchors"]
+    }
+
+
+def forgotten(path: Path, hashes: Sequence[str], told: int) -> str:
+    """Say that an anchor's file holds fewer postings than it was told; nothing if it has them.
+
+    Raises:  DigestDiffersError if the ledger does not go on from what it holds
+    """
+    seen = expect_witnessed(path, hashes)
+    if seen >= told:
+        return ""
+    return (
+        f"{path} holds {seen} postings, and was told {told}: it was emptied or cut. Find out who "
+        "did it; put its file back from a backup of its own, or name another folder in funds.toml"
+    )
+
+
 def tell_anchors(folders: Sequence[Path], home_id: str, postings: Sequence[Posting]) -> None:
     """Let every anchor folder keep all postings.
 
-    Raises:  LedgerForbidsError if a folder is not there, or only the place where it was connected
+    Raises:  LedgerForbidsError if a folder is not there, or only the place where it was connected,
+             or what it was told is no longer in its file
     """
-    signed = [posting.said["statement"] for posting in postings if posting.kind == "signed"]
-    told = {folder for statement in signed for folder in statement["anchors"]}
+    told = told_anchors(postings)
     for folder in folders:
         path = anchor_path(folder, home_id)
         if not folder.is_dir() or (str(folder) in told and not path.is_file()):
@@ -105,6 +129,9 @@ def tell_anchors(folders: Sequence[Path], home_id: str, postings: Sequence[Posti
                 f"the anchor folder {folder} is not there, or no longer holds {path.name}: connect "
                 "it, then repeat the command"
             )
+        said = forgotten(path, [p.posting_hash for p in postings], told.get(str(folder), 0))
+        if said:
+            raise LedgerForbidsError(said)
         tell_witness(path, postings)
         # An anchor is for others to read: it holds no beneficiary.
         path.chmod(0o644)

@@ -224,6 +224,22 @@ def test_verify_says_which_anchor_it_could_not_ask(home: Home, is_whole: bool) -
     assert run_command(app, ["verify", "--home", str(home.root)]) == 0
 
 
+@pytest.mark.parametrize("lines", [0, 3])
+def test_an_anchor_that_was_emptied_or_cut_is_told_and_pays_nothing(home: Home, lines: int) -> None:
+    batch = batch_of(home)
+    sign_both(home, batch)
+    path = anchor_path(home.root.with_name("anchor"), home_id(home))
+    whole_file = path.read_bytes()
+    path.write_bytes(b"".join(whole_file.splitlines(keepends=True)[:lines]))
+    with pytest.raises(DigestDiffersError, match=f"holds {lines} postings, and was told"):
+        verify_home(home)
+    with pytest.raises(LedgerForbidsError, match="was emptied or cut"):
+        release_batch(home, batch)
+    path.write_bytes(whole_file)
+    release_batch(home, batch)
+    assert verify_home(home).warnings == []
+
+
 def test_an_anchor_that_was_signed_with_can_not_be_left_out(home: Home) -> None:
     batch = batch_of(home)
     sign_both(home, batch)
