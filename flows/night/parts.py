@@ -8,7 +8,7 @@ executor: this process, one after the other, or a cluster (cluster.py).
 
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -41,7 +41,7 @@ from sql.parts import cut_kind, files_by_table, write_tables
 from sql.plan import ABOUT_SOMEBODY, Plan, kinds_of, plan_of
 from sql.texts import WORD, parameters_digest, rules_digest
 from transforms.digest import content_digest, frame_digest, short_id
-from transforms.errors import UsageError
+from transforms.errors import DigestDiffersError, UsageError
 from transforms.identifiers import BUCKETS
 
 LOCAL, DASK = "local", "dask"
@@ -144,7 +144,7 @@ def take_parts(
     orders = _orders(folder, store, inputs, plan, parting)
     executor_of(parting.executor)(orders, means, tell)
     for order in orders:
-        expect_digests(files_of(order.target))
+        _expect_sealed(order.target, files_of(order.target))
     (folder / TAKEN).touch()
     targets = [order.target for order in orders]
     for name, paths in files_by_table(targets, plan.handed_over).items():
@@ -219,7 +219,7 @@ def _orders(
     count, digests = parting.count_for(inputs.tables), parting.digests_of(inputs.tables)
     whole, read = folder / WHOLE_FOLDER, set(kinds_of(plan.parts)) & set(inputs.tables)
     apart = [kind for kind in sorted(read) if _lies_in_one_file(kind, inputs.tables)]
-    if not whole.exists():
+    if is_new := not whole.exists():
         with staged_folder(whole) as staging:
             for name in plan.given:
                 store.build(name)
@@ -229,7 +229,9 @@ def _orders(
                 cut_kind(store.connection, kind, staging / kind, count)
             seal_folder(staging)
     given = dict(files_of(whole))
-    expect_digests(given.items())
+    _expect_sealed(whole, given.items())
+    for name in () if is_new else plan.given:
+        store.take(name, [whole / f"{name}.parquet"])
     sources = {kind: [p for p in given if p.parent == whole / kind] for kind in apart}
     sources |= {kind: list(inputs.tables[kind]) for kind in read - set(apart)}
     facts = {path: digest for path, digest in given.items() if path.parent == whole}
@@ -253,6 +255,15 @@ def _orders(
             )
         )
     return orders
+
+
+def _expect_sealed(folder: Path, files: Iterable[tuple[Path, str]]) -> None:
+    try:
+        expect_digests(files)
+    except DigestDiffersError as damage:
+        raise DigestDiffersError(
+            f"{damage}; then remove {folder}: what lay there is made again"
+        ) from None
 
 
 def _part_of(path: Path, count: int) -> int | None:

@@ -205,6 +205,19 @@ def test_a_night_in_parts_is_the_same_night_to_the_byte(
     assert len(list(home.cache.glob("parts/*/part-*"))) == 3
 
 
+def test_a_night_that_goes_on_from_its_parts_gets_to_its_end(
+    town: Path, empty_home: Path, run_home: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    home, again = (Home(shutil.copytree(empty_home, tmp_path / name)) for name in ("home", "again"))
+    run_night(NightRequest(home, AS_OF, town, parting=Parting(3)), Progress())
+    shutil.copytree(home.cache / "parts", again.cache / "parts")
+    (made,) = (again.cache / "parts").iterdir()
+    (made / TAKEN).unlink()
+    shutil.rmtree(made / "part-02")
+    summary = run_night(NightRequest(again, AS_OF, town, parting=Parting(3)), Progress())
+    assert summary["run_id"] == run_home[1]["run_id"]
+
+
 def test_an_interrupted_night_goes_on_from_its_parts_and_damage_is_told(tmp_path: Path) -> None:
     seed, as_of = TOWNS[0]
     files = in_files(town_tables(seed, as_of), tmp_path, True)
@@ -243,8 +256,10 @@ def test_an_interrupted_night_goes_on_from_its_parts_and_damage_is_told(tmp_path
     (made / TAKEN).unlink()
     path = made / "part-01" / "insurance_masks.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(DigestDiffersError, match="insurance_masks"):
+    with pytest.raises(DigestDiffersError, match=f"insurance_masks.*then remove {path.parent}"):
         again(parting)
+    shutil.rmtree(path.parent)
+    assert again(parting) == first
 
 
 def test_rows_are_cut_by_the_buckets_of_ingest(tmp_path: Path) -> None:
