@@ -245,6 +245,7 @@ def find_doubts(
     known = {
         "batch_lines": frames["lines"],
         "batch_payees": frames["instructions"],
+        "unpaid_rows": frames["unpaid_lines"],
         "party_names": parties.drop_nulls("subject_name"),
         "line_traces": traces,
         "run_findings": findings,

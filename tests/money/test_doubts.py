@@ -14,7 +14,7 @@ from sql.texts import doubt_names
 from transforms.answers.traces import TRACE_SCHEMA
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA
-from transforms.money.entitlements import FINDING_COLUMNS
+from transforms.money.entitlements import ENTITLEMENT_SCHEMA, FINDING_COLUMNS
 from transforms.money.ledger import ENTRY_FIELDS
 from transforms.review.doubts import AUDIT_FINDINGS, DOUBTS, SOURCES, doubt_counts, doubts_table
 from transforms.words import word
@@ -37,6 +37,7 @@ class Planter:
         self.entries: list[dict[str, Any]] = []
         self.traces: list[dict[str, Any]] = []
         self.findings: list[dict[str, Any]] = []
+        self.lapsed: list[dict[str, Any]] = []
         self.planted: set[tuple[str, str]] = set()
         self.count = 0
 
@@ -74,9 +75,16 @@ class Planter:
                 "beneficiary_kind": kinds[1],
                 "beneficiary_id": payee,
                 "amount_fen": fen,
+                "determined_fen": fen,
                 "account_no": account,
             }
         )
+
+    def lapse(self, subject: str, payee: str, fen: int) -> None:
+        """Let something that was paid be without support: as the newest line otherwise."""
+        row = {**self.lines[-1], "subject_id": subject, "beneficiary_id": payee}
+        row |= {"determined_fen": 0, "paid_before_fen": fen, "status": "unsupported"}
+        self.lapsed.append(row)
 
     def find(self, finding: str, subject: str, detail: str) -> None:
         told = {"finding": finding, "severity": "warning", "policy_id": "", "detail": detail}
@@ -173,6 +181,22 @@ def plant_traces(town: Planter) -> None:
         town.planted.add(("paid_without_trace", unseen))
 
 
+def plant_other_ids(town: Planter) -> None:
+    """Paid under an id that stands no more; honest: another day of birth, amount, or employer."""
+    for place in range(PLANTED):
+        (payee, _, _), (other, _, _) = town.employer(), town.employer()
+        one, same = town.person(), town.person()
+        lapsed = same if place % 2 else f"{one[:14]}0030"[:17] + "X"
+        policy, fen = (HIRE, 1_234_00) if place % 2 else (BENEFIT, 171_900)
+        town.line(policy, one, fen, payee if place % 2 else one)
+        town.lapse(lapsed, payee if place % 2 else lapsed, fen)
+        town.planted.add(("paid_under_other_id", one))
+        honest = town.person()
+        town.line(policy, honest, fen, other if place % 2 else honest)
+        born_else = lapsed[:6] + "19600101" + lapsed[14:]
+        town.lapse(born_else, payee if place % 2 else born_else, fen)
+
+
 def found_in(town: Planter, folder: Path) -> pl.DataFrame:
     tables = {}
     for kind, rows in town.rows.items():
@@ -187,6 +211,7 @@ def found_in(town: Planter, folder: Path) -> pl.DataFrame:
     frames = {
         "lines": _with_all(lines, LINE_SCHEMA),
         "instructions": _with_all(payees, INSTRUCTION_SCHEMA),
+        "unpaid_lines": _with_all(pl.DataFrame(town.lapsed), ENTITLEMENT_SCHEMA),
     }
     numbers = {"budget_year": pl.Int64, "amount_fen": pl.Int64}
     schema = {name: numbers.get(name, pl.String) for name in ENTRY_FIELDS}
@@ -212,6 +237,7 @@ def town() -> Planter:
         plant_sums,
         plant_ends,
         plant_traces,
+        plant_other_ids,
     ):
         plant(made)
     return made
