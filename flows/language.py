@@ -26,6 +26,14 @@ def said(text: str) -> str:
     return in_chinese(text) if language() == "zh" else text
 
 
+def policy_word(policy_id: str) -> str:
+    """Return a policy's title in Chinese, else its id; what is no policy's is a code of its own."""
+    from sql.texts import policy_cards
+
+    titles = {name: card.title for name, card in policy_cards().items()}
+    return word(policy_id, language(), titles)
+
+
 def headings(*codes: str) -> list[str]:
     """Word what stands above columns in the language asked for."""
     return [word(code, language()) for code in codes]

@@ -1,11 +1,14 @@
 """Read and write money: integer 分 inside, text outside, never a float."""
 
+import re
+
 import polars as pl
 
 PLAIN = "^(-?)([0-9]{1,13})(?:[.]([0-9]{1,2}))?$"
 # A sign or brackets, ￥, thousands by commas, at most two decimals that are not zero, 元.
 WRITTEN = r"^(-?)¥?(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2})0*)?(?:UNIT)?$"
 RATE = r"^(-?[0-9]{1,4})(?:[.]([0-9]{1,6}?)0*)?(%?)$"
+PLAIN_YUAN = re.compile(r"(?<![\w.,])[0-9]{4,}(?=[.][0-9]{2}(?: ?元|$))")
 BRACKETS = r"^\((.*)\)$"
 
 
@@ -77,6 +80,15 @@ def yuan_text(fen: int, grouping: str = "") -> str:
     """
     whole, hundredths = divmod(abs(fen), 100)
     return f"{'-' if fen < 0 else ''}{whole:{grouping}}.{hundredths:02d}"
+
+
+def grouped(text: str) -> str:
+    """Part the thousands of the amounts of a text for people: those before 元, or one alone.
+
+    >>> grouped("-1146.50 元，共 1298155.65元"), grouped("1146.00"), grouped("B1146.00")
+    ('-1,146.50 元，共 1,298,155.65元', '1,146.00', 'B1146.00')
+    """
+    return PLAIN_YUAN.sub(lambda found: f"{int(found[0]):,}", text)
 
 
 def is_amount(name: str) -> bool:

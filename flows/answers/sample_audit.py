@@ -18,7 +18,7 @@ from flows.answers.evidence import (
     told_of,
 )
 from flows.answers.run_money import entitlements_where
-from flows.language import headings
+from flows.language import headings, policy_word
 from flows.money.batch_folder import FRAMES, known_state, verify_batch
 from flows.money.ledger_store import open_ledger
 from flows.money.review_pack import sample_of
@@ -125,7 +125,7 @@ def sample_lines(told: Mapping[str, Any]) -> list[str]:
     rows = [headings("stratum", "row_count", "sample_count")]
     for one in told["strata"]:
         counts = (f"{one[name]:,}" for name in ("row_count", "sample_count"))
-        rows.append([" ".join(headings(*one["stratum"].split())), *counts])
+        rows.append([" ".join(map(policy_word, one["stratum"].split())), *counts])
     return [
         f"{told['count']} determinations of run {told['run_id']}, seed {told['seed']}",
         *(f"  {line}" for line in table(rows, {1, 2})),

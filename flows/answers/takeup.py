@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.language import headings, language
+from flows.language import headings, language, policy_word
 from flows.money.batch_folder import batch_lines, signed_lines
 from flows.money.evidence import run_files
 from flows.money.ledger_store import Ledger, open_ledger
@@ -34,7 +34,7 @@ from transforms.money.books import OPEN_STATES
 from transforms.money.entitlements import KEY
 from transforms.payments.working_days import next_working_day
 from transforms.visible import table
-from transforms.words import Said, word, worded
+from transforms.words import Said, worded
 
 NAME = "takeup"
 SHOWN = ("entitled_fen", *FENS, "to_recover_fen")
@@ -195,10 +195,8 @@ def takeup_lines(told: Mapping[str, Any]) -> list[str]:
     """Write a take-up as two tables: policies with their total, and the nights."""
     total = {"policy_id": headings("takeup_total")[0], "set_aside_rows": None, **told["total"]}
     policies = [[*headings("policy"), *_headings(BESIDE)]]
-    titles = {name: card.title for name, card in policy_cards().items()}
     policies += [
-        _row(word(one["policy_id"], language(), titles), one, BESIDE)
-        for one in [*told["policies"], total]
+        _row(policy_word(one["policy_id"]), one, BESIDE) for one in [*told["policies"], total]
     ]
     nights = [[*headings("as_of"), *_headings(BESIDE[:2])]]
     nights += [_row(one["as_of"], one, BESIDE[:2]) for one in told["nights"]]

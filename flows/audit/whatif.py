@@ -9,7 +9,7 @@ import polars as pl
 from flows.audit.again import read_night
 from flows.audit.diff import made_by_this_program, mixture_of, recorded
 from flows.audit.recompute import Computed, Mixture, compute
-from flows.language import headings, said
+from flows.language import headings, policy_word, said
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.audit.effect import BENEFICIARY, SMALLEST, effect
@@ -120,7 +120,7 @@ def whatif_lines(told: Mapping[str, Any]) -> list[str]:
     for dimension, cells in told["by"].items():
         for cell in cells:
             size, money = said(_count(cell["beneficiaries"])), said(_yuan(cell["fen"]))
-            rows.append([*headings(dimension), cell["cell"] or "—", size, money])
+            rows.append([*headings(dimension), policy_word(cell["cell"]) or "—", size, money])
     lines += (f"  {line}" for line in table(rows, {2, 3}))
     return [*lines, f"  {HIDDEN}: about fewer than {SMALLEST}, or it would tell such a one"]
 

@@ -16,6 +16,7 @@ from flows.cli.console import (
     app,
     show,
 )
+from flows.language import language
 from flows.store import Home, expect_home
 from transforms.errors import DigestDiffersError, UsageError
 
@@ -146,6 +147,7 @@ def diff(
     from flows.answers.nights import find_run
     from flows.audit.diff import diff as diff_runs
     from flows.audit.diff import rows_behind
+    from sql.texts import policy_cards
     from transforms.audit.diff_text import diff_content, diff_lines, diff_page
     from transforms.sheets.csv_file import csv_bytes
 
@@ -155,9 +157,10 @@ def diff(
     told |= {"run_a": found.nights[0].run_id, "run_b": found.nights[1].run_id}
     if csv:
         csv.write_bytes(csv_bytes(found.changes))
+    titles = {name: card.title for name, card in policy_cards().items()}
     if page:
-        page.write_text(diff_page(told), encoding="utf-8")
-    show(told, as_json, diff_lines(told))
+        page.write_text(diff_page(told, titles), encoding="utf-8")
+    show(told, as_json, diff_lines(told, language(), titles))
 
 
 @app.command()

@@ -15,7 +15,7 @@ from flows.cli.console import (
     changing,
     show,
 )
-from flows.language import headings, language, said
+from flows.language import headings, language, policy_word, said
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
 from transforms.visible import table
@@ -64,19 +64,15 @@ def batch_show(
 
 def _shown(batch: dict[str, Any]) -> Iterator[str]:
     """Lay a batch out for the terminal: what it is, where it stands, sums by policy in 元."""
-    from sql.texts import policy_cards
-
     rows = [[*headings("batch_id"), batch["batch_id"]]]
     rows.append([*headings("status"), state_word(batch["state"])])
     for name in ("fund", "as_of", *SAID_OF_A_BATCH):
         rows += [[*headings(name), said(batch[name])]] if batch[name] else []
     yield from table(rows)
     yield ""
-    titles = policy_cards() if language() == "zh" else {}
     sums = [headings("policy", "instruction_count", "line_count", "amount_fen")]
     for total in (*batch["control"]["by_policy"], {**batch["control"], "policy_id": ""}):
-        name = total["policy_id"]
-        sums.append([titles[name].title if name in titles else name or word("sum", language())])
+        sums.append([policy_word(total["policy_id"] or "sum")])
         sums[-1] += [f"{total[n]:,}" for n in ("instruction_count", "line_count")]
         sums[-1].append(yuan_text(total["amount_fen"], ","))
     yield from (f"  {line}" for line in table(sums, {1, 2, 3}))

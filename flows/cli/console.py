@@ -25,6 +25,7 @@ from flows.cli.stopped import (
 from flows.language import OPTION, said, speaking
 from flows.midway import midway
 from flows.store import Home, expect_home, hold_home
+from transforms.amounts import grouped
 from transforms.errors import MachineDeniedError, UsageError, WuxingError
 from transforms.visible import holds_control, visible
 from transforms.words import LANGUAGES
@@ -159,7 +160,7 @@ def read_memory(text: str | None) -> str | None:
 def show(content: Mapping[str, Any], as_json: bool, lines: list[str]) -> None:
     """Print a command's outcome: one JSON object, or lines a person reads."""
     try:
-        _print(*([as_text(content)] if as_json else (visible(said(line)) for line in lines)))
+        _print(*([as_text(content)] if as_json else (visible(grouped(said(line))) for line in lines)))
     except OSError as full:
         raise MachineDeniedError(
             f"the command did its work, but what it tells can't be written: {full.strerror}"
@@ -245,7 +246,7 @@ def describe_bug(bug: BaseException) -> str:
 
 def _fail(message: str, code: int, arguments: list[str]) -> int:
     with suppress(OSError):
-        typer.echo(f"wuxing: {visible(_worded(message))}", err=True)
+        typer.echo(f"wuxing: {visible(grouped(_worded(message)))}", err=True)
     if "--json" in arguments:
         told = {"error": {"exit_code": code, "message": message}}
         with suppress(OSError):

@@ -18,7 +18,7 @@ from flows.cli.console import (
     show,
 )
 from flows.cli.signing import post_or_write, sign_at_home, sign_file, to_be_signed
-from flows.language import headings
+from flows.language import headings, policy_word
 from flows.store import Home, expect_home
 
 ReviewerKeyOption = Annotated[
@@ -180,7 +180,7 @@ def ledger(
         for b in content["balances"]
     ]
     lines += [
-        f"{e['entry_id']} {e['policy_id']} {e['period']} {e['amount_yuan']} 元 {e['payment_id']}"
+        f"{e['entry_id']} {policy_word(e['policy_id'])} {e['period']} {e['amount_yuan']} 元 {e['payment_id']}"
         for e in content["entries"]
     ]
     show(content, as_json, lines or ["the ledger is empty"])

@@ -19,9 +19,9 @@ from flows.cli.console import (
 )
 from flows.cli.money import ApproverKeyOption, OutOption, ReviewerKeyOption, SignedOption, both
 from flows.cli.signing import post_or_write, read_fen, to_be_signed
-from flows.language import headings, language
+from flows.language import headings, language, policy_word
 from flows.store import Home, replace_file
-from transforms.amounts import yuan_text
+from transforms.amounts import grouped, yuan_text
 from transforms.errors import LedgerForbidsError
 from transforms.visible import table
 from transforms.words import word
@@ -56,7 +56,7 @@ def reconcile(
         told = reconcile_batch(place, batch_id, file)
     names = ("instructed", "paid", "returned", "open")
     rows = [headings("standing", "instruction_count", "amount_fen")]
-    rows += [[*headings(n), str(told[n]["count"]), told[n]["amount_yuan"]] for n in names]
+    rows += [[*headings(n), str(told[n]["count"]), grouped(told[n]["amount_yuan"])] for n in names]
     lines = table(rows, {1, 2})
     lines += [
         f"! {word(found['difference'], language())}: {found['where']}  {found['amount_yuan']} 元"
@@ -112,7 +112,7 @@ def returned(
 
     told = list_returned(Home(home), _day(as_of))
     lines = [
-        f"{r['owner']}  {r['payment_id']} {r['policy_id']} {r['period']} {r['amount_yuan']} 元  "
+        f"{r['owner']}  {r['payment_id']} {policy_word(r['policy_id'])} {r['period']} {r['amount_yuan']} 元  "
         f"{'?' if r['age_days'] is None else r['age_days']} days  {r['reason']}: {r['action']}"
         for r in told["lines"]
     ]
@@ -163,10 +163,14 @@ def recovery_show(
     lines = []
     for claim in claims:
         lines.append(
-            "{payment_id} {policy_id} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} "
-            "paid back, {left_yuan} left, {age_days} days".format(**claim)
+            "{payment_id} {policy} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} 元 "
+            "paid back, {left_yuan} 元 left, {age_days} days".format(
+                **claim, policy=policy_word(claim["policy_id"])
+            )
         )
-        if claim["asked_now_yuan"] != claim["left_yuan"]:
+        if not claim["policy_ran"]:
+            lines.append("  ! the newest run did not run this policy")
+        elif claim["asked_now_yuan"] != claim["left_yuan"]:
             lines.append(f"  ! the newest run asks for {claim['asked_now_yuan']} 元")
     show({"claims": claims}, as_json, lines or ["nothing is asked back by a signed list"])
 
@@ -210,7 +214,7 @@ def forecast(
     lines = []
     for fund in told["funds"]:
         rows = [headings("month", *(f"{name}_fen" for name in names))]
-        rows += [[m["month"], *(m[f"{n}_yuan"] or "-" for n in names)] for m in fund["months"]]
+        rows += [[m["month"], *(grouped(m[f"{n}_yuan"] or "-") for n in names)] for m in fund["months"]]
         lines += [fund["fund"], *table(rows, set(range(1, len(rows[0]))))]
         has_budget = fund["months"][0]["left_yuan"] is not None
         end = "the budget lasts as far as there is one" if has_budget else "no budget configured"

@@ -9,6 +9,8 @@ import typer
 
 from flows.cli.console import ask_passphrase, changing
 from flows.store import Home
+from transforms.amounts import grouped
+from transforms.answers.messages import in_chinese
 from transforms.errors import UsageError
 from transforms.words import word
 
@@ -51,7 +53,7 @@ def sign_file(
     holder = _seal(seal, path) if seal else None
     shown = what_is_signed(batch, holder.path if holder else _key(key))
     for line in _lines(shown):
-        typer.echo(line, err=True)
+        typer.echo(grouped(line), err=True)
     read = _read_typed(typed) or _ask_typed()
     signed = sign(batch, role, holder or open_key(_key(key), ask_passphrase(False)), read)
     return {**shown, "role": role, **_written(path, signed)}
@@ -104,17 +106,18 @@ def _written(path: Path, signed: dict[str, Any]) -> dict[str, Any]:
 
 def _lines(shown: dict[str, Any]) -> list[str]:
     """Word what is to be signed, in both languages, the unconfirmed numbers last."""
-    from flows.money.approval import said
+    from flows.money.approval import both, said
 
+    mark = shown["mark"]
     names = ("batch_id", "as_of", "fund", "instruction_count", "amount_fen", "amount_in_capitals")
     lines = [said(name, str(shown[name])) for name in names]
-    changed = ", ".join(f"{kind} {count}" for kind, count in shown["changed"].items())
+    changed = ", ".join(f"{both(f'posting_{kind}')} {n}" for kind, n in shown["changed"].items())
     lines.append(said("changed_since", f"{shown['last_signed_position']} → {changed or '0'}"))
     lines += [said(name, shown[name]) for name in ("batch_digest", "roster_digest")]
     lines.append(said("anchors", ", ".join(shown["anchors"]) or word("no_anchors")))
     lines.append(said("put_up", shown["announced"] or word("not_put_up")))
     lines += [said("came_from", shown["came_from"])] if shown["came_from"] else []
-    lines += [said("may_not_be_released", shown["mark"])] if shown["mark"] else []
+    lines += [said("may_not_be_released", f"{in_chinese(mark)} {mark}")] if mark else []
     return lines + [
         said("unconfirmed", f"{n['policy_id']} {n['name']} = {n['value']} ({n['source']})")
         for n in shown["unconfirmed"]

@@ -49,7 +49,12 @@ def approval_sheet(books: Books, state: BatchState) -> bytes:
 
 def said(code: str, value: str) -> str:
     """Write a fact with its name in both languages."""
-    return f"{word(code)} {word(code, 'en')}: {value}"
+    return f"{both(code)}: {value}"
+
+
+def both(code: str) -> str:
+    """Word a code in both languages."""
+    return f"{word(code)} {word(code, 'en')}"
 
 
 def batch_paper(home: Home, batch_id: str) -> bytes:

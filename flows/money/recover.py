@@ -11,7 +11,7 @@ from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
 from flows.money.whole import expect_at_home, expect_whole, witnessed
-from flows.store import Home
+from flows.store import Home, read_manifest
 from sql import policy_cards
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
@@ -129,10 +129,11 @@ def show_claims(home: Home, as_of: date) -> list[dict[str, Any]]:
         books, paid = ledger.books(), ledger.paid_lines()
     payments = {row[1:]: row[0] for row in paid.select("payment_id", *KEY).iter_rows()}
     path = home.runs / books.newest_run / "entitlements.parquet"
-    entitlements = pl.read_parquet(path) if books.newest_run and path.is_file() else None
-    asked: dict[tuple[str, ...], int] = {}
-    if entitlements is not None:
-        rows = entitlements.filter(pl.col("status") == "recovery").select(*KEY, "due_fen")
+    asked, ran = dict[tuple[str, ...], int](), set[str]()
+    if books.newest_run and path.is_file():
+        policies = read_manifest(path.parent, "run")["policies"]
+        ran = {name for name, policy in policies.items() if policy["status"] == "ran"}
+        rows = pl.read_parquet(path).filter(pl.col("status") == "recovery").select(*KEY, "due_fen")
         asked = {tuple(key): -fen for *key, fen in rows.iter_rows()}
     return [
         {
@@ -143,6 +144,7 @@ def show_claims(home: Home, as_of: date) -> list[dict[str, Any]]:
             "repaid_yuan": yuan_text(claim.repaid_fen),
             "left_yuan": yuan_text(claim.open_fen),
             "asked_now_yuan": yuan_text(asked.get(key, 0)),
+            "policy_ran": key[0] in ran,
             "age_days": (as_of - date.fromisoformat(claim.listed[0][1])).days,
             "lists": [list_id for list_id, _, _ in claim.listed],
             "documents": [document for document, _, _ in claim.repaid],

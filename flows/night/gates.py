@@ -232,10 +232,11 @@ def stop_if_critical(outcome: GateOutcome, where: str, run_id: str = "") -> None
 
 def _told(check: CheckOutcome) -> str:
     if check.status == "errored":
-        return f"{check.check} (could not be measured)"
+        return f"{check.check} {check.title} (could not be measured)"
     places = ", ".join(without_long_numbers(str(place)) for place in check.places[:TOLD_PLACES])
-    counts = f"{check.failed_count} / {check.checked_count}, {check.threshold}"
-    return f"{check.check} ({counts}; {places})" if places else f"{check.check} ({counts})"
+    counts = f"{check.failed_count} of {check.checked_count} fail, {check.threshold}"
+    named = f"{check.check} {check.title}"
+    return f"{named} ({counts}; {places})" if places else f"{named} ({counts})"
 
 
 def _measured(

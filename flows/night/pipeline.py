@@ -18,6 +18,7 @@ from flows.answers.nights import write_index
 from flows.answers.objected import write_objections
 from flows.answers.takeup import NAME, taken_up
 from flows.answers.trend import employment_trend, has_trend
+from flows.inbox.in_force import states_of_snapshot
 from flows.inbox.tonight import Waiting, await_suppliers, read_tonight
 from flows.ingest.drop import ingest_drop, load_snapshot
 from flows.midway import midway
@@ -42,6 +43,7 @@ from flows.night.summary import summarise_run
 from flows.night.traces import last_traces
 from flows.store import Home, expect_home, hold_home
 from sql import Connection, query
+from transforms.answers.deliveries import with_ages
 from transforms.answers.takeup import GROUP
 from transforms.answers.traces import trace_findings
 from transforms.errors import UsageError
@@ -191,7 +193,9 @@ def judge_snapshot(run: RunSoFar, determined: Determined) -> RunSoFar:
         tables=determined.tables,
         frames={"trend": lambda: employment_trend(determined.store)} if has_trend() else {},
         findings=(determined.findings,),
-        policies=determined.policies,
+        policies=with_ages(
+            determined.policies, states_of_snapshot(run.snapshot.folder, run.as_of)
+        ),
         own_rows=determined.own_rows.to_dicts(),
         warnings=tuple(determined.warnings),
     )

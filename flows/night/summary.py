@@ -6,7 +6,7 @@ from typing import Any
 
 from flows.inbox.in_force import states_of_snapshot
 from flows.inbox.standing import delivery_lines
-from flows.language import counted, headings, said
+from flows.language import counted, headings, policy_word, said
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.visible import table
@@ -45,7 +45,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     )
     lines += (f"  {line}" for line in delivery_lines(summary["deliveries"]))
     policies = summary["policies"].items()
-    ran = [[name, *headings(p["status"]), said(p["reason"] or "")] for name, p in policies]
+    ran = [[policy_word(name), *headings(p["status"]), said(p["reason"] or "")] for name, p in policies]
     lines += (f"  {line}" for line in table([headings("policy", "status", "reason"), *ran]))
     lines.append(f"  {': '.join([*headings('determinations'), counted(counts['determinations'])])}")
     rows = [headings("entitlements", "line_count", "due_fen")]

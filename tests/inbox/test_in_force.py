@@ -29,8 +29,10 @@ from tests.inbox.inbox_home import (
     tree,
 )
 from tests.ingest.ingest_drops import table, write_drop
-from transforms.answers.deliveries import warnings_of
+from transforms.answers.deliveries import warnings_of, with_ages
 from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.policies.cards import PolicyStatus
+from transforms.words import Said, worded
 
 NEXT = FIRST + timedelta(days=1)
 
@@ -99,6 +101,20 @@ def test_too_old_is_left_out_and_named(home: Home) -> None:
         "late of 社保中心: insured_persons; what came on 2020-03-30 is used, 3 days old",
         "too old of 民政局 (2020-03-30, 3 days), so left out: residents",
     ]
+
+
+def test_a_policy_says_whether_its_extract_is_too_old_or_did_not_come(home: Home) -> None:
+    third = FIRST + timedelta(days=3)
+    found = states_of_snapshot(night(home, third).folder, third)
+
+    def said(kinds: list[str]) -> str:
+        reason = Said("extract_not_delivered", {"kinds": kinds})
+        policies = {"p": PolicyStatus("not_run", reason, None, None, [])}
+        return worded(with_ages(policies, found)["p"].reason or reason)
+
+    assert said(["residents"]) == "数据过期，不再使用：residents"
+    assert said(["deaths"]) == "数据未送达：deaths"
+    assert said(["deaths", "residents"]) == "数据未送达：deaths；数据过期，不再使用：residents"
 
 
 def test_a_kind_of_two_suppliers_is_read_whole_or_not_at_all(home: Home) -> None:

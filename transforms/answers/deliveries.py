@@ -2,11 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
+from transforms.policies.cards import PolicyStatus
 from transforms.words import Said
 
 # A delivery note with more columns: `file` to `why` are as suppliers write them.
@@ -113,6 +114,29 @@ def _word(row: Mapping[str, str], newest: Sequence[Mapping[str, str]], as_of: da
         return "old"
     is_same = all(one["same_since"] < one["delivered_on"] for one in newest)
     return "same" if is_same else "fresh"
+
+
+def with_ages(
+    policies: Mapping[str, PolicyStatus], states: Iterable[DeliveryState]
+) -> dict[str, PolicyStatus]:
+    """Say of kinds that came and are too old that they are, where a policy did not run for them."""
+    of = {(one.kind, one.state) for one in states}
+    old = {kind for kind, state in of if state == "too_old" and (kind, "missing") not in of}
+    return {
+        name: replace(found, reason=_with_age(found.reason, old))
+        for name, found in policies.items()
+    }
+
+
+def _with_age(reason: Said | None, old: Collection[str]) -> Said | None:
+    kinds = reason.values["kinds"] if reason and reason.code == "extract_not_delivered" else []
+    aged = [kind for kind in kinds if kind in old]
+    if not aged:
+        return reason
+    absent = [kind for kind in kinds if kind not in old]
+    if absent:
+        return Said("extracts_absent_or_too_old", {"kinds": absent, "old": aged})
+    return Said("extract_too_old", {"kinds": aged})
 
 
 def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:

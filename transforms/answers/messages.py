@@ -22,6 +22,8 @@ MESSAGES = Path(__file__).parent.with_name("messages.yaml")
 SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
 # What stands around a sentence where several are put together.
 AROUND = " ;,:"
+# A code before a count.
+CODE = re.compile(r"\b[a-z_]+(?=:? )")
 WORDS = re.compile("[A-Za-z]{2,}")
 FEW_LETTERS = 5
 KEPT = 4096
@@ -164,6 +166,9 @@ class _Filling(Formatter):
         if form == "word" or form.endswith("_"):
             prefix = form.removesuffix("word")
             return "、".join(_word(prefix, one) for one in text.split(", "))
+        if form == "places":
+            said = in_chinese(text)
+            return CODE.sub(lambda code: _word("", code[0]), text) if said == text else said
         return in_chinese(text) if " " in text else text
 
 

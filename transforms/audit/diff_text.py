@@ -8,8 +8,10 @@ import polars as pl
 from transforms.amounts import yuan_text
 from transforms.answers.page import render_page
 from transforms.audit.changes import counted_fen
+from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_keys
-from transforms.words import word
+from transforms.visible import table
+from transforms.words import BETWEEN, NO_NAMES, Language, word
 
 SHOWN = 40
 CAUSE_WORDS = {
@@ -57,29 +59,38 @@ def by_cause(changes: pl.DataFrame, steps: Sequence[str]) -> list[dict[str, Any]
     return [found.get(step, {"cause": step, "rows": 0, "fen": 0}) for step in steps]
 
 
-def cause_words(cause: str) -> str:
-    """Word a cause, or several that were exchanged together, in Chinese."""
-    return "、".join(word(CAUSE_WORDS[part]) for part in cause.split(", "))
+def cause_words(cause: str, language: Language = "zh") -> str:
+    """Word a cause, or several that were exchanged together."""
+    said = [word(CAUSE_WORDS[part], language) for part in cause.split(", ")]
+    return BETWEEN[language].join(said)
 
 
-def diff_lines(told: Mapping[str, Any]) -> list[str]:
-    """Write what differs for the terminal: sums by cause and policy, then masked rows."""
+def diff_lines(
+    told: Mapping[str, Any], language: Language = "en", names: Mapping[str, str] = NO_NAMES
+) -> list[str]:
+    """Write what differs for the terminal: sums by cause and policy, then masked rows.
+
+    Rows:    names  the titles of policies, by id
+    """
+
+    def say(code: str) -> str:
+        return word(code, language, names)
+
     lines = [f"from {told['run_a']} to {told['run_b']}: one thing exchanged after the other"]
-    lines += [
-        f"  {entry['cause']:<24} {entry['rows']:>8,} entitlements "
-        f"{yuan_text(entry['fen'], ','):>18} 元"
-        for entry in told["by_cause"]
-    ]
-    for entry in told["by_policy"]:
-        lines.append(
-            f"  {entry['table']:<14} {entry['policy_id']:<30} {entry['cause']:<12} "
-            f"{entry['rows']:>7,} rows {yuan_text(entry['fen'], ','):>16} 元"
-        )
+    heading = ("diff_table", "policy", "diff_cause", "row_count", "amount_changed")
+    sums = [[say(code) for code in heading]]
+    by_cause = ({**entry, "table": "entitlements"} for entry in told["by_cause"])
+    for entry in (*by_cause, *told["by_policy"]):
+        policy, cause = say(entry.get("policy_id", "sum")), cause_words(entry["cause"], language)
+        sums.append([say(entry["table"]), policy, cause, f"{entry['rows']:,}"])
+        sums[-1].append(yuan_text(entry["fen"], ","))
+    lines += (f"  {line}" for line in table(sums, {3, 4}))
     shown = masked_changes(told["changes"][:SHOWN])
     lines += [
-        f"    {row['policy_id']} {row['period']} {row['subject_id']} → {row['beneficiary_id']}: "
-        f"{row['was'] or '—'} {row['was_text']} → {row['is'] or '—'} {row['is_text']} "
-        f"({row['cause']}, {row['table']})"
+        f"    {say(row['policy_id'])} {row['period']} {row['subject_id']} → "
+        f"{row['beneficiary_id']}: {say(row['was'] or '—')} {row['was_text']} → "
+        f"{say(row['is'] or '—')} {row['is_text']} "
+        f"({cause_words(row['cause'], language)}, {say(row['table'])})"
         for row in shown
     ]
     left = len(told["changes"]) - len(shown)
@@ -95,18 +106,19 @@ def masked_changes(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     return [
         row
         | {
-            f"{name}_text": "" if row[f"{name}_fen"] is None else yuan_text(row[f"{name}_fen"])
+            f"{name}_text": "" if row[f"{name}_fen"] is None else yuan_text(row[f"{name}_fen"], ",")
             for name in ("was", "is")
         }
         for row in masked.to_dicts()
     ]
 
 
-def diff_page(told: Mapping[str, Any]) -> str:
+def diff_page(told: Mapping[str, Any], titles: Mapping[str, str] = NO_NAMES) -> str:
     """Render what differs as one page that stands alone, with a waterfall of what is due."""
     return render_page(
         "diff.html.j2",
         told=told,
+        names={**names_of_kinds(), **titles},
         bars=waterfall(told["by_cause"]),
         width=BAR_WIDTH + BAR_ROOM,
         changes=masked_changes(told["changes"][:SHOWN]),
