@@ -10,6 +10,7 @@ import typer
 from flows.cli.console import ask_passphrase, changing
 from flows.store import Home
 from transforms.errors import UsageError
+from transforms.policies.card_text import value_text
 from transforms.words import word
 
 Typed = tuple[int | None, str | None]
@@ -116,7 +117,7 @@ def _lines(shown: dict[str, Any]) -> list[str]:
     lines += [said("came_from", shown["came_from"])] if shown["came_from"] else []
     lines += [said("may_not_be_released", shown["mark"])] if shown["mark"] else []
     return lines + [
-        said("unconfirmed", f"{n['policy_id']} {n['name']} = {n['value']} ({n['source']})")
+        said("unconfirmed", f"{n['policy_id']} {n['name']} = {value_text(n)} ({n['source']})")
         for n in shown["unconfirmed"]
     ]
 
