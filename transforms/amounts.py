@@ -1,6 +1,7 @@
 """Read and write money: integer 分 inside, text outside, never a float."""
 
 import re
+from typing import TypeVar
 
 import polars as pl
 
@@ -10,6 +11,8 @@ WRITTEN = r"^(-?)¥?(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1
 RATE = r"^(-?[0-9]{1,4})(?:[.]([0-9]{1,6}?)0*)?(%?)$"
 PLAIN_YUAN = re.compile(r"(?<![\w.,])[0-9]{4,}(?=[.][0-9]{2}(?: ?元|$))")
 BRACKETS = r"^\((.*)\)$"
+SHARE_UNITS = 10_000
+Part = TypeVar("Part", int, pl.Expr)
 
 
 def read_fen(texts: pl.Series, unit: str = "元") -> pl.Series:
@@ -99,6 +102,16 @@ def is_amount(name: str) -> bool:
 def is_share(name: str) -> bool:
     """Say whether a column of this name holds a part of a whole, in 1/10,000."""
     return name.endswith("_share")
+
+
+def share_in(part: Part, whole: int) -> Part:
+    """Return what part of a whole something is, in 1/10,000, half up.
+
+    >>> share_in(46662, 59994), share_in(14810211, 10000000), share_in(1, 20000)
+    (7778, 14810, 1)
+    """
+    # An amount is below 10^14 fen where shares are shown: this is far below 2^63.
+    return (part * SHARE_UNITS + whole // 2) // whole
 
 
 def share_text(share: int) -> str:

@@ -1,6 +1,8 @@
 """Lists of what there is: nights, snapshots, and the home's own index page."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from flows.language import language
@@ -9,7 +11,7 @@ from flows.store import MANIFEST, Home, expect_home, read_manifest, replace_file
 from sql.texts import policy_cards
 from transforms.amounts import yuan_text
 from transforms.answers.page import render_page
-from transforms.errors import UsageError
+from transforms.errors import DigestDiffersError, UsageError
 from transforms.money.batch_states import BatchState
 from transforms.visible import table
 from transforms.words import BETWEEN, word
@@ -61,7 +63,12 @@ def list_nights(home: Home) -> list[dict[str, Any]]:
                 "snapshot_id": recorded["snapshot_id"],
                 "is_latest": run_id == books.newest_run,
                 "batches": [_batch(state) for state in batches],
-                "amount_fen": sum(state.amount_fen for state in batches),
+                "amount_fen": sum(
+                    # What replaced a superseded batch is of the same run.
+                    state.amount_fen
+                    for state in batches
+                    if state.state != "superseded"
+                ),
                 "signed_by": sorted(
                     {
                         members[said["statement"]["key_id"]].name
@@ -151,6 +158,7 @@ def write_index(home: Home) -> None:
     titles = {name: card.title for name, card in policy_cards().items()}
     for night in nights:
         folder = home.runs / night["run_id"]
+        night["is_warned"] = (folder / MANIFEST).is_file() and _is_warned(folder)
         night["lists"] = {
             path.stem: titles.get(path.name.partition(".")[0], path.stem)
             for path in sorted((folder / "lists").glob("*.xlsx"))
@@ -162,6 +170,16 @@ def write_index(home: Home) -> None:
     listed = lists_by_night(home, nights, titles)
     page = render_page("index.html.j2", nights=nights, listed=listed)
     replace_file(home.root / INDEX, page.encode())
+
+
+def _is_warned(folder: Path) -> bool:
+    """Say whether a run has anything to look at: a warning, a failed check, a policy left out."""
+    with suppress(DigestDiffersError):
+        run = read_manifest(folder, "run")
+        checks = {status for of in run.get("gates", {}).values() for status in of.values()}
+        ran = {policy["status"] for policy in run.get("policies", {}).values()}
+        return bool(run.get("warnings")) or bool(checks - {"passed"}) or ran != {"ran"}
+    return True
 
 
 def lists_by_night(

@@ -14,7 +14,7 @@ from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.standing import Standing
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from sql.texts import exclusions, policy_cards
-from transforms.amounts import share_text, yuan_text
+from transforms.amounts import share_in, share_text, yuan_text
 from transforms.answers.takeup import (
     FENS,
     GROUP,
@@ -39,7 +39,6 @@ from transforms.words import Said, worded
 NAME = "takeup"
 SHOWN = ("entitled_fen", *FENS, "to_recover_fen")
 BESIDE = ("rows", "undetermined_rows", "set_aside_rows", *RANKS)
-WHOLE = 10_000
 
 
 def taken_up(
@@ -212,6 +211,6 @@ def _headings(beside: Sequence[str]) -> list[str]:
 
 def _row(name: str, one: Mapping[str, Any], beside: Sequence[str]) -> list[str]:
     whole = one["entitled_fen"]
-    share = share_text(one["paid_fen"] * WHOLE // whole) if whole else "-"
+    share = share_text(share_in(one["paid_fen"], whole)) if whole else "-"
     counts = ("-" if one[column] is None else str(one[column]) for column in beside)
     return [name, share, *(yuan_text(one[column], ",") for column in SHOWN), *counts]

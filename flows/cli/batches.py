@@ -18,6 +18,7 @@ from flows.cli.console import (
 from flows.language import headings, language, policy_word, said
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
+from transforms.policies.card_text import value_text
 from transforms.visible import table
 from transforms.words import word
 
@@ -82,7 +83,8 @@ def _shown(batch: dict[str, Any]) -> Iterator[str]:
     if batch["missing_signatures"] and batch["state"] in ("draft", "signed"):
         yield f"not signed yet: {', '.join(batch['missing_signatures'])}"
     for number in batch["unconfirmed"]:
-        yield f"unconfirmed: {number['policy_id']} {number['name']} = {number['value']}"
+        value = value_text(number, language())
+        yield f"unconfirmed: {number['policy_id']} {number['name']} = {value}"
     yield f"digest {batch['batch_digest']}"
     yield from (f"  {path}" for path in batch["files"])
 

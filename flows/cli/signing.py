@@ -12,6 +12,7 @@ from flows.store import Home
 from transforms.amounts import grouped
 from transforms.answers.messages import in_chinese
 from transforms.errors import UsageError
+from transforms.policies.card_text import value_text
 from transforms.words import word
 
 Typed = tuple[int | None, str | None]
@@ -119,7 +120,7 @@ def _lines(shown: dict[str, Any]) -> list[str]:
     lines += [said("came_from", shown["came_from"])] if shown["came_from"] else []
     lines += [said("may_not_be_released", f"{in_chinese(mark)} {mark}")] if mark else []
     return lines + [
-        said("unconfirmed", f"{n['policy_id']} {n['name']} = {n['value']} ({n['source']})")
+        said("unconfirmed", f"{n['policy_id']} {n['name']} = {value_text(n)} ({n['source']})")
         for n in shown["unconfirmed"]
     ]
 

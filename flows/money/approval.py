@@ -140,7 +140,7 @@ def _released_from(books: Books, state: BatchState) -> list[str]:
     position, head = books.position, books.head
     if state.released:
         position, head = state.released["position"] - 1, state.released["ledger_head"]
-    return [word("ledger_position"), f"{position}", word("ledger_head"), in_groups(head)]
+    return [word("position_before"), f"{position}", word("head_before"), in_groups(head)]
 
 
 def _signed_row(books: Books, state: BatchState, role: str) -> list[str]:

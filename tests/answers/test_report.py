@@ -198,6 +198,7 @@ def test_a_stopped_run_renders_before_anything_was_determined() -> None:
     empty = {"policies": (), "entitlements": (), "batches": (), "findings": (), "warnings": ()}
     page = render_report(summary(stopped_at="extracts", **empty))
     assert "运行已停止" in page and "本次没有批次" in page
+    assert "关口“收到的数据”" in page and "没有运行任何政策" in page and "0 / 0" not in page
 
 
 def test_every_place_of_a_gate_is_named_in_words() -> None:

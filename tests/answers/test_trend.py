@@ -156,12 +156,13 @@ def test_the_page_shows_each_figure_and_no_month_that_is_not_known() -> None:
     lines = re.findall(r'<polyline class="line pension_count" points="([^"]*)"', page)
     assert len(lines[0].split()) == 8, "five months are a gap, and no zero"
     assert page.count("无数据") >= 5 * 3 and "3<sup>*</sup>" in page and "仅供内部使用" in page
-    assert "−8" in page and "+2" in page
+    assert "−8" in page and "+2*" in page and "养老 3*" in page and 'lang="en"' not in page
 
 
 def test_a_run_without_contributions_says_so() -> None:
     page = render_trend(summary(), figures().clear(), NOBODY)
     assert "没有可画的数字" in page and "<svg" not in page
+    assert "<h2>一、本夜的警示和名单" in page
 
 
 def test_moves_that_do_not_lead_on_are_no_figures() -> None:

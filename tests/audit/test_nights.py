@@ -1,5 +1,6 @@
 """What there is: nights, snapshots, the index page, the scheduled audit."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -61,6 +62,12 @@ def test_the_index_links_to_what_is_there(nights: tuple[Home, list[str]]) -> Non
     links = re.findall(r'href="([^"]+)"', page)
     assert len(links) > len(runs) and all((home.root / link).is_file() for link in links)
     assert not re.search(r"[0-9]{17}[0-9X]", page), "no person on it"
+    manifest = home.runs / runs[0] / "manifest.json"
+    content = manifest.read_text("utf-8")
+    manifest.write_text(json.dumps({**json.loads(content), "warnings": ["a"]}), "utf-8")
+    write_index(home)
+    manifest.write_text(content, "utf-8")
+    assert (home.root / "index.html").read_text("utf-8").count("有提醒") > page.count("有提醒")
 
 
 def test_every_state_of_a_batch_has_a_word() -> None:

@@ -1,6 +1,7 @@
 """The approval sheet on paper: one A4 page, the same bytes again, filed when it is released."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from flows import typeset
 from flows.money.approval import APPROVAL_PAPER, FORM, batch_paper
 from flows.money.batch import show_batch
+from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.verify import verify_home
 from flows.store import Home
@@ -18,6 +20,7 @@ from flows.typeset import pdf_of
 from tests.money.money_town import sign_both
 from transforms.errors import DigestDiffersError, MachineDeniedError
 from transforms.money.capitals import amount_in_capitals
+from transforms.review.approval import in_groups
 
 CONTENT: dict[str, Any] = {
     "title": "审批表",
@@ -70,6 +73,10 @@ def test_a_batch_is_one_page_before_and_after_its_release(
     filed = (home.batches / batch_id / APPROVAL_PAPER).read_bytes()
     assert filed == batch_paper(home, batch_id)
     signed = text_of(filed, tmp_path)
+    with open_ledger(home) as ledger:
+        books = ledger.books()
+    before = in_groups(books.hashes[-2])
+    assert re.search(rf"发放前账首 +{before[:4]}", signed) and f"{batch_id} · 已发放" in signed
     for said in show_batch(home, batch_id)["signatures"].values():
         assert said["name"] in signed and said["signed_on"] in signed
         assert said["fingerprint"][:4] in signed

@@ -10,6 +10,7 @@ import openpyxl
 import polars as pl
 import pytest
 
+from flows.answers.nights import list_nights
 from flows.money import notice as notice_module
 from flows.money.export import export_batch, read_export
 from flows.money.keys import open_key
@@ -104,6 +105,8 @@ def test_held_and_struck_lines_leave_and_the_rest_is_a_batch_of_its_own(
     after = said["to_be_signed"]
     assert state_of(home, batch) == "superseded" and state_of(home, after) == "draft"
     left = lines_of(home, after)
+    (listed,) = list_nights(home)
+    assert listed["amount_fen"] == left["amount_fen"].sum(), "what is superseded counts once"
     assert left.select(KEY).rows() == before.select(KEY).rows()[1:2] + before.select(KEY).rows()[3:]
     assert not set(left["payment_id"]) & set(before["payment_id"])
     manifest = json.loads((home.batches / after / "manifest.json").read_text("utf-8"))

@@ -126,7 +126,7 @@ def test_sums_of_many_employers_end_in_one_row_of_the_others(
     book = openpyxl.load_workbook(io.BytesIO(review_workbook(review)))
     rows = [row for row in table_of(book, "汇总", "分组") if row["分组"] == "单位"]
     shown = [(row["名称"], row["代码"], row["金额(元)"], row["占比"]) for row in rows]
-    assert shown == [("淄川一厂", ONE, 1.0, 0.5882), ("其余 1 户", None, 0.7, 0.4117)]
+    assert shown == [("淄川一厂", ONE, 1.0, 0.5882), ("其余 1 户", None, 0.7, 0.4118)]
 
 
 def test_only_verdict_and_reason_can_be_filled_in(home: Home) -> None:
@@ -188,10 +188,16 @@ def test_unconfirmed_numbers_stand_on_top(home: Home) -> None:
     batch = drawn(home, [refund(100)])
     review = review_of(home, batch)
     more = {**review.parameters[0], "name": "a_first_by_name", "confirmed": True}
-    content = review_workbook(replace(review, parameters=[more, *review.parameters]))
+    amount = {**more, "name": "benefit_fen", "value": "1719.00"}
+    content = review_workbook(replace(review, parameters=[more, amount, *review.parameters]))
     book = openpyxl.load_workbook(io.BytesIO(content))
     rows = [(row["参数"], row["是否确认"]) for row in table_of(book, "参数", "取值")]
-    assert rows == [("layoff_rate_method", "未确认"), ("a_first_by_name", "已确认")]
+    assert rows == [
+        ("layoff_rate_method", "未确认"),
+        ("a_first_by_name", "已确认"),
+        ("benefit_fen", "已确认"),
+    ]
+    assert table_of(book, "参数", "取值")[-1]["取值"] == "1719.00 元"
 
 
 def test_against_the_batch_before_new_gone_changed_and_another_account(home: Home) -> None:

@@ -88,6 +88,9 @@ def test_the_parts_of_a_budget_fill_the_bar(budget_fen: int | None) -> None:
     budget = budget_parts(funding, 35, 25)
     bar = budget_bar(budget)
     assert sum(part["width"] for part in bar) == 1000
+    # Of the budget, not of the bar, which is longer where the budget lacks; half up.
+    shares = {None: "—", 0: "—", 99: "25.25%", 100: "25.00%", 101: "24.75%"}
+    assert bar[2]["share"] == shares[budget_fen]
     if budget_fen is not None:
         assert sum(budget["parts"].values()) == budget_fen
         assert bar[-1]["fen"] == budget_fen - 100

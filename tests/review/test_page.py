@@ -1,11 +1,13 @@
 """The reviewer's page in a real browser: read, searched and opened by keyboard, and never cut."""
 
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from flows.answers.explain import explain_line
@@ -18,6 +20,7 @@ from transforms.review.page import MOST_BYTES, Reviewed, review_page
 
 UNUSUAL = HOSTILE[-1]
 FOCUSED = "document.activeElement"
+FOUND = "document.querySelector('#found').textContent"
 OPEN_DETAIL = "document.querySelector('tr.detail')"
 
 
@@ -51,17 +54,27 @@ def tab_to(page: Page, script: str) -> None:
 
 
 def found_rows(page: Page) -> int:
-    said = page.look("document.querySelector('#found').textContent")
-    return int(said.split(" ")[0].replace(",", ""))
+    return int(page.look(FOUND).split(" ")[0].replace(",", ""))
 
 
-def test_it_loads_nothing_and_says_nothing_on_the_console(page: Page, folder: Path) -> None:
+def sums_of_lines(told: Reviewed) -> tuple[int, int]:
+    unpaid = told.review.unpaid_lines.filter(pl.col("status") == "held")
+    return told.review.lines["amount_fen"].sum(), unpaid["due_fen"].sum()
+
+
+def test_it_loads_nothing_and_says_nothing_on_the_console(
+    page: Page, folder: Path, told: Reviewed
+) -> None:
     assert page.asked_for == [(folder / "review.html").as_uri()]
     assert page.said == []
+    paid, held = (f"{fen / 100:,.2f}" for fen in sums_of_lines(told))
+    assert f"可付 {paid} 元" in page.look(FOUND) and f"暂扣 {held} 元" in page.look(FOUND)
     text = (folder / "review.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in text and "script-src 'sha256-" in text
     assert not re.search(r"(src|href)\s*=\s*[\"'](?!#)|@import|url\((?!#)|https?:", text)
     script = (TEMPLATES / "review.js").read_text(encoding="utf-8")
+    for number in told.review.manifest["unconfirmed"]:
+        assert f"<code>{number['name']}</code> ＝ {number['value']}" in text
     assert "innerHTML" not in script and "eval" not in script
 
 
@@ -157,10 +170,14 @@ def test_a_name_is_never_more_than_a_text(page: Page, folder: Path, told: Review
     assert found_rows(page) == sum(counts[HOSTILE.index(UNUSUAL) :: len(HOSTILE)])
 
 
-def test_it_prints(page: Page) -> None:
+def test_it_prints(page: Page, tmp_path: Path) -> None:
     page.call("Emulation.setEmulatedMedia", media="print")
     assert page.look("getComputedStyle(document.querySelector('#tools')).display") == "none"
-    assert page.pdf().startswith(b"%PDF")
+    path = tmp_path / "review.pdf"
+    path.write_bytes(page.pdf())
+    pages = subprocess.check_output(["pdftotext", "-layout", path, "-"], text=True).split("\f")
+    assert len(pages) > 3 and re.search("政策 +期间", pages[-2]), "the head stands on every page"
+    assert "841.92 x 594.96" in subprocess.check_output(["pdfinfo", path], text=True)
 
 
 def test_a_batch_of_100_000_lines_takes_seconds_and_5_mb(told: Reviewed) -> None:

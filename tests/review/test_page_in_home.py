@@ -35,7 +35,7 @@ def test_what_is_signed_and_not_paid_stands_in_the_budget(tmp_path: Path) -> Non
     sign_both(home, drafted.batches[0].batch_id)
     _, later = night(home, "two", [month("benefit_to_retirement", BOB, 2000_00)])
     page = (home.batches / later.batches[0].batch_id / "review.html").read_text(encoding="utf-8")
-    assert "已签署未支付 1,719.00 元，本批 2,000.00 元，余额 6,281.00 元" in page
+    assert "已签署未发放 1,719.00 元，本批 2,000.00 元，余额 6,281.00 元" in page
 
 
 def test_the_page_of_what_a_review_left_shows_what_it_took_out(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from transforms.amounts import share_text, yuan_text
+from transforms.amounts import share_in, share_text, yuan_text
 from transforms.answers.messages import in_chinese
 from transforms.masking import without_long_numbers
+from transforms.policies.card_text import value_text
 from transforms.words import Said, word, worded
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -43,10 +44,12 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["yuan"] = partial(yuan_text, grouping=",")
+    environment.filters["share_in"] = share_in
     environment.filters["share"] = share_text
     environment.filters["word"] = word
     environment.filters["worded"] = worded
     environment.filters["in_chinese"] = in_chinese
     environment.filters["place"] = place_words
+    environment.filters["value"] = value_text
     environment.filters["n"] = "{:,}".format
     return environment

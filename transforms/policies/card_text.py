@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from transforms.amounts import is_amount
 from transforms.extracts.kinds import COLUMNS
 from transforms.policies.cards import PolicyCard
 from transforms.policies.parameters import Parameter
+from transforms.words import Language, word
 
 OPEN_END = "open"
 
@@ -137,6 +139,19 @@ def _value_lines(value: Mapping[str, Any]) -> list[str]:
         f"  {value['source']}",
         *("        " + "  ".join(map(said_value, row.values())) for row in rows),
     ]
+
+
+def value_text(number: Mapping[str, Any], language: Language = "zh") -> str:
+    """Write the value of a number of the law: an amount, which is kept in yuan, with its unit.
+
+    >>> value_text({"name": "benefit_fen", "value": "1719.00"})
+    '1719.00 元'
+    """
+    return (
+        f"{number['value']} {word('yuan', language)}"
+        if is_amount(number["name"])
+        else number["value"]
+    )
 
 
 def said_value(cell: Any) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from transforms.amounts import share_text
-from transforms.review.sums import SHARE_UNITS
+from transforms.amounts import share_in, share_text
 
 FILLS = {
     "budget_spent": "#1d2430",
@@ -35,7 +34,8 @@ def budget_bar(budget: Mapping[str, Any]) -> list[dict[str, Any]]:
     for name, fen in budget["parts"].items():
         end = start + max(fen, 0)
         x, right = (WIDE * edge // max(budget["whole_fen"], 1) for edge in (start, end))
-        share = share_text(max(fen, 0) * SHARE_UNITS // max(budget["whole_fen"], 1))
+        of_budget = budget["budget_fen"]
+        share = share_text(share_in(max(fen, 0), of_budget)) if of_budget else "—"
         place = {"x": x, "width": right - x, "fill": FILLS[name], "share": share}
         bar.append({"name": name, "fen": fen, **place})
         start = end

@@ -21,6 +21,7 @@ from transforms.review.approval import in_groups
 from transforms.review.drawn import budget_bar, histogram_bars, policy_bars, step_bars
 from transforms.review.explained import Rule, explained_block, packed
 from transforms.review.review import Review
+from transforms.review.sums import town
 from transforms.review.workbook import before_sheet, doubts_sheet
 from transforms.sheets.workbook import Sheet
 from transforms.words import said_of, word, words_column
@@ -104,7 +105,7 @@ def _all_lines(told: Reviewed) -> pl.DataFrame:
     payees = review.parties.select(
         pl.col("subject_kind").alias(PAYEE[0]),
         pl.col("subject_id").alias(PAYEE[1]),
-        pl.col("division_code").alias("town"),
+        town().alias("town"),
         pl.col("subject_name").alias("payee_name"),
     )
     moved = review.accounts.select(*PAYEE, pl.lit(True).alias("account_changed"))
@@ -230,7 +231,7 @@ def _rendered(
         columns=[(name, word(name.removesuffix("_said"))) for name in SHOWN],
         shown_count=shown.height,
         left_out=left.height,
-        left_out_fen=int(left["amount_fen"].sum()),
+        left_out_fen=int(left.filter(pl.col("payment_id") != "")["amount_fen"].sum()),
         content=Markup(script_json(content)),
         script=script,
         script_digest=f"sha256-{digest}",

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from transforms.amounts import share_in
+from transforms.answers.trend import town_names
 from transforms.money.payees import PAYEE
 from transforms.words import word
-
-SHARE_UNITS = 10_000
 
 
 def sums_of(
@@ -18,7 +18,7 @@ def sums_of(
     Rows:    lines    of the batch; parties: one per party, with subject_name and division_code
              returns  by "policy", "town", "employer": identifier, subject_name, line_count,
                       payee_count, amount_fen, amount_share; the largest first
-    Units:   fen; amount_share in 1/10,000, down
+    Units:   fen; amount_share in 1/10,000, half up
     Holds:   each adds up to the batch; who has no town is 未知, persons are one row of employers
     """
     known = parties.rename({"subject_kind": PAYEE[0], "subject_id": PAYEE[1]})
@@ -26,7 +26,7 @@ def sums_of(
     is_employer = pl.col("beneficiary_kind") == "employer"
     named_by = {
         "policy": [pl.col("policy_id"), pl.col("policy_id").replace(titles)],
-        "town": [pl.col("division_code").fill_null(""), _unless_empty("division_code", "unknown")],
+        "town": [town().fill_null(""), town().fill_null(pl.lit(word("unknown")))],
         "employer": [
             pl.when(is_employer).then("beneficiary_id").otherwise(pl.lit("")),
             pl.when(is_employer).then("subject_name").otherwise(pl.lit(word("paid_to_persons"))),
@@ -35,8 +35,10 @@ def sums_of(
     return {by: _sums(named, columns) for by, columns in named_by.items()}
 
 
-def _unless_empty(name: str, code: str) -> pl.Expr:
-    return pl.col(name).fill_null(pl.lit(word(code)))
+def town() -> pl.Expr:
+    """Name the town of a `division_code`; a code that is not known stays as it is."""
+    code = pl.col("division_code")
+    return code.str.head(9).replace_strict(town_names(), default=code)
 
 
 def _sums(lines: pl.DataFrame, named_by: Sequence[pl.Expr]) -> pl.DataFrame:
@@ -55,10 +57,9 @@ def _sums(lines: pl.DataFrame, named_by: Sequence[pl.Expr]) -> pl.DataFrame:
 
 
 def share_of(name: str, total: int) -> pl.Expr:
-    """Return what part of a total each amount is, in 1/10,000, down.
+    """Return what part of a total each amount is, in 1/10,000, half up.
 
     >>> pl.DataFrame({"amount_fen": [1, 2]}).select(share_of("amount_fen", 3)).to_series().to_list()
-    [3333, 6666]
+    [3333, 6667]
     """
-    # An amount is below 10^15 fen (sheets/rows.py): what is multiplied here is far below 2^63.
-    return (pl.col(name) * SHARE_UNITS // max(total, 1)).alias("amount_share")
+    return share_in(pl.col(name), max(total, 1)).alias("amount_share")

@@ -10,6 +10,7 @@ from transforms.money.entitlements import KEY
 from transforms.money.reviews import OPEN as OPEN_ON_LINES
 from transforms.money.reviews import VERDICTS
 from transforms.payments.workbook import instruction_table, line_sheet_table
+from transforms.policies.card_text import value_text
 from transforms.review.approval import approval_sheet_page, doubts_said
 from transforms.review.comparison import CHANGED_PERCENT
 from transforms.review.doubts import doubts_table
@@ -195,7 +196,8 @@ def _held(review: Review) -> Sheet:
 
 def _parameters(review: Review) -> Sheet:
     schema = dict.fromkeys(("policy_id", *NUMBERS[1:-1]), pl.String) | {"confirmed": pl.Boolean}
-    rows = pl.DataFrame(review.parameters, schema=schema, orient="row")
+    numbers = [{**number, "value": value_text(number)} for number in review.parameters]
+    rows = pl.DataFrame(numbers, schema=schema, orient="row")
     table = rows.sort("confirmed", "policy_id", "name", "from", maintain_order=True).select(
         pl.col("policy_id").replace(review.titles).alias("policy_title"),
         "name",

@@ -82,8 +82,9 @@
     }
     return row;
   };
+  const filled = (form, values) => form.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const formed = (place, values) => {
-    place.textContent = place.dataset.form.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    place.textContent = filled(place.dataset.form, values);
   };
   const draw = () => {
     const pages = Math.max(1, Math.ceil(found.length / PAGE));
@@ -105,8 +106,14 @@
         (wanted.doubt === "" || (wanted.doubt === "any" ? value(line, "doubts") !== "" : value(line, "doubts").split("；").includes(wanted.doubt))),
     );
     found.sort(compare);
-    const sum = found.reduce((total, line) => total + value(line, "amount_fen"), 0);
-    formed(byId("found"), { rows: found.length, sum: yuan(sum) });
+    const sums = new Map();
+    for (const line of found) {
+      const status = value(line, "status");
+      sums.set(status, (sums.get(status) || 0) + value(line, "amount_fen"));
+    }
+    const { part, between } = byId("found").dataset;
+    const parts = [...sums].map(([status, fen]) => filled(part, { status, sum: yuan(fen) }));
+    formed(byId("found"), { rows: found.length, sums: parts.join(between) });
     for (const heading of headings)
       heading.setAttribute("aria-sort", heading.dataset.column !== sorted ? "none" : falling ? "descending" : "ascending");
     page = 0;
