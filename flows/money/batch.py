@@ -152,7 +152,8 @@ def _post_run(home: Home, run_id: str, ledger: Ledger) -> None:
 def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
     """Write the batches' folders, then record run and batches and withdraw other drafts, at once.
 
-    Holds:   the same run again changes nothing; a withdrawn batch keeps its folder
+    Holds:   the same run again changes nothing, and an older one neither: the drafts of the newest
+             run stand; a withdrawn batch keeps its folder
     """
     books = ledger.books()
     posted = {
@@ -161,9 +162,9 @@ def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
     }
     with ledger.transaction():
         _post_run(home, drafted.run_id, ledger)
-        states = ledger.batch_states()
+        states, is_newest = ledger.batch_states(), ledger.books().newest_run == drafted.run_id
         for state in [*states.values()]:
-            if state.state == "draft" and state.run_id != drafted.run_id:
+            if is_newest and state.state == "draft" and state.run_id != drafted.run_id:
                 by_run = {"by_run": drafted.run_id}
                 ledger.post("withdrawn", by_run, state.batch_id, drafted.run_id)
         for batch_id, said in posted.items():
@@ -172,7 +173,7 @@ def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
                 raise DigestDiffersError(
                     f"batch {batch_id} is not as the ledger recorded it; `wuxing verify`"
                 )
-            if known is None or known.state == "withdrawn":
+            if is_newest and (known is None or known.state == "withdrawn"):
                 ledger.post("drafted", said, batch_id, drafted.run_id)
 
 

@@ -13,10 +13,10 @@ from flows.money.signatures import holds, holds_truly
 from flows.money.witnesses import ADVICE, tell_witness
 from flows.store import Home
 from transforms.errors import DigestDiffersError, LedgerForbidsError
-from transforms.money.batch_states import BatchState, state_digest
+from transforms.money.batch_states import BatchState, reserving, state_digest
 from transforms.money.books import Books
 from transforms.money.entitlements import KEY
-from transforms.money.ledger import ENTRY_FIELDS, PAID_SCHEMA, collision
+from transforms.money.ledger import ENTRY_FIELDS, PAID_SCHEMA, collision, installment_of
 from transforms.money.posting_rules import enter, read_books
 from transforms.money.postings import (
     POSTING_FIELDS,
@@ -115,17 +115,17 @@ class Ledger:
         return dict(rows)
 
     def installments(self, signed_lines: pl.DataFrame) -> pl.DataFrame:
-        """Return how many times each entitlement was paid or signed for, returns not taken off.
+        """Return the number of each entitlement's last payment, returned or only signed ones too.
 
-        Rows:    signed_lines  those of batches that are signed and not yet released
+        Rows:    signed_lines  key and installment, of batches that are signed, not yet released
                  returns       one per key: times
         """
-        return (
-            pl.concat([self.lines_of("payment"), signed_lines])
-            .group_by(KEY)
-            .agg(pl.len().cast(pl.Int64).alias("times"))
-            .sort(KEY)
-        )
+        keys = f"select {', '.join(KEY)}, idempotency_key from entries where kind = 'payment'"
+        schema = dict.fromkeys([*KEY, "idempotency_key"], pl.String())
+        paid = pl.DataFrame(self.connection.execute(keys).fetchall(), schema, orient="row")
+        paid = paid.select(*KEY, installment=installment_of("idempotency_key"))
+        lines = pl.concat([paid, signed_lines])
+        return lines.group_by(KEY).agg(pl.col("installment").max().alias("times")).sort(KEY)
 
     def spent_fen(self, fund: str, budget_year: int, without: str = "") -> int:
         """Return what a fund has released (and not got back) or signed for in a budget year."""
@@ -133,15 +133,8 @@ class Ledger:
             f"select coalesce(sum(left_fen), 0) from ({PAID}) where fund = ? and budget_year = ?",
             (fund, budget_year),
         ).fetchone()
-        signed = sum(
-            state.amount_fen
-            for state in self.batch_states().values()
-            if state.reserves
-            and state.batch_id != without
-            and state.fund == fund
-            and int(state.as_of[:4]) == budget_year
-        )
-        return int(paid) + signed
+        signed = reserving(self.batch_states(), fund, budget_year, without)
+        return int(paid) + sum(state.amount_fen for state in signed)
 
     def batch_states(self) -> dict[str, BatchState]:
         """Return the state of every batch, in the order they were first drafted."""

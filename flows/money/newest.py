@@ -6,11 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.money.batch_folder import StoredBatch
+from flows.money.batch_folder import StoredBatch, batch_lines
 from flows.money.evidence import expect_evidence
 from flows.money.objections import expect_no_objections
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from sql import policy_cards
+from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
 from transforms.money.entitlements import KEY
@@ -24,7 +25,9 @@ SOURCE = ("source_file", "source_line")
 def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
     """Hold a batch against the newest run: each line still due, to the account that was signed.
 
-    And against the home's register: nobody has objected to a line since.
+    A line that was signed when that run began is due while it has not fallen; of any other the
+    run's own batches must say that they would pay it. And against the home's register: nobody has
+    objected to a line since.
 
     Raises:  LedgerForbidsError naming the lines; DigestDiffersError if that run was changed
     """
@@ -40,7 +43,10 @@ def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
     signed = pl.read_parquet(folder / "signed_lines.parquet")
     # Two signed batches may each pay a part of one entitlement: a line is told by its payment, too.
     now = lines.join(signed, on=["payment_id", *KEY], how="inner", validate="1:1")
-    said = sorted([*_fallen(fallen), *_moved(now)])
+    others = lines.join(
+        pl.concat([now.select("line"), fallen.select("line")]), on="line", how="anti"
+    )
+    said = sorted([*_fallen(fallen), *_moved(now), *_not_due(home, books, run_id, stored, others)])
     if said:
         more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
         raise LedgerForbidsError(
@@ -59,6 +65,28 @@ def _moved(rows: pl.DataFrame) -> Iterator[tuple[int, str]]:
     for row in rows.iter_rows(named=True):
         if row["hold_reason"] is not None:
             yield row["line"], f"{_name(row)} is now held ({row['hold_reason']})"
+        elif row["account_now"] != row["account_no"]:
+            yield row["line"], f"{_name(row)} now has another account"
+
+
+def _not_due(
+    home: Home, books: Books, run_id: str, stored: StoredBatch, lines: pl.DataFrame
+) -> Iterator[tuple[int, str]]:
+    """Say of lines that a run did not know as signed what it would not pay so.
+
+    Raises:  DigestDiffersError if one of the run's batches was changed
+    """
+    if not lines.height:
+        return
+    drawn = [s for s in books.batches.values() if s.run_id == run_id and not s.came_from]
+    due = batch_lines(home, drawn).select(*KEY, due_fen="amount_fen", account_now="account_no")
+    accounts = stored.frame("instructions").select("payment_id", "account_no")
+    rows = lines.join(accounts, on="payment_id", how="left", validate="m:1")
+    for row in rows.join(due, on=KEY, how="left", validate="1:1").iter_rows(named=True):
+        if row["due_fen"] is None:
+            yield row["line"], f"{_name(row)} is no longer due"
+        elif row["due_fen"] < row["amount_fen"]:
+            yield row["line"], f"{_name(row)} is now due with {yuan_text(row['due_fen'])} 元 only"
         elif row["account_now"] != row["account_no"]:
             yield row["line"], f"{_name(row)} now has another account"
 

@@ -22,7 +22,7 @@ from flows.store import Home, file_digest, sync_path
 from flows.typeset import NO_FONT
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, LedgerForbidsError
-from transforms.money.batch_states import BatchState, release_obstacle
+from transforms.money.batch_states import BatchState, release_obstacle, reserving
 from transforms.money.batches import budget_mark
 from transforms.money.books import Books
 from transforms.money.ledger import payment_entries
@@ -118,8 +118,17 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     budget_fen = read_funds(home).budget_fen(state.fund, year)
     spent_fen = ledger.spent_fen(state.fund, year, without=state.batch_id)
     mark = budget_mark(budget_fen, spent_fen, stored.manifest["control"]["amount_fen"])
-    if mark:
-        raise LedgerForbidsError(f"batch {state.batch_id}: {mark}; correct funds.toml")
+    if not mark:
+        return
+    others = reserving(books.batches, state.fund, year, without=state.batch_id)
+    if others:
+        reserved = yuan_text(sum(one.amount_fen for one in others))
+        raise LedgerForbidsError(
+            f"batch {state.batch_id}: {mark}; {reserved} 元 are reserved by signed batches: "
+            f"{', '.join(one.batch_id for one in others)}; `wuxing batch withdraw ID` frees what "
+            "one reserves, or correct funds.toml"
+        )
+    raise LedgerForbidsError(f"batch {state.batch_id}: {mark}; correct funds.toml")
 
 
 def _expect_signatures(home: Home, books: Books, state: BatchState) -> None:

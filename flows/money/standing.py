@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from flows.money.batch_folder import signed_lines
+from flows.money.batch_folder import read_batch, signed_lines
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
 from sql import policy_cards
+from transforms.money.batches import LINE_SCHEMA
 from transforms.money.entitlements import KEY
 from transforms.money.ledger import PAID_SCHEMA
+
+NUMBERED = [*KEY, "installment"]
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,11 @@ def read_standing(home: Home, budget_year: int) -> Standing:
             for payment_id, batch_id in ledger.batches_of_payments().items()
         }
         parts = [pl.DataFrame(schema=PAID_SCHEMA)]
+        numbered = [pl.DataFrame(schema={name: LINE_SCHEMA[name] for name in NUMBERED})]
         for state in states:
             if state.reserves:
                 parts.append(signed_lines(home, [state]))
+                numbered.append(read_batch(home, state.batch_id).frame("lines").select(NUMBERED))
                 made_by |= dict.fromkeys(parts[-1]["payment_id"], state.run_id)
         signed = pl.concat(parts).sort("payment_id", *KEY)
         return Standing(
@@ -55,7 +60,7 @@ def read_standing(home: Home, budget_year: int) -> Standing:
             paid=ledger.paid_lines(),
             signed=signed,
             payment_ids=ledger.payment_ids(),
-            installments=ledger.installments(signed),
+            installments=ledger.installments(pl.concat(numbered)),
             spent_fen={fund: ledger.spent_fen(fund, budget_year) for fund in funds},
             determined_by=made_by,
             snapshot_of={name: run["snapshot_id"] for name, run in ledger.books().runs.items()},

@@ -16,17 +16,17 @@ from flows.money.funds import PLACEHOLDER, read_funds
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.sign import sign_batch
-from flows.money.standing import read_standing
+from flows.money.standing import NUMBERED, read_standing
 from flows.night.determine import DETERMINATION_SCHEMA, Determined
 from flows.store import Home, file_digest, write_manifest
 from sql import FactStore, connect, register_frame, register_tables
 from tests.ceremony import hold_ceremony, key_of
 from transforms.digest import short_id
 from transforms.extracts.kinds import KINDS, table_schema
+from transforms.money.batches import LINE_SCHEMA
 from transforms.money.claims import CAUSE_SCHEMA
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import ROW
-from transforms.money.ledger import PAID_SCHEMA
 from transforms.policies.cards import PolicyStatus
 
 AS_OF = date(2020, 3, 31)
@@ -37,7 +37,7 @@ ALL_POLICIES = (
 )
 EXTRACTS = ("registrations", "insured_persons", "residents", "accounts")
 EXTRACTS += ("contributions", "employment")
-NOTHING_SIGNED = pl.DataFrame(schema=PAID_SCHEMA)
+NOTHING_SIGNED = pl.DataFrame(schema={name: LINE_SCHEMA[name] for name in NUMBERED})
 ONE, TWO = "91370302MA3C00001A", "91370302MA3C00002B"
 ANN, BOB = "370302199001011234", "370302199002022345"
 

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from flows.money.ledger_store import open_ledger
-from flows.money.sign import sign_batch
+from flows.money.release import release_batch
+from flows.money.sign import sign_batch, withdraw_batch
 from flows.store import Home
 from tests.ceremony import key_of
 from tests.money.money_town import (
@@ -24,6 +25,7 @@ from tests.money.money_town import (
     night,
     pay,
     refund,
+    sign_both,
     statuses,
 )
 from transforms.errors import ContractError
@@ -97,6 +99,26 @@ def test_a_top_up_is_paid_by_the_next_run_as_a_second_payment(home: Home) -> Non
         assert ledger.paid_lines()["amount_fen"].sum() == 1500
         assert ledger.installments(NOTHING_SIGNED)["times"].to_list() == [2]
         assert batch in ledger.batch_states()
+
+
+@pytest.mark.parametrize("is_paid_first", [True, False])
+def test_a_signed_payment_that_is_given_up_leaves_its_number_to_nobody_else(
+    home: Home, is_paid_first: bool
+) -> None:
+    signed = []
+    for run, fen in (("R1", 1000), ("R2", 1300)):
+        signed.append(night(home, run, [refund(fen)])[1].batches[0].batch_id)
+        sign_both(home, signed[-1])
+    first, second = signed
+    withdraw_batch(home, first, "因", "甲")
+    if is_paid_first:
+        release_batch(home, second)
+    third = night(home, "R3", [refund(1300)])[1].batches[0]
+    assert third.lines.select("amount_fen", "installment").rows() == [(1000, 3)]
+    sign_both(home, third.batch_id)
+    for batch in [third.batch_id] if is_paid_first else [third.batch_id, second]:
+        release_batch(home, batch)
+    assert statuses(entitle(home, [refund(1300)])) == [("stability_refund", "nothing_due", 0, "")]
 
 
 # --- exclusions ------------------------------------------------------------------------------

@@ -151,14 +151,16 @@ def test_drafts_are_no_part_of_the_state_signatures_and_releases_are(home: Home)
     assert digest() == signed
 
 
-def test_a_new_run_withdraws_older_drafts_the_same_run_does_not(home: Home) -> None:
+def test_a_new_run_withdraws_older_drafts_the_same_run_or_an_older_one_again_does_not(
+    home: Home,
+) -> None:
     night(home, "R1", ROWS)
     night(home, "R1", ROWS)
     assert [batch["state"] for batch in list_batches(home)] == ["draft"]
     night(home, "R2", ROWS)
     assert [batch["state"] for batch in list_batches(home)] == ["withdrawn", "draft"]
     night(home, "R1", ROWS)
-    assert [batch["state"] for batch in list_batches(home)] == ["draft", "withdrawn"]
+    assert [batch["state"] for batch in list_batches(home)] == ["withdrawn", "draft"]
     folders = sorted(path.name for path in home.batches.iterdir())
     assert folders == sorted(batch["batch_id"] for batch in list_batches(home))
 

@@ -107,6 +107,18 @@ def state_digest(states: Mapping[str, BatchState]) -> str:
     )
 
 
+def reserving(
+    states: Mapping[str, BatchState], fund: str, budget_year: int, without: str = ""
+) -> list[BatchState]:
+    """List the batches that reserve money of a fund's budget of a year, but one."""
+    return [
+        state
+        for state in states.values()
+        if state.reserves and state.fund == fund and int(state.as_of[:4]) == budget_year
+        if state.batch_id != without
+    ]
+
+
 def _decided(state: BatchState) -> list[dict[str, Any]]:
     verdicts = [said for said in state.reviewed if said["held"] or said["struck"]]
     return verdicts if state.left is None else [*verdicts, state.left]

@@ -70,6 +70,11 @@ def payment_entries(
     return entries
 
 
+def installment_of(idempotency_key: str) -> pl.Expr:
+    """Read from a column of payments' idempotency keys which payment of its entitlement each is."""
+    return pl.col(idempotency_key).str.split("|").list.last().cast(pl.Int64)
+
+
 def posted_entries(
     kind: str, said: Mapping[str, Any], history: pl.DataFrame, drawn: Callable[[], pl.DataFrame]
 ) -> pl.DataFrame:
