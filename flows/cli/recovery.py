@@ -164,7 +164,8 @@ def recovery_show(
     for claim in claims:
         lines.append(
             "{payment_id} {policy_id} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} "
-            "paid back, {left_yuan} left, {age_days} days".format(**claim)
+            "paid back, {returned_yuan} returned by the bank, {left_yuan} left, {age_days} "
+            "days".format(**claim)
         )
         if claim["asked_now_yuan"] != claim["left_yuan"]:
             lines.append(f"  ! the newest run asks for {claim['asked_now_yuan']} 元")
