@@ -160,7 +160,9 @@ def read_memory(text: str | None) -> str | None:
 def show(content: Mapping[str, Any], as_json: bool, lines: list[str]) -> None:
     """Print a command's outcome: one JSON object, or lines a person reads."""
     try:
-        _print(*([as_text(content)] if as_json else (visible(grouped(said(line))) for line in lines)))
+        _print(
+            *([as_text(content)] if as_json else (visible(grouped(said(line))) for line in lines))
+        )
     except OSError as full:
         raise MachineDeniedError(
             f"the command did its work, but what it tells can't be written: {full.strerror}"

@@ -164,9 +164,8 @@ def recovery_show(
     for claim in claims:
         lines.append(
             "{payment_id} {policy} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} 元 "
-            "paid back, {left_yuan} 元 left, {age_days} days".format(
-                **claim, policy=policy_word(claim["policy_id"])
-            )
+            "paid back, {returned_yuan} 元 returned by the bank, {left_yuan} 元 left, "
+            "{age_days} days".format(**claim, policy=policy_word(claim["policy_id"]))
         )
         if not claim["policy_ran"]:
             lines.append("  ! the newest run did not run this policy")
@@ -214,7 +213,9 @@ def forecast(
     lines = []
     for fund in told["funds"]:
         rows = [headings("month", *(f"{name}_fen" for name in names))]
-        rows += [[m["month"], *(grouped(m[f"{n}_yuan"] or "-") for n in names)] for m in fund["months"]]
+        rows += [
+            [m["month"], *(grouped(m[f"{n}_yuan"] or "-") for n in names)] for m in fund["months"]
+        ]
         lines += [fund["fund"], *table(rows, set(range(1, len(rows[0]))))]
         has_budget = fund["months"][0]["left_yuan"] is not None
         end = "the budget lasts as far as there is one" if has_budget else "no budget configured"

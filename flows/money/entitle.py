@@ -133,7 +133,8 @@ def _struck_out(
         known = {tuple(row[name] for name in KEY[1:]): row for row in now}
         for line in lines.iter_rows(named=True):
             row = known.get(tuple(line[name] for name in KEY[1:]))
-            if row is None or facts_digest(row, line) == line["facts"]:
+            before = (line["paid_before_fen"], None)
+            if row is None or line["facts"] in [facts_digest(row, line, fen) for fen in before]:
                 out.append(line[ROW])
     return pl.DataFrame({ROW: out}, schema={ROW: waiting.schema[ROW]})
 

@@ -52,13 +52,15 @@ class Ledger:
     is_kept: bool = True
     _books: Books | None = field(default=None, repr=False)
 
-    def paid_lines(self) -> pl.DataFrame:
-        """Return the lines that were released and not returned.
+    def paid_lines(self, before: int = 0) -> pl.DataFrame:
+        """Return the lines that were released and not returned, now or before a posting.
 
         Rows:    one per line: payment_id, the entitlement's key, amount_fen, account_no
         """
         names = ["left_fen" if name == "amount_fen" else name for name in PAID_SCHEMA]
-        return self._frame(f"select {', '.join(names)} from ({PAID}) where left_fen > 0")
+        text = f"select {', '.join(names)} from ({PAID}) where left_fen > 0"
+        then = "with entries as not materialized (select * from main.entries where sequence < ?)"
+        return self._frame(f"{then} {text}", (before,)) if before else self._frame(text)
 
     def payments_of(self, batch_id: str) -> pl.DataFrame:
         """Return a batch's payment entries, returned ones too, as they were posted."""

@@ -8,21 +8,26 @@ import polars as pl
 
 from flows.money.acts import act_digest, unsigned
 from flows.money.evidence import expect_evidence
+from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.store import Home, read_manifest
 from sql import policy_cards
+from sql.texts import exclusions
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
 from transforms.money.capitals import amount_in_capitals
-from transforms.money.claims import KEY, claims_to_list, list_statement
+from transforms.money.claims import KEY, Claim, Paid, claims_to_list, list_statement
 from transforms.money.ledger import posted_entries
 from transforms.money.posting_rules import read_books
 from transforms.money.postings import Posting
 from transforms.sheets.workbook import Line, Sheet, workbook_bytes
 from transforms.words import word, words_column
+
+# Claims to be listed, and the payments behind each: [payment id, fen].
+Listing = tuple[list[list[Any]], list[list[list[Any]]]]
 
 
 def list_act(home: Home, run_id: str) -> dict[str, Any]:
@@ -33,26 +38,36 @@ def list_act(home: Home, run_id: str) -> dict[str, Any]:
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         books = ledger.books()
-        claims = _claims_of(home, run_id, books)
+        claims, payments = _claims_of(home, run_id, books, _paid(ledger))
         if not claims:
             raise LedgerForbidsError(
                 f"run {run_id} asks nothing back that is not listed already: `wuxing recovery show`"
             )
         said = list_statement(run_id, books.runs[run_id]["run_manifest"], claims)
-        return unsigned({**said, **about_batch(ledger, "")})
+        return unsigned({**said, "payments": payments, **about_batch(ledger, "")})
 
 
-def _claims_of(home: Home, run_id: str, books: Books) -> list[list[Any]]:
+def _paid(ledger: Ledger, before: int = 0) -> Paid:
+    lines: dict[tuple[str, ...], list[list[Any]]] = {}
+    paid = ledger.paid_lines(before).select(*KEY, "payment_id", "amount_fen")
+    for *key, payment_id, fen in paid.sort(paid.columns).iter_rows():
+        lines.setdefault(tuple(key), []).append([payment_id, fen])
+    pairs = [one.policies for one in exclusions() if one.form == "larger_stands"]
+    partners = {name: [o for o in pair if o != name] for pair in pairs for name in pair}
+    return Paid(lines, partners)
+
+
+def _claims_of(home: Home, run_id: str, books: Books, paid: Paid) -> Listing:
     recorded = books.runs.get(run_id, {"state": ""})
     if recorded["state"] != "done":
         raise LedgerForbidsError(f"run {run_id} is not recorded as done: `wuxing runs` lists them")
     expect_evidence(home, run_id, recorded)
-    return _claims_in(home, run_id, books)
+    return _claims_in(home, run_id, books, paid)
 
 
-def _claims_in(home: Home, run_id: str, books: Books) -> list[list[Any]]:
+def _claims_in(home: Home, run_id: str, books: Books, paid: Paid | None) -> Listing:
     path = home.runs / run_id / "entitlements.parquet"
-    return claims_to_list(pl.read_parquet(path), books.claims)
+    return claims_to_list(pl.read_parquet(path), books.claims, paid)
 
 
 def list_workbook(act: Mapping[str, Any]) -> bytes:
@@ -98,7 +113,8 @@ def record_list(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         expect_at_home(home, ledger.books())
-        if _claims_of(home, statement["run_id"], ledger.books()) != statement["claims"]:
+        found = _claims_of(home, statement["run_id"], ledger.books(), _paid(ledger))
+        if found != (statement["claims"], statement.get("payments")):
             raise LedgerForbidsError(
                 f"list {statement['list_id']} is not what run {statement['run_id']} asks back and "
                 "is not listed: it may be posted already; `wuxing recovery show`"
@@ -111,12 +127,19 @@ def record_list(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def list_problems(home: Home, postings: Sequence[Posting], list_id: str) -> Iterator[str]:
-    """Work out again what a posted list asks back, from its run and the postings before it."""
+def list_problems(
+    home: Home, ledger: Ledger, postings: Sequence[Posting], list_id: str
+) -> Iterator[str]:
+    """Work out again what a posted list asks back, from its run and the postings before it.
+
+    A list that does not name its payments is of before they did: it asked what its run did.
+    """
     listed = next(p for p in postings if p.kind == "recovery_listed" and p.subject == list_id)
     before = read_books(postings[: listed.sequence - 1], lambda *_: True)
     statement = listed.said["act"]["statement"]
-    if _claims_in(home, statement["run_id"], before) != statement["claims"]:
+    paid = _paid(ledger, listed.sequence) if "payments" in statement else None
+    claims, payments = _claims_in(home, statement["run_id"], before, paid)
+    if claims != statement["claims"] or statement.get("payments", payments) != payments:
         yield f"list {list_id} asks back another thing than run {statement['run_id']} did"
 
 
@@ -139,9 +162,10 @@ def show_claims(home: Home, as_of: date) -> list[dict[str, Any]]:
         {
             **dict(zip(KEY, key, strict=True)),
             "payment_id": payments.get(key, ""),
-            "state": "open" if not claim.repaid else "partly" if claim.open_fen else "repaid",
+            "state": _state(claim),
             "listed_yuan": yuan_text(claim.listed_fen),
             "repaid_yuan": yuan_text(claim.repaid_fen),
+            "returned_yuan": yuan_text(claim.returned_fen),
             "left_yuan": yuan_text(claim.open_fen),
             "asked_now_yuan": yuan_text(asked.get(key, 0)),
             "policy_ran": key[0] in ran,
@@ -151,6 +175,12 @@ def show_claims(home: Home, as_of: date) -> list[dict[str, Any]]:
         }
         for key, claim in sorted(books.claims.items())
     ]
+
+
+def _state(claim: Claim) -> str:
+    if not claim.open_fen:
+        return "returned" if claim.returned_fen else "repaid"
+    return "partly" if claim.repaid or claim.returned_fen else "open"
 
 
 def recovered_act(

@@ -49,9 +49,14 @@ def letters_of(home: Home, list_id: str) -> dict[str, Any]:
                 f"there is no signed list {list_id}: `wuxing recovery show` names the lists"
             )
         statement = books.lists[list_id]["act"]["statement"]
+        claims = statement["claims"]
+        payments = statement.get("payments") or [[]] * len(claims)
+        found = [_paid_by(ledger, *one) for one in zip(claims, payments, strict=True)]
+        # Lists of before they named their payments may ask for money that was never paid.
         letters = [
-            _letter(statement, claim, f"{list_id}-{number:04d}", ledger, funds)
-            for number, claim in enumerate(statement["claims"], start=1)
+            _letter(statement, claim, f"{list_id}-{number:04d}", paid[-1], funds)
+            for number, (claim, paid) in enumerate(zip(claims, found, strict=True), start=1)
+            if paid
         ]
         signers = _signers(books, books.lists[list_id]["act"])
     for letter in letters:
@@ -65,18 +70,27 @@ def _signers(books: Books, act: Mapping[str, Any]) -> str:
     return "，".join(f"{word(m.role)} {m.name}（{m.bureau}）" for m in ordered)
 
 
+def _paid_by(ledger: Ledger, claim: list[Any], behind: list[list[Any]]) -> list[dict[str, Any]]:
+    """Return the entries that paid what is asked back: of its payments, else of its key."""
+    key, names = claim[: len(KEY)], {name for name, _ in behind}
+    return [
+        entry
+        for entry in ledger.entries_about(key[-1])
+        if entry["kind"] in PAID_KINDS
+        and (entry["payment_id"] in names if names else [entry[name] for name in KEY] == key)
+    ]
+
+
 def _letter(
-    statement: Mapping[str, Any], claim: list[Any], number: str, ledger: Ledger, funds: Funds
+    statement: Mapping[str, Any],
+    claim: list[Any],
+    number: str,
+    last: Mapping[str, Any],
+    funds: Funds,
 ) -> dict[str, Any]:
     key, amount_fen, (cause, places) = claim[: len(KEY)], claim[LISTED], claim[LISTED + 1 :]
     named = dict(zip(KEY, key, strict=True))
     card = policy_cards()[named["policy_id"]]
-    paid = [
-        entry
-        for entry in ledger.entries_about(named["beneficiary_id"])
-        if entry["kind"] in PAID_KINDS and [entry[name] for name in KEY] == key
-    ]
-    last = paid[-1]
     fund = funds.by_name.get(last["fund"])
     payer = f"{fund.payer_name} {fund.payer_account}" if fund else ""
     facts = {

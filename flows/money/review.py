@@ -172,7 +172,11 @@ def _facts(home: Home, stored: StoredBatch, struck: pl.DataFrame) -> list[str]:
     payments = stored.frame("instructions").select("payment_id", *DESTINATION)
     places = {row["payment_id"]: row for row in payments.iter_rows(named=True)}
     return [
-        facts_digest(rows[tuple(line[name] for name in KEY)], places[line["payment_id"]])
+        facts_digest(
+            rows[tuple(line[name] for name in KEY)],
+            places[line["payment_id"]],
+            line["paid_before_fen"],
+        )
         for line in struck.iter_rows(named=True)
     ]
 

@@ -101,7 +101,7 @@ def verify_home(home: Home) -> Verified:
             files = state.released["files"] if state.released else {}
             seen.counts["payment files"] = seen.counts.get("payment files", 0) + len(files)
         for list_id in books.lists:
-            check = partial(list_problems, home, postings, list_id)
+            check = partial(list_problems, home, ledger, postings, list_id)
             seen.look("recovery lists", home.ledger_path, check)
         for what, finding in hashed:
             seen.take(what, finding.result())

@@ -43,7 +43,7 @@ class Causes:
     def __call__(self, claims: pl.DataFrame) -> pl.DataFrame:
         """Say of each claim whether it is one, the cause, and the rows.
 
-        Rows:    claims   row_number and key, is_eligible, determined_fen
+        Rows:    claims   row_number and key, is_eligible, determined_fen, paid_before_fen
                  returns  CAUSE_SCHEMA; cause_rows are file:line: those that are new tonight, else
                           those that are gone
         """
@@ -61,7 +61,9 @@ class Causes:
         text = f"select {', '.join(KEY)}, reason_codes from determinations semi join claimed_keys"
         reasons = query(self.connection, f"{text} using ({', '.join(KEY)})")
         paid = pl.concat([self.standing.paid, self.standing.signed])
-        own = paid.group_by(KEY).agg(pl.col("payment_id").alias("own_payments"))
+        own = paid.group_by(KEY).agg(
+            pl.col("payment_id").alias("own_payments"), pl.col("amount_fen").sum().alias("own_fen")
+        )
         any_policy = paid.group_by(KEY[1:]).agg(pl.col("payment_id").alias("payments"))
         return (
             claims.join(reasons, on=KEY, how="left", validate="1:1")
@@ -113,8 +115,10 @@ def _cause(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> tupl
     before = [run.determined_fen[key] for run in then if key in run.determined_fen]
     is_same = bool(before) and claim["determined_fen"] >= max(before)
     if claim["is_eligible"] and claim["is_own"] and is_same:
-        # Nothing is determined otherwise: the bank paid the same twice.
-        return True, "paid_twice", ""
+        # Nothing is determined otherwise: the other policy of a pair was paid too, or what came
+        # back had arrived after all.
+        moved = claim["paid_before_fen"] > claim["own_fen"]
+        return True, "paid_under_both" if moved else "paid_twice", ""
     reasons = [] if claim["is_eligible"] else claim["reason_codes"]
     found, gone = list[str](), list[str]()
     for spec in rows_against(policy_cards()[claim["policy_id"]], reasons):

@@ -45,7 +45,9 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     )
     lines += (f"  {line}" for line in delivery_lines(summary["deliveries"]))
     policies = summary["policies"].items()
-    ran = [[policy_word(name), *headings(p["status"]), said(p["reason"] or "")] for name, p in policies]
+    ran = [
+        [policy_word(name), *headings(p["status"]), said(p["reason"] or "")] for name, p in policies
+    ]
     lines += (f"  {line}" for line in table([headings("policy", "status", "reason"), *ran]))
     lines.append(f"  {': '.join([*headings('determinations'), counted(counts['determinations'])])}")
     rows = [headings("entitlements", "line_count", "due_fen")]

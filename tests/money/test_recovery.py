@@ -9,7 +9,7 @@ import openpyxl
 import polars as pl
 import pytest
 
-from flows.money.acts import act_digest, countersign
+from flows.money.acts import act_digest, countersign, unsigned
 from flows.money.ledger_store import open_ledger
 from flows.money.rebuild import rebuild_ledger
 from flows.money.recover import (
@@ -20,12 +20,27 @@ from flows.money.recover import (
     recovered_act,
     show_claims,
 )
+from flows.money.recovery_letters import letters_of
+from flows.money.settle import about_batch, settle_batch
+from flows.money.sign import sign_batch
 from flows.money.verify import verify_home
+from flows.money.whole import witnessed
 from flows.store import Home
 from tests.ceremony import key_of
-from tests.money.money_town import ANN, ONE, TWO, month, new_home, night, pay, refund, run_name
+from tests.money.money_town import (
+    ANN,
+    ONE,
+    TWO,
+    month,
+    new_home,
+    night,
+    pay,
+    refund,
+    run_name,
+    statuses,
+)
 from transforms.errors import DigestDiffersError, LedgerForbidsError
-from transforms.money.claims import KEY
+from transforms.money.claims import KEY, Paid, claims_to_list, list_statement
 
 ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
 DAY = date(2020, 4, 30)
@@ -197,6 +212,67 @@ def test_nothing_is_ever_set_off_against_a_payment(home: Home) -> None:
     with open_ledger(home) as ledger:
         key = tuple(before.entitlements.filter(pl.col("status") == "recovery").row(0)[: len(KEY)])
         assert ledger.books().claims[key].repaid == []
+
+
+def test_money_signed_and_never_paid_is_not_asked_back(home: Home) -> None:
+    drawn = night(home, "R2", [*ROWS, refund(900, policy="new_hire_subsidy")])[1].batches
+    sign_batch(home, drawn[0].batch_id, "reviewer", key_of(home, "reviewer"))
+    lowered = [*ROWS, refund(800, policy="new_hire_subsidy")]
+    asked = statuses(night(home, "R3", lowered)[0])
+    assert ("new_hire_subsidy", "recovery", -100, "less_determined") in asked
+    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+        list_act(home, run_name("R3"))
+    # A list of before lists named their payments may ask for it: it gets no letter.
+    path = home.runs / run_name("R3") / "entitlements.parquet"
+    with open_ledger(home) as ledger:
+        claims, _ = claims_to_list(pl.read_parquet(path), {}, None)
+        manifest = ledger.books().runs[run_name("R3")]["run_manifest"]
+        act = {**list_statement(run_name("R3"), manifest, claims), **about_batch(ledger, "")}
+        act = signed(home, unsigned(act))
+        with witnessed(home, ledger):
+            ledger.post("recovery_listed", {"act": act}, subject=act["statement"]["list_id"])
+    assert letters_of(home, act["statement"]["list_id"])["letters"] == []
+    verify_home(home)
+
+
+def test_a_claim_is_closed_when_the_bank_brings_its_payment_back(home: Home) -> None:
+    night(home, "R2", [refund(600), *ROWS[1:]])
+    listed(home, "R2")
+    payment = payment_of(home, ONE)
+    with open_ledger(home) as ledger:
+        batch = ledger.batch_of(payment)
+    answer = home.root / "answer.txt"
+    answer.write_bytes(f"{payment}|失败|销户|20200401\r\n".encode("gb18030"))
+    settle_batch(home, batch, answer)
+    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+        list_act(home, run_name("R2"))
+    pay(home, "R3", [refund(600), *ROWS[1:]])
+    closed = [("returned", "4.00", "0.00", "0.00", "0.00")]
+    assert shown(home) == closed and show_claims(home, DAY)[0]["returned_yuan"] == "4.00"
+    with pytest.raises(LedgerForbidsError, match=r"0\.00 元 of the claim are open"):
+        give_back(home, ONE, 1, "缴款书1")
+    night(home, "R4", [refund(500), *ROWS[1:]])
+    assert listed(home, "R4")["amount_yuan"] == "1.00"
+    assert shown(home) == [("partly", "5.00", "0.00", "1.00", "1.00")]
+    home.ledger_path.unlink()
+    rebuild_ledger(home, [])
+    verify_home(home)
+
+
+def test_what_was_given_back_is_not_listed_again_by_the_same_run(home: Home) -> None:
+    night(home, "R2", [refund(600), *ROWS[1:]])
+    listed(home, "R2")
+    give_back(home, ONE, 100, "缴款书1")
+    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+        list_act(home, run_name("R2"))
+
+
+def test_what_the_other_policy_of_a_pair_was_paid_is_behind_a_claim() -> None:
+    one, other = (("a", "2020"), ("b", "2020"))
+    paid = Paid({one: [["P1", 100]], other: [["P2", 50]]}, {"a": ["b"], "b": ["a"]})
+    assert paid.behind(one, 15, 85) == [["P1", 100]]
+    assert paid.behind(one, 65, 85) == [["P1", 100], ["P2", 50]]
+    assert paid.behind(("b", "2021"), 5, 0) == []
 
 
 def test_a_lost_ledger_comes_back_with_its_lists_and_bookings(home: Home) -> None:

@@ -12,12 +12,14 @@ import pytest
 
 from flows.answers.nights import list_nights
 from flows.money import notice as notice_module
+from flows.money import review as review_module
 from flows.money.export import export_batch, read_export
 from flows.money.keys import open_key
 from flows.money.ledger_store import open_ledger
 from flows.money.notice import write_notice
 from flows.money.release import release_batch
 from flows.money.review import import_review
+from flows.money.settle import settle_batch
 from flows.money.sign import (
     accept_signature,
     reject_batch,
@@ -34,8 +36,10 @@ from tests.money.money_town import (
     BOB,
     TWO,
     Town,
+    ids_of,
     month,
     night,
+    pay,
     refund,
     sign_both,
     statuses,
@@ -166,6 +170,25 @@ def test_a_line_struck_out_comes_back_when_its_account_changes(home: Home, batch
             row["account_no"] = "62220000000099"
     entitled, _ = night(home, "R2", ROWS, town)
     assert not [status for status in statuses(entitled) if status[1] == "held"]
+
+
+@pytest.mark.parametrize(("names_it", "then"), [(True, "payable"), (False, "held")])
+def test_a_strike_of_what_was_added_holds_no_more_than_that(
+    home: Home, names_it: bool, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was paid before comes back to be paid again; strikes of before said no sum."""
+    (batch,) = pay(home, "R1", ROWS[:1])
+    added = night(home, "R2", [refund(100501)])[1].batches[0].batch_id
+    if not names_it:
+        monkeypatch.setattr(review_module, "facts_digest", lambda row, at, _: facts_digest(row, at))
+    import_review(home, added, filled(home, added, {1: ("剔除", "金额存疑")}))
+    line = ("stability_refund", "held", 500, "struck_out")
+    assert statuses(night(home, "R3", [refund(100501)])[0]) == [line]
+    answer = home.root / "answer.txt"
+    answer.write_bytes(f"{ids_of(home, batch)[0]}|失败|系统故障|20200401\r\n".encode("gb18030"))
+    settle_batch(home, batch, answer)
+    (found,) = statuses(night(home, "R4", [refund(100501)])[0])
+    assert found[1:3] == (then, 100501)
 
 
 def test_the_same_file_again_gives_the_same_answer(home: Home, batch: str) -> None:
@@ -433,4 +456,5 @@ def test_facts_tell_every_change() -> None:
     for other in ({**row, "a": None}, {**row, "amount_fen": 6}):
         assert facts != facts_digest(other, place)
     assert facts != facts_digest(row, {"account_no": "2"})
+    assert facts != facts_digest(row, place, 0) != facts_digest(row, place, 1)
     assert named_rows(list(range(30))).endswith("and 10 more")

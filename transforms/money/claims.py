@@ -1,6 +1,6 @@
 """Money that was paid and is asked back: when it may be, what is listed, what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,11 +66,14 @@ def settle_claims(
 class Claim:
     """What is asked back for one entitlement: `listed` and `repaid` are list or document, day, fen.
 
-    Nothing is ever set off against a payment: only a booking with a document makes it smaller.
+    Nothing is ever set off against a payment: only a booking with a document makes it smaller, or
+    the bank, when it brings one of its `payments` back: `returned_fen` of it.
     """
 
     listed: list[tuple[str, str, int]] = field(default_factory=list)
     repaid: list[tuple[str, str, int]] = field(default_factory=list)
+    payments: dict[str, int] = field(default_factory=dict)
+    returned_fen: int = 0
 
     @property
     def listed_fen(self) -> int:
@@ -85,30 +88,58 @@ class Claim:
     @property
     def open_fen(self) -> int:
         """Return what is left to be paid back."""
-        return self.listed_fen - self.repaid_fen
+        return self.listed_fen - self.repaid_fen - self.returned_fen
+
+    def take_back(self, payment_ids: Set[str]) -> None:
+        """Let what the bank brought back of its payments make the claim smaller."""
+        came_back = sum(self.payments.pop(name) for name in self.payments.keys() & payment_ids)
+        self.returned_fen += min(came_back, self.open_fen)
+
+
+@dataclass(frozen=True)
+class Paid:
+    """What is paid now: [payment id, fen] by key; `partners`: who excludes a policy."""
+
+    lines: Mapping[tuple[str, ...], Sequence[list[Any]]]
+    partners: Mapping[str, Sequence[str]]
+
+    def behind(self, key: Sequence[str], asked_fen: int, determined_fen: int) -> list[list[Any]]:
+        """Return the payments that a claim rests on: its own, and where they can't, a partner's."""
+        found: list[list[Any]] = []
+        for policy in (key[0], *self.partners.get(key[0], ())):
+            if sum(fen for _, fen in found) - determined_fen < asked_fen:
+                found += self.lines.get((policy, *key[1:]), ())
+        return found
 
 
 def claims_to_list(
-    entitlements: pl.DataFrame, listed: Mapping[tuple[str, ...], Claim]
-) -> list[list[Any]]:
-    """Return what a run asks back and no signed list asks for yet.
+    entitlements: pl.DataFrame, listed: Mapping[tuple[str, ...], Claim], paid: Paid | None
+) -> tuple[list[list[Any]], list[list[list[Any]]]]:
+    """Return what a run asks back and no signed list asks for yet, and the payments behind each.
 
-    Rows:    entitlements  of a run; listed: the claims so far, by key
+    What is signed and not released is not to be asked back, nor what came back since the run.
+
+    Rows:    entitlements  of a run; listed: the claims so far, by key; paid: None where a list is
+                           of before lists named their payments
              returns       key, what is asked back in all, of it not listed yet, cause and its rows
-                           (file:line), sorted by key
+                           (file:line), sorted by key; [payment id, fen] of each
     Units:   fen
     Holds:   each amount is above zero; what is listed and open is not listed again
     Source:  rulebook §4.4
     """
     asked = entitlements.filter(pl.col("status") == "recovery").sort(KEY)
-    rows = asked.select(*KEY, -pl.col("due_fen"), "cause", "cause_rows").iter_rows()
-    found = []
-    for *key, fen, cause, places in rows:
+    rows = asked.select(*KEY, "determined_fen", -pl.col("due_fen"), "cause", "cause_rows")
+    found, payments = [], []
+    for *key, determined_fen, due_fen, cause, places in rows.iter_rows():
+        behind = paid.behind(key, due_fen, determined_fen) if paid else []
+        above_fen = sum(fen for _, fen in behind) - determined_fen
+        fen = min(due_fen, above_fen) if paid else due_fen
         known = listed.get(tuple(key))
         left_fen = fen - (known.open_fen if known else 0)
         if left_fen > 0:
             found.append([*key, fen, left_fen, cause, places])
-    return found
+            payments.append(behind)
+    return found, payments
 
 
 def list_statement(run_id: str, run_manifest: str, claims: list[list[Any]]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ def _settled(books: Books, posting: Posting, holds: Holds) -> str:
     if any(taken["file_digest"] == said["file_digest"] for taken in state.settled):
         return f"batch {posting.batch_id}: this file was taken already"
     given_back = {one["act"]["statement"]["payment_id"] for one in state.recovered}
-    twice = sorted(given_back & {answer[0] for answer in (*said["returned"], *said["late"])})
+    came_back = {answer[0] for answer in (*said["returned"], *said["late"])}
+    twice = sorted(given_back & came_back)
     if twice:
         return (
             f"payment {twice[0]} came back by the bank, and money of it was given back with a "
@@ -29,6 +30,8 @@ def _settled(books: Books, posting: Posting, holds: Holds) -> str:
         if problem:
             return problem
     state.settled.append(said)
+    for claim in books.claims.values():
+        claim.take_back(came_back)
     answered = sum(taken["new_count"] for taken in state.settled)
     state.state = "settled" if answered == state.instruction_count else "released"
     return ""
@@ -68,9 +71,12 @@ def _recovery_listed(books: Books, posting: Posting, holds: Holds) -> str:
     if problem or said["list_id"] in books.lists:
         return problem or f"list {said['list_id']} is posted already"
     books.lists[said["list_id"]] = {**posting.said, "position": posting.sequence}
-    for key, claim in zip(keys, said["claims"], strict=True):
-        listed = (said["list_id"], said["signed_on"], claim[LISTED])
-        books.claims.setdefault(key, Claim()).listed.append(listed)
+    # Lists of before they named their payments have none.
+    payments = said.get("payments") or [[]] * len(keys)
+    for key, claim, behind in zip(keys, said["claims"], payments, strict=True):
+        known = books.claims.setdefault(key, Claim())
+        known.listed.append((said["list_id"], said["signed_on"], claim[LISTED]))
+        known.payments |= dict(behind)
     return ""
 
 

@@ -106,12 +106,17 @@ def _after_review(lines: pl.DataFrame, taken_out: Mapping[tuple[str, ...], str])
     )
 
 
-def facts_digest(row: Mapping[str, Any], destination: Mapping[str, Any]) -> str:
-    """Return the digest of what a line rests on: provisions, amount, facts, and where it is paid.
+def facts_digest(
+    row: Mapping[str, Any], destination: Mapping[str, Any], paid_before_fen: int | None = None
+) -> str:
+    """Return the digest of what a line rests on: provisions, amounts, facts, and where it is paid.
 
-    Rows:    row          a policy's row, columns of its key left out
-             destination  holder, account_no, bank_name, bank_code
+    Rows:    row              a policy's row, columns of its key left out
+             destination      holder, account_no, bank_name, bank_code
+             paid_before_fen  what was paid beside the line; None: as older strikes did not say it
     """
     facts = {name: value for name, value in row.items() if name not in KEY}
+    if paid_before_fen is not None:
+        facts["paid_before_fen"] = paid_before_fen
     place = {name: destination.get(name) for name in DESTINATION}
     return content_digest({name: str(value) for name, value in {**facts, **place}.items()})
