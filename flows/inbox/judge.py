@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 
-from flows.inbox.lying import Whole, read_note
+from flows.inbox.lying import Whole, names_in, read_note
 from flows.inbox.part_month import day_named, month_of_part, months_named
 from flows.inbox.register import BESIDE, Good, Line, Unit, good_deliveries
 from flows.inbox.suppliers import REFUSED, TAKEN, Delivers, Supplier, Suppliers
@@ -17,13 +17,15 @@ from flows.ingest.kind import open_part
 from flows.store import file_digest
 from transforms.amounts import yuan_text
 from transforms.errors import DropRefusedError
-from transforms.extracts.headers import DELIVERY_NOTE_NAMES
-from transforms.extracts.kinds import Kind
+from transforms.extracts.headers import DELIVERY_NOTE_NAMES, kinds_of_file
+from transforms.extracts.kinds import KINDS, Kind
 from transforms.extracts.registers import REGISTERS
 from transforms.visible import holds_control
 
 # The file's own fault; what else the machine denies stops the night.
 FILE_FAULTS = {errno.EACCES, errno.EPERM, errno.EIO, errno.ELOOP, errno.ENXIO}
+# A refused file, and the kinds it may be of.
+Refused = tuple[Line, set[str]]
 
 
 def judge(suppliers: Suppliers, whole: Whole, unpacked: Path) -> list[Line]:
@@ -34,33 +36,31 @@ def judge(suppliers: Suppliers, whole: Whole, unpacked: Path) -> list[Line]:
     Raises:  FileNotFoundError if a file was taken back meanwhile
     """
     inbox = suppliers.inbox
-    if whole.bad_note:
-        return [
-            replace(_line(inbox, path), state=REFUSED, reason=whole.bad_note)
-            for path in whole.beside
-        ]
     top = whole.folder.relative_to(inbox).parts
     own = suppliers.by_folder(top[0]) if top else None
-    beside = [_line(inbox, path) for path in whole.beside]
-    files, note, fault = list[Path](), whole.note, ""
+    beside = [_line(inbox, path, own) for path in whole.beside]
+    if whole.bad_note:
+        return [replace(line, state=REFUSED, reason=whole.bad_note) for line in beside]
+    files, note, fault, shut = list[Path](), whole.note, "", list[Refused]()
     for path in whole.files:
         inner = [path]
         if path.suffix.lower() == ARCHIVE:
             try:
                 inner = _unpacked(path, unpacked)
-                beside.append(_line(inbox, path))
+                beside.append(_line(inbox, path, own))
             except DropRefusedError as hostile:
-                inner = []
-                beside.append(replace(_line(inbox, path), state=REFUSED, reason=str(hostile)))
+                inner, kinds = [], _kinds_told(names_in(path)) or set(KINDS)
+                line = replace(_line(inbox, path, own), state=REFUSED, reason=str(hostile))
+                shut.append((replace(line, kind=min(kinds)) if len(kinds) == 1 else line, kinds))
         files += [one for one in inner if one.name not in DELIVERY_NOTE_NAMES]
         for one in inner:
             if one.name in DELIVERY_NOTE_NAMES:
-                beside.append(_line(inbox, one))
+                beside.append(_line(inbox, one, own))
                 note, fault = _inner_note(one, inner)
     lines = [_judge_file(path, own, suppliers, note) for path in files]
     if fault:
         lines = [replace(line, state=REFUSED, reason=fault) for line in lines]
-    return [*_together(lines), *beside]
+    return [*_together(lines, shut), *(line for line, _ in shut), *beside]
 
 
 def _inner_note(path: Path, files: list[Path]) -> tuple[Delivery | None, str]:
@@ -81,12 +81,12 @@ def _unpacked(path: Path, unpacked: Path) -> list[Path]:
     return unpack(path, place, [])
 
 
-def _line(inbox: Path, path: Path, sha256: str | None = None) -> Line:
+def _line(inbox: Path, path: Path, own: Supplier | None, sha256: str | None = None) -> Line:
     return Line(
         act=0,
         delivery=0,
         day="",
-        supplier="",
+        supplier=own.name if own else "",
         kind="",
         name=path.name,
         sha256=_digest(path) if sha256 is None else sha256,
@@ -109,7 +109,7 @@ def _judge_file(
     path: Path, own: Supplier | None, suppliers: Suppliers, note: Delivery | None
 ) -> Line:
     """Judge one file: its kind, its supplier, what the note says of it, its header, its month."""
-    line = replace(_line(suppliers.inbox, path, ""), supplier=own.name if own else "")
+    line = _line(suppliers.inbox, path, own, "")
     try:
         kind = _kind_of(path)
         line = replace(line, kind=kind.name)
@@ -184,8 +184,15 @@ def _as_noted(line: Line, note: Delivery | None) -> Line:
     return replace(line, rows=rows, amount=amount, removed_rows=str(said.removed_rows))
 
 
-def _together(lines: list[Line]) -> list[Line]:
-    """Refuse with a file all of its kind in the delivery (of a part: of its month)."""
+def _kinds_told(names: Iterable[str]) -> set[str]:
+    return {kind.name for name in names for kind in kinds_of_file(name)}
+
+
+def _together(lines: list[Line], shut: list[Refused]) -> list[Line]:
+    """Refuse with a file all of its kind in the delivery (of a part: of its month).
+
+    Rows:    shut  archives that can't be unpacked, with the kinds that may lie in them
+    """
     names = [line.name for line in lines]
     lines = [
         replace(line, state=REFUSED, reason=f"{line.name}: two files have this name; rename one")
@@ -193,8 +200,12 @@ def _together(lines: list[Line]) -> list[Line]:
         else line
         for line in lines
     ]
-    bad = [line for line in lines if line.state == REFUSED]
-    return [_with_others(line, bad) for line in lines]
+    bad = [
+        (line, {line.kind} if line.kind else _kinds_told([line.name]))
+        for line in lines
+        if line.state == REFUSED
+    ]
+    return [_with_others(line, [*bad, *shut]) for line in lines]
 
 
 def refuse_older(lines: list[Line], known: list[Line]) -> list[Line]:
@@ -228,9 +239,9 @@ def _latest_day(lines: Iterable[Line]) -> str:
     return max(days, default="")
 
 
-def _with_others(line: Line, bad: Iterable[Line]) -> Line:
-    for one in bad:
-        is_of_it = (line.supplier, line.kind) == (one.supplier, one.kind)
+def _with_others(line: Line, bad: Iterable[Refused]) -> Line:
+    for one, kinds in bad:
+        is_of_it = line.kind in kinds and one.supplier in ("", line.supplier)
         if line.state == TAKEN and is_of_it and (line.month == one.month or not one.month):
             reason = (
                 f"{line.name}: belongs to {one.name}, which was refused; deliver all files of "

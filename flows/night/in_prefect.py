@@ -50,6 +50,10 @@ class RunReport:
             self.end()
             self.stage, self.started, self.steps, self.policies = what, now, 0, 0
             self.log.info(said(what))
+        elif not self.stage:
+            # No stage is open yet: suppliers are waited for, and they are no persons.
+            self.log.info(said(what))
+            return
         else:
             self.steps += 1
             self.policies += what in policy_cards()

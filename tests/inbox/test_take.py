@@ -95,7 +95,9 @@ def test_a_file_that_its_note_contradicts_is_refused_with_both_digests(home: Hom
 
 def test_an_unreadable_note_is_refused_alone_and_the_files_wait(home: Home) -> None:
     put(home, "shebao", {PERSONS: persons(), NOTE: "文件\nx\n"})
-    assert "column 文件名 is missing" in reason_of(take_all(home), NOTE)
+    lines = take_all(home)
+    assert "column 文件名 is missing" in reason_of(lines, NOTE)
+    assert lines[0].supplier == "社保中心", "who is to be asked"
     assert f"shebao/{PERSONS}" in tree(home)
     put(home, "shebao", {NOTE: note(个人参保信息=(1, ""))})
     assert states(take_all(home))[PERSONS] == "taken"
@@ -231,11 +233,26 @@ def test_an_archive_with_its_own_note_needs_no_other(home: Home) -> None:
     assert "listed but was not delivered" in reason_of(take_all(home), "个人缴费明细1.csv")
 
 
-def test_a_hostile_archive_is_refused_alone(home: Home) -> None:
-    put(home, "shebao", {"x.zip": archive({"../../x.csv": "x"}), PERSONS: persons(), "_READY": ""})
+@pytest.mark.parametrize(
+    ("name", "inside", "cut", "refused"),
+    [
+        ("x.zip", f"../../{PERSONS}", 0, [PERSONS]),
+        ("个人缴费明细_2.zip", "a.csv", 9, ["个人缴费明细_1.csv"]),
+        # Nobody can tell what lies in it: it may be half of either.
+        ("x.zip", PERSONS, 9, [PERSONS, "个人缴费明细_1.csv"]),
+        ("个人参保信息_2.rar", PERSONS, 0, [PERSONS]),
+    ],
+)
+def test_with_an_archive_that_cannot_be_opened_goes_what_belongs_to_it(
+    home: Home, name: str, inside: str, cut: int, refused: list[str]
+) -> None:
+    packed = archive({inside: persons()})
+    files = {PERSONS: persons(), "个人缴费明细_1.csv": contributions("202002")}
+    put(home, "shebao", {**files, name: packed[: len(packed) - cut], "_READY": ""})
     lines = take_all(home)
-    assert "outside the archive" in reason_of(lines, "x.zip")
-    assert states(lines)[PERSONS] == "taken"
+    assert [line.name for line in lines if f"belongs to {name}" in line.reason] == refused
+    assert {line.supplier for line in lines} == {"社保中心"}
+    assert states(lines)[name] == "refused"
 
 
 def test_a_second_delivery_of_a_day_lies_beside_the_first(home: Home) -> None:

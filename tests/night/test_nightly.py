@@ -4,18 +4,23 @@ import asyncio
 import inspect
 import shutil
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
 import yaml
 
 from flows.cli.console import run_command
+from flows.inbox.tonight import Waiting, await_suppliers
 from flows.night import pipeline
 from flows.night.diary import read_nights
+from flows.night.progress import Progress
 from flows.store import Home
 from tests.conftest import AS_OF
+from tests.inbox.inbox_home import at, make_inbox, no_pause
 from transforms.errors import ContractError, DropRefusedError, HomeBusyError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -161,6 +166,17 @@ def test_only_a_fault_of_the_machine_is_tried_again(
     with pytest.raises(type(broken)):
         nightly.run_flow(tmp_path, AS_OF, tmp_path / "home")
     assert len(tried) == tries
+
+
+def test_a_night_that_waits_for_a_supplier_says_so_in_the_runs_log(tmp_path: Path) -> None:
+    from flows.night.in_prefect import RunReport
+
+    log, hours = Mock(), iter([2, 3, 4])
+    report = Progress(StringIO(), RunReport(log)).report
+    waiting = Waiting(clock=lambda: at(AS_OF, next(hours)).clock(), pause=no_pause)
+    await_suppliers(make_inbox(tmp_path / "home"), AS_OF, waiting, report)
+    told = [call.args[0] for call in log.info.call_args_list]
+    assert told == ["waiting for 民政局, 社保中心", "waiting for 社保中心"]
 
 
 def test_what_posts_to_the_ledger_is_never_tried_again() -> None:
