@@ -193,15 +193,13 @@ def _refer(beside: References, tally: KindTally) -> References:
         return replace(beside, links=links_in_force(rows.collect()))
     if looked_up == "units":
         return replace(beside, units=rows.select("unit_no", "employer_key").collect())
-    persons = rows.select("person_key", "name").collect()
-    return replace(beside, names=names_on_record(beside.names, persons))
+    return replace(beside, names=names_on_record(beside.names, rows))
 
 
 def _notes(tally: KindTally) -> list[Said]:
     if tally.kind.name != "designations":
         return tally.notes
-    lists = tally.table.scan().select("list").collect()
-    return tally.notes + notes_on_lists(lists, rule_words())
+    return tally.notes + notes_on_lists(tally.table.scan(), rule_words())
 
 
 def _file_entries(

@@ -17,19 +17,20 @@ def employer_ranks(units: pl.LazyFrame, fallen: pl.DataFrame) -> pl.DataFrame:
     return codes.with_columns(employer_key=pl.int_range(1, codes.height + 1, dtype=pl.Int32))
 
 
-def names_on_record(before: pl.DataFrame | None, persons: pl.DataFrame) -> pl.DataFrame:
+def names_on_record(before: pl.DataFrame | None, persons: pl.LazyFrame) -> pl.DataFrame:
     """Add persons who have no name on record yet; a name on record stays.
 
     Rows:    persons  accepted insured_persons, then residents
              returns  one per person_key, in its order
     """
-    names = persons.select("person_key", reference_name="name")
+    names = persons.select("person_key", reference_name="name").collect()
     if before is not None:
         names = pl.concat([before, names.join(before, on="person_key", how="anti")])
     return names.sort("person_key")
 
 
-def notes_on_lists(designations: pl.DataFrame, rule_words: Collection[str]) -> list[Said]:
+def notes_on_lists(designations: pl.LazyFrame, rule_words: Collection[str]) -> list[Said]:
     """Name, once each, the lists that no rule speaks of."""
-    unused = sorted(set(designations["list"]) - set(rule_words))
+    said = designations.select(pl.col("list").unique()).collect()
+    unused = sorted(set(said["list"]) - set(rule_words))
     return [Said("list_not_used", {"list": name}) for name in unused]
