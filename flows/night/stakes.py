@@ -144,7 +144,7 @@ def _references(run: RunSoFar, supposed: pl.DataFrame) -> References:
         if kind.others_look_up == "names" and kind.name in tables:
             keys = person_keys(supposed["person_id"]).implode()
             mine = _scan(kind, tables).filter(pl.col("person_key").is_in(keys)).collect()
-            names = names_on_record(names, mine)
+            names = names_on_record(names, mine.lazy())
     return References(units=units, names=names)
 
 

@@ -227,9 +227,9 @@ def test_employers_are_numbered_by_code_among_accepted_rows() -> None:
 
 
 def test_a_name_on_record_stays_and_a_list_nobody_uses_is_told_once() -> None:
-    first = names_on_record(None, pl.DataFrame({"person_key": [2, 1], "name": ["乙", "甲"]}))
-    both = names_on_record(first, pl.DataFrame({"person_key": [1, 3], "name": ["丁", "丙"]}))
+    first = names_on_record(None, pl.LazyFrame({"person_key": [2, 1], "name": ["乙", "甲"]}))
+    both = names_on_record(first, pl.LazyFrame({"person_key": [1, 3], "name": ["丁", "丙"]}))
     assert both.rows() == [(1, "甲"), (2, "乙"), (3, "丙")]
     lists = pl.DataFrame({"list": ["严重失信", "残疾人", "文明单位", "文明单位"]})
-    notes = notes_on_lists(lists, rule_words())
+    notes = notes_on_lists(lists.lazy(), rule_words())
     assert len(notes) == 1 and "文明单位" in str(notes[0])
