@@ -103,7 +103,8 @@ def approval_paper(
     manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
     reviewed = state.reviewed[-1] if state.reviewed else None
     instructions = stored.frame("instructions")
-    sheet = approval_form(manifest, state.batch_digest, instructions, reviewed=reviewed)
+    told = manifest, state.batch_digest, instructions, state.looked_at, reviewed
+    sheet = approval_form(*told)
     facts = [[_text("", cell) for cell in line.cells] for line in sheet.above[1:]]
     said = state.state
     if state.released or is_rehearsal is not None:

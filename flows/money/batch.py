@@ -37,6 +37,7 @@ from transforms.money.posting_rules import read_books
 from transforms.policies.cards import PolicyStatus
 
 REVIEW = "review.xlsx"
+COPIED = ("review", "seen", "looked_at")
 NUMBER_KEYS = ("name", "value", "from", "source")
 
 
@@ -186,21 +187,26 @@ def posted_batch(
              known  the batch's state if it was drawn up before: its copy may be filled in by now
     """
     made: dict[str, bytes] = {}
+    counts: dict[str, Any] = {}
     frames = {name: getattr(batch, name) for name in FRAMES}
 
     def review(digest: str) -> Mapping[str, bytes]:
-        made.update(review_files(home, books, batch.manifest, frames, digest))
+        files, looked_at = review_files(home, books, batch.manifest, frames, digest)
+        made.update(files)
+        counts.update(looked_at)
         return made
 
     digest = write_batch(home, batch, review)
     if known:
-        return {**posted_of(batch.manifest, digest), "review": known.review, "seen": known.seen}
+        copied = {name: getattr(known, name) for name in COPIED}
+        return {**posted_of(batch.manifest, digest), **copied}
     if not made:
         # A run that was cut short left the folder; nobody has seen its copy.
         for name, content in review(digest).items():
             replace_file(home.batches / batch.batch_id / name, content)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
-    return {**posted_of(batch.manifest, digest), "review": digests, "seen": books.position}
+    copied = dict(zip(COPIED, (digests, books.position, counts), strict=True))
+    return {**posted_of(batch.manifest, digest), **copied}
 
 
 def fresh_review(home: Home, ledger: Ledger, state: BatchState) -> dict[str, bytes]:
@@ -212,7 +218,7 @@ def fresh_review(home: Home, ledger: Ledger, state: BatchState) -> dict[str, byt
     books = read_books(ledger.postings()[: state.seen], holds)
     manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
     frames = {name: stored.frame(name) for name in FRAMES}
-    made = review_files(home, books, manifest, frames, state.batch_digest)
+    made, _ = review_files(home, books, manifest, frames, state.batch_digest)
     for name, content in made.items():
         if hashlib.sha256(content).hexdigest() != state.review.get(name):
             raise DigestDiffersError(

@@ -29,6 +29,7 @@ from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.money.ledger import PAID_KINDS
 from transforms.money.payees import PAYEE
 from transforms.policies.cards import month_of
+from transforms.review.approval import counts_of
 from transforms.review.comparison import last_paid
 from transforms.review.doubts import AUDIT_FINDINGS, DOUBT_SCHEMA
 from transforms.review.page import review_page
@@ -48,8 +49,8 @@ def review_files(
     manifest: Mapping[str, Any],
     frames: Mapping[str, pl.DataFrame],
     digest: str,
-) -> dict[str, bytes]:
-    """Make the files that the reviewers of a batch get, by their names.
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Make the files that the reviewers of a batch get, by their names; count what they show.
 
     Rows:    books     the ledger as it stood when the batch was drawn up
              manifest  the batch's own, without its files; digest: that of the signed record
@@ -58,7 +59,8 @@ def review_files(
     """
     review = read_review(home, books, manifest, frames, digest)
     page = review_page(read_reviewed(home, books, review))
-    return {"review.xlsx": review_workbook(review), "review.html": page.encode()}
+    files = {"review.xlsx": review_workbook(review), "review.html": page.encode()}
+    return files, counts_of(review)
 
 
 def read_review(

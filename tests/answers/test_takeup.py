@@ -344,7 +344,7 @@ class Life:
 
 @pytest.fixture
 def lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
-    monkeypatch.setattr(batch_module, "review_files", lambda *_: {"review.xlsx": b"played"})
+    monkeypatch.setattr(batch_module, "review_files", lambda *_: ({"review.xlsx": b"played"}, {}))
     monkeypatch.setattr(release_module, "papers_of", lambda *_: {})
     yield Life(new_home(tmp_path / "home"), 20201127)
 

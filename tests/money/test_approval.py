@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from flows import typeset
@@ -21,6 +22,7 @@ from tests.money.money_town import sign_both
 from transforms.errors import DigestDiffersError, MachineDeniedError
 from transforms.money.capitals import amount_in_capitals
 from transforms.review.approval import in_groups
+from transforms.words import word
 
 CONTENT: dict[str, Any] = {
     "title": "审批表",
@@ -66,6 +68,12 @@ def test_a_batch_is_one_page_before_and_after_its_release(
     assert amount_in_capitals(batch["amount_fen"]) in unsigned
     for box in ("制表", "复核", "审批", "公章"):
         assert box in unsigned
+    # What the workbook's sheet of that name says of doubts and of the batch before is here, too.
+    book = openpyxl.load_workbook(home.batches / batch_id / "review.xlsx")
+    for row in book[word("sheet_approval")].iter_rows(values_only=True):
+        if row[0] in (word("sheet_doubts"), word("sheet_before")):
+            assert re.sub(r"\s", "", row[1]) in re.sub(r"\s", "", unsigned)
+    assert word("sheet_doubts") in unsigned and word("sheet_before") in unsigned
     digest = batch["batch_digest"]
     assert digest[:4] + " " + digest[4:8] in unsigned
     sign_both(home, batch_id)

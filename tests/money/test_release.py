@@ -290,7 +290,7 @@ def test_a_review_pack_that_would_come_out_otherwise_is_left_alone(
     path = home.batches / batch / "review.xlsx"
     content = path.read_bytes()
     other = {"review.xlsx": b"of another version"}
-    monkeypatch.setattr(batch_module, "review_files", lambda *_: other)
+    monkeypatch.setattr(batch_module, "review_files", lambda *_: (other, {}))
     with pytest.raises(DigestDiffersError, match="nothing was written"):
         pack_batch(home, batch)
     assert path.read_bytes() == content

@@ -242,7 +242,7 @@ def test_lines_that_a_reviewer_holds_say_who_and_since_when(home: Home) -> None:
     key = ("internship_subsidy", "2020-02", "person", BOB, "employer", ONE)
     books.held_lines[key] = {"by": "样例丁", "since": "2020-04-01", "reason": "=查证件"}
     frames = {n: getattr(batch, n) for n in ("instructions", "lines", "unpaid_lines")}
-    made = review_files(home, books, batch.manifest, frames, "0" * 64)
+    made, _ = review_files(home, books, batch.manifest, frames, "0" * 64)
     book = openpyxl.load_workbook(io.BytesIO(made["review.xlsx"]))
     said = [(r["暂缓人"], r["暂缓自"], r["暂缓原因"]) for r in table_of(book, "暂缓", "状态")]
     assert said == [("样例丁", "2020-04-01", "=查证件"), (None, None, None)]

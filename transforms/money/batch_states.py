@@ -21,9 +21,9 @@ class BatchState:
     """What a batch's postings add up to.
 
     `came_from`: the batch whose review it is drawn up from; `review`: digests of the reviewer's
-    copy as it was written, `seen`: the position of the ledger that it was made from; `reviewed`:
-    what was read back; `left`: why a person refused it or gave it up; `announced`: the days on
-    which its public notice was put up.
+    copy as it was written, `seen`: the position of the ledger that it was made from, `looked_at`:
+    what it counts; `reviewed`: what was read back; `left`: why a person refused it or gave it up;
+    `announced`: the days on which its public notice was put up.
     """
 
     batch_id: str
@@ -38,6 +38,7 @@ class BatchState:
     came_from: str = ""
     review: dict[str, str] = field(default_factory=dict)
     seen: int = 0
+    looked_at: dict[str, Any] = field(default_factory=dict)
     state: str = "draft"
     drafted_at: int = 0
     signatures: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The approval sheet of a batch: one A4 page that says what is asked for, and is signed by hand."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -24,19 +24,19 @@ def approval_sheet_page(review: Review) -> Sheet:
 
     Units:   fen in, yuan shown
     """
-    return approval_form(review.manifest, review.digest, review.instructions, _looked_at(review))
+    return approval_form(review.manifest, review.digest, review.instructions, counts_of(review))
 
 
 def approval_form(
     manifest: Mapping[str, Any],
     digest: str,
     instructions: pl.DataFrame,
-    looked_at: Iterable[Line] = (),
+    looked_at: Mapping[str, Any],
     reviewed: Mapping[str, Any] | None = None,
 ) -> Sheet:
-    """Lay out the same of what the signed record says alone.
+    """Lay out the same of what the signed record and the ledger say alone.
 
-    Rows:    looked_at  what a review adds
+    Rows:    looked_at  counts_of its review; nothing of a batch of before they were posted
              reviewed   the batch's own review, if it was read back; else the one it comes from
     """
     titles = manifest.get("titles", {})
@@ -56,7 +56,7 @@ def approval_form(
             Line("centred", [worded(Said("approval_of", {"fund": manifest["fund"]}))]),
             *_identity(manifest, digest),
             *_money(manifest, instructions),
-            *looked_at,
+            *_looked_at(looked_at),
             *_known_of(manifest, reviewed),
         ],
         below=[Line("note", []), Line("box", signing)],
@@ -91,11 +91,20 @@ def _money(manifest: Mapping[str, Any], instructions: pl.DataFrame) -> Iterator[
     yield _fields(left_after_fen=_yuan(left_fen), budget_year=str(funding["budget_year"]))
 
 
-def _looked_at(review: Review) -> Iterator[Line]:
-    yield _field("sheet_doubts", worded(doubts_said(review)))
-    counts = {"changed": review.accounts.height, "first": review.firsts.height}
-    counts["unpaid"] = review.unpaid_lines.height
-    yield _field("sheet_before", worded(Said("payees_changed", counts)))
+def counts_of(review: Review) -> dict[str, Any]:
+    """Count what a review shows at a glance: doubts by kind, payees that differ, lines unpaid."""
+    return {
+        "doubts": doubt_counts(review.doubts),
+        **{"changed": review.accounts.height, "first": review.firsts.height},
+        "unpaid": review.unpaid_lines.height,
+    }
+
+
+def _looked_at(counts: Mapping[str, Any]) -> Iterator[Line]:
+    if counts:
+        yield _field("sheet_doubts", worded(doubts_said(counts["doubts"])))
+        changed = {name: counts[name] for name in ("changed", "first", "unpaid")}
+        yield _field("sheet_before", worded(Said("payees_changed", changed)))
 
 
 def _known_of(manifest: Mapping[str, Any], reviewed: Mapping[str, Any] | None) -> Iterator[Line]:
@@ -107,11 +116,11 @@ def _known_of(manifest: Mapping[str, Any], reviewed: Mapping[str, Any] | None) -
     yield _field("may_be_released", worded(said_of(mark)) if mark else word("it_may"))
 
 
-def doubts_said(review: Review) -> Said:
+def doubts_said(counts: Mapping[str, int]) -> Said:
     """Say how many doubts of which kind there are."""
     found = [
         Said("doubts_of_kind", {"kind": code, "count": count})
-        for code, count in doubt_counts(review.doubts).items()
+        for code, count in counts.items()
         if count
     ]
     return Said("doubts_found", {"kinds": found}) if found else Said("no_doubts")

@@ -36,7 +36,12 @@ def sums_of(
 
 
 def town() -> pl.Expr:
-    """Name the town of a `division_code`; a code that is not known stays as it is."""
+    """Name the town of a `division_code`; a code that is not known stays as it is.
+
+    >>> codes = pl.DataFrame({"division_code": ["370302005001", "1", None]})
+    >>> codes.select(town()).to_series().to_list()
+    ['将军路街道', '1', None]
+    """
     code = pl.col("division_code")
     return code.str.head(9).replace_strict(town_names(), default=code)
 

@@ -13,7 +13,7 @@ from transforms.payments.workbook import instruction_table, line_sheet_table
 from transforms.policies.card_text import value_text
 from transforms.review.approval import approval_sheet_page, doubts_said
 from transforms.review.comparison import CHANGED_PERCENT
-from transforms.review.doubts import doubts_table
+from transforms.review.doubts import doubt_counts, doubts_table
 from transforms.review.review import Review
 from transforms.review.sampling import ANSWERS, OPEN, sample_sheet_table
 from transforms.review.sums import share_of
@@ -166,7 +166,9 @@ def _said_of_before(review: Review, counts: dict[str, int]) -> list[Said]:
 def doubts_sheet(review: Review) -> Sheet:
     """Lay out the doubts."""
     table = doubts_table(review.doubts, review.titles, review.parties)
-    return _sheet("sheet_doubts", table, [doubts_said(review), Said("doubts_are")])
+    return _sheet(
+        "sheet_doubts", table, [doubts_said(doubt_counts(review.doubts)), Said("doubts_are")]
+    )
 
 
 def _held(review: Review) -> Sheet:
