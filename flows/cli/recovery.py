@@ -112,7 +112,8 @@ def returned(
 
     told = list_returned(Home(home), _day(as_of))
     lines = [
-        f"{r['owner']}  {r['payment_id']} {policy_word(r['policy_id'])} {r['period']} {r['amount_yuan']} 元  "
+        f"{r['owner']}  {r['payment_id']} {policy_word(r['policy_id'])} {r['period']} "
+        f"{r['amount_yuan']} 元  "
         f"{'?' if r['age_days'] is None else r['age_days']} days  {r['reason']}: {r['action']}"
         for r in told["lines"]
     ]
@@ -214,7 +215,9 @@ def forecast(
     lines = []
     for fund in told["funds"]:
         rows = [headings("month", *(f"{name}_fen" for name in names))]
-        rows += [[m["month"], *(grouped(m[f"{n}_yuan"] or "-") for n in names)] for m in fund["months"]]
+        rows += [
+            [m["month"], *(grouped(m[f"{n}_yuan"] or "-") for n in names)] for m in fund["months"]
+        ]
         lines += [fund["fund"], *table(rows, set(range(1, len(rows[0]))))]
         has_budget = fund["months"][0]["left_yuan"] is not None
         end = "the budget lasts as far as there is one" if has_budget else "no budget configured"

@@ -193,9 +193,7 @@ def judge_snapshot(run: RunSoFar, determined: Determined) -> RunSoFar:
         tables=determined.tables,
         frames={"trend": lambda: employment_trend(determined.store)} if has_trend() else {},
         findings=(determined.findings,),
-        policies=with_ages(
-            determined.policies, states_of_snapshot(run.snapshot.folder, run.as_of)
-        ),
+        policies=with_ages(determined.policies, states_of_snapshot(run.snapshot.folder, run.as_of)),
         own_rows=determined.own_rows.to_dicts(),
         warnings=tuple(determined.warnings),
     )
