@@ -151,3 +151,15 @@ def test_help_is_chinese_and_fits_a_terminal(capsys: pytest.CaptureFixture[str])
             r"`[^`]*`|--[\w-]+|<[^>]*>|\[[^\]]*\]|[\w.-]+\.(csv|xlsx|html|pdf|zip)", "", told
         )
         assert not re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}", sentences), told
+
+
+def test_codes_of_places_periods_and_sides_are_said() -> None:
+    gate = "evidence_kept 没有少掉一截 (1 of 56 fail, ≤ 0; deaths: 16 / 18, custody: 1 / 2)"
+    assert in_chinese(gate) == (
+        "没有少掉一截（56 项中 1 项不合，允许 ≤ 0；死亡信息: 16 / 18，服刑信息: 1 / 2；检查项 evidence_kept）"
+    )
+    assert "按上月" in in_chinese("  grain        person → person, by last month")
+    assert in_chinese("  referral     nothing is paid: a list for 区民政局") == (
+        "  转介      不发放资金：名单送区民政局"
+    )
+    assert in_chinese("deaths of both, rows: 1") == "死亡信息（主体和收款主体）：1 行"

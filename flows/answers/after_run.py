@@ -10,7 +10,7 @@ from flows.answers.lists import names_of, write_lists
 from flows.data_package import DETERMINATIONS, POLICIES, scan_tables, write_table
 from flows.money.entitle import identity_conflicts
 from sql import Connection, run_sql, show_frame
-from sql.texts import policy_cards
+from sql.texts import exclusions, policy_cards
 from transforms.answers.clerical import (
     clerical_sheets,
     conflict_questions,
@@ -72,7 +72,8 @@ def write_answers(
     differing = run_sql(connection, "review/differing_answers.sql", {})
     names = names_of(_parties(asked), connection)
     titles[IDENTITY] = word(IDENTITY)
-    book = workbook_bytes(clerical_sheets(asked, differing, names, titles, day))
+    laid_out = clerical_sheets(asked, differing, names, titles, day, exclusions())
+    book = workbook_bytes(laid_out)
     (folder / "clerical_decisions.xlsx").write_bytes(book)
 
 

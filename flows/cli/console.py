@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.machine import denied_by_machine
-from flows.cli.spoken import spoken
+from flows.cli.spoken import fitted, spoken
 from flows.cli.stopped import (
     KEYBOARD,
     ignore_signals,
@@ -159,10 +160,11 @@ def read_memory(text: str | None) -> str | None:
 
 def show(content: Mapping[str, Any], as_json: bool, lines: list[str]) -> None:
     """Print a command's outcome: one JSON object, or lines a person reads."""
+    told = [as_text(content)] if as_json else [visible(grouped(said(line))) for line in lines]
+    if not as_json and sys.stdout and sys.stdout.isatty():
+        told = [fitted(line, shutil.get_terminal_size().columns) for line in told]
     try:
-        _print(
-            *([as_text(content)] if as_json else (visible(grouped(said(line))) for line in lines))
-        )
+        _print(*told)
     except OSError as full:
         raise MachineDeniedError(
             f"the command did its work, but what it tells can't be written: {full.strerror}"

@@ -113,8 +113,8 @@ def returned(
     told = list_returned(Home(home), _day(as_of))
     lines = [
         f"{r['owner']}  {r['payment_id']} {policy_word(r['policy_id'])} {r['period']} "
-        f"{r['amount_yuan']} 元  {'?' if r['age_days'] is None else r['age_days']} days  "
-        f"{r['reason']}: {r['action']}"
+        f"{r['amount_yuan']} 元  "
+        f"{'?' if r['age_days'] is None else r['age_days']} days  {r['reason']}: {r['action']}"
         for r in told["lines"]
     ]
     lines += [f"warning: {said}" for said in told["warnings"]]

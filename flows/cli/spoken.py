@@ -1,4 +1,4 @@
-"""The help of every command in Chinese, laid out by how wide its signs are on a terminal."""
+"""The help of every command, whole, and in Chinese laid out by how wide its signs are."""
 
 import inspect
 import re
@@ -13,8 +13,9 @@ from flows.language import language
 from transforms.answers.messages import in_chinese
 from transforms.visible import display_width, padded
 
-WIDTH = 78
-INDENT = 2
+# As wide as the terminal, but lines longer than this are hard to read.
+WIDEST = 120
+INDENT, HANGING = 2, 4
 WIDEST_FIRST = 30
 # What may not stand at the beginning of a line.
 CLOSING = set("，。；：、）》”！？%")
@@ -25,18 +26,22 @@ BESIDE = re.compile(r"  \[([^\[\]]*)\]$")
 def spoken(app: typer.Typer) -> Any:
     """Return the command line of an app, with its help in the language asked for."""
     command = get_command(app)
-    if language() == "zh":
-        _translate(command)
+    _prepare(command, is_chinese=language() == "zh")
     return command
 
 
-def _translate(command: Any) -> None:
+def _prepare(command: Any, *, is_chinese: bool) -> None:
     paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(command.help or ""))
-    said = [in_chinese(" ".join(paragraph.split())) for paragraph in paragraphs]
-    command.help, command.short_help = "\n\n".join(said), said[0]
-    vars(command)["format_help"] = partial(_write_help, command)
+    said = [" ".join(paragraph.split()) for paragraph in paragraphs]
+    command.context_settings["max_content_width"] = WIDEST
+    if is_chinese:
+        said = [in_chinese(paragraph) for paragraph in said]
+        command.help = "\n\n".join(said)
+        vars(command)["format_help"] = partial(_write_help, command)
+    # One that is given is never cut short.
+    command.short_help = said[0]
     for inner in getattr(command, "commands", {}).values():
-        _translate(inner)
+        _prepare(inner, is_chinese=is_chinese)
 
 
 def _write_help(command: Any, context: Any, formatter: Any) -> None:
@@ -44,7 +49,9 @@ def _write_help(command: Any, context: Any, formatter: Any) -> None:
     pieces = [in_chinese(piece) for piece in command.collect_usage_pieces(context)]
     formatter.write(f"用法：{context.command_path} {' '.join(pieces)}\n\n")
     for paragraph in command.help.split("\n\n"):
-        formatter.write("\n".join(f"  {line}" for line in wrapped(paragraph, WIDTH - INDENT)))
+        formatter.write(
+            "\n".join(f"  {line}" for line in wrapped(paragraph, formatter.width - INDENT))
+        )
         formatter.write("\n\n")
     parts: dict[str, list[tuple[str, str]]] = {"参数：": [], "选项：": [], "命令：": []}
     for parameter in command.get_params(context):
@@ -56,7 +63,7 @@ def _write_help(command: Any, context: Any, formatter: Any) -> None:
         parts["命令："].append((name, inner.short_help))
     for heading, rows in parts.items():
         if rows:
-            formatter.write(f"{heading}\n{_table(rows)}\n")
+            formatter.write(f"{heading}\n{_table(rows, formatter.width)}\n")
 
 
 def _said_record(first: str, text: str) -> tuple[str, str]:
@@ -69,11 +76,11 @@ def _said_record(first: str, text: str) -> tuple[str, str]:
     return (f"{name} {in_chinese('<' + kind)}" if kind else first), words
 
 
-def _table(rows: Sequence[tuple[str, str]]) -> str:
+def _table(rows: Sequence[tuple[str, str]], width: int) -> str:
     widest = min(WIDEST_FIRST, max(display_width(first) for first, _ in rows))
     lines = []
     for first, text in rows:
-        told = wrapped(text, WIDTH - INDENT * 2 - widest)
+        told = wrapped(text, width - INDENT * 2 - widest)
         fits = display_width(first) <= widest
         lines += [] if fits else [f"  {first}"]
         beside = padded(first if fits else "", widest)
@@ -96,3 +103,21 @@ def wrapped(text: str, width: int) -> list[str]:
             lines.append("")
         lines[-1] += part if lines[-1] or part != " " else ""
     return lines
+
+
+def fitted(line: str, width: int) -> str:
+    """Break a line wider than a terminal; what follows stands below its last column.
+
+    >>> print(fitted("正常  主目录  在 /home 之下", 20))
+    正常  主目录  在
+                  /home
+                  之下
+    """
+    if display_width(line) <= width:
+        return line
+    head = line[: line.rfind("  ") + 2]
+    if display_width(head) * 4 > width * 3:
+        head = line[: len(line) - len(line.lstrip())]
+    indent = max(display_width(head), HANGING)
+    first, *more = wrapped(line[len(head) :], width - indent)
+    return "\n".join([head + first, *(" " * indent + text for text in more)])

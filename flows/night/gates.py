@@ -234,9 +234,10 @@ def _told(check: CheckOutcome) -> str:
     if check.status == "errored":
         return f"{check.check} {check.title} (could not be measured)"
     places = ", ".join(without_long_numbers(str(place)) for place in check.places[:TOLD_PLACES])
-    counts = f"{check.failed_count} of {check.checked_count} fail, {check.threshold}"
-    named = f"{check.check} {check.title}"
-    return f"{named} ({counts}; {places})" if places else f"{named} ({counts})"
+    failed, of = check.failed_count, check.checked_count
+    if not places:
+        return f"{check.check} {check.title} ({failed} of {of} fail, {check.threshold})"
+    return f"{check.check} {check.title} ({failed} of {of} fail, {check.threshold}; {places})"
 
 
 def _measured(

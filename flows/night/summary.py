@@ -7,7 +7,7 @@ from typing import Any
 from flows.inbox.in_force import states_of_snapshot
 from flows.inbox.standing import delivery_lines
 from flows.language import counted, headings, policy_word, said
-from flows.store import Home
+from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.visible import table
 
@@ -28,6 +28,7 @@ def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
             "reviews": [str(home.batches / batch / "review.xlsx") for batch in batches],
         },
         "deliveries": [one.content() for one in deliveries],
+        "funds": [read_manifest(home.batches / batch, "batch")["fund"] for batch in batches],
         "policies": {
             name: {"status": entry["status"], "reason": entry["reason"]}
             for name, entry in manifest["policies"].items()
@@ -58,5 +59,6 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     lines += [f"  warning: {warning}" for warning in summary["warnings"]]
     lines.append(f"  report  {summary['paths']['report']}")
     lines.append(f"  omitted {summary['paths']['omitted']}")
-    lines += [f"  review  {path}" for path in summary["paths"]["reviews"]]
+    reviews = zip(summary["funds"], summary["paths"]["reviews"], strict=True)
+    lines += [f"  review  {fund}  {path}" for fund, path in reviews]
     return lines

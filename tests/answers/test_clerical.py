@@ -20,6 +20,7 @@ from flows.cli.console import run_command
 from flows.ingest.drop import ingest_drop
 from flows.money.objections import register_problems
 from flows.store import Home
+from sql.texts import exclusions
 from transforms.answers.clerical import (
     KEY_NAMES,
     LABELS,
@@ -390,6 +391,19 @@ def test_conflicting_lines_of_a_person_and_month_stand_together() -> None:
     assert [together.count(one) for one in together] == [2, 2, 2, 2] and together[0] == together[1]
     assert "与下列政策的同月享受相排斥：丙补贴" in rows["missing"].to_list()
     assert set(rows["question"]) == {"此行是否成立？"}
+
+
+def test_of_policies_that_exclude_each_other_a_question_counts_the_larger() -> None:
+    pair = ("stability_refund", "stability_refund_difficult")
+    asked = [
+        question("s5_is_enterprise", "2020") | {"policy_id": policy, "amount_fen": fen}
+        for policy, fen in zip(pair, (180_000, 1_833_600), strict=True)
+    ]
+    asked = [one | {"fact": "one", "missing": "x"} for one in asked]
+    questions = pl.DataFrame(asked, schema=QUESTION_SCHEMA)
+    told = (questions, NONE_DIFFER, NAMES_KNOWN, TITLES, "2020-06-30", exclusions())
+    (row,) = clerical_sheets(*told)[0].frame.to_dicts()
+    assert (row["row_count"], row["stake_fen"]) == (2, 1_833_600)
 
 
 def test_the_key_of_a_row_is_the_extracts() -> None:

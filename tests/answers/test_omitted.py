@@ -163,11 +163,22 @@ def test_the_workbook_has_totals_and_every_line(answered: Path) -> None:
     assert book.sheet_names == ["汇总", "明细"]
     omitted = pl.read_parquet(answered / "omitted.parquet")
     assert len(book.get_sheet_by_name("明细").to_python()) == omitted.height + 1
-    (totals,) = book.get_sheet_by_name("汇总").to_python()[3:]
+    (totals,) = book.get_sheet_by_name("汇总").to_python()[4:]
     assert "未定" in totals and omitted.height in totals
     assert sum(cell for cell in totals if isinstance(cell, float)) * 100 == (
         omitted["missed_fen"].sum() + omitted.height * 100
     )
+
+
+def test_money_comes_first_and_rows_set_aside_last() -> None:
+    rows = [("", "quarantined", 0), ("a", "undetermined", 5), ("b", "held", 900)]
+    filled = {name: "" for name in NOBODY.columns}
+    omitted = pl.DataFrame(
+        [filled | {"policy_id": p, "reason": r, "missed_fen": fen} for p, r, fen in rows],
+        schema=NOBODY.schema,
+    )
+    for sheet in omitted_sheets(omitted, TITLES, "2020-03-31"):
+        assert sheet.frame["missed_fen"].to_list() == [900, 5, 0]
 
 
 def test_an_empty_report_says_so() -> None:

@@ -97,9 +97,14 @@ def test_the_message_names_checks_and_counts_and_where_to_look() -> None:
     with pytest.raises(GateStoppedError) as stopped:
         stop_if_critical(outcome, "runs/R1/report.html")
     message = str(stopped.value)
-    assert "payable_drafted (4 / 7, ≤ 0; policy_0: 1, policy_1: 1, policy_2: 1)" in message
+    counts = "(4 of 7 fail, ≤ 0; policy_0: 1, policy_1: 1, policy_2: 1)"
+    assert f"payable_drafted {failed_title(outcome)} {counts}" in message
     assert "runs/R1/report.html" in message and "no batch was drafted" in message
     assert stopped.value.exit_code == 12
+
+
+def failed_title(outcome: GateOutcome) -> str:
+    return next(check.title for check in outcome.checks if check.status == "failed")
 
 
 def test_failures_that_stop_come_first() -> None:

@@ -5,7 +5,7 @@ and each may be answered otherwise. A question's number is the digest of the key
 tells whether one of them was altered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
@@ -14,6 +14,7 @@ from transforms.digest import text_digest
 from transforms.errors import DropRefusedError
 from transforms.extracts.dates import read_dates
 from transforms.extracts.registers import DECISIONS as REGISTER
+from transforms.money.exclusions import Exclusion, counted_once
 from transforms.money.objections import OBJECTION
 from transforms.sheets.filled import refuse_rows
 from transforms.sheets.workbook import Sheet, said_lines
@@ -106,16 +107,19 @@ def clerical_sheets(
     names: pl.DataFrame,
     titles: Mapping[str, str],
     as_of: str,
+    exclusions: Iterable[Exclusion] = (),
 ) -> list[Sheet]:
     """Lay out the workbook: a line per fact that is asked for, and the rows that need it.
 
     Rows:    questions  one per unknown provision, conflicting, unsupported or objected line
              differing  KEY_NAMES and `told`, where clerks' answers in force differ
              names      subject_kind, subject_id, subject_name
-    Holds:   what most money waits for comes first; conflicting lines of one person stand together
+    Holds:   what most money waits for comes first; conflicting lines of one person stand together;
+             of lines that exclude each other a question counts the largest
     """
     rows = _numbered(questions, differing)
-    asked = _named(_asked(rows, titles), names)
+    counted = counted_once(rows, "amount_fen", exclusions, "question_no")
+    asked = _named(_asked(counted, titles), names)
     above = [
         Said("clerical_how", {"as_of": as_of, "rows": asked.height}),
         Said("clerical_then"),

@@ -121,14 +121,14 @@ def cell_words(name: str, cell: Any) -> str:
     return f"{cell}%" if name.endswith("_percent") else str(cell)
 
 
-def cell_text(name: str, cell: Any, language: Language = "en") -> str:
-    """Write a named cell; money in yuan or 万元.
+def cell_text(name: str, cell: Any, language: Language = "en", kind: str = "") -> str:
+    """Write a named cell, of a row of a kind of extract or a fact; money in yuan or 万元.
 
     >>> cell_text("unit_fen", 60000), cell_text("month", 202003), cell_text("ends_on", None)
     ('unit=600.00元', 'month=202003', 'ends_on=(empty)')
     """
     if language == "zh":
-        return f"{fact_label(name)}={cell_words(name, cell)}"
+        return f"{fact_label(name, kind)}={cell_words(name, cell)}"
     if cell is None:
         return f"{name}=(empty)"
     if name.endswith("_wan_x100"):
@@ -194,7 +194,7 @@ def _source_lines(source: Mapping[str, Any], language: Language) -> list[str]:
     lines = [f"           {source['kind']} of {source['of']}, rows: {count:,}"]
     for row in rows[:SHOWN_ROWS]:
         named = ((name, cell) for name, cell in row.items() if name != "source")
-        cells = "  ".join(cell_text(name, cell, language) for name, cell in named)
+        cells = "  ".join(cell_text(name, cell, language, source["kind"]) for name, cell in named)
         lines.append(f"             {row['source']}  {cells}")
     if count > SHOWN_ROWS:
         lines.append(f"             … {count - SHOWN_ROWS:,} more; --json lists {len(rows):,}")

@@ -106,7 +106,7 @@ def opened_sheets(answers: pl.DataFrame, candidates: pl.DataFrame) -> list[Sheet
                 "full_name": row["name"],
                 "person_id": row["person_id"],
                 "likely": word(next(code for least, code in LIKELY if sure_ppm >= least)),
-                "probability_share": (sure_ppm + 50) // 100,
+                "probability_share": _share(sure_ppm),
                 "recognised": row["answer"],
             }
         )
@@ -117,6 +117,11 @@ def opened_sheets(answers: pl.DataFrame, candidates: pl.DataFrame) -> list[Sheet
         Sheet(word("sheet_likely"), pl.DataFrame(likely), above=above),
         Sheet(word("sheet_evidence"), pl.DataFrame(evidence), above=steps),
     ]
+
+
+def _share(ppm: int) -> int:
+    # Weights are finite: nobody is certain, and rounding makes nobody so.
+    return min((ppm + 50) // 100, 9_999)
 
 
 def _waterfall(evidence: Iterable[Mapping[str, str | int]], ppm: int) -> list[dict[str, str | int]]:
@@ -131,7 +136,7 @@ def _waterfall(evidence: Iterable[Mapping[str, str | int]], ppm: int) -> list[di
                 "level": evidence_word(str(one["level"])),
                 "weight": f"{int(one['weight_milli']) / 1000:+.2f}",
                 "weight_so_far": f"{total / 1000:+.2f}",
-                "reached_share": (reached + 50) // 100,
+                "reached_share": _share(reached),
             }
         )
     if steps and abs(reached - ppm) > MOST_APART:

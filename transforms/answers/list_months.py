@@ -59,7 +59,9 @@ def months_sheet(
         *(_measured(own, by_month, name, months) for name in MEASURES),
     ]
     frame = pl.concat(parts).sort(NUMBER, nulls_last=False, maintain_order=True)
-    told = [Line("title", [worded(Said("list_months_of", {"policy": card.title}))])]
+    told = [
+        Line("title", [worded(Said("list_months_of", {"policy": card.title.removesuffix("名单")}))])
+    ]
     told += [Line("note", [word("list_months_how")])]
     return Sheet(
         title=word("sheet_list_months"),

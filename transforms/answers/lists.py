@@ -204,7 +204,8 @@ def list_sheets(
     counts = {
         f"{part}_rows": parts[part].height if part in parts else 0 for part in (ON_LIST, OPEN)
     }
-    what = {"policy": card.title, "as_of": as_of} | counts
+    # A title may say itself that it is a list.
+    what = {"policy": card.title.removesuffix("名单"), "as_of": as_of} | counts
     title = worded(Said("list_of", what))
     heading = list_heading(card, is_masked=is_masked)
     warned = [Line("warn", [worded(said)]) for said in notes]

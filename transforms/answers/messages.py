@@ -22,8 +22,6 @@ MESSAGES = Path(__file__).parent.with_name("messages.yaml")
 SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
 # What stands around a sentence where several are put together.
 AROUND = " ;,:"
-# A code before a count.
-CODE = re.compile(r"\b[a-z_]+(?=:? )")
 WORDS = re.compile("[A-Za-z]{2,}")
 FEW_LETTERS = 5
 KEPT = 4096
@@ -167,11 +165,19 @@ class _Filling(Formatter):
             prefix = form.removesuffix("word")
             return "、".join(_word(prefix, one) for one in text.split(", "))
         if form == "places":
-            said = in_chinese(text)
-            return CODE.sub(lambda code: _word("", code[0]), text) if said == text else said
+            return "，".join(map(_place, text.split(", ")))
         return in_chinese(text) if " " in text else text
 
 
+def _place(text: str) -> str:
+    """Say a place of a gate: a sentence, or codes and their counts."""
+    said = in_chinese(text)
+    if said != text:
+        return said
+    named, colon, counts = text.partition(": ")
+    return " ".join(_word("", code) for code in named.split(" ")) + colon + counts
+
+
 def _word(prefix: str, code: str) -> str:
-    known = catalogue().get(prefix + code)
+    known = catalogue().get(prefix + "_".join(code.split()))
     return known["zh"] if known else names_of_kinds().get(code) or messages().get(code, code)

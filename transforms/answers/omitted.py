@@ -17,7 +17,7 @@ OMITTED_SCHEMA: dict[str, Any] = {
     "detail": pl.String(),
     "missed_fen": pl.Int64(),
 }
-SHOWN_PLACES = 5
+SHOWN_PLACES, SHOWN_POLICIES = 5, 3
 NO_LOSS_RULES = ("totals_row", "not_filled_in", "duplicate_row")
 
 
@@ -106,12 +106,15 @@ def parties_with_rows_set_aside(
     )
     in_file_order = pl.col("place").sort_by("source_file", "source_line")
     places = in_file_order.unique(maintain_order=True)
+    policies = pl.col("policy_title").unique().sort()
+    said = {"rows": "row_count", "places": "places", "count": "count", "some": "some"}
     return (
         touched.group_by("subject_kind", "subject_id")
         .agg(
             places.head(SHOWN_PLACES).str.join("、").alias("places"),
             places.len().alias("row_count"),
-            pl.col("policy_title").unique().sort().str.join("、").alias("policies"),
+            policies.head(SHOWN_POLICIES).str.join("、").alias("some"),
+            policies.len().alias("count"),
         )
         .select(
             *(pl.lit("").alias(name) for name in ("policy_id", "period")),
@@ -120,9 +123,7 @@ def parties_with_rows_set_aside(
             pl.col("subject_kind").alias("beneficiary_kind"),
             pl.col("subject_id").alias("beneficiary_id"),
             pl.lit("quarantined").alias("reason"),
-            said_column(
-                "rows_set_aside", rows="row_count", places="places", policies="policies"
-            ).alias("detail"),
+            said_column("rows_set_aside", **said).alias("detail"),
             pl.lit(0, pl.Int64).alias("missed_fen"),
         )
     )
@@ -157,19 +158,23 @@ def _served(determinations: pl.LazyFrame) -> pl.DataFrame:
 
 
 def omitted_sheets(omitted: pl.DataFrame, titles: Mapping[str, str], as_of: str) -> list[Sheet]:
-    """Lay the report out for people: totals first, then every line."""
-    readable = omitted.with_columns(
+    """Lay the report out for people: totals first, then every line; what most money waits for
+    comes first, rows set aside last."""
+    is_last = pl.col("reason") == "quarantined"
+    in_order = omitted.sort(is_last, -pl.col("missed_fen"), maintain_order=True)
+    readable = in_order.with_columns(
         pl.col("policy_id").replace(titles).alias("policy_title"),
         *(words_column(name) for name in ("subject_kind", "beneficiary_kind", "reason")),
     )
     sums = (
         readable.group_by("policy_title", "reason")
         .agg(pl.len().cast(pl.Int64).alias("row_count"), pl.col("missed_fen").sum())
-        .sort("policy_title", "reason")
+        .sort(pl.col("policy_title") == "", -pl.col("missed_fen"), "policy_title", "reason")
     )
     above = [
         Said("omitted_of", {"as_of": as_of, "rows": omitted.height}),
         Said("omitted_are"),
+        Said("omitted_not_added"),
     ]
     rows = readable.select("policy_title", *OMITTED_SCHEMA).drop("policy_id")
     return [

@@ -131,16 +131,23 @@ def _is_empty(fact: str, columns: list[str]) -> pl.Expr:
     return pl.col(fact).is_null() if fact in columns else pl.lit(False)
 
 
-def fact_label(fact: str) -> str:
+def fact_label(fact: str, kind: str = "") -> str:
     """Return the heading under which bureaus know a fact, or the word for a derived one.
+
+    A kind of extract may have a heading of its own for it.
 
     >>> fact_label("ends_on"), fact_label("layoff_count")
     ('合同结束日期', '裁员人数')
     >>> fact_label("is_willing")
     '择业愿望'
+    >>> fact_label("from_date", "custody")
+    '收监日期'
     """
+    own = KINDS[kind].column_named.get(fact) if kind else None
     column = COLUMNS.get(fact) or COLUMNS.get(fact.removeprefix("is_"))
-    return column.labels[0] if column and column.labels else word(fact)
+    # Of a kind's own labels the first is the name of the column.
+    labels = own.labels[1:] if own else column.labels if column else ()
+    return labels[0] if labels else word(fact)
 
 
 def all_questions(

@@ -66,7 +66,7 @@ def return_sheets(
     frame = listed.select(
         # Where two suppliers name a file alike, each knows its own by the name it gave.
         pl.col("source_file").str.strip_prefix(f"{supplier}-"),
-        pl.col("source_line").cast(pl.String).alias("line"),
+        pl.col("source_line").alias("line"),
         pl.col("kind").replace(names_of_kinds()).alias("kind_of_extract"),
         pl.struct("kind", "column").map_elements(_heading, pl.String).alias("heading"),
         pl.when(pl.col("column") == "")

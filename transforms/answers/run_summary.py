@@ -186,7 +186,7 @@ def _policy_count(
         bureau=card.bureau,
         status=run.status,
         reason=run.reason,
-        reach=_reach(run.reach_from_month, run.reach_to_month),
+        reach=_reach(run.reach_from_month, run.reach_to_month, card.period),
         outcomes=outcomes,
         eligible_fen=eligible_fen,
         reasons=tuple((titles.get(reason, reason), rows) for reason, rows in reasons),
@@ -194,10 +194,12 @@ def _policy_count(
     )
 
 
-def _reach(from_month: int | None, to_month: int | None) -> str:
+def _reach(from_month: int | None, to_month: int | None, period: str) -> str:
     if from_month is None or to_month is None:
         return ""
-    return str(from_month) if from_month == to_month else f"{from_month}–{to_month}"
+    unit = 100 if period == "year" else 1
+    first, last = from_month // unit, to_month // unit
+    return str(first) if first == last else f"{first}–{last}"
 
 
 def count_outcomes(determinations: pl.LazyFrame) -> dict[str, dict[str, int]]:

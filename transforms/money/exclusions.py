@@ -1,6 +1,6 @@
 """Which entitlements exclude each other, and what becomes of them (rulebook §4.3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,23 @@ def _exclusion(entry: Mapping[str, Any]) -> Exclusion:
     if not entry.get("authority") or len(entry["policies"]) < 2:
         raise ContractError(f"exclusion {name}: needs an authority and two policies or more")
     return Exclusion(name, entry["form"], tuple(entry["policies"]), entry["authority"].strip())
+
+
+def counted_once(
+    rows: pl.DataFrame, amount: str, exclusions: Iterable[Exclusion], *within: str
+) -> pl.DataFrame:
+    """Count of rows that exclude each other only the largest: the others' amount becomes 0.
+
+    Rows:    rows  policy_id, period, subject_id, the amount, and the columns to stay within
+    """
+    for exclusion in exclusions:
+        is_rival = pl.col("policy_id").is_in(exclusion.policies)
+        group = ["period", "subject_id", *within, is_rival]
+        place = pl.col(amount).rank("ordinal", descending=True).over(group)
+        rows = rows.with_columns(
+            pl.when(is_rival & (place > 1)).then(0).otherwise(amount).alias(amount)
+        )
+    return rows
 
 
 def settle_larger_stands(rows: pl.DataFrame, exclusion: Exclusion) -> pl.DataFrame:

@@ -75,14 +75,15 @@ def describe_parameter(parameter: Parameter) -> dict[str, Any]:
 
 def card_lines(described: Mapping[str, Any]) -> list[str]:
     """Write one described card as lines a person reads."""
-    fund = described["fund"] or f"nothing is paid: a list for {described['bureau']}"
+    kind, fund, bureau = (described[name] for name in ("kind", "fund", "bureau"))
+    paid = f"  {kind:<11}  {fund}"
     return [
         f"{described['policy_id']}  {described['title']}",
         f"  authority    {described['authority']}",
         f"  clause       {described['clause']}",
         f"  in force     {span_text(described['in_force'])}",
-        f"  {described['kind']:<11}  {fund}",
-        f"  in charge    {described['bureau']}",
+        paid if fund else f"  {kind:<11}  nothing is paid: a list for {bureau}",
+        f"  in charge    {bureau}",
         f"  grain        {described['subject']} → {described['beneficiary']}, "
         f"by {described['period'].replace('_', ' ')}",
         f"  universe     {described['universe']}",
