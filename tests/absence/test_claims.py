@@ -283,3 +283,15 @@ def test_rows_are_held_against_every_run_that_paid() -> None:
     first, second = tonight.head(1), tonight.head(2)
     left = causes._without(causes._without(tonight, first), second)
     assert left.rows() == [("y", "a.csv", 4)]
+
+
+@pytest.mark.parametrize(("before", "said"), [(150, "paid_under_both"), (100, "paid_twice")])
+def test_the_bank_did_not_pay_twice_what_was_paid_under_the_other_policy(
+    before: int, said: str
+) -> None:
+    employer = ("2020", "employer", "A", "employer", "A")
+    line = dict(zip(KEY, ("stability_refund_difficult", *employer), strict=True))
+    claim = {**line, "determined_fen": 50, "paid_before_fen": before, "own_fen": 100}
+    then: Any = causes.RunThen(Any, {tuple(line.values()): 50})  # type: ignore[arg-type]
+    found = causes._cause({**claim, "is_eligible": True, "is_own": True}, Any, [then])  # type: ignore[arg-type]
+    assert found == (True, said, "")

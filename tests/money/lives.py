@@ -122,7 +122,7 @@ class Model:
 
     due: dict[Key, int] = field(default_factory=dict)
     paid: Counter[Key] = field(default_factory=Counter)
-    struck: dict[Key, int] = field(default_factory=dict)
+    struck: dict[Key, tuple[int, int]] = field(default_factory=dict)
     held: set[Key] = field(default_factory=set)
     objected: dict[Key, int] = field(default_factory=dict)
     batches: dict[str, Drawn] = field(default_factory=dict)
@@ -145,7 +145,7 @@ class Model:
             due, before = self.due.get(key, 0), self.paid[key] + reserved[key]
             if not due and not before:
                 continue
-            is_out = key in self.objected or self.struck.get(key) == due
+            is_out = key in self.objected or self.struck.get(key) == (due, before)
             status = "held" if is_out else "payable"
             if due <= before:
                 status = "recovery" if due < before else "nothing_due"
@@ -367,6 +367,7 @@ class Lives(RuleBasedStateMachine):
         with open_ledger(self.home) as ledger:
             successor = ledger.batch_states()[name].reviewed[-1]["successor"]
         by_key = dict(zip(lines.select(KEY).iter_rows(), verdicts, strict=False))
+        before = dict(zip(by_key, lines["paid_before_fen"], strict=True))
         if set(by_key.values()) == {VERDICTS[0]}:
             assert not successor
             return
@@ -375,7 +376,7 @@ class Lives(RuleBasedStateMachine):
             if verdict == VERDICTS[1]:
                 self.model.held.add(key)
             elif verdict == VERDICTS[2]:
-                self.model.struck[key] = batch.determined[key]
+                self.model.struck[key] = (batch.determined[key], before[key])
         agreed = {key: batch.lines[key] for key, v in by_key.items() if v == VERDICTS[0]}
         assert bool(agreed) is bool(successor)
         if successor:
