@@ -10,11 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from transforms.digest import content_digest
 from transforms.errors import ContractError
 from transforms.gates import BOUNDARIES, Severity
+from transforms.strict_yaml import read_yaml
 
 FOLDER = Path(__file__).parent
 REQUIRED_WORDS = frozenset({"check", "title", "severity", "reason", "action"})
@@ -86,9 +85,7 @@ def load_suite(boundary: str) -> Suite:
     """
     if boundary not in BOUNDARIES:
         raise ContractError(f"there is no boundary {boundary!r}, only {', '.join(BOUNDARIES)}")
-    content = yaml.load(
-        (FOLDER / boundary / "suite.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
-    )
+    content = read_yaml((FOLDER / boundary / "suite.yaml").read_text(encoding="utf-8"))
     thresholds = tuple(_threshold(boundary, entry) for entry in content["checks"])
     names = [threshold.check for threshold in thresholds]
     if len(set(names)) != len(names):

@@ -42,8 +42,9 @@ from sql.texts import (
     shared_parameters,
     sql_text,
 )
+from sql.told import NO_VALUE, told
 from sql.visible import empty_kind, view_kind, visible_views
-from transforms.errors import ContractError, ParameterMissingError
+from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS
 from transforms.policies.cards import FIRST_MONTH, month_of
 from transforms.policies.parameters import (
@@ -74,7 +75,6 @@ __all__ = [
 ]
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
-NO_VALUE = "no value: "
 SPILLS_ABOVE = "2GB"
 KEY_COLUMNS = ["period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 Connection = duckdb.DuckDBPyConnection
@@ -222,7 +222,7 @@ class FactStore:
             self.on_fact(name)
             self._build(name)
         else:
-            self.connection.execute(self.statement(path, shared_parameters())[0])
+            self.execute(path, self.statement(path, shared_parameters())[0], {})
         self.year_day = day
         self.built.add(name)
 
@@ -232,10 +232,10 @@ class FactStore:
         kind = bucket_kind(fact_path(name))
         statement = f"create or replace table {name} as {text}"
         if kind is None or kind not in self.tables:
-            return self.execute(statement, values)
+            return self.execute(fact_path(name), statement, values)
         for bucket in by_bucket(self.tables[kind]):
             view_kind(self.connection, f"delivered_{kind}", bucket)
-            self.execute(statement, values)
+            self.execute(fact_path(name), statement, values)
             statement = f"insert into {name} {text}"
         view_kind(self.connection, f"delivered_{kind}", self.tables[kind])
 
@@ -283,17 +283,14 @@ class FactStore:
             )
             self.connection.execute(text)
 
-    def execute(self, text: str, values: Mapping[str, Any]) -> None:
-        """Run a statement; a day without a value of a parameter is said as such.
+    def execute(self, path: str, text: str, values: Mapping[str, Any]) -> None:
+        """Run the statement made of an SQL file.
 
-        Raises:  ParameterMissingError
+        Raises:  ContractError, ParameterMissingError: see told.py
         """
         try:
             self.connection.execute(text, values)
-        except duckdb.ConversionException as failure:
-            told = str(failure).partition(NO_VALUE)[2].partition("'")[0]
-            if not told:
-                raise
-            raise ParameterMissingError(
-                f"{told}: add one with its source, or choose another date"
-            ) from None
+        except DatabaseError as failure:
+            if said := told(path, str(failure)):
+                raise said from failure
+            raise

@@ -13,10 +13,10 @@ from functools import cache
 from typing import Any
 
 import polars as pl
-import yaml
 
 from sql import Connection, query, register_frame, run_sql
 from sql.texts import FOLDER, sql_text
+from transforms.strict_yaml import read_yaml
 
 MODEL = "identity/model.yaml"
 TABLES = ("register", "rows", "stays", "persons", "at_work", "frequencies")
@@ -49,7 +49,7 @@ def can_match() -> bool:
 @cache
 def comparisons() -> Mapping[str, list[Mapping[str, Any]]]:
     """Return the levels of each comparison, in their order."""
-    model: Mapping[str, Any] = yaml.load(sql_text(MODEL), yaml.CSafeLoader)
+    model: Mapping[str, Any] = read_yaml(sql_text(MODEL))
     return dict(model["comparisons"])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from sql import KEY_COLUMNS, Connection, FactStore, run_sql
+from sql import KEY_COLUMNS, Connection, FactStore
 from sql.spilling import query_pieces
 from sql.texts import (
     FRACTION_SUFFIX,
@@ -27,6 +27,7 @@ from sql.texts import (
 from transforms.errors import ContractError
 from transforms.policies.cards import PolicyCard, Reach, year_day
 from transforms.policies.parameters import Parameter
+from transforms.strict_yaml import check_known
 
 PROVISION = re.compile(r"(s[0-9]+|g)_")
 KEYS_AND_AMOUNT = {"subject_id", "beneficiary_id", "month", "amount_fen"}
@@ -88,7 +89,7 @@ def _make(
 ) -> None:
     store.build_under(path)
     text, values = store.statement(path, parameters, given)
-    store.execute(f"create or replace table {table} as {text}", values)
+    store.execute(path, f"create or replace table {table} as {text}", values)
 
 
 def policy_rows(connection: Connection, policy_id: str, only: str = "") -> pl.DataFrame:
@@ -131,8 +132,8 @@ def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
             for name in sorted(looked_into):
                 store.year_day = year_day(policy_cards()[name], store.as_of)
             store.build_under(path)
-            values = store.statement(path, shared_parameters())[1]
-            frames.append(run_sql(store.connection, path, values))
+            store.execute(path, *store.statement(path, shared_parameters()))
+            frames.append(pl.DataFrame(store.connection.to_arrow_table()))
     return pl.concat([frame.select(FINDING_COLUMNS) for frame in frames]).sort(FINDING_COLUMNS)
 
 
@@ -166,6 +167,9 @@ def _check_policy_table(connection: Connection, card: PolicyCard) -> None:
     columns = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
     if [name for name in columns if PROVISION.match(name)] != card.provision_names:
         raise ContractError(f"{table}: its provisions are not those of its card, in that order")
+    shown = {name for provision in card.provisions for name in provision.facts}
+    shown |= {name for key in ("facts", "order") for name in card.listing.get(key, ())}
+    check_known(sorted(shown), {*columns, EARLIER}, f"{table}: a fact that its card shows")
     keys = ", ".join(KEY_COLUMNS)
     absent = " or ".join(f"{name} is null" for name in (*KEY_COLUMNS, "amount_fen"))
     checks = {

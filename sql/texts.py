@@ -1,11 +1,13 @@
 """The texts of the rules: every .sql and .yaml of this folder, read once, with their digests."""
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 from transforms.digest import content_digest
+from transforms.errors import ContractError
 from transforms.extracts.kinds import DECLARED
 from transforms.money.exclusions import Exclusion, parse_exclusions
 from transforms.policies.cards import PolicyCard, parse_card, parse_shared
@@ -21,6 +23,7 @@ QUOTED = re.compile(r"'([^']*)'")
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
 DOLLAR = re.compile(r"\$([a-z][a-z_0-9]*)")
 FRACTION_SUFFIX = re.compile(r"_(numerator|denominator)$")
+Read = TypeVar("Read")
 WORD = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
 
 
@@ -125,31 +128,46 @@ def doubt_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (FOLDER / "review" / "doubts").glob("*.sql")))
 
 
+def read_file(path: str, parse: Callable[[str], Read]) -> Read:
+    """Read a file of the law; what its author wrote amiss is told with the file's name.
+
+    Raises:  ContractError
+    """
+    try:
+        return parse(sql_text(path))
+    except ContractError as broken:
+        raise ContractError(f"sql/{path}: {broken}") from broken
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as broken:
+        raise ContractError(f"sql/{path}: {type(broken).__name__}: {broken}") from broken
+
+
 @cache
 def shared_parameters() -> dict[str, Parameter]:
     """Return the parameters that several policies, or facts, use."""
-    return parse_shared((FOLDER / "parameters.yaml").read_text(encoding="utf-8"))
+    return read_file("parameters.yaml", parse_shared)
 
 
 @cache
 def policy_cards() -> dict[str, PolicyCard]:
     """Return every policy card, by policy id, in the order of the ids."""
-    return {
-        path.stem: parse_card(path.with_suffix(".yaml").read_text("utf-8"), shared_parameters())
-        for path in sorted((FOLDER / "policies").glob("*.sql"))
-    }
+    ids = [path.stem for path in sorted((FOLDER / "policies").glob("*.sql"))]
+    read = partial(parse_card, shared=shared_parameters())
+    cards = {name: read_file(f"policies/{name}.yaml", read) for name in ids}
+    if other := sorted(name for name, card in cards.items() if name != card.policy_id):
+        raise ContractError(f"a card says another policy than its file: {', '.join(other)}")
+    return cards
 
 
 @cache
 def exclusions() -> tuple[Exclusion, ...]:
     """Return which policies exclude each other, in the order in which that is settled."""
-    return parse_exclusions(sql_text("policies/exclusions.yaml"))
+    return read_file("policies/exclusions.yaml", parse_exclusions)
 
 
 @cache
 def annex_items() -> tuple[AnnexItem, ...]:
     """Return the items of the notice's annex, in their order."""
-    return parse_annex(sql_text(ANNEX))
+    return read_file(ANNEX, parse_annex)
 
 
 def fact_path(name: str) -> str:

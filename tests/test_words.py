@@ -16,7 +16,7 @@ from transforms.errors import ContractError
 from transforms.extracts.kinds import COLUMNS, names_of_kinds
 from transforms.extracts.rules import RULES
 from transforms.money.entitlements import STATUSES
-from transforms.policies.cards import KINDS_OF_POLICY
+from transforms.policies.card_form import KINDS_OF_POLICY
 from transforms.words import (
     CATALOGUE,
     LANGUAGES,

@@ -8,10 +8,10 @@ from string import Formatter
 from typing import Any, Literal
 
 import polars as pl
-import yaml
 
 from transforms.amounts import yuan_text
 from transforms.errors import ContractError
+from transforms.strict_yaml import read_yaml
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -60,7 +60,7 @@ def parse_words(text: str) -> dict[str, Mapping[str, str]]:
     Raises:  ContractError if a code stands twice, or its words are not exactly these two
     """
     catalogue: dict[str, Mapping[str, str]] = {}
-    for section in yaml.load(text, yaml.CSafeLoader).values():
+    for section in read_yaml(text).values():
         for code, words in section.items():
             if code in catalogue or set(words) != set(LANGUAGES) or not all(words.values()):
                 raise ContractError(f"words.yaml: {code} stands twice, or is not said in zh and en")

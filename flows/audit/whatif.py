@@ -21,7 +21,7 @@ from transforms.audit.reform import (
     with_setting,
 )
 from transforms.errors import UsageError
-from transforms.policies.parameters import read_yaml
+from transforms.strict_yaml import read_yaml
 from transforms.visible import table
 
 HIDDEN = "not shown"

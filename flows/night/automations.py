@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
+from transforms.strict_yaml import read_yaml
 
 from flows.language import said
 from flows.night.alerts import Alert, tell
@@ -65,7 +65,7 @@ def create_automations() -> list[str]:
     address = PREFECT_API_URL.value()
     if not address:
         raise UsageError("set PREFECT_API_URL to the Prefect server, http://127.0.0.1:4200/api")
-    listed = yaml.load(FILE.read_text(encoding="utf-8"), yaml.CSafeLoader)["automations"]
+    listed = read_yaml(FILE.read_text(encoding="utf-8"))["automations"]
     try:
         with get_client(sync_client=True) as client:
             for content in listed:

@@ -36,6 +36,6 @@ def last_traces(
         path = f"traces/{part}.sql"
         store.build_under(path)
         text, values = store.statement(path, {})
-        store.execute(f"create or replace table traces_{part} as {text}", values)
+        store.execute(path, f"create or replace table traces_{part} as {text}", values)
     found = run_sql(connection, LAST, store.statement(LAST, shared_parameters())[1])
     return found.cast(pl.Schema(TRACE_SCHEMA))

@@ -36,7 +36,7 @@ from transforms.audit.reform import (
 )
 from transforms.errors import UsageError
 from transforms.money.entitlements import KEY
-from transforms.policies.parameters import read_yaml
+from transforms.strict_yaml import read_yaml
 
 ROOT = Path(module.__file__).parent.parent.parent
 SPENDING = ("flows.money.batch", "flows.money.release", "flows.money.sign", "flows.night.pipeline")

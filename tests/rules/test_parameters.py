@@ -63,7 +63,7 @@ def test_an_unknown_unit_is_refused() -> None:
 
 def test_a_parameter_that_says_no_day_is_refused() -> None:
     with pytest.raises(ContractError, match="say `on:`"):
-        parse_parameter("timeless", {"unit": "months", "values": []})
+        parse_parameter("timeless", {"unit": "months", "on": None, "values": []})
 
 
 def card_with(cap: str, amount: str = "1000.00") -> PolicyCard:

@@ -7,6 +7,7 @@ import polars as pl
 from transforms.amounts import share_text
 from transforms.answers.lists import IDENTIFIER, NAME, NUMBER, NUMBER_WIDTH
 from transforms.policies.cards import PolicyCard
+from transforms.policies.parameters import months_between
 from transforms.sheets.workbook import Line, Sheet
 from transforms.words import Said, word, worded
 
@@ -23,16 +24,6 @@ def first_month(listed: pl.DataFrame, last_month: int) -> int:
         (pl.col("period").str.head(4) + pl.col("period").str.tail(2)).cast(pl.Int32).min()
     ).item()
     return _plus(judged or last_month, -MONTHS_BEFORE)
-
-
-def months_between(first: int, last: int) -> list[int]:
-    """List months, both included.
-
-    >>> months_between(201911, 202002)
-    [201911, 201912, 202001, 202002]
-    """
-    count = (last // 100 - first // 100) * 12 + last % 100 - first % 100
-    return [_plus(first, step) for step in range(count + 1)]
 
 
 def _plus(month: int, months: int) -> int:

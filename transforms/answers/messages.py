@@ -11,10 +11,9 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-import yaml
-
 from transforms.errors import ContractError
 from transforms.extracts.kinds import names_of_kinds
+from transforms.strict_yaml import read_yaml
 from transforms.words import LANGUAGES, catalogue
 
 MESSAGES = Path(__file__).parent.with_name("messages.yaml")
@@ -42,7 +41,7 @@ def parse_messages(text: str) -> dict[str, str]:
     Raises:  ContractError if one stands twice, or not in both languages with equal values
     """
     messages: dict[str, str] = {}
-    for section in yaml.load(text, yaml.CSafeLoader).values():
+    for section in read_yaml(text).values():
         for entry in section:
             if set(entry) != set(LANGUAGES) or not all(entry.values()) or entry["en"] in messages:
                 raise ContractError(f"messages.yaml: {entry} stands twice, or not in zh and en")

@@ -11,7 +11,6 @@ from string import Formatter
 from typing import Any
 
 import polars as pl
-import yaml
 
 from transforms.amounts import yuan_column
 from transforms.answers.page import render_page
@@ -21,6 +20,7 @@ from transforms.masking import masked_person_id
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import NONE_STANDS
 from transforms.policies.cards import PolicyCard
+from transforms.strict_yaml import read_yaml
 from transforms.words import words_column
 
 AMOUNTS = ("due", "determined", "paid_before", "excess")
@@ -43,7 +43,7 @@ NOTICE = ["notice_no", *KEY, "status", "name", "town", "title", "letter", "messa
 @cache
 def letter_texts() -> Mapping[str, Any]:
     """Return the words of letters.yaml."""
-    texts: dict[str, Any] = yaml.load(LETTERS.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    texts: dict[str, Any] = read_yaml(LETTERS.read_text(encoding="utf-8"))
     return texts
 
 

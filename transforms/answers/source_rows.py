@@ -15,17 +15,10 @@ import polars as pl
 
 from transforms.errors import ContractError
 from transforms.extracts.kinds import COLUMNS, KINDS, Kind
+from transforms.policies.card_form import SIDES_OF_ROLE
 from transforms.policies.cards import month_before, month_of, plus_months
 from transforms.policies.parameters import month_first_day
 
-SIDES_OF_ROLE = {
-    "subject": ("subject",),
-    "subject_as_legal_rep": ("subject",),
-    "household": ("subject",),
-    "household_as_legal_rep": ("subject",),
-    "beneficiary": ("beneficiary",),
-    "both": ("subject", "beneficiary"),
-}
 PLACE = ("source_file", "source_line")
 HIDDEN_CLASSES = ("name", "account")
 

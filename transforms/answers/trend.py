@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from transforms.answers.page import render_page
 from transforms.answers.run_summary import RunSummary
 from transforms.errors import ContractError
 from transforms.masking import without_person_ids
+from transforms.strict_yaml import read_yaml
 from transforms.words import word
 
 SHOWN_MONTHS = 13
@@ -103,7 +103,7 @@ def _name(level: str, cell: str) -> str:
 @cache
 def town_names() -> Mapping[str, str]:
     """Return the names of the towns that are known, by nine digits."""
-    names: dict[str, str] = yaml.load(TOWNS.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    names: dict[str, str] = read_yaml(TOWNS.read_text(encoding="utf-8"))
     return names
 
 

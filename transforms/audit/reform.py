@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from transforms.errors import UsageError
-from transforms.policies.parameters import read_yaml
+from transforms.strict_yaml import read_yaml
 
 SHARED = "sql/parameters.yaml"
 POLICIES = "sql/policies/"

@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 import polars as pl
-import yaml
 
 from transforms.columns import STORED_AS, Column, ColumnType, parse_column
 from transforms.errors import ContractError
+from transforms.strict_yaml import read_yaml
 from transforms.words import word
 
 SAFE_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -127,7 +127,7 @@ def parse_kinds(text: str) -> tuple[Mapping[str, Column], Mapping[str, Kind]]:
 
     Raises:  ContractError if an entry is not as promised; a kind says when its rows count, always
     """
-    content = yaml.load(text, yaml.CSafeLoader)
+    content = read_yaml(text)
     columns = {name: parse_column(name, entry) for name, entry in content["columns"].items()}
     kinds = {name: _kind(name, entry, columns) for name, entry in content["kinds"].items()}
     return MappingProxyType(columns), MappingProxyType(kinds)

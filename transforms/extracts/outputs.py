@@ -10,11 +10,11 @@ from typing import Any, get_args
 
 import polars as pl
 import pyarrow as pa
-import yaml
 
 from transforms.columns import Personal
 from transforms.errors import ContractError
 from transforms.extracts.kinds import COLUMNS
+from transforms.strict_yaml import read_yaml
 from transforms.words import word
 
 DICTIONARY = Path(__file__).with_name("outputs.yaml")
@@ -38,9 +38,7 @@ def output_columns() -> Mapping[str, Mapping[str, str]]:
 
     Raises:  ContractError if an entry says no meaning, or a class of personal data that is none
     """
-    entries: dict[str, dict[str, str]] = yaml.load(
-        DICTIONARY.read_text(encoding="utf-8"), yaml.CSafeLoader
-    )
+    entries: dict[str, dict[str, str]] = read_yaml(DICTIONARY.read_text(encoding="utf-8"))
     for name, entry in entries.items():
         is_sound = entry.get("personal", "none") in get_args(Personal) and entry.get("meaning")
         if not is_sound or set(entry) - {"meaning", "unit", "personal"}:

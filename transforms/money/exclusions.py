@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-import yaml
 
 from transforms.errors import ContractError
+from transforms.strict_yaml import read_yaml
 
 FORMS = ("larger_stands", "clerk_decides")
 NONE_STANDS = "none_stands"
@@ -32,7 +32,7 @@ def parse_exclusions(text: str) -> tuple[Exclusion, ...]:
 
     Raises:  ContractError if not
     """
-    return tuple(_exclusion(entry) for entry in yaml.load(text, yaml.CSafeLoader)["exclusions"])
+    return tuple(_exclusion(entry) for entry in read_yaml(text)["exclusions"])
 
 
 def _exclusion(entry: Mapping[str, Any]) -> Exclusion:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from transforms.errors import ContractError
 from transforms.policies.cards import PolicyCard
 from transforms.policies.parameters import value_on
+from transforms.strict_yaml import read_yaml
 
 MONTHS = 12
 # Rows of the newest month that go on: due, or paid already. A conflict waits for a clerk.
@@ -25,7 +25,7 @@ SUBJECT = ["period", "subject_id", "beneficiary_id"]
 def going_on() -> Mapping[str, list[dict[str, Any]]]:
     """Return by policy until when it goes on, by forecast.yaml."""
     text = Path(__file__).with_name("forecast.yaml").read_text(encoding="utf-8")
-    read: dict[str, list[dict[str, Any]]] = yaml.load(text, yaml.CSafeLoader)
+    read: dict[str, list[dict[str, Any]]] = read_yaml(text)
     return read
 
 

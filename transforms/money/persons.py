@@ -4,7 +4,7 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
-import yaml
+from transforms.strict_yaml import read_yaml
 
 LOOK_ALIKES = Path(__file__).with_name("look_alikes.yaml")
 
@@ -58,7 +58,7 @@ def _letters(text: str) -> str:
 
 @cache
 def _table() -> dict[int, str]:
-    content = yaml.load(LOOK_ALIKES.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    content = read_yaml(LOOK_ALIKES.read_text(encoding="utf-8"))
     return {
         ord(letter): str(seen_as) for seen_as, letters in content.items() for letter in str(letters)
     }

@@ -8,27 +8,35 @@ from transforms.errors import ContractError
 from transforms.policies.parameters import (
     Parameter,
     ParameterValue,
+    check_days,
     fen_of,
+    is_of_unit,
     month_first_day,
     months_between,
     value_on,
 )
+from transforms.strict_yaml import check_known, check_words
 
 
 def read_cap(entry: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> Parameter | None:
     """Read the dated cap on one amount; `covers` names the amounts of the law it must reach.
 
-    Raises:  ContractError if a value has no reason, or lies below an amount in force
+    Raises:  ContractError if a value has no reason, no order, or lies below an amount in force
     """
     if "amount_cap" not in entry:
         return None
     name, cap = f"policy {entry['policy']}: amount_cap", entry["amount_cap"]
+    check_words(cap, ("values",), ("covers",), name)
+    check_known(cap.get("covers", ()), parameters, f"{name} covers")
+    for value in cap["values"]:
+        check_words(value, ("from", "value", "reason"), (), name)
+        if not value["reason"] or not is_of_unit(value["value"], "yuan"):
+            raise ContractError(f"{name} has no reason, or {value['value']!r} is no yuan in quotes")
     values = tuple(
-        ParameterValue(value["from"], value["value"], value.get("reason", ""), False)
+        ParameterValue(value["from"], value["value"], value["reason"], False)
         for value in cap["values"]
     )
-    if not all(value.source for value in values):
-        raise ContractError(f"{name} has no reason")
+    check_days(values, name)
     read = Parameter(name, "yuan", "year", values)
     for covered in (parameters[word] for word in cap.get("covers", ())):
         first = max(values[0].since, covered.values[0].since)

@@ -7,22 +7,18 @@ from typing import Any
 
 from transforms.errors import ContractError
 from transforms.policies.amount_cap import read_cap
+from transforms.policies.card_form import check_form
 from transforms.policies.parameters import (
     Parameter,
     ParameterValue,
     month_first_day,
     parse_parameter,
-    read_yaml,
     value_on,
 )
+from transforms.strict_yaml import check_known, read_yaml
 from transforms.words import Said
 
 FIRST_MONTH, RECENT_MONTHS = 202001, 12
-KINDS_OF_POLICY = ("payment", "relief", "referral", "warning")
-# recent_month: months before the as-of month, whatever their year (monitoring has no reach).
-PERIODS = ("year", "month", "as_of_month", "last_month", "recent_month", "fee_year")
-PRESENCE, ABSENCE = "by presence", "by absence"
-LIST_SAYS = ("purpose", "basis", "facts")
 
 
 @dataclass(frozen=True)
@@ -137,11 +133,8 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     Raises:  ContractError if a word of the card is not one the engine knows
     """
     entry = read_yaml(text)
+    check_form(entry)
     name = entry["policy"]
-    _check_kind(name, entry)
-    has_list = {*LIST_SAYS} <= {*entry.get("list", ())}
-    if has_list == (entry["kind"] == "payment"):
-        raise ContractError(f"policy {name}: what pays nothing has a list: {LIST_SAYS}")
     needs = entry.get("needs", {})
     parameters = _shared_used(entry.get("uses", []), shared) | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
@@ -180,31 +173,19 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     )
 
 
-def _check_kind(name: str, entry: Mapping[str, Any]) -> None:
-    if entry["kind"] not in KINDS_OF_POLICY or entry["period"] not in PERIODS:
-        raise ContractError(f"policy {name}: unknown kind {entry['kind']} or period")
-    if (entry["kind"] == "payment") != ("fund" in entry):
-        raise ContractError(f"policy {name}: a payment has a fund, nothing else has")
-    if (entry["kind"] in ("payment", "relief")) != ("amount_cap" in entry):
-        raise ContractError(f"policy {name}: a payment and a relief have an amount_cap, no other")
-    if (entry["kind"] == "payment") != ("rows" in entry):
-        raise ContractError(f"policy {name}: a payment says its rows, nothing else does")
-
-
 def _shared_used(
     uses: Sequence[str | Mapping[str, str]], shared: Mapping[str, Parameter]
 ) -> dict[str, Parameter]:
     """Take the shared parameters a card uses; `{name: day}` takes one on another day than usual."""
     used: dict[str, Parameter] = {}
     for word in uses:
+        check_known(word, shared, "uses")
         for name, day in ({word: ""} if isinstance(word, str) else word).items():
             used[name] = replace(shared[name], on=day) if day else shared[name]
     return used
 
 
 def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
-    if entry.get("holds") not in (PRESENCE, ABSENCE):
-        raise ContractError(f"provision {name}: holds: {PRESENCE}, or {ABSENCE}?")
     return Provision(
         name=name,
         title=entry["title"],

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from transforms.policies.cards import ABSENCE, PolicyCard
+from transforms.policies.card_form import ABSENCE
+from transforms.policies.cards import PolicyCard
 
 Only = Mapping[str, tuple[Any, ...]]
 

@@ -11,21 +11,23 @@ later value is added:
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import yaml
-
 from transforms.errors import ContractError, ParameterMissingError
+from transforms.strict_yaml import check_words
 
 UNITS = (
     *("yuan", "fraction", "percent", "permille", "multiple", "months", "years", "days", "persons"),
     *("month", "date", "period", "method", "size", "bp", "tenths", "trace"),
 )
 BOUND_DAYS = ("as_of", "year")
+WRITTEN = {"yuan": r"[0-9][0-9 ]*(\.[0-9]{1,2})?", "fraction": r"[0-9]+/[1-9][0-9]*"}
+# Of every other unit a value is a whole number; what is none of these can't be taken row by row.
+TYPES = {"date": (date,), "method": (str,), "period": (int, str), "size": (list,), "trace": (list,)}
 COLUMN_NAME = re.compile(r"[a-z]\w*")
 
 
@@ -48,24 +50,10 @@ class Parameter:
     on: str
     values: tuple[ParameterValue, ...]
 
-
-class CardLoader(yaml.CSafeLoader):
-    """YAML, read in C, as 1.2 has it: only true and false are truth values, `on` is a word."""
-
-
-CardLoader.yaml_implicit_resolvers = {
-    letter: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag != "tag:yaml.org,2002:bool" or letter in "tTfF"
-    ]
-    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def read_yaml(text: str) -> Any:
-    """Read a card or a file of parameters."""
-    return yaml.load(text, CardLoader)
+    def __post_init__(self) -> None:
+        """Refuse what SQL could not look up by the day of a row."""
+        if self.unit in TYPES and not is_bound(self):
+            raise ContractError(f"parameter {self.name}: a {self.unit} is taken on as_of or year")
 
 
 def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
@@ -74,18 +62,49 @@ def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
     Raises:  ContractError if the unit is unknown, it says no day it is taken on, or two values
              start on one day
     """
-    if not COLUMN_NAME.fullmatch(str(entry.get("on", ""))):
+    check_words(entry, ("unit", "on", "values"), (), f"parameter {name}")
+    if not COLUMN_NAME.fullmatch(str(entry["on"])):
         raise ContractError(f"parameter {name}: say `on:` as_of, year, month or a date column")
     if entry["unit"] not in UNITS:
         raise ContractError(f"parameter {name}: unit {entry['unit']} is none of {', '.join(UNITS)}")
+    for value in entry["values"]:
+        where = f"parameter {name}, value from {value.get('from')}"
+        check_words(value, ("from", "value", "source", "confirmed"), (), where)
+        if not isinstance(value["confirmed"], bool):
+            raise ContractError(f"{where}: confirmed is {value['confirmed']}, not true or false")
+        if not value["source"] or not is_of_unit(value["value"], entry["unit"]):
+            raise ContractError(f"{where}: no source, or {value['value']!r} is no {entry['unit']}")
     values = tuple(
         ParameterValue(value["from"], value["value"], value["source"], value["confirmed"])
         for value in entry["values"]
     )
-    days = [value.since for value in values]
-    if days != sorted(set(days)):
-        raise ContractError(f"parameter {name}: values must be in the order of their dates")
+    check_days(values, f"parameter {name}")
     return Parameter(name, entry["unit"], entry["on"], values)
+
+
+def check_days(values: Sequence[ParameterValue], where: str) -> None:
+    """Hold dated values to the order of their days, each on a day of its own.
+
+    Raises:  ContractError if they are not, as the last one that has begun is taken
+    """
+    if any(type(value.since) is not date for value in values):
+        raise ContractError(f"{where}: each `from:` is a day, YYYY-MM-DD")
+    days = [value.since for value in values]
+    if not days or days != sorted(set(days)):
+        raise ContractError(f"{where}: values must be in the order of their dates")
+
+
+def is_of_unit(value: Any, unit: str) -> bool:
+    """Say whether a value is written as its unit is.
+
+    >>> is_of_unit("1000.00", "yuan"), is_of_unit(1000, "yuan"), is_of_unit(-1, "months")
+    (True, False, False)
+    """
+    if unit in ("yuan", "fraction"):
+        return isinstance(value, str) and re.fullmatch(WRITTEN[unit], value) is not None
+    if unit in TYPES:
+        return type(value) in TYPES[unit]
+    return type(value) is int and value >= 0
 
 
 def value_on(parameter: Parameter, day: date) -> ParameterValue:

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import yaml
-
 from transforms.errors import ContractError
 from transforms.extracts.kinds import heading
 from transforms.policies.card_text import confirmation, describe_card, said_value, span_text
 from transforms.policies.cards import PolicyCard
+from transforms.strict_yaml import read_yaml
 from transforms.words import word
 
 ITEM_COUNT = 24
@@ -65,7 +64,7 @@ def parse_annex(text: str) -> tuple[AnnexItem, ...]:
 
     Raises:  ContractError if an item is missing, or an answer of it is none that is known
     """
-    entries = yaml.load(text, yaml.CSafeLoader)
+    entries = read_yaml(text)
     if sorted(entries) != list(range(1, ITEM_COUNT + 1)):
         raise ContractError(f"annex: expected items 1 to {ITEM_COUNT}, found {sorted(entries)}")
     items = []

@@ -1,0 +1,26 @@
+"""What the database says of an SQL file that it can't run, told with the file that holds it."""
+
+import re
+
+from transforms.errors import ContractError, ParameterMissingError
+
+NO_VALUE = "no value: "
+# The author's doing; these quote the file, never a row.
+NOT_UNDERSTOOD = ("Catalog Error:", "Binder Error:", "Parser Error:")
+LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+
+
+def told(path: str, failure: str) -> ContractError | ParameterMissingError | None:
+    """Say which day has no value, or where a file under sql/ is not understood; else nothing.
+
+    >>> print(told("a.sql", "Catalog Error: no is_alve!\\nDid you mean is_alive?\\n\\nLINE 3: …"))
+    sql/a.sql, line 3: Catalog Error: no is_alve!
+    """
+    missing = failure.partition(NO_VALUE)[2].partition("'")[0]
+    if failure.startswith("Conversion Error:") and missing:
+        return ParameterMissingError(f"{missing}: add one with its source, or choose another date")
+    if failure.startswith(NOT_UNDERSTOOD):
+        line = LINE.search(failure)
+        place = f", line {line[1]}" if line else ""
+        return ContractError(f"sql/{path}{place}: {failure.partition(chr(10))[0]}")
+    return None

@@ -1,0 +1,139 @@
+"""What the author of a card or of a rule writes amiss is refused, and told by file and word."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sql import FactStore
+from sql.texts import policy_cards, read_file, shared_parameters
+from sql.told import told
+from tests.rules.golden_run import cases_of, run_cases
+from transforms.errors import ContractError
+from transforms.policies import card_form
+from transforms.policies.cards import PolicyCard, parse_card
+from transforms.strict_yaml import read_yaml
+
+CARD = Path(__file__).parent.parent.parent / "sql" / "policies" / "new_hire_subsidy.yaml"
+CAP = '    - {from: 2020-01-01, value: "1000.00", reason: 通知写明的最高数额}\n'
+
+
+def read_card(old: str, new: str) -> PolicyCard:
+    text = CARD.read_text(encoding="utf-8")
+    assert old in text
+    changed = text.replace(old, new, 1)
+    return read_file(
+        "policies/new_hire_subsidy.yaml", lambda _: parse_card(changed, shared_parameters())
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("confirmed: true", "confirmed: no", "hire_amount_fen, .*: confirmed is no, not true"),
+        ("confirmed: true", 'confirmed: "false"', "confirmed is false, not true"),
+        ("confirmed: true", "confirmed: nope", "confirmed is nope, not true"),
+        ("  hire_window_to:", "  hire_window_from:", "line 42: hire_window_from stands twice"),
+        ("  s1_insured:", "  s1_contract_one_year:", "s1_contract_one_year stands twice"),
+        ("value: 2020-02-10", "value: 2020-13-10", "line 38: month must be in 1..12"),
+        ("clause: 签订", "clause: [签订", "line 6[0-9]: "),
+        ("title: 一次性", "titel: 一次性", "titel is not known"),
+        ("title: 为其", "titel: 为其", "provision s1_insured: titel is not known"),
+        ("        source: 规则", "        # 规则", "value from 2020-01-01: source is missing"),
+        ("source: 通知附件第1项：每人1000元", "source:", "no source"),
+        ('value: "1000.00"\n', "value: 1000\n", "hire_amount_fen, .* 1000 is no yuan"),
+        ('value: "1000.00"\n', 'value: "-1000.00"\n', "is no yuan"),
+        ('value: "1000.00"\n', 'value: "1000.005"\n', "is no yuan"),
+        ("value: 6", "value: -6", "-6 is no months"),
+        ("value: 6", "value: yes", "'yes' is no months"),
+        ("unit: yuan", "unti: yuan", "parameter hire_amount_fen: unti is not known"),
+        ("- from: 2020-01-01", "- from: 2020-1-1", "each `from:` is a day"),
+        ("on: year", "on: starts_on", "hire_window_from: a date is taken on as_of or year"),
+        ("covers: [hire_a", "covers: [hire_", "amount_cap covers: hire_mount_fen is not known"),
+        (CAP, CAP.replace('"1000.00"', "1000"), "1000 is no yuan in quotes"),
+        (CAP, CAP + CAP.replace("1000.00", "9000.00"), "amount_cap: values must be in the order"),
+        (
+            CAP,
+            CAP + "".join(CAP.replace("2020-01", d) for d in ("2021-01", "2020-07")),
+            "amount_cap: values must be in the order",
+        ),
+        ("to: 2020-12-31", "until: 2020-12-31", "in_force: until is not known"),
+        ("to: 2020-12-31", "to: 2019-12-31", "in_force from 2020-01-01 to 2019-12-31"),
+        ("tail_months: 6", "tail_months: six", "tail_months is a whole number"),
+        ("kind: payment", "kind: paymnt", "kind: paymnt is not known"),
+        ("fund: 就", "universe: 就", "universe stands twice"),
+        ("subject: person", "subject: persom", "subject: persom is not known"),
+        ("reads: [employment", "reads: [employmnt", "reads: employmnt is not known"),
+        ("insurances: [养老", "insurances: [养劳", "needs, insurances: 养劳 is not known"),
+        ("months: any", "months: anny", "needs, months: anny is not known"),
+        ("touches: [养老", "touches: [养劳", "touches: 养劳 is not known"),
+        ("support_types: [一次", "support_types: [二次", "support_types: 二次"),
+        ("holds: by presence", "holds: by chance", "holds: by chance is not known"),
+        ("facts: [starts_on]", "facts: starts_on", "facts is a list"),
+        ("{kind: contributions", "{kind: contribution", "rows of kind: contribution is not"),
+        ("of: both,", "of: booth,", "rows of: booth is not known"),
+        ("only: {insurance: [养老]", "only: {insurence: [养老]", "only: insurence is not known"),
+        ("only: {insurance: [养老]", "only: {insurance: [养劳]", "only insurance: 养劳 is not"),
+        ("beneficiary}\n", "beneficiary, months: perid}\n", "months: perid is not known"),
+        ("clause: 每新吸纳1人按", "clause: 1000 #", "AttributeError"),
+        ("parameters:\n", "uses: [graduate_yaers]\nparameters:\n", "uses: graduate_yaers is not"),
+        ("parameters:\n", "uses: [{size_limits: as_of, trace_kinds: day}]\nparameters:\n", "trace"),
+    ],
+)
+def test_a_slip_on_a_card_is_told_by_file_and_word(old: str, new: str, said: str) -> None:
+    with pytest.raises(ContractError, match=f"^sql/policies/new_hire_subsidy.yaml: .*{said}"):
+        read_card(old, new)
+
+
+def test_the_card_itself_is_read_and_on_is_a_word() -> None:
+    assert read_card("item: 1", "item: 1") == policy_cards()["new_hire_subsidy"]
+    assert read_yaml("on: yes\nb: {a: true, b: FALSE}") == {
+        "on": "yes",
+        "b": {"a": True, "b": False},
+    }
+    assert set(card_form.PERIODS) >= {card.period for card in policy_cards().values()}
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (
+            "Catalog Error: no is_alve!\nDid you mean…\n\nLINE 12: is_alve",
+            "a.sql, line 12: Catalog",
+        ),
+        ("Binder Error: no column a\n", "a.sql: Binder Error: no column a"),
+        ("Conversion Error: 'no value: x of 2020' to INT64", "x of 2020: add one"),
+    ],
+)
+def test_the_databases_words_are_told_with_the_file(failure: str, said: str) -> None:
+    assert said in str(told("policies/a.sql", failure))
+    assert told("policies/a.sql", "Conversion Error: 'a' to INT64") is None
+    assert told("policies/a.sql", "Out of Memory Error: LINE 1: no value: ") is None
+
+
+def test_a_misspelt_question_is_told_with_file_and_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = FactStore.statement
+
+    def misspelt(store: FactStore, path: str, *given: Any) -> tuple[str, dict[str, Any]]:
+        text, values = known(store, path, *given)
+        return text if "macro" in text else text.replace("is_dispatcher(", "is_dispacher("), values
+
+    monkeypatch.setattr(FactStore, "statement", misspelt)
+    before = CARD.with_suffix(".sql").read_text(encoding="utf-8").partition("is_dispatcher(")[0]
+    line = len(before.splitlines())
+    said = rf"^sql/policies/new_hire_subsidy.sql, line {line}: Catalog Error: .*is_dispacher"
+    with pytest.raises(ContractError, match=said):
+        run_cases(cases_of("new_hire_subsidy")[:1], ["new_hire_subsidy"])
+
+
+def test_a_fact_on_the_card_that_its_rule_does_not_give_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = policy_cards()["new_hire_subsidy"]
+    first, *others = card.provisions
+    slipped = replace(card, provisions=(replace(first, facts=("contract_tipe",)), *others))
+    cards = {**policy_cards(), card.policy_id: slipped}
+    monkeypatch.setattr("flows.night.determine.policy_cards", lambda: cards)
+    with pytest.raises(ContractError, match=r"policy_new_hire_subsidy: .*: contract_tipe"):
+        run_cases(cases_of("new_hire_subsidy")[:1], ["new_hire_subsidy"])

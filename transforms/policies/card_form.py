@@ -1,0 +1,104 @@
+"""The form of a policy card: its words, and the names that each of them may say."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from transforms.errors import ContractError
+from transforms.extracts.kinds import KINDS
+from transforms.strict_yaml import check_known, check_words
+
+KINDS_OF_POLICY = ("payment", "relief", "referral", "warning")
+# recent_month: months before the as-of month, whatever their year (monitoring has no reach).
+PERIODS = ("year", "month", "as_of_month", "last_month", "recent_month", "fee_year")
+PRESENCE, ABSENCE = "by presence", "by absence"
+LIST_SAYS = ("purpose", "basis", "facts")
+MUST_SAY = (
+    *("policy", "title", "item", "kind", "bureau", "authority", "clause", "guide", "in_force"),
+    *("period", "subject", "beneficiary", "reads", "provisions"),
+)
+MAY_SAY = (
+    *("fund", "universe", "amount_cap", "list", "needs", "touches", "support_types", "uses"),
+    *("parameters", "rows"),
+)
+PARTIES = ("person", "employer", "household")
+# Whose rows a `rows` entry means, and by which side of a determination they are found.
+SIDES_OF_ROLE = {
+    "subject": ("subject",),
+    "subject_as_legal_rep": ("subject",),
+    "household": ("subject",),
+    "household_as_legal_rep": ("subject",),
+    "beneficiary": ("beneficiary",),
+    "both": ("subject", "beneficiary"),
+}
+NEEDED_MONTHS = ("any", "month_before", "two_months_before", "base_year")
+ROW_MONTHS = ("period", "to_period", "base_year", "month_before")
+
+
+def check_form(entry: Any) -> None:
+    """Hold a card as read to its words.
+
+    Raises:  ContractError naming the card, the place and the word
+    """
+    check_words(entry, MUST_SAY, MAY_SAY, "policy")
+    where = f"policy {entry['policy']}"
+    _check_kind(where, entry)
+    for name in ("subject", "beneficiary"):
+        check_known(entry[name], PARTIES, f"{where}: {name}")
+    check_known(entry["reads"], KINDS, f"{where}: reads")
+    insurances, granted = _codes("contributions", "insurance"), _codes("support", "support_type")
+    granted += _codes("unemployment_benefits", "benefit_type")
+    check_known(entry.get("touches", ()), insurances, f"{where}: touches")
+    check_known(entry.get("support_types", ()), granted, f"{where}: support_types")
+    if "needs" in entry:
+        check_words(entry["needs"], ("insurances", "months"), (), f"{where}: needs")
+        check_known(entry["needs"]["insurances"], insurances, f"{where}: needs, insurances")
+        check_known(entry["needs"]["months"], NEEDED_MONTHS, f"{where}: needs, months")
+    if "list" in entry:
+        check_words(entry["list"], LIST_SAYS, ("order", "series"), f"{where}: list")
+    _check_span(where, entry["in_force"])
+    _check_rows(f"{where}: rows", entry.get("rows", ()))
+    for name, provision in entry["provisions"].items():
+        place = f"{where}: provision {name}"
+        check_words(provision, ("title", "holds", "clause"), ("facts", "rows", "limit"), place)
+        check_known(provision["holds"], (PRESENCE, ABSENCE), f"{place}: holds")
+        if not isinstance(provision.get("facts", []), list):
+            raise ContractError(f"{place}: facts is a list: [{provision['facts']}]")
+        _check_rows(place, provision.get("rows", ()))
+
+
+def _codes(kind: str, column: str) -> tuple[str, ...]:
+    return KINDS[kind].column_named[column].codes
+
+
+def _check_kind(where: str, entry: Mapping[str, Any]) -> None:
+    kind, pays = entry["kind"], entry["kind"] == "payment"
+    check_known(kind, KINDS_OF_POLICY, f"{where}: kind")
+    check_known(entry["period"], PERIODS, f"{where}: period")
+    if pays != ("fund" in entry) or pays != ("rows" in entry) or pays == ("list" in entry):
+        raise ContractError(f"{where}: a payment has a fund and rows, what pays nothing a list")
+    if (kind in ("payment", "relief")) != ("amount_cap" in entry):
+        raise ContractError(f"{where}: a payment and a relief have an amount_cap, no other")
+
+
+def _check_span(where: str, span: Any) -> None:
+    check_words(span, ("from", "to", "tail_months"), ("reading",), f"{where}: in_force")
+    first, last = span["from"], span["to"]
+    if type(first) is not date or type(last) not in (date, type(None)) or (last and last < first):
+        raise ContractError(f"{where}: in_force from {first} to {last}: days YYYY-MM-DD, in order")
+    if type(span["tail_months"]) is not int or span["tail_months"] < 0:
+        raise ContractError(f"{where}: in_force: tail_months is a whole number")
+
+
+def _check_rows(where: str, rows: Any) -> None:
+    for row in rows:
+        check_words(row, ("kind", "of"), ("only", "months"), where)
+        check_known(row["kind"], KINDS, f"{where}: rows of kind")
+        check_known(row["of"], SIDES_OF_ROLE, f"{where}: rows of")
+        columns, place = KINDS[row["kind"]].column_named, f"{where}: rows of {row['kind']}, only"
+        check_known(row.get("only", {}), columns, place)
+        for column, said in row.get("only", {}).items():
+            check_known(said, columns[column].codes or said, f"{place} {column}")
+        months = row.get("months", "period")
+        if not (isinstance(months, list) and [type(month) for month in months] == [int, int]):
+            check_known(months, ROW_MONTHS, f"{where}: rows of {row['kind']}, months")

@@ -1,0 +1,71 @@
+"""YAML of the program's own files, read strictly: no word twice, no truth value but true and false.
+
+Read in C, as YAML 1.2 has it: `on`, `yes` and `no` are words.
+"""
+
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any
+
+import yaml
+
+from transforms.errors import ContractError
+
+
+class StrictLoader(yaml.CSafeLoader):
+    """Refuses what a mapping says twice: else the later is taken, and the first is lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Make a mapping, naming the line of what can't be one."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise ContractError(f"line {key.start_mark.line + 1}: {key.value} stands twice")
+            seen.add(key.value)
+        try:
+            return super().construct_mapping(node, deep)
+        except ValueError as broken:
+            raise ContractError(f"line {node.start_mark.line + 1}: {broken}") from broken
+
+
+StrictLoader.yaml_implicit_resolvers = {
+    letter: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag != "tag:yaml.org,2002:bool" or letter in "tTfF"
+    ]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_yaml(text: str) -> Any:
+    """Read a file of the program.
+
+    Raises:  ContractError if a word stands twice in one mapping, or it is no YAML
+    """
+    try:
+        return yaml.load(text, StrictLoader)
+    except yaml.MarkedYAMLError as broken:
+        line = f"line {broken.problem_mark.line + 1}: " if broken.problem_mark else ""
+        raise ContractError(f"{line}{broken.problem}") from broken
+
+
+def check_words(entry: Any, must: Collection[str], may: Collection[str], where: str) -> None:
+    """Hold an entry to the words it must have and may have.
+
+    Raises:  ContractError naming those it lacks, or that nobody reads
+    """
+    if not isinstance(entry, Mapping):
+        raise ContractError(f"{where}: not words with values, but {entry!r}")
+    check_known(entry, {*must, *may}, where)
+    if missing := sorted(set(must) - set(entry)):
+        raise ContractError(f"{where}: {', '.join(missing)} is missing")
+
+
+def check_known(words: Any, known: Collection[Any], where: str) -> None:
+    """Hold words to those that are known.
+
+    Raises:  ContractError naming the others
+    """
+    listed = words if isinstance(words, list | tuple | Mapping) else [words]
+    if unknown := sorted({str(word) for word in listed if word not in known}):
+        raise ContractError(f"{where}: {', '.join(unknown)} is not known here")
