@@ -11,7 +11,7 @@ import polars as pl
 
 from flows.ingest.drop import load_snapshot
 from flows.money.evidence import expect_evidence
-from flows.money.ledger import Ledger
+from flows.money.ledger import NEVER, Ledger
 from flows.money.ledger_store import open_ledger
 from flows.store import Home, replace_file
 from sql import connect, register_tables, run_sql, show_frame
@@ -37,7 +37,7 @@ def write_wanted(home: Home, out: Path | None) -> dict[str, Any]:
     with open_ledger(home, only_look=True) as ledger:
         books = ledger.books()
         finished = {name: run for name, run in books.runs.items() if run["state"] == "done"}
-        returned = _returned(ledger)
+        returned = returned_lines(ledger)
     if not finished:
         raise DropRefusedError("no run has finished yet: there is nobody whose account is wanted")
     newest, run = books.newest_run, finished[books.newest_run]
@@ -73,8 +73,12 @@ def _held_since(home: Home, finished: Mapping[str, Mapping[str, Any]]) -> pl.Dat
     return pl.concat(parts).group_by(PAYEE).agg(pl.col("found_on").min()).collect()
 
 
-def _returned(ledger: Ledger) -> pl.DataFrame:
-    """List the lines whose last payment came back: to which account, when, and what was said."""
+def returned_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:
+    """List the lines whose payment came back: from which account, when, and what was said.
+
+    Rows:    before  a posting: as it was then
+             returns  KEY, account_no, bank_said, found_on; the last of a line and account
+    """
     states = ledger.books().batches.values()
     said = {
         payment: (words, f"{day[:4]}-{day[4:6]}-{day[6:]}")
@@ -87,7 +91,7 @@ def _returned(ledger: Ledger) -> pl.DataFrame:
         (*(entry[name] for name in (*KEY, "account_no")), *said[entry["payment_id"]])
         for state in states
         if state.settled
-        for entry in _standing_returns(ledger.entries_of(state.batch_id))
+        for entry in _standing_returns(ledger.entries_of(state.batch_id, before=before))
     ]
     return pl.DataFrame(rows, schema=schema, orient="row").unique([*KEY, "account_no"], keep="last")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.answers.accounts import returned_lines
 from flows.answers.explain import id_of
 from flows.answers.objected import LETTERS as OBJECTION_LETTERS
 from flows.data_package import write_table
@@ -61,6 +62,7 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
     run_id = str(stored.manifest["run_id"]) if stored else identifier
     manifest = _run(home, run_id)
     lines = _lines_of_batch(stored) if stored else _lines_of_run(home, manifest, asked)
+    lines = _with_returns(home, lines, [identifier] if stored else manifest["batches"])
     as_of = date.fromisoformat(manifest["as_of"])
     day = day or as_of
     told = notices(
@@ -172,6 +174,19 @@ def _lines_of_batch(stored: StoredBatch) -> pl.DataFrame:
         pl.lit("payable").alias("status"), pl.lit("").alias("reason")
     )
     return _as_lines(pl.concat([due, stored.frame("unpaid_lines")], how="diagonal"))
+
+
+def _with_returns(home: Home, lines: pl.DataFrame, batch_ids: Sequence[str]) -> pl.DataFrame:
+    """Add what the bank said of lines that came back from the account they would go to again.
+
+    What came back after the batches were drawn up is not told: the same run gives the same notices.
+    """
+    with open_ledger(home, only_look=True) as ledger:
+        states = ledger.books().batches
+        drafted_at = min((states[batch_id].drafted_at for batch_id in batch_ids), default=0)
+        returned = returned_lines(ledger, drafted_at).drop("found_on")
+    on = [*KEY, "account_no"]
+    return lines.drop("bank_said").join(returned, on=on, how="left", validate="m:1")
 
 
 def _as_lines(rows: pl.DataFrame) -> pl.DataFrame:

@@ -39,6 +39,8 @@ PAID = """select paid.*, paid.amount_fen - coalesce(recovered.amount_fen, 0) as 
         select 1 from entries as reversal
         where reversal.reverses = paid.idempotency_key and reversal.reverses <> '')"""
 FIELDS = ", ".join(ENTRY_FIELDS)
+# A posting that no ledger comes to.
+NEVER = 2**62
 NUMBERS = {"budget_year": pl.Int64(), "amount_fen": pl.Int64()}
 ENTRY_SCHEMA = {name: NUMBERS.get(name, pl.String()) for name in ENTRY_FIELDS}
 
@@ -66,10 +68,11 @@ class Ledger:
         """Return a batch's payment entries, returned ones too, as they were posted."""
         return self.entries_of(batch_id, "payment")
 
-    def entries_of(self, batch_id: str, kind: str = "") -> pl.DataFrame:
-        """Return a batch's entries, of one kind or all, as they were posted."""
+    def entries_of(self, batch_id: str, kind: str = "", before: int = NEVER) -> pl.DataFrame:
+        """Return a batch's entries, of one kind or all, as they were posted before a posting."""
         return self._entries(
-            f"select {FIELDS} from entries where batch_id = ? and ? in (kind, '')", (batch_id, kind)
+            f"select {FIELDS} from entries where batch_id = ? and ? in (kind, '') and sequence < ?",
+            (batch_id, kind, before),
         )
 
     def entries_about(self, identifier: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from data_samples.town.scenes import person_id
 from flows.answers.accounts import write_wanted
+from flows.answers.notices import Asked, write_notices
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.ingest.drop import SnapshotRef, ingest_drop
@@ -95,7 +96,11 @@ def test_of_1000_missing_or_returned_all_are_paid_once(tmp_path: Path) -> None:
     lines = [f"{payment}|失败|账户已销户|20200401\r\n" for payment in paid["payment_id"]]
     answer.write_bytes("".join(lines).encode("gb18030"))
     settle_batch(home, batch, answer)
-    night(home, "R2", ROWS, a_town(first))
+    (again,) = night(home, "R2", ROWS, a_town(first))[1].batches
+    for name, count in ((again.batch_id, MISSING), (batch, 0)):
+        write_notices(home, name, Asked(), tmp_path / name)
+        told = (tmp_path / name / "messages.csv").read_text(encoding="utf-8")
+        assert told.count("银行退回") == count, "told once it came back, and not before"
 
     form = tmp_path / "收款账户_征集.xlsx"
     made = write_wanted(home, form)

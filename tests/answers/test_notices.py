@@ -131,7 +131,7 @@ def test_who_is_paid_is_told_where_and_how_much(told: tuple[Path, str, Path]) ->
     for row in both.to_dicts():
         assert f"账号最后四位是 {row['account_no'][-4:]}。" in row["letter"]
         yuan = f"{row['amount_fen'] // 100}.{row['amount_fen'] % 100:02d}"
-        assert f"发给您 {yuan} 元" in row["letter"] and row["bank_name"] in row["letter"]
+        assert f"款项 {yuan} 元将发给您" in row["letter"] and row["bank_name"] in row["letter"]
         assert "您无需申请" in row["letter"] and row["account_no"] not in row["letter"]
 
 
@@ -187,6 +187,19 @@ def test_every_status_of_every_policy_has_words(status: str) -> None:
         assert not re.search(r"[a-z]{3,}_[a-z]", row["letter"] + row["message"]), "no code is shown"
         assert "区" in row["letter"].splitlines()[-1] and "2020年3月31日" in row["letter"]
         assert status in ("payable", "held") or "您无需申请。按照" not in row["letter"]
+
+
+def test_no_letter_says_paid_of_what_is_not_and_the_bank_is_believed() -> None:
+    policy = "benefit_to_retirement"
+    (instead,) = worded([line(policy, "superseded", "stability_refund")]).to_dicts()
+    assert "发给您" not in instead["letter"] and "改按“" in instead["letter"]
+    (paid,) = worded([line(policy, "payable")]).to_dicts()
+    assert "2020年12月的款项 " in paid["letter"] and "银行退回" not in paid["letter"]
+    for said, shown in (("账户已销户", "账户已销户"), ("", "未说明原因")):
+        (back,) = worded([line(policy, "payable", bank_said=said)]).to_dicts()
+        assert f"银行退回，银行说明：{shown}。" in back["letter"] and "将转入" not in back["letter"]
+        assert "银行退回" in back["message"] and back["status"] == "payable"
+    assert not re.search("[一-龥] (区|2020)|局 [一-龥]", paid["letter"] + back["letter"])
 
 
 @pytest.mark.parametrize("reason", sorted(HOLDS))

@@ -27,14 +27,15 @@ AMOUNTS = ("due", "determined", "paid_before", "excess")
 LETTERS = Path(__file__).parent.parent / "letters.yaml"
 MESSAGE_LENGTH = 70
 LAST_DIGITS = 4
-OTHER, NO_TOWN = "other", "0"
-# What a line brings: its key, what is due and why, and where it would be paid.
+OTHER, NO_TOWN, RETURNED = "other", "0", "returned"
+# What a line brings: its key, what is due and why, where it would be paid, and what the bank said
+# if it came back from there.
 LINE_SCHEMA = pl.Schema(
     {
         **dict.fromkeys([*KEY, "status", "reason"], pl.String()),
         **dict.fromkeys(["determined_fen", "paid_before_fen", "due_fen"], pl.Int64()),
         "reason_codes": pl.List(pl.String()),
-        **dict.fromkeys(["bank_name", "account_no"], pl.String()),
+        **dict.fromkeys(["bank_name", "account_no", "bank_said"], pl.String()),
     }
 )
 NOTICE = ["notice_no", *KEY, "status", "name", "town", "title", "letter", "message"]
@@ -67,10 +68,11 @@ def notices(
     ordered = lines.with_columns(excess.alias("excess_fen")).sort("status", *KEY)
     ordered = ordered.with_row_index("place", offset=1)
     known = _with_parties(ordered, parties)
+    words = pl.when(pl.col("bank_said").is_null()).then("status").otherwise(pl.lit(RETURNED))
     titles = {name: card.title for name, card in cards.items()}
     worded = [
-        _worded(part, str(status), cards[str(policy)], titles, days)
-        for (status, policy), part in known.group_by("status", "policy_id", maintain_order=True)
+        _worded(part, str(worded_as), cards[str(policy)], titles, days)
+        for (worded_as, policy), part in known.group_by(words, "policy_id", maintain_order=True)
     ]
     number = pl.concat_str(pl.lit(f"{series}-"), pl.col("place").cast(pl.String).str.zfill(7))
     empty = pl.DataFrame(schema=dict.fromkeys(NOTICE, pl.String()))
@@ -159,6 +161,7 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         .otherwise(_filled(parts["about"], name=other))
         .alias("about"),
         unknown.fill_null("").alias("unknown"),
+        pl.col("bank_said").replace("", parts["nothing_said"]),
         pl.col("bank_name").fill_null(parts["account_unknown"]).alias("bank"),
         pl.col("account_no").str.tail(LAST_DIGITS).fill_null(parts["no_digits"]).alias("last_four"),
     ]
