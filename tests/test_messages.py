@@ -156,7 +156,8 @@ def test_help_is_chinese_and_fits_a_terminal(capsys: pytest.CaptureFixture[str])
 def test_codes_of_places_periods_and_sides_are_said() -> None:
     gate = "evidence_kept 没有少掉一截 (1 of 56 fail, ≤ 0; deaths: 16 / 18, custody: 1 / 2)"
     assert in_chinese(gate) == (
-        "没有少掉一截（56 项中 1 项不合，允许 ≤ 0；死亡信息: 16 / 18，服刑信息: 1 / 2；检查项 evidence_kept）"
+        "没有少掉一截（56 项中 1 项不合，允许 ≤ 0；死亡信息: 16 / 18，服刑信息: 1 / 2；"
+        "检查项 evidence_kept）"
     )
     assert "按上月" in in_chinese("  grain        person → person, by last month")
     assert in_chinese("  referral     nothing is paid: a list for 区民政局") == (

@@ -12,7 +12,7 @@ from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
 from flows.money.whole import expect_at_home, expect_whole, witnessed
-from flows.store import Home, read_manifest
+from flows.store import Home
 from sql import policy_cards
 from sql.texts import exclusions
 from transforms.amounts import yuan_text
@@ -154,8 +154,7 @@ def show_claims(home: Home, as_of: date) -> list[dict[str, Any]]:
     path = home.runs / books.newest_run / "entitlements.parquet"
     asked, ran = dict[tuple[str, ...], int](), set[str]()
     if books.newest_run and path.is_file():
-        policies = read_manifest(path.parent, "run")["policies"]
-        ran = {name for name, policy in policies.items() if policy["status"] == "ran"}
+        ran = {policy.stem for policy in (path.parent / "policies").glob("*.parquet")}
         rows = pl.read_parquet(path).filter(pl.col("status") == "recovery").select(*KEY, "due_fen")
         asked = {tuple(key): -fen for *key, fen in rows.iter_rows()}
     return [

@@ -82,6 +82,7 @@ def test_a_claim_is_listed_once_and_paid_back_in_instalments(home: Home) -> None
     made = listed(home, "R2")
     assert (made["claim_count"], made["amount_yuan"]) == (2, "4.07")
     assert [claim[1] for claim in shown(home)] == ["0.07", "4.00"]
+    assert [claim["policy_ran"] for claim in show_claims(home, DAY)] == [False, True]
     with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
         list_act(home, run_name("R2"))
     give_back(home, ONE, 100, "缴款书1")

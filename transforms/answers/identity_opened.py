@@ -125,7 +125,7 @@ def _share(ppm: int) -> int:
 
 
 def _waterfall(evidence: Iterable[Mapping[str, str | int]], ppm: int) -> list[dict[str, str | int]]:
-    steps, total = [], 0
+    steps, total = list[dict[str, str | int]](), 0
     for one in sorted(evidence, key=lambda one: one["field"] != PRIOR):
         total += int(one["weight_milli"])
         odds = 2.0 ** (total / 1000)

@@ -107,7 +107,9 @@ def parties_with_rows_set_aside(
     in_file_order = pl.col("place").sort_by("source_file", "source_line")
     places = in_file_order.unique(maintain_order=True)
     policies = pl.col("policy_title").unique().sort()
-    said = {"rows": "row_count", "places": "places", "count": "count", "some": "some"}
+    detail = said_column(
+        "rows_set_aside", rows="row_count", places="places", count="count", some="some"
+    )
     return (
         touched.group_by("subject_kind", "subject_id")
         .agg(
@@ -118,12 +120,11 @@ def parties_with_rows_set_aside(
         )
         .select(
             *(pl.lit("").alias(name) for name in ("policy_id", "period")),
-            "subject_kind",
-            "subject_id",
+            *("subject_kind", "subject_id"),
             pl.col("subject_kind").alias("beneficiary_kind"),
             pl.col("subject_id").alias("beneficiary_id"),
             pl.lit("quarantined").alias("reason"),
-            said_column("rows_set_aside", **said).alias("detail"),
+            detail.alias("detail"),
             pl.lit(0, pl.Int64).alias("missed_fen"),
         )
     )
