@@ -11,6 +11,7 @@ from typing import Any
 from urllib.error import URLError
 
 from flows.backup.vault import Vault
+from flows.inbox.register import read_register
 from flows.inbox.suppliers import read_suppliers
 from flows.night.diary import read_nights
 from flows.night.settings import read_settings, read_span
@@ -92,11 +93,18 @@ def look_at_clock(home: Home, now: datetime) -> dict[str, str]:
     """Say whether the clock went back: a night would be of a day that has been."""
     try:
         newest = max((night.started_at for night in read_nights(home)), default=now)
+        taken = max((line.day for line in read_register(home)), default="")
     except WuxingError as broken:
         return check("bad", "clock", str(broken))
     if newest > now + timedelta(minutes=5):
         here, began = f"{now:%Y-%m-%d %H:%M}", f"{newest:%Y-%m-%d %H:%M}"
         found = f"it is {here} here, and a night began on {began}: `timedatectl set-ntp true`"
+        return check("bad", "clock", found)
+    if taken > f"{now:%Y-%m-%d}":
+        found = (
+            f"a delivery was taken on {taken}, a day to come: `timedatectl set-ntp true`; until "
+            "the next is taken, no delivery of then counts as late"
+        )
         return check("bad", "clock", found)
     return check("good", "clock", f"{now:%Y-%m-%d %H:%M}, Asia/Shanghai")
 

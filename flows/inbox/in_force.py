@@ -10,6 +10,7 @@ from pathlib import Path
 from flows.inbox.register import (
     Good,
     Line,
+    day_of_newest,
     good_deliveries,
     refused_since,
     units_in_force,
@@ -63,10 +64,11 @@ def files_in_force(suppliers: Suppliers, lines: Sequence[Line], as_of: date) -> 
             "left_out": left_out[of] or ("other" if of.kind.name in kinds_out else ""),
             "refused_file": refused[-1].name if refused else "",
         }
-        newest = _newest(months)
         if said["left_out"]:
-            rows.append({**said, "delivered_on": newest.isoformat() if newest else ""})
+            since = day_of_newest(months)
+            rows.append({**said, "delivered_on": since.isoformat() if since else ""})
             continue
+        newest = max(goods[-1].day for goods in months.values())
         for goods_of_month in months.values():
             rows += [said | row for row in _rows(goods_of_month, names, newest)]
     rows += _refused_alone(suppliers, lines, as_of)
@@ -74,14 +76,10 @@ def files_in_force(suppliers: Suppliers, lines: Sequence[Line], as_of: date) -> 
 
 
 def _left_out(of: Delivers, months: Mapping[str, list[Good]], as_of: date) -> str:
-    newest = _newest(months)
-    if newest is None:
+    since = day_of_newest(months)
+    if since is None:
         return "missing"
-    return "too_old" if (as_of - newest).days > of.max_age_days else ""
-
-
-def _newest(months: Mapping[str, list[Good]]) -> date | None:
-    return max((goods[-1].day for goods in months.values()), default=None)
+    return "too_old" if (as_of - since).days > of.max_age_days else ""
 
 
 def _lines_of(months: Mapping[str, list[Good]]) -> Iterator[Line]:
@@ -102,9 +100,7 @@ def _names(lines: Sequence[Line]) -> dict[Line, str]:
     return names
 
 
-def _rows(
-    goods: list[Good], names: Mapping[Line, str], newest: date | None
-) -> Iterator[dict[str, str]]:
+def _rows(goods: list[Good], names: Mapping[Line, str], newest: date) -> Iterator[dict[str, str]]:
     good = goods[-1]
     since = good.day
     for earlier in reversed(goods[:-1]):

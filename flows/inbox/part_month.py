@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from transforms.errors import DropRefusedError
 from transforms.extracts.cells import Piece
@@ -10,29 +10,30 @@ from transforms.extracts.kinds import Kind
 from transforms.extracts.rows import read_piece
 
 YEAR, MONTH = "((?:19|20)[0-9]{2})", "(0?[1-9]|1[0-2])"
-NAMED = (
-    re.compile(f"(?<![0-9]){YEAR}年{MONTH}月"),
-    re.compile(f"(?<![0-9]){YEAR}[-_.]{MONTH}(?![0-9])"),
-    re.compile(f"(?<![0-9]){YEAR}(0[1-9]|1[0-2])(?:[0-3][0-9])?(?![0-9])"),
-)
-
 DAY = "(0[1-9]|[12][0-9]|3[01])"
+WRITTEN = re.compile(f"(?<![0-9]){YEAR}年{MONTH}月(?:([0-9]{{1,2}})日)?")
+DIGITS = re.compile(f"(?<![0-9]){YEAR}(0[1-9]|1[0-2]){DAY}?(?![0-9])")
+NAMED = (WRITTEN, DIGITS, re.compile(f"(?<![0-9]){YEAR}[-_.]{MONTH}(?:[-_.]{DAY})?(?![0-9])"))
 # Two numbers joined by a sign may be a year and the number of a file: they state no day.
-DAYS_NAMED = (
-    re.compile(f"(?<![0-9]){YEAR}年{MONTH}月(?:([0-9]{{1,2}})日)?"),
-    re.compile(f"(?<![0-9]){YEAR}(0[1-9]|1[0-2]){DAY}?(?![0-9])"),
-    re.compile(f"(?<![0-9]){YEAR}[-_.](0[1-9]|1[0-2])[-_.]{DAY}(?![0-9])"),
-)
+JOINED = re.compile(f"(?<![0-9]){YEAR}[-_.](0[1-9]|1[0-2])[-_.]{DAY}(?![0-9])")
+DAYS_NAMED = (WRITTEN, DIGITS, JOINED)
 
 
-def months_named(name: str) -> set[str]:
-    """Give the months that a file's name holds.
+def months_named(name: str, of_days: bool = False) -> set[str]:
+    """Give the months that a file's name holds; else those of its days, as of an export's.
 
     >>> months_named("2020年3月缴费.csv"), months_named("缴费_20200331.csv"), months_named("a.csv")
-    ({'202003'}, {'202003'}, set())
+    ({'202003'}, set(), set())
+    >>> [months_named(f"{day}.csv", of_days=True) for day in ("20200331", "2020年3月5日", "202003")]
+    [{'202003'}, {'202003'}, set()]
     """
     plain = unicodedata.normalize("NFKC", name)
-    return {f"{year}{int(month):02}" for form in NAMED for year, month in form.findall(plain)}
+    return {
+        f"{year}{int(month):02}"
+        for form in NAMED
+        for year, month, day in form.findall(plain)
+        if bool(day) == of_days
+    }
 
 
 def day_named(name: str, until: str) -> str:
@@ -57,14 +58,19 @@ def day_named(name: str, until: str) -> str:
 def month_of_part(name: str, kind: Kind, pieces: Iterable[Piece]) -> tuple[str, str]:
     """Tell the month of a part, and by what: `name` or `rows`.
 
-    Raises:  DropRefusedError if neither tells one month
+    A day in the name may be that of the export: it tells the month only where rows do not.
+
+    Raises:  DropRefusedError if neither tells one month, or no row is of the month named
     """
-    named = months_named(name)
+    named, days = months_named(name), months_named(name, of_days=True)
     if len(named) == 1:
+        _expect_some(name, kind, min(named), pieces)
         return named.pop(), "name"
-    found = months_of_rows(kind, pieces)
+    found = set[str]().union(*months_of_rows(kind, pieces))
     if len(found) == 1:
         return found.pop(), "rows"
+    if len(days) == 1 and (days <= found or not found):
+        return days.pop(), "name"
     seen = ", ".join(sorted(named or found)[:6]) or "none"
     raise DropRefusedError(
         f"{name}: can't tell which month this part is for (found: {seen}); write one month into "
@@ -72,16 +78,29 @@ def month_of_part(name: str, kind: Kind, pieces: Iterable[Piece]) -> tuple[str, 
     )
 
 
-def months_of_rows(kind: Kind, pieces: Iterable[Piece]) -> set[str]:
+def _expect_some(name: str, kind: Kind, month: str, pieces: Iterable[Piece]) -> None:
+    """Check that some row is of the month named; the rest may be of others (补缴)."""
+    found = set[str]()
+    for months in months_of_rows(kind, pieces) if "month" in kind.column_named else ():
+        if month in months:
+            return
+        found |= months
+    if found:
+        seen = ", ".join(sorted(found)[:6])
+        raise DropRefusedError(
+            f"{name}: its name says {month}, and no row is of that month (found: {seen}); write "
+            "the rows' month into its name, or put all rows of the month named into one file"
+        )
+
+
+def months_of_rows(kind: Kind, pieces: Iterable[Piece]) -> Iterator[set[str]]:
     """Give the months that rows are for: of the column `month`, else of what they count from."""
     columns = [name for name in ("month", *(one.column for one in kind.visible_from))]
     column = next((name for name in columns if name in kind.column_named), None)
     if column is None:
-        return set()
-    months = set[str]()
+        return
     for piece in pieces:
         read = read_piece(kind, piece).get(column)
         if read is not None:
-            for value in read.reading.values.drop_nulls().unique():
-                months.add(str(value) if kind.is_month(column) else f"{value:%Y%m}")
-    return months
+            values = read.reading.values.drop_nulls().unique()
+            yield {str(value) if kind.is_month(column) else f"{value:%Y%m}" for value in values}

@@ -5,8 +5,8 @@ to be finished, nothing to be found out. Paths are relative to the inbox.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from flows.inbox.suppliers import REFUSED, TAKEN, Delivers
@@ -71,11 +71,21 @@ def read_register(home: Home) -> list[Line]:
         return []
     text = home.deliveries_path.read_bytes().decode("utf-8", AS_NAMED)
     try:
-        return [Line(**json.loads(line)) for line in text.split("\n") if line]
+        return _not_ahead([Line(**json.loads(line)) for line in text.split("\n") if line])
     except (ValueError, TypeError) as damaged:
         raise DigestDiffersError(
             f"{home.deliveries_path} is damaged: a line is no delivery; put back its newest backup"
         ) from damaged
+
+
+def _not_ahead(lines: list[Line]) -> list[Line]:
+    """Give what came while the clock was ahead, as the last line shows, the day of the next."""
+    least = last = lines[-1].day if lines else ""
+    told = list[Line]()
+    for line in reversed(lines):
+        least = min(least, line.day)
+        told.append(replace(line, day=least) if line.day > last else line)
+    return told[::-1]
 
 
 def add_lines(home: Home, known: Sequence[Line], lines: Iterable[Line]) -> list[Line]:
@@ -118,6 +128,11 @@ def units_in_force(goods: dict[Unit, list[Good]], of: Delivers) -> dict[str, lis
         for (supplier, kind, month), every in sorted(goods.items())
         if (supplier, kind) == (of.supplier, of.kind.name) and bool(month) == (of.mode == "part")
     }
+
+
+def day_of_newest(months: Mapping[str, list[Good]]) -> date | None:
+    """Give the day on which the newest month came last: a correction of an older one is no news."""
+    return months[max(months)][-1].day if months else None
 
 
 def refused_since(lines: Sequence[Line], of: Delivers) -> list[Line]:

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from flows.inbox.in_force import InForce, files_in_force, list_files
 from flows.inbox.lying import look, names_in
-from flows.inbox.register import Line, good_deliveries, read_register, units_in_force
+from flows.inbox.register import (
+    Line,
+    day_of_newest,
+    good_deliveries,
+    read_register,
+    units_in_force,
+)
 from flows.inbox.suppliers import Delivers, Suppliers, expect_suppliers
 from flows.inbox.take import Pause, refuse, take
 from flows.ingest.drop import SnapshotRef
@@ -58,9 +64,9 @@ def late_now(suppliers: Suppliers, lines: list[Line], as_of: date, now: datetime
     due = []
     for of in suppliers.deliveries:
         until, since = of.due_at(as_of), expected_since(as_of, of.due_day)
-        days = [every[-1].day for every in units_in_force(goods, of).values()]
+        newest = day_of_newest(units_in_force(goods, of))
         is_tonight = until is not None and now.date() == as_of and now < until
-        if is_tonight and max(days, default=date.min) < since:
+        if is_tonight and (newest or date.min) < since:
             due.append(of)
     there = _kinds_there(suppliers) if due else set()
     return [of for of in due if (of.supplier, of.kind.name) not in there]

@@ -14,7 +14,13 @@ from flows.inbox.in_force import states_of_snapshot
 from flows.midway import midway
 from flows.store import Home, append_line, read_lines, read_manifest
 from transforms.digest import text_digest
-from transforms.errors import GateStoppedError, MachineDeniedError, UsageError, WuxingError
+from transforms.errors import (
+    GateStoppedError,
+    HomeBusyError,
+    MachineDeniedError,
+    UsageError,
+    WuxingError,
+)
 from transforms.masking import without_person_ids
 
 DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
@@ -155,7 +161,8 @@ def read_nights(home: Home) -> list[Night]:
     """Read what nights there were, in the order they began; one without an end is told apart.
 
     Rows:    returns  a night without an end runs only if it is the newest and holds the file; a
-             command with the wrong words was no night
+             command with the wrong words was no night, nor a start that was turned away since the
+             night of its day was under way
     """
     nights: dict[str, Night] = {}
     for line in read_lines(home.nights_path):
@@ -170,8 +177,21 @@ def read_nights(home: Home) -> list[Night]:
     killed = {
         night.night: replace(night, state="killed") for night in unended if night not in running
     }
-    told = (nights | killed).values()
-    return [night for night in told if night.by != "run" or night.exit_code != UsageError.exit_code]
+    told = [
+        night
+        for night in (nights | killed).values()
+        if night.by != "run" or night.exit_code != UsageError.exit_code
+    ]
+    return [night for night in told if not any(_turned_away(night, other) for other in told)]
+
+
+def _turned_away(night: Night, other: Night) -> bool:
+    busy = HomeBusyError.exit_code
+    if (night.exit_code, night.as_of) != (busy, other.as_of) or other.exit_code == busy:
+        return False
+    # One without an end runs, or was killed meanwhile, which is told of it.
+    ended = (night.ended_at or night.started_at, other.ended_at or night.started_at)
+    return other.started_at <= ended[0] and night.started_at <= ended[1]
 
 
 def _is_held(home: Home) -> bool:

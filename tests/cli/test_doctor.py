@@ -16,6 +16,7 @@ import pytest
 
 from flows.backup.save import back_up
 from flows.cli import around, doctor, growth
+from flows.inbox.register import Line, add_lines
 from flows.money.ledger_store import open_ledger
 from flows.night.diary import district_now, record_night
 from flows.store import Home
@@ -99,6 +100,9 @@ def test_a_clock_that_went_back_is_noticed(home: Home) -> None:
     assert around.look_at_clock(home, now)["verdict"] == "good"
     said = around.look_at_clock(home, now - timedelta(days=1))
     assert said["verdict"] == "bad" and "timedatectl" in said["found"]
+    day = str((now + timedelta(days=300)).date())
+    add_lines(home, [], [Line(1, 1, day, "", "", "", "", "taken", "", "")])
+    assert f"was taken on {day}" in around.look_at_clock(home, now)["found"]
 
 
 def test_a_copy_is_told_and_a_home_of_another_user(

@@ -19,6 +19,7 @@ from tests.inbox.inbox_home import (
     SUPPLIERS,
     at,
     contributions,
+    in_force,
     make_inbox,
     night,
     no_pause,
@@ -29,7 +30,7 @@ from tests.inbox.inbox_home import (
     tree,
 )
 from tests.ingest.ingest_drops import table, write_drop
-from transforms.answers.deliveries import warnings_of, with_ages
+from transforms.answers.deliveries import delivery_states, warnings_of, with_ages
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.policies.cards import PolicyStatus
 from transforms.words import Said, worded
@@ -117,6 +118,34 @@ def test_a_policy_says_whether_its_extract_is_too_old_or_did_not_come(home: Home
     assert said(["deaths", "residents"]) == "数据未送达：deaths；数据过期，不再使用：residents"
 
 
+def test_a_correction_of_an_older_month_is_not_the_month_that_is_due(home: Home) -> None:
+    may, due = date(2020, 5, 2), date(2020, 5, 6)
+    put(home, "shebao", {"2020年1月个人缴费明细.csv": contributions("202001"), "_READY": ""})
+    lines = take_all(home, may)
+    for day, state in ((may, "late"), (due, "late"), (date(2020, 5, 20), "too_old")):
+        told = delivery_states(in_force(home, lines, day).text, day)
+        (one,) = (one for one in told if one.kind == "contributions")
+        assert (one.state, one.delivered_on) == (state, str(FIRST))
+
+
+def test_what_came_while_the_clock_was_ahead_ages_like_what_came_next(home: Home) -> None:
+    put(home, "民政局", {RESIDENTS: residents("H2"), "_READY": ""})
+    take_all(home, FIRST + timedelta(days=400))
+    assert read_register(home)[0].day == str(FIRST)
+    put(home, "shebao", {PERSONS: persons(), "_READY": ""})
+    take_all(home, NEXT)
+    days = {line.name: line.day for line in read_register(home)}
+    assert days["户籍人口.csv"] == days[PERSONS] == str(NEXT)
+    third = NEXT + timedelta(days=3)
+    assert states(night(home, third), third)["residents"] == "too_old"
+    # One that was behind makes nothing older.
+    put(home, "民政局", {RESIDENTS: residents(), "_READY": ""})
+    take_all(home, date(2010, 1, 1))
+    put(home, "民政局", {RESIDENTS: residents(), "_READY": ""})
+    take_all(home, third)
+    assert read_register(home)[0].day == str(FIRST)
+
+
 def test_a_kind_of_two_suppliers_is_read_whole_or_not_at_all(home: Home) -> None:
     line = (
         '"户籍人口" = { mode = "full", cadence = "nightly", deadline = "03:00", max_age_days = 9 }'
@@ -127,6 +156,8 @@ def test_a_kind_of_two_suppliers_is_read_whole_or_not_at_all(home: Home) -> None
     told = [str(said) for said in warnings_of(states_of_snapshot(snapshot.folder, FIRST))]
     assert "residents" not in snapshot.tables()
     assert told[0].startswith("left out, as another supplier's part") and "民政局" in told[0]
+    stand = {one.supplier: one.state for one in states_of_snapshot(snapshot.folder, FIRST)}
+    assert (stand["民政局"], stand["公安分局"]) == ("fresh", "missing"), "it never came before"
     assert told[1] == "never delivered by 公安分局, so left out: residents"
     put(home, "公安分局", {RESIDENTS: residents("H2"), "_READY": ""})
     both = night(home)

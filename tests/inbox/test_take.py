@@ -166,11 +166,24 @@ def test_a_name_that_is_a_slip_does_not_keep_the_next_delivery_out(home: Home, s
 
 def test_a_part_says_its_month_by_name_or_by_rows_or_is_refused(home: Home) -> None:
     by_name, by_rows = "2020年3月个人缴费明细.csv", "个人缴费明细-b.csv"
-    put(home, "shebao", {by_name: contributions("202001"), by_rows: contributions("202002")})
-    put(home, "shebao", {"_READY": ""})
+    exported, day = "个人缴费明细_20200511.csv", "个人缴费明细_2020年4月30日.csv"
+    put(home, "shebao", {exported: contributions("202005"), day: contributions("202001", "202004")})
+    mixed = contributions("202001", "202003")
+    put(home, "shebao", {by_name: mixed, by_rows: contributions("202002"), "_READY": ""})
     lines = take_all(home)
     told = {line.name: (line.month, line.month_from) for line in lines if line.state == "taken"}
-    assert told == {by_name: ("202003", "name"), by_rows: ("202002", "rows")}
+    assert told == {
+        by_name: ("202003", "name"),
+        by_rows: ("202002", "rows"),
+        exported: ("202005", "rows"),
+        day: ("202004", "name"),
+    }
+    # The day of an export takes no other month away.
+    put(home, "shebao", {"个人缴费明细_20200611.csv": contributions("202003"), "_READY": ""})
+    assert take_all(home)[-2].month == "202003"
+    wrong = "个人缴费明细_202004.csv"
+    put(home, "shebao", {wrong: contributions("202003"), "_READY": ""})
+    assert "no row is of that month (found: 202003)" in reason_of(take_all(home), wrong)
     both, other = "个人缴费明细-c.csv", "个人缴费明细-202004.csv"
     put(home, "shebao", {both: contributions("202001", "202002"), other: contributions("202004")})
     put(home, "shebao", {"_READY": ""})

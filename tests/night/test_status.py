@@ -18,7 +18,7 @@ from flows.night.diary import DISTRICT_TIME, read_nights, record_night
 from flows.night.settings import AlertSettings, Settings, read_settings
 from flows.night.status import look_at, status_lines
 from flows.store import Home, append_line, read_lines, write_manifest
-from transforms.errors import DropRefusedError, GateStoppedError, UsageError
+from transforms.errors import DropRefusedError, GateStoppedError, HomeBusyError, UsageError
 
 TWO = datetime(2026, 11, 27, 2, 0, tzinfo=DISTRICT_TIME)
 SCHEDULED = '[night]\ntime = "02:00"\n'
@@ -142,6 +142,31 @@ def test_a_killed_night_is_told_from_one_that_runs(tmp_path: Path) -> None:
     assert not look(home, TWO)["good"]
     note(home, TWO, good_night(home))
     assert [one.state for one in read_nights(home)] == ["killed", "done"]
+
+
+@pytest.mark.parametrize(("seconds", "good"), [(4, True), (3700, False)])
+def test_a_second_start_is_no_night_while_the_first_goes_on(
+    tmp_path: Path, seconds: int, good: bool
+) -> None:
+    home, hours = home_with(tmp_path), iter([TWO, TWO + timedelta(hours=1)])
+
+    def start_again(day: datetime, at: datetime) -> None:
+        with pytest.raises(HomeBusyError):
+            record_night(home, str(day.date()), raising(HomeBusyError("held")), "run", lambda: at)
+
+    def act() -> dict[str, Any]:
+        if good:
+            start_again(TWO, TWO + timedelta(seconds=seconds))
+            assert [one.state for one in read_nights(home)] == ["running"]
+        return good_night(home)()
+
+    record_night(home, str(TWO.date()), act, "nightly", clock=lambda: next(hours))
+    if not good:
+        # Something else held the home: that night was not done.
+        start_again(TWO, TWO + timedelta(seconds=seconds))
+    assert look(home, TWO + timedelta(hours=2))["good"] == good
+    start_again(TWO + timedelta(days=1), TWO + timedelta(seconds=seconds))
+    assert not look(home, TWO + timedelta(hours=2))["good"], "the night of another day is not done"
 
 
 def test_a_torn_line_costs_no_other(tmp_path: Path) -> None:

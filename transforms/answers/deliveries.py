@@ -84,13 +84,19 @@ def delivery_states(text: str, as_of: date) -> list[DeliveryState]:
 
 
 def _state(rows: Sequence[Mapping[str, str]], as_of: date) -> DeliveryState:
-    row = max(rows, key=lambda one: one["delivered_on"])
-    newest = [one for one in rows if one["delivered_on"] == row["delivered_on"]]
+    row = max(rows, key=lambda one: (one["month"], one["delivered_on"]))
+    newest = [one for one in rows if one["month"] == row["month"]]
+    word = _word(row, newest, as_of)
+    if word == "old":
+        # A correction of an older month came: the newest one is not due again.
+        row = max(rows, key=lambda one: one["delivered_on"])
+        newest = [one for one in rows if one["delivered_on"] == row["delivered_on"]]
+        word = _word(row, newest, as_of)
     delivered = row["delivered_on"] and date.fromisoformat(row["delivered_on"])
     return DeliveryState(
         supplier=row["supplier"],
         kind=row["kind"],
-        state=_word(row, newest, as_of),
+        state=word,
         age_days=max(0, (as_of - delivered).days) if delivered else None,
         delivered_on=row["delivered_on"],
         file=", ".join(sorted(one["file"] for one in newest)),
@@ -112,7 +118,7 @@ def _word(row: Mapping[str, str], newest: Sequence[Mapping[str, str]], as_of: da
         return "late"
     if delivered < as_of:
         return "old"
-    is_same = all(one["same_since"] < one["delivered_on"] for one in newest)
+    is_same = not row["left_out"] and all(one["same_since"] < one["delivered_on"] for one in newest)
     return "same" if is_same else "fresh"
 
 
