@@ -14,13 +14,13 @@ def told(path: str, failure: str) -> ContractError | ParameterMissingError | Non
     """Say which day has no value, or where a file under sql/ is not understood; else nothing.
 
     >>> print(told("a.sql", "Catalog Error: no is_alve!\\nDid you mean is_alive?\\n\\nLINE 3: …"))
-    sql/a.sql, line 3: Catalog Error: no is_alve!
+    sql/a.sql:3: Catalog Error: no is_alve!
     """
     missing = failure.partition(NO_VALUE)[2].partition("'")[0]
     if failure.startswith("Conversion Error:") and missing:
         return ParameterMissingError(f"{missing}: add one with its source, or choose another date")
     if failure.startswith(NOT_UNDERSTOOD):
         line = LINE.search(failure)
-        place = f", line {line[1]}" if line else ""
+        place = f":{line[1]}" if line else ""
         return ContractError(f"sql/{path}{place}: {failure.partition(chr(10))[0]}")
     return None

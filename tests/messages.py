@@ -28,6 +28,7 @@ OTHERS = {
     "transforms/extracts/kinds_page.py": "a page of the documentation",
     "transforms/money/ledger_schema.py": "the tables of the ledger",
     "transforms/payments/pain001.py": "a file for a bank",
+    "transforms/policies/card_form.py": "files of the program itself, checked by its tests",
     "transforms/policies/policy_guide.py": "a page of the documentation",
     "transforms/sheets/rows.py": "XML of a workbook",
 }
@@ -45,6 +46,12 @@ NO_WORDS = {
     ),
     *("02:00 Asia/Shanghai", "describe policy_sentences", "describe {table}", "{name} is null"),
     *("* replace ({emptied})", "policy.{key} = outcome.{key2}", "policy.{key} = {only}.{key2}"),
+    *("Catalog Error:", "Binder Error:", "Parser Error:", "Conversion Error:", "{name} covers"),
+    *(
+        "{table}: a fact that its card shows",
+        "parameter {name}",
+        "parameter {name}, value from {day}",
+    ),
     *("HTTP {code}", "application/json; charset=utf-8", "errcode {code}", "extra =="),
     *("{size} GiB", "{size} MiB"),
     *("null::varchar as {column}", "wuxing: {message}"),

@@ -45,8 +45,8 @@ def read_yaml(text: str) -> Any:
     try:
         return yaml.load(text, StrictLoader)
     except yaml.MarkedYAMLError as broken:
-        line = f"line {broken.problem_mark.line + 1}: " if broken.problem_mark else ""
-        raise ContractError(f"{line}{broken.problem}") from broken
+        mark = broken.problem_mark
+        raise ContractError(f"line {mark.line + 1 if mark else '?'}: {broken.problem}") from broken
 
 
 def check_words(entry: Any, must: Collection[str], may: Collection[str], where: str) -> None:

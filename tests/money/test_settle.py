@@ -333,7 +333,7 @@ fields = [
     {field = "date", width = 10}, {field = "=", width = 4}, {field = "state", width = 6},
     {field = "payment_id", width = 35}, {field = "reason", width = 12},
 ]
-arrived = ["入账", "已入账"]
+arrived = ["入账", "到"]
 refused = ["退汇"]
 date_format = "YYYY/MM/DD"
 """
@@ -455,6 +455,22 @@ def test_a_line_that_is_not_as_its_profile_says_is_refused(line: str) -> None:
     assert len(read_answers(f"日期\n{good}".encode(), profile, "answer")) == 1
     with pytest.raises(DropRefusedError, match="line 3: expected date … state payment_id reason"):
         read_answers(f"日期\n{good}\n{line}".encode(), profile, "answer")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"state", width = 6', '"state", width = 5', "answer: '入账' does not fit into state, 5"),
+        ("YYYY/MM/DD", "YYYY年MM月DD日", "does not fit into date, 10"),
+        ('"date", width = 10', '"date", width = 8', "answer: 'YYYY/MM/DD' does not fit into date"),
+    ],
+)
+def test_a_width_holds_what_the_profile_says_stands_there(old: str, new: str, said: str) -> None:
+    text = DEFAULT_PROFILE.read_text(encoding="utf-8")
+    assert old in BANK_WITH_WIDTHS
+    narrow = text[: text.index("[answer]")] + BANK_WITH_WIDTHS.replace(old, new)
+    with pytest.raises(DropRefusedError, match=said):
+        parse_profile(narrow, "profile")
 
 
 def test_a_profile_from_before_answers_were_part_of_it_still_reads_them() -> None:

@@ -100,7 +100,7 @@ def test_the_card_itself_is_read_and_on_is_a_word() -> None:
     [
         (
             "Catalog Error: no is_alve!\nDid you mean…\n\nLINE 12: is_alve",
-            "a.sql, line 12: Catalog",
+            "a.sql:12: Catalog",
         ),
         ("Binder Error: no column a\n", "a.sql: Binder Error: no column a"),
         ("Conversion Error: 'no value: x of 2020' to INT64", "x of 2020: add one"),
@@ -122,7 +122,7 @@ def test_a_misspelt_question_is_told_with_file_and_line(monkeypatch: pytest.Monk
     monkeypatch.setattr(FactStore, "statement", misspelt)
     before = CARD.with_suffix(".sql").read_text(encoding="utf-8").partition("is_dispatcher(")[0]
     line = len(before.splitlines())
-    said = rf"^sql/policies/new_hire_subsidy.sql, line {line}: Catalog Error: .*is_dispacher"
+    said = rf"^sql/policies/new_hire_subsidy.sql:{line}: Catalog Error: .*is_dispacher"
     with pytest.raises(ContractError, match=said):
         run_cases(cases_of("new_hire_subsidy")[:1], ["new_hire_subsidy"])
 

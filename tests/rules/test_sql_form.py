@@ -44,6 +44,9 @@ NOT_OF_A_POLICY = {
     r"\border by\b(?! rank_at_employer)": "the engine puts rows in order",
     r"\brank\(|\bdense_rank\(": "a rank: `limit` on the card",
     r"\bcoalesce\b|\bifnull\b|\bnvl\b": "unknown is never turned into a value",
+    r"\bis (not )?(distinct from )?(true|false|unknown)\b": "unknown stays unknown",
+    r"\bis (not )?null\s+then\b|\biff?\(": "unknown stays unknown",
+    r"\b(greatest|least)\([^()]*\b(true|false)\b": "unknown stays unknown",
 }
 ON_THE_CARD = re.compile(r"^-- (policy|title|authority|in force|grain|reads):", re.MULTILINE)
 
@@ -209,6 +212,17 @@ from rows
         (not_of_a_policy, "select 'person' as subject_kind", "select a as subject_id"),
         (not_of_a_policy, "select 1 from answers_by_row", "select 1 as turn"),
         (not_of_a_policy, "-- title: 补贴\nselect 1", "-- universe: all\nselect 1"),
+        (not_of_a_policy, "select is_x is true as s1_x", "select is_x and true as s1_x"),
+        (not_of_a_policy, "select is_x IS NOT false as s1_x", "select is_x is not null as s1_x"),
+        (not_of_a_policy, "select a is distinct from true", "select a is distinct from '机关'"),
+        (not_of_a_policy, "select is_x is not distinct from true", "select not is_x as s1_x"),
+        (not_of_a_policy, "select greatest(is_x, false)", "select greatest(paid_fen, 0) as paid"),
+        (not_of_a_policy, "select if(is_x, true, false)", "select was_listed_if(a) as s1_x"),
+        (
+            not_of_a_policy,
+            "select case when is_x is null\nthen false else is_x end as s1_x",
+            "select case when is_x then 1 end as amount_fen",
+        ),
     ],
 )
 def test_a_planted_offender_is_noticed(

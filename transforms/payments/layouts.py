@@ -17,6 +17,8 @@ STATEMENT_WORDS = frozenset(
 TWO_COLUMNS = frozenset(("debit_amount", "credit_amount"))
 LAYOUT_KEYS = ("encoding", "separator", "heading_lines", "fields", "date_format")
 STATEMENT_KEYS = ("amount_unit", "trailing_lines")
+# Besides letters and digits: what stands in the cells of every bank, so it can't part them.
+IN_CELLS = ".-"
 FEN_A_UNIT = {"元": 100, "分": 1}
 # Who can act on a payment that came back.
 OWNERS = ("人社", "财政", "银行", "收款人")
@@ -82,6 +84,10 @@ def check_writing(content: Mapping[str, Any], where: str) -> None:
         ) from unfit
     if len(content["separator"]) > 1 or content["separator"] in ("\r", "\n"):
         raise DropRefusedError(f"{where}: separator must be one character, or empty: fixed width")
+    if content["separator"].isalnum() or content["separator"] in tuple(IN_CELLS):
+        raise DropRefusedError(
+            f"{where}: separator {content['separator']!r} stands in names, numbers or dates; use |"
+        )
 
 
 def check_count(content: Mapping[str, Any], key: str, where: str) -> None:
@@ -133,7 +139,7 @@ def _layout(
     check_count(content, "heading_lines", where)
     if any(content["date_format"].count(part) != 1 for part in ("YYYY", "MM", "DD")):
         raise DropRefusedError(f"{where}: date_format must hold YYYY, MM and DD once each")
-    return Layout(
+    layout = Layout(
         encoding=content["encoding"],
         separator=content["separator"],
         heading_lines=content["heading_lines"],
@@ -141,6 +147,19 @@ def _layout(
         words=_words(content, pair, where),
         date_format=content["date_format"],
     )
+    _check_widths(layout, where)
+    return layout
+
+
+def _check_widths(layout: Layout, where: str) -> None:
+    """Hold fixed widths to what must fit into them."""
+    said = {"state": layout.words, "direction": layout.words, "date": (layout.date_format,)}
+    for field in layout.fields if layout.separator == "" else ():
+        for word in said.get(field.word, ()):
+            if len(word.encode(layout.encoding, "replace")) > field.width:
+                raise DropRefusedError(
+                    f"{where}: {word!r} does not fit into {field.word}, {field.width} bytes wide"
+                )
 
 
 def return_codes(content: Any, where: str) -> dict[str, ReturnCode]:
@@ -175,7 +194,11 @@ def fields_of(entries: Any, words: frozenset[str], separator: str, where: str) -
     """Read the fields of a line."""
     if not isinstance(entries, list) or not entries:
         raise DropRefusedError(f"{where} must be a list of fields")
-    return tuple(_field(entry, words, separator == "", where) for entry in entries)
+    fields = tuple(_field(entry, words, separator == "", where) for entry in entries)
+    named = [field.word for field in fields if field.word]
+    if twice := sorted({word for word in named if named.count(word) > 1}):
+        raise DropRefusedError(f"{where}: {', '.join(twice)} stands twice in a line")
+    return fields
 
 
 def _field(entry: Any, words: frozenset[str], is_fixed: bool, where: str) -> Field:

@@ -68,7 +68,8 @@ def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
     if entry["unit"] not in UNITS:
         raise ContractError(f"parameter {name}: unit {entry['unit']} is none of {', '.join(UNITS)}")
     for value in entry["values"]:
-        where = f"parameter {name}, value from {value.get('from')}"
+        day = value.get("from") if isinstance(value, Mapping) else value
+        where = f"parameter {name}, value from {day}"
         check_words(value, ("from", "value", "source", "confirmed"), (), where)
         if not isinstance(value["confirmed"], bool):
             raise ContractError(f"{where}: confirmed is {value['confirmed']}, not true or false")
