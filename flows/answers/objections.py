@@ -3,16 +3,18 @@
 import csv
 import io
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import polars as pl
 
 from flows.answers.explain import card_named, id_of, period_of
+from flows.money.ledger_store import open_ledger
 from flows.money.objections import LABELS, objections_named, registered
 from flows.store import Home, replace_file
 from transforms.errors import UsageError
+from transforms.money.objections import PARTY
 from transforms.visible import FORMULA_STARTS, holds_control
 
 MOST_CHARACTERS = 500
@@ -38,8 +40,24 @@ def register_objection(home: Home, given: Mapping[str, str]) -> dict[str, Any]:
         "objection_id": named["objection_id"].item(),
         "objections": before.height + is_new,
         "is_new": is_new,
+        "warnings": list(_warnings(home, row)),
         **{name: row[name] for name in ("policy_id", "period", "raised_on")},
     }
+
+
+def _warnings(home: Home, row: Mapping[str, str]) -> Iterator[str]:
+    """Say if the newest run determines nothing of what is objected to: a code may be mistyped."""
+    with open_ledger(home, only_look=True) as ledger:
+        newest = ledger.books().newest_run
+    if newest:
+        is_meant = [pl.col(name) == row[name] for name in PARTY]
+        path = home.runs / newest / "determinations.parquet"
+        if not pl.scan_parquet(path).filter(is_meant).head(1).collect().height:
+            policy_id, subject_id = (row[name] for name in PARTY)
+            yield (
+                f"the newest run has no line of {policy_id} about {subject_id}: look at the code "
+                "again; it is answered by a letter all the same"
+            )
 
 
 def _line(cells: Any) -> str:

@@ -63,8 +63,12 @@ def object_to(
         raise DropRefusedError(f"{home} is no home: check --home; `wuxing init` makes one")
     with hold_home(place):
         made = register_objection(place, given)
-    said = "registered" if made["is_new"] else "was registered already"
-    lines = [f"{said}: {made['objections']} in {made['path']}; the next night holds and answers it"]
+    said = "newly registered" if made["is_new"] else "was registered already"
+    lines = [
+        f"{said}: {made['objections']} in {made['path']}; the next night answers it, and holds "
+        "what is not paid yet",
+        *made["warnings"],
+    ]
     show(made, as_json, lines)
 
 

@@ -84,16 +84,12 @@ def build_entitlements(
     settled = settle_exclusions(
         net_against_ledger(eligible, paid, recoverable), exclusions(), answers
     )
-    claims = claimed_rows(settled)
-    causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
-    causes = settle_claims(claims, causes, _answers_about(connection, "recovery"))
+    causes = _causes(connection, claimed_rows(settled), causes_of)
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
     doubtful = identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
-    told = settled.join(causes.filter("is_claim"), on=ROW, how="semi")
-    told = pl.concat([told, settled.filter("is_eligible")])
-    elsewhere = paid_under_another(waiting, paid, told, exclusions())
+    elsewhere = paid_under_another(waiting, paid, settled, causes, exclusions())
     holds = also_held(holds, elsewhere, PAID_UNDER_OTHER)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     struck = _struck_out(connection, waiting, payees, standing.struck)
@@ -107,6 +103,11 @@ def build_entitlements(
         payees=payees,
         objections=objections,
     )
+
+
+def _causes(connection: Connection, claims: pl.DataFrame, causes_of: CausesOf) -> pl.DataFrame:
+    causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
+    return settle_claims(claims, causes, _answers_about(connection, "recovery"))
 
 
 def _struck_out(

@@ -390,7 +390,9 @@ def test_conflicting_lines_of_a_person_and_month_stand_together() -> None:
     together = rows["主体代码"].to_list()
     assert [together.count(one) for one in together] == [2, 2, 2, 2] and together[0] == together[1]
     assert "与下列政策的同月享受相排斥：丙补贴" in rows["missing"].to_list()
-    assert set(rows["question"]) == {"此行是否成立？"}
+    assert "是否按「甲补贴」发放？同一人" in " ".join(rows["question"])
+    nobody = clerical_sheets(asked, NONE_DIFFER, NAMES_KNOWN.clear(), titles, "2020-03-31")[0]
+    assert set(nobody.frame["about_name"]) == {"（资料中没有名称）"}
 
 
 def test_of_policies_that_exclude_each_other_a_question_counts_the_larger() -> None:

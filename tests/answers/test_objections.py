@@ -109,6 +109,7 @@ def test_of_200_planted_200_are_answered(
     assert letters.count('<section class="letter">') == PLANTED
     assert all(name in letters for name in register["objection_id"])
     assert "<script" not in letters and "&lt;script&gt;" in letters
+    assert "尚未付款的部分不发放；已经付款的不受影响" in letters
     listed = pl.read_csv(folder / "objections.csv", infer_schema=False)
     assert listed.height == PLANTED and set(listed["是否超期"]) == {"否"}
     files = json.loads((folder / "manifest.json").read_text())["files"]
@@ -200,6 +201,20 @@ def test_the_register_only_grows(tmp_path: Path) -> None:
         with pytest.raises(UsageError):
             register_objection(home, objection({**one, "period": "2020-03"}, 1) | wrong)
     assert registered(home).height == 2
+
+
+def test_who_is_in_no_line_is_registered_and_the_code_is_doubted(
+    home_after_run: Home, run_home: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = home_after_run.runs / run_home[1]["run_id"] / "determinations.parquet"
+    row = pl.read_parquet(path).filter(pl.col("subject_kind") == "person").row(0, named=True)
+    assert register_objection(home_after_run, objection(row, 1))["warnings"] == []
+    words = ["--lang", "zh", "object", "--policy", row["policy_id"], "--subject", ANN]
+    words += ["--by", "安娜", "--on", "2020-03-31", "--reason", "漏了"]
+    assert run_command(app, [*words, "--home", str(home_after_run.root)]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("已登记：") and "尚未付款的暂扣" in told and "请核对代码" in told
+    assert registered(home_after_run).height == 2
 
 
 def test_the_command(empty_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -425,6 +440,8 @@ def test_what_a_drop_says_is_no_formula_and_no_markup(hostile: str) -> None:
     for page in objections_pages(register, weighed, {}, told):
         assert "<b>x" not in page
     assert "没有这项政策" in page, "whoever names no policy is answered too"
+    nobody = objections_pages(register.clear(), weighed.clear(), {}, told)[1]
+    assert "没有新的异议答复书" in nobody and "<section" not in nobody
 
 
 def test_the_clock_and_the_words() -> None:

@@ -223,7 +223,7 @@ def _named(asked: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
 def _asked_frame(asked: pl.DataFrame) -> pl.DataFrame:
     question = (
         pl.when(pl.col("provision") == CONFLICT)
-        .then(pl.lit(word("may_row_stand")))
+        .then(said_column("may_row_stand", policies="policies"))
         .when(pl.col("provision") == RECOVERY)
         .then(pl.lit(word("is_it_recovered")))
         .when(pl.col("provision") == OBJECTION)
@@ -233,9 +233,14 @@ def _asked_frame(asked: pl.DataFrame) -> pl.DataFrame:
     name = pl.concat_list("subject_named", "beneficiary_named").list.eval(
         pl.element().filter(pl.element() != "")
     )
+    has_id = (pl.col("subject_id") != "") | (pl.col("beneficiary_id") != "")
+    nameless = has_id & (name.list.len() == 0)
     return asked.select(
         question.alias("question"),
-        name.list.join(" / ").alias("about_name"),
+        pl.when(nameless)
+        .then(pl.lit(word("name_not_on_record")))
+        .otherwise(name.list.join(" / "))
+        .alias("about_name"),
         "missing",
         *(pl.lit("").alias(LABELS[open_name]) for open_name in OPEN_NAMES),
         "policies",

@@ -94,7 +94,7 @@ def objections_pages(
 
     Rows:    explained  by (run, policy, *key): a determination explained, as far as it can be
              told       run_id, as_of, titles, provisions, cards (policy's clause and authority)
-             returns    the letters' page is empty if nobody gets one
+             returns    the letters' page says so if nobody gets one
     """
     letters = [
         _letter(row, weighed.filter(pl.col("objection_id") == row["objection_id"]), explained, told)
@@ -113,7 +113,7 @@ def objections_pages(
         places=SHOWN_PLACES,
     )
     news = [letter for letter in letters if letter["is_news"]]
-    return render(letters=[]), render(letters=news) if news else ""
+    return render(letters=[], are_letters=False), render(letters=news, are_letters=True)
 
 
 def _letter(

@@ -103,21 +103,31 @@ def settle_larger_stands(rows: pl.DataFrame, exclusion: Exclusion) -> pl.DataFra
 
 
 def paid_under_another(
-    waiting: pl.DataFrame, paid: pl.DataFrame, told: pl.DataFrame, exclusions: Sequence[Exclusion]
+    waiting: pl.DataFrame,
+    paid: pl.DataFrame,
+    settled: pl.DataFrame,
+    causes: pl.DataFrame,
+    exclusions: Sequence[Exclusion],
 ) -> pl.DataFrame:
     """List the rows for which another policy of their pair has paid, and does not stand beside.
 
     Rows:    waiting  rows that would be paid; paid: lines paid or signed
-             told     policy_id and GROUP of what is eligible, settled already, or asked back
+             settled  all rows: those eligible are netted with it, and of causes those asked back
              returns  row_number
     Source:  rulebook §4.3: what was paid under the other counts as paid before
     """
     found, key = [waiting.select(ROW).clear()], ["policy_id", *GROUP]
-    sums = paid.group_by(key).agg(pl.col("amount_fen").sum()).filter(pl.col("amount_fen") > 0)
+    asked = settled.join(causes.filter("is_claim"), on=ROW, how="semi")
+    sums = (
+        paid.group_by(key)
+        .agg(pl.col("amount_fen").sum())
+        .filter(pl.col("amount_fen") > 0)
+        .join(pl.concat([asked, settled.filter("is_eligible")]), on=key, how="anti")
+    )
     for one in exclusions:
         if one.form == "larger_stands":
             of_pair = pl.col("policy_id").is_in(one.policies)
-            others = sums.filter(of_pair).join(told, on=key, how="anti")
+            others = sums.filter(of_pair)
             found.append(waiting.filter(of_pair).join(others, on=GROUP, how="semi").select(ROW))
     return pl.concat(found).unique().sort(ROW)
 
