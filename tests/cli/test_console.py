@@ -6,6 +6,7 @@ import pytest
 
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.cli.signing import _lines
 from flows.cli.stopped import KEYBOARD as INTERRUPTED
 from flows.store import Home
 from transforms.errors import UsageError
@@ -63,3 +64,13 @@ def test_a_span_of_months_that_is_none_is_no_answer(
 ) -> None:
     assert run_command(app, ["takeup", *span]) == UsageError.exit_code
     assert "--to" in capsys.readouterr().err
+
+
+def test_a_signer_reads_in_both_languages_why_a_batch_waits_and_what_was_posted() -> None:
+    names = ("batch_id", "as_of", "fund", "instruction_count", "amount_fen", "amount_in_capitals")
+    more = ("batch_digest", "roster_digest", "announced", "came_from", "last_signed_position")
+    mark = "over budget: the batch needs 1234.00 元, 3.00 元 are left of 5.00 元"
+    shown = {**dict.fromkeys((*names, *more), ""), "mark": mark, "changed": {"drafted": 2}}
+    text = "\n".join(_lines(shown | {"anchors": [], "unconfirmed": []}))
+    assert "超出预算：本批需要 1234.00 元" in text and mark in text
+    assert "拟定批次 drafted 2" in text
