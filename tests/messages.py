@@ -49,6 +49,7 @@ NO_WORDS = {
     *("Catalog Error:", "Binder Error:", "Parser Error:", "Conversion Error:", "{name} covers"),
     *(
         "{table}: a fact that its card shows",
+        "provision {name}: holds",
         "parameter {name}",
         "parameter {name}, value from {day}",
     ),

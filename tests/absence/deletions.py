@@ -24,7 +24,7 @@ from sql.texts import policy_cards
 from tests.reading.towns import random_town
 from tests.rules.golden_run import background, cases_of, write_tables
 from transforms.extracts.kinds import KINDS, table_schema
-from transforms.policies.card_form import ABSENCE
+from transforms.policies.cards import ABSENCE
 
 HOUSEHOLDS = 60
 DAYS = (date(2020, 6, 15), date(2020, 12, 31), date(2021, 3, 10), date(2020, 3, 31))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.absence import deletions
-from transforms.policies.card_form import PRESENCE
+from transforms.policies.cards import PRESENCE
 
 FEW = 500
 

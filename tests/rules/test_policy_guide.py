@@ -33,6 +33,18 @@ def test_a_clause_of_a_card_stands_word_for_word_in_its_item() -> None:
             assert part in clauses[card.item], f"{name}: {part}"
 
 
+def test_a_clause_of_a_provision_stands_in_its_item_or_says_whose_it_is() -> None:
+    """A reading of the rulebook, another document's, and a remark in brackets at the end are not
+    the notice's words."""
+    clauses = {item.number: plain(item.clause) for item in annex_items()}
+    for name, card in policy_cards().items():
+        for provision in card.provisions:
+            said = re.sub("（[^（）]*）$", "", plain(provision.clause))
+            if not re.match(r"规则读法：|\w+〔\d{4}〕\d+号：", said):
+                for part in re.split("[。；…]+", said):
+                    assert part in clauses[card.item], f"{name}, {provision.name}: {part}"
+
+
 def plain(text: str) -> str:
     return text.replace(",", "，").replace(";", "；").replace("(", "（").replace(")", "）")
 

@@ -11,7 +11,6 @@ from transforms.strict_yaml import check_known, check_words
 KINDS_OF_POLICY = ("payment", "relief", "referral", "warning")
 # recent_month: months before the as-of month, whatever their year (monitoring has no reach).
 PERIODS = ("year", "month", "as_of_month", "last_month", "recent_month", "fee_year")
-PRESENCE, ABSENCE = "by presence", "by absence"
 LIST_SAYS = ("purpose", "basis", "facts")
 MUST_SAY = (
     *("policy", "title", "item", "kind", "bureau", "authority", "clause", "guide", "in_force"),
@@ -61,7 +60,6 @@ def check_form(entry: Any) -> None:
     for name, provision in entry["provisions"].items():
         place = f"{where}: provision {name}"
         check_words(provision, ("title", "holds", "clause"), ("facts", "rows", "limit"), place)
-        check_known(provision["holds"], (PRESENCE, ABSENCE), f"{place}: holds")
         if not isinstance(provision.get("facts", []), list):
             raise ContractError(f"{place}: facts is a list: [{provision['facts']}]")
         _check_rows(place, provision.get("rows", ()))

@@ -19,6 +19,7 @@ from transforms.strict_yaml import check_known, read_yaml
 from transforms.words import Said
 
 FIRST_MONTH, RECENT_MONTHS = 202001, 12
+PRESENCE, ABSENCE = "by presence", "by absence"
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,7 @@ def _shared_used(
 
 
 def _provision(name: str, entry: Mapping[str, Any]) -> Provision:
+    check_known(entry["holds"], (PRESENCE, ABSENCE), f"provision {name}: holds")
     return Provision(
         name=name,
         title=entry["title"],

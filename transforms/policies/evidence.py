@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from transforms.policies.card_form import ABSENCE
-from transforms.policies.cards import PolicyCard
+from transforms.policies.cards import ABSENCE, PolicyCard
 
 Only = Mapping[str, tuple[Any, ...]]
 
