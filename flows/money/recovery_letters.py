@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from flows.money.funds import PLACEHOLDER, Funds, read_funds
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
@@ -20,6 +22,8 @@ from transforms.money.ledger import PAID_KINDS
 from transforms.words import Said, word, worded
 
 SHOWN_LAST = 4
+# The provision that a death speaks against: then the family is written to.
+ALIVE = "g_alive"
 # A cause as somebody reads it who does not know the program.
 CAUSES = {"row_found": "letter_row_found", "clerk_decided": "letter_clerk_decided"}
 
@@ -52,9 +56,10 @@ def letters_of(home: Home, list_id: str) -> dict[str, Any]:
         claims = statement["claims"]
         payments = statement.get("payments") or [[]] * len(claims)
         found = [_paid_by(ledger, *one) for one in zip(claims, payments, strict=True)]
+        reasons = _reasons(home, statement)
         # Lists of before they named their payments may ask for money that was never paid.
         letters = [
-            _letter(statement, claim, f"{list_id}-{number:04d}", paid[-1], funds)
+            _letter(statement, claim, f"{list_id}-{number:04d}", (paid[-1], funds, reasons))
             for number, (claim, paid) in enumerate(zip(claims, found, strict=True), start=1)
             if paid
         ]
@@ -85,14 +90,17 @@ def _letter(
     statement: Mapping[str, Any],
     claim: list[Any],
     number: str,
-    last: Mapping[str, Any],
-    funds: Funds,
+    known: tuple[Mapping[str, Any], Funds, Mapping[tuple[str, ...], list[str]]],
 ) -> dict[str, Any]:
+    last, funds, reasons = known
     key, amount_fen, (cause, places) = claim[: len(KEY)], claim[LISTED], claim[LISTED + 1 :]
     named = dict(zip(KEY, key, strict=True))
     card = policy_cards()[named["policy_id"]]
     fund = funds.by_name.get(last["fund"])
     payer = f"{fund.payer_name} {fund.payer_account}" if fund else ""
+    unmet = [one for one in card.provisions if one.name in reasons.get(tuple(key), ())]
+    titles = ["、".join(one.title for one in unmet)] if unmet else []
+    is_dead = any(one.name == ALIVE for one in unmet)
     facts = {
         "policy_title": card.title,
         "clause": f"{card.authority}：{card.clause}",
@@ -101,11 +109,12 @@ def _letter(
         "payment_id": last["payment_id"],
         "letter_account": f"****{last['account_no'][-SHOWN_LAST:]}",
         "letter_asked_back": f"{yuan_text(amount_fen, ',')} 元（{amount_in_capitals(amount_fen)}）",
-        "cause": word(CAUSES.get(cause, cause)),
+        "cause": "：".join([word(CAUSES.get(cause, cause)), *titles]),
         "cause_rows": places or word("letter_no_rows"),
         "letter_pay_to": word("letter_ask") if not payer or PLACEHOLDER in payer else payer,
     }
     why = {
+        "reader": last["holder"] if is_dead else word("letter_you"),
         "policy": card.title,
         "period": named["period"],
         "amount_fen": amount_fen,
@@ -113,7 +122,9 @@ def _letter(
     }
     return {
         "number": number,
-        "to": last["holder"],
+        "to": worded(Said("letter_family", {"name": last["holder"]}))
+        if is_dead
+        else last["holder"],
         "paragraphs": [
             worded(Said("letter_why", why)),
             worded(Said("letter_how", {"number": number})),
@@ -124,6 +135,18 @@ def _letter(
         "from": card.bureau,
         "day": statement["signed_on"],
     }
+
+
+def _reasons(home: Home, statement: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
+    """Return which provisions the listing run found not met, by key of the claims."""
+    path = home.runs / statement["run_id"] / "determinations.parquet"
+    if not path.is_file():
+        return {}
+    keys = [claim[: len(KEY)] for claim in statement["claims"]]
+    asked = pl.LazyFrame(keys, schema=dict.fromkeys(KEY, pl.String), orient="row").unique()
+    found = pl.scan_parquet(path).filter(pl.col("outcome") == "ineligible")
+    rows = found.join(asked, on=list(KEY), how="semi").select(*KEY, "reason_codes").collect()
+    return {tuple(row[:-1]): row[-1] for row in rows.iter_rows()}
 
 
 def _masked(identifier: str, kind: str) -> str:

@@ -55,6 +55,16 @@ def test_each_claim_has_its_letter_with_amount_cause_and_where_it_goes(home: Hom
     assert len({letter["number"] for letter in content["letters"]}) == 2
 
 
+def test_of_a_death_the_family_is_told_and_the_condition(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = ("benefit_to_retirement", "2020-02", "person", ANN, "person", ANN)
+    monkeypatch.setattr("flows.money.recovery_letters._reasons", lambda *_: {key: ["g_alive"]})
+    to_ann, to_one = letters_of(home, list_of(home))["letters"]
+    assert to_ann["to"] == f"{NAME}的家属（继承人）" and "您" not in to_ann["paragraphs"][0]
+    assert "：在世" in dict(to_ann["facts"])["追回原因"] and "您" in to_one["paragraphs"][0]
+
+
 def test_a_name_is_never_markup(home: Home) -> None:
     path = home.root / "letters.html"
     assert write_letters(home, list_of(home), path)["letters"] == 2
