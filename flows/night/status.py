@@ -1,7 +1,8 @@
 """How the home stands: what ran last, what is missed or late, what waits for a person."""
 
 import shutil
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,16 +25,20 @@ UNPAID = ("draft", "signed")
 
 
 def look_at(
-    home: Home, settings: Settings, now: datetime, max_age: str | None = None
+    home: Home,
+    settings: Settings,
+    now: datetime,
+    max_age: str | None = None,
+    unnoted: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Say how the home stands.
 
     Rows:    returns  `good`: the newest night came to its end and is not too old; `nights`: those
-             of the last month
+             of the last month; unnoted: lines on a night that its record could not take
     Raises:  DropRefusedError if there is no home
     """
     expect_home(home)
-    nights = read_nights(home)
+    nights = read_nights(home, unnoted)
     ended = [night for night in nights if night.state != "running"]
     last, good = ended[-1] if ended else None, [night for night in ended if night.is_good]
     oldest = now - read_span(max_age or settings.night.max_age)
@@ -94,7 +99,7 @@ def _waiting(home: Home) -> dict[str, Any]:
     try:
         with open_ledger(home, only_look=True) as ledger:
             states = [state for state in ledger.batch_states().values() if state.state in UNPAID]
-    except WuxingError as fault:
+    except (WuxingError, sqlite3.Error) as fault:
         return {"signature": [], "budget": [], "ledger": str(fault)}
     listed = [
         {
