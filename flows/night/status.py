@@ -1,12 +1,12 @@
 """How the home stands: what ran last, what is missed or late, what waits for a person."""
 
 import shutil
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from flows.backup.vault import Vault
+from flows.machine import denial
 from flows.money.ledger_store import open_ledger
 from flows.night.diary import DISTRICT_TIME, Night, read_nights
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
@@ -99,8 +99,11 @@ def _waiting(home: Home) -> dict[str, Any]:
     try:
         with open_ledger(home, only_look=True) as ledger:
             states = [state for state in ledger.batch_states().values() if state.state in UNPAID]
-    except (WuxingError, sqlite3.Error) as fault:
-        return {"signature": [], "budget": [], "ledger": str(fault)}
+    except Exception as fault:
+        why = str(fault) if isinstance(fault, WuxingError) else denial(fault)[0]
+        if not why:
+            raise
+        return {"signature": [], "budget": [], "ledger": why}
     listed = [
         {
             "batch_id": state.batch_id,
