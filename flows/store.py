@@ -157,7 +157,10 @@ def append_line(path: Path, content: Mapping[str, Any]) -> None:
         size = stream.seek(0, os.SEEK_END)
         torn = size and os.pread(stream.fileno(), 1, size - 1) != b"\n"
         text = json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n"
-        os.write(stream.fileno(), b"\n" * bool(torn) + text.encode())
+        left = b"\n" * bool(torn) + text.encode()
+        # A disk that is nearly full takes a part, and denies the rest.
+        while left:
+            left = left[os.write(stream.fileno(), left) :]
         os.fsync(stream.fileno())
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from flows.cli.console import app, run_command
-from flows.cli.machine import IN_WORDS
 from flows.language import VARIABLES, language, said, speaking
+from flows.machine import IN_WORDS
 from tests.messages import AROUND, OTHERS, ROOT, known, messages, missing
 from transforms.answers.messages import MESSAGES, in_chinese, parse_messages, values_of
 from transforms.errors import ContractError

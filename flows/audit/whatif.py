@@ -120,7 +120,8 @@ def whatif_lines(told: Mapping[str, Any]) -> list[str]:
     for dimension, cells in told["by"].items():
         for cell in cells:
             size, money = said(_count(cell["beneficiaries"])), said(_yuan(cell["fen"]))
-            rows.append([*headings(dimension), policy_word(cell["cell"]) or "—", size, money])
+            named = policy_word(cell["cell"]) or said("not registered")
+            rows.append([*headings(dimension), named, size, money])
     lines += (f"  {line}" for line in table(rows, {2, 3}))
     return [*lines, f"  {HIDDEN}: about fewer than {SMALLEST}, or it would tell such a one"]
 

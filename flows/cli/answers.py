@@ -59,7 +59,8 @@ def import_answers(
         made = register_answers(place, file, given, opened)
     said = [f"{made['new_answers']} of {made['answers']} answers are new in {made['path']}"]
     more = agreement_lines(made) if "agreement" in made else []
-    show(made, as_json, [*said, *more, "the next night takes them in"])
+    when = "the next night takes them in; one dated later than that night waits until its day"
+    show(made, as_json, [*said, *more, when])
 
 
 @clerical_app.command()

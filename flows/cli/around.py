@@ -11,6 +11,7 @@ from typing import Any
 from urllib.error import URLError
 
 from flows.backup.vault import Vault
+from flows.inbox.lying import unknown_files, unregistered
 from flows.inbox.register import read_register
 from flows.inbox.suppliers import read_suppliers
 from flows.night.diary import read_nights
@@ -53,7 +54,11 @@ def look_at_inbox(home: Home) -> dict[str, str]:
         return check("warn", "inbox", found)
     inbox = suppliers.inbox
     if not inbox.is_dir():
-        return check("bad", "inbox", f"{inbox} is not there: make it, its suppliers' folders too")
+        found = (
+            f"{inbox} is not there: connect the share, or make it and its suppliers' folders; a "
+            "restored home has taken and refused in its own folder inbox: move them there"
+        )
+        return check("bad", "inbox", found)
     folders = [inbox, *(inbox / one.folder for one in suppliers.by_name.values())]
     there = [folder for folder in folders if folder.is_dir()]
     closed = [str(path) for path in there if not os.access(path, os.R_OK | os.W_OK | os.X_OK)]
@@ -63,6 +68,9 @@ def look_at_inbox(home: Home) -> dict[str, str]:
             f"{closed[0]} can't be read and emptied by {me}: `setfacl -m u:{me}:rwx {closed[0]}`"
         )
         return check("bad", "inbox", found)
+    unknown = unregistered(suppliers, read_register(home))
+    if unknown:
+        return check("bad", "inbox", unknown_files(unknown))
     whose = ", ".join(f"{path.name} ({user_name(path.stat().st_uid)})" for path in there)
     return check("good", "inbox", f"{inbox}: {whose}")
 

@@ -78,9 +78,23 @@ def restore(
         f"{target} is home {told['home_id']} as of {told['made_at']}, verified",
         here if told["is_at_home"] else elsewhere,
         *(f"warning: {said}" for said in seen.warnings),
+        *_inbox_elsewhere(place),
     ]
     show({**told, "warnings": seen.warnings}, as_json, lines)
     _expect_none(told, "were not as recorded when the backup was made")
+
+
+def _inbox_elsewhere(home: Home) -> list[str]:
+    """Say where a restored home has what was delivered, if its inbox is another folder."""
+    from flows.inbox.suppliers import INBOX, read_suppliers
+
+    inbox, place = read_suppliers(home).inbox, home.root / INBOX
+    if not place.is_dir() or inbox == place:
+        return []
+    return [
+        f"what was delivered lies in {place}, the inbox is {inbox}: if taken and refused are lost "
+        "there, move these there before the next night"
+    ]
 
 
 def _configured(home: Home) -> Path:

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.machine import denied_by_machine
 from flows.cli.spoken import fitted, spoken
 from flows.cli.stopped import (
     KEYBOARD,
@@ -22,8 +21,10 @@ from flows.cli.stopped import (
     on_the_way,
     stopped_code,
     stopped_words,
+    what_stands,
 )
 from flows.language import OPTION, said, speaking
+from flows.machine import denial
 from flows.midway import midway
 from flows.store import Home, expect_home, hold_home
 from transforms.amounts import grouped
@@ -229,9 +230,14 @@ def _told(stop: BaseException) -> tuple[str, int]:
         # Without a word behind a group of commands, what is told is its help already.
         advice = f"; see `{context.command_path} --help`" if context and "\n" not in why else ""
         return why + advice, UsageError.exit_code
-    denied = denied_by_machine(stop)
+    denied, place = denial(stop)
     if denied:
-        return str(denied), denied.exit_code
+        told = (
+            f"{denied}: {what_stands()}; free space, memory or handles, give the rules more memory "
+            "(--memory-limit, or memory in wuxing.toml), or get the right to write there, and "
+            "repeat the command"
+        )
+        return f"{place}: {told}" if place else told, MachineDeniedError.exit_code
     if isinstance(stop, WuxingError):
         return str(stop), stop.exit_code
     return describe_bug(stop), 1

@@ -2,12 +2,13 @@
 
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
+from flows.inbox.register import Line
 from flows.inbox.suppliers import REFUSED, TAKEN, Suppliers
 from flows.ingest.delivery import Delivery, read_delivery
 from flows.ingest.files import DropFile, digest_file
@@ -17,6 +18,8 @@ from transforms.extracts.headers import DELIVERY_NOTE_NAMES
 from transforms.words import Said
 
 MARK, LOOKS = "_ready", 5
+# Beside a refused file lies why.
+REASON_NAME = ".reason.txt"
 # So programs call a file that they are still writing.
 BEING_WRITTEN = (".part", ".filepart", ".partial", ".tmp", ".crdownload", ".writing")
 Sizes = Mapping[Path, tuple[int, int]]
@@ -71,6 +74,26 @@ def _look(suppliers: Suppliers) -> Lying:
         _look_into(folder, list(_files_of(folder)), lying)
     _look_into(inbox, [file for path in others for file in _files_of(path)], lying)
     return lying
+
+
+def unregistered(suppliers: Suppliers, lines: Iterable[Line]) -> list[str]:
+    """List what lies in taken and refused and is in no line of the register, by its path.
+
+    An inbox of its own outlives a home: a register that was restored may be older than it.
+    """
+    inbox, known = suppliers.inbox, {line.lies for line in lines}
+    there = (path for state in (TAKEN, REFUSED) for path in (inbox / state).rglob("[!.]*"))
+    found = (path.relative_to(inbox).as_posix() for path in there if not path.is_dir())
+    return sorted(one for one in found if one not in known and not one.endswith(REASON_NAME))
+
+
+def unknown_files(found: Sequence[str]) -> str:
+    """Say what is to be done with files that the register does not know."""
+    count, first = len(found), found[0]
+    return (
+        f"{count} files lie in taken or refused that deliveries.jsonl does not know, as {first}: "
+        "put those of taken back into their suppliers' folders"
+    )
 
 
 def sizes_of(lying: Lying) -> Sizes:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from flows.inbox.in_force import files_in_force
-from flows.inbox.lying import look
+from flows.inbox.lying import look, unknown_files, unregistered
 from flows.inbox.register import Line, read_register
 from flows.inbox.suppliers import REFUSED, expect_suppliers
 from flows.language import headings, language, said
@@ -42,6 +42,7 @@ def inbox_standing(home: Home, day: date) -> dict[str, Any]:
             for path, why in sorted(waiting, key=lambda one: one[0])
         ],
         "refused": _refused(lines),
+        "unknown": unregistered(suppliers, lines),
     }
 
 
@@ -78,6 +79,9 @@ def standing_lines(told: Mapping[str, Any]) -> list[str]:
         files.setdefault((folder, why), []).append(name)
     for (folder, why), names in files.items():
         lines += [f"  {folder}/ {why}", f"    {BETWEEN[language()].join(names)}"]
+    if told["unknown"]:
+        lines.append(said(unknown_files(told["unknown"])))
+        lines += (f"  {one}" for one in told["unknown"])
     lines.append(said("refused, the newest first" if told["refused"] else "nothing was refused"))
     for one in told["refused"]:
         lines += [f"  {one['day']} {one['lies']}", f"    {said(one['reason'])}"]

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from flows.inbox.judge import judge, refuse_older
-from flows.inbox.lying import Whole, at_rest, look, sizes_of
+from flows.inbox.lying import REASON_NAME, Whole, at_rest, look, sizes_of
 from flows.inbox.register import Line, add_lines, read_register
 from flows.inbox.suppliers import INBOX, REFUSED, TAKEN, Suppliers
 from flows.store import Home, file_digest, sync_path
@@ -19,7 +19,6 @@ from transforms.visible import holds_control, visible
 
 SETTLE_SECONDS = 2.0
 UNPACKED = ".unpacked"
-REASON_NAME = ".reason.txt"
 # Of a name; with what is put behind it, a file's name has 255 bytes at most.
 MOST_LETTERS = 70
 Pause = Callable[[float], None]
@@ -35,7 +34,8 @@ def take(home: Home, suppliers: Suppliers, day: date, pause: Pause) -> list[Line
     if known and not any((inbox / state).is_dir() for state in (TAKEN, REFUSED)):
         raise DropRefusedError(
             f"{inbox} does not hold what was taken before: connect the share, or move the folders "
-            "taken and refused there. Nothing was changed"
+            "taken and refused there (a restored home has them in its own folder inbox). Nothing "
+            "was changed"
         )
     for name in (TAKEN, REFUSED, *(supplier.folder for supplier in suppliers.by_name.values())):
         (inbox / name).mkdir(parents=True, exist_ok=True)

@@ -4,12 +4,13 @@ import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flows.night.channels import send
-from flows.night.diary import Clock, district_now, record_night
+from flows.night.diary import Clock, district_now, hold_file, record_night
 from flows.night.progress import Progress
 from flows.night.settings import Settings, read_settings
 from flows.night.status import LATE, look_at, unsent
@@ -91,36 +92,41 @@ def told_night(
 
     Raises:  what stopped the night; that nobody could be told stops none
     """
+    unnoted = list[dict[str, Any]]()
     try:
-        return record_night(home, as_of, act, by, clock, flow_run)
+        return record_night(home, as_of, act, by, clock, flow_run, unnoted)
     finally:
         try:
-            tell(home, clock())
+            tell(home, clock(), unnoted=unnoted)
         except (WuxingError, OSError) as fault:
             Progress().say(f"nobody could be told how the night ended: {fault}")
 
 
 def tell(
-    home: Home, now: datetime, told: Mapping[str, Any] | None = None, more: Sequence[Alert] = ()
+    home: Home,
+    now: datetime,
+    told: Mapping[str, Any] | None = None,
+    more: Sequence[Alert] = (),
+    unnoted: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, int]:
     """Tell what was not told yet, by every way of wuxing.toml.
 
     Rows:    returns  how many were `raised` now, `sent` now, and are `unsent` still
     Holds:   each is raised once, whoever asks at the same time, and sent once by each way; after a
-             kill between sending and noting it, once more
+             kill between sending and noting it, or while no line can be written, once more
     """
     settings = read_settings(home)
     if not settings.alerts.channels:
         return {"raised": 0, "sent": 0, "unsent": 0}
-    told = told or look_at(home, settings, now)
-    handle = os.open(home.alerts_path, os.O_RDONLY | os.O_CREAT, 0o600)
+    told = told or look_at(home, settings, now, unnoted=unnoted)
+    held = hold_file(home.alerts_path, fcntl.LOCK_EX)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
         raised = _raise(home, settings, now, [*alerts_of(told, settings, now), *more])
-        sent = _send(home, settings)
+        sent = _send(home, settings, raised)
     finally:
-        os.close(handle)
-    return {"raised": raised, "sent": sent, "unsent": len(unsent(home))}
+        if held is not None:
+            os.close(held)
+    return {"raised": len(raised), "sent": sent, "unsent": len(unsent(home))}
 
 
 def try_ways(home: Home, settings: Settings, now: datetime) -> dict[str, str]:
@@ -130,24 +136,35 @@ def try_ways(home: Home, settings: Settings, now: datetime) -> dict[str, str]:
     return {way: send(settings.alerts, way, content) for way in settings.alerts.channels}
 
 
-def _raise(home: Home, settings: Settings, now: datetime, alerts: Sequence[Alert]) -> int:
+def _raise(
+    home: Home, settings: Settings, now: datetime, alerts: Sequence[Alert]
+) -> list[dict[str, Any]]:
     known = {line["key"] for line in read_lines(home.alerts_path) if line.get("event") == "raised"}
     new = {
         alert.key: alert
         for alert in alerts
         if alert.event in settings.alerts.events and alert.key not in known
     }
-    for key, alert in new.items():
-        content = alert.content(home, now.isoformat())
-        line = {"event": "raised", "key": key, "by": settings.alerts.channels, "alert": content}
+    lines = [
+        {"event": "raised", "key": key, "by": list(settings.alerts.channels)}
+        | {"alert": alert.content(home, now.isoformat())}
+        for key, alert in new.items()
+    ]
+    for line in lines:
+        _note(home, line)
+    return lines
+
+
+def _note(home: Home, line: Mapping[str, Any]) -> None:
+    # A full disk is what there is to tell: it is told unnoted, and told again.
+    with suppress(OSError):
         append_line(home.alerts_path, line)
-    return len(new)
 
 
-def _send(home: Home, settings: Settings) -> int:
+def _send(home: Home, settings: Settings, raised: Sequence[dict[str, Any]]) -> int:
     """Send what is raised; a way that fails is not tried again at once for the rest."""
     sent, broken, noted = 0, set[str](), read_lines(home.alerts_path)
-    for line in unsent(home):
+    for line in [*unsent(home), *(line for line in raised if line not in noted)]:
         for way in line["by"]:
             if way not in settings.alerts.channels or way in broken:
                 continue
@@ -157,7 +174,7 @@ def _send(home: Home, settings: Settings) -> int:
             if fault:
                 broken.add(way)
             if note not in noted:
-                append_line(home.alerts_path, note)
+                _note(home, note)
             sent += not fault
     return sent
 

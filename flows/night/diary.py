@@ -2,15 +2,17 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from flows.inbox.in_force import states_of_snapshot
+from flows.machine import denial
 from flows.midway import midway
 from flows.store import Home, append_line, read_lines, read_manifest
 from transforms.digest import text_digest
@@ -74,17 +76,20 @@ def record_night(
     by: str,
     clock: Clock = district_now,
     flow_run: str = "",
+    unnoted: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Do a night, and keep in nights.jsonl when it began and how it ended.
 
+    Rows:    unnoted  if given, takes the lines that could not be written
     Holds:   a night whose second line is missing runs still, or was killed: it holds the file
              while it runs
     Raises:  what stopped the night
     """
     began = clock()
     night = {"night": uuid4().hex, "as_of": as_of, "by": by, "flow_run": flow_run}
-    _note(home, {**night, "event": "began", "started_at": began.isoformat()})
-    held = _hold(home)
+    left = [] if unnoted is None else unnoted
+    _note(home, {**night, "event": "began", "started_at": began.isoformat()}, left)
+    held = hold_file(home.nights_path, fcntl.LOCK_SH)
     ended: dict[str, Any] = {"state": "failed", "exit_code": 1}
     try:
         summary = act()
@@ -95,23 +100,26 @@ def record_night(
     finally:
         at = clock()
         ended |= {"ended_at": at.isoformat(), "seconds": int((at - began).total_seconds())}
-        _note(home, {"night": night["night"], "event": "ended", **ended})
+        _note(home, {"night": night["night"], "event": "ended", **ended}, left)
         if held is not None:
             os.close(held)
     return summary
 
 
-def _note(home: Home, content: Mapping[str, Any]) -> None:
+def _note(home: Home, content: dict[str, Any], unnoted: list[dict[str, Any]]) -> None:
     # Where not even a line can be written, the night itself says why; no home is made by it.
-    with suppress(OSError):
+    try:
         if home.root.is_dir():
             append_line(home.nights_path, content)
+    except OSError:
+        unnoted.append(content)
 
 
-def _hold(home: Home) -> int | None:
+def hold_file(path: Path, how: int) -> int | None:
+    """Hold a file; nothing where it is not there and can't be made."""
     with suppress(OSError):
-        held = os.open(home.nights_path, os.O_RDONLY)
-        fcntl.flock(held, fcntl.LOCK_SH)
+        held = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
+        fcntl.flock(held, how)
         return held
     return None
 
@@ -140,13 +148,13 @@ def _delivery(one: Mapping[str, Any]) -> dict[str, Any]:
 def _of_stop(home: Home, stop: BaseException) -> dict[str, Any]:
     """Say how a night ended that did not come to its end; never a value that it worked with."""
     said = {"state": "failed", "exit_code": 1, "message": f"unexpected {type(stop).__name__}"}
-    if isinstance(stop, WuxingError):
-        said |= {"exit_code": stop.exit_code, "message": without_person_ids(str(stop))}
-    elif isinstance(stop, KeyboardInterrupt | SystemExit) or midway().stopped_by:
+    why, _ = denial(stop)
+    if isinstance(stop, KeyboardInterrupt | SystemExit) or midway().stopped_by:
         said |= {"exit_code": STOPPED_BY_SIGNAL, "message": "stopped by a signal"}
-    elif isinstance(stop, OSError | MemoryError):
-        why = getattr(stop, "strerror", None) or type(stop).__name__
+    elif why:
         said |= {"exit_code": MachineDeniedError.exit_code, "message": f"the machine denied: {why}"}
+    elif isinstance(stop, WuxingError):
+        said |= {"exit_code": stop.exit_code, "message": without_person_ids(str(stop))}
     if isinstance(stop, GateStoppedError):
         said |= {"state": "stopped", "run_id": stop.run_id, "deliveries": []}
         with suppress(WuxingError, OSError):
@@ -157,7 +165,7 @@ def _of_stop(home: Home, stop: BaseException) -> dict[str, Any]:
     return said
 
 
-def read_nights(home: Home) -> list[Night]:
+def read_nights(home: Home, unnoted: Sequence[Mapping[str, Any]] = ()) -> list[Night]:
     """Read what nights there were, in the order they began; one without an end is told apart.
 
     Rows:    returns  a night without an end runs only if it is the newest and holds the file; a
@@ -165,7 +173,9 @@ def read_nights(home: Home) -> list[Night]:
              night of its day was under way
     """
     nights: dict[str, Night] = {}
-    for line in read_lines(home.nights_path):
+    lines = [*read_lines(home.nights_path), *map(dict, unnoted)]
+    # Of a night's two lines either may be the one that could not be written.
+    for line in sorted(lines, key=lambda line: line.get("event") != "began"):
         event, name = line.pop("event", ""), line.get("night", "")
         line |= {key: datetime.fromisoformat(line[key]) for key in TIMES & line.keys()}
         if event == "began":

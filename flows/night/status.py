@@ -1,11 +1,12 @@
 """How the home stands: what ran last, what is missed or late, what waits for a person."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from flows.backup.vault import Vault
+from flows.machine import denial
 from flows.money.ledger_store import open_ledger
 from flows.night.diary import DISTRICT_TIME, Night, read_nights
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
@@ -24,16 +25,20 @@ UNPAID = ("draft", "signed")
 
 
 def look_at(
-    home: Home, settings: Settings, now: datetime, max_age: str | None = None
+    home: Home,
+    settings: Settings,
+    now: datetime,
+    max_age: str | None = None,
+    unnoted: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Say how the home stands.
 
     Rows:    returns  `good`: the newest night came to its end and is not too old; `nights`: those
-             of the last month
+             of the last month; unnoted: lines on a night that its record could not take
     Raises:  DropRefusedError if there is no home
     """
     expect_home(home)
-    nights = read_nights(home)
+    nights = read_nights(home, unnoted)
     ended = [night for night in nights if night.state != "running"]
     last, good = ended[-1] if ended else None, [night for night in ended if night.is_good]
     oldest = now - read_span(max_age or settings.night.max_age)
@@ -94,8 +99,11 @@ def _waiting(home: Home) -> dict[str, Any]:
     try:
         with open_ledger(home, only_look=True) as ledger:
             states = [state for state in ledger.batch_states().values() if state.state in UNPAID]
-    except WuxingError as fault:
-        return {"signature": [], "budget": [], "ledger": str(fault)}
+    except Exception as fault:
+        why = str(fault) if isinstance(fault, WuxingError) else denial(fault)[0]
+        if not why:
+            raise
+        return {"signature": [], "budget": [], "ledger": why}
     listed = [
         {
             "batch_id": state.batch_id,

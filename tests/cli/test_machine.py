@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from flows.cli import app
-from flows.cli.console import as_text, run_command
-from flows.cli.machine import DENIALS, NOT_THERE, denied_by_machine
+from flows.cli.console import _told, as_text, run_command
+from flows.machine import DENIALS, NOT_THERE, denial
 from flows.store import Home
 from tests.faults.bounded import ROOT, run_bounded
 from tests.ingest.ingest_drops import csv_text, row, write_drop
@@ -55,18 +55,18 @@ def caused(stop: Exception, cause: BaseException) -> Exception:
     ids=lambda value: str(value)[:40],
 )
 def test_what_the_machine_denies_is_told_as_such(stop: Exception, said: str) -> None:
-    denied = denied_by_machine(stop)
-    assert denied is not None and denied.exit_code == 10
-    assert said.lower() in str(denied).lower() and "nothing was changed" in str(denied)
+    told, code = _told(stop)
+    assert code == 10
+    assert said.lower() in told.lower() and "nothing was changed" in told
 
 
 def test_what_the_machine_says_is_said_in_chinese() -> None:
     for number in DENIALS | NOT_THERE:
         assert in_chinese(os.strerror(number)) != os.strerror(number)
-    denied = denied_by_machine(PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/a b/c"))
-    assert in_chinese(str(denied)).startswith("/a b/c：没有权限：未作任何改动；请")
-    denied = denied_by_machine(sqlite3.OperationalError("attempt to write a readonly database"))
-    assert in_chinese(str(denied)).startswith("数据库只读：未作任何改动；请")
+    told, _ = _told(PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/a b/c"))
+    assert in_chinese(told).startswith("/a b/c：没有权限：未作任何改动；请")
+    told, _ = _told(sqlite3.OperationalError("attempt to write a readonly database"))
+    assert in_chinese(told).startswith("数据库只读：未作任何改动；请")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_the_machine_says_is_said_in_chinese() -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_what_the_machine_did_not_deny_is_not(stop: Exception) -> None:
-    assert denied_by_machine(stop) is None
+    assert denial(stop) == ("", "")
 
 
 @pytest.mark.parametrize("file_size", [0, 1, 150, 400, 3000])

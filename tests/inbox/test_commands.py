@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from flows.cli import app
+from flows.cli.around import look_at_inbox
+from flows.cli.backup import _inbox_elsewhere
 from flows.cli.console import run_command
 from flows.night.nightly import request_of
 from flows.store import Home
@@ -36,6 +38,22 @@ def test_inbox_shows_how_it_stands(tmp_path: Path, capsys: pytest.CaptureFixture
     assert content["waiting"][0]["why"]["code"] == "waits_without_mark"
 
 
+def test_what_was_taken_and_the_register_does_not_know_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = make_inbox(tmp_path / "home")
+    put(home, "shebao", {PERSONS: persons(), "x.docx": "x", "_READY": ""})
+    take_all(home)
+    assert look_at_inbox(home)["verdict"] == "good"
+    put(home, "taken/2020-04-12/shebao", {PERSONS: persons("李四")})
+    assert run_command(app, ["inbox", "--home", str(home.root), "--json"]) == 0
+    lost = f"taken/2020-04-12/shebao/{PERSONS}"
+    assert json.loads(capsys.readouterr().out)["unknown"] == [lost]
+    assert lost in look_at_inbox(home)["found"]
+    assert run_command(app, ["--lang", "zh", "inbox", "--home", str(home.root)]) == 0
+    assert f"  {lost}\n" in capsys.readouterr().out
+
+
 def test_a_home_without_suppliers_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,3 +67,12 @@ def test_nightly_without_a_drop_reads_the_inbox() -> None:
     request = request_of(None, "2020-03-31", "home", wait=False)
     assert request.inbox and request.drop is None and not request.waiting.until_deadline
     assert not request_of("drop", "2020-03-31", "home").inbox
+
+
+def test_a_restored_home_says_where_what_was_delivered_lies(tmp_path: Path) -> None:
+    home = make_inbox(tmp_path / "home")
+    assert _inbox_elsewhere(home) == []
+    text = home.suppliers_path.read_text("utf-8")
+    home.suppliers_path.write_text(f'inbox = "{tmp_path}/share"\n{text}', "utf-8")
+    (said,) = _inbox_elsewhere(home)
+    assert f"lies in {home.root}/inbox" in said and f"{tmp_path}/share" in said

@@ -1,7 +1,10 @@
 """Somebody is told, once, by mail, web hook or command; what could not be sent is tried again."""
 
+import errno
 import json
+import os
 import shutil
+import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -317,3 +320,24 @@ def test_a_backup_that_is_too_old_is_told_once_until_there_is_a_newer(tmp_path: 
             tell(home, TWO + timedelta(hours=hours))
     told = [body["title"] for _, body in server.taken if body["event"] == "backup"]
     assert [one.rpartition("：")[2] for one in told] == ["—", "2026-11-27T03:00:00+08:00"]
+
+
+def test_on_a_full_disk_a_night_is_told_though_no_line_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int, _text: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    full_disk = sqlite3.OperationalError("database or disk is full")
+    with serving(HookServer()) as server:
+        home = hooked(tmp_path, server)
+        os.utime(home.settings_path, times=(TWO.timestamp(), TWO.timestamp()))
+        with monkeypatch.context() as patched, pytest.raises(sqlite3.OperationalError):
+            patched.setattr("flows.store.os.write", full)
+            told_night(home, "2026-11-27", raising(full_disk), "nightly", clock=lambda: TWO)
+        with monkeypatch.context() as patched:
+            patched.setattr("flows.store.os.write", full)
+            assert tell(home, TWO + timedelta(days=1, hours=1))["sent"] == 1, "the missed night"
+    first, second = titles(server)
+    assert "机器空间、内存、权限不足" in first and "没有开始" in second
+    assert not read_lines(home.alerts_path) and not read_lines(home.nights_path)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,6 +72,12 @@ def test_a_good_night_is_good_until_it_is_too_old(tmp_path: Path) -> None:
         (ZeroDivisionError("110101199003071234"), "failed", 1, "unexpected ZeroDivisionError"),
         (KeyboardInterrupt(), "failed", 130, "stopped by a signal"),
         (OSError(28, "No space left"), "failed", 10, "the machine denied: No space left"),
+        (
+            sqlite3.OperationalError("disk I/O error"),
+            "failed",
+            10,
+            "the machine denied: Disk i/o error",
+        ),
     ],
 )
 def test_however_a_night_ends_it_is_noted(

@@ -5,8 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from flows.cli.stopped import what_stands
-from transforms.errors import DigestDiffersError, MachineDeniedError, WuxingError
+from transforms.errors import DigestDiffersError, WuxingError
 
 DENIALS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -28,20 +27,16 @@ IN_WORDS = re.compile(
 )
 
 
-def denied_by_machine(stop: BaseException) -> MachineDeniedError | None:
-    """Give what to say if the machine denied something, however it was passed on; else None."""
+def denial(stop: BaseException) -> tuple[str, str]:
+    """Say what the machine denied, however it was passed on, and of which file; else nothing."""
     if isinstance(stop, WuxingError) and stop.exit_code not in (1, 14):
-        return None
+        return "", ""
     is_damage = isinstance(stop, DigestDiffersError)
     for error in _chain(stop):
-        denial = _denial(error, DENIALS if is_damage else DENIALS | NOT_THERE)
-        if denial is not None:
-            return MachineDeniedError(
-                f"{denial}: {what_stands()}; free space, memory or handles, give the rules more "
-                "memory (--memory-limit, or memory in wuxing.toml), or get the right to write "
-                "there, and repeat the command"
-            )
-    return None
+        denied = _denial(error, DENIALS if is_damage else DENIALS | NOT_THERE)
+        if denied:
+            return denied, str(getattr(error, "filename", None) or "")
+    return "", ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -50,15 +45,14 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _denial(error: BaseException, denials: set[int]) -> str | None:
+def _denial(error: BaseException, denials: set[int]) -> str:
     if isinstance(error, MemoryError):
         return "the memory is not enough"
     if isinstance(error, OSError) and error.errno in denials:
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or type(error).__name__}"
+        return error.strerror or type(error).__name__
     if isinstance(error, WuxingError):
-        return None
+        return ""
     said = str(error)
     numbers = denials.intersection(map(int, NUMBERED.findall(said)))
     found = IN_WORDS.search(said)
-    return found.group().capitalize() if found else os.strerror(min(numbers)) if numbers else None
+    return found.group().capitalize() if found else os.strerror(min(numbers)) if numbers else ""
