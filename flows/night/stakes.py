@@ -116,8 +116,7 @@ def _rows_as_read(
             if file.file.kind is kind and mine.height:
                 take_piece(tally, FileTally(file), piece, judged_beside, _as_links(mine))
         tally.table.close()
-        # Very many lie in buckets already.
-        rows = pl.concat([tally.table.scan().collect(), *map(pl.read_parquet, tally.table.paths())])
+        rows = pl.concat(map(pl.read_parquet, tally.table.paths()))
         if rows.height:
             yield kind, rows
 
