@@ -88,7 +88,7 @@ def test_what_is_too_old_stops_only_the_policies_that_read_it(fed: Home) -> None
     not_run = {name for name, one in summary["policies"].items() if one["status"] == "not_run"}
     assert not_run and not_run < set(summary["policies"])
     for name in not_run:
-        assert summary["policies"][name]["reason"] == "extract not delivered: deaths"
+        assert summary["policies"][name]["reason"] == "extract too old, not used any more: deaths"
     states = {one["kind"]: one["state"] for one in summary["deliveries"]}
     assert states.pop("deaths") == "too_old" and set(states.values()) == {"same"}
     assert set(states) < set(KINDS) and day.isoformat() == summary["as_of"]
