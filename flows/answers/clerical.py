@@ -79,7 +79,7 @@ def register_answers(
         raise DropRefusedError(f"{opened} is there already; nothing is overwritten: use --opened")
     review = read_review(home, path, given) if _has_sheet(path, TITLE) else None
     if review:
-        lines = link_lines(review[0])
+        lines = link_lines(review[0], standing(registered(home, LINKS)))
         register, answers = LINKS, said_texts(LINKS, lines, given)
         answers = answers.insert_column(0, lines["question_no"].alias(ANSWER))
     else:

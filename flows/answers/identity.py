@@ -72,7 +72,8 @@ def unanswered(damaged: pl.DataFrame, connection: Connection) -> pl.DataFrame:
     waiting = [damaged.clear()]
     for (kind, digest), rows in damaged.group_by("kind", "file_digest", maintain_order=True):
         said = settle_links(links_of_file(links, KINDS[str(kind)], str(digest)), rows)
-        nobody = said.filter(pl.col("decided_by").is_not_null())["line"]
+        is_nobody = pl.col("person_id").is_null() & pl.col("decided_by").is_not_null()
+        nobody = said.filter(is_nobody)["line"]
         waiting.append(rows.filter(~pl.col("line").is_in(nobody.implode())))
     return pl.concat(waiting)
 

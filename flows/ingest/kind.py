@@ -178,7 +178,7 @@ def take_piece(
     kind, name = tally.kind, file.raw.file.name
     columns = read_piece(kind, piece)
     file.damaged.append(damaged_rows(kind, piece, columns))
-    columns, met = apply_links(kind, columns, piece, settle_links(links, file.damaged[-1]))
+    columns, met = apply_links(kind, columns, piece, settle_links(links, pl.concat(file.damaged)))
     file.findings += differing_links(kind, met)
     file.linked.append(linked_rows(kind, name, met))
     verdicts = judge_rows(kind, piece, columns)
