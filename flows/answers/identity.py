@@ -30,7 +30,7 @@ from transforms.answers.identity import (
 from transforms.answers.identity_opened import agreement, opened_sheets
 from transforms.errors import DropRefusedError
 from transforms.extracts.kinds import KINDS
-from transforms.extracts.links import links_in_force, links_of_file, settle_links
+from transforms.extracts.links import id_column, links_in_force, links_of_file, settle_links
 from transforms.extracts.registers import LINKS
 from transforms.sheets.filled import named_rows
 from transforms.sheets.workbook import workbook_bytes
@@ -120,6 +120,14 @@ def expect_known(home: Home, name: str, links: pl.DataFrame) -> None:
     Raises:  DropRefusedError naming the lines whose person stands nowhere in its snapshot and was
              not proposed either
     """
+    titles = [title for kind in KINDS.values() if id_column(kind) for title in kind.titles]
+    unknown = links.filter(~pl.col("kind").is_in(titles))
+    if unknown.height:
+        raise DropRefusedError(
+            f"{name}: nothing was imported; in row "
+            f"{named_rows(unknown['source_line'].sort().to_list())}: no kind of extract with "
+            "persons is called so"
+        )
     runs = []
     if home.ledger_path.is_file():
         with open_ledger(home, only_look=True) as ledger:

@@ -19,6 +19,11 @@ def read(kind: str, column: str, *texts: str) -> list[object]:
     return read_column(KINDS[kind].column_named[column], pl.Series(texts), None).values.to_list()
 
 
+def test_a_period_is_read_as_policies_name_it() -> None:
+    said = read("objections", "period", "2020年3月", "202003", "2020", "2020.0", "三月")
+    assert said == ["2020-03", "2020-03", "2020", None, None]
+
+
 @given(st.integers(-(10**12), 10**12))
 @settings(max_examples=300, deadline=None)
 def test_money_written_is_money_read(fen: int) -> None:
