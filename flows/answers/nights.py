@@ -29,15 +29,6 @@ FILES = {
 }
 NIGHT_HEADINGS = ("run_id", "as_of", "status", "amount_fen", "batches", "signed_by")
 REVIEWS = {"review_page": "review.html", "review_to_fill_in": "review.xlsx"}
-STATE_WORDS = {
-    "draft": "batch_draft",
-    "signed": "batch_signed",
-    "released": "batch_released",
-    "settled": "batch_settled",
-    "withdrawn": "batch_withdrawn",
-    "rejected": "batch_rejected",
-    "superseded": "batch_superseded",
-}
 
 
 def list_nights(home: Home) -> list[dict[str, Any]]:
@@ -86,7 +77,7 @@ def _batch(state: BatchState) -> dict[str, Any]:
         "batch_id": state.batch_id,
         "fund": state.fund,
         "state": state.state,
-        "state_word": STATE_WORDS[state.state],
+        "state_word": f"batch_{state.state}",
         "amount_fen": state.amount_fen,
     }
 

@@ -12,7 +12,7 @@ from flows.night.diary import DISTRICT_TIME, Night, read_nights
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
 from flows.store import Home, expect_home, read_lines
 from transforms.amounts import yuan_text
-from transforms.answers.deliveries import WORDS
+from transforms.answers.deliveries import LATE
 from transforms.errors import WuxingError
 
 # A night may begin a little before or after its hour.
@@ -20,7 +20,6 @@ EARLY = timedelta(minutes=30)
 NEVER = "—"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
-LATE = {state: WORDS[state] for state in ("late", "too_old", "missing", "refused")}
 UNPAID = ("draft", "signed")
 
 
