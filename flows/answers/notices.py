@@ -17,7 +17,7 @@ from flows.data_package import write_table
 from flows.ingest.drop import load_snapshot
 from flows.money.batch_folder import StoredBatch, known_state, read_batch, verify_batch
 from flows.money.evidence import expect_evidence
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of, open_ledger
 from flows.money.notice import announced_from
 from flows.store import Home, read_manifest, staged_folder
 from flows.typeset import pdf_of
@@ -123,8 +123,7 @@ def _target(home: Home, identifier: str, asked: Asked, out: Path | None) -> Path
 
 def _batch(home: Home, batch_id: str) -> tuple[StoredBatch, date]:
     """Return a batch that may still be paid, and the day from which it is announced."""
-    with open_ledger(home, only_look=True) as ledger:
-        state = known_state(ledger.batch_states(), batch_id)
+    state = known_state(books_of(home).batches, batch_id)
     if state.state in LEFT_BEHIND:
         raise LedgerForbidsError(f"batch {batch_id} is {state.state}: nobody is told of it")
     return verify_batch(home, state), announced_from(state)
@@ -133,8 +132,7 @@ def _batch(home: Home, batch_id: str) -> tuple[StoredBatch, date]:
 def _run(home: Home, run_id: str) -> dict[str, Any]:
     """Return a finished run's manifest, its files held against the ledger."""
     manifest = read_manifest(home.runs / run_id, "run")
-    with open_ledger(home, only_look=True) as ledger:
-        recorded = ledger.books().runs.get(run_id)
+    recorded = books_of(home).runs.get(run_id)
     if recorded is None or manifest["state"] != "done":
         raise DropRefusedError(f"run {run_id} did not finish: there is nobody to be told anything")
     expect_evidence(home, run_id, recorded)
