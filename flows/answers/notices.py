@@ -204,14 +204,11 @@ def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> 
         )
         for side in ("subject", "beneficiary")
     ]
-    connection = connect()
-    try:
+    with connect() as connection:
         register_tables(connection, load_snapshot(home.snapshots, snapshot_id).tables(), as_of)
         show_frame(connection, "listed_subjects", pl.concat(sides).unique())
         names = run_sql(connection, "review/subject_names.sql", {})
         towns = run_sql(connection, "review/party_towns.sql", {})
-    finally:
-        connection.close()
     both = names.join(towns, on=["subject_kind", "subject_id"], how="full", coalesce=True)
     return both.rename(
         {"subject_kind": "party_kind", "subject_id": "party_id", "subject_name": "name"}

@@ -1,7 +1,7 @@
 """What the reviewers of a batch get beside its signed record: collected here, computed purely."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -80,7 +80,7 @@ def read_review(
         entries = ledger.entries_before(books.position + 1)
     payments = entries.filter(pl.col("kind").is_in(PAID_KINDS))
     last = _last_batch(books, manifest)
-    with _readable(manifest["run_id"]), closing(_open_snapshot(home, run)) as connection:
+    with _readable(manifest["run_id"]), _open_snapshot(home, run) as connection:
         sample = sample_of(home, manifest, frames, digest)
         last_lines = _lines_of(home, last)
         parties = _parties(connection, [*frames.values(), sample, last_lines])
