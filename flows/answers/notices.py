@@ -24,6 +24,7 @@ from flows.typeset import pdf_of
 from sql import connect, register_tables, run_sql, show_frame
 from sql.texts import policy_cards
 from transforms.answers.notices import LINE_SCHEMA, letter_pages, messages, notices
+from transforms.answers.open_questions import both_sides
 from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
 from transforms.identifiers import EMPLOYER_CODE_FORM
 from transforms.money.batch_states import LEFT_BEHIND
@@ -198,15 +199,9 @@ def _as_lines(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> pl.DataFrame:
     """Read by which names and in which towns the readers and subjects are on record."""
-    sides = [
-        lines.select(
-            pl.col(f"{side}_kind").alias("subject_kind"), pl.col(f"{side}_id").alias("subject_id")
-        )
-        for side in ("subject", "beneficiary")
-    ]
     with connect() as connection:
         register_tables(connection, load_snapshot(home.snapshots, snapshot_id).tables(), as_of)
-        show_frame(connection, "listed_subjects", pl.concat(sides).unique())
+        show_frame(connection, "listed_subjects", both_sides(lines, "subject").unique())
         names = run_sql(connection, "review/subject_names.sql", {})
         towns = run_sql(connection, "review/party_towns.sql", {})
     both = names.join(towns, on=["subject_kind", "subject_id"], how="full", coalesce=True)
