@@ -16,7 +16,7 @@ from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.batches import INSTRUCTION_SCHEMA, LINE_SCHEMA
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA, FINDING_COLUMNS
 from transforms.money.ledger import ENTRY_FIELDS
-from transforms.review.doubts import AUDIT_FINDINGS, DOUBTS, SOURCES, doubt_counts, doubts_table
+from transforms.review.doubts import AUDIT_FINDINGS, DOUBTS, doubt_counts, doubts_table
 from transforms.words import word
 
 AS_OF = date(2020, 3, 31)
@@ -292,7 +292,7 @@ def test_each_doubt_says_what_was_found_and_where_such_was_found_before(
     assert table.height == doubts.height == sum(doubt_counts(doubts).values())
     assert table["number"].to_list() == [*range(1, doubts.height + 1)]
     assert not table.select(pl.any_horizontal(pl.col("clue", "pattern") == "")).to_series().any()
-    assert set(table["pattern"]) == {word(said) for said in SOURCES.values()}
+    assert set(table["pattern"]) == {word(f"source_{code}") for code in DOUBTS}
     (clue, *_) = table.filter(pl.col("doubt") == word("short_insured"))["clue"]
     assert clue == "在最后单位缴失业险月数、单位代码、起领年月：3, 9137"
 
