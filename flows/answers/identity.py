@@ -12,7 +12,7 @@ from flows.answers.lists import names_of
 from flows.answers.snapshot_rows import table_files
 from flows.data_package import POLICIES, scan_tables
 from flows.ingest.filled import read_filled
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.store import Home, expect_digests, read_manifest, replace_file
 from sql import Connection, query
 from sql.texts import policy_cards
@@ -128,11 +128,8 @@ def expect_known(home: Home, name: str, links: pl.DataFrame) -> None:
             f"{named_rows(unknown['source_line'].sort().to_list())}: no kind of extract with "
             "persons is called so"
         )
-    runs = []
-    if home.ledger_path.is_file():
-        with open_ledger(home, only_look=True) as ledger:
-            runs = [ledger.books().newest_run]
-    for run in filter(None, runs):
+    run = books_of(home).newest_run if home.ledger_path.is_file() else ""
+    if run:
         folder = home.snapshots / read_manifest(home.runs / run, "run")["snapshot_id"]
         kinds = [kind for kind in KINDS if "person_id" in KINDS[kind].column_named]
         places = [

@@ -7,12 +7,12 @@ from typing import Any
 
 from flows.backup.vault import Vault
 from flows.machine import denial
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.night.diary import DISTRICT_TIME, Night, read_nights
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
 from flows.store import Home, expect_home, read_lines
 from transforms.amounts import yuan_text
-from transforms.answers.deliveries import WORDS
+from transforms.answers.deliveries import LATE
 from transforms.errors import WuxingError
 
 # A night may begin a little before or after its hour.
@@ -20,7 +20,6 @@ EARLY = timedelta(minutes=30)
 NEVER = "—"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
-LATE = {state: WORDS[state] for state in ("late", "too_old", "missing", "refused")}
 UNPAID = ("draft", "signed")
 
 
@@ -97,8 +96,7 @@ def _waiting(home: Home) -> dict[str, Any]:
     if not home.ledger_path.is_file():
         return {"signature": [], "budget": [], "ledger": ""}
     try:
-        with open_ledger(home, only_look=True) as ledger:
-            states = [state for state in ledger.batch_states().values() if state.state in UNPAID]
+        states = [state for state in books_of(home).batches.values() if state.state in UNPAID]
     except Exception as fault:
         why = str(fault) if isinstance(fault, WuxingError) else denial(fault)[0]
         if not why:

@@ -22,7 +22,6 @@ from transforms.extracts.kinds import names_of_kinds
 from transforms.extracts.links import REPAIR
 from transforms.words import Language, Said, said_of, word, worded
 
-WORD_OF_VALUE = {"true": "value_true", "false": "value_false", "unknown": "value_unknown"}
 CODED = ("outcome", "entitlement", "policy_state")
 LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
 SHORT_ROWS = 200
@@ -122,7 +121,6 @@ def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
         provisions=_titles_of_provisions(told),
         tables=partial(source_table, told["repairs"], raw),
         changed=changed_words,
-        word_of_value=WORD_OF_VALUE,
         chinese=chinese_part,
         cell=cell_words,
         label=fact_label,
@@ -197,7 +195,7 @@ def changed_words(name: str, value: Any) -> str:
         return "—"
     if name in CODED:
         return word(value)
-    return word(WORD_OF_VALUE[value]) if PROVISION.match(name) else cell_words(name, value)
+    return word(f"value_{value}") if PROVISION.match(name) else cell_words(name, value)
 
 
 def _changed(name: str, was: Any, now: Any) -> str:
