@@ -21,6 +21,7 @@ from transforms.extracts.kinds import COLUMNS, names_of_kinds
 from transforms.extracts.rules import RULES
 from transforms.money.entitlements import STATUSES
 from transforms.policies.card_form import KINDS_OF_POLICY
+from transforms.policies.parameters import UNITS
 from transforms.words import (
     CATALOGUE,
     LANGUAGES,
@@ -115,6 +116,7 @@ KNOWN_CODES = sorted(
         *STATUSES,
         *OUTCOMES,
         *KINDS_OF_POLICY,
+        *UNITS,
         *("ran", "not_run", "passed", "failed", "errored", "critical", "warning", "info"),
         *("person", "employer", "household", "delivery_note"),
         *codes_found(),

@@ -56,7 +56,8 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
     """Write the notices of a run (R…) or a batch (B…) into a folder, whole or not at all.
 
     Holds:   exactly one notice per line of every status; the same run gives the same bytes; of
-             those who are not eligible only whoever is asked for by id
+             those who are not eligible only whoever is asked for by id; nobody hears from a letter
+             whom a bureau looks into
     Raises:  UsageError, DropRefusedError; DigestDiffersError if the evidence was changed
     """
     stored, day = _batch(home, identifier) if identifier.startswith("B") else (None, None)
@@ -147,9 +148,11 @@ def _lines_of_run(home: Home, manifest: Mapping[str, Any], asked: Asked) -> pl.D
     paid = [_accounts(stored) for stored in batches]
     accounts = pl.concat([*paid, pl.DataFrame(schema=_ACCOUNTS)])
     told = ["undetermined", *(["ineligible"] if asked.party else [])]
+    # Whoever is told that they are on no such list can tell when they are.
+    watching = [name for name, card in policy_cards().items() if card.kind == "warning"]
     others = (
         pl.scan_parquet(folder / "determinations.parquet")
-        .filter(pl.col("outcome").is_in(told))
+        .filter(pl.col("outcome").is_in(told) & ~pl.col("policy_id").is_in(watching))
         .join(entitled.lazy(), on=KEY, how="anti")
         .collect()
         .rename({"outcome": "status"})

@@ -95,7 +95,8 @@ def _policy_lines(policy: Mapping[str, Any], language: Language) -> list[str]:
     if left:
         lines.append(f"{len(left):,} more rows; --policy, --subject and --period narrow:")
         lines += short_lines(left[:SHORT_ROWS], language)
-    return [*lines, "parameters used", *used_parameter_lines(policy["parameters"])]
+    used = "parameters the run used, of which a row takes those of its own day"
+    return [*lines, used, *used_parameter_lines(policy["parameters"])]
 
 
 def _formula_line(formula: Mapping[str, Any]) -> str:
