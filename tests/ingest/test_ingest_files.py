@@ -383,3 +383,30 @@ def test_rows_above_the_header_do_not_vanish(tmp_path: Path) -> None:
             ingest(tmp_path, {"户籍人口.csv": "\n".join(lines)})
     titles = ["户籍人口,,", "制表单位,某局,2020-03-31"]
     assert lines_of(tmp_path, "户籍人口.csv", "\n".join([*titles, header, first])) == [4]
+
+
+def test_a_file_that_names_another_unit_is_refused(tmp_path: Path) -> None:
+    """Amounts in 分 under 单位缴费金额(分) would be read a hundredfold."""
+    header, first = csv_text([row("contributions")]).splitlines()
+
+    def deliver(heading: str, above: str = "", label: str = "单位缴费金额") -> None:
+        lines = [above, header.replace(label, heading), first]
+        ingest(tmp_path, {"contributions.csv": "\n".join(lines)})
+
+    for unit in ("(分)", "（万元）", "[单位：千元]", "(以分计)"):
+        with pytest.raises(DropRefusedError, match="is given in (分|万元|千元), it is read in 元"):
+            deliver(f"单位缴费金额{unit}")
+    for title in ("明细表（单位：万元）", "金额单位:分"):
+        with pytest.raises(DropRefusedError, match="is given in"):
+            deliver("单位缴费金额", title)
+        deliver("单位缴费金额", title.replace("分", "元").replace("万", ""))
+    for harmless in ("(元)", "（人民币元/月）", "(精确到分)"):
+        deliver(f"单位缴费金额{harmless}", "制表单位：万元大厦")
+    registered = csv_text([row("registrations")])
+    for heading, other in (
+        ("营业收入(万元)", "营业收入(元)"),
+        ("从业人员", "从业人员（百人）"),
+        ("资产总额(万元)", "资产总额【亿元】"),
+    ):
+        with pytest.raises(DropRefusedError, match="is given in"):
+            ingest(tmp_path, {"registrations.csv": registered.replace(heading, other)})
