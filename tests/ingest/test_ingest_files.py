@@ -394,7 +394,7 @@ def test_a_file_that_names_another_unit_is_refused(tmp_path: Path) -> None:
         ingest(tmp_path, {"contributions.csv": "\n".join(lines)})
 
     for unit in ("(分)", "（万元）", "[单位：千元]", "(以分计)"):
-        with pytest.raises(DropRefusedError, match="is given in (分|万元|千元), it is read in 元"):
+        with pytest.raises(DropRefusedError, match=r"is given in (分|万元|千元), it is read in 元"):
             deliver(f"单位缴费金额{unit}")
     for title in ("明细表（单位：万元）", "金额单位:分"):
         with pytest.raises(DropRefusedError, match="is given in"):
