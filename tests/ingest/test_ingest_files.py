@@ -4,8 +4,10 @@ import errno
 import hashlib
 import io
 import math
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -119,8 +121,24 @@ def test_rows_of_other_lengths(tmp_path: Path) -> None:
     snapshot = ingest(
         tmp_path, {"residents.csv": f"{header}\n{short}\n{long}\n{blank_long}\n制表人\n"}
     )
-    assert table(snapshot, "residents")["source_line"].to_list() == [2, 4]
-    assert verdicts(snapshot) == [(3, "unreadable_value", ""), (5, "totals_row", "")]
+    assert table(snapshot, "residents")["source_line"].to_list() == [2]
+    wide = "unreadable_value"
+    assert verdicts(snapshot) == [(3, wide, ""), (4, wide, ""), (5, "totals_row", "")]
+
+
+def test_an_amount_with_a_comma_and_no_quotes_shifts_no_cells(tmp_path: Path) -> None:
+    """1,640.00 and an empty last cell: as many filled cells as the header has, one to the right."""
+    model = row("contributions")
+    last = {**model, "缴费基数": model["缴费基数"]}
+    base = last.pop("缴费基数")
+    header, first = csv_text([last | {"缴费基数": base}]).splitlines()
+    shifted = first.replace("S1", "S2").replace("480.00", "1,480.00").removesuffix("3000")
+    second = first.replace("S1", "S3")
+    for name, end in (("plain", ""), ("irregular", ',"a"b'), ("surplus", ",")):
+        lines = [header, *(f"{cells}{end}" for cells in (first, second, shifted))]
+        snapshot = ingest(tmp_path / name, {"contributions.csv": "\n".join(lines)})
+        bad = [4] if name != "irregular" else [2, 3, 4]
+        assert [line for line, _, _ in verdicts(snapshot)] == bad
 
 
 def test_pieces_of_any_size_make_the_same_bytes(
@@ -410,3 +428,73 @@ def test_a_file_that_names_another_unit_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(DropRefusedError, match="is given in"):
             ingest(tmp_path, {"registrations.csv": registered.replace(heading, other)})
+
+
+def employed(fill: Callable[[xlsxwriter.Workbook, list[str]], None]) -> dict[str, str | bytes]:
+    """A workbook of 就业登记, filled by hand."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content) as book:
+        fill(book, list(row("employment")))
+    return {"employment.xlsx": content.getvalue()}
+
+
+def test_cells_that_only_look_empty_leave_no_contract_open(tmp_path: Path) -> None:
+    """Errors, formulas without a result and merged cells all come as empty from the library."""
+    model = list(row("employment").values())
+
+    def fill(book: xlsxwriter.Workbook, header: list[str]) -> None:
+        page = book.add_worksheet()
+        page.merge_range(0, 0, 0, 7, "就业登记表")
+        page.write_row(1, 0, header)
+        for number in range(2, 11):
+            page.write_row(number, 0, model)
+        page.write_formula(2, 6, "=VLOOKUP(A1,Z:Z,1)", None, "#N/A")
+        page.write_formula(3, 6, "=DATE(2020,3,5)", None, "")
+        page.write_formula(4, 5, "=DATE(2020,3,5)", None, "2020-03-05")
+        page.write_formula(5, 6, '=IF(A1="x",1,"")', None, " ")
+        page.merge_range(6, 6, 8, 6, "2020-03-05")
+        page.merge_range(11, 0, 12, 7, "合计")
+
+    snapshot = ingest(tmp_path, employed(fill))
+    bad = [(n, "unreadable_value", "ended_on") for n in (3, 4, 8, 9)]
+    assert [one for one in verdicts(snapshot) if one[1] == "unreadable_value"] == bad
+    assert {5, 7} <= set(table(snapshot, "employment")["source_line"].to_list())
+
+
+def test_a_sheet_like_the_one_read_refuses_the_file_others_are_named(tmp_path: Path) -> None:
+    model = list(row("employment").values())
+
+    def fill(second: list[str], book: xlsxwriter.Workbook, header: list[str]) -> None:
+        hidden = book.add_worksheet("旧表")
+        page, other = book.add_worksheet("表"), book.add_worksheet("说明")
+        book.add_worksheet("空")
+        page.activate()
+        page.set_first_sheet()
+        hidden.hide()
+        hidden.write_row(0, 0, second or header)
+        other.write_row(0, 0, ["本表每月报送"])
+        page.write_row(0, 0, header)
+        page.write_row(1, 0, model)
+
+    snapshot = ingest(tmp_path, employed(partial(fill, ["代码表"])))
+    assert table(snapshot, "employment").height == 1
+    assert snapshot.manifest["notes"] == [
+        "employment.xlsx: sheets that were not read: 说明",
+        "employment.xlsx: hidden sheets that were not read: 旧表",
+    ]
+    with pytest.raises(DropRefusedError, match="sheet 旧表 has the header of 就业登记 too"):
+        ingest(tmp_path, employed(partial(fill, [])))
+
+
+def test_serials_of_a_calendar_from_1904_are_unreadable(tmp_path: Path) -> None:
+    model = [*list(row("employment").values())[:4], 42414]
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"date_1904": True}) as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, list(row("employment")))
+        page.write_row(1, 0, model)
+        page.write_row(2, 0, model[:4])
+        page.write_datetime(2, 4, date(2020, 2, 15), book.add_format({"num_format": "yyyy-mm-dd"}))
+    snapshot = ingest(tmp_path, {"employment.xlsx": content.getvalue()})
+    assert verdicts(snapshot) == [(2, "unreadable_value", "starts_on")]
+    assert table(snapshot, "employment")["starts_on"].to_list() == [date(2020, 2, 15)]
