@@ -293,6 +293,12 @@ def test_a_false_note_stops_a_drop_that_is_known_already(tmp_path: Path) -> None
         ingest(tmp_path, {"residents.csv": TEXT, "delivery_note.csv": note.format(3)})
 
 
+def test_a_note_may_sum_up_and_be_written_wide(tmp_path: Path) -> None:
+    note = "文件名,行数\nresidents.csv,２\n合计,2\n"
+    snapshot = ingest(tmp_path, {"residents.csv": TEXT, "交接单.csv": note})
+    assert snapshot.manifest["warnings"] == []
+
+
 def test_what_a_note_does_not_list_is_a_warning(tmp_path: Path) -> None:
     model = csv_text([row("payroll"), row("payroll", 流水号="P2", 实发工资="坏")])
     snapshot = ingest(
