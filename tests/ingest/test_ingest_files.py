@@ -400,6 +400,11 @@ def test_workbooks_and_parquet_files_without_rows_are_delivered(tmp_path: Path) 
     assert table(snapshot, "payroll").schema["net_fen"] == pl.Int64()
 
 
+def test_a_separator_that_is_not_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DropRefusedError, match="cells are separated by ;"):
+        ingest(tmp_path, {"residents.csv": TEXT.replace(",", ";")})
+
+
 def test_rows_above_the_header_do_not_vanish(tmp_path: Path) -> None:
     header, first, second = TEXT.splitlines()
     for lines in ([first, header, second], [first, second, header]):

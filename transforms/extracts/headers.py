@@ -175,6 +175,9 @@ def _missing_message(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) 
     """Say what is missing in the row that comes nearest to being a header."""
     if not any(cell.strip() for cells in rows for cell in cells):
         return f"{file_name}: is empty; ask the supplier for it again"
+    for separator in ";|":
+        if any(match_header(kind, ",".join(cells).split(separator)) for cells in rows):
+            return f"{file_name}: cells are separated by {separator}: save it with commas or tabs"
     name_of = _labels_of(kind)
     found = [{name_of.get(plain_label(cell)) for cell in cells} for cells in rows]
     nearest = max(found, key=len, default=set())
