@@ -83,7 +83,8 @@ def return_sheets(
 
 def _heading(cell: Mapping[str, str]) -> str:
     column = KINDS[cell["kind"]].column_named.get(cell["column"])
-    return column.labels[-1 if len(column.labels) < 2 else 1] if column else ""
+    # Which of them the supplier's file has is not kept.
+    return " / ".join(column.labels[1:] or column.labels) if column else ""
 
 
 def _trend(mine: pl.DataFrame) -> pl.DataFrame:

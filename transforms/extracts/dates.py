@@ -14,6 +14,8 @@ DATE_FORMS = (
 YEAR, ALL_PERIODS = "^((?:19|20)[0-9]{2})年?$", "全部"
 EXCEL_SERIAL = "^([0-9]{5})$"
 EXCEL_EPOCH_DAYS = -25569  # 1899-12-30, the day 0 of Excel's calendar after February 1900
+# 20203 is March 2020 short of a nought, or a day of 1955: in a column of months it is neither.
+SHORT_MONTH = "^(?:19|20|21)[0-9]{2}[1-9]$"
 COMPACT_MONTH = "^[0-9]{4}(?:0[1-9]|1[0-2])$"
 MONTH_FORMS = (
     "^([0-9]{4})([0-9]{2})$",
@@ -77,6 +79,7 @@ def read_months(texts: pl.Series) -> pl.Series:
         .then("month")
         .otherwise(month_of(pl.col("day")))
     ).to_series()
+    months = months.zip_with(~left.str.contains(SHORT_MONTH), pl.Series([None], dtype=pl.Int32))
     return compact.scatter((~is_compact).arg_true(), months)
 
 
