@@ -59,9 +59,10 @@ def import_answers(
         made = register_answers(place, file, given, opened)
     said = [f"{made['new_answers']} of {made['answers']} answers are new in {made['path']}"]
     more = agreement_lines(made) if "agreement" in made else []
-    is_dated = made["kind"] == "clerical_decisions"
-    waits = "; one dated later than that night waits until its day" if is_dated else ""
-    show(made, as_json, [*said, *more, f"the next night takes them in{waits}"])
+    when = "the next night takes them in"
+    if made["kind"] == "clerical_decisions":
+        when = "the next night takes them in; one dated later than that night waits until its day"
+    show(made, as_json, [*said, *more, when])
 
 
 @clerical_app.command()
