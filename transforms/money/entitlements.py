@@ -245,16 +245,20 @@ def money_findings(
             "conflict_decisions_contradict",
             "a clerk let two rows of one person's month stand; that settles nothing",
         ),
-        identity_conflicts.select(
-            pl.lit("identity_conflict").alias("finding"),
-            pl.lit("warning").alias("severity"),
-            pl.lit("").alias("policy_id"),
-            pl.lit("person").alias("subject_kind"),
-            pl.col("person_id").alias("subject_id"),
-            pl.col("cause").alias("detail"),
-        ),
+        _doubts(identity_conflicts),
     ]
     return pl.concat(parts).select(FINDING_COLUMNS).unique().sort(FINDING_COLUMNS)
+
+
+def _doubts(identity_conflicts: pl.DataFrame) -> pl.DataFrame:
+    return identity_conflicts.select(
+        pl.lit("identity_conflict").alias("finding"),
+        pl.lit("warning").alias("severity"),
+        pl.lit("").alias("policy_id"),
+        pl.lit("person").alias("subject_kind"),
+        pl.col("person_id").alias("subject_id"),
+        pl.col("cause").alias("detail"),
+    )
 
 
 def _finding(rows: pl.DataFrame, finding: str, detail: str) -> pl.DataFrame:
