@@ -94,12 +94,12 @@ def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
 def _check_size(row: Any, where: str) -> None:
     check_words(row, SIZE_WORDS, (), where)
     columns = KINDS["registrations"].column_named
-    for name in ("size_line", "size_class"):
-        check_known(row[name], columns[name].codes, f"{where}: {name}")
-    check_known(row["indicator"], INDICATORS, f"{where}: indicator")
+    known = {name: columns[name].codes for name in ("size_line", "size_class")}
+    for name, codes in (known | {"indicator": INDICATORS}).items():
+        check_known(row[name], codes, f"{where}: {name}")
 
 
-def check_windows(parameters: Mapping[str, Parameter], where: str) -> None:
+def check_windows(parameters: Mapping[str, Parameter], policy: str) -> None:
     """Hold each window of days (`…_from`, `…_to`) to its order, whenever a value begins.
 
     Raises:  ContractError naming the parameter and the day
@@ -111,7 +111,7 @@ def check_windows(parameters: Mapping[str, Parameter], where: str) -> None:
         for day in sorted({value.since for value in (*first.values, *last.values)}):
             begun = [p for p in (first, last) if p.values[0].since <= day]
             if len(begun) == 2 and value_on(last, day).value < value_on(first, day).value:
-                raise ContractError(f"{where}: {name} is before {first.name} from {day}")
+                raise ContractError(f"policy {policy}: {name} is before {first.name} from {day}")
 
 
 def check_days(values: Sequence[ParameterValue], where: str) -> None:
