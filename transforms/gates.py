@@ -1,7 +1,7 @@
 """What a gate found: one outcome per check, one per boundary, in plain values a report can show."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -83,6 +83,28 @@ def failures_first(gates: Sequence[GateOutcome]) -> list[tuple[GateOutcome, Chec
         (gate, check) for gate in gates for check in gate.checks if check.status != "passed"
     ]
     return sorted(failures, key=lambda pair: not pair[1].stops_run)
+
+
+def gate_warnings(gates: Sequence[GateOutcome], read_by: Mapping[str, Sequence[str]]) -> list[Said]:
+    """Say which checks failed that stop nothing, and which policies read what they failed on.
+
+    Rows:    read_by  the policies that ran, by kind and by insurance
+    """
+    told = []
+    for _, check in failures_first(gates):
+        bad = check.bad_rows if check.bad_rows is not None else pl.DataFrame()
+        names = [name for one in ("kind", "insurance") if one in bad.columns for name in bad[one]]
+        policies = sorted({policy for name in names for policy in read_by.get(name, ())})
+        counts = {"failed": check.failed_count, "checked": check.checked_count}
+        said = counts | {"check": check.check, "title": check.title}
+        if check.stops_run:
+            continue
+        if policies:
+            touched = {"policies": policies, "places": list(check.places)}
+            told.append(Said("check_failed_touching", said | touched))
+        else:
+            told.append(Said("check_failed", said))
+    return told
 
 
 def check_frames(gates: Sequence[GateOutcome]) -> dict[str, pl.DataFrame]:

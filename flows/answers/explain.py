@@ -25,7 +25,8 @@ from transforms.errors import UsageError
 from transforms.extracts.kinds import KINDS
 from transforms.identifiers import EMPLOYER_CODE_FORM, PERSON_ID_FORM
 from transforms.policies.card_text import card_lines, describe_card
-from transforms.policies.cards import PolicyCard
+from transforms.policies.cards import PolicyCard, Reach
+from transforms.words import Said
 
 SIDES = ("subject", "beneficiary")
 FORM_OF_ID = {"person": PERSON_ID_FORM, "employer": EMPLOYER_CODE_FORM}
@@ -98,12 +99,22 @@ def explain_line(
     with files_readable(run_id):
         wanted = pl.all_horizontal([pl.col(name) == value for name, value in asked.items()])
         policies = explain_where(evidence, wanted, policy)
+        policies[0] |= _outside_reach(evidence.manifest["policies"][policy]["reach"], period)
         party = {"kind": card.beneficiary, "id": beneficiary, "households": []}
         told = told_of(evidence, party, policies)
         if not policies[0]["rows"]:
             count = evidence.source.counts_about
             told["source_row_counts"] = count(card.reads, card.beneficiary, beneficiary)
         return told
+
+
+def _outside_reach(reach: Sequence[int | None], period: str | None) -> dict[str, Any]:
+    """Say, where it is so, that a run does not speak about a period: whoever is asked about."""
+    first, last = reach
+    if not period or first is None or last is None or Reach(first, last).covers(period):
+        return {}
+    said = Said("outside_reach", {"period": period, "first": first, "last": last})
+    return {"reason": str(said), "said": said.content()}
 
 
 def period_of(given: str) -> str:

@@ -129,7 +129,8 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
     """Say where each 分 is today that the newest run determined, and how it was night by night.
 
     Rows:    first, last  months (YYYY-MM), both within
-             returns      `policies` by policy and period, `total`, `nights` with their totals
+             returns      `policies` by policy and period, `total`, `nights` with their totals;
+                          `unsupported_fen`: paid above what is determined, in none of these
     Units:   fen
     Raises:  LedgerForbidsError if no run has finished; DigestDiffersError for a changed one
     """
@@ -149,6 +150,8 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
         pl.scan_parquet(folder / "determinations.parquet"),
         home.snapshots / run["snapshot_id"],
     ).of_periods(first, last)
+    unsupported = of_periods(entitlements.filter(status="unsupported"), first, last)
+    more_fen = pl.col("paid_before_fen") - pl.col("determined_fen")
     return {
         "run_id": run_id,
         "as_of": run["as_of"],
@@ -157,6 +160,7 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
         "periods": taken.by(*GROUP).to_dicts(),
         "policies": taken.by("policy_id").to_dicts(),
         "total": taken.total(),
+        "unsupported_fen": unsupported.select(more_fen.sum()).item(),
         "nights": nights,
     }
 
@@ -201,8 +205,10 @@ def takeup_lines(told: Mapping[str, Any]) -> list[str]:
     nights += [_row(one["as_of"], one, BESIDE[:2]) for one in told["nights"]]
     right = set(range(1, len(policies[0])))
     of = Said("takeup_of", {name: told[name] for name in ("run_id", "as_of")})
-    above, between = worded(of, language()), headings("takeup_nights")
-    return [above, *table(policies, right), "", *between, *table(nights, right)]
+    beside = Said("takeup_unsupported", {"fen": told["unsupported_fen"]})
+    above, below = worded(of, language()), worded(beside, language())
+    between = headings("takeup_nights")
+    return [above, *table(policies, right), below, "", *between, *table(nights, right)]
 
 
 def _headings(beside: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -13,14 +14,14 @@ from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows
 from sql.texts import FOLDER, exclusions
 from transforms.answers.clerical import unfitting_findings
-from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
+from transforms.money.claims import CAUSE_SCHEMA, NO_ROW, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     KEY,
+    compared_periods,
     decide_statuses,
     money_findings,
     net_against_ledger,
     open_rows,
-    recoverable_periods,
     settle_exclusions,
 )
 from transforms.money.exclusions import PAID_UNDER_OTHER, ROW, paid_under_another
@@ -29,7 +30,7 @@ from transforms.money.objections import OBJECTION, objected_rows, objection_find
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
 from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
-from transforms.policies.cards import PolicyStatus
+from transforms.policies.cards import PolicyStatus, reach_of
 
 ANSWER_KEY = ("policy_id", "period", "subject_id", "beneficiary_id")
 ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(ANSWER_KEY, pl.String()), "is_yes": pl.Boolean()})
@@ -81,10 +82,9 @@ def build_entitlements(
     answers = _answers_about(connection, "conflict")
     objections = objections_of(connection, *before)
     signed = _signed_lines(connection, standing.signed, funds, fund_of, objections)
-    recoverable = recoverable_periods(paid, policies)
-    settled = settle_exclusions(
-        net_against_ledger(eligible, paid, recoverable), exclusions(), answers
-    )
+    spans = {name: reach_of(cards[name], date.max) for name in fund_of}
+    netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
+    settled = settle_exclusions(netted, exclusions(), answers)
     causes = _causes(connection, claimed_rows(settled), causes_of)
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
@@ -111,8 +111,10 @@ def build_entitlements(
 
 
 def _causes(connection: Connection, claims: pl.DataFrame, causes_of: CausesOf) -> pl.DataFrame:
-    causes = causes_of(claims) if claims.height else pl.DataFrame(schema=CAUSE_SCHEMA)
-    return settle_claims(claims, causes, _answers_about(connection, "recovery"))
+    reached = claims.filter(~pl.col("is_outside"))
+    causes = causes_of(reached) if reached.height else pl.DataFrame(schema=CAUSE_SCHEMA)
+    settled = settle_claims(reached, causes, _answers_about(connection, "recovery"))
+    return pl.concat([settled, claims.filter("is_outside").select(ROW, **NO_ROW)])
 
 
 def _struck_out(

@@ -40,9 +40,10 @@ from transforms.answers.traces import count_traces
 from transforms.answers.trend import render_trend
 from transforms.digest import frame_digest
 from transforms.errors import DigestDiffersError
-from transforms.gates import GateOutcome, check_frames
+from transforms.gates import GateOutcome, check_frames, gate_warnings
 from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyStatus
+from transforms.policies.coverage import read_by
 from transforms.words import Said, said_of
 
 # Another program that makes the same of the same has made the same run.
@@ -232,7 +233,10 @@ def _warnings(run: RunSoFar) -> list[Said]:
         if b.mark
     ]
     deliveries = warnings_of(states_of_snapshot(run.snapshot.folder, run.as_of))
-    return [*run.snapshot.said("warnings"), *deliveries, *run.warnings, *marked]
+    ran = [card for name, card in policy_cards().items() if name in run.policies]
+    ran = [card for card in ran if run.policies[card.policy_id].status == "ran"]
+    checks = gate_warnings(run.gates, read_by(ran))
+    return [*run.snapshot.said("warnings"), *deliveries, *checks, *run.warnings, *marked]
 
 
 def _counts(

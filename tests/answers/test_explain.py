@@ -16,7 +16,7 @@ from sql.texts import policy_cards
 from tests.answers.answers_home import RUN_ID, home_of_cases
 from tests.rules.golden import policy_names
 from tests.rules.golden_run import cases_of
-from transforms.answers.dossier import dossier_lines
+from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError, UsageError
 from transforms.policies.card_text import said_value
@@ -123,6 +123,10 @@ def test_who_is_outside_the_universe_is_told_what_it_is(asked: Asked) -> None:
     assert entry["rows"] == []
     assert entry["universe"] and entry["universe"] in "\n".join(dossier_lines(told))
     assert all(count == 0 for count in told["source_row_counts"].values())
+    told = explain_line(asked.home, asked.policy, stranger, None, "2035-01", RUN_ID)
+    text = "\n".join([*dossier_lines(told), *dossier_lines(told, "zh"), dossier_page(told)])
+    assert "2035-01 is outside the months" in text and "not in its universe" not in text
+    assert text.count("2035-01 不在本次运行所能认定的期间内") == 2
 
 
 def test_unknown_policy_run_and_id_are_named_without_an_id() -> None:

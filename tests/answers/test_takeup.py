@@ -359,7 +359,7 @@ def test_a_second_reading_counts_the_same_after_each_step(lives: Life) -> None:
     assert [one["as_of"] for one in told["nights"]] == [
         (AS_OF + timedelta(days=number)).isoformat() for number in range(lives.nights)
     ]
-    assert len(takeup_lines(told)) == len(told["policies"]) + lives.nights + 6
+    assert len(takeup_lines(told)) == len(told["policies"]) + lives.nights + 7
 
 
 def test_rows_set_aside_are_counted_where_they_would_be_read() -> None:

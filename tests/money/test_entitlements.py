@@ -1,12 +1,17 @@
 """What is due: netting, exclusions, holds; each case at its edge."""
 
+from dataclasses import replace
+from datetime import date
+
 import polars as pl
 import pytest
 
+import flows.money.entitle as entitle_module
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.sign import sign_batch, withdraw_batch
 from flows.store import Home
+from sql.texts import policy_cards
 from tests.ceremony import key_of
 from tests.money.money_town import (
     ANN,
@@ -28,12 +33,13 @@ from tests.money.money_town import (
     sign_both,
     statuses,
 )
+from transforms.answers.clerical import recovery_questions
 from transforms.errors import ContractError
 from transforms.money.claims import CAUSE_SCHEMA, settle_claims
 from transforms.money.exclusions import parse_exclusions
 
 GRADUATE, FLEXIBLE = "graduate_hire_insurance", "graduate_flexible_insurance"
-DIFFICULT = "stability_refund_difficult"
+DIFFICULT, SPANNED = "stability_refund_difficult", "benefit_to_retirement"
 
 
 def test_what_is_determined_and_not_paid_is_payable(home: Home) -> None:
@@ -81,6 +87,24 @@ def test_no_recovery_outside_the_reach(home: Home) -> None:
     pay(home, "R1", [month("benefit_to_retirement", ANN, 5, "2020-03")])
     assert statuses(entitle(home, [], reach_to=202002)) == []
     assert len(statuses(entitle(home, [], reach_to=202003))) == 1
+
+
+@pytest.mark.parametrize("not_run", [(), (SPANNED,)])
+@pytest.mark.parametrize(("last_day", "found"), [("2020-02-29", 1), ("2020-03-01", 0)])
+def test_what_was_paid_outside_a_shortened_span_stays_seen_and_is_no_claim(
+    home: Home, monkeypatch: pytest.MonkeyPatch, not_run: tuple[str], last_day: str, found: int
+) -> None:
+    pay(home, "R1", [month(SPANNED, ANN, 5, "2020-03")])
+    cards = policy_cards()
+    shorter = replace(cards[SPANNED], force_to=date.fromisoformat(last_day))
+    monkeypatch.setattr(entitle_module, "policy_cards", lambda: {**cards, SPANNED: shorter})
+    entitled = entitle(home, [], not_run=not_run, reach_to=202002)
+    assert statuses(entitled) == [(SPANNED, "unsupported", 0, "outside_span")] * found
+    assert entitled.findings["finding"].to_list() == ["paid_outside_span"] * found
+    told = [answer(SPANNED, ANN, True, provision="recovery") | {"period": "2020-03"}]
+    again = entitle(home, [], Town(answers=told), not_run=not_run, reach_to=202002)
+    assert again.entitlements.equals(entitled.entitlements)
+    assert recovery_questions(entitled.entitlements).height == 0
 
 
 def test_one_signature_reserves_a_draft_does_not(home: Home) -> None:

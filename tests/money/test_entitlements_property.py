@@ -117,7 +117,7 @@ def test_every_row_is_as_a_second_implementation_says(
     rows = net_against_ledger(
         frame([(*key, fen) for key, fen in eligible.items()], "amount_fen", pl.Int64),
         frame([(*key, fen) for key, fen in paid], "amount_fen", pl.Int64),
-        {(key[0], key[1]) for key, _ in paid},
+        {(key[0], key[1]): False for key, _ in paid},
     )
     answered = answers.drop("subject_kind", "beneficiary_kind")
     settled = settle_exclusions(rows, exclusions(), answered)

@@ -15,7 +15,15 @@ from expectations import gate, suites
 from expectations.suites import COUNTS, Threshold, load_suite, thresholds_digest
 from flows.night.gates import stop_if_critical
 from transforms.errors import ContractError, GateStoppedError
-from transforms.gates import BOUNDARIES, GateOutcome, Measure, failures_first, places_of
+from transforms.gates import (
+    BOUNDARIES,
+    CheckOutcome,
+    GateOutcome,
+    Measure,
+    failures_first,
+    gate_warnings,
+    places_of,
+)
 
 
 def measures(
@@ -243,3 +251,25 @@ def test_only_columns_that_name_nobody_are_shown() -> None:
     rows = {"kind": ["deaths"], "person_key": [37030219900101123], "paid_fen": [7], "name": ["甲"]}
     assert places_of(pl.DataFrame(rows)) == ("deaths: 1",)
     assert places_of(pl.DataFrame({"person_key": [37030219900101123]})) == ("1",)
+
+
+def test_a_check_that_failed_and_stops_nothing_is_a_warning_that_names_who_reads_it() -> None:
+    stale = pl.DataFrame({"insurance": ["养老"], "month": [202003]})
+    outcome = CheckOutcome(
+        *("contributions_recent", "缴费明细更新到接近基准月", "warning", "failed", 3, 1, 0),
+        *("最多 0 处", "", "", ("养老, 202003: 1",)),
+        bad_rows=stale,
+    )
+    other = replace(outcome, check="names_agree", bad_rows=None)
+    stops, passed = replace(other, severity="critical"), replace(other, status="passed")
+    gate = GateOutcome("snapshot", "", (outcome, other, stops, passed), "critical")
+    read_by = {
+        "养老": ["benefit_to_retirement", "internship_subsidy"],
+        "医疗": ["stability_refund"],
+    }
+    told = [str(said) for said in gate_warnings([gate], read_by)]
+    assert told == [
+        "check contributions_recent (缴费明细更新到接近基准月): 1 of 3 fail (养老, 202003: 1); "
+        "touches benefit_to_retirement, internship_subsidy",
+        "check names_agree (缴费明细更新到接近基准月): 1 of 3 fail",
+    ]

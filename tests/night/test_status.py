@@ -99,8 +99,7 @@ def test_a_night_with_warnings_or_a_failing_check_is_warned(tmp_path: Path) -> N
     late: dict[str, Any] = {"supplier": "社保", "kind": "deaths", "state": "late", "age_days": 3}
     late |= {"delivered_on": "2026-11-24", "file": "张三.csv", "refused_file": "李四.csv"}
     note(home, TWO, good_night(home, warnings=["w"], deliveries=[late]))
-    write_manifest(home.runs / "R1", {"gates": {"batch": {"a": "passed", "b": "failed"}}})
-    note(home, TWO + timedelta(days=1), lambda: {"run_id": "R1", "warnings": ["w"]})
+    note(home, TWO + timedelta(days=1), lambda: {"run_id": "R1", "warnings": ["w", "check b"]})
     first, second = read_nights(home)
     assert (first.state, first.warnings, second.warnings) == ("warned", 1, 2)
     (kept,) = first.deliveries

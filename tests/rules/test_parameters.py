@@ -19,6 +19,7 @@ from transforms.policies.cards import (
     month_before,
     outside_span,
     parse_card,
+    parse_shared,
     plus_months,
     reach_of,
 )
@@ -98,6 +99,31 @@ def test_a_shared_parameter_can_be_taken_on_another_day() -> None:
     assert shared_parameters()["graduate_years"].on == "as_of"
     days = [CARDS[name].parameters["graduate_years"].on for name in CARDS if "grad" in name]
     assert days == ["month", "month"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("flexible_share", "2/3", "3/2", "is no fraction"),
+        ("size_limits", "工业", "工 业", "size_line: 工 业"),
+        ("size_limits", "indicator: staff", "indicator: persons", "indicator: persons"),
+    ],
+)
+def test_a_shared_value_that_can_not_be_meant_is_refused(
+    name: str, old: str, new: str, said: str
+) -> None:
+    text = (ROOT / "sql" / "parameters.yaml").read_text(encoding="utf-8")
+    before, found, after = text.partition(f"\n{name}:\n")
+    assert found and old in after
+    with pytest.raises(ContractError, match=said):
+        parse_shared(before + found + after.replace(old, new, 1))
+
+
+def test_a_window_that_ends_before_it_begins_is_refused() -> None:
+    text = (ROOT / "sql" / "policies" / "new_hire_subsidy.yaml").read_text(encoding="utf-8")
+    assert "value: 2020-03-10" in text
+    with pytest.raises(ContractError, match="hire_window_to is before hire_window_from"):
+        parse_card(text.replace("value: 2020-03-10", "value: 2020-01-09"), shared_parameters())
 
 
 def test_months_cross_the_year() -> None:

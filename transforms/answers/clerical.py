@@ -15,6 +15,7 @@ from transforms.digest import text_digest
 from transforms.errors import DropRefusedError
 from transforms.extracts.dates import read_dates
 from transforms.extracts.registers import DECISIONS as REGISTER
+from transforms.money.entitlements import OUTSIDE_SPAN
 from transforms.money.exclusions import Exclusion, counted_once
 from transforms.money.objections import OBJECTION
 from transforms.policies.cards import PolicyCard
@@ -97,6 +98,7 @@ def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
     Units:   amount_fen is what would be asked back
     """
     is_open = (pl.col("status") == "unsupported") & (pl.col("cause") != KEPT)
+    is_open &= pl.col("reason") != OUTSIDE_SPAN
     return (
         entitlements.filter(is_open)
         .select(

@@ -69,7 +69,9 @@ def _why_nothing(policies: Sequence[Mapping[str, Any]], language: Language) -> I
             yield f"{policy['policy_id']}  {policy['title']}：{why_not_run(policy)}"
         elif policy["status"] != "ran":
             yield f"{policy['policy_id']}: not run: {policy['reason']}"
-        elif not policy["rows"]:
+        elif policy["said"] and not is_inside(policy):
+            yield f"{policy['policy_id']}: {policy['reason']}"
+        elif not is_inside(policy):
             yield f"{policy['policy_id']}: not in its universe, which is: {policy['universe']}"
 
 
@@ -214,7 +216,7 @@ def _titles_of_provisions(told: Mapping[str, Any]) -> dict[str, str]:
 
 def why_not_run(policy: Mapping[str, Any]) -> str:
     """Say in Chinese why a policy has no row of a party."""
-    if policy["status"] == "ran":
+    if policy["status"] == "ran" and not policy["said"]:
         covers = policy["covers"] or policy["universe"]
         return worded(Said("not_in_universe", {"universe": covers}))
     said = said_of(policy["said"]) if policy["said"] else None

@@ -20,6 +20,8 @@ KEY = ("policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", 
 # Where in a claim of a list stand what is asked back in all, and what of it the list asks for.
 ASKED, LISTED = len(KEY), len(KEY) + 1
 CLERK = {True: "clerk_decided", False: "clerk_kept"}
+# Nothing speaks about a period outside the span, not even a clerk: it is the rule that changed.
+NO_ROW = {"is_claim": pl.lit(False), "cause": pl.lit("nothing_found"), "cause_rows": pl.lit("")}
 
 
 def claimed_rows(settled: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """From determinations to what is due: exclusions, netting, holds, one status per row."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -13,7 +13,7 @@ from transforms.money.exclusions import (
     settle_by_clerk,
     settle_larger_stands,
 )
-from transforms.policies.cards import PolicyStatus
+from transforms.policies.cards import PolicyStatus, Reach
 
 KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 ENTITLEMENT_SCHEMA: dict[str, Any] = {
@@ -26,19 +26,20 @@ ENTITLEMENT_SCHEMA: dict[str, Any] = {
     "cause": pl.String(),
     "cause_rows": pl.String(),
 }
+OUTSIDE_SPAN = "outside_span"
 FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]
 STATUSES = ("recovery", "unsupported", "superseded", "conflict", "nothing_due", "held", "payable")
 
 
 def net_against_ledger(
-    eligible: pl.DataFrame, paid: pl.DataFrame, recoverable: Collection[tuple[str, str]]
+    eligible: pl.DataFrame, paid: pl.DataFrame, periods: Mapping[tuple[str, str], bool]
 ) -> pl.DataFrame:
     """Set what is determined against what was paid or signed for the same key.
 
-    Rows:    eligible     one per key, amount_fen
-             paid         one per line paid and not returned, or signed and not yet released
-             recoverable  (policy, period) of policies that ran, inside their reach
-             returns      one per eligible key, and one per key paid that may be recovered
+    Rows:    eligible  one per key, amount_fen
+             paid      one per line paid and not returned, or signed and not yet released
+             periods   as compared_periods: (policy, period) and whether it is outside the span
+             returns   one per eligible key, and one per key paid of such a period
     Units:   fen
     Source:  rulebook §4.2, §4.4
     Raises:  ContractError if an eligible key occurs twice
@@ -49,24 +50,26 @@ def net_against_ledger(
     )
     if determined.select(KEY).is_duplicated().any():
         raise ContractError("an eligible determination occurs twice")
-    reached = pl.DataFrame(
-        sorted(recoverable), schema={"policy_id": pl.String, "period": pl.String}, orient="row"
-    ).with_columns(pl.lit(True).alias("is_reached"))
+    compared = pl.DataFrame(
+        [(*pair, is_outside) for pair, is_outside in periods.items()],
+        schema={"policy_id": pl.String, "period": pl.String, "is_outside": pl.Boolean},
+        orient="row",
+    )
     return (
         determined.join(paid_sums, on=KEY, how="full", coalesce=True, validate="1:1")
-        .join(reached, on=["policy_id", "period"], how="left", validate="m:1")
+        .join(compared, on=["policy_id", "period"], how="left", validate="m:1")
         .with_columns(
             pl.col("is_eligible").fill_null(False),
             pl.col("determined_fen").fill_null(0),
             pl.col("paid_before_fen").fill_null(0),
         )
-        # Money paid under a policy that did not run, or for a month it can't speak about, is
+        # Money paid under a policy that did not run, or for a month that is yet to come, is
         # neither due nor to be asked back: there is nothing to compare it with.
         .filter(
             pl.col("is_eligible")
-            | (pl.col("is_reached").fill_null(False) & pl.col("paid_before_fen").ne(0))
+            | (pl.col("is_outside").is_not_null() & pl.col("paid_before_fen").ne(0))
         )
-        .drop("is_reached")
+        .with_columns(pl.col("is_outside").fill_null(False))
         .sort(KEY)
         .with_row_index(ROW)
     )
@@ -152,7 +155,11 @@ def _status() -> pl.Expr:
 
 def _reason() -> pl.Expr:
     paid_more = (
-        pl.when("is_eligible").then(pl.lit("less_determined")).otherwise(pl.lit("not_eligible"))
+        pl.when("is_eligible")
+        .then(pl.lit("less_determined"))
+        .when("is_outside")
+        .then(pl.lit(OUTSIDE_SPAN))
+        .otherwise(pl.lit("not_eligible"))
     )
     return (
         pl.when(pl.col("status").is_in(["recovery", "unsupported"]))
@@ -206,7 +213,9 @@ def money_findings(
              returns             findings, one per policy, subject and matter; sorted
     """
     excluded = settled.filter(pl.col("paid_before_fen") > 0)
-    unsupported = entitlements.filter(pl.col("status") == "unsupported")
+    unsupported = entitlements.filter(status="unsupported")
+    outside = unsupported.filter(reason=OUTSIDE_SPAN)
+    unsupported = unsupported.filter(pl.col("reason") != OUTSIDE_SPAN)
     places = pl.concat_str(pl.lit("; "), "cause", pl.lit(": "), "cause_rows")
     parts = [
         _finding(
@@ -226,20 +235,30 @@ def money_findings(
             "money was paid for a row that is now in conflict with another",
         ),
         _finding(
+            outside,
+            "paid_outside_span",
+            "money was paid for a period outside the policy's span as it is now; nothing is asked "
+            "back",
+        ),
+        _finding(
             contradicting_answers(settled, answers),
             "conflict_decisions_contradict",
             "a clerk let two rows of one person's month stand; that settles nothing",
         ),
-        identity_conflicts.select(
-            pl.lit("identity_conflict").alias("finding"),
-            pl.lit("warning").alias("severity"),
-            pl.lit("").alias("policy_id"),
-            pl.lit("person").alias("subject_kind"),
-            pl.col("person_id").alias("subject_id"),
-            pl.col("cause").alias("detail"),
-        ),
+        _doubts(identity_conflicts),
     ]
     return pl.concat(parts).select(FINDING_COLUMNS).unique().sort(FINDING_COLUMNS)
+
+
+def _doubts(identity_conflicts: pl.DataFrame) -> pl.DataFrame:
+    return identity_conflicts.select(
+        pl.lit("identity_conflict").alias("finding"),
+        pl.lit("warning").alias("severity"),
+        pl.lit("").alias("policy_id"),
+        pl.lit("person").alias("subject_kind"),
+        pl.col("person_id").alias("subject_id"),
+        pl.col("cause").alias("detail"),
+    )
 
 
 def _finding(rows: pl.DataFrame, finding: str, detail: str) -> pl.DataFrame:
@@ -253,17 +272,19 @@ def _finding(rows: pl.DataFrame, finding: str, detail: str) -> pl.DataFrame:
     )
 
 
-def recoverable_periods(
-    paid: pl.DataFrame, policies: Mapping[str, PolicyStatus]
-) -> set[tuple[str, str]]:
-    """List the (policy, period) pairs of money paid that this run can speak about.
+def compared_periods(
+    paid: pl.DataFrame, policies: Mapping[str, PolicyStatus], spans: Mapping[str, Reach]
+) -> dict[tuple[str, str], bool]:
+    """Say of (policy, period) pairs of money paid whether they are outside the span.
 
-    Rows:    paid  one per paid line; policies: what became of each policy
+    Rows:    paid     one per paid line; policies: what became of each; spans: reached on any day
+             returns  those outside, and those inside that this run can speak about
     Source:  rulebook §4.4
     """
     pairs = paid.select("policy_id", "period").unique().sort("policy_id", "period").iter_rows()
+    outside = {(name, of): name in spans and not spans[name].covers(of) for name, of in pairs}
     return {
-        (policy_id, period)
-        for policy_id, period in pairs
-        if policy_id in policies and policies[policy_id].reaches(period)
+        (name, period): is_outside
+        for (name, period), is_outside in outside.items()
+        if is_outside or (name in policies and policies[name].reaches(period))
     }

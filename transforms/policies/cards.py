@@ -11,6 +11,7 @@ from transforms.policies.card_form import check_form
 from transforms.policies.parameters import (
     Parameter,
     ParameterValue,
+    check_windows,
     month_first_day,
     parse_parameter,
     value_on,
@@ -140,6 +141,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     parameters = _shared_used(entry.get("uses", []), shared) | {
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
     }
+    check_windows(parameters, name)
     provisions = tuple(_provision(key, value) for key, value in entry["provisions"].items())
     limits = [provision.limit for provision in provisions]
     if any(limits[:-1]) or (isinstance(limits[-1], str) and limits[-1] not in parameters):

@@ -71,6 +71,15 @@ def gap_warnings(
     return warnings
 
 
+def read_by(cards: Sequence[PolicyCard]) -> dict[str, list[str]]:
+    """Name the policies by each kind that they read and each insurance that touches them."""
+    found: dict[str, list[str]] = {}
+    for card in cards:
+        for name in {*card.reads, *card.touches}:
+            found.setdefault(name, []).append(card.policy_id)
+    return found
+
+
 def list_warnings(cards: Sequence[PolicyCard], lists_delivered: Collection[str]) -> list[Said]:
     """Warn of a list of good standing that has no row at all, naming the policies that use it."""
     touched = [card.policy_id for card in cards if STANDING_PROVISION in card.provision_names]

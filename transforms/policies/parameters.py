@@ -15,10 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from transforms.errors import ContractError, ParameterMissingError
-from transforms.strict_yaml import check_words
+from transforms.extracts.kinds import KINDS
+from transforms.strict_yaml import check_known, check_words
 
 UNITS = (
     *("yuan", "fraction", "percent", "permille", "multiple", "months", "years", "days", "persons"),
@@ -26,6 +28,10 @@ UNITS = (
 )
 BOUND_DAYS = ("as_of", "year")
 WRITTEN = {"yuan": r"[0-9][0-9 ]*(\.[0-9]{1,2})?", "fraction": r"[0-9]+/[1-9][0-9]*"}
+# A share is at most the whole.
+WHOLE = {"percent": 100, "permille": 1000}
+SIZE_WORDS = ("size_line", "size_class", "indicator", "at_least")
+INDICATORS = ("staff", "revenue", "assets")
 # Of every other unit a value is a whole number; what is none of these can't be taken row by row.
 TYPES = {"date": (date,), "method": (str,), "period": (int, str), "size": (list,), "trace": (list,)}
 COLUMN_NAME = re.compile(r"[a-z]\w*")
@@ -75,12 +81,37 @@ def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
             raise ContractError(f"{where}: confirmed is {value['confirmed']}, not true or false")
         if not value["source"] or not is_of_unit(value["value"], entry["unit"]):
             raise ContractError(f"{where}: no source, or {value['value']!r} is no {entry['unit']}")
+        for row in value["value"] if entry["unit"] == "size" else ():
+            _check_size(row, where)
     values = tuple(
         ParameterValue(value["from"], value["value"], value["source"], value["confirmed"])
         for value in entry["values"]
     )
     check_days(values, f"parameter {name}")
     return Parameter(name, entry["unit"], entry["on"], values)
+
+
+def _check_size(row: Any, where: str) -> None:
+    check_words(row, SIZE_WORDS, (), where)
+    columns = KINDS["registrations"].column_named
+    known = {name: columns[name].codes for name in ("size_line", "size_class")}
+    for name, codes in (known | {"indicator": INDICATORS}).items():
+        check_known(row[name], codes, f"{where}: {name}")
+
+
+def check_windows(parameters: Mapping[str, Parameter], policy: str) -> None:
+    """Hold each window of days (`…_from`, `…_to`) to its order, whenever a value begins.
+
+    Raises:  ContractError naming the parameter and the day
+    """
+    for name, last in parameters.items():
+        first = parameters.get(f"{name.removesuffix('_to')}_from")
+        if not name.endswith("_to") or first is None or (first.unit, last.unit) != ("date", "date"):
+            continue
+        for day in sorted({value.since for value in (*first.values, *last.values)}):
+            begun = [p for p in (first, last) if p.values[0].since <= day]
+            if len(begun) == 2 and value_on(last, day).value < value_on(first, day).value:
+                raise ContractError(f"policy {policy}: {name} is before {first.name} from {day}")
 
 
 def check_days(values: Sequence[ParameterValue], where: str) -> None:
@@ -100,12 +131,16 @@ def is_of_unit(value: Any, unit: str) -> bool:
 
     >>> is_of_unit("1000.00", "yuan"), is_of_unit(1000, "yuan"), is_of_unit(-1, "months")
     (True, False, False)
+    >>> is_of_unit("3/2", "fraction"), is_of_unit(600, "percent"), is_of_unit(100, "percent")
+    (False, False, True)
     """
-    if unit in ("yuan", "fraction"):
-        return isinstance(value, str) and re.fullmatch(WRITTEN[unit], value) is not None
+    if unit in WRITTEN:
+        if not isinstance(value, str) or not re.fullmatch(WRITTEN[unit], value):
+            return False
+        return unit != "fraction" or Fraction(value) <= 1
     if unit in TYPES:
         return type(value) in TYPES[unit]
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value <= WHOLE.get(unit, value)
 
 
 def value_on(parameter: Parameter, day: date) -> ParameterValue:
