@@ -96,11 +96,7 @@ def build_entitlements(
     struck = _struck_out(connection, waiting, payees, standing.struck)
     holds = also_held(holds, struck, STRUCK_OUT)
     entitlements = decide_statuses(settled, holds, causes)
-    decisions = query(connection, "select * from decisions_in_force")
-    findings = [
-        money_findings(settled, entitlements, answers, doubtful),
-        unfitting_findings(decisions, cards),
-    ]
+    findings = [money_findings(settled, entitlements, answers, doubtful), _unfitting(connection)]
     return Entitled(
         signed_lines=signed,
         entitlements=entitlements,
@@ -108,6 +104,10 @@ def build_entitlements(
         payees=payees,
         objections=objections,
     )
+
+
+def _unfitting(connection: Connection) -> pl.DataFrame:
+    return unfitting_findings(query(connection, "select * from decisions_in_force"), policy_cards())
 
 
 def _causes(connection: Connection, claims: pl.DataFrame, causes_of: CausesOf) -> pl.DataFrame:
