@@ -14,10 +14,12 @@ from flows.store import Home, expect_home, read_lines
 from transforms.amounts import yuan_text
 from transforms.answers.deliveries import WORDS
 from transforms.errors import WuxingError
+from transforms.words import word
 
 # A night may begin a little before or after its hour.
 EARLY = timedelta(minutes=30)
-NEVER = "—"
+# Why there is no day of a newest backup.
+NO_BACKUP, BACKUP_UNREAD = "no_backup", "backup_unread"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
 LATE = {state: WORDS[state] for state in ("late", "too_old", "missing", "refused")}
@@ -123,15 +125,18 @@ def _waiting(home: Home) -> dict[str, Any]:
 
 
 def late_backup(home: Home, wanted: BackupSettings, now: datetime) -> str | None:
-    """Say of when the newest backup is, if that is longer ago than wuxing.toml allows, or none."""
+    """Say of when the newest backup is, if longer ago than wuxing.toml allows, or why none is."""
     if not wanted.folder:
         return None
     try:
-        made_at = str(Vault(home.root / wanted.folder).newest().get("made_at", NEVER))
-        age = now - datetime.fromisoformat(made_at) if made_at != NEVER else timedelta.max
+        vault = Vault(home.root / wanted.folder)
+        newest = vault.newest()
+        if not newest:
+            return NO_BACKUP if vault.root.is_dir() else BACKUP_UNREAD
     except (WuxingError, OSError):
-        return NEVER
-    return made_at if age > read_span(wanted.max_age) else None
+        return BACKUP_UNREAD
+    age = now - datetime.fromisoformat(newest["made_at"])
+    return str(newest["made_at"]) if age > read_span(wanted.max_age) else None
 
 
 def unsent(home: Home) -> list[dict[str, Any]]:
@@ -169,7 +174,7 @@ def status_lines(told: dict[str, Any]) -> list[str]:
     lines += [f"budget: {one['batch_id']}, {one['fund']}: {one['mark']}" for one in told["budget"]]
     lines += [f"ledger: {told['ledger']}"] if told["ledger"] else []
     if told["backup"]:
-        lines.append(f"backup too old: {told['backup']}")
+        lines.append(f"backup too old: {word(told['backup'], 'en')}")
     if told["alerts_unsent"]:
         lines.append(f"alerts that could not be sent yet: {told['alerts_unsent']}")
     lines.append(f"disk: {told['disk_free_gib']} GiB free")

@@ -19,10 +19,11 @@ from flows.cli.console import run_command
 from flows.night.alerts import Alert, alerts_of, tell, told_night
 from flows.night.page import night_page
 from flows.night.settings import EVENTS, read_settings
-from flows.night.status import LATE, look_at
+from flows.night.status import LATE, look_at, status_lines
 from flows.store import Home, read_lines
 from tests.night.servers import HookServer, MailServer, make_certificate, serving
 from tests.night.test_status import SCHEDULED, TWO, good_night, home_with, note, raising
+from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError, GateStoppedError
 
 LATER = TWO + timedelta(hours=1)
@@ -311,7 +312,16 @@ def test_a_backup_that_is_too_old_is_told_once_until_there_is_a_newer(tmp_path: 
     folder = tmp_path / "backup"
     with serving(HookServer()) as server:
         home = hooked(tmp_path, server, more=f'[backup]\nfolder = "{folder}"\n')
-        for hours, made in ((0, False), (1, True), (2, False), (28, False), (29, False)):
+        for hours, made in (
+            (0, False),
+            (1, True),
+            (2, False),
+            (28, False),
+            (29, False),
+            (30, False),
+        ):
+            if hours in (0, 30):
+                shutil.rmtree(folder, ignore_errors=True)
             if made:
                 Vault(folder).put_state(
                     (TWO + timedelta(hours=1)).isoformat(),
@@ -319,7 +329,14 @@ def test_a_backup_that_is_too_old_is_told_once_until_there_is_a_newer(tmp_path: 
                 )
             tell(home, TWO + timedelta(hours=hours))
     told = [body["title"] for _, body in server.taken if body["event"] == "backup"]
-    assert [one.rpartition("：")[2] for one in told] == ["—", "2026-11-27T03:00:00+08:00"]
+    lost = "文件夹不在或读不了"
+    newest = [one.rpartition("：")[2] for one in told]
+    assert newest == [lost, "2026-11-27T03:00:00+08:00", lost], "a disk may be lost twice"
+    status = look_at(home, read_settings(home), TWO)
+    assert "backup too old: the folder is not there or can't be read" in status_lines(status)
+    (folder / "lost+found").mkdir(parents=True)
+    (line,) = (s for s in status_lines(look_at(home, read_settings(home), TWO)) if "backup" in s)
+    assert in_chinese(line) == "备份过期：文件夹里还没有备份"
 
 
 def test_on_a_full_disk_a_night_is_told_though_no_line_can_be_written(
