@@ -8,6 +8,7 @@ from typing import Any
 from flows.backup.vault import Vault
 from flows.machine import denial
 from flows.money.ledger_store import open_ledger
+from flows.money.whole import unwitnessed
 from flows.night.diary import DISTRICT_TIME, Night, read_nights
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
 from flows.store import Home, expect_home, read_lines
@@ -94,11 +95,13 @@ def missed_days(
 def _waiting(home: Home) -> dict[str, Any]:
     """List the batches that wait for a signature, and those that the budget does not cover.
 
-    Holds:   a ledger that can't be read keeps nobody from hearing of the rest
+    Holds:   a ledger that can't be read, or is behind a witness, keeps nobody from hearing of the
+             rest; what waits in it may be paid already
     """
     if not home.ledger_path.is_file():
         return {"signature": [], "budget": [], "ledger": ""}
     try:
+        unwitnessed(home)
         with open_ledger(home, only_look=True) as ledger:
             states = [state for state in ledger.batch_states().values() if state.state in UNPAID]
     except Exception as fault:
