@@ -15,7 +15,7 @@ import pytest
 
 from flows.cli import app
 from flows.cli.console import run_command
-from flows.night.diary import DISTRICT_TIME, read_nights, record_night
+from flows.night.diary import DISTRICT_TIME, is_known, read_nights, record_night
 from flows.night.settings import AlertSettings, Settings, read_settings
 from flows.night.status import look_at, status_lines
 from flows.store import Home, append_line, read_lines, write_manifest
@@ -158,8 +158,9 @@ def test_a_second_start_is_no_night_while_the_first_goes_on(
     home, hours = home_with(tmp_path), iter([TWO, TWO + timedelta(hours=1)])
 
     def start_again(day: datetime, at: datetime) -> None:
+        held = raising(HomeBusyError("held"))
         with pytest.raises(HomeBusyError):
-            record_night(home, str(day.date()), raising(HomeBusyError("held")), "run", lambda: at)
+            record_night(home, str(day.date()), held, "run", lambda: at, "F")
 
     def act() -> dict[str, Any]:
         if good:
@@ -172,6 +173,8 @@ def test_a_second_start_is_no_night_while_the_first_goes_on(
         # Something else held the home: that night was not done.
         start_again(TWO, TWO + timedelta(seconds=seconds))
     assert look(home, TWO + timedelta(hours=2))["good"] == good
+    # Prefect calls it failed: it is known to have been turned away, and nobody is told.
+    assert is_known(home, "F") and not is_known(home, "G")
     start_again(TWO + timedelta(days=1), TWO + timedelta(seconds=seconds))
     assert not look(home, TWO + timedelta(hours=2))["good"], "the night of another day is not done"
 
