@@ -65,9 +65,11 @@ def restore(
     from flows.backup.restore import restore as restore_home
     from flows.money.verify import verify_home
     from flows.money.whole import unwitnessed
+    from flows.night.diary import district_now, note_restored
 
     place = Home(target)
     told = restore_home(folder, place, state)
+    note_restored(place, district_now())
     typer.echo(f"{told['files']} files of {told['made_at']} are in {target}; verifying", err=True)
     seen = verify_home(place)
     unknown = unwitnessed(place)

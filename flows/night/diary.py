@@ -165,6 +165,17 @@ def _of_stop(home: Home, stop: BaseException) -> dict[str, Any]:
     return said
 
 
+def note_restored(home: Home, now: datetime) -> None:
+    """Keep in nights.jsonl when a home came back from a backup."""
+    append_line(home.nights_path, {"event": "restored", "started_at": now.isoformat()})
+
+
+def restored_at(home: Home) -> datetime | None:
+    """Say when a home came back from a backup last; None if it never did."""
+    lines = [one for one in read_lines(home.nights_path) if one.get("event") == "restored"]
+    return datetime.fromisoformat(lines[-1]["started_at"]) if lines else None
+
+
 def is_known(home: Home, flow_run: str) -> bool:
     """Say whether the record has how a flow run ended, be it that it was turned away."""
     nights = _every_night(home)

@@ -9,7 +9,7 @@ from flows.backup.vault import Vault
 from flows.machine import denial
 from flows.money.ledger_store import open_ledger
 from flows.money.whole import unwitnessed
-from flows.night.diary import DISTRICT_TIME, Night, read_nights
+from flows.night.diary import DISTRICT_TIME, Night, read_nights, restored_at
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
 from flows.store import Home, expect_home, read_lines
 from transforms.amounts import yuan_text
@@ -23,7 +23,7 @@ EARLY = timedelta(minutes=30)
 NO_BACKUP, BACKUP_UNREAD = "no_backup", "backup_unread"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
-LATE = {state: WORDS[state] for state in ("late", "too_old", "missing", "refused")}
+LATE = {state: WORDS[state] for state in ("late", "too_old", "missing", "unusable", "refused")}
 UNPAID = ("draft", "signed")
 
 
@@ -66,9 +66,13 @@ def look_at(
 
 
 def _since(home: Home, nights: Sequence[Night]) -> datetime | None:
-    """Return from when on a night is due: the first there was, else when the hour was written."""
-    if nights:
-        return nights[0].started_at
+    """Return from when on a night is due: the first there was, else when the hour was written.
+
+    A home that was restored does not know what nights there were since it was saved.
+    """
+    restored = restored_at(home)
+    if restored or nights:
+        return restored or nights[0].started_at
     if not home.settings_path.is_file():
         return None
     return datetime.fromtimestamp(home.settings_path.stat().st_mtime, DISTRICT_TIME)
@@ -169,8 +173,15 @@ def status_lines(told: dict[str, Any]) -> list[str]:
     if told["is_too_old"]:
         when = good["started_at"] if good else "never"
         lines.append(f"no good night within {told['max_age']}; the last one: {when}")
-    lines += [f"missed: no night began on {day}" for day in told["missed"]]
-    lines += [f"late: {one['supplier']}, {one['kind']}: {one['state']}" for one in told["late"]]
+    *others, newest = told["missed"] or [""]
+    if others:
+        lines.append(f"missed: {len(others) + 1} nights did not begin, of {others[0]} to {newest}")
+    elif newest:
+        lines.append(f"missed: no night began on {newest}")
+    for one in told["late"]:
+        supplier, kind, state = one["supplier"], one["kind"], one["state"]
+        unknown = f"late: {supplier}, a file of unknown kind: {state}"
+        lines.append(f"late: {supplier}, {kind}: {state}" if kind else unknown)
     for one in told["signature"]:
         amount = yuan_text(one["amount_fen"], ",")
         lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")

@@ -80,9 +80,17 @@ def test_each_event_is_told_and_each_has_its_words(tmp_path: Path, home_after_ru
         tell(home_after_run, now)
     told = dict.fromkeys(body["event"] for _, body in server.taken)
     assert list(told) == ["warned", "missed", "late", "waiting"]
+    late = look_at(home_after_run, read_settings(home_after_run), now)["late"]
+    late.append({"supplier": "局9", "kind": "", "state": "refused"})
+    lines = status_lines(
+        look_at(home_after_run, read_settings(home_after_run), now) | {"late": late}
+    )
+    lines = [in_chinese(line) for line in lines]
+    assert "迟到：局9，类别不明的文件：被拒收" in lines
+    assert "迟到：局3，死亡信息：送来的被拒收，此前没有可用的" in lines
     text = "\n".join(titles(server))
     assert "有 1 条提醒" in text and "2026-11-28 的夜间运行没有开始" in text
-    assert "局0 的数据迟到或不可用：死亡信息（迟到）" in text and "局4" not in text
+    assert "局0 的数据迟到或不可用：死亡信息（迟到）" in text and "局5" not in text
     assert "个批次等待签字" in text and "待签：复核人、批准人" in text and "张三" not in text
 
 

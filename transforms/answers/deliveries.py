@@ -23,12 +23,14 @@ WORDS = {
     "late": "delivery_late",
     "too_old": "delivery_too_old",
     "missing": "delivery_missing",
+    "unusable": "delivery_unusable",
     "refused": "delivery_refused",
 }
 SAID_OF = {
     "late": "supplier_late",
     "too_old": "supplier_too_old",
     "missing": "supplier_missing",
+    "unusable": "supplier_unusable",
 }
 
 
@@ -37,7 +39,8 @@ class DeliveryState:
     """How one supplier's kind stands on a day.
 
     `state`: fresh, same (came again unchanged), old (in force, nothing was due), late, refused (an
-    older one is in force), too_old or missing (then the kind is left out). `is_used`: it is read.
+    older one is in force); and, with the kind left out, too_old, missing (nothing ever came) or
+    unusable (what came was refused, and nothing good before). `is_used`: it is read.
     """
 
     supplier: str
@@ -108,6 +111,8 @@ def _state(rows: Sequence[Mapping[str, str]], as_of: date) -> DeliveryState:
 
 
 def _word(row: Mapping[str, str], newest: Sequence[Mapping[str, str]], as_of: date) -> str:
+    if row["left_out"] == "missing" and row["refused_file"]:
+        return "unusable"
     if row["left_out"] in ("too_old", "missing"):
         return row["left_out"]
     if row["refused_file"]:
@@ -127,7 +132,8 @@ def with_ages(
 ) -> dict[str, PolicyStatus]:
     """Say of kinds that came and are too old that they are, where a policy did not run for them."""
     of = {(one.kind, one.state) for one in states}
-    old = {kind for kind, state in of if state == "too_old" and (kind, "missing") not in of}
+    absent = {kind for kind, state in of if state in ("missing", "unusable")}
+    old = {kind for kind, state in of if state == "too_old"} - absent
     return {
         name: replace(found, reason=_with_age(found.reason, old))
         for name, found in policies.items()
