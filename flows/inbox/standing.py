@@ -17,7 +17,7 @@ from transforms.words import BETWEEN, Said, said_of, word, worded
 
 # So many refused files are listed, the newest first.
 SHOWN_REFUSED = 20
-ASKED = ("late", "too_old", "missing", "unusable", "refused")
+ASKED = ("late", "too_old", "missing", "unusable", "nobody", "refused")
 
 
 def inbox_standing(home: Home, day: date) -> dict[str, Any]:

@@ -23,7 +23,9 @@ EARLY = timedelta(minutes=30)
 NO_BACKUP, BACKUP_UNREAD = "no_backup", "backup_unread"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
-LATE = {state: WORDS[state] for state in ("late", "too_old", "missing", "unusable", "refused")}
+LATE = {
+    state: WORDS[state] for state in ("late", "too_old", "missing", "unusable", "nobody", "refused")
+}
 UNPAID = ("draft", "signed")
 
 

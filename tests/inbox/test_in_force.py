@@ -129,6 +129,16 @@ def test_what_came_and_was_refused_is_not_said_never_to_have_come(tmp_path: Path
     assert "社保中心送来的被拒收，此前没有可用的，没有读入：contributions" in said
 
 
+def test_what_nobody_delivers_any_more_is_named(home: Home) -> None:
+    text = home.suppliers_path.read_text("utf-8")
+    home.suppliers_path.write_text(text.partition('["民政局"]')[0], "utf-8")
+    told = states_of_snapshot(night(home, NEXT).folder, NEXT)
+    assert [one.state for one in told if one.kind == "residents"] == ["nobody"]
+    said = [worded(one) for one in warnings_of(told)]
+    (one,) = (one for one in said if one.endswith("residents"))
+    assert one.startswith("民政局到2020-03-30为止送来过，suppliers.toml 里现在没有单位送")
+
+
 def test_a_correction_of_an_older_month_is_not_the_month_that_is_due(home: Home) -> None:
     may, due = date(2020, 5, 2), date(2020, 5, 6)
     put(home, "shebao", {"2020年1月个人缴费明细.csv": contributions("202001"), "_READY": ""})

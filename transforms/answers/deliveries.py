@@ -24,6 +24,7 @@ WORDS = {
     "too_old": "delivery_too_old",
     "missing": "delivery_missing",
     "unusable": "delivery_unusable",
+    "nobody": "delivery_by_nobody",
     "refused": "delivery_refused",
 }
 SAID_OF = {
@@ -31,6 +32,7 @@ SAID_OF = {
     "too_old": "supplier_too_old",
     "missing": "supplier_missing",
     "unusable": "supplier_unusable",
+    "nobody": "supplier_removed",
 }
 
 
@@ -40,7 +42,8 @@ class DeliveryState:
 
     `state`: fresh, same (came again unchanged), old (in force, nothing was due), late, refused (an
     older one is in force); and, with the kind left out, too_old, missing (nothing ever came) or
-    unusable (what came was refused, and nothing good before). `is_used`: it is read.
+    unusable (what came was refused, and nothing good before), nobody (suppliers.toml names nobody
+    for it any more). `is_used`: it is read.
     """
 
     supplier: str
@@ -113,7 +116,7 @@ def _state(rows: Sequence[Mapping[str, str]], as_of: date) -> DeliveryState:
 def _word(row: Mapping[str, str], newest: Sequence[Mapping[str, str]], as_of: date) -> str:
     if row["left_out"] == "missing" and row["refused_file"]:
         return "unusable"
-    if row["left_out"] in ("too_old", "missing"):
+    if row["left_out"] in ("too_old", "missing", "nobody"):
         return row["left_out"]
     if row["refused_file"]:
         return "refused"
