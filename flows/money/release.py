@@ -71,17 +71,20 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
             tell_anchors(read_anchors(home), ledger.books().home_id, ledger.postings())
         file_approval(stored.folder, ledger.books(), ledger.batch_states()[batch_id], papers)
         _put_in_place(stored.folder, files)
+    warnings = _warnings(stored, is_rehearsal, papers)
+    return {**_told(state, stored, files), "is_again": is_again, "warnings": warnings}
+
+
+def _told(state: BatchState, stored: StoredBatch, files: Mapping[str, bytes]) -> dict[str, Any]:
     control = stored.manifest["control"]
     return {
-        "batch_id": batch_id,
+        "batch_id": state.batch_id,
         "state": "released",
         "fund": state.fund,
         "count": control["instruction_count"],
         "amount_fen": control["amount_fen"],
         "amount_yuan": yuan_text(control["amount_fen"]),
-        "is_again": is_again,
         "files": [str(stored.folder / name) for name in files],
-        "warnings": _warnings(stored, is_rehearsal, papers),
     }
 
 
