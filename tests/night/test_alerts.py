@@ -90,7 +90,7 @@ def test_each_event_is_told_and_each_has_its_words(tmp_path: Path, home_after_ru
     assert "迟到：局3，死亡信息：送来的被拒收，此前没有可用的" in lines
     text = "\n".join(titles(server))
     assert "有 1 条提醒" in text and "2026-11-28 的夜间运行没有开始" in text
-    assert "局0 的数据迟到或不可用：死亡信息（迟到）" in text and "局5" not in text
+    assert "局0 的数据迟到或不可用：死亡信息（迟到）" in text and f"局{len(LATE)}" not in text
     assert "个批次等待签字" in text and "待签：复核人、批准人" in text and "张三" not in text
 
 
