@@ -96,11 +96,6 @@ class Plan:
         """Return the policies that are determined in parts."""
         return tuple(step.name for step in self.parts if step.is_policy)
 
-    @property
-    def built_again(self) -> tuple[str, ...]:
-        """Return the facts that parts build for themselves, and the joined stage for itself."""
-        return tuple(step.name for step in self.joined if step in self.parts)
-
 
 def kinds_of(stage: Iterable[Step]) -> tuple[str, ...]:
     """Return the kinds of extract that a stage reads."""

@@ -9,6 +9,10 @@ from string import Formatter
 import pytest
 import yaml
 
+from flows.audit.diff import CAUSES, PROGRAM
+from flows.night.alerts import TOLD_AS
+from transforms.answers.deliveries import LATE, NOT_IN_TIME
+from transforms.answers.explanation import WORD_OF_VALUE
 from transforms.answers.messages import MESSAGES
 from transforms.answers.open_questions import fact_label
 from transforms.answers.run_summary import OUTCOMES
@@ -17,6 +21,7 @@ from transforms.extracts.kinds import COLUMNS, names_of_kinds
 from transforms.extracts.rules import RULES
 from transforms.money.entitlements import STATUSES
 from transforms.policies.card_form import KINDS_OF_POLICY
+from transforms.policies.parameters import UNITS
 from transforms.words import (
     CATALOGUE,
     LANGUAGES,
@@ -111,6 +116,7 @@ KNOWN_CODES = sorted(
         *STATUSES,
         *OUTCOMES,
         *KINDS_OF_POLICY,
+        *UNITS,
         *("ran", "not_run", "passed", "failed", "errored", "critical", "warning", "info"),
         *("person", "employer", "household", "delivery_note"),
         *codes_found(),
@@ -159,6 +165,15 @@ def test_both_languages_say_the_same_values(code: str) -> None:
     else:
         assert chinese == english
     assert {form for found in said for _, form in found} <= FORMS
+
+
+def test_what_is_worded_by_a_prefix_has_words() -> None:
+    codes = [f"cause_{cause}" for cause in (*CAUSES, PROGRAM)]
+    codes += [f"value_{value}" for value in WORD_OF_VALUE.values()]
+    codes += [f"delivery_{state}" for state in (*LATE, "fresh", "same", "old")]
+    codes += [f"supplier_{state}" for state in NOT_IN_TIME]
+    codes += [f"night_{state}" for state in (*TOLD_AS, "done")]
+    assert sorted(set(codes) - set(catalogue())) == []
 
 
 def test_no_words_are_left_over() -> None:

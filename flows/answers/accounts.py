@@ -105,12 +105,9 @@ def _standing_returns(entries: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _payees(home: Home, run: Mapping[str, Any], entitled: pl.DataFrame) -> pl.DataFrame:
     """Read by which name each payee with money open is known, and the account that stands now."""
-    connection = connect()
-    try:
+    with connect() as connection:
         tables = load_snapshot(home.snapshots, run["snapshot_id"]).tables()
         register_tables(connection, tables, date.fromisoformat(run["as_of"]))
         waiting = entitled.filter(pl.col("status").is_in(OPEN)).select(PAYEE).unique().sort(PAYEE)
         show_frame(connection, "beneficiaries", waiting)
         return run_sql(connection, "payees.sql", {})
-    finally:
-        connection.close()

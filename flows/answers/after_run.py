@@ -24,7 +24,7 @@ from transforms.answers.identity_questions import (
     with_doubts,
 )
 from transforms.answers.omitted import omitted_rows, omitted_sheets, parties_with_rows_set_aside
-from transforms.answers.open_questions import SIDES, all_questions, parties_asked
+from transforms.answers.open_questions import all_questions, both_sides, parties_asked
 from transforms.sheets.workbook import workbook_bytes
 from transforms.words import word
 
@@ -70,18 +70,8 @@ def write_answers(
         decided.append(objection_questions(frames["objections"]))
     asked = pl.concat([questions, *decided, identity_questions(doubts, held)])
     differing = run_sql(connection, "review/differing_answers.sql", {})
-    names = names_of(_parties(asked), connection)
+    names = names_of(both_sides(asked, "subject"), connection)
     titles[IDENTITY] = word(IDENTITY)
     laid_out = clerical_sheets(asked, differing, names, titles, day, exclusions())
     book = workbook_bytes(laid_out)
     (folder / "clerical_decisions.xlsx").write_bytes(book)
-
-
-def _parties(asked: pl.DataFrame) -> pl.DataFrame:
-    sides = [
-        asked.select(
-            pl.col(f"{side}_kind").alias("subject_kind"), pl.col(f"{side}_id").alias("subject_id")
-        )
-        for side in SIDES
-    ]
-    return pl.concat(sides)

@@ -16,12 +16,15 @@ from flows.language import language, said
 from flows.money.sign import today
 from flows.scratch import scratch_folder
 from flows.store import Home, replace_file
+from sql.texts import policy_cards
 from transforms.answers.clerical import (
     ASKED,
     ASKED_COLUMNS,
     ROWS,
     ROWS_COLUMNS,
     decided_lines,
+    fits_nothing,
+    named_by_id,
 )
 from transforms.answers.identity import TITLE, link_lines
 from transforms.errors import DropRefusedError, UsageError
@@ -44,6 +47,7 @@ from transforms.extracts.registers import (
     standing,
     withdrawal,
 )
+from transforms.sheets.filled import named_rows
 from transforms.words import word
 
 GIVE = "the clerical_decisions.xlsx of a run, filled in"
@@ -79,7 +83,7 @@ def register_answers(
         raise DropRefusedError(f"{opened} is there already; nothing is overwritten: use --opened")
     review = read_review(home, path, given) if _has_sheet(path, TITLE) else None
     if review:
-        lines = link_lines(review[0])
+        lines = link_lines(review[0], standing(registered(home, LINKS)))
         register, answers = LINKS, said_texts(LINKS, lines, given)
         answers = answers.insert_column(0, lines["question_no"].alias(ANSWER))
     else:
@@ -183,11 +187,28 @@ def _read(
         answer = pl.concat_str("question_no", "decision")
     else:
         register, rows = _read_extract(path, place)
-        if register is LINKS and home:
+        if register is DECISIONS:
+            rows = _expect_fitting(path.name, rows)
+        elif home:
             expect_known(home, path.name, rows)
         answer = pl.int_range(pl.len())
     named = rows.select(answer.alias(ANSWER)).to_series()
     return register, said_texts(register, rows, given).insert_column(0, named)
+
+
+def _expect_fitting(name: str, decisions: pl.DataFrame) -> pl.DataFrame:
+    """Name the policies of decisions by their ids, and make sure that each answers a question.
+
+    Raises:  DropRefusedError naming the lines of no policy, or on no provision of its card
+    """
+    named = named_by_id(decisions, policy_cards())
+    wrong = fits_nothing(named, policy_cards())
+    if wrong.height:
+        raise DropRefusedError(
+            f"{name}: nothing was imported; in row {named_rows(wrong['source_line'].to_list())}: "
+            "no policy has such a provision"
+        )
+    return named
 
 
 def _has_sheet(path: Path, title: str) -> bool:

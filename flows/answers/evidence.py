@@ -22,7 +22,7 @@ from flows.answers.run_money import (
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.answers.traces import traces_of_rows
 from flows.ingest.drop import LINKS as LINKS_TABLE
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from sql.texts import policy_cards, policy_grain, policy_path, rules_digest, sql_text
 from transforms.answers.amount import amount_with_numbers
@@ -69,10 +69,8 @@ def read_evidence(home: Home, run_id: str) -> Evidence:
         raise DropRefusedError(f"run {run_id} has no determinations: it stopped at its gate {at}")
     place = home.snapshots / manifest["snapshot_id"]
     read_manifest(place, "snapshot")
-    with open_ledger(home, only_look=True) as ledger:
-        books = ledger.books()
     source = SnapshotRows(place, date.fromisoformat(manifest["as_of"]), manifest["own_rows"])
-    return Evidence(home, manifest, source, books)
+    return Evidence(home, manifest, source, books_of(home))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import polars as pl
 from flows.ingest.drop import LISTS
 from flows.money.batch import list_batches
 from flows.money.batch_folder import FRAMES
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from sql import Connection
 from sql.explore import ask, open_views, view_names
@@ -54,11 +54,9 @@ def open_home(home: Home, run_id: str) -> Connection:
 
 
 def _nights(home: Home) -> list[tuple[str, str, Path]]:
-    with open_ledger(home, only_look=True) as ledger:
-        runs = ledger.books().runs
     return [
         (run_id, recorded["as_of"], path)
-        for run_id, recorded in runs.items()
+        for run_id, recorded in books_of(home).runs.items()
         if (path := home.runs / run_id / "determinations.parquet").is_file()
     ]
 

@@ -12,7 +12,7 @@ from flows.answers.lists import names_of
 from flows.answers.snapshot_rows import table_files
 from flows.data_package import POLICIES, scan_tables
 from flows.ingest.filled import read_filled
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.store import Home, expect_digests, read_manifest, replace_file
 from sql import Connection, query
 from sql.texts import policy_cards
@@ -30,7 +30,7 @@ from transforms.answers.identity import (
 from transforms.answers.identity_opened import agreement, opened_sheets
 from transforms.errors import DropRefusedError
 from transforms.extracts.kinds import KINDS
-from transforms.extracts.links import links_in_force, links_of_file, settle_links
+from transforms.extracts.links import id_column, links_in_force, links_of_file, settle_links
 from transforms.extracts.registers import LINKS
 from transforms.sheets.filled import named_rows
 from transforms.sheets.workbook import workbook_bytes
@@ -72,7 +72,8 @@ def unanswered(damaged: pl.DataFrame, connection: Connection) -> pl.DataFrame:
     waiting = [damaged.clear()]
     for (kind, digest), rows in damaged.group_by("kind", "file_digest", maintain_order=True):
         said = settle_links(links_of_file(links, KINDS[str(kind)], str(digest)), rows)
-        nobody = said.filter(pl.col("decided_by").is_not_null())["line"]
+        is_nobody = pl.col("person_id").is_null() & pl.col("decided_by").is_not_null()
+        nobody = said.filter(is_nobody)["line"]
         waiting.append(rows.filter(~pl.col("line").is_in(nobody.implode())))
     return pl.concat(waiting)
 
@@ -119,11 +120,16 @@ def expect_known(home: Home, name: str, links: pl.DataFrame) -> None:
     Raises:  DropRefusedError naming the lines whose person stands nowhere in its snapshot and was
              not proposed either
     """
-    runs = []
-    if home.ledger_path.is_file():
-        with open_ledger(home, only_look=True) as ledger:
-            runs = [ledger.books().newest_run]
-    for run in filter(None, runs):
+    titles = [title for kind in KINDS.values() if id_column(kind) for title in kind.titles]
+    unknown = links.filter(~pl.col("kind").is_in(titles))
+    if unknown.height:
+        raise DropRefusedError(
+            f"{name}: nothing was imported; in row "
+            f"{named_rows(unknown['source_line'].sort().to_list())}: no kind of extract with "
+            "persons is called so"
+        )
+    run = books_of(home).newest_run if home.ledger_path.is_file() else ""
+    if run:
         folder = home.snapshots / read_manifest(home.runs / run, "run")["snapshot_id"]
         kinds = [kind for kind in KINDS if "person_id" in KINDS[kind].column_named]
         places = [

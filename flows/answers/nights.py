@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.language import language
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.store import MANIFEST, Home, expect_home, read_manifest, replace_file
 from sql.texts import policy_cards
 from transforms.amounts import yuan_text
@@ -29,15 +29,6 @@ FILES = {
 }
 NIGHT_HEADINGS = ("run_id", "as_of", "status", "amount_fen", "batches", "signed_by")
 REVIEWS = {"review_page": "review.html", "review_to_fill_in": "review.xlsx"}
-STATE_WORDS = {
-    "draft": "batch_draft",
-    "signed": "batch_signed",
-    "released": "batch_released",
-    "settled": "batch_settled",
-    "withdrawn": "batch_withdrawn",
-    "rejected": "batch_rejected",
-    "superseded": "batch_superseded",
-}
 
 
 def list_nights(home: Home) -> list[dict[str, Any]]:
@@ -47,8 +38,7 @@ def list_nights(home: Home) -> list[dict[str, Any]]:
     Raises:  DropRefusedError if there is no home
     """
     expect_home(home)
-    with open_ledger(home, only_look=True) as ledger:
-        books = ledger.books()
+    books = books_of(home)
     members = books.roster.members
     short = shortened(books.runs)
     nights = []
@@ -86,7 +76,7 @@ def _batch(state: BatchState) -> dict[str, Any]:
         "batch_id": state.batch_id,
         "fund": state.fund,
         "state": state.state,
-        "state_word": STATE_WORDS[state.state],
+        "state_word": f"batch_{state.state}",
         "amount_fen": state.amount_fen,
     }
 
@@ -141,8 +131,7 @@ def find_run(home: Home, given: str) -> str:
     """
     names = sorted(path.name for path in home.runs.glob("R*")) if home.runs.is_dir() else []
     if given == LATEST:
-        with open_ledger(home, only_look=True) as ledger:
-            given = ledger.books().newest_run or LATEST
+        given = books_of(home).newest_run or LATEST
     found = [name for name in names if name.startswith(given)]
     if given in names:
         return given

@@ -17,13 +17,14 @@ from flows.data_package import write_table
 from flows.ingest.drop import load_snapshot
 from flows.money.batch_folder import StoredBatch, known_state, read_batch, verify_batch
 from flows.money.evidence import expect_evidence
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of, open_ledger
 from flows.money.notice import announced_from
 from flows.store import Home, read_manifest, staged_folder
 from flows.typeset import pdf_of
 from sql import connect, register_tables, run_sql, show_frame
 from sql.texts import policy_cards
 from transforms.answers.notices import LINE_SCHEMA, letter_pages, messages, notices
+from transforms.answers.open_questions import both_sides
 from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
 from transforms.identifiers import EMPLOYER_CODE_FORM
 from transforms.money.batch_states import LEFT_BEHIND
@@ -55,7 +56,8 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
     """Write the notices of a run (R…) or a batch (B…) into a folder, whole or not at all.
 
     Holds:   exactly one notice per line of every status; the same run gives the same bytes; of
-             those who are not eligible only whoever is asked for by id
+             those who are not eligible only whoever is asked for by id; nobody hears from a letter
+             whom a bureau looks into
     Raises:  UsageError, DropRefusedError; DigestDiffersError if the evidence was changed
     """
     stored, day = _batch(home, identifier) if identifier.startswith("B") else (None, None)
@@ -123,8 +125,7 @@ def _target(home: Home, identifier: str, asked: Asked, out: Path | None) -> Path
 
 def _batch(home: Home, batch_id: str) -> tuple[StoredBatch, date]:
     """Return a batch that may still be paid, and the day from which it is announced."""
-    with open_ledger(home, only_look=True) as ledger:
-        state = known_state(ledger.batch_states(), batch_id)
+    state = known_state(books_of(home).batches, batch_id)
     if state.state in LEFT_BEHIND:
         raise LedgerForbidsError(f"batch {batch_id} is {state.state}: nobody is told of it")
     return verify_batch(home, state), announced_from(state)
@@ -133,8 +134,7 @@ def _batch(home: Home, batch_id: str) -> tuple[StoredBatch, date]:
 def _run(home: Home, run_id: str) -> dict[str, Any]:
     """Return a finished run's manifest, its files held against the ledger."""
     manifest = read_manifest(home.runs / run_id, "run")
-    with open_ledger(home, only_look=True) as ledger:
-        recorded = ledger.books().runs.get(run_id)
+    recorded = books_of(home).runs.get(run_id)
     if recorded is None or manifest["state"] != "done":
         raise DropRefusedError(f"run {run_id} did not finish: there is nobody to be told anything")
     expect_evidence(home, run_id, recorded)
@@ -148,9 +148,11 @@ def _lines_of_run(home: Home, manifest: Mapping[str, Any], asked: Asked) -> pl.D
     paid = [_accounts(stored) for stored in batches]
     accounts = pl.concat([*paid, pl.DataFrame(schema=_ACCOUNTS)])
     told = ["undetermined", *(["ineligible"] if asked.party else [])]
+    # Whoever is told that they are on no such list can tell when they are.
+    watching = [name for name, card in policy_cards().items() if card.kind == "warning"]
     others = (
         pl.scan_parquet(folder / "determinations.parquet")
-        .filter(pl.col("outcome").is_in(told))
+        .filter(pl.col("outcome").is_in(told) & ~pl.col("policy_id").is_in(watching))
         .join(entitled.lazy(), on=KEY, how="anti")
         .collect()
         .rename({"outcome": "status"})
@@ -200,20 +202,11 @@ def _as_lines(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> pl.DataFrame:
     """Read by which names and in which towns the readers and subjects are on record."""
-    sides = [
-        lines.select(
-            pl.col(f"{side}_kind").alias("subject_kind"), pl.col(f"{side}_id").alias("subject_id")
-        )
-        for side in ("subject", "beneficiary")
-    ]
-    connection = connect()
-    try:
+    with connect() as connection:
         register_tables(connection, load_snapshot(home.snapshots, snapshot_id).tables(), as_of)
-        show_frame(connection, "listed_subjects", pl.concat(sides).unique())
+        show_frame(connection, "listed_subjects", both_sides(lines, "subject").unique())
         names = run_sql(connection, "review/subject_names.sql", {})
         towns = run_sql(connection, "review/party_towns.sql", {})
-    finally:
-        connection.close()
     both = names.join(towns, on=["subject_kind", "subject_id"], how="full", coalesce=True)
     return both.rename(
         {"subject_kind": "party_kind", "subject_id": "party_id", "subject_name": "name"}

@@ -11,7 +11,7 @@ import polars as pl
 
 from flows.answers.evidence import Evidence, explain_where
 from flows.answers.snapshot_rows import SnapshotRows
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from sql.texts import policy_cards, shared_parameters
 from transforms.answers.objections import objection_register, objections_pages
@@ -64,8 +64,7 @@ def _nights(
     home: Home, folder: Path, weighed: pl.DataFrame, manifest: Mapping[str, Any]
 ) -> Iterator[Evidence]:
     """Give the runs that objections are held against, and the one that is being written."""
-    with open_ledger(home, only_look=True) as ledger:
-        books = ledger.books()
+    books = books_of(home)
     runs = weighed.filter("is_news")["run_before"].unique().sort().to_list()
     for said, place in [
         *((read_manifest(home.runs / run_id, "run"), None) for run_id in runs if run_id),

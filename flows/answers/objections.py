@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from flows.answers.explain import card_named, id_of, period_of
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.money.objections import LABELS, objections_named, registered
 from flows.store import Home, replace_file
 from transforms.errors import UsageError
@@ -47,8 +47,7 @@ def register_objection(home: Home, given: Mapping[str, str]) -> dict[str, Any]:
 
 def _warnings(home: Home, row: Mapping[str, str]) -> Iterator[str]:
     """Say if the newest run determines nothing of what is objected to: a code may be mistyped."""
-    with open_ledger(home, only_look=True) as ledger:
-        newest = ledger.books().newest_run
+    newest = books_of(home).newest_run
     if newest:
         is_meant = [pl.col(name) == row[name] for name in PARTY]
         path = home.runs / newest / "determinations.parquet"

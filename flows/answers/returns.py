@@ -12,7 +12,7 @@ import polars as pl
 from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import DropFile, RawFile
 from flows.ingest.kind import open_part
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from transforms.answers.returns import (
     MOST_LINES,
@@ -79,8 +79,7 @@ def rows_with_damaged_ids(snapshot: SnapshotRef) -> pl.DataFrame:
 
 def _nights_before(home: Home, day: str) -> dict[str, Path]:
     """Return the snapshot of the last run of each earlier day."""
-    with open_ledger(home, only_look=True) as ledger:
-        runs = ledger.books().runs.values()
+    runs = books_of(home).runs.values()
     found = {run["as_of"]: home.snapshots / run["snapshot_id"] for run in runs}
     return {night: place for night, place in found.items() if night < day and place.is_dir()}
 

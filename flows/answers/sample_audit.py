@@ -20,7 +20,7 @@ from flows.answers.evidence import (
 from flows.answers.run_money import entitlements_where
 from flows.language import headings, policy_word
 from flows.money.batch_folder import FRAMES, known_state, verify_batch
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.money.review_pack import sample_of
 from flows.store import Home, staged_folder
 from sql.texts import policy_cards
@@ -73,8 +73,7 @@ def batch_sample(home: Home, batch_id: str, folder: Path) -> dict[str, Any]:
     """
     if folder.exists():
         raise DropRefusedError(f"{folder} is there already: nothing is overwritten")
-    with open_ledger(home, only_look=True) as ledger:
-        state = known_state(ledger.batch_states(), batch_id)
+    state = known_state(books_of(home).batches, batch_id)
     stored = verify_batch(home, state)
     evidence = read_evidence(home, state.run_id)
     frames = {name: stored.frame(name) for name in FRAMES}

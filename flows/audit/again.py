@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flows.money.ledger_store import open_ledger, write_prefix
+from flows.money.ledger_store import books_of, open_ledger, write_prefix
 from flows.night.made_by import PACKAGES, ROOT, deciding_texts, funds_texts, read_inputs
 from flows.store import MANIFEST, PRIVATE, Home, read_manifest
 from transforms.errors import (
@@ -92,8 +92,7 @@ def stage_home(night: Night, scratch: Path) -> Home:
         place.settings_path.write_text(text, encoding="utf-8")
     for snapshot in sorted(night.home.snapshots.iterdir()):
         (place.snapshots / snapshot.name).symlink_to(snapshot.resolve())
-    with open_ledger(place, only_look=True) as ledger:
-        books = ledger.books()
+    books = books_of(place)
     for batch_id in books.batches:
         _link_batch(night.home.batches / batch_id, place.batches / batch_id)
     place.runs.mkdir()

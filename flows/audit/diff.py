@@ -15,7 +15,7 @@ import polars as pl
 
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.audit.again import Night, read_night
-from flows.audit.recompute import Computed, Mixture, compute
+from flows.audit.recompute import TABLES, Computed, Mixture, compute
 from flows.ingest.drop import load_snapshot
 from flows.night.made_by import program
 from flows.store import Home
@@ -59,8 +59,8 @@ def diff(
     if not made_by_this_program(b):
         steps, states = [*steps, PROGRAM], [*states, recorded(b)]
     _expect_recorded(states[-1], recorded(b), run_b)
-    changes = attribute([_frames(one) for one in states], steps)
-    totals = totals_of(changes, _frames(recorded(a)), _frames(recorded(b)))
+    changes = attribute(states, steps)
+    totals = totals_of(changes, recorded(a), recorded(b))
     return Difference((a, b), tuple(dict.fromkeys(steps)), changes, totals)
 
 
@@ -103,20 +103,13 @@ def recorded(night: Night) -> Computed:
     Raises:  DropRefusedError if a gate stopped it before
     """
     folder = night.home.runs / night.run_id
-    names = ("determinations", "entitlements")
-    if any(not (folder / f"{name}.parquet").is_file() for name in names):
+    if any(not (folder / f"{name}.parquet").is_file() for name in TABLES):
         raise DropRefusedError(f"run {night.run_id} was stopped before it decided anything")
-    return Computed(*(pl.read_parquet(folder / f"{name}.parquet") for name in names))
-
-
-def _frames(computed: Computed) -> tuple[pl.DataFrame, pl.DataFrame]:
-    return computed.determinations, computed.entitlements
+    return Computed(*(pl.read_parquet(folder / f"{name}.parquet") for name in TABLES))
 
 
 def _expect_recorded(found: Computed, then: Computed, run_id: str) -> None:
-    for name, one, other in zip(
-        ("determinations", "entitlements"), _frames(found), _frames(then), strict=True
-    ):
+    for name, one, other in zip(TABLES, found, then, strict=True):
         if not one.equals(other, null_equal=True):
             raise DigestDiffersError(
                 f"the {name} of run {run_id} do not come out as they were recorded: "

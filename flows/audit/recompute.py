@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -40,8 +40,7 @@ class Mixture:
     ledger_of: Night
 
 
-@dataclass(frozen=True)
-class Computed:
+class Computed(NamedTuple):
     """What came out of a mixture."""
 
     determinations: pl.DataFrame

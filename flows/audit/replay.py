@@ -10,7 +10,7 @@ from flows.audit.again import Night, read_night, run_again
 from flows.language import headings
 from flows.money.batch_folder import batch_digest
 from flows.money.evidence import expect_evidence
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.night.made_by import deciding_texts, funds_texts, program
 from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest
@@ -46,8 +46,7 @@ def replay(
     Raises:  DropRefusedError, DigestDiffersError if the evidence itself is not as recorded
     """
     night = read_night(home, run_id)
-    with open_ledger(home, only_look=True) as ledger:
-        books = ledger.books()
+    books = books_of(home)
     expect_evidence(home, run_id, books.runs[run_id])
     others = _other_inputs(night)
     if not stored_rules:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.backup.vault import Entry, Vault
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.store import Home, digest_problems, place_of, sync_path, sync_tree
 from transforms.errors import DigestDiffersError, DropRefusedError
 
@@ -35,8 +35,7 @@ def restore(folder: Path, home: Home, state_name: str = "") -> dict[str, Any]:
         sync_path(home.root.absolute().parent)
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    with open_ledger(home, only_look=True) as ledger:
-        is_at_home = ledger.books().place == place_of(home)
+    is_at_home = books_of(home).place == place_of(home)
     told = {key: state[key] for key in ("made_at", "home_id", "position", "problems")}
     return {"state": name, **told, "files": len(entries), "is_at_home": is_at_home}
 

@@ -16,7 +16,7 @@ from flows.backup.vault import Entry, Vault, hold_vault
 from flows.ingest.drop import raw_files, snapshot_files
 from flows.money.batch_folder import read_batch
 from flows.money.evidence import run_files
-from flows.money.ledger_store import copy_ledger, open_ledger
+from flows.money.ledger_store import books_of, copy_ledger, open_ledger
 from flows.money.verify_batches import batch_files
 from flows.money.verify_folders import NOTICES
 from flows.money.witnesses import ADVICE, expect_witnessed, tell_witness
@@ -88,18 +88,13 @@ def back_up(home: Home, folder: Path, now: datetime, inbox: Path | None = None) 
         last = vault.newest()
         for _ in range(PASSES):
             state, saving = _pass(home, vault, last, inbox or home.root / "inbox")
-            if state["position"] == _position(home):
+            if state["position"] == books_of(home).position:
                 break
         files = sum(len(entries) for entries in saving.trees.values())
         made_at = now.isoformat(timespec="seconds")
         name = vault.put_state(made_at, {**state, "made_at": made_at})
     told = {name: state[name] for name in ("home_id", "position", "problems")}
     return {"state": name, "files": files, "new_bytes": saving.new_bytes, **told}
-
-
-def _position(home: Home) -> int:
-    with open_ledger(home, only_look=True) as ledger:
-        return ledger.books().position
 
 
 def _pass(

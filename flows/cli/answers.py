@@ -59,7 +59,9 @@ def import_answers(
         made = register_answers(place, file, given, opened)
     said = [f"{made['new_answers']} of {made['answers']} answers are new in {made['path']}"]
     more = agreement_lines(made) if "agreement" in made else []
-    when = "the next night takes them in; one dated later than that night waits until its day"
+    when = "the next night takes them in"
+    if made["kind"] == "clerical_decisions":
+        when = "the next night takes them in; one dated later than that night waits until its day"
     show(made, as_json, [*said, *more, when])
 
 

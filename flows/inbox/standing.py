@@ -10,14 +10,13 @@ from flows.inbox.register import Line, read_register
 from flows.inbox.suppliers import REFUSED, expect_suppliers
 from flows.language import headings, language, said
 from flows.store import Home
-from transforms.answers.deliveries import WORDS, delivery_states
+from transforms.answers.deliveries import LATE, delivery_states
 from transforms.extracts.kinds import names_of_kinds
 from transforms.visible import table
 from transforms.words import BETWEEN, Said, said_of, word, worded
 
 # So many refused files are listed, the newest first.
 SHOWN_REFUSED = 20
-ASKED = ("late", "too_old", "missing", "unusable", "nobody", "refused")
 
 
 def inbox_standing(home: Home, day: date) -> dict[str, Any]:
@@ -58,7 +57,10 @@ def delivery_lines(deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write a night's deliveries as a table, as a run's summary holds them."""
     rows = [headings("supplier", "extract", "state", "delivered_on", "age_days", "refused_file")]
     for one in deliveries:
-        kind, state = word(one["kind"], "zh", names_of_kinds()), headings(WORDS[one["state"]])
+        kind, state = (
+            word(one["kind"], "zh", names_of_kinds()),
+            headings(f"delivery_{one['state']}"),
+        )
         age = "" if one["age_days"] is None else str(one["age_days"])
         rows.append([one["supplier"], kind, *state, one["delivered_on"], age, one["refused_file"]])
     return table(rows, {4}) if len(rows) > 1 else []
@@ -68,7 +70,7 @@ def standing_lines(told: Mapping[str, Any]) -> list[str]:
     """Write how the inbox stands for a terminal."""
     lines = [said(f"inbox {told['inbox']}"), said(f"in force for a night as of {told['as_of']}")]
     lines += (f"  {line}" for line in delivery_lines(told["deliveries"]))
-    asked = {one["supplier"] for one in told["deliveries"] if one["state"] in ASKED}
+    asked = {one["supplier"] for one in told["deliveries"] if one["state"] in LATE}
     contacts = [one for one in told["suppliers"] if one["supplier"] in asked]
     lines += (said(f"  to be asked at {one['supplier']}: {one['contact']}") for one in contacts)
     lines.append(said("waiting") if told["waiting"] else said("nothing waits"))

@@ -38,7 +38,6 @@ class Delivers:
     supplier: str
     kind: Kind
     mode: str
-    cadence: str
     due_day: int | None
     deadline: time
     max_age_days: int
@@ -159,7 +158,6 @@ def _delivers(supplier: str, title: str, entry: Any, where: str) -> Delivers:
         supplier=supplier,
         kind=kind,
         mode=entry["mode"],
-        cadence=entry["cadence"],
         due_day=entry.get("due_day"),
         deadline=time.fromisoformat(entry["deadline"]),
         max_age_days=entry["max_age_days"],

@@ -18,6 +18,7 @@ from transforms.extracts.csv_text import (
     end_of_rows,
     has_quote,
     read_block,
+    surplus_of,
     top_rows,
 )
 from transforms.extracts.grid import even_rows
@@ -69,6 +70,7 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
         frozenset(
             file.header.positions[name] for name in kind.key if name in file.header.positions
         ),
+        surplus_of([cells for _, cells in rows[number + 1 :]], file.header.width),
     )
     lines_above = rows[number][0]
     file.line = lines_above + 1
@@ -163,7 +165,7 @@ def _open_quote_message(file: CsvFile, line: int) -> str:
 
 def _piece_of_rows(file: CsvFile, rows: list[list[str]], lines: list[int]) -> Piece:
     assert file.shape is not None
-    columns, too_wide = even_rows(rows, file.shape.width)
+    columns, too_wide = even_rows(rows, file.shape.width, file.shape.surplus)
     return piece_of(file.names, columns, np.array(lines, np.int64), too_wide)
 
 

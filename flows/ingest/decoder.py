@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.ingest import sheet_marks
 from transforms.extracts.cell_text import cell_text
 
 MEMORY_BYTES = 2 << 30
@@ -29,6 +30,8 @@ MOST_COLUMNS = 1000
 MOST_ROWS_PER_BYTE, FEW_ROWS = 4, 1_000_000
 LONGEST_CELL_BYTES = 1 << 20
 SHEET_ROWS_AT_ONCE, PARQUET_ROWS_AT_ONCE = 50_000, 250_000
+# Of the sheets that are not read: enough to see whether one has a header.
+ROWS_BESIDE = 60
 REFUSED, ALL_SAID = "refused: ", "all said"
 TITLES = {"xlsx": "XLSX workbook", "parquet": "Parquet file"}
 AGAIN = "have it exported again"
@@ -93,15 +96,21 @@ def refuse(why: str) -> SystemExit:
 
 
 def decode_sheet(path: str) -> Decoding:
-    """Offer the sheets; give the wanted one's rows: per column its texts and which are numbers."""
-    from python_calamine import CalamineError, CalamineWorkbook
+    """Offer the sheets, hidden ones last; give the wanted one's rows, and what is beside them.
+
+    Per column come its texts, then which are numbers.
+    """
+    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
     refuse_bomb(path)
     try:
         book = CalamineWorkbook.from_path(path)
         if not book.sheet_names:
             raise refuse("holds no sheet; have it exported again")
-        wanted = yield book.sheet_names
+        visible = SheetVisibleEnum.Visible
+        hidden = [one.name for one in book.sheets_metadata if one.visible != visible]
+        wanted = yield sorted(book.sheet_names, key=hidden.__contains__)
+        others = {name: top_of(book, name) for name in book.sheet_names if name != wanted}
         sheet = book.get_sheet_by_name(wanted)
     except CalamineError as broken:
         raise refuse(
@@ -113,10 +122,46 @@ def decode_sheet(path: str) -> Decoding:
             f"its sheet is {sheet.width} columns wide, {MOST_COLUMNS} are read: delete the cells "
             "that stand far outside the table"
         )
-    rows = rows_of(sheet)
-    yield batch_of_rows(list(islice(rows, SHEET_ROWS_AT_ONCE)), sheet.width)
+    marks, is_from_1904 = marks_of(path, wanted)
+    left = sheet.start[1] if sheet.start else 0
+    rows: Iterator[list[object]] = rows_of(sheet)
+    if sheet.merged_cell_ranges:
+        rows = sheet_marks.with_merges(rows, sheet.merged_cell_ranges, left)
+    if marks:
+        rows = sheet_marks.with_marks(rows, marks, left, sheet.width)
+    first = batch_of_rows(list(islice(rows, SHEET_ROWS_AT_ONCE)), sheet.width)
+    beside = json.dumps({"others": others, "hidden": hidden, "from_1904": is_from_1904})
+    yield first.replace_schema_metadata({"beside": beside})
     while some := list(islice(rows, SHEET_ROWS_AT_ONCE)):
         yield batch_of_rows(some, sheet.width)
+
+
+def top_of(book: Any, name: str) -> list[list[str]]:
+    """Give the first rows of a sheet that is not read, as texts; none of a chart."""
+    from python_calamine import SheetTypeEnum
+
+    types = {one.name: one.typ for one in book.sheets_metadata}
+    if types[name] != SheetTypeEnum.WorkSheet:
+        return []
+    sheet = book.get_sheet_by_name(name)
+    if sheet.width > MOST_COLUMNS:
+        return []
+    return [[cell_text(cell) for cell in row] for row in islice(rows_of(sheet), ROWS_BESIDE)]
+
+
+def marks_of(path: str, name: str) -> tuple[sheet_marks.Marks, bool]:
+    """Find the cells of a sheet that only look empty, and whether its days count from 1904."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return sheet_marks.marks_of_sheet(archive, name), sheet_marks.is_from_1904(archive)
+    with open(path, "rb") as old:
+        content = old.read()
+    if sheet_marks.OLD_ERROR.search(content):
+        raise refuse(
+            "holds cells with errors (#N/A and the like), which an .xls does not tell from empty "
+            "ones: correct them, or save it again as .xlsx"
+        )
+    return {}, sheet_marks.OLD_CALENDAR in content
 
 
 def refuse_bomb(path: str) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,7 @@ from transforms.errors import DropRefusedError
 from transforms.extracts.csv_text import rows_of_text
 from transforms.extracts.headers import DELIVERY_NOTE_NAMES, IN_FORCE_NAME, plain_label
 from transforms.extracts.registers import REGISTERS
+from transforms.extracts.totals import says_totals
 from transforms.words import Said
 
 COLUMNS = {
@@ -106,16 +108,20 @@ def _rows_of_note(note: RawFile, folder: Path) -> list[tuple[int, list[str]]]:
 
 
 def _names_no_file(note: str, cells: Sequence[str], places: Mapping[str, int]) -> bool:
-    """Say whether a line of in_force.csv is about a kind that has no file tonight."""
-    return note == IN_FORCE_NAME and not cells[places["name"]]
+    """Say whether a line of a note sums up, or one of in_force.csv has no file tonight."""
+    name = cells[places["name"]] if places["name"] < len(cells) else ""
+    return says_totals(name) or (note == IN_FORCE_NAME and not name)
 
 
 def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, int]) -> NoteLine:
     said = {
         name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()
     }
-    rows = said["rows"].replace(",", "")
-    removed = said.get("removed", "").replace(",", "") or "0"
+    rows, removed = (
+        unicodedata.normalize("NFKC", said.get(name, "")).replace(",", "")
+        for name in ("rows", "removed")
+    )
+    removed = removed or "0"
     amount = said.get("amount", "")
     fen = read_fen(pl.Series([amount])).item() if amount else None
     may_be_silent = note == IN_FORCE_NAME and not rows

@@ -132,9 +132,9 @@ def _read_file(
     part, kind = file.raw, tally.kind
     links = links_of_file(beside.links, kind, part.sha256)
     header, pieces = open_part(part, raw / part.file.name, kind)
-    if header.unknown:
-        kept_out = {"file": part.file.name, "labels": list(header.unknown)}
-        file.notes.append(Said("columns_kept_out", kept_out))
+    kept_out = {"file": part.file.name, "labels": list(header.unknown)}
+    file.notes += [Said("columns_kept_out", kept_out)] if header.unknown else []
+    file.notes += header.beside
     for piece in _ahead(pieces):
         refuse_damage(part.file, piece)
         take_piece(tally, file, piece, beside, links)
@@ -178,7 +178,7 @@ def take_piece(
     kind, name = tally.kind, file.raw.file.name
     columns = read_piece(kind, piece)
     file.damaged.append(damaged_rows(kind, piece, columns))
-    columns, met = apply_links(kind, columns, piece, settle_links(links, file.damaged[-1]))
+    columns, met = apply_links(kind, columns, piece, settle_links(links, pl.concat(file.damaged)))
     file.findings += differing_links(kind, met)
     file.linked.append(linked_rows(kind, name, met))
     verdicts = judge_rows(kind, piece, columns)

@@ -1,31 +1,45 @@
 """Read an XLSX file: the sheet of its kind, below the header."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from flows.ingest.decoded import decode
 from flows.ingest.files import RawFile
+from flows.ingest.sheet_marks import MARK
+from transforms.errors import DropRefusedError
 from transforms.extracts.cells import CodedCells, Piece
-from transforms.extracts.headers import Header, find_header, kind_of_file
+from transforms.extracts.dates import EXCEL_SERIAL
+from transforms.extracts.headers import Header, find_header, kind_of_file, match_header
 from transforms.extracts.kinds import Kind
 from transforms.extracts.totals import piece_of
+from transforms.words import Said
 
 ROWS_ABOVE_HEADER = 60
 
 
 def read_sheet(
-    path: Path, name: str, choose: Callable[[list[str]], str]
+    path: Path,
+    name: str,
+    choose: Callable[[list[str]], str],
+    beside: dict[str, Any] | None = None,
 ) -> Iterator[list[CodedCells]]:
     """Read a sheet, some rows at a time, from its first row on: its columns.
+
+    Rows:    beside  is told of the rest of the book: the tops of `others`, which are `hidden`
 
     Raises:  DropRefusedError if it can't be opened
     """
     for batch in decode("xlsx", path, name, choose):
         width = batch.num_columns // 2
+        if beside is not None and batch.schema.metadata:
+            beside.update(json.loads(batch.schema.metadata[b"beside"]))
         texts = [pl.Series(pl.from_arrow(column)) for column in batch.columns[:width]]
         numbers = [pl.Series(pl.from_arrow(column)) for column in batch.columns[width:]]
         yield [
@@ -48,13 +62,56 @@ def open_workbook(raw: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterato
     def choose(sheets: list[str]) -> str:
         return next((name for name in sheets if kind_of_file(name.strip()) == kind), sheets[0])
 
-    some = read_sheet(path, raw.file.name, choose)
+    beside: dict[str, Any] = {}
+    some = read_sheet(path, raw.file.name, choose, beside)
     columns = next(some)
     number, header = find_header(kind, rows_of_sheet(columns, ROWS_ABOVE_HEADER), raw.file.name)
     names: list[str | None] = [None] * header.width
     for name, position in header.positions.items():
         names[position] = name
-    return header, _pieces(chain([columns], some), number, names)
+    header = replace(header, beside=_said_beside(kind, beside, raw.file.name))
+    sheet: Iterable[list[CodedCells]] = chain([columns], some)
+    if beside["from_1904"]:
+        days = {"date", "month"}
+        places = [p for n, p in header.positions.items() if kind.column_named[n].type in days]
+        sheet = _without_serials(sheet, places)
+    return header, _pieces(sheet, number, names)
+
+
+def _said_beside(kind: Kind, beside: dict[str, Any], name: str) -> tuple[Said, ...]:
+    """Name the sheets that are not read, hidden ones apart.
+
+    Raises:  DropRefusedError if one of them has a header of the kind too
+    """
+    filled = {
+        sheet: top
+        for sheet, top in beside["others"].items()
+        if any(cell.strip() for cells in top for cell in cells)
+    }
+    twin = next((s for s, top in filled.items() if any(match_header(kind, c) for c in top)), "")
+    if twin:
+        raise DropRefusedError(
+            f"{name}: sheet {twin} has the header of {kind.titles[1]} too: leave one such sheet, "
+            "hidden ones counted, and deliver each of them as a file of its own"
+        )
+    hidden = [sheet for sheet in filled if sheet in beside["hidden"]]
+    seen = [sheet for sheet in filled if sheet not in hidden]
+    said = [Said("sheets_not_read", {"file": name, "sheets": seen})] if seen else []
+    if hidden:
+        said.append(Said("hidden_sheets_not_read", {"file": name, "sheets": hidden}))
+    return tuple(said)
+
+
+def _without_serials(
+    sheet: Iterable[list[CodedCells]], places: list[int]
+) -> Iterator[list[CodedCells]]:
+    """Make bare serials unreadable where days count from 1904: they would be read from 1900."""
+    for columns in sheet:
+        for place in places:
+            texts = columns[place].texts
+            marked = texts.str.strip_chars().str.replace(EXCEL_SERIAL, MARK + "$1")
+            columns[place] = replace(columns[place], texts=marked)
+        yield columns
 
 
 def _pieces(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.store import Home, replace_file
 from flows.typeset import has_font, pdf_of
 from transforms.amounts import is_amount, yuan_text
@@ -62,8 +62,7 @@ def batch_paper(home: Home, batch_id: str) -> bytes:
 
     Raises:  LedgerForbidsError, DigestDiffersError, MachineDeniedError if there is no font
     """
-    with open_ledger(home, only_look=True) as ledger:
-        books = ledger.books()
+    books = books_of(home)
     state = known_state(books.batches, batch_id)
     return approval_paper(books, state, verify_batch(home, state))
 

@@ -15,7 +15,7 @@ from flows.money.batch_folder import FRAMES, known_state, read_batch, verify_bat
 from flows.money.entitle import Entitled
 from flows.money.evidence import run_record
 from flows.money.funds import Funds
-from flows.money.ledger_store import Ledger, open_ledger
+from flows.money.ledger_store import Ledger, books_of, open_ledger
 from flows.money.payment_files import rendered
 from flows.money.review_pack import review_files
 from flows.money.signatures import holds
@@ -230,8 +230,6 @@ def fresh_review(home: Home, ledger: Ledger, state: BatchState) -> dict[str, byt
 
 def list_batches(home: Home) -> list[dict[str, Any]]:
     """Return all batches with their state, in the order they were drafted."""
-    with open_ledger(home, only_look=True) as ledger:
-        states = ledger.batch_states()
     return [
         {
             "batch_id": state.batch_id,
@@ -245,14 +243,14 @@ def list_batches(home: Home) -> list[dict[str, Any]]:
             "mark": state.mark,
             "signed_by": sorted(state.signatures),
         }
-        for state in states.values()
+        for state in books_of(home).batches.values()
     ]
 
 
 def show_batch(home: Home, batch_id: str) -> dict[str, Any]:
     """Return one batch: state, totals by policy, signatures, unconfirmed parameters, files."""
-    with open_ledger(home, only_look=True) as ledger:
-        state, members = known_state(ledger.batch_states(), batch_id), ledger.books().roster.members
+    books = books_of(home)
+    state, members = known_state(books.batches, batch_id), books.roster.members
     stored = read_batch(home, batch_id)
     (listed,) = [batch for batch in list_batches(home) if batch["batch_id"] == batch_id]
     return {

@@ -12,6 +12,7 @@ from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows
 from sql.texts import FOLDER, exclusions
+from transforms.answers.clerical import unfitting_findings
 from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     KEY,
@@ -95,7 +96,11 @@ def build_entitlements(
     struck = _struck_out(connection, waiting, payees, standing.struck)
     holds = also_held(holds, struck, STRUCK_OUT)
     entitlements = decide_statuses(settled, holds, causes)
-    findings = [money_findings(settled, entitlements, answers, doubtful)]
+    decisions = query(connection, "select * from decisions_in_force")
+    findings = [
+        money_findings(settled, entitlements, answers, doubtful),
+        unfitting_findings(decisions, cards),
+    ]
     return Entitled(
         signed_lines=signed,
         entitlements=entitlements,

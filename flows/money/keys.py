@@ -59,7 +59,9 @@ def create_key(
     Raises:  UsageError for an unknown role, an unclear person, a short passphrase, a file that
              is there
     """
-    check_role(person["role"], (*ROLES, *HEAD_ROLES))
+    role, roles = person["role"], (*ROLES, *HEAD_ROLES)
+    if role not in roles:
+        raise UsageError(f"--role is {role!r}; expected {' or '.join(roles)}")
     wrong = person_problem(person)
     if wrong:
         raise UsageError(wrong)
@@ -83,12 +85,6 @@ def create_key(
     _write_private(path, {"what": WHAT, **said, **_sealed(private, passphrase)})
     _write_private(request_path, request)
     return {"key_id": key.key_id, **person, "path": str(path), "request": str(request_path)}
-
-
-def check_role(role: str, roles: tuple[str, ...] = ROLES) -> None:
-    """Raise UsageError unless a role exists."""
-    if role not in roles:
-        raise UsageError(f"--role is {role!r}; expected {' or '.join(roles)}")
 
 
 def _sealed(private: Ed25519PrivateKey, passphrase: str) -> dict[str, Any]:

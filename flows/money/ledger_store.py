@@ -14,11 +14,12 @@ from flows.scratch import scratch_folder
 from flows.store import Home, sync_path
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError
+from transforms.money.books import Books
 from transforms.money.ledger import ENTRY_FIELDS, balances
 from transforms.money.ledger_schema import SCHEMA, SCHEMA_VERSION
 from transforms.money.postings import POSTING_FIELDS, Posting, next_posting
 
-__all__ = ["Ledger", "copy_ledger", "create_ledger", "ledger_view", "open_ledger"]
+__all__ = ["Ledger", "books_of", "copy_ledger", "create_ledger", "ledger_view", "open_ledger"]
 
 
 def create_ledger(home: Home, content: Mapping[str, Any]) -> None:
@@ -98,6 +99,12 @@ def open_ledger(home: Home, *, only_look: bool = False) -> Iterator[Ledger]:
             raise DigestDiffersError(
                 f"{home.ledger_path} is no ledger or is damaged; {ADVICE}"
             ) from broken
+
+
+def books_of(home: Home) -> Books:
+    """Return what the postings of a home add up to; its ledger is only looked at."""
+    with open_ledger(home, only_look=True) as ledger:
+        return ledger.books()
 
 
 def _is_damage(broken: sqlite3.DatabaseError) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -162,23 +163,13 @@ def _rows(folder: Path, kind: str) -> pl.DataFrame:
 
 
 def _of_persons(
-    rows: pl.DataFrame, lines: pl.DataFrame, person: str, when: pl.Expr | None = None
+    since: str, rows: pl.DataFrame, lines: pl.DataFrame, _ours: Sequence[str], day: str
 ) -> pl.DataFrame:
-    """Return the lines about, or paid to, somebody of whom there is such a row."""
+    """Return the lines about, or paid to, somebody of whom a row began by the day."""
     if not rows.height:
         return lines.clear()
-    found = (rows if when is None else rows.filter(when))[person].unique().implode()
+    found = rows.filter(pl.col(since) <= date.fromisoformat(day))["person_id"].unique().implode()
     return lines.filter(pl.col("subject_id").is_in(found) | pl.col("beneficiary_id").is_in(found))
-
-
-def _died(rows: pl.DataFrame, lines: pl.DataFrame, _ours: Sequence[str], day: str) -> pl.DataFrame:
-    return _of_persons(rows, lines, "person_id", pl.col("died_on") <= date.fromisoformat(day))
-
-
-def _imprisoned(
-    rows: pl.DataFrame, lines: pl.DataFrame, _ours: Sequence[str], day: str
-) -> pl.DataFrame:
-    return _of_persons(rows, lines, "person_id", pl.col("from_date") <= date.fromisoformat(day))
 
 
 def _supported(
@@ -211,7 +202,7 @@ def _supported(
 
 # What a batch is held against when it is paid, each with how its rows speak of lines.
 SINCE: Mapping[str, Callable[..., pl.DataFrame]] = {
-    "deaths": _died,
-    "custody": _imprisoned,
+    "deaths": partial(_of_persons, "died_on"),
+    "custody": partial(_of_persons, "from_date"),
     "support": _supported,
 }

@@ -8,7 +8,8 @@ import polars as pl
 from flows.ingest.drop import SnapshotRef
 from flows.money.batch_folder import StoredBatch
 from flows.store import Home
-from sql import Connection, query, show_frame
+from sql import Connection, policy_cards, query, show_frame
+from transforms.answers.clerical import named_by_id
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.extracts.registers import OBJECTIONS, REGISTERS, extract_of
 from transforms.money.entitlements import KEY
@@ -45,7 +46,8 @@ def objections_of(connection: Connection, before: Path | None, as_of: str) -> pl
     Holds:   one that the run before knew is weighed though no file says it any more
     """
     known = _known(before)
-    raised = name_objections(query(connection, "select * from objections"))
+    said = named_by_id(query(connection, "select * from objections"), policy_cards())
+    raised = name_objections(said)
     objections = pl.concat([raised, known.select(raised.columns)]).unique("objection_id")
     if not objections.height:
         return no_objections()

@@ -1,7 +1,7 @@
 """What the reviewers of a batch get beside its signed record: collected here, computed purely."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -80,10 +80,12 @@ def read_review(
         entries = ledger.entries_before(books.position + 1)
     payments = entries.filter(pl.col("kind").is_in(PAID_KINDS))
     last = _last_batch(books, manifest)
-    with _readable(manifest["run_id"]), closing(_open_snapshot(home, run)) as connection:
+    with _readable(manifest["run_id"]), _open_snapshot(home, run) as connection:
         sample = sample_of(home, manifest, frames, digest)
         last_lines = _lines_of(home, last)
         parties = _parties(connection, [*frames.values(), sample, last_lines])
+        quarantine = home.snapshots / run["snapshot_id"] / "quarantine.parquet"
+        doubted = {**frames, "set_aside": pl.read_parquet(quarantine)}
         return Review(
             manifest=manifest,
             digest=digest,
@@ -94,7 +96,7 @@ def read_review(
             paid=last_paid(payments),
             delivered=_accounts_before(home, books, run["snapshot_id"]),
             doubts=find_doubts(
-                *(connection, manifest, frames, parties, payments),
+                *(connection, manifest, doubted, parties, payments),
                 *(_traces(home, manifest), _findings(home, manifest)),
             ),
             sample=sample,
@@ -248,6 +250,7 @@ def find_doubts(
         "batch_lines": frames["lines"],
         "batch_payees": frames["instructions"],
         "unpaid_rows": frames["unpaid_lines"],
+        "rows_set_aside": frames["set_aside"],
         "party_names": parties.drop_nulls("subject_name"),
         "line_traces": traces,
         "run_findings": findings,

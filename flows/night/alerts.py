@@ -12,8 +12,8 @@ from typing import Any
 from flows.night.channels import send
 from flows.night.diary import Clock, district_now, hold_file, record_night
 from flows.night.progress import Progress
-from flows.night.settings import Settings, read_settings
-from flows.night.status import BACKUP_UNREAD, LATE, NO_BACKUP, look_at, unsent
+from flows.night.settings import EVENTS, Settings, read_settings
+from flows.night.status import BACKUP_UNREAD, NO_BACKUP, look_at, unsent
 from flows.store import Home, append_line, read_lines
 from transforms.digest import content_digest
 from transforms.errors import WuxingError
@@ -22,35 +22,10 @@ from transforms.words import Said, worded
 
 # What lies longer back than this is no news, for whoever switches alerts on today.
 NEWS = timedelta(days=7)
-# What is told of a night that ended so: the event, and its words.
-TOLD_AS = {
-    "failed": ("failed", "alert_failed"),
-    "killed": ("failed", "alert_killed"),
-    "stopped": ("stopped", "alert_stopped"),
-    "warned": ("warned", "alert_warned"),
-}
-WHAT_TO_DO = {
-    "failed": "alert_failed_do",
-    "stopped": "alert_stopped_do",
-    "warned": "alert_warned_do",
-    "missed": "alert_missed_do",
-    "late": "alert_late_do",
-    "waiting": "alert_waiting_do",
-    "budget": "alert_budget_do",
-    "backup": "alert_backup_do",
-}
+# As which event a night is told that ended so.
+TOLD_AS = {"failed": "failed", "killed": "failed", "stopped": "stopped", "warned": "warned"}
 SINCE = ("kind", "state", "delivered_on", "refused")
-WHY = {
-    1: "exit_1",
-    2: "exit_2",
-    10: "exit_10",
-    11: "exit_11",
-    12: "exit_12",
-    13: "exit_13",
-    14: "exit_14",
-    15: "exit_15",
-    130: "exit_130",
-}
+EXIT_CODES = (1, 2, *range(10, 16), 130)
 
 
 @dataclass(frozen=True)
@@ -66,7 +41,7 @@ class Alert:
         names = names_of_kinds()
         title = worded(self.said, "zh", names)
         place = {"host": socket.gethostname(), "home": str(home.root.resolve())}
-        steps = [WHAT_TO_DO[self.event]] if self.event in WHAT_TO_DO else []
+        steps = [f"alert_{self.event}_do"] if self.event in EVENTS else []
         said = [Said("alert_next", {"step": Said(step)}) for step in steps]
         said.append(Said("alert_place", place | {"at": at}))
         lines = [title, *map(worded, said)]
@@ -202,9 +177,10 @@ def _of_night(night: Mapping[str, Any], warned_above: int) -> Iterator[Alert]:
     if state in TOLD_AS and (state != "warned" or night["warnings"] > warned_above):
         names = ("as_of", "run_id", "started_at", "warnings")
         values = {name: night[name] for name in names}
-        values["why"] = WHY.get(night["exit_code"], "exit_1")
-        event, words = TOLD_AS[state]
-        yield Alert(event, f"night:{night['night']}:{state}", Said(words, values))
+        code = night["exit_code"]
+        values["why"] = f"exit_{code if code in EXIT_CODES else 1}"
+        said = Said(f"alert_{state}", values)
+        yield Alert(TOLD_AS[state], f"night:{night['night']}:{state}", said)
 
 
 def _of_deliveries(late: Sequence[Mapping[str, Any]]) -> Iterator[Alert]:
@@ -214,7 +190,10 @@ def _of_deliveries(late: Sequence[Mapping[str, Any]]) -> Iterator[Alert]:
         items = [
             Said(
                 "alert_delivery",
-                {"kind": one["kind"] or "delivery_unknown", "state": LATE[one["state"]]},
+                {
+                    "kind": one["kind"] or "delivery_unknown",
+                    "state": f"delivery_{one['state']}",
+                },
             )
             for one in of_supplier
         ]

@@ -219,7 +219,7 @@ def _parameters_used(card: PolicyCard, as_of: date, reach: Reach) -> list[dict[s
 
 
 def _shown(value: Any) -> str:
-    return f"{len(value)} rows" if isinstance(value, list) else str(value)
+    return f"a table of {len(value)} rows" if isinstance(value, list) else str(value)
 
 
 def _show_determinations(

@@ -148,8 +148,7 @@ def connected(
 
     `before`: the snapshot of the last finished night, if there was one.
     """
-    connection = connect()
-    try:
+    with connect() as connection:
         register_tables(connection, snapshot.tables(), as_of)
         files = read_manifest(snapshot.folder, "snapshot")["files"]
         frame = pl.DataFrame(
@@ -167,8 +166,6 @@ def connected(
             empty = pl.DataFrame(schema=FRAMES[name])
             register(connection, name, pl.concat([empty, stored], how="diagonal"))
         yield connection
-    finally:
-        connection.close()
 
 
 def judge_boundary(connection: Connection, boundary: str, as_of: date) -> GateOutcome:

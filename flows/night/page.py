@@ -4,22 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from expectations.suites import load_suite
-from flows.night.alerts import TOLD_AS, WHAT_TO_DO
+from flows.night.alerts import TOLD_AS
 from flows.store import Home, read_manifest
-from transforms.answers.deliveries import WORDS
 from transforms.answers.messages import in_chinese
 from transforms.answers.page import render_page
 from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import without_person_ids
 from transforms.words import word
-
-STATES = {
-    "done": "night_done",
-    "warned": "night_warned",
-    "stopped": "night_stopped",
-    "failed": "night_failed",
-    "killed": "night_killed",
-}
 
 
 def night_page(home: Home, told: Mapping[str, Any]) -> str:
@@ -33,7 +24,7 @@ def night_page(home: Home, told: Mapping[str, Any]) -> str:
         "night.md.j2",
         night=night,
         message=in_chinese(night["message"]),
-        state=STATES[night["state"]],
+        state=f"night_{night['state']}",
         next_steps=list(_next_steps(night["state"], told)),
         gates=list(_gates(manifest)),
         batches=[
@@ -41,7 +32,7 @@ def night_page(home: Home, told: Mapping[str, Any]) -> str:
             for one in [*told["signature"], *told["budget"]]
         ],
         deliveries=[
-            one | {"kind": names.get(one["kind"], one["kind"]), "state": WORDS[one["state"]]}
+            one | {"kind": names.get(one["kind"], one["kind"]), "state": f"delivery_{one['state']}"}
             for one in night["deliveries"]
         ],
     )
@@ -50,9 +41,9 @@ def night_page(home: Home, told: Mapping[str, Any]) -> str:
 
 def _next_steps(state: str, told: Mapping[str, Any]) -> Iterator[str]:
     if state in TOLD_AS:
-        yield WHAT_TO_DO[TOLD_AS[state][0]]
+        yield f"alert_{TOLD_AS[state]}_do"
     waiting = {"late": told["late"], "budget": told["budget"], "waiting": told["signature"]}
-    yield from (WHAT_TO_DO[event] for event, found in waiting.items() if found)
+    yield from (f"alert_{event}_do" for event, found in waiting.items() if found)
 
 
 def _gates(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

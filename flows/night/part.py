@@ -59,9 +59,11 @@ def make_part(order: PartOrder, means: Means) -> None:
     """
     if order.target.exists():
         return
-    connection = connect(means.threads, means.memory_limit, means.temp_folder)
     try:
-        with staged_folder(order.target) as staging:
+        with (
+            connect(means.threads, means.memory_limit, means.temp_folder) as connection,
+            staged_folder(order.target) as staging,
+        ):
             register_tables(connection, order.tables, order.as_of)
             whole, plan = order.folder / WHOLE_FOLDER, order.plan
             register_ledger(connection, pl.read_parquet(whole / PAID), order.payment_ids)
@@ -80,8 +82,6 @@ def make_part(order: PartOrder, means: Means) -> None:
         # Another was first: what it made is the same.
         if not order.target.exists():
             raise
-    finally:
-        connection.close()
 
 
 def expect_same_program(theirs: Mapping[str, Any], where: str) -> None:

@@ -57,13 +57,11 @@ def planned(home: Home, snapshot_id: str, as_of: date, parting: Parting) -> dict
 
 
 def _running(tables: Mapping[str, Sequence[Path]], as_of: date) -> list[str]:
-    connection = connect()
-    register_tables(connection, tables, as_of)
-    months = months_delivered(FactStore(connection, tables, as_of))
+    with connect() as connection:
+        register_tables(connection, tables, as_of)
+        months = months_delivered(FactStore(connection, tables, as_of))
     cards = policy_cards().values()
-    ran = [card.policy_id for card in cards if not reason_not_run(card, tables, months, as_of)]
-    connection.close()
-    return ran
+    return [card.policy_id for card in cards if not reason_not_run(card, tables, months, as_of)]
 
 
 def _handed(plan: Plan) -> tuple[str, ...]:

@@ -25,7 +25,8 @@ from sql import connect, register_tables
 from sql.texts import policy_cards
 from sql.town import small_town
 from transforms.answers.omitted import readers_of
-from transforms.answers.stakes import KEY, ROW, held_for_accounts, stakes_of_rows
+from transforms.answers.open_questions import KEY
+from transforms.answers.stakes import ROW, held_for_accounts, stakes_of_rows
 from transforms.extracts.cells import Piece
 from transforms.extracts.duplicates import judge_candidates
 from transforms.extracts.kinds import KINDS, Kind, table_schema

@@ -7,13 +7,13 @@ from typing import Any
 
 from flows.backup.vault import Vault
 from flows.machine import denial
-from flows.money.ledger_store import open_ledger
+from flows.money.ledger_store import books_of
 from flows.money.whole import unwitnessed
 from flows.night.diary import DISTRICT_TIME, Night, read_nights, restored_at
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
 from flows.store import Home, expect_home, read_lines
 from transforms.amounts import yuan_text
-from transforms.answers.deliveries import WORDS
+from transforms.answers.deliveries import LATE
 from transforms.errors import WuxingError
 from transforms.words import word
 
@@ -23,9 +23,6 @@ EARLY = timedelta(minutes=30)
 NO_BACKUP, BACKUP_UNREAD = "no_backup", "backup_unread"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
-LATE = {
-    state: WORDS[state] for state in ("late", "too_old", "missing", "unusable", "nobody", "refused")
-}
 UNPAID = ("draft", "signed")
 
 
@@ -108,8 +105,7 @@ def _waiting(home: Home) -> dict[str, Any]:
         return {"signature": [], "budget": [], "ledger": ""}
     try:
         unwitnessed(home)
-        with open_ledger(home, only_look=True) as ledger:
-            states = [state for state in ledger.batch_states().values() if state.state in UNPAID]
+        states = [state for state in books_of(home).batches.values() if state.state in UNPAID]
     except Exception as fault:
         why = str(fault) if isinstance(fault, WuxingError) else denial(fault)[0]
         if not why:

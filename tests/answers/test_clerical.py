@@ -20,12 +20,13 @@ from flows.cli.console import run_command
 from flows.ingest.drop import ingest_drop
 from flows.money.objections import register_problems
 from flows.store import Home
-from sql.texts import exclusions
+from sql.texts import exclusions, policy_cards
 from transforms.answers.clerical import (
     KEY_NAMES,
     LABELS,
     clerical_sheets,
     conflict_questions,
+    unfitting_findings,
 )
 from transforms.answers.open_questions import KEY, QUESTION_SCHEMA
 from transforms.errors import DigestDiffersError, DropRefusedError
@@ -345,6 +346,9 @@ def test_an_extract_of_decisions_or_links_is_registered_or_refused_whole(tmp_pat
     made = register_answers(home, path, {"document_no": "核1号"})
     assert (made["kind"], made["new_answers"]) == ("clerical_links", 2)
     assert [one["document_no"] for one in list_answers(home)] == ["核1号", "核1号"]
+    path.write_text("\n".join([head, good.replace("payroll,", "工资,")]))
+    with pytest.raises(DropRefusedError, match="row 2: no kind of extract"):
+        register_answers(home, path, {})
     other = tmp_path / "别的.csv"
     with pytest.raises(DropRefusedError, match="is no file"):
         register_answers(home, other, {})
@@ -354,6 +358,38 @@ def test_an_extract_of_decisions_or_links_is_registered_or_refused_whole(tmp_pat
     path.write_text("\n".join([head, good.replace("王", "=1+1")]))
     with pytest.raises(DropRefusedError, match="not beginning with"):
         register_answers(home, path, {})
+
+
+def test_a_decision_that_fits_nothing_is_refused_or_found(tmp_path: Path) -> None:
+    home, path = Home(tmp_path / "home"), tmp_path / "人工裁定.csv"
+    head = "policy_id,period,subject_id,beneficiary_id,provision,decision,decided_by,decided_on"
+    line = "{0},{1},{2},{2},{3},是,王,2020-03-01"
+    for policy, period, provision, told in (
+        ("失业补助", "2020-03", "g_alive", "row 2: no policy"),
+        ("benefit_to_retirement", "2020-03", "g_aliv", "row 2: no policy"),
+        ("benefit_to_retirement", "2020.0", "g_alive", "line 2: period"),
+    ):
+        path.write_text("\n".join([head, line.format(policy, period, PERSON, provision)]))
+        with pytest.raises(DropRefusedError, match=told):
+            register_answers(home, path, {})
+    title = policy_cards()["benefit_to_retirement"].title
+    path.write_text("\n".join([head, line.format(title, "202003", PERSON, "g_alive")]))
+    register_answers(home, path, {})
+    (answer,) = list_answers(home)
+    assert (answer["policy_id"], answer["period"]) == ("benefit_to_retirement", "2020-03")
+    rows = [
+        ("benefit_to_retirement", "g_alive"),
+        ("benefit_to_retirement", "objection"),
+        ("identity", "same_person"),
+        ("benefit_to_retirement", "g_aliv"),
+    ]
+    given = {"subject_id": PERSON, "source_file": "a.csv", "source_line": 2}
+    found = unfitting_findings(
+        pl.DataFrame([{"policy_id": one, "provision": two, **given} for one, two in rows]),
+        policy_cards(),
+    )
+    assert [text for text in found["detail"] if "a.csv:2" in text and "g_aliv " in text] != []
+    assert found.height == 1
 
 
 def entitlement(policy: str, subject: str, status: str, reason: str) -> dict[str, Any]:

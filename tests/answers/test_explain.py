@@ -1,5 +1,6 @@
 """`wuxing explain` on real runs of the engine over golden cases."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from tests.answers.answers_home import RUN_ID, home_of_cases
 from tests.rules.golden import policy_names
 from tests.rules.golden_run import cases_of
 from transforms.answers.dossier import dossier_lines
+from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError, UsageError
 from transforms.policies.card_text import said_value
 
@@ -91,7 +93,12 @@ def test_parameters_come_with_source_and_confirmation(asked: Asked) -> None:
     content, lines = asked.explain(few_rows(asked)[0])
     for entry in content["parameters"]:
         assert entry["source"] and isinstance(entry["confirmed"], bool)
-        assert any(entry["name"] in line and entry["source"] in line for line in lines)
+        (line,) = (one for one in lines if f" {entry['name']} = {entry['value']} (" in one)
+        assert entry["source"] in line and f"from {entry['from']}" in line
+        said = in_chinese(line)
+        for own in ("name", "source", "value"):
+            said = said.replace(entry[own], "", 1)
+        assert not re.search("[A-Za-z]", said), "the rest is said in Chinese"
 
 
 def test_a_clerks_answer_is_shown_where_it_was_used(asked: Asked) -> None:
@@ -149,7 +156,7 @@ def test_every_card_is_described_with_each_value_and_its_source() -> None:
         for parameter in card.parameters.values():
             for value in parameter.values:
                 rows = value.value if isinstance(value.value, list) else []
-                told = f"{len(rows)} rows" if rows else value.value
+                told = f"a table of {len(rows)} rows" if rows else value.value
                 assert f"{value.since}: {told}" in text and value.source in text
                 for row in rows:
                     assert "  ".join(map(said_value, row.values())) in lines_of

@@ -40,6 +40,8 @@ HOLDS = set(
     re.findall(r'pl\.lit\("([a-z_]+)"\)', (ROOT / "transforms/money/payees.py").read_text())
 )
 HOLDS |= {STRUCK_OUT, OBJECTION, PAID_UNDER_OTHER}
+WATCHING = [name for name, card in policy_cards().items() if card.kind == "warning"]
+TOLD = [name for name in policy_cards() if name not in WATCHING]
 HOSTILE = [
     "<script>alert(1)</script>",
     "=1+1",
@@ -92,7 +94,9 @@ def test_exactly_one_notice_per_line_of_every_status(told: tuple[Path, str, Path
     found = pl.read_parquet(out / "notices.parquet")
     entitled = pl.read_parquet(root / "runs" / run_id / "entitlements.parquet")
     determined = pl.read_parquet(root / "runs" / run_id / "determinations.parquet")
-    open_rows = determined.filter(pl.col("outcome") == "undetermined")
+    open_rows = determined.filter(
+        (pl.col("outcome") == "undetermined") & ~pl.col("policy_id").is_in(WATCHING)
+    )
     wanted = pl.concat([entitled.select(KEY), open_rows.select(KEY)])
     assert found.height == wanted.height == found.join(wanted, on=KEY, how="semi").height
     assert found["notice_no"].is_unique().all()
@@ -177,10 +181,63 @@ def test_one_person_hears_of_refusals_too(told: tuple[Path, str, Path], tmp_path
             write_notices(Home(root), run_id, asked, None)
 
 
+def test_nobody_hears_from_a_letter_whom_a_bureau_looks_into(
+    told: tuple[Path, str, Path], tmp_path: Path
+) -> None:
+    """Who is told that they are on no such list can tell, on another night, that they are."""
+    root, run_id, _ = told
+    determined = pl.read_parquet(root / "runs" / run_id / "determinations.parquet")
+    watched = determined.filter(pl.col("policy_id").is_in(WATCHING))
+    others = determined.filter(
+        ~pl.col("policy_id").is_in(WATCHING) & (pl.col("outcome") != "eligible")
+    )
+    heard = pl.concat([others["subject_id"], others["beneficiary_id"]]).unique().to_list()
+    asked = watched.filter(pl.col("beneficiary_id").is_in(heard)).sort("outcome", *KEY)
+    assert {"eligible", "ineligible"} <= set(asked["outcome"])
+    for party in asked.unique("outcome", keep="first", maintain_order=True)["beneficiary_id"]:
+        out = tmp_path / party
+        write_notices(Home(root), run_id, Asked(party), out)
+        found = pl.read_parquet(out / "notices.parquet")
+        assert found.height and not set(found["policy_id"]) & set(WATCHING)
+    for policy in WATCHING:
+        with pytest.raises(KeyError, match="warning"):
+            worded([line(policy, "undetermined")])
+
+
+@pytest.mark.parametrize("cause", ["rows_gone", "nothing_found", "clerk_kept", "unheard_of"])
+def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
+    """Only whose rows are gone is told so and asked for proof; what is still determined is said."""
+    amounts = {"paid_before_fen": 100000, "determined_fen": 80000, "cause": cause}
+    (row,) = worded([line("new_hire_subsidy", "unsupported", **amounts)]).to_dicts()
+    letter = row["letter"]
+    assert "此前发给您 1000.00 元，而现在认定的是 800.00 元" in letter and "不需要退款" in letter
+    assert ("看不到原来" in letter) == ("能证明的材料" in letter) == (cause == "rows_gone")
+    assert ("您的数据没有变" in letter) == (cause == "nothing_found")
+    assert ("正在核实" in letter) == ("正在核实" in row["message"]) == (cause != "clerk_kept")
+
+
+@pytest.mark.parametrize(
+    ("policy", "question", "office"),
+    [
+        ("new_hire_subsidy", "能不能发", "区人社局"),
+        ("disability_levy_relief", "能不能减免", "区税务局"),
+        ("housing_fund_relief", "是否符合条件", "区公积金"),
+    ],
+)
+def test_what_is_not_known_is_asked_by_what_the_policy_is(
+    policy: str, question: str, office: str
+) -> None:
+    (row,) = worded([line(policy, "undetermined")]).to_dicts()
+    assert f"{question}，现在还不能确定" in row["letter"]
+    for status in ("undetermined", "ineligible"):
+        (row,) = worded([line(policy, status)]).to_dicts()
+        assert office in row["message"] and office in row["letter"]
+
+
 @pytest.mark.parametrize("status", [*STATUSES, "undetermined", "ineligible"])
 def test_every_status_of_every_policy_has_words(status: str) -> None:
     reason = {"superseded": "stability_refund", "conflict": "internship_subsidy,stability_refund"}
-    rows = [line(policy, status, reason.get(status, "")) for policy in policy_cards()]
+    rows = [line(policy, status, reason.get(status, "")) for policy in TOLD]
     for row in worded(rows).to_dicts():
         assert "{" not in row["letter"] + row["message"] and "None" not in row["letter"]
         assert len(row["message"]) <= MESSAGE_LENGTH and row["message"].startswith("【人社】")
@@ -207,13 +264,13 @@ def test_every_reason_to_hold_says_what_is_missing_and_how_to_give_it(reason: st
     assert reason in letter_texts()["held"], f"say in letters.yaml what {reason} means to a person"
     (row,) = worded([line("benefit_to_retirement", "held", reason)]).to_dicts()
     texts = letter_texts()["held"][reason]
-    assert texts["missing"] in row["letter"] and "怎么办：" in row["letter"]
+    assert texts["why"] in row["letter"] and "怎么办：" in row["letter"]
     assert texts["brief"] in row["message"]
 
 
 def test_a_reason_that_nobody_worded_is_told_in_general() -> None:
     (row,) = worded([line("benefit_to_retirement", "held", "unheard_of")]).to_dicts()
-    assert letter_texts()["held"]["other"]["missing"] in row["letter"]
+    assert letter_texts()["held"]["other"]["why"] in row["letter"]
     with pytest.raises(ContractError, match="no words for status unheard_of"):
         worded([line("benefit_to_retirement", "unheard_of")])
 

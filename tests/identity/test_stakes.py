@@ -25,7 +25,8 @@ from sql.texts import policy_cards
 from sql.town import small_town
 from tests.conftest import AS_OF
 from transforms.answers.identity import CANDIDATES, DAMAGED, STAKES, identity_sheet
-from transforms.answers.stakes import KEY, ROW, changed_lines, held_for_accounts, stakes_of_rows
+from transforms.answers.open_questions import KEY
+from transforms.answers.stakes import ROW, changed_lines, held_for_accounts, stakes_of_rows
 from transforms.digest import frame_digest
 from transforms.errors import ParameterMissingError
 from transforms.extracts.kinds import KINDS

@@ -1,5 +1,6 @@
 """The process that takes workbooks and Parquet apart: what it lays out, and what it refuses."""
 
+import io
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 
 from flows.ingest import decoded
 from flows.ingest.decoder import batch_of_rows, checked, refuse_type
+from flows.ingest.sheet_marks import MARK, OLD_ERROR, _Cells, with_marks
 from transforms.extracts.grid import even_rows
 
 
@@ -39,7 +41,7 @@ def test_a_cell_that_can_be_none_is_refused() -> None:
 def test_rows_are_made_as_wide_as_the_header() -> None:
     columns, too_wide = even_rows([["a"], ["b", "c", "d"], ["e", "f", " "]], 2)
     assert len(columns) == 2 and too_wide is not None
-    assert too_wide.tolist() == [False, True, False]
+    assert too_wide.tolist() == [False, True, True]
 
 
 def test_a_process_that_died_while_it_waited_speaks_against_no_file(tmp_path: Path) -> None:
@@ -56,3 +58,16 @@ def test_a_process_that_died_while_it_waited_speaks_against_no_file(tmp_path: Pa
         waiting.kill()
         waiting.wait()
     assert texts() == ["甲"]
+
+
+def test_cells_without_a_place_are_counted_and_rows_below_are_kept() -> None:
+    """Some programs leave the references out; a last row of nothing but errors is a row."""
+    xml = b'<x:sheetData xmlns:x="u"><x:row/><x:row><x:c/><x:c t="e"><x:v>#N/A</x:v></x:c></x:row>'
+    xml += b'<x:row r="4"><x:c r="C4"><x:f>1</x:f></x:c></x:row></x:sheetData>'
+    marks = {1: {1: f"{MARK}#N/A"}, 3: {2: f"{MARK}#FORMULA"}}
+    assert _Cells().read(io.BytesIO(xml)) == marks
+    rows = list(with_marks([["a", "", ""]], marks, 0, 3))
+    assert (len(rows), rows[0][0], rows[3][2]) == (4, "a", f"{MARK}#FORMULA")
+    assert OLD_ERROR.search(
+        b"\x06\x00\x1b\x00\x05\x00\x06\x00\x0f\x00\x02\x00\x2a\x00\x00\x00\xff\xff"
+    )

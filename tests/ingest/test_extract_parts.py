@@ -158,6 +158,13 @@ def test_a_link_by_content_decides_the_row_in_any_file_and_gives_way_to_its_line
     assert settled(piece, decided(("ef", 0, MEANT, "王", 2))).height == 0
 
 
+def test_of_rows_that_are_alike_to_the_letter_a_link_by_content_decides_one() -> None:
+    alike = piece_of([DAMAGED, DAMAGED])
+    (content, _) = row_contents(DEATHS, alike, np.array([0, 1]))
+    said = settled(alike, decided((content, 0, MEANT, "王", 2)))
+    assert said.select("line", "person_id").rows() == [(2, MEANT)], "line 3 may be a namesake's"
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from("甲乙丙丁戊"), st.sampled_from([None, "p", "q", "r"])), max_size=8

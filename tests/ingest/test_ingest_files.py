@@ -4,8 +4,10 @@ import errno
 import hashlib
 import io
 import math
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -119,8 +121,24 @@ def test_rows_of_other_lengths(tmp_path: Path) -> None:
     snapshot = ingest(
         tmp_path, {"residents.csv": f"{header}\n{short}\n{long}\n{blank_long}\n制表人\n"}
     )
-    assert table(snapshot, "residents")["source_line"].to_list() == [2, 4]
-    assert verdicts(snapshot) == [(3, "unreadable_value", ""), (5, "totals_row", "")]
+    assert table(snapshot, "residents")["source_line"].to_list() == [2]
+    wide = "unreadable_value"
+    assert verdicts(snapshot) == [(3, wide, ""), (4, wide, ""), (5, "totals_row", "")]
+
+
+def test_an_amount_with_a_comma_and_no_quotes_shifts_no_cells(tmp_path: Path) -> None:
+    """1,640.00 and an empty last cell: as many filled cells as the header has, one to the right."""
+    model = row("contributions")
+    last = {**model, "缴费基数": model["缴费基数"]}
+    base = last.pop("缴费基数")
+    header, first = csv_text([last | {"缴费基数": base}]).splitlines()
+    shifted = first.replace("S1", "S2").replace("480.00", "1,480.00").removesuffix("3000")
+    second = first.replace("S1", "S3")
+    for name, end in (("plain", ""), ("irregular", ',"a"b'), ("surplus", ",")):
+        lines = [header, *(f"{cells}{end}" for cells in (first, second, shifted))]
+        snapshot = ingest(tmp_path / name, {"contributions.csv": "\n".join(lines)})
+        bad = [4] if name != "irregular" else [2, 3, 4]
+        assert [line for line, _, _ in verdicts(snapshot)] == bad
 
 
 def test_pieces_of_any_size_make_the_same_bytes(
@@ -275,6 +293,12 @@ def test_a_false_note_stops_a_drop_that_is_known_already(tmp_path: Path) -> None
         ingest(tmp_path, {"residents.csv": TEXT, "delivery_note.csv": note.format(3)})
 
 
+def test_a_note_may_sum_up_and_be_written_wide(tmp_path: Path) -> None:
+    note = "文件名,行数\nresidents.csv,２\n合计,2\n"
+    snapshot = ingest(tmp_path, {"residents.csv": TEXT, "交接单.csv": note})
+    assert snapshot.manifest["warnings"] == []
+
+
 def test_what_a_note_does_not_list_is_a_warning(tmp_path: Path) -> None:
     model = csv_text([row("payroll"), row("payroll", 流水号="P2", 实发工资="坏")])
     snapshot = ingest(
@@ -376,6 +400,11 @@ def test_workbooks_and_parquet_files_without_rows_are_delivered(tmp_path: Path) 
     assert table(snapshot, "payroll").schema["net_fen"] == pl.Int64()
 
 
+def test_a_separator_that_is_not_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DropRefusedError, match="cells are separated by ;"):
+        ingest(tmp_path, {"residents.csv": TEXT.replace(",", ";")})
+
+
 def test_rows_above_the_header_do_not_vanish(tmp_path: Path) -> None:
     header, first, second = TEXT.splitlines()
     for lines in ([first, header, second], [first, second, header]):
@@ -383,3 +412,100 @@ def test_rows_above_the_header_do_not_vanish(tmp_path: Path) -> None:
             ingest(tmp_path, {"户籍人口.csv": "\n".join(lines)})
     titles = ["户籍人口,,", "制表单位,某局,2020-03-31"]
     assert lines_of(tmp_path, "户籍人口.csv", "\n".join([*titles, header, first])) == [4]
+
+
+def test_a_file_that_names_another_unit_is_refused(tmp_path: Path) -> None:
+    """Amounts in 分 under 单位缴费金额(分) would be read a hundredfold."""
+    header, first = csv_text([row("contributions")]).splitlines()
+
+    def deliver(heading: str, above: str = "", label: str = "单位缴费金额") -> None:
+        lines = [above, header.replace(label, heading), first]
+        ingest(tmp_path, {"contributions.csv": "\n".join(lines)})
+
+    for unit in ("(分)", "（万元）", "[单位：千元]", "(以分计)"):
+        with pytest.raises(DropRefusedError, match=r"is given in (分|万元|千元), it is read in 元"):
+            deliver(f"单位缴费金额{unit}")
+    for title in ("明细表（单位：万元）", "金额单位:分"):
+        with pytest.raises(DropRefusedError, match="is given in"):
+            deliver("单位缴费金额", title)
+        deliver("单位缴费金额", title.replace("分", "元").replace("万", ""))
+    for harmless in ("(元)", "（人民币元/月）", "(精确到分)"):
+        deliver(f"单位缴费金额{harmless}", "制表单位：万元大厦")
+    registered = csv_text([row("registrations")])
+    for heading, other in (
+        ("营业收入(万元)", "营业收入(元)"),
+        ("从业人员", "从业人员（百人）"),
+        ("资产总额(万元)", "资产总额【亿元】"),
+    ):
+        with pytest.raises(DropRefusedError, match="is given in"):
+            ingest(tmp_path, {"registrations.csv": registered.replace(heading, other)})
+
+
+def employed(fill: Callable[[xlsxwriter.Workbook, list[str]], None]) -> dict[str, str | bytes]:
+    """A workbook of 就业登记, filled by hand."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content) as book:
+        fill(book, list(row("employment")))
+    return {"employment.xlsx": content.getvalue()}
+
+
+def test_cells_that_only_look_empty_leave_no_contract_open(tmp_path: Path) -> None:
+    """Errors, formulas without a result and merged cells all come as empty from the library."""
+    model = list(row("employment").values())
+
+    def fill(book: xlsxwriter.Workbook, header: list[str]) -> None:
+        page = book.add_worksheet()
+        page.merge_range(0, 0, 0, 7, "就业登记表")
+        page.write_row(1, 0, header)
+        for number in range(2, 11):
+            page.write_row(number, 0, model)
+        page.write_formula(2, 6, "=VLOOKUP(A1,Z:Z,1)", None, "#N/A")
+        page.write_formula(3, 6, "=DATE(2020,3,5)", None, "")
+        page.write_formula(4, 5, "=DATE(2020,3,5)", None, "2020-03-05")
+        page.write_formula(5, 6, '=IF(A1="x",1,"")', None, " ")
+        page.merge_range(6, 6, 8, 6, "2020-03-05")
+        page.merge_range(11, 0, 12, 7, "合计")
+
+    snapshot = ingest(tmp_path, employed(fill))
+    bad = [(n, "unreadable_value", "ended_on") for n in (3, 4, 8, 9)]
+    assert [one for one in verdicts(snapshot) if one[1] == "unreadable_value"] == bad
+    assert {5, 7} <= set(table(snapshot, "employment")["source_line"].to_list())
+
+
+def test_a_sheet_like_the_one_read_refuses_the_file_others_are_named(tmp_path: Path) -> None:
+    model = list(row("employment").values())
+
+    def fill(second: list[str], book: xlsxwriter.Workbook, header: list[str]) -> None:
+        hidden = book.add_worksheet("旧表")
+        page, other = book.add_worksheet("表"), book.add_worksheet("说明")
+        book.add_worksheet("空")
+        page.activate()
+        page.set_first_sheet()
+        hidden.hide()
+        hidden.write_row(0, 0, second or header)
+        other.write_row(0, 0, ["本表每月报送"])
+        page.write_row(0, 0, header)
+        page.write_row(1, 0, model)
+
+    snapshot = ingest(tmp_path, employed(partial(fill, ["代码表"])))
+    assert table(snapshot, "employment").height == 1
+    assert snapshot.manifest["notes"] == [
+        "employment.xlsx: sheets that were not read: 说明",
+        "employment.xlsx: hidden sheets that were not read: 旧表",
+    ]
+    with pytest.raises(DropRefusedError, match="sheet 旧表 has the header of 就业登记 too"):
+        ingest(tmp_path, employed(partial(fill, [])))
+
+
+def test_serials_of_a_calendar_from_1904_are_unreadable(tmp_path: Path) -> None:
+    model = [*list(row("employment").values())[:4], 42414]
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"date_1904": True}) as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, list(row("employment")))
+        page.write_row(1, 0, model)
+        page.write_row(2, 0, model[:4])
+        page.write_datetime(2, 4, date(2020, 2, 15), book.add_format({"num_format": "yyyy-mm-dd"}))
+    snapshot = ingest(tmp_path, {"employment.xlsx": content.getvalue()})
+    assert verdicts(snapshot) == [(2, "unreadable_value", "starts_on")]
+    assert table(snapshot, "employment")["starts_on"].to_list() == [date(2020, 2, 15)]

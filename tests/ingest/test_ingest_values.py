@@ -1,5 +1,6 @@
 """What each type of cell accepts, and what it refuses."""
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from transforms.extracts.readers import read_column, read_names
 
 def read(kind: str, column: str, *texts: str) -> list[object]:
     return read_column(KINDS[kind].column_named[column], pl.Series(texts), None).values.to_list()
+
+
+def test_a_period_is_read_as_policies_name_it() -> None:
+    said = read("objections", "period", "2020年3月", "202003", "2020", "2020.0", "三月")
+    assert said == ["2020-03", "2020-03", "2020", None, None]
 
 
 @given(st.integers(-(10**12), 10**12))
@@ -69,7 +75,9 @@ def test_dates_written_are_dates_read(day: date) -> None:
         forms.append(str(serial))
     assert read_dates(pl.Series(forms)).to_list() == [day] * len(forms)
     month = day.year * 100 + day.month
-    assert read_months(pl.Series(forms)).to_list() == [month] * len(forms)
+    is_short = [re.fullmatch("(19|20|21)[0-9]{2}[1-9]", form) for form in forms]
+    wanted = [None if short else month for short in is_short]
+    assert read_months(pl.Series(forms)).to_list() == wanted
 
 
 def test_days_no_calendar_has_are_no_dates() -> None:
@@ -90,8 +98,10 @@ def test_months() -> None:
     right = ["202002", "2020-02", "2020/2", "2020年2月", "２０２０年２月", " 202002 "]
     assert read_months(pl.Series(right)).to_list() == [202002] * len(right)
     wrong = ["202013", "202000", "2020-13", "2020.2", "20202", "二月"]
-    # Five digits are an Excel date, and a date counts as its month.
-    assert read_months(pl.Series(wrong)).to_list() == [None, None, None, None, 195504, None]
+    assert read_months(pl.Series(wrong)).to_list() == [None] * len(wrong)
+    # Five digits are an Excel date, and a date counts as its month, unless they read as a month.
+    serials = ["43870", "20203", "２０２０３", "20200"]
+    assert read_months(pl.Series(serials)).to_list() == [202002, None, None, 195504]
 
 
 def test_integers() -> None:

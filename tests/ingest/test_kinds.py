@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 from sql import connect, query, register_tables
+from transforms.answers import returns
+from transforms.answers.open_questions import fact_label
 from transforms.answers.source_rows import visible_rows
 from transforms.errors import ContractError
 from transforms.extracts.kinds import DECLARED, KINDS, Kind, parse_kinds, table_schema
@@ -43,6 +45,24 @@ def test_a_kind_that_is_not_as_promised_is_refused(said: str, wrong: str, told: 
     assert said in TEXT
     with pytest.raises(ContractError, match=told):
         parse_kinds(TEXT.replace(said, wrong, 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "heading"),
+    [
+        ("contributions", "paid_on", "到账日期"),
+        ("payroll", "paid_on", "发放日期"),
+        ("payroll", "serial_no", "流水号"),
+        ("support", "from_month", "享受开始年月"),
+        ("support", "to_month", "享受终止年月"),
+        ("accounts", "account_no", "账号"),
+    ],
+)
+def test_a_column_is_called_as_its_own_kind_calls_it(kind: str, column: str, heading: str) -> None:
+    """In explain, in what goes back to the supplier, and in the sample; others' words do too."""
+    assert fact_label(column, kind) == heading
+    assert returns._heading({"kind": kind, "column": column}).split(" / ")[0] == heading
+    assert len(KINDS[kind].column_named[column].labels) == 3
 
 
 def test_only_registers_count_whatever_the_date() -> None:

@@ -19,10 +19,11 @@ from flows.cli.console import run_command
 from flows.night.alerts import Alert, alerts_of, tell, told_night
 from flows.night.page import night_page
 from flows.night.settings import EVENTS, read_settings
-from flows.night.status import LATE, look_at, status_lines
+from flows.night.status import look_at, status_lines
 from flows.store import Home, read_lines
 from tests.night.servers import HookServer, MailServer, make_certificate, serving
 from tests.night.test_status import SCHEDULED, TWO, good_night, home_with, note, raising
+from transforms.answers.deliveries import LATE
 from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError, GateStoppedError
 
@@ -307,10 +308,12 @@ def test_nobody_is_told_where_no_way_is_named_and_a_night_goes_on(
 
 
 def test_every_event_says_what_to_do() -> None:
-    from flows.night.alerts import WHAT_TO_DO
-    from transforms.words import Said
+    from flows.night.alerts import EXIT_CODES, TOLD_AS
+    from transforms.words import Said, catalogue
 
-    assert set(WHAT_TO_DO) == set(EVENTS)
+    said = {f"alert_{name}" for name in (*TOLD_AS, *(f"{event}_do" for event in EVENTS))}
+    assert {*said, *(f"exit_{code}" for code in EXIT_CODES)} <= set(catalogue())
+    assert set(TOLD_AS.values()) <= set(EVENTS)
     for event in EVENTS:
         alert = Alert(event, "k", Said("alert_missed", {"day": "2026-11-27"}))
         assert "怎么办" in alert.content(Home(Path("x")), "now")["text"]

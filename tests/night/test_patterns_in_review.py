@@ -61,4 +61,4 @@ def test_wages_to_a_dead_person_stand_in_the_review(
     assert found["subject_id"].to_list() == [payee] and person in found["detail"][0]
     (clue,) = clues_of(home, payee)
     assert f"人员、其后发薪月数、首月、末月：{person}, " in clue
-    assert word("payroll_after_end_source") in clue and name not in clue
+    assert word("source_payroll_after_end") in clue and name not in clue

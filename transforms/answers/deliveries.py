@@ -16,24 +16,9 @@ COLUMNS = (
     *("supplier", "kind", "month", "month_from", "delivered_on", "same_since"),
     *("due_day", "max_age_days", "left_out", "refused_file"),
 )
-WORDS = {
-    "fresh": "delivery_fresh",
-    "same": "delivery_same",
-    "old": "delivery_old",
-    "late": "delivery_late",
-    "too_old": "delivery_too_old",
-    "missing": "delivery_missing",
-    "unusable": "delivery_unusable",
-    "nobody": "delivery_by_nobody",
-    "refused": "delivery_refused",
-}
-SAID_OF = {
-    "late": "supplier_late",
-    "too_old": "supplier_too_old",
-    "missing": "supplier_missing",
-    "unusable": "supplier_unusable",
-    "nobody": "supplier_removed",
-}
+NOT_IN_TIME = ("late", "too_old", "missing", "unusable", "nobody")
+# What is to be asked for at a supplier.
+LATE = (*NOT_IN_TIME, "refused")
 
 
 @dataclass(frozen=True)
@@ -60,7 +45,7 @@ class DeliveryState:
     @property
     def state_word(self) -> str:
         """Return the code of the word for its state."""
-        return WORDS[self.state]
+        return f"delivery_{self.state}"
 
     def content(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -160,7 +145,8 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
     refused = list[Said]()
     for one in states:
         is_left_out = one.max_age_days and not one.is_used
-        code = SAID_OF.get(one.state, "supplier_left_out" if is_left_out else "")
+        code = "supplier_left_out" if is_left_out else ""
+        code = f"supplier_{one.state}" if one.state in NOT_IN_TIME else code
         if code:
             groups.setdefault((code, one.supplier, one.delivered_on), []).append(one)
         if one.refused_file:

@@ -22,7 +22,6 @@ from transforms.extracts.kinds import names_of_kinds
 from transforms.extracts.links import REPAIR
 from transforms.words import Language, Said, said_of, word, worded
 
-WORD_OF_VALUE = {"true": "value_true", "false": "value_false", "unknown": "value_unknown"}
 CODED = ("outcome", "entitlement", "policy_state")
 LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
 SHORT_ROWS = 200
@@ -96,7 +95,8 @@ def _policy_lines(policy: Mapping[str, Any], language: Language) -> list[str]:
     if left:
         lines.append(f"{len(left):,} more rows; --policy, --subject and --period narrow:")
         lines += short_lines(left[:SHORT_ROWS], language)
-    return [*lines, "parameters used", *used_parameter_lines(policy["parameters"])]
+    used = "parameters the run used, of which a row takes those of its own day"
+    return [*lines, used, *used_parameter_lines(policy["parameters"])]
 
 
 def _formula_line(formula: Mapping[str, Any]) -> str:
@@ -122,7 +122,6 @@ def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
         provisions=_titles_of_provisions(told),
         tables=partial(source_table, told["repairs"], raw),
         changed=changed_words,
-        word_of_value=WORD_OF_VALUE,
         chinese=chinese_part,
         cell=cell_words,
         label=fact_label,
@@ -197,7 +196,7 @@ def changed_words(name: str, value: Any) -> str:
         return "—"
     if name in CODED:
         return word(value)
-    return word(WORD_OF_VALUE[value]) if PROVISION.match(name) else cell_words(name, value)
+    return word(f"value_{value}") if PROVISION.match(name) else cell_words(name, value)
 
 
 def _changed(name: str, was: Any, now: Any) -> str:

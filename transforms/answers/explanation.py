@@ -238,7 +238,7 @@ def claim_text(claim: Mapping[str, Any]) -> str:
 def used_parameter_lines(used: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the dated numbers a run used, each with its source and whether it is confirmed."""
     return [
-        f"  {entry['name']} = {entry['value']} ({entry['unit']}) from {entry['from']}  "
+        f"  {entry['name']} = {entry['value']} ({entry['unit']}) in force from {entry['from']}  "
         f"{confirmation(entry['confirmed'])}  {entry['source']}"
         for entry in used
     ]

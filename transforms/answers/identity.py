@@ -14,7 +14,7 @@ from transforms.digest import text_digest
 from transforms.extracts.dates import read_dates
 from transforms.extracts.kinds import names_of_kinds
 from transforms.extracts.links import BY_CONTENT
-from transforms.extracts.registers import DOCUMENT, LINKS
+from transforms.extracts.registers import DOCUMENT, ID, LINKS
 from transforms.policies.cards import PolicyCard
 from transforms.sheets.filled import refuse_rows
 from transforms.sheets.workbook import Sheet, said_lines
@@ -108,7 +108,8 @@ def _numbered(damaged: pl.DataFrame, candidates: pl.DataFrame, run_id: str) -> p
     persons = candidates.sort("person_id").group_by(ROW, maintain_order=True).agg("person_id")
     rows = damaged.join(persons, on=ROW, how="left", validate="1:1", maintain_order="left")
     rows = rows.rename({"person_id": "persons"}).with_columns(
-        pl.col("persons").fill_null(pl.lit([], dtype=pl.List(pl.String)))
+        pl.col("persons").fill_null(pl.lit([], dtype=pl.List(pl.String))),
+        is_alone=pl.len().over("kind", "content_digest") == 1,
     )
     said = rows.select(*ROW, "content_digest", pl.col("persons").list.join(" ")).rows()
     codes = [text_digest(" ".join(map(str, (run_id, *one))))[:CODE_LENGTH] for one in said]
@@ -245,15 +246,19 @@ def read_answers(
     return rows.with_columns(by.alias("decided_by"))
 
 
-def link_lines(answers: pl.DataFrame) -> pl.DataFrame:
+def link_lines(answers: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Write answers as lines of the register: each by file and line, and by content.
 
-    Holds:   rows of one content that are answered differently are named by their lines only
+    Rows:    known  the register's lines that stand
+    Holds:   rows that are alike to the letter may be two persons': they are named by their lines
+             only, and so is what is answered later in a file that had such rows
     """
+    digest, line = (pl.col(LINKS.headings[name]) for name in ("file_digest", "line"))
+    has_content = (line == str(BY_CONTENT)).any().over(ID)
+    alike = known.filter(~has_content).select(digest.str.to_lowercase()).to_series()
     sure = answers.filter(pl.col("answer") != UNSURE)
     by_line = sure.select("question_no", *ROW, "person_id", "decided_by", "decided_on", DOCUMENT)
-    is_one = pl.col("person_id").fill_null("").n_unique().over("kind", "content_digest") == 1
-    by_content = sure.filter(is_one).with_columns(
-        file_digest="content_digest", line=pl.lit(BY_CONTENT, pl.Int64)
-    )
+    by_content = sure.filter(
+        "is_alone", ~pl.col("file_digest").is_in(alike.implode())
+    ).with_columns(file_digest="content_digest", line=pl.lit(BY_CONTENT, pl.Int64))
     return pl.concat([by_line, by_content.select(by_line.columns)])

@@ -32,7 +32,7 @@ OTHER, NO_TOWN, RETURNED = "other", "0", "returned"
 # if it came back from there.
 LINE_SCHEMA = pl.Schema(
     {
-        **dict.fromkeys([*KEY, "status", "reason"], pl.String()),
+        **dict.fromkeys([*KEY, "status", "reason", "cause"], pl.String()),
         **dict.fromkeys(["determined_fen", "paid_before_fen", "due_fen"], pl.Int64()),
         "reason_codes": pl.List(pl.String()),
         **dict.fromkeys(["bank_name", "account_no", "bank_said"], pl.String()),
@@ -113,9 +113,9 @@ def _worded(
     if status not in texts["statuses"]:
         raise ContractError(f"letters.yaml has no words for status {status}")
     said = texts["statuses"][status]
-    # Twice: what is missing, and what to do about it, name columns themselves.
+    # Twice: why, and what to do about it, name columns themselves.
     given = lines.with_columns(*_values(card, days), _other(status, titles).alias("other"))
-    given = given.with_columns(_held(name) for name in ("missing", "how", "brief"))
+    given = given.with_columns(_why(status, name) for name in ("why", "how", "brief"))
     sentences = [_filled(sentence) for sentence in (*said["body"], texts["closing"])]
     letter = pl.concat_str(sentences, separator="\n")
     sign = pl.lit(texts["signature"])
@@ -138,6 +138,7 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         "clause": card.clause,
         # Of several bureaus the first is in charge: a person is sent to one door.
         "office": card.bureau.split("、")[0],
+        "question": parts["question"][card.kind],
         "records": "、".join(kinds[kind] for kind in card.reads),
         "day": _day(days[0]),
         "until": _day(days[1]),
@@ -182,12 +183,16 @@ def _other(status: str, titles: Mapping[str, str]) -> pl.Expr:
     return _filled(parts["same_month"], name=named)
 
 
-def _held(name: str) -> pl.Expr:
-    """Give what the catalogue says of a reason to be held; of one it does not know, in general."""
-    held = letter_texts()["held"]
-    said = _filled(held[OTHER][name])
-    for reason, texts in held.items():
-        said = pl.when(pl.col("reason") == reason).then(_filled(texts[name])).otherwise(said)
+def _why(status: str, name: str) -> pl.Expr:
+    """Give what the catalogue says of a reason to be held, or of the cause of money unsupported.
+
+    Of one that it does not know, in general.
+    """
+    column, listed = ("cause", status) if status == "unsupported" else ("reason", "held")
+    why = letter_texts()[listed]
+    said = _filled(why[OTHER][name])
+    for code, texts in why.items():
+        said = pl.when(pl.col(column) == code).then(_filled(texts[name])).otherwise(said)
     return said.alias(name)
 
 

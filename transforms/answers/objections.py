@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from transforms.amounts import yuan_text
-from transforms.answers.dossier import WORD_OF_VALUE
 from transforms.answers.explanation import cell_words
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
@@ -109,7 +108,6 @@ def objections_pages(
         names=names_of_kinds(),
         label=fact_label,
         cell=cell_words,
-        word_of_value=WORD_OF_VALUE,
         places=SHOWN_PLACES,
     )
     news = [letter for letter in letters if letter["is_news"]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -28,6 +28,16 @@ SIDE_OF = {"subject": "subject", "subject_as_legal_rep": "subject", "beneficiary
 BY_MONTH = ("period", "to_period", "month_before")
 REGISTERS = ("registrations", "insured_units", "insured_persons")
 SIDES = ("subject", "beneficiary")
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+
+def both_sides(rows: Frame, party: str, *more: str) -> Frame:
+    """Put the subjects and the beneficiaries of rows under each other, as <party>_kind and _id."""
+    sides = (
+        [pl.col(f"{side}_{part}").alias(f"{party}_{part}") for part in ("kind", "id")]
+        for side in SIDES
+    )
+    return pl.concat([rows.select(*more, *side) for side in sides])
 
 
 def parties_asked(determinations: pl.LazyFrame) -> pl.DataFrame:
@@ -36,13 +46,7 @@ def parties_asked(determinations: pl.LazyFrame) -> pl.DataFrame:
     Rows:    returns  party_kind, party_id
     """
     undetermined = determinations.filter(pl.col("outcome") == "undetermined")
-    sides = [
-        undetermined.select(
-            pl.col(f"{side}_kind").alias("party_kind"), pl.col(f"{side}_id").alias("party_id")
-        )
-        for side in SIDES
-    ]
-    return pl.concat(sides).unique().sort("party_kind", "party_id").collect()
+    return both_sides(undetermined, "party").unique().sort("party_kind", "party_id").collect()
 
 
 def questions_of(

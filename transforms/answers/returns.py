@@ -8,21 +8,12 @@ from collections.abc import Collection, Mapping
 import polars as pl
 
 from transforms.extracts.kinds import COLUMNS, KINDS, names_of_kinds
+from transforms.extracts.rules import RULES
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, word, words_column
 
-MENDS = {
-    "missing_value": "mend_missing_value",
-    "unreadable_value": "mend_unreadable_value",
-    "unknown_code": "mend_unknown_code",
-    "invalid_person_id": "mend_invalid_person_id",
-    "invalid_employer_code": "mend_invalid_employer_code",
-    "out_of_range": "mend_out_of_range",
-    "duplicate_row": "mend_duplicate_row",
-    "conflicting_key": "mend_conflicting_key",
-    "unknown_unit": "mend_unknown_unit",
-    "name_conflict": "mend_name_conflict",
-}
+# A totals row and a form that nobody filled in are no errors.
+ERRORS = tuple(rule for rule in RULES if rule not in ("", "totals_row", "not_filled_in"))
 MOST_LINES = 10_000
 # In a column that took another's cells, what looks like an id or an account is not shown either.
 LONG_NUMBER = "[0-9０-９]{11}"
@@ -41,7 +32,7 @@ def errors_of(
     owned = quarantine.filter(pl.col("source_file").is_in(list(suppliers)))
     named = pl.col("source_file").replace_strict(dict(suppliers), default="").alias("supplier")
     again = (pl.col("rule") == "duplicate_row") & pl.col("kind").is_in(list(shared))
-    return owned.filter(pl.col("rule").is_in(list(MENDS)) & ~again).with_columns(named)
+    return owned.filter(pl.col("rule").is_in(ERRORS) & ~again).with_columns(named)
 
 
 def may_be_shown(errors: pl.DataFrame) -> pl.DataFrame:
@@ -74,7 +65,9 @@ def return_sheets(
         .otherwise(shown.fill_null(word("see_own_file")))
         .alias("stood"),
         words_column("rule").alias("problem"),
-        pl.col("rule").replace_strict({r: word(code) for r, code in MENDS.items()}).alias("mend"),
+        pl.col("rule")
+        .replace_strict({rule: word(f"mend_{rule}") for rule in ERRORS})
+        .alias("mend"),
     )
     above = [
         Said("returns_of", {"supplier": supplier, "as_of": as_of, "rows": tonight}),
@@ -90,12 +83,13 @@ def return_sheets(
 
 def _heading(cell: Mapping[str, str]) -> str:
     column = KINDS[cell["kind"]].column_named.get(cell["column"])
-    return column.labels[-1 if len(column.labels) < 2 else 1] if column else ""
+    # Which of them the supplier's file has is not kept.
+    return " / ".join(column.labels[1:] or column.labels) if column else ""
 
 
 def _trend(mine: pl.DataFrame) -> pl.DataFrame:
     """Lay out the counts: a night a line, the newest first; a rule a column."""
-    rules = [rule for rule in MENDS if rule in set(mine["rule"])]
+    rules = [rule for rule in ERRORS if rule in set(mine["rule"])]
 
     def rows_where(said: pl.Expr) -> pl.Expr:
         return pl.col("rows").filter(said).sum()

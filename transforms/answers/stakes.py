@@ -4,7 +4,8 @@ from typing import Any
 
 import polars as pl
 
-KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
+from transforms.answers.open_questions import KEY, both_sides
+
 ROW = ["kind", "file_digest", "line"]
 PARTY = ["party_kind", "party_id"]
 # What a person's own account would free.
@@ -33,15 +34,7 @@ def stakes_of_rows(
     Holds:   a line that several rows touch is told in full at each of them
     """
     lines = changed_lines(without, given)
-    sides = pl.concat(
-        lines.select(
-            "place",
-            "policy_id",
-            pl.col(f"{side}_kind").alias("party_kind"),
-            pl.col(f"{side}_id").alias("party_id"),
-        )
-        for side in ("subject", "beneficiary")
-    )
+    sides = both_sides(lines, "party", "place", "policy_id")
     touched = []
     for near in _nearest_first(supposed, parties):
         met = near.join(sides, on=PARTY).join(readers, on=["policy_id", "kind"], how="semi")

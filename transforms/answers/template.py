@@ -31,6 +31,7 @@ TYPES: dict[ColumnType, tuple[str, str, str]] = {
     "rate": ("@", "type_rate", "5%"),
     "date": ("yyyy-mm-dd", "type_date", "2020-03-31"),
     "month": ("@", "type_month", "202003"),
+    "period": ("@", "type_period", "2020-03"),
     "code": ("@", "type_code", ""),
     "text": ("@", "type_text", "A1"),
     "verbatim": ("@", "type_text", "张三"),

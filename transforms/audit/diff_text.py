@@ -14,15 +14,6 @@ from transforms.visible import table
 from transforms.words import BETWEEN, NO_NAMES, Language, word
 
 SHOWN = 40
-CAUSE_WORDS = {
-    "day": "cause_day",
-    "facts": "cause_facts",
-    "decisions": "cause_decisions",
-    "ledger": "cause_ledger",
-    "parameters": "cause_parameters",
-    "program": "cause_program",
-    "rules": "cause_rules",
-}
 BAR_WIDTH, BAR_ROOM = 520, 160
 
 
@@ -61,7 +52,7 @@ def by_cause(changes: pl.DataFrame, steps: Sequence[str]) -> list[dict[str, Any]
 
 def cause_words(cause: str, language: Language = "zh") -> str:
     """Word a cause, or several that were exchanged together."""
-    said = [word(CAUSE_WORDS[part], language) for part in cause.split(", ")]
+    said = [word(f"cause_{part}", language) for part in cause.split(", ")]
     return BETWEEN[language].join(said)
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -24,11 +24,15 @@ CACHED_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class CsvShape:
-    """How a file's rows are written: separator, number of columns, which of them are unique."""
+    """How a file's rows are written: separator, number of columns, which of them are unique.
+
+    `surplus`: so many empty cells more than the header most rows have.
+    """
 
     separator: str
     width: int
     unique: frozenset[int]
+    surplus: int = 0
 
 
 def rows_of_text(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -47,6 +51,13 @@ def top_rows(top: bytes, separator: str, limit: int = 60) -> list[tuple[int, lis
     with suppress(csv.Error):
         rows.extend(islice(rows_of_text(top.decode("utf-8", "ignore"), separator), limit))
     return rows
+
+
+def surplus_of(rows: Sequence[Sequence[str]], width: int) -> int:
+    """Tell how many empty cells more than the header most of the first rows have."""
+    widths = [len(cells) for cells in rows if cells and not "".join(cells[width:]).strip()]
+    usual = max(widths, key=widths.count, default=width)
+    return max(0, usual - width) if 2 * widths.count(usual) > len(rows) else 0
 
 
 def end_of_rows(block: Block, separator: str, is_quoted: bool, is_last: bool) -> int | None:
@@ -241,8 +252,11 @@ def _even_out(block: Block, starts: Rows, stops: Rows, shape: CsvShape) -> tuple
             parts += [block[done:stop], shape.separator.encode() * missing]
         else:
             cut = int(separators[firsts[row] + shape.width - 1])
-            rest = bytes(block[cut:stop]).replace(shape.separator.encode(), b"").replace(b'"', b"")
-            too_wide[row] = bool(rest.strip())
+            # A row wider than is usual has a separator in a cell: its cells have shifted.
+            is_usual = counts[row] == shape.width + shape.surplus
+            said = bytes(block[cut if is_usual else start : stop])
+            filled = said.replace(shape.separator.encode(), b"").replace(b'"', b"").strip()
+            too_wide[row] = bool(filled)
             parts.append(block[done:cut])
         assert done <= start
         done = stop

@@ -11,8 +11,11 @@ DATE_FORMS = (
     "^([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日" + MIDNIGHT,
     "^([0-9]{4})([0-9]{2})([0-9]{2})" + MIDNIGHT,
 )
+YEAR, ALL_PERIODS = "^((?:19|20)[0-9]{2})年?$", "全部"
 EXCEL_SERIAL = "^([0-9]{5})$"
 EXCEL_EPOCH_DAYS = -25569  # 1899-12-30, the day 0 of Excel's calendar after February 1900
+# 20203 is March 2020 short of a nought, or a day of 1955: in a column of months it is neither.
+SHORT_MONTH = "^(?:19|20|21)[0-9]{2}[1-9]$"
 COMPACT_MONTH = "^[0-9]{4}(?:0[1-9]|1[0-2])$"
 MONTH_FORMS = (
     "^([0-9]{4})([0-9]{2})$",
@@ -76,7 +79,21 @@ def read_months(texts: pl.Series) -> pl.Series:
         .then("month")
         .otherwise(month_of(pl.col("day")))
     ).to_series()
+    months = months.zip_with(~left.str.contains(SHORT_MONTH), pl.Series([None], dtype=pl.Int32))
     return compact.scatter((~is_compact).arg_true(), months)
+
+
+def read_periods(texts: pl.Series) -> pl.Series:
+    """Read what a policy is determined for: a year, a month as YYYY-MM, or all.
+
+    >>> read_periods(pl.Series(["2020", "202003", "2020年3月", "全部", "第一季"])).to_list()
+    ['2020', '2020-03', '2020-03', '全部', None]
+    """
+    plain = texts.str.normalize("NFKC").str.strip_chars()
+    months = read_months(plain).cast(pl.String)
+    written = months.str.head(4) + "-" + months.str.tail(2)
+    year = plain.str.extract(YEAR, 1)
+    return year.zip_with(year.is_not_null(), written).zip_with(plain != ALL_PERIODS, plain)
 
 
 def month_of(day: pl.Expr) -> pl.Expr:

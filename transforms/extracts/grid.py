@@ -8,13 +8,15 @@ import polars as pl
 from transforms.extracts.cells import CodedCells, Flags
 
 
-def even_rows(rows: Sequence[Sequence[str]], width: int) -> tuple[list[CodedCells], Flags | None]:
-    """Lay rows of any length out in columns; marks rows with more filled cells than columns."""
+def even_rows(
+    rows: Sequence[Sequence[str]], width: int, surplus: int = 0
+) -> tuple[list[CodedCells], Flags | None]:
+    """Lay rows of any length out in columns; marks the wider ones, usual empty cells apart."""
     columns = []
     for position in range(width):
         texts = [row[position] if position < len(row) else "" for row in rows]
         columns.append(CodedCells(pl.Series(texts, dtype=pl.String)))
-    too_wide = np.array(
-        [len(row) > width and any(cell.strip() for cell in row[width:]) for row in rows], np.bool_
-    )
+    usual = (*range(width + 1), width + surplus)
+    beyond = [row[width:] if len(row) in usual else row for row in rows]
+    too_wide = np.array([any(map(str.strip, cells)) for cells in beyond], np.bool_)
     return columns, too_wide if too_wide.any() else None

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transforms.errors import DropRefusedError
-from transforms.extracts.kinds import KINDS, Kind
+from transforms.extracts.kinds import COLUMNS, KINDS, Kind, KindColumn
+from transforms.words import Said
 
 DELIVERY_NOTE_NAMES = ("交接单.csv", "delivery_note.csv")
 # The note of a night that was fed from the inbox: files in force, and since when.
@@ -16,15 +17,32 @@ MOST_COLUMNS = 1000
 LEAST_DIGITS = 10
 IDENTIFIERS = frozenset({"person_id", "employer_code", "subject_id"})
 BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^】]*】")
+OF_MONEY = "[十百千万萬亿億]*[元圆]|[十百千万萬亿億]+|[角分厘]|[美欧日港]元|美金"
+OF_COUNTS = "[十百千万亿]*[人名户]|[十百千万亿]+|[天日周旬季年月时]|个月|季度|小时|工时"
+# What a column is read in, and how else headings say it; what the headings of such columns name.
+READ_IN = {
+    "money": (OF_MONEY, "元", "圆"),
+    "wan": (OF_MONEY, "万元", "万", "萬元"),
+    "rate": ("%|‰|千分.*|万分.*|bp|基点", "%"),
+    "persons": (OF_COUNTS, "人", "名"),
+    "days": (OF_COUNTS, "天", "日"),
+    "months": (OF_COUNTS, "月", "个月"),
+}
+IN_BRACKETS = r"(?:金额)?(?:单位)?:?[以为]?(?:人民币)?({})(?:计|为单位|/.*|每.*)?"
+ABOVE = re.compile(f"单位[:为]?(?:人民币)?({OF_MONEY})(?![一-鿿])")
 
 
 @dataclass(frozen=True)
 class Header:
-    """Where a file's columns stand: canonical name → position; `unknown` are other labels."""
+    """Where a file's columns stand: canonical name → position; `unknown` are other labels.
+
+    `beside`: what is to be said of what the file holds besides its table.
+    """
 
     positions: dict[str, int]
     width: int
     unknown: tuple[str, ...]
+    beside: tuple[Said, ...] = ()
 
 
 def kinds_of_file(name: str) -> list[Kind]:
@@ -54,9 +72,11 @@ def plain_label(label: str) -> str:
     >>> plain_label("* 单位缴费金额（元）")
     '单位缴费金额'
     """
-    text = unicodedata.normalize("NFKC", label).replace("\ufeff", "")
-    text = BRACKETED.sub("", "".join(text.split()))
-    return text.lstrip("*").casefold()
+    return BRACKETED.sub("", _spaceless(label)).lstrip("*").casefold()
+
+
+def _spaceless(label: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", label).replace("\ufeff", "").split())
 
 
 def _labels_of(kind: Kind) -> dict[str, str]:
@@ -98,6 +118,7 @@ def find_header(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> tu
         if header is not None:
             _refuse_twins(kind, cells, file_name)
             _refuse_rows_above(header, rows[:number], file_name)
+            _refuse_units(kind, header, rows[: number + 1], file_name)
             return number, header
     raise DropRefusedError(_missing_message(kind, rows, file_name))
 
@@ -128,10 +149,35 @@ def _refuse_rows_above(header: Header, above: Sequence[Sequence[str]], file_name
             )
 
 
+def _refuse_units(kind: Kind, header: Header, top: Sequence[Sequence[str]], file_name: str) -> None:
+    """Refuse a file that says of a column, or of all its money, that it is in another unit."""
+    titles = [_spaceless(cell) for cells in top[:-1] for cell in cells]
+    above = [unit for title in titles for unit in ABOVE.findall(title)]
+    for name, place in header.positions.items():
+        column, label = kind.column_named[name], _spaceless(top[-1][place])
+        form, *right = READ_IN.get(_measure(column), ("", ""))
+        in_brackets = re.compile(IN_BRACKETS.format(form), re.IGNORECASE)
+        said = [in_brackets.fullmatch(found[1:-1]) for found in BRACKETED.findall(label)]
+        units = [found[1] for found in said if form and found]
+        for unit in units or (above if form == OF_MONEY else []):
+            if unit not in right:
+                raise DropRefusedError(
+                    f"{file_name}: column {label} is given in {unit}, it is read in {right[0]}: "
+                    f"deliver it in {right[0]}"
+                )
+
+
+def _measure(column: KindColumn) -> str:
+    return COLUMNS[column.name].unit if column.type == "integer" else column.type
+
+
 def _missing_message(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> str:
     """Say what is missing in the row that comes nearest to being a header."""
     if not any(cell.strip() for cells in rows for cell in cells):
         return f"{file_name}: is empty; ask the supplier for it again"
+    for separator in ";|":
+        if any(match_header(kind, ",".join(cells).split(separator)) for cells in rows):
+            return f"{file_name}: cells are separated by {separator}: save it with commas or tabs"
     name_of = _labels_of(kind)
     found = [{name_of.get(plain_label(cell)) for cell in cells} for cells in rows]
     nearest = max(found, key=len, default=set())

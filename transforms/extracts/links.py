@@ -106,15 +106,18 @@ def damaged_rows(kind: Kind, piece: Piece, columns: dict[str, ReadColumn]) -> pl
 def settle_links(links: pl.DataFrame | None, damaged: pl.DataFrame) -> pl.DataFrame:
     """Say of each row that clerks decided on, by line or by content, what counts.
 
-    Rows:    links    of one file; damaged: line, content_digest
+    Rows:    links    of one file; damaged: line, content_digest, the file's from its beginning
              returns  SETTLED, one per line decided on, in its order: the person, null if it is
                       nobody; and who said so on which days, null where clerks differ
+    Holds:   by content one row of a file is known, its first: another like it may be a namesake's
     """
     if links is None:
         return SETTLED
     on_line = links.filter(pl.col("line") != BY_CONTENT).with_columns(row="line")
     on_content = links.filter(pl.col("line") == BY_CONTENT).join(
-        damaged.select("content_digest", row="line"),
+        damaged.unique("content_digest", keep="first", maintain_order=True).select(
+            "content_digest", row="line"
+        ),
         left_on="file_digest",
         right_on="content_digest",
     )

@@ -11,7 +11,7 @@ import polars as pl
 
 from transforms.amounts import read_fen, read_rates
 from transforms.columns import ColumnType
-from transforms.extracts.dates import read_dates, read_months
+from transforms.extracts.dates import read_dates, read_months, read_periods
 from transforms.extracts.kinds import KindColumn
 from transforms.identifiers import read_employer_codes, read_person_ids
 
@@ -176,6 +176,7 @@ READERS: dict[ColumnType, Callable[[pl.Series], pl.Series]] = {
     "rate": read_rates,
     "date": read_dates,
     "month": read_months,
+    "period": read_periods,
     "text": _read_texts,
     "verbatim": _read_verbatim,
     "name": read_names,

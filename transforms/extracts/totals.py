@@ -48,7 +48,7 @@ def _find_totals_rows(in_file_order: Sequence[Cells], height: int) -> Flags | No
                 flags = marks.to_numpy()
                 suspects |= flags if cells.codes is None else flags[cells.codes]
     rows = np.flatnonzero(suspects)
-    totals = [row for row in rows if _says_totals(_first_filled(in_file_order, int(row)))]
+    totals = [row for row in rows if says_totals(_first_filled(in_file_order, int(row)))]
     if not totals:
         return None
     flags = np.zeros(height, np.bool_)
@@ -67,10 +67,10 @@ def _first_filled(in_file_order: Sequence[Cells], row: int) -> str:
     return ""
 
 
-def _says_totals(text: str) -> bool:
+def says_totals(text: str) -> bool:
     """Tell whether a cell says that its row sums up.
 
-    >>> _says_totals("合 计："), _says_totals("合计科技有限公司")
+    >>> says_totals("合 计："), says_totals("合计科技有限公司")
     (True, False)
     """
     plain = "".join(pl.Series([text]).str.normalize("NFKC").item().split())

@@ -212,7 +212,7 @@ def money_findings(
         _finding(
             unsupported.with_columns(pl.concat_str("period", places).alias("period")),
             "paid_without_support",
-            "money was paid that is not determined any more, and no row says that it was wrong; "
+            "more was paid than is determined now, and no row says that it was wrong; "
             "a clerk decides",
         ),
         _finding(

@@ -114,15 +114,13 @@ def is_written_so(posting: Posting) -> bool:
     return is_named and is_about and canonical_json(said) == posting.content
 
 
-def broken_link(postings: Sequence[Posting], after: tuple[int, str] = (0, FIRST_HASH)) -> int:
+def broken_link(postings: Sequence[Posting]) -> int:
     """Return the position of the first posting that is not as it was chained; 0 if all are."""
-    position, previous = after
-    for posting in postings:
-        position += 1
-        values = posting.values()[: len(HASHED)]
-        if (posting.sequence, posting.previous_hash) != (position, previous):
-            return position
-        if posting.posting_hash != posting_hash(previous, values):
+    previous = FIRST_HASH
+    for position, posting in enumerate(postings, start=1):
+        chained = posting_hash(previous, posting.values()[: len(HASHED)])
+        found = (posting.sequence, posting.previous_hash, posting.posting_hash)
+        if found != (position, previous, chained):
             return position
         previous = posting.posting_hash
     return 0

@@ -1,12 +1,12 @@
 """The public notice (公示) of a batch: who is to be paid how much, persons masked, five days."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 
 from transforms.masking import masked_name, masked_person_id
-from transforms.payments.working_days import next_working_day
+from transforms.payments.working_days import working_day_after
 from transforms.words import words_column
 
 NOTICE_DAYS = 5
@@ -18,10 +18,7 @@ def notice_window(as_of: date) -> tuple[date, date]:
     >>> notice_window(date(2020, 4, 3))
     (datetime.date(2020, 4, 7), datetime.date(2020, 4, 13))
     """
-    first = last = next_working_day(as_of + timedelta(days=1))
-    for _ in range(NOTICE_DAYS - 1):
-        last = next_working_day(last + timedelta(days=1))
-    return first, last
+    return working_day_after(as_of, 1), working_day_after(as_of, NOTICE_DAYS)
 
 
 def notice_list(

@@ -134,9 +134,9 @@ def parameter_lines(parameters: Iterable[Mapping[str, Any]]) -> list[str]:
 def _value_lines(value: Mapping[str, Any]) -> list[str]:
     """Write a value; a list row by row below its source."""
     rows = value["value"] if isinstance(value["value"], list) else []
-    value = {**value, "value": f"{len(rows)} rows"} if rows else value
+    value = {**value, "value": f"a table of {len(rows)} rows"} if rows else value
     return [
-        f"      from {value['from']}: {value['value']}  {confirmation(value['confirmed'])}"
+        f"      in force from {value['from']}: {value['value']}  {confirmation(value['confirmed'])}"
         f"  {value['source']}",
         *("        " + "  ".join(map(said_value, row.values())) for row in rows),
     ]

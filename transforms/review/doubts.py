@@ -8,26 +8,17 @@ import polars as pl
 from transforms.words import said_column, word, words_column
 
 # What the run found about a line's parties (sql/findings): audit_findings.sql tells it of the line.
-AUDIT_FINDINGS = {
-    "payroll_after_end": "payroll_after_end_source",
-    "attended_on_benefit": "attended_on_benefit_source",
-    "short_insured": "short_insured_source",
-    "claimants_employer": "claimants_employer_source",
-    "window_insured": "window_insured_source",
-    "split_employer": "split_employer_source",
-    "shifted_staff": "shifted_staff_source",
-}
+AUDIT_FINDINGS = (
+    *("payroll_after_end", "attended_on_benefit", "short_insured", "claimants_employer"),
+    *("window_insured", "split_employer", "shifted_staff"),
+)
 # Each of the others is a file of sql/review/doubts, in which its pattern stands.
-SOURCES = {
-    "shared_account": "shared_account_source",
-    "account_of_other": "account_of_other_source",
-    "paid_after_end": "paid_after_end_source",
-    "paid_under_other_id": "paid_under_other_id_source",
-    **AUDIT_FINDINGS,
-    "round_sum": "round_sum_source",
-    "paid_without_trace": "paid_without_trace_source",
-}
-DOUBTS = tuple(SOURCES)
+DOUBTS = (
+    *("shared_account", "account_of_other", "paid_after_end", "paid_under_other_id"),
+    "faulty_row",
+    *AUDIT_FINDINGS,
+    *("round_sum", "paid_without_trace"),
+)
 DOUBT_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("doubt", "policy_id", "period", "subject_kind", "subject_id"), pl.String()),
     **dict.fromkeys(("beneficiary_kind", "beneficiary_id", "payment_id"), pl.String()),
@@ -61,9 +52,7 @@ def doubts_table(
             "beneficiary_id",
             "amount_fen",
             _clue().alias("clue"),
-            _in_words({code: pl.lit(word(said)) for code, said in SOURCES.items()}).alias(
-                "pattern"
-            ),
+            _in_words({code: pl.lit(word(f"source_{code}")) for code in DOUBTS}).alias("pattern"),
         )
     )
 
@@ -82,6 +71,7 @@ def _clue() -> pl.Expr:
             "account_of_other": said_column("account_of_other_clue", count=by, found=found),
             "paid_after_end": said_column("paid_after_end_clue", count=by, found=found),
             "paid_under_other_id": said_column("paid_under_other_id_clue", count=by, found=found),
+            "faulty_row": said_column("faulty_row_clue", count=by, found=found),
             "payroll_after_end": said_column("payroll_after_end_clue", found=found),
             "attended_on_benefit": said_column("attended_on_benefit_clue", found=found),
             "short_insured": said_column("short_insured_clue", found=found),

@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from transforms.answers.amount import NAME, amount_text, amount_with_numbers, in_facts
 from transforms.answers.dossier import (
-    WORD_OF_VALUE,
     chinese_part,
     functions_in,
     other_facts,
@@ -132,7 +131,6 @@ def _shape(rule: Rule, row: Mapping[str, Any]) -> str:
     return render_page(
         "review_line.html.j2",
         row={**explained, "formula": formula},
-        word_of_value=WORD_OF_VALUE,
         chinese=chinese_part,
         cell=_slot,
         label=fact_label,

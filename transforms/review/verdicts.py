@@ -25,8 +25,8 @@ def read_verdicts(filled: pl.DataFrame, table: pl.DataFrame, file_name: str) -> 
     if missing:
         raise DropRefusedError(f"{file_name}: column missing: {', '.join(missing)}; restore it")
     cells = filled.select(ROW_NUMBER, *(pl.col(label).alias(n) for n, label in labels.items()))
-    written = table.select(_as_written(table, name) for name in table.columns)
-    read = cells.with_columns(_as_read(table, name) for name in table.columns)
+    written = table.select(_as_written(name) for name in table.columns)
+    read = cells.with_columns(_as_read(name) for name in table.columns)
     known = written.rename({name: f"{name}_written" for name in table.columns if name != NUMBER})
     both = read.join(known, on=NUMBER, how="left", maintain_order="left", validate="m:1")
     kept = [name for name in table.columns if name not in (NUMBER, *OPEN)]
@@ -58,14 +58,14 @@ def read_verdicts(filled: pl.DataFrame, table: pl.DataFrame, file_name: str) -> 
     return both.sort(pl.col(NUMBER).cast(pl.Int64)).select(said.replace(words), why)
 
 
-def _as_written(table: pl.DataFrame, name: str) -> pl.Expr:
+def _as_written(name: str) -> pl.Expr:
     """Write a column of a sheet as a text that tells amounts to the cent and counts apart."""
     if is_amount(name):
         return yuan_column(name).alias(name)
     return pl.col(name).cast(pl.String).fill_null("").str.strip_chars()
 
 
-def _as_read(table: pl.DataFrame, name: str) -> pl.Expr:
+def _as_read(name: str) -> pl.Expr:
     stripped = pl.col(name).str.strip_chars()
     if is_amount(name):
         cents = stripped.cast(pl.Decimal(30, 2), strict=False)
