@@ -64,23 +64,33 @@ def restore(
     """Write a home from a backup into an empty folder, and verify it."""
     from flows.backup.restore import restore as restore_home
     from flows.money.verify import verify_home
+    from flows.money.whole import unwitnessed
+    from flows.night.diary import district_now, note_restored
 
     place = Home(target)
     told = restore_home(folder, place, state)
+    note_restored(place, district_now())
     typer.echo(f"{told['files']} files of {told['made_at']} are in {target}; verifying", err=True)
     seen = verify_home(place)
+    unknown = unwitnessed(place)
     here = "it lies where its heads have put it: it signs and releases here"
+    if unknown:
+        here = (
+            "it lies where its heads have put it: before anybody signs or releases here, compare "
+            f"with the bank what was paid after {told['made_at']}: nothing outside says it"
+        )
     elsewhere = (
         "it lies elsewhere than its heads have put it: it looks, replays and verifies; to sign and "
         "release here, both heads sign `wuxing home move`, and the old home is given up"
     )
     lines = [
         f"{target} is home {told['home_id']} as of {told['made_at']}, verified",
+        f"what was signed or released after {told['made_at']} is not in it",
+        *(f"warning: {said}" for said in dict.fromkeys([*seen.warnings, *unknown])),
         here if told["is_at_home"] else elsewhere,
-        *(f"warning: {said}" for said in seen.warnings),
         *_inbox_elsewhere(place),
     ]
-    show({**told, "warnings": seen.warnings}, as_json, lines)
+    show({**told, "warnings": [*seen.warnings, *unknown]}, as_json, lines)
     _expect_none(told, "were not as recorded when the backup was made")
 
 

@@ -25,6 +25,7 @@ from flows.money.funds import Funds, read_anchors, read_funds
 from flows.money.ledger_store import open_ledger
 from flows.money.returned import list_returned
 from flows.money.sign import today
+from flows.money.whole import unwitnessed
 from flows.night.diary import district_now
 from flows.night.made_by import lock_path
 from flows.night.settings import read_settings
@@ -50,6 +51,7 @@ def examine(home: Home) -> dict[str, Any]:
         ("packages", _packages),
         ("home folder", lambda: _home(home)),
         ("ledger", lambda: _place(home)),
+        ("anchors", lambda: _anchors(home)),
         ("rights", lambda: _modes(home)),
         ("disk space", lambda: foresee_disk(home, now)),
         *((what, partial(_read, what, path, read)) for what, path, read in _configuration(home)),
@@ -139,10 +141,22 @@ def _place(home: Home) -> dict[str, str]:
     if books.place != place_of(home):
         found = f"a copy of home {books.home_id}, or it was moved: `wuxing home move`"
         return check("warn", "ledger", found)
-    lost = [str(folder) for folder in read_anchors(home) if not folder.is_dir()]
-    if lost:
-        return check("bad", "ledger", f"anchor folder {lost[0]} is not there: connect it")
     return check("good", "ledger", f"home {books.home_id}, {books.position} postings")
+
+
+def _anchors(home: Home) -> dict[str, str]:
+    """Say whether anybody outside this home knows what it paid, and that it is not behind."""
+    if not home.ledger_path.is_file():
+        return {}
+    try:
+        found, folders = unwitnessed(home), read_anchors(home)
+    except WuxingError as behind:
+        return check("bad", "anchors", str(behind))
+    lost = [str(folder) for folder in folders if not folder.is_dir()]
+    if lost:
+        return check("bad", "anchors", f"anchor folder {lost[0]} is not there: connect it")
+    said = "; ".join(found or map(str, folders))
+    return check("warn" if found else "good", "anchors", said)
 
 
 def _configuration(home: Home) -> list[tuple[str, Path, Callable[[Home], Any]]]:

@@ -89,6 +89,12 @@ def release(
     with changing(place):
         released: dict[str, Any] = release_batch(place, batch_id, is_rehearsal=rehearsal)
     lines = [f"{batch_id} released: {released['count']} payments, {released['amount_yuan']} 元"]
+    if released["is_again"]:
+        lines = [
+            f"{batch_id} was released before: {released['count']} payments, "
+            f"{released['amount_yuan']} 元; its files are written again as they were, do not send "
+            "them to the bank twice"
+        ]
     lines += [f"payment file: {path}" for path in released["files"]]
     show(released, as_json, lines + [f"warning: {said}" for said in released["warnings"]])
 
@@ -203,5 +209,10 @@ def ledger_rebuild(
     with changing(place):
         made = rebuild_ledger(place, given or [])
     lines = [f"{made['postings']} postings, {made['entries']} entries, from {made['source']}"]
+    lines += [
+        f"! {batch}: was released, not all its files are there: `wuxing release {batch}` writes "
+        "them again as they were; do not send them to the bank twice"
+        for batch in made["to_be_written_again"]
+    ]
     lines += [f"! {path}: ask the bank whether it was paid" for path in made["not_released_by_it"]]
     show(made, as_json, lines)

@@ -80,7 +80,7 @@ def what_stands() -> str:
 def _posted() -> list[str]:
     """Name what this command posted in the ledger; of a release also where its files are not."""
     from flows.money.ledger_store import open_ledger
-    from flows.money.release import payment_files_there
+    from flows.money.release import files_there
 
     root, position = midway().root, midway().position
     if root is None or position is None:
@@ -92,7 +92,7 @@ def _posted() -> list[str]:
             about = f"{posting.kind} {posting.batch_id or posting.subject}".strip()
             if posting.kind == "released":
                 state = ledger.batch_states()[posting.batch_id]
-                there = payment_files_there(home, state)
+                there = files_there(home, state)
                 about += "" if there else " (its payment files are not in place yet)"
             found.append(about)
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from flows.inbox.register import (
     Good,
     Line,
+    Unit,
     day_of_newest,
     good_deliveries,
     refused_since,
@@ -71,6 +72,7 @@ def files_in_force(suppliers: Suppliers, lines: Sequence[Line], as_of: date) -> 
         newest = max(goods[-1].day for goods in months.values())
         for goods_of_month in months.values():
             rows += [said | row for row in _rows(goods_of_month, names, newest)]
+    rows += _of_nobody(suppliers, goods)
     rows += _refused_alone(suppliers, lines, as_of)
     return InForce(_text(rows), {name: line for line, name in names.items()})
 
@@ -122,6 +124,19 @@ def _rows(goods: list[Good], names: Mapping[Line, str], newest: date) -> Iterato
             "delivered_on": good.day.isoformat(),
             "same_since": since.isoformat(),
         }
+
+
+def _of_nobody(suppliers: Suppliers, goods: Mapping[Unit, list[Good]]) -> Iterator[dict[str, str]]:
+    """Name what came once and is of a kind that nobody delivers any more."""
+    delivered = {of.kind.name for of in suppliers.deliveries}
+    newest: dict[tuple[str, str], date] = {}
+    for (supplier, kind, _), every in goods.items():
+        if kind not in delivered:
+            before = newest.get((supplier, kind), date.min)
+            newest[supplier, kind] = max(before, every[-1].day)
+    for (supplier, kind), day in newest.items():
+        said = {"supplier": supplier, "kind": kind, "delivered_on": day.isoformat()}
+        yield {**said, "left_out": "nobody"}
 
 
 def _refused_alone(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from flows.money.approval import APPROVAL
 from flows.money.batch_folder import verify_batch
 from flows.money.export import postings_in
 from flows.money.funds import read_anchors
@@ -49,6 +50,7 @@ def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
         "source": str(source),
         "postings": len(postings),
         "entries": len(rows),
+        "to_be_written_again": _without_files(home, books),
         "not_released_by_it": [str(path) for path in unknown_payment_files(home, books)],
     }
 
@@ -110,6 +112,16 @@ def _with_entries(
                 f"{posting.sequence}; bring back its folder as it was; nothing was rebuilt"
             )
         yield [(posting.sequence, *row) for row in rows]
+
+
+def _without_files(home: Home, books: Books) -> list[str]:
+    """List the released batches whose files are not there: an older home came back."""
+    files = {one.batch_id: one.released["files"] for one in books.batches.values() if one.released}
+    return [
+        batch_id
+        for batch_id, names in files.items()
+        if any(not (home.batches / batch_id / name).is_file() for name in (APPROVAL, *names))
+    ]
 
 
 def _set_aside(home: Home) -> None:

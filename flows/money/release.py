@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.money.approval import file_approval, papers_of
+from flows.money.approval import APPROVAL, file_approval, papers_of
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
@@ -44,7 +44,8 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
         expect_whole(home, ledger)
         expect_at_home(home, ledger.books())
         state = known_state(ledger.batch_states(), batch_id)
-        if state.released is not None and payment_files_there(home, state):
+        is_again = state.released is not None
+        if is_again and files_there(home, state):
             raise LedgerForbidsError(f"batch {batch_id} is already released: nothing is paid again")
         stored = verify_batch(home, state)
         if state.released is None:
@@ -70,16 +71,20 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
             tell_anchors(read_anchors(home), ledger.books().home_id, ledger.postings())
         file_approval(stored.folder, ledger.books(), ledger.batch_states()[batch_id], papers)
         _put_in_place(stored.folder, files)
+    warnings = _warnings(stored, is_rehearsal, papers)
+    return {**_told(state, stored, files), "is_again": is_again, "warnings": warnings}
+
+
+def _told(state: BatchState, stored: StoredBatch, files: Mapping[str, bytes]) -> dict[str, Any]:
     control = stored.manifest["control"]
     return {
-        "batch_id": batch_id,
+        "batch_id": state.batch_id,
         "state": "released",
         "fund": state.fund,
         "count": control["instruction_count"],
         "amount_fen": control["amount_fen"],
         "amount_yuan": yuan_text(control["amount_fen"]),
         "files": [str(stored.folder / name) for name in files],
-        "warnings": _warnings(stored, is_rehearsal, papers),
     }
 
 
@@ -88,12 +93,13 @@ def _warnings(stored: StoredBatch, is_rehearsal: bool, papers: Mapping[str, byte
     return [*said, *[REHEARSED_HERE] * is_rehearsal, *[NO_FONT] * (not papers)]
 
 
-def payment_files_there(home: Home, state: BatchState) -> bool:
-    """Say whether every payment file of a released batch is in its place.
+def files_there(home: Home, state: BatchState) -> bool:
+    """Say whether a released batch's payment files and approval sheet are all in their place.
 
     Raises:  DigestDiffersError if one is there but was changed
     """
-    folder, there = home.batches / state.batch_id, True
+    folder = home.batches / state.batch_id
+    there = (folder / APPROVAL).is_file()
     for name, digest in (state.released or {"files": {}})["files"].items():
         path = folder / name
         if not path.exists():

@@ -45,7 +45,9 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
         return
     written = _written_again(ledger, stored, state)
     for path, content in written.items():
-        if not path.is_file() or path.read_bytes() != content:
+        if not path.is_file():
+            yield f"{path} is missing or can't be read"
+        elif path.read_bytes() != content:
             yield f"{path} is not as it was written"
     known = [*(path for path, _ in files), *_copies(folder, state), *written]
     yield from files_beside(folder, known)

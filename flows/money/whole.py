@@ -6,7 +6,18 @@ from pathlib import Path
 
 from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
-from flows.money.witnesses import ADVICE, expect_anchors, tell_anchors, tell_witness
+from flows.money.ledger_store import open_ledger
+from flows.money.witnesses import (
+    ADVICE,
+    anchor_path,
+    expect_anchors,
+    expect_witnessed,
+    forgotten,
+    tell_anchors,
+    tell_witness,
+    told_anchors,
+    unreached,
+)
 from flows.store import Home, place_of
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.books import Books
@@ -33,6 +44,33 @@ def expect_whole(home: Home, ledger: Ledger) -> None:
         raise DigestDiffersError(
             f"{unknown[0]} is a payment file that the ledger did not release; {ADVICE}"
         )
+
+
+def unwitnessed(home: Home, *, again: bool = True) -> list[str]:
+    """Hold a ledger against its journal and anchors, to look; say which can't vouch for it.
+
+    Raises:  DigestDiffersError if it is behind one of them
+    """
+    folders = read_anchors(home)
+    try:
+        with open_ledger(home, only_look=True) as ledger:
+            books, told = ledger.books(), told_anchors(ledger.postings())
+        expect_witnessed(home.journal_path, books.hashes)
+        paths = {str(folder): anchor_path(folder, books.home_id) for folder in folders}
+        found = [
+            unreached(path) or forgotten(path, books.hashes, told.get(folder, 0))
+            for folder, path in paths.items()
+        ]
+    except DigestDiffersError:
+        # What was posted meanwhile its witnesses have, and what was read has not.
+        if not again:
+            raise
+        return unwitnessed(home, again=False)
+    if not folders:
+        return [
+            f"{home.funds_path} names no folder in [anchors]: nothing outside knows what was paid"
+        ]
+    return [said for said in found if said]
 
 
 def unknown_payment_files(home: Home, books: Books) -> list[Path]:

@@ -13,7 +13,7 @@ from flows.night.channels import send
 from flows.night.diary import Clock, district_now, hold_file, record_night
 from flows.night.progress import Progress
 from flows.night.settings import EVENTS, Settings, read_settings
-from flows.night.status import look_at, unsent
+from flows.night.status import BACKUP_UNREAD, NO_BACKUP, look_at, unsent
 from flows.store import Home, append_line, read_lines
 from transforms.digest import content_digest
 from transforms.errors import WuxingError
@@ -167,7 +167,9 @@ def alerts_of(told: Mapping[str, Any], settings: Settings, now: datetime) -> Ite
     yield from _of_batches(told)
     if told["backup"]:
         said = Said("alert_backup", {"made_at": told["backup"]})
-        yield Alert("backup", f"backup:{told['backup']}", said)
+        # A disk that was lost once may be lost again: it is told each day, one too old each week.
+        again = "%Y-%m-%d" if told["backup"] in (NO_BACKUP, BACKUP_UNREAD) else "%G-%V"
+        yield Alert("backup", f"backup:{told['backup']}:{now:{again}}", said)
 
 
 def _of_night(night: Mapping[str, Any], warned_above: int) -> Iterator[Alert]:

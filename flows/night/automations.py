@@ -8,7 +8,7 @@ from transforms.strict_yaml import read_yaml
 
 from flows.language import said
 from flows.night.alerts import Alert, tell
-from flows.night.diary import district_now, read_nights
+from flows.night.diary import district_now, is_known
 from flows.night.nightly import home_of
 
 import httpx
@@ -43,9 +43,8 @@ def tell_flow(
         home: The home folder; without it WUXING_HOME of the worker, else ./home.
     """
     place = home_of(home)
-    known = [night for night in read_nights(place) if night.flow_run == flow_run_id]
     more = []
-    if state in SAID and not any(night.state != "running" for night in known):
+    if state in SAID and not is_known(place, flow_run_id):
         event, word = SAID[state]
         words = Said("alert_flow_run", {"state": word, "name": flow_run_name})
         more = [Alert(event, f"flow_run:{flow_run_id}:{state}", words)]

@@ -163,6 +163,23 @@ def _of_stop(home: Home, stop: BaseException) -> dict[str, Any]:
     return said
 
 
+def note_restored(home: Home, now: datetime) -> None:
+    """Keep in nights.jsonl when a home came back from a backup."""
+    append_line(home.nights_path, {"event": "restored", "started_at": now.isoformat()})
+
+
+def restored_at(home: Home) -> datetime | None:
+    """Say when a home came back from a backup last; None if it never did."""
+    lines = [one for one in read_lines(home.nights_path) if one.get("event") == "restored"]
+    return datetime.fromisoformat(lines[-1]["started_at"]) if lines else None
+
+
+def is_known(home: Home, flow_run: str) -> bool:
+    """Say whether the record has how a flow run ended, be it that it was turned away."""
+    nights = _every_night(home)
+    return any(one.flow_run == flow_run and one.state != "running" for one in nights)
+
+
 def read_nights(home: Home, unnoted: Sequence[Mapping[str, Any]] = ()) -> list[Night]:
     """Read what nights there were, in the order they began; one without an end is told apart.
 
@@ -170,6 +187,15 @@ def read_nights(home: Home, unnoted: Sequence[Mapping[str, Any]] = ()) -> list[N
              command with the wrong words was no night, nor a start that was turned away since the
              night of its day was under way
     """
+    told = [
+        night
+        for night in _every_night(home, unnoted)
+        if night.by != "run" or night.exit_code != UsageError.exit_code
+    ]
+    return [night for night in told if not any(_turned_away(night, other) for other in told)]
+
+
+def _every_night(home: Home, unnoted: Sequence[Mapping[str, Any]] = ()) -> list[Night]:
     nights: dict[str, Night] = {}
     lines = [*read_lines(home.nights_path), *map(dict, unnoted)]
     # Of a night's two lines either may be the one that could not be written.
@@ -185,12 +211,7 @@ def read_nights(home: Home, unnoted: Sequence[Mapping[str, Any]] = ()) -> list[N
     killed = {
         night.night: replace(night, state="killed") for night in unended if night not in running
     }
-    told = [
-        night
-        for night in (nights | killed).values()
-        if night.by != "run" or night.exit_code != UsageError.exit_code
-    ]
-    return [night for night in told if not any(_turned_away(night, other) for other in told)]
+    return list((nights | killed).values())
 
 
 def _turned_away(night: Night, other: Night) -> bool:

@@ -8,16 +8,19 @@ from typing import Any
 from flows.backup.vault import Vault
 from flows.machine import denial
 from flows.money.ledger_store import books_of
-from flows.night.diary import DISTRICT_TIME, Night, read_nights
+from flows.money.whole import unwitnessed
+from flows.night.diary import DISTRICT_TIME, Night, read_nights, restored_at
 from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
 from flows.store import Home, expect_home, read_lines
 from transforms.amounts import yuan_text
 from transforms.answers.deliveries import LATE
 from transforms.errors import WuxingError
+from transforms.words import word
 
 # A night may begin a little before or after its hour.
 EARLY = timedelta(minutes=30)
-NEVER = "—"
+# Why there is no day of a newest backup.
+NO_BACKUP, BACKUP_UNREAD = "no_backup", "backup_unread"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
 UNPAID = ("draft", "signed")
@@ -62,9 +65,13 @@ def look_at(
 
 
 def _since(home: Home, nights: Sequence[Night]) -> datetime | None:
-    """Return from when on a night is due: the first there was, else when the hour was written."""
-    if nights:
-        return nights[0].started_at
+    """Return from when on a night is due: the first there was, else when the hour was written.
+
+    A home that was restored does not know what nights there were since it was saved.
+    """
+    restored = restored_at(home)
+    if restored or nights:
+        return restored or nights[0].started_at
     if not home.settings_path.is_file():
         return None
     return datetime.fromtimestamp(home.settings_path.stat().st_mtime, DISTRICT_TIME)
@@ -91,11 +98,13 @@ def missed_days(
 def _waiting(home: Home) -> dict[str, Any]:
     """List the batches that wait for a signature, and those that the budget does not cover.
 
-    Holds:   a ledger that can't be read keeps nobody from hearing of the rest
+    Holds:   a ledger that can't be read, or is behind a witness, keeps nobody from hearing of the
+             rest; what waits in it may be paid already
     """
     if not home.ledger_path.is_file():
         return {"signature": [], "budget": [], "ledger": ""}
     try:
+        unwitnessed(home)
         states = [state for state in books_of(home).batches.values() if state.state in UNPAID]
     except Exception as fault:
         why = str(fault) if isinstance(fault, WuxingError) else denial(fault)[0]
@@ -121,15 +130,18 @@ def _waiting(home: Home) -> dict[str, Any]:
 
 
 def late_backup(home: Home, wanted: BackupSettings, now: datetime) -> str | None:
-    """Say of when the newest backup is, if that is longer ago than wuxing.toml allows, or none."""
+    """Say of when the newest backup is, if longer ago than wuxing.toml allows, or why none is."""
     if not wanted.folder:
         return None
     try:
-        made_at = str(Vault(home.root / wanted.folder).newest().get("made_at", NEVER))
-        age = now - datetime.fromisoformat(made_at) if made_at != NEVER else timedelta.max
+        vault = Vault(home.root / wanted.folder)
+        newest = vault.newest()
+        if not newest:
+            return NO_BACKUP if vault.root.is_dir() else BACKUP_UNREAD
     except (WuxingError, OSError):
-        return NEVER
-    return made_at if age > read_span(wanted.max_age) else None
+        return BACKUP_UNREAD
+    age = now - datetime.fromisoformat(newest["made_at"])
+    return str(newest["made_at"]) if age > read_span(wanted.max_age) else None
 
 
 def unsent(home: Home) -> list[dict[str, Any]]:
@@ -159,15 +171,22 @@ def status_lines(told: dict[str, Any]) -> list[str]:
     if told["is_too_old"]:
         when = good["started_at"] if good else "never"
         lines.append(f"no good night within {told['max_age']}; the last one: {when}")
-    lines += [f"missed: no night began on {day}" for day in told["missed"]]
-    lines += [f"late: {one['supplier']}, {one['kind']}: {one['state']}" for one in told["late"]]
+    *others, newest = told["missed"] or [""]
+    if others:
+        lines.append(f"missed: {len(others) + 1} nights did not begin, of {others[0]} to {newest}")
+    elif newest:
+        lines.append(f"missed: no night began on {newest}")
+    for one in told["late"]:
+        supplier, kind, state = one["supplier"], one["kind"], one["state"]
+        unknown = f"late: {supplier}, a file of unknown kind: {state}"
+        lines.append(f"late: {supplier}, {kind}: {state}" if kind else unknown)
     for one in told["signature"]:
         amount = yuan_text(one["amount_fen"], ",")
         lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")
     lines += [f"budget: {one['batch_id']}, {one['fund']}: {one['mark']}" for one in told["budget"]]
     lines += [f"ledger: {told['ledger']}"] if told["ledger"] else []
     if told["backup"]:
-        lines.append(f"backup too old: {told['backup']}")
+        lines.append(f"backup too old: {word(told['backup'], 'en')}")
     if told["alerts_unsent"]:
         lines.append(f"alerts that could not be sent yet: {told['alerts_unsent']}")
     lines.append(f"disk: {told['disk_free_gib']} GiB free")

@@ -15,8 +15,10 @@ import pytest
 from flows.backup.restore import check_backup, restore
 from flows.backup.save import back_up
 from flows.backup.vault import Vault
+from flows.cli.console import app, run_command
 from flows.money.verify import verify_home
 from flows.store import Home
+from tests.ceremony import PLACE
 from tests.conftest import AS_OF
 from tests.faults.bounded import ROOT
 from transforms.errors import DigestDiffersError, DropRefusedError
@@ -53,6 +55,27 @@ def test_a_restored_home_is_the_same_and_knows_that_it_is_a_copy(
     # SQLite counts in a copy's first page that it is one.
     assert there.pop("ledger.sqlite") and here.pop("ledger.sqlite")
     assert there == here
+
+
+@pytest.mark.parametrize("anchors", [[], ["anchor"]])
+def test_a_restored_home_does_not_know_what_was_paid_since_and_says_so(
+    home_after_run: Home,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    anchors: list[str],
+) -> None:
+    # Where its heads have put it; an anchor folder that is empty is one that is not connected.
+    monkeypatch.setattr("flows.backup.restore.place_of", lambda _: PLACE)
+    home, folder, copy = home_after_run, tmp_path / "backup", Home(tmp_path / "copy")
+    text = home.funds_path.read_text("utf-8")
+    home.funds_path.write_text(text.replace("folders = []", f"folders = {anchors}"), "utf-8")
+    made_at = back_up(home, folder, NOW)["state"] and NOW.isoformat()
+    assert run_command(app, ["restore", str(folder), str(copy.root)]) == 0
+    said = capsys.readouterr().out
+    assert f"what was signed or released after {made_at} is not in it" in said
+    assert "nothing outside says it" in said and "it signs and releases here" not in said
+    assert ("was not held against it" if anchors else "names no folder in [anchors]") in said
 
 
 def test_what_the_backup_has_is_not_copied_again(home_after_run: Home, tmp_path: Path) -> None:

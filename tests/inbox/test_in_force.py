@@ -118,6 +118,27 @@ def test_a_policy_says_whether_its_extract_is_too_old_or_did_not_come(home: Home
     assert said(["deaths", "residents"]) == "数据未送达：deaths；数据过期，不再使用：residents"
 
 
+def test_what_came_and_was_refused_is_not_said_never_to_have_come(tmp_path: Path) -> None:
+    home = make_inbox(tmp_path / "home")
+    put(home, "shebao", {"个人缴费明细.csv": contributions("2020x1"), "_READY": ""})
+    lines = take_all(home, FIRST)
+    told = delivery_states(in_force(home, lines, FIRST).text, FIRST)
+    state = {one.kind: one.state for one in told}
+    assert state["contributions"] == "unusable" and state["insured_persons"] == "missing"
+    said = [worded(one) for one in warnings_of(told)]
+    assert "社保中心送来的被拒收，此前没有可用的，没有读入：contributions" in said
+
+
+def test_what_nobody_delivers_any_more_is_named(home: Home) -> None:
+    text = home.suppliers_path.read_text("utf-8")
+    home.suppliers_path.write_text(text.partition('["民政局"]')[0], "utf-8")
+    told = states_of_snapshot(night(home, NEXT).folder, NEXT)
+    assert [one.state for one in told if one.kind == "residents"] == ["nobody"]
+    said = [worded(one) for one in warnings_of(told)]
+    (one,) = (one for one in said if one.endswith("residents"))
+    assert one.startswith("民政局到2020-03-30为止送来过，suppliers.toml 里现在没有单位送")
+
+
 def test_a_correction_of_an_older_month_is_not_the_month_that_is_due(home: Home) -> None:
     may, due = date(2020, 5, 2), date(2020, 5, 6)
     put(home, "shebao", {"2020年1月个人缴费明细.csv": contributions("202001"), "_READY": ""})
@@ -204,7 +225,7 @@ def test_a_taken_file_that_somebody_changed_is_not_read(change: str, home: Home)
     path.write_text(persons("王五"), "utf-8") if change == "changed" else path.unlink()
     snapshot = night(home, NEXT)
     assert "insured_persons" not in snapshot.tables()
-    assert states(snapshot, NEXT)["insured_persons"] == "missing"
+    assert states(snapshot, NEXT)["insured_persons"] == "unusable"
     assert read_register(home)[-1].state == "refused"
 
 

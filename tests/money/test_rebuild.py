@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli.console import app, run_command
 from flows.money.export import export_batch
 from flows.money.rebuild import rebuild_ledger
 from flows.money.release import release_batch
@@ -100,6 +101,29 @@ def test_the_ledger_comes_back_as_it_was(
     verify_home(home)
     set_aside = list(home.root.glob("ledger.sqlite.before-rebuild-1*"))
     assert bool(set_aside) is (spoil is not lose), "what was there is kept"
+
+
+def test_an_older_home_gets_its_files_back_and_nobody_is_told_to_pay(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_back(home)
+    lost = next(path for path in home.batches.glob("*/approval.txt"))
+    batch, there = lost.parent.name, {p.name: p.read_bytes() for p in lost.parent.glob("*.*")}
+    for path in (*lost.parent.glob("payments*.xml"), *lost.parent.glob("bank*.txt"), lost):
+        path.unlink()
+    words = ["--home", str(home.root)]
+    assert run_command(app, ["--lang", "zh", "ledger", "rebuild", *words]) == 0
+    assert f"! {batch}：已发放，文件不全：`wuxing release {batch}`" in capsys.readouterr().out
+    # Somebody puts the payment files back, not the sheet.
+    for name in ("payments.xml", "bank.txt"):
+        (lost.parent / name).write_bytes(there[name])
+    with pytest.raises(DigestDiffersError, match=r"approval\.txt is missing"):
+        verify_home(home)
+    assert run_command(app, ["--lang", "zh", "release", batch, *words]) == 0
+    said = capsys.readouterr().out
+    assert "以前已发放" in said and "不要再次送交银行" in said
+    assert {p.name: p.read_bytes() for p in lost.parent.glob("*.*")} == there
+    verify_home(home)
 
 
 def test_nobody_has_kept_anything(home: Home, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from flows import store
+from flows.cli import doctor
 from flows.cli.console import run_command
 from flows.money import acts, heads, whole
 from flows.money.ledger_store import open_ledger
@@ -16,7 +18,9 @@ from flows.money.release import release_batch
 from flows.money.settle import settle_batch
 from flows.money.sign import sign_batch, withdraw_batch
 from flows.money.verify import verify_home
-from flows.money.witnesses import anchor_path
+from flows.money.witnesses import anchor_path, expect_witnessed
+from flows.night.settings import Settings
+from flows.night.status import look_at
 from flows.store import Home
 from tests.ceremony import PLACE, home_id, key_of, one_place
 from tests.money.money_town import TWO, new_home, night, pay, refund, sign_both
@@ -89,6 +93,42 @@ def test_a_ledger_put_back_pays_nothing(home: Home, names: tuple[str, ...], witn
         assert witness in str(stop.value) and "pay nothing" in str(stop.value)
     with pytest.raises(DigestDiffersError, match="older than"):
         verify_home(home)
+    # Whoever looks is told, and not that a paid batch waits to be signed.
+    told = look_at(home, Settings(), datetime(2026, 11, 27, tzinfo=UTC))
+    assert not told["good"] and "older than" in told["ledger"] and not told["signature"]
+    looked = {one["what"]: one for one in doctor.examine(home)["checks"]}["anchors"]
+    assert looked["verdict"] == "bad" and "older than" in looked["found"]
+
+
+def test_a_witness_that_is_not_there_can_not_vouch(home: Home) -> None:
+    def looked() -> tuple[str, str]:
+        found = {one["what"]: one for one in doctor.examine(home)["checks"]}["anchors"]
+        return found["verdict"], found["found"]
+
+    assert looked()[0] == "warn", "nothing was released yet"
+    pay(home, "R1", ROWS)
+    assert looked() == ("good", str(home.root.with_name("anchor")))
+    next(home.root.with_name("anchor").iterdir()).unlink()
+    assert looked()[0] == "warn" and "was not held against it" in looked()[1]
+    home.root.with_name("anchor").rmdir()
+    assert looked()[0] == "bad" and "connect it" in looked()[1]
+    home.funds_path.unlink()
+    assert looked()[0] == "warn" and "nothing outside knows" in looked()[1]
+
+
+def test_what_is_posted_while_one_looks_is_not_behind(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, tries = batch_of(home), []
+
+    def read(path: Path, hashes: Sequence[str]) -> int:
+        if not tries:
+            sign_both(home, batch)
+        tries.append(path)
+        return expect_witnessed(path, hashes)
+
+    monkeypatch.setattr(whole, "expect_witnessed", read)
+    assert whole.unwitnessed(home) == [] and len(tries) == 2
 
 
 def test_payment_files_that_the_ledger_did_not_release(home: Home) -> None:

@@ -19,11 +19,12 @@ from flows.cli.console import run_command
 from flows.night.alerts import Alert, alerts_of, tell, told_night
 from flows.night.page import night_page
 from flows.night.settings import EVENTS, read_settings
-from flows.night.status import look_at
+from flows.night.status import look_at, status_lines
 from flows.store import Home, read_lines
 from tests.night.servers import HookServer, MailServer, make_certificate, serving
 from tests.night.test_status import SCHEDULED, TWO, good_night, home_with, note, raising
 from transforms.answers.deliveries import LATE
+from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError, GateStoppedError
 
 LATER = TWO + timedelta(hours=1)
@@ -80,9 +81,17 @@ def test_each_event_is_told_and_each_has_its_words(tmp_path: Path, home_after_ru
         tell(home_after_run, now)
     told = dict.fromkeys(body["event"] for _, body in server.taken)
     assert list(told) == ["warned", "missed", "late", "waiting"]
+    late = look_at(home_after_run, read_settings(home_after_run), now)["late"]
+    late.append({"supplier": "局9", "kind": "", "state": "refused"})
+    lines = status_lines(
+        look_at(home_after_run, read_settings(home_after_run), now) | {"late": late}
+    )
+    lines = [in_chinese(line) for line in lines]
+    assert "迟到：局9，类别不明的文件：被拒收" in lines
+    assert "迟到：局3，死亡信息：送来的被拒收，此前没有可用的" in lines
     text = "\n".join(titles(server))
     assert "有 1 条提醒" in text and "2026-11-28 的夜间运行没有开始" in text
-    assert "局0 的数据迟到或不可用：死亡信息（迟到）" in text and "局4" not in text
+    assert "局0 的数据迟到或不可用：死亡信息（迟到）" in text and f"局{len(LATE)}" not in text
     assert "个批次等待签字" in text and "待签：复核人、批准人" in text and "张三" not in text
 
 
@@ -314,7 +323,16 @@ def test_a_backup_that_is_too_old_is_told_once_until_there_is_a_newer(tmp_path: 
     folder = tmp_path / "backup"
     with serving(HookServer()) as server:
         home = hooked(tmp_path, server, more=f'[backup]\nfolder = "{folder}"\n')
-        for hours, made in ((0, False), (1, True), (2, False), (28, False), (29, False)):
+        for hours, made in (
+            (0, False),
+            (1, True),
+            (2, False),
+            (28, False),
+            (29, False),
+            (30, False),
+        ):
+            if hours in (0, 30):
+                shutil.rmtree(folder, ignore_errors=True)
             if made:
                 Vault(folder).put_state(
                     (TWO + timedelta(hours=1)).isoformat(),
@@ -322,7 +340,14 @@ def test_a_backup_that_is_too_old_is_told_once_until_there_is_a_newer(tmp_path: 
                 )
             tell(home, TWO + timedelta(hours=hours))
     told = [body["title"] for _, body in server.taken if body["event"] == "backup"]
-    assert [one.rpartition("：")[2] for one in told] == ["—", "2026-11-27T03:00:00+08:00"]
+    lost = "文件夹不在或读不了"
+    newest = [one.rpartition("：")[2] for one in told]
+    assert newest == [lost, "2026-11-27T03:00:00+08:00", lost], "a disk may be lost twice"
+    status = look_at(home, read_settings(home), TWO)
+    assert "backup too old: the folder is not there or can't be read" in status_lines(status)
+    (folder / "lost+found").mkdir(parents=True)
+    (line,) = (s for s in status_lines(look_at(home, read_settings(home), TWO)) if "backup" in s)
+    assert in_chinese(line) == "备份过期：文件夹里还没有备份"
 
 
 def test_on_a_full_disk_a_night_is_told_though_no_line_can_be_written(

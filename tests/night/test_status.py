@@ -15,7 +15,7 @@ import pytest
 
 from flows.cli import app
 from flows.cli.console import run_command
-from flows.night.diary import DISTRICT_TIME, read_nights, record_night
+from flows.night.diary import DISTRICT_TIME, is_known, note_restored, read_nights, record_night
 from flows.night.settings import AlertSettings, Settings, read_settings
 from flows.night.status import look_at, status_lines
 from flows.store import Home, append_line, read_lines, write_manifest
@@ -120,6 +120,17 @@ def test_a_missed_night_is_noticed_after_eight_minutes(tmp_path: Path, minutes: 
     assert look(home, later + timedelta(hours=1))["missed"][:1] == ["2026-11-28"]
 
 
+def test_missed_nights_are_one_line_and_those_before_a_restore_are_nobodys(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    note(home, TWO, good_night(home))
+    now = TWO + timedelta(days=40, hours=1)
+    missed = [line for line in status_lines(look(home, now)) if line.startswith("missed")]
+    assert missed == ["missed: 32 nights did not begin, of 2026-12-06 to 2027-01-06"]
+    note_restored(home, now)
+    assert look(home, now)["missed"] == [] and len(read_nights(home)) == 1
+    assert look(home, now + timedelta(days=1))["missed"] == ["2027-01-07"]
+
+
 def test_a_new_home_misses_its_first_night_and_one_without_hour_none(tmp_path: Path) -> None:
     home = home_with(tmp_path)
     os.utime(home.settings_path, (0, (TWO - timedelta(hours=3)).timestamp()))
@@ -157,8 +168,9 @@ def test_a_second_start_is_no_night_while_the_first_goes_on(
     home, hours = home_with(tmp_path), iter([TWO, TWO + timedelta(hours=1)])
 
     def start_again(day: datetime, at: datetime) -> None:
+        held = raising(HomeBusyError("held"))
         with pytest.raises(HomeBusyError):
-            record_night(home, str(day.date()), raising(HomeBusyError("held")), "run", lambda: at)
+            record_night(home, str(day.date()), held, "run", lambda: at, "F")
 
     def act() -> dict[str, Any]:
         if good:
@@ -171,6 +183,8 @@ def test_a_second_start_is_no_night_while_the_first_goes_on(
         # Something else held the home: that night was not done.
         start_again(TWO, TWO + timedelta(seconds=seconds))
     assert look(home, TWO + timedelta(hours=2))["good"] == good
+    # Prefect calls it failed: it is known to have been turned away, and nobody is told.
+    assert is_known(home, "F") and not is_known(home, "G")
     start_again(TWO + timedelta(days=1), TWO + timedelta(seconds=seconds))
     assert not look(home, TWO + timedelta(hours=2))["good"], "the night of another day is not done"
 

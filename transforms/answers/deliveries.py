@@ -16,7 +16,7 @@ COLUMNS = (
     *("supplier", "kind", "month", "month_from", "delivered_on", "same_since"),
     *("due_day", "max_age_days", "left_out", "refused_file"),
 )
-NOT_IN_TIME = ("late", "too_old", "missing")
+NOT_IN_TIME = ("late", "too_old", "missing", "unusable", "nobody")
 # What is to be asked for at a supplier.
 LATE = (*NOT_IN_TIME, "refused")
 
@@ -26,7 +26,9 @@ class DeliveryState:
     """How one supplier's kind stands on a day.
 
     `state`: fresh, same (came again unchanged), old (in force, nothing was due), late, refused (an
-    older one is in force), too_old or missing (then the kind is left out). `is_used`: it is read.
+    older one is in force); and, with the kind left out, too_old, missing (nothing ever came) or
+    unusable (what came was refused, and nothing good before), nobody (suppliers.toml names nobody
+    for it any more). `is_used`: it is read.
     """
 
     supplier: str
@@ -97,7 +99,9 @@ def _state(rows: Sequence[Mapping[str, str]], as_of: date) -> DeliveryState:
 
 
 def _word(row: Mapping[str, str], newest: Sequence[Mapping[str, str]], as_of: date) -> str:
-    if row["left_out"] in ("too_old", "missing"):
+    if row["left_out"] == "missing" and row["refused_file"]:
+        return "unusable"
+    if row["left_out"] in ("too_old", "missing", "nobody"):
         return row["left_out"]
     if row["refused_file"]:
         return "refused"
@@ -116,7 +120,8 @@ def with_ages(
 ) -> dict[str, PolicyStatus]:
     """Say of kinds that came and are too old that they are, where a policy did not run for them."""
     of = {(one.kind, one.state) for one in states}
-    old = {kind for kind, state in of if state == "too_old" and (kind, "missing") not in of}
+    absent = {kind for kind, state in of if state in ("missing", "unusable")}
+    old = {kind for kind, state in of if state == "too_old"} - absent
     return {
         name: replace(found, reason=_with_age(found.reason, old))
         for name, found in policies.items()
