@@ -447,6 +447,8 @@ def test_amounts_are_compared_to_the_cent_however_they_are_written() -> None:
     assert read.rows() == [("verdict_strike", "重复"), ("verdict_agreed", "")]
     with pytest.raises(DropRefusedError, match="row 6: altered"):
         read_verdicts(pl.DataFrame({**cells, "金额(元)": ["0.05", "1146.08"]}), table, "x.xlsx")
+    with pytest.raises(DropRefusedError, match="row 5: 意见 is missing"):
+        read_verdicts(pl.DataFrame({**cells, "原因": ["请暂缓", "重复"]}), table, "x.xlsx")
 
 
 def test_facts_tell_every_change() -> None:

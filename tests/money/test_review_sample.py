@@ -171,6 +171,7 @@ def test_answers_are_read_back_and_give_the_rate() -> None:
     [
         (lambda sheet: sheet.with_columns(pl.lit("好").alias(ANSWER)), "row 4, 5, 6, 7: 核查结论"),
         (lambda sheet: sheet.with_columns(pl.lit("有误").alias(ANSWER)), "说明 is missing"),
+        (lambda sheet: sheet.with_columns(pl.lit("错").alias(NOTE)), "核查结论 is missing"),
         (lambda sheet: sheet.head(3), "1 lines of its sample are missing"),
         (lambda sheet: pl.concat([sheet, sheet.tail(1)]), "row 7, 7: the same line twice"),
         (lambda sheet: sheet.with_columns(pl.lit("x").alias("主体代码")), "no line of this sample"),
