@@ -19,8 +19,9 @@ from flows.language import headings, language, policy_word, said
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
 from transforms.policies.card_text import value_text
+from transforms.review.approval import sample_said
 from transforms.visible import table
-from transforms.words import word
+from transforms.words import word, worded
 
 SAID_OF_A_BATCH = ("mark", "came_from", "superseded_by", "left_because", "announced")
 BatchArgument = Annotated[
@@ -141,7 +142,8 @@ def batch_import(
         read = import_review(place, batch_id, file, by)
     lines = [
         f"{batch_id}: {read['agreed']} lines agreed, {read['held']} held, "
-        f"{read['struck_out']} struck out, by {read['by']}; state: {read['state']}"
+        f"{read['struck_out']} struck out, by {read['by']}; state: {read['state']}",
+        f"{word('sheet_sample', language())}: {worded(sample_said(read), language())}",
     ]
     if read["to_be_signed"]:
         lines.append(

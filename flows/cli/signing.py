@@ -15,8 +15,9 @@ from transforms.answers.messages import in_chinese
 from transforms.errors import UsageError
 from transforms.money.claims import KEY
 from transforms.policies.card_text import value_text
+from transforms.review.approval import sample_said
 from transforms.visible import table
-from transforms.words import catalogue, word
+from transforms.words import catalogue, word, worded
 
 Typed = tuple[int | None, str | None]
 # What the lists in an act hold, row by row.
@@ -164,6 +165,8 @@ def _lines(shown: dict[str, Any]) -> list[str]:
     lines.append(said("anchors", ", ".join(shown["anchors"]) or word("no_anchors")))
     lines.append(said("put_up", shown["announced"] or word("not_put_up")))
     lines += [said("came_from", shown["came_from"])] if shown["came_from"] else []
+    sample = sample_said(shown)
+    lines.append(said("sheet_sample", f"{worded(sample)} {sample}"))
     lines += [said("may_not_be_released", f"{in_chinese(mark)} {mark}")] if mark else []
     return lines + [
         said("unconfirmed", f"{n['policy_id']} {n['name']} = {value_text(n)} ({n['source']})")
