@@ -33,6 +33,8 @@ def show_signed(signed: dict[str, Any], as_json: bool) -> None:
     """Show a signature that was posted."""
     done = "rejected" if signed["act"] == "reject" else "signed"
     lines = [f"{signed['batch_id']} {done} as {signed['role']}; state: {signed['state']}"]
+    if signed["missing_signatures"] and signed["state"] == "signed":
+        lines.append(f"not signed yet: {', '.join(signed['missing_signatures'])}")
     show(signed, as_json, lines + [f"warning: {one}" for one in signed["warnings"]])
 
 
@@ -85,7 +87,7 @@ def _shown(batch: dict[str, Any]) -> Iterator[str]:
         yield f"not signed yet: {', '.join(batch['missing_signatures'])}"
     for number in batch["unconfirmed"]:
         value = value_text(number, language())
-        yield f"unconfirmed: {number['policy_id']} {number['name']} = {value}"
+        yield f"unconfirmed: {policy_word(number['policy_id'])} {number['name']} = {value}"
     yield f"digest {batch['batch_digest']}"
     yield from (f"  {path}" for path in batch["files"])
 

@@ -169,7 +169,10 @@ def _lines(shown: dict[str, Any]) -> list[str]:
     lines.append(said("sheet_sample", f"{worded(sample)} {sample}"))
     lines += [said("may_not_be_released", f"{in_chinese(mark)} {mark}")] if mark else []
     return lines + [
-        said("unconfirmed", f"{n['policy_id']} {n['name']} = {value_text(n)} ({n['source']})")
+        said(
+            "unconfirmed",
+            f"{policy_word(n['policy_id'])} {n['name']} = {value_text(n)} ({n['source']})",
+        )
         for n in shown["unconfirmed"]
     ]
 

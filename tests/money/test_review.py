@@ -240,7 +240,7 @@ def alter(number: int, label: str, value: object) -> Callable[[openpyxl.Workbook
         (alter(0, "意见", "别的"), "column missing: 意见"),
         (lambda book: book[LINES].delete_rows(cell(book, 2, "序号").row), "序号 2 missing"),
         (lambda book: book[LINES].append([77] * book[LINES].max_column), "no line of this batch"),
-        (lambda book: book.remove(book[LINES]), "no heading"),
+        (lambda book: book.remove(book[LINES]), "no sheet is called 明细"),
     ],
 )
 def test_a_workbook_that_was_tampered_with_is_refused_whole(

@@ -164,11 +164,8 @@ def reconcile(
         elif not entry.name and entry.counter_account in accounts.values():
             what = "unnamed_debit" if entry.is_debit else "unnamed_credit"
             beside.append((what, entry.place, entry.amount_fen))
-    # Some banks book a batch in one sum (or one for each file), of all or of what they accepted.
     whole_fen = sum(entry.amount_fen if entry.is_debit else -entry.amount_fen for entry in whole)
-    accepted = {name: fen for name, fen in amounts.items() if name not in refused}
-    parts = [part for part in (amounts, accepted) if sum(part.values()) == whole_fen]
-    booked = parts[0] if parts else {}
+    booked = _booked_whole(whole_fen, amounts, refused)
     if whole_fen and not booked:
         beside.append(("batch_sum_differs", whole[-1].place, whole_fen))
     rows = [
@@ -184,6 +181,15 @@ def reconcile(
         if sums["instructed"][part] != sum(sums[name][part] for name in STANDINGS):
             raise ContractError(f"batch {batch_id}: its parts do not add up")
     return found
+
+
+def _booked_whole(
+    whole_fen: int, amounts: Mapping[str, int], refused: Collection[str]
+) -> Mapping[str, int]:
+    """Some banks book a batch in one sum (or one a file), of all or of what they accepted."""
+    accepted = {name: fen for name, fen in amounts.items() if name not in refused}
+    parts = [part for part in (amounts, accepted) if sum(part.values()) == whole_fen]
+    return parts[0] if parts else {}
 
 
 def _line(
