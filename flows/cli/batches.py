@@ -19,8 +19,9 @@ from flows.language import headings, language, policy_word, said
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
 from transforms.policies.card_text import value_text
+from transforms.review.approval import sample_said
 from transforms.visible import table
-from transforms.words import word
+from transforms.words import word, worded
 
 SAID_OF_A_BATCH = ("mark", "came_from", "superseded_by", "left_because", "announced")
 BatchArgument = Annotated[
@@ -32,6 +33,8 @@ def show_signed(signed: dict[str, Any], as_json: bool) -> None:
     """Show a signature that was posted."""
     done = "rejected" if signed["act"] == "reject" else "signed"
     lines = [f"{signed['batch_id']} {done} as {signed['role']}; state: {signed['state']}"]
+    if signed["missing_signatures"] and signed["state"] == "signed":
+        lines.append(f"not signed yet: {', '.join(signed['missing_signatures'])}")
     show(signed, as_json, lines + [f"warning: {one}" for one in signed["warnings"]])
 
 
@@ -84,7 +87,7 @@ def _shown(batch: dict[str, Any]) -> Iterator[str]:
         yield f"not signed yet: {', '.join(batch['missing_signatures'])}"
     for number in batch["unconfirmed"]:
         value = value_text(number, language())
-        yield f"unconfirmed: {number['policy_id']} {number['name']} = {value}"
+        yield f"unconfirmed: {policy_word(number['policy_id'])} {number['name']} = {value}"
     yield f"digest {batch['batch_digest']}"
     yield from (f"  {path}" for path in batch["files"])
 
@@ -141,7 +144,8 @@ def batch_import(
         read = import_review(place, batch_id, file, by)
     lines = [
         f"{batch_id}: {read['agreed']} lines agreed, {read['held']} held, "
-        f"{read['struck_out']} struck out, by {read['by']}; state: {read['state']}"
+        f"{read['struck_out']} struck out, by {read['by']}; state: {read['state']}",
+        f"{word('sheet_sample', language())}: {worded(sample_said(read), language())}",
     ]
     if read["to_be_signed"]:
         lines.append(

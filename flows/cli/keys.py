@@ -1,6 +1,6 @@
 """Commands of people and keys: init, key, home; what both heads sign together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,11 @@ from flows.cli.console import (
     key_app,
     show,
 )
-from flows.cli.signing import countersigned, post_or_write, to_be_signed
-from flows.language import headings, language
+from flows.cli.signing import countersigned, post_or_write, statement_lines, to_be_signed
+from flows.language import headings
 from flows.store import Home, hold_home
 from transforms.errors import UsageError
 from transforms.visible import table
-from transforms.words import catalogue
 
 HrKeyOption = Annotated[
     Path | None, typer.Option("--hr-key", help="Key file of the HR bureau's head.")
@@ -166,24 +165,11 @@ def key_countersign(
     from flows.money.keys import open_key
 
     act = acts.read_act(file)
+    lines = list(statement_lines(act["statement"]))
     opened = open_key(key, ask_passphrase(False))
     acts.write_act(file, acts.countersign(act, [opened]))
     content = {"file": str(file), "key_id": opened.key_id, "digest": acts.act_digest(act)}
-    lines = list(_statement_lines(act["statement"]))
     show(content, as_json, [*lines, f"signed with {opened.key_id}; digest {content['digest']}"])
-
-
-def _statement_lines(statement: Mapping[str, Any], before: str = "") -> Iterator[str]:
-    """Show what a head signs, each value by name, those of both heads one by one."""
-    names, spoken = catalogue(), language()
-    for name, value in statement.items():
-        words = names.get(f"key_{name}") or names.get(name) or {spoken: name}
-        title = before + words[spoken]
-        if isinstance(value, Mapping):
-            yield from _statement_lines(value, f"{title} ")
-        else:
-            code = {"act": f"act_{value}", "role": str(value)}.get(name, "")
-            yield f"{title}: {names.get(code, {}).get(spoken) or value or '-'}"
 
 
 @key_app.command("enrol")

@@ -1,21 +1,31 @@
 """The dialogue of signing: what is shown, and what the signer types before the key is used."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from flows.cli.console import ask_passphrase, changing
+from flows.language import headings, language, policy_word
 from flows.store import Home
-from transforms.amounts import grouped
+from transforms.amounts import grouped, is_amount, yuan_text
 from transforms.answers.messages import in_chinese
 from transforms.errors import UsageError
+from transforms.money.claims import KEY
 from transforms.policies.card_text import value_text
-from transforms.words import word
+from transforms.review.approval import sample_said
+from transforms.visible import table
+from transforms.words import catalogue, word, worded
 
 Typed = tuple[int | None, str | None]
+# What the lists in an act hold, row by row.
+LISTS = {
+    "claims": (*KEY, "asked_fen", "listed_fen", "cause", "cause_rows"),
+    "payments": ("claim_number", "payment_id", "amount_fen"),
+    "late_payments": ("payment_id", "bank_said", "booked_on"),
+}
 
 
 def sign_at_home(
@@ -58,6 +68,43 @@ def sign_file(
     read = _read_typed(typed) or _ask_typed()
     signed = sign(batch, role, holder or open_key(_key(key), ask_passphrase(False)), read)
     return {**shown, "role": role, **_written(path, signed)}
+
+
+def statement_lines(statement: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """Show what is signed, each value by name, those of both heads one by one, lists as tables.
+
+    Units:   fen in, yuan shown
+    """
+    names, spoken = catalogue(), language()
+    for name, value in statement.items():
+        words = names.get(f"key_{name}") or names.get(name) or {spoken: name}
+        title = before + words[spoken]
+        if isinstance(value, Mapping):
+            yield from statement_lines(value, f"{title} ")
+        elif isinstance(value, list):
+            yield f"{title}:"
+            is_late = statement["act"] == "late_return"
+            yield from _table_of(f"late_{name}" if is_late else name, value)
+        else:
+            yield f"{title}: {_shown(name, value)}"
+
+
+def _table_of(name: str, rows: list[Any]) -> list[str]:
+    columns = LISTS[name]
+    if name == "payments":
+        rows = [[number, *one] for number, behind in enumerate(rows, start=1) for one in behind]
+    shown = [[_shown(*cell) for cell in zip(columns, row, strict=True)] for row in rows]
+    return table([headings(*columns), *shown], {i for i, n in enumerate(columns) if is_amount(n)})
+
+
+def _shown(name: str, value: Any) -> str:
+    if is_amount(name):
+        return yuan_text(value, ",")
+    if name == "policy_id":
+        return policy_word(value)
+    is_code = name in ("act", "role", "cause", "subject_kind", "beneficiary_kind")
+    code = f"act_{value}" if name == "act" else str(value)
+    return word(code, language()) if is_code else code or "-"
 
 
 def reject_at_home(
@@ -118,9 +165,14 @@ def _lines(shown: dict[str, Any]) -> list[str]:
     lines.append(said("anchors", ", ".join(shown["anchors"]) or word("no_anchors")))
     lines.append(said("put_up", shown["announced"] or word("not_put_up")))
     lines += [said("came_from", shown["came_from"])] if shown["came_from"] else []
+    sample = sample_said(shown)
+    lines.append(said("sheet_sample", f"{worded(sample)} {sample}"))
     lines += [said("may_not_be_released", f"{in_chinese(mark)} {mark}")] if mark else []
     return lines + [
-        said("unconfirmed", f"{n['policy_id']} {n['name']} = {value_text(n)} ({n['source']})")
+        said(
+            "unconfirmed",
+            f"{policy_word(n['policy_id'])} {n['name']} = {value_text(n)} ({n['source']})",
+        )
         for n in shown["unconfirmed"]
     ]
 

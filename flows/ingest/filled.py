@@ -34,6 +34,8 @@ def read_filled(path: Path, wanted: Collection[str], give: str, title: str = "")
     for name in names[1:]:
         parts.append(_sheet(path, partial(_named, name), wanted))
     found = [part for part in parts if part is not None]
+    if len(found) < len(parts) and title and not _is_part(names[0].strip(), title):
+        raise DropRefusedError(f"{path.name}: no sheet is called {title}; give {give}")
     if len(found) < len(parts):
         raise DropRefusedError(
             f"{path.name}: no heading with {', '.join(wanted)} in the first {ROWS_ABOVE_HEADER} "

@@ -50,10 +50,9 @@ def reconcile_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
         layout = read_funds(home).profile_of(state.fund).received["statement"]
         before = [said for said in state.reconciled if said["file_digest"] != digest]
         read_statement(content, statement_layout(layout, str(path)), str(path))
-        taken = {"file_digest": digest, "layout": layout}
-        found = reconciliation_of(
-            ledger, stored, state, [*statements_of(stored, before), entries_of(content, taken)]
-        )
+        taken = {"file_digest": digest, "layout": layout, "holds_accounts": True}
+        statements = [*statements_of(stored, before), entries_of(content, taken)]
+        found = reconciliation_of(ledger, stored, state, statements)
         said = {**taken, **_outcome(state, found)}
         if said not in state.reconciled[-1:]:
             with witnessed(home, ledger):
@@ -90,14 +89,20 @@ def statements_of(stored: StoredBatch, said: Sequence[Mapping[str, Any]]) -> lis
 
 
 def reconciliation_of(
-    ledger: Ledger, stored: StoredBatch, state: BatchState, statements: Sequence[Sequence[Entry]]
+    ledger: Ledger,
+    stored: StoredBatch,
+    state: BatchState,
+    statements: Sequence[Sequence[Entry]],
+    *,
+    holds_accounts: bool = True,
 ) -> Reconciliation:
     """Account for a batch by statements and by the answers its state knows."""
     answers = {name: a.arrived for name, a in known_answers(stored, state).items()}
     instructions = stored.frame("instructions")
     known = set(ledger.payment_ids())
     refused = {answer[0] for said in state.settled for answer in said["returned"]}
-    return reconcile(state.batch_id, instructions, answers, merged(statements), known, refused)
+    told = (answers, merged(statements), known, refused)
+    return reconcile(state.batch_id, instructions, *told, holds_accounts=holds_accounts)
 
 
 def _outcome(state: BatchState, found: Reconciliation) -> dict[str, Any]:
@@ -119,8 +124,13 @@ def posted_again(
     before = replace(state, settled=state.settled[: posted["answer_count"]])
     # The statement that was given came last, wherever it had stood before.
     earlier = [s for s in state.reconciled[:place] if s["file_digest"] != posted["file_digest"]]
-    found = reconciliation_of(ledger, stored, before, statements_of(stored, [*earlier, posted]))
-    taken = {name: posted[name] for name in ("file_digest", "layout")}
+    # What was taken before accounts were held against each other does not say so.
+    names = ("file_digest", "layout", "holds_accounts")
+    taken = {name: posted[name] for name in names if name in posted}
+    statements = statements_of(stored, [*earlier, posted])
+    found = reconciliation_of(
+        ledger, stored, before, statements, holds_accounts="holds_accounts" in taken
+    )
     return {**taken, **_outcome(before, found)}, found
 
 

@@ -209,14 +209,23 @@ def recovered_act(
                 f"payment {payment_id}: {yuan_text(claim.open_fen)} 元 of the claim are open: no "
                 "more is booked; `wuxing recovery show`"
             )
+        batch_id, number = ledger.batch_of(payment_id), document_no.strip()
+        for posted in ledger.batch_states()[batch_id].recovered:
+            known = posted["act"]["statement"]
+            if (known["document_no"], known["line"]) == (number, {n: row[n] for n in KEY}):
+                raise LedgerForbidsError(
+                    f"payment {payment_id}: document {number} is booked already with "
+                    f"{yuan_text(known['amount_fen'])} 元 of this line; book what came later under "
+                    "its own document"
+                )
         said = {
             "act": "recovered",
             "payment_id": payment_id,
             "line": {name: row[name] for name in KEY},
             "amount_fen": amount_fen,
-            "document_no": document_no.strip(),
+            "document_no": number,
         }
-        return unsigned({**said, **about_batch(ledger, ledger.batch_of(payment_id))})
+        return unsigned({**said, **about_batch(ledger, batch_id)})
 
 
 def record_recovered(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:

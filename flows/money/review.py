@@ -87,6 +87,7 @@ def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[s
         "held": len(said["held"]),
         "struck_out": len(said["struck"]),
         "by": said["by"],
+        "sample": said["sample"],
         "to_be_signed": to_sign.batch_id if to_sign else "",
         "count": to_sign.instruction_count if to_sign else 0,
         "amount_yuan": yuan_text(to_sign.amount_fen if to_sign else 0),

@@ -24,6 +24,7 @@ from transforms.payments.layouts import ReturnCode
 from transforms.payments.profile import profile_of
 from transforms.payments.return_file import (
     Answer,
+    check_days,
     check_late,
     read_answers,
     settle_answers,
@@ -49,6 +50,8 @@ def settle_batch(
         taken = [said for said in state.settled if said["file_digest"] == digest]
         if not taken:
             said = settlement_of(stored, state, content, str(path))
+            answers = _answers(stored, content, str(path))
+            check_days(answers, state.as_of, today(), str(path))
             if said["late"]:
                 _expect_confirmable(
                     ledger, state, said["late"], _first(stored, content, said["late"], path), act

@@ -223,6 +223,7 @@ def what_is_signed(batch: Signable, key_file: Path) -> dict[str, Any]:
         "mark": state.mark,
         "announced": min(state.announced, default=""),
         "came_from": state.came_from,
+        "sample": (state.reviewed or [batch.manifest.get("review") or {}])[-1].get("sample"),
         "unconfirmed": batch.manifest["unconfirmed"],
         "changed": changed,
         "last_signed_position": seen,

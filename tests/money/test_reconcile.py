@@ -194,6 +194,21 @@ def test_each_payment_is_held_against_its_answer(
     verify_home(home)
 
 
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [("own", ""), ("6222999999999999999", "paid_to_another"), ("", ""), ("masked", "")],
+)
+def test_a_debit_names_the_payee_s_account(
+    home: Home, batch: str, other: str, difference: str
+) -> None:
+    rows = pl.read_parquet(home.batches / batch / "instructions.parquet")
+    first, own, fen = rows.select("payment_id", "account_no", "amount_fen").row(0)
+    other = {"own": own, "masked": f"{own[:3]}****{own[-3:]}"}.get(other, other)
+    told = statement(home, batch, [moved(first, fen, other=other)])
+    assert found(told) == ([(difference, first)] if difference else [])
+    verify_home(home)
+
+
 def test_lines_beside_the_batch_are_named(home: Home, batch: str) -> None:
     other = pay(home, "R2", [*ROWS, refund(3, policy="stability_refund_difficult")])
     strange = "P" + "0" * 31

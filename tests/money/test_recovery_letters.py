@@ -96,7 +96,7 @@ def test_only_a_signed_list_has_letters(home: Home) -> None:
 
 
 def test_a_list_goes_from_hand_to_hand_as_a_file(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WUXING_PASSPHRASE", PASSPHRASE)
     night(home, "R3", [])
@@ -106,7 +106,10 @@ def test_a_list_goes_from_hand_to_hand_as_a_file(
     assert table.is_file()
     for role in ("reviewer", "approver"):
         key = ["--key", str(home.root / f"{role}.key")]
-        assert run_command(app, ["key", "countersign", str(act), *key]) == 0
+        assert run_command(app, ["--lang", "zh", "key", "countersign", str(act), *key]) == 0
+    told, amounts = capsys.readouterr().out.replace("：", ": "), ("金额(元): 6.00", "追回笔数: 1")
+    assert "事项: 追回名单" in told and all(amount in told for amount in amounts)
+    assert re.search(r"P[0-9A-F]{31} +10\.00\n", told) and "领取" not in told and "[" not in told
     signed = ["recovery", "list", run_name("R3"), *where, "--signed", str(act)]
     assert run_command(app, signed) == 0
     assert run_command(app, signed) == 13, "a list is posted once"

@@ -240,7 +240,7 @@ def alter(number: int, label: str, value: object) -> Callable[[openpyxl.Workbook
         (alter(0, "意见", "别的"), "column missing: 意见"),
         (lambda book: book[LINES].delete_rows(cell(book, 2, "序号").row), "序号 2 missing"),
         (lambda book: book[LINES].append([77] * book[LINES].max_column), "no line of this batch"),
-        (lambda book: book.remove(book[LINES]), "no heading"),
+        (lambda book: book.remove(book[LINES]), "no sheet is called 明细"),
     ],
 )
 def test_a_workbook_that_was_tampered_with_is_refused_whole(
@@ -447,6 +447,8 @@ def test_amounts_are_compared_to_the_cent_however_they_are_written() -> None:
     assert read.rows() == [("verdict_strike", "重复"), ("verdict_agreed", "")]
     with pytest.raises(DropRefusedError, match="row 6: altered"):
         read_verdicts(pl.DataFrame({**cells, "金额(元)": ["0.05", "1146.08"]}), table, "x.xlsx")
+    with pytest.raises(DropRefusedError, match="row 5: 意见 is missing"):
+        read_verdicts(pl.DataFrame({**cells, "原因": ["请暂缓", "重复"]}), table, "x.xlsx")
 
 
 def test_facts_tell_every_change() -> None:

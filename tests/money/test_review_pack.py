@@ -257,7 +257,7 @@ def test_a_batch_after_review_says_what_it_comes_from_and_what_the_sample_showed
     shown = []
     for sample in (
         None,
-        {"drawn": 60, "answered": 2, "errors": 0},
+        {"drawn": 60, "answered": 2, "errors": 1},
         {"drawn": 60, "answered": 60, "errors": 1, "error_share": 167, "bound_share": 767},
     ):
         manifest = {**batch.manifest, "came_from": "B0", "review": {**said, "sample": sample}}
@@ -267,7 +267,7 @@ def test_a_batch_after_review_says_what_it_comes_from_and_what_the_sample_showed
         shown.append(facts["抽样"])
     assert shown == [
         "尚未核查",
-        "已核查 2 条，共 60 条",
+        "已核查 2 条（共 60 条），其中有误 1 条",
         "60 条中有误 1 条，差错率 1.67%，95% 上限 7.67%",
     ]
 

@@ -18,9 +18,10 @@ from flows.ingest.filled import read_filled
 from flows.money import approval
 from flows.money.approval import batch_paper
 from flows.money.batch import pack_batch
+from flows.money.export import export_batch, read_export
 from flows.money.ledger_store import open_ledger
 from flows.money.review import import_review
-from flows.money.sign import today
+from flows.money.sign import today, what_is_signed
 from flows.store import Home
 from tests.money.money_town import TWO, new_home, night, refund
 from transforms.answers.sample import KEY
@@ -171,6 +172,7 @@ def test_answers_are_read_back_and_give_the_rate() -> None:
     [
         (lambda sheet: sheet.with_columns(pl.lit("好").alias(ANSWER)), "row 4, 5, 6, 7: 核查结论"),
         (lambda sheet: sheet.with_columns(pl.lit("有误").alias(ANSWER)), "说明 is missing"),
+        (lambda sheet: sheet.with_columns(pl.lit("错").alias(NOTE)), "核查结论 is missing"),
         (lambda sheet: sheet.head(3), "1 lines of its sample are missing"),
         (lambda sheet: pl.concat([sheet, sheet.tail(1)]), "row 7, 7: the same line twice"),
         (lambda sheet: sheet.with_columns(pl.lit("x").alias("主体代码")), "no line of this sample"),
@@ -228,7 +230,7 @@ def test_answers_on_the_sheet_are_read_back_and_stand_on_the_next_approval_sheet
 
 
 def test_a_batch_agreed_to_shows_its_own_sample_on_paper(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = new_home(tmp_path / "home")
     batch_id = night(home, "R1", [refund(100), refund(70, TWO)])[1].batches[0].batch_id
@@ -242,6 +244,12 @@ def test_a_batch_agreed_to_shows_its_own_sample_on_paper(
     assert [word("sheet_sample"), "2 条中有误 0 条，差错率 0.00%，95% 上限 77.64%"] in shown[
         "facts"
     ]
+    asked = ["batch", "import", batch_id, str(tmp_path / "filled.xlsx"), "--home", str(home.root)]
+    assert run_command(app, asked) == 0
+    assert "sample: 0 of 2 wrong" in capsys.readouterr().out
+    export_batch(home, batch_id, tmp_path / "b.zip")
+    told = what_is_signed(read_export(tmp_path / "b.zip"), tmp_path / "no.key")
+    assert (told["sample"]["answered"], told["sample"]["errors"]) == (2, 0)
 
 
 def _fill(sheet: Any, cells: Mapping[int, Mapping[str, str]]) -> None:

@@ -188,6 +188,14 @@ def test_a_confirmation_of_another_file_is_none(home: Home, batch: str) -> None:
         settle_batch(home, batch, path, act)
 
 
+@pytest.mark.parametrize("day", ["20190402", "20990402"])
+def test_an_answer_from_before_the_batch_or_after_today_is_refused(
+    home: Home, batch: str, day: str
+) -> None:
+    with pytest.raises(DropRefusedError, match="line 1: a day is not from 20200331 to 20"):
+        settle(home, batch, f"{ids_of(home, batch)[0]}|成功||{day}")
+
+
 def test_a_lost_answer_is_asked_for_and_given_once_more(home: Home, batch: str) -> None:
     first, second, _ = ids_of(home, batch)
     settle(home, batch, f"{first}|成功||20200401")
@@ -220,6 +228,8 @@ def test_recovered_money_is_recorded_with_its_document(home: Home, batch: str) -
             recovered_act(home, payment_id, fen, "追〔2020〕2号", {})
     with pytest.raises(LedgerForbidsError, match="document"):
         recovered_act(home, payment_id, 1, " ", {})
+    with pytest.raises(LedgerForbidsError, match=r"1号 is booked already with 4.00 元"):
+        recovered_act(home, payment_id, 600, "追〔2020〕1号", {})
     rest = countersign(recovered_act(home, payment_id, 600, "追〔2020〕2号", {}), both)
     record_recovered(home, rest)
     with open_ledger(home) as ledger:

@@ -236,9 +236,10 @@ def test_by_command_on_a_machine_without_the_home(
     assert run_command(app, [*sign_words, "--count", "2", "--amount", "1,000.03"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["signature_file"] == str(signature)
-    assert "人民币壹仟元零叁分" in said.err
+    assert "人民币壹仟元零叁分" in said.err and "抽样 sample: 尚未核查" in said.err
     accept = ["batch", "accept", str(signature), "--home", str(home.root)]
     assert run_command(app, accept) == 0
+    assert "not signed yet: approver" in capsys.readouterr().out
     assert run_command(app, accept) == 13
 
 

@@ -151,6 +151,16 @@ def _is_altered(now: Answer, old: Answer) -> bool:
     return now.arrived and bool(now.answered_on) and now.answered_on <= old.answered_on
 
 
+def check_days(answers: Sequence[Answer], as_of: str, today: str, where: str) -> None:
+    """Refuse answers from before the batch or after today.
+
+    Raises:  DropRefusedError naming the lines
+    """
+    first, last = (day.replace("-", "") for day in (as_of, today))
+    outside = [a.line for a in answers if a.answered_on and not first <= a.answered_on <= last]
+    refuse(outside, where, f"a day is not from {first} to {last}")
+
+
 def check_late(days: Sequence[str], as_of: date, where: str) -> None:
     """Refuse late returns from before the batch or more than a year after it.
 

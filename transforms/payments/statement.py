@@ -14,6 +14,7 @@ from transforms.payments.received import read_day, read_lines
 
 NAMED = re.compile(r"(?<![0-9A-Z])(P[0-9A-F]{31}|B[0-9A-F]{20})(?![0-9A-Z])")
 AMOUNT = re.compile(r"(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2}))?")
+MASKED = re.compile("[*＊xX×]+")
 STANDINGS = ("paid", "returned", "open")
 RECONCILED_SCHEMA: dict[str, Any] = {
     "number": pl.Int64(),
@@ -136,17 +137,21 @@ def reconcile(
     entries: Sequence[Entry],
     known: Collection[str],
     refused: Collection[str] = (),
+    *,
+    holds_accounts: bool = True,
 ) -> Reconciliation:
     """Account for every payment of a batch by the movements of the account.
 
     Rows:    answers  whether a payment arrived, by the bank's answers so far
              known    payment ids of other batches: no concern of this one
              refused  those that the bank refused at once, by its answers
+             holds_accounts  whether a debit's account is held against the payee's; not where a
+                             statement was taken before that was done
     Units:   fen
     Holds:   instructed = paid + returned + open, in count and sum
     """
     amounts = dict(instructions.select("payment_id", "amount_fen").iter_rows())
-    accounts = set(instructions["account_no"])
+    accounts = dict(instructions.select("payment_id", "account_no").iter_rows())
     named: dict[str, list[Entry]] = {payment_id: [] for payment_id in amounts}
     whole, beside = [], []
     for entry in entries:
@@ -156,18 +161,18 @@ def reconcile(
             whole.append(entry)
         elif entry.name.startswith("P") and entry.name not in known:
             beside.append(("unknown_payment", entry.place, entry.amount_fen))
-        elif not entry.name and entry.counter_account in accounts:
+        elif not entry.name and entry.counter_account in accounts.values():
             what = "unnamed_debit" if entry.is_debit else "unnamed_credit"
             beside.append((what, entry.place, entry.amount_fen))
-    # Some banks book a batch in one sum (or one for each file), of all or of what they accepted.
     whole_fen = sum(entry.amount_fen if entry.is_debit else -entry.amount_fen for entry in whole)
-    accepted = {name: fen for name, fen in amounts.items() if name not in refused}
-    parts = [part for part in (amounts, accepted) if sum(part.values()) == whole_fen]
-    booked = parts[0] if parts else {}
+    booked = _booked_whole(whole_fen, amounts, refused)
     if whole_fen and not booked:
         beside.append(("batch_sum_differs", whole[-1].place, whole_fen))
     rows = [
-        _line(number, name, fen, named[name], whole if name in booked else (), answers)
+        _line(
+            *(number, name, fen, accounts[name] if holds_accounts else ""),
+            *(named[name], whole if name in booked else (), answers),
+        )
         for number, (name, fen) in enumerate(amounts.items(), start=1)
     ]
     found = Reconciliation(pl.DataFrame(rows, schema=RECONCILED_SCHEMA, orient="row"), beside)
@@ -178,10 +183,20 @@ def reconcile(
     return found
 
 
+def _booked_whole(
+    whole_fen: int, amounts: Mapping[str, int], refused: Collection[str]
+) -> Mapping[str, int]:
+    """Some banks book a batch in one sum (or one a file), of all or of what they accepted."""
+    accepted = {name: fen for name, fen in amounts.items() if name not in refused}
+    parts = [part for part in (amounts, accepted) if sum(part.values()) == whole_fen]
+    return parts[0] if parts else {}
+
+
 def _line(
     number: int,
     payment_id: str,
     amount_fen: int,
+    account_no: str,
     mine: Sequence[Entry],
     whole: Sequence[Entry],
     answers: Mapping[str, bool],
@@ -189,14 +204,30 @@ def _line(
     debits = [entry.amount_fen for entry in mine if entry.is_debit] + [amount_fen] * bool(whole)
     credits = [entry.amount_fen for entry in mine if not entry.is_debit]
     arrived = answers.get(payment_id)
-    difference = _difference(amount_fen, debits, credits, arrived)
     left = len(debits) - len(credits)
+    strayed = account_no and any(
+        entry.is_debit and is_other_account(entry.counter_account, account_no) for entry in mine
+    )
+    difference = _difference(amount_fen, debits, credits, arrived)
+    if strayed and left > 0 and difference != "amount_differs":
+        difference = "paid_to_another"
     is_back = bool(debits or credits) or arrived is False
     standing = "paid" if left > 0 else "returned" if is_back else "open"
     answer = {None: "", True: "arrived", False: "came_back"}[arrived]
     places = "、".join(entry.place for entry in (*whole, *mine))
     shown = (amount_fen, sum(debits), sum(credits), answer, standing, difference, places)
     return (number, payment_id, *shown)
+
+
+def is_other_account(said: str, account_no: str) -> bool:
+    """Say whether a statement names another account than the payee's; masked digits are any.
+
+    >>> is_other_account("6228 17**0000", "6228179990000"), is_other_account("62299", "62281")
+    (False, True)
+    """
+    spaceless = "".join(said.split())
+    known = map(re.escape, MASKED.split(spaceless))
+    return bool(spaceless) and re.fullmatch(".*".join(known), account_no) is None
 
 
 def _difference(

@@ -7,7 +7,7 @@ from transforms.amounts import is_amount
 from transforms.extracts.kinds import COLUMNS
 from transforms.policies.cards import PolicyCard
 from transforms.policies.parameters import Parameter
-from transforms.words import Language, word
+from transforms.words import Language, Said, word, worded
 
 OPEN_END = "open"
 
@@ -147,12 +147,14 @@ def value_text(number: Mapping[str, Any], language: Language = "zh") -> str:
 
     >>> value_text({"name": "benefit_fen", "value": "1719.00"})
     '1719.00 元'
+    >>> value_text({"name": "size_limits", "value": "90 rows"})
+    '共 90 行的表'
     """
-    return (
-        f"{number['value']} {word('yuan', language)}"
-        if is_amount(number["name"])
-        else number["value"]
-    )
+    value = str(number["value"])
+    if is_amount(number["name"]):
+        return f"{value} {word('yuan', language)}"
+    count = value.removesuffix(" rows")
+    return value if count == value else worded(Said("table_of_rows", {"count": count}), language)
 
 
 def said_value(cell: Any) -> str:

@@ -132,7 +132,7 @@ def sample_said(reviewed: Mapping[str, Any] | None) -> Said:
     if not showed or not showed["answered"]:
         return Said("sample_not_answered")
     if "bound_share" not in showed:
-        return Said("sample_half_answered", {name: showed[name] for name in ("answered", "drawn")})
+        return Said("sample_half_answered", dict(showed))
     shares = {name: share_text(showed[name]) for name in ("error_share", "bound_share")}
     values = {**shares, **{name: showed[name] for name in ("drawn", "errors")}}
     return Said("sample_answered", values)

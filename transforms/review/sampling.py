@@ -122,6 +122,7 @@ def read_sample_answers(
             "the same line twice": pl.col("number").is_duplicated(),
             f"{labels[OPEN[0]]} is none of {right}, {wrong}": ~said.is_in([right, wrong, ""]),
             f"{labels[OPEN[1]]} is missing": (said == wrong) & (note == ""),
+            f"{labels[OPEN[0]]} is missing": (said == "") & (note != ""),
         },
         file_name,
     )

@@ -46,6 +46,8 @@ def read_verdicts(filled: pl.DataFrame, table: pl.DataFrame, file_name: str) -> 
             ),
             f"{labels['remark']} is missing": said.replace(words).is_in([HOLD, STRIKE])
             & (why == ""),
+            # Who writes a reason objects: silence is no consent to pay then.
+            f"{labels['verdict']} is missing": (said == "") & (why != ""),
         },
         file_name,
     )
