@@ -158,7 +158,8 @@ def determined_of(
     )
     register_frame(connection, "clerical_answers", answers)
     decision = pl.when("is_yes").then(pl.lit("是")).otherwise(pl.lit("否")).alias("decision")
-    register_frame(connection, "decisions_in_force", answers.with_columns(decision))
+    place = {"source_file": pl.lit("人工裁定.csv"), "source_line": pl.lit(2)}
+    register_frame(connection, "decisions_in_force", answers.with_columns(decision, **place))
     keys = [int(person[:17]) for person in town.in_two_towns]
     towns = pl.DataFrame({"person_key": keys}, schema={"person_key": pl.Int64})
     register_frame(connection, "jobs_in_two_towns", towns)
