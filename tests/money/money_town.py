@@ -23,6 +23,7 @@ from sql import FactStore, connect, register_frame, register_tables
 from tests.ceremony import hold_ceremony, key_of
 from transforms.digest import short_id
 from transforms.extracts.kinds import KINDS, table_schema
+from transforms.extracts.rules import QUARANTINE_SCHEMA
 from transforms.money.batches import LINE_SCHEMA
 from transforms.money.claims import CAUSE_SCHEMA
 from transforms.money.entitlements import KEY
@@ -230,13 +231,15 @@ def leave_run(
     if (home.root / "extracts").is_dir() and not (snapshot / "tables").is_dir():
         shutil.copytree(home.root / "extracts", snapshot / "tables")
     tables = sorted((snapshot / "tables").glob("*.parquet"))
+    quarantine = snapshot / "quarantine.parquet"
+    QUARANTINE_SCHEMA.to_frame().write_parquet(quarantine)
     manifest = {
         "files": [],
         "tables": {
             path.stem: {"files": {path.relative_to(snapshot).as_posix(): file_digest(path)}}
             for path in tables
         },
-        "lists": {},
+        "lists": {quarantine.name: file_digest(quarantine)},
         "ingest_rules_version": INGEST_RULES_VERSION,
     }
     write_manifest(snapshot, manifest)
