@@ -10,12 +10,18 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.answers.accounts import write_wanted
 from flows.answers.notices import Asked, letters_pdf, write_notices
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.money.release import release_batch
+from flows.money.review import import_review
+from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from sql.texts import policy_cards
+from tests.money.money_town import BOB, ids_of, month, new_home, night, run_name, sign_both
+from tests.money.test_review import filled
 from transforms.answers.notices import (
     LINE_SCHEMA,
     MESSAGE_LENGTH,
@@ -214,6 +220,57 @@ def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
     assert ("看不到原来" in letter) == ("能证明的材料" in letter) == (cause == "rows_gone")
     assert ("您的数据没有变" in letter) == (cause == "nothing_found")
     assert ("正在核实" in letter) == ("正在核实" in row["message"]) == (cause != "clerk_kept")
+
+
+WHO = [month("benefit_to_retirement", person, 1719_00) for person in (ANN, BOB)]
+WHO += [month("benefit_to_retirement", ANN, 1719_00, "2020-03")]
+
+
+def told_of_run(home: Home, label: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Write the notices of a run as the ledger stands, by subject and period."""
+    out = home.root.parent / f"told-{len(list(home.root.parent.glob('told-*')))}"
+    write_notices(home, run_name(label), EVERYTHING, out)
+    rows = pl.read_parquet(out / "notices.parquet").to_dicts()
+    return {(row["subject_id"], row["period"]): row for row in rows}
+
+
+def test_what_is_signed_and_not_released_is_not_told_as_paid(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    (batch,) = night(home, "R1", WHO)[1].batches
+    sign_both(home, batch.batch_id)
+    night(home, "R2", WHO)
+    for row in told_of_run(home, "R2").values():
+        assert row["status"] == "nothing_due" and row["title"] == "正在发放"
+        assert not re.search("已经发给您|此前已发", row["letter"] + row["message"])
+    release_batch(home, batch.batch_id)
+    for row in told_of_run(home, "R2").values():
+        assert "此前已经发给您" in row["letter"] and "此前已发" in row["message"]
+
+
+def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    (batch,) = night(home, "R1", WHO)[1].batches
+    lines = pl.read_parquet(home.batches / batch.batch_id / "lines.parquet")
+    struck, held, paid = (tuple(row) for row in lines.select("subject_id", "period").iter_rows())
+    path = filled(home, batch.batch_id, {1: ("剔除", "本人放弃"), 2: ("暂缓", "查账号")})
+    after = import_review(home, batch.batch_id, path, by="周审核")["to_be_signed"]
+    told = told_of_run(home, "R1")
+    assert [told[one]["title"] for one in (struck, held, paid)] == [
+        *("审核后暂不发放", "待补一件事", "发放通知")
+    ]
+    assert "下一批就会发放" not in told[struck]["letter"] and "剔除" in told[struck]["message"]
+    sign_both(home, after)
+    release_batch(home, after)
+    assert told_of_run(home, "R1")[paid]["title"] == "已经发放"
+    (payment,) = ids_of(home, after)
+    answer = tmp_path / "answer.txt"
+    answer.write_bytes(f"{payment}|失败|余额不足|20200402\r\n".encode("gb18030"))
+    settle_batch(home, after, answer)
+    row = told_of_run(home, "R1")[paid]
+    assert row["title"] == "银行退回，正在处理" and "您不用换账户" in row["letter"]
+    assert "账户" not in row["message"].replace("不用换账户", "")
+    assert write_wanted(home, tmp_path / "收款账户.xlsx")["payees"] == 0, "no account mends it"
+    assert told_of_run(home, "R1")[struck]["title"] == "审核后暂不发放"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_person_id
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import NONE_STANDS
+from transforms.money.payees import STRUCK_OUT
 from transforms.policies.cards import PolicyCard
 from transforms.strict_yaml import read_yaml
 from transforms.words import words_column
@@ -28,14 +29,14 @@ LETTERS = Path(__file__).parent.parent / "letters.yaml"
 MESSAGE_LENGTH = 70
 LAST_DIGITS = 4
 OTHER, NO_TOWN, RETURNED = "other", "0", "returned"
-# What a line brings: its key, what is due and why, where it would be paid, and what the bank said
-# if it came back from there.
+# What a line brings: its key, what is due and why, where it would be paid, what the bank said if it
+# came back from there, and under which words it is told if not under its status.
 LINE_SCHEMA = pl.Schema(
     {
         **dict.fromkeys([*KEY, "status", "reason", "cause"], pl.String()),
         **dict.fromkeys(["determined_fen", "paid_before_fen", "due_fen"], pl.Int64()),
         "reason_codes": pl.List(pl.String()),
-        **dict.fromkeys(["bank_name", "account_no", "bank_said"], pl.String()),
+        **dict.fromkeys(["bank_name", "account_no", "bank_said", "told_as"], pl.String()),
     }
 )
 NOTICE = ["notice_no", *KEY, "status", "name", "town", "title", "letter", "message"]
@@ -68,7 +69,10 @@ def notices(
     ordered = lines.with_columns(excess.alias("excess_fen")).sort("status", *KEY)
     ordered = ordered.with_row_index("place", offset=1)
     known = _with_parties(ordered, parties)
-    words = pl.when(pl.col("bank_said").is_null()).then("status").otherwise(pl.lit(RETURNED))
+    came_back = pl.when(pl.col("bank_said").is_not_null()).then(pl.lit(RETURNED))
+    is_struck = (pl.col("status") == "held") & (pl.col("reason") == STRUCK_OUT)
+    struck = pl.when(is_struck).then(pl.lit(STRUCK_OUT))
+    words = pl.coalesce("told_as", came_back, struck, "status")
     titles = {name: card.title for name, card in cards.items()}
     worded = [
         _worded(part, str(worded_as), cards[str(policy)], titles, days)
