@@ -244,7 +244,7 @@ def _as_lines(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> pl.DataFrame:
-    """Read by which names and in which towns the readers and subjects are on record."""
+    """Read by which names and in which towns readers and subjects are on record, and who died."""
     sides = [
         lines.select(
             pl.col(f"{side}_kind").alias("subject_kind"), pl.col(f"{side}_id").alias("subject_id")
@@ -257,9 +257,11 @@ def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> 
         show_frame(connection, "listed_subjects", pl.concat(sides).unique())
         names = run_sql(connection, "review/subject_names.sql", {})
         towns = run_sql(connection, "review/party_towns.sql", {})
+        dead = run_sql(connection, "review/dead_parties.sql", {})
     finally:
         connection.close()
-    both = names.join(towns, on=["subject_kind", "subject_id"], how="full", coalesce=True)
+    on = ["subject_kind", "subject_id"]
+    both = names.join(towns, on=on, how="full", coalesce=True).join(dead, on=on, how="left")
     return both.rename(
         {"subject_kind": "party_kind", "subject_id": "party_id", "subject_name": "name"}
     )

@@ -79,7 +79,11 @@ def worded(rows: list[dict[str, Any]], name: str = "安娜", town: str = "370302
     lines = pl.DataFrame(rows, schema=LINE_SCHEMA)
     sides = ("person", ANN), ("employer", ONE), ("household", "户1")
     parties = pl.DataFrame(
-        [{"party_kind": k, "party_id": i, "name": name, "division_code": town} for k, i in sides]
+        [
+            {"party_kind": k, "party_id": i, "name": name, "division_code": town, "is_dead": None}
+            for k, i in sides
+        ],
+        schema_overrides={"is_dead": pl.Boolean},
     )
     return notices(lines, parties, policy_cards(), DAYS, "R0123456")
 
@@ -222,6 +226,29 @@ def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
     assert ("正在核实" in letter) == ("正在核实" in row["message"]) == (cause != "clerk_kept")
 
 
+def test_of_who_died_the_family_is_written_to(told: tuple[Path, str, Path], tmp_path: Path) -> None:
+    root, run_id, _ = told
+    manifest = json.loads((root / "runs" / run_id / "manifest.json").read_text())
+    tables = root / "snapshots" / manifest["snapshot_id"] / "tables"
+    dead = pl.concat([pl.read_parquet(path) for path in sorted(tables.glob("deaths*.parquet"))])
+    visible = dead.filter(pl.col("died_on") <= date.fromisoformat(manifest["as_of"]))
+    determined = pl.read_parquet(root / "runs" / run_id / "determinations.parquet")
+    heard = determined.filter(
+        ~pl.col("policy_id").is_in(WATCHING) & (pl.col("outcome") == "ineligible")
+    )
+    person = visible.filter(pl.col("person_id").is_in(heard["beneficiary_id"].to_list()))[
+        "person_id"
+    ].sort()[0]
+    write_notices(Home(root), run_id, Asked(person), tmp_path / "dead")
+    found = pl.read_parquet(tmp_path / "dead" / "notices.parquet")
+    own = found.filter(pl.col("beneficiary_id") == person)
+    assert own.height and own["name"].str.ends_with("的家属（继承人）").all()
+    assert own["letter"].str.starts_with("请节哀。以下“您”指").all()
+    whole = pl.read_parquet(told[2] / "notices.parquet")
+    others = whole.filter(~pl.col("beneficiary_id").is_in(dead["person_id"].to_list()))
+    assert not (others["name"] + others["letter"]).str.contains("家属|节哀").any()
+
+
 WHO = [month("benefit_to_retirement", person, 1719_00) for person in (ANN, BOB)]
 WHO += [month("benefit_to_retirement", ANN, 1719_00, "2020-03")]
 
@@ -334,9 +361,8 @@ def test_a_reason_that_nobody_worded_is_told_in_general() -> None:
 
 def test_a_status_without_an_account_or_a_name_is_told() -> None:
     rows = [line("benefit_to_retirement", "payable", bank_name=None, account_no=None)]
-    parties = pl.DataFrame(
-        schema=dict.fromkeys(("party_kind", "party_id", "name", "division_code"), pl.String)
-    )
+    texts = dict.fromkeys(("party_kind", "party_id", "name", "division_code"), pl.String)
+    parties = pl.DataFrame(schema={**texts, "is_dead": pl.Boolean})
     lines = pl.DataFrame(rows, schema=LINE_SCHEMA)
     (row,) = notices(lines, parties, policy_cards(), DAYS, "R0").to_dicts()
     assert (row["name"], row["town"]) == ("您好", "") and "未登记" in row["letter"]
