@@ -127,10 +127,11 @@ def _target(home: Home, identifier: str, asked: Asked, out: Path | None) -> Path
 def _batch(home: Home, batch_id: str) -> tuple[StoredBatch, date]:
     """Return a batch that may still be paid, and the day from which it is announced."""
     with open_ledger(home, only_look=True) as ledger:
-        state = known_state(ledger.batch_states(), batch_id)
+        states = ledger.batch_states()
+    state = known_state(states, batch_id)
     if state.state in LEFT_BEHIND:
         raise LedgerForbidsError(f"batch {batch_id} is {state.state}: nobody is told of it")
-    return verify_batch(home, state), announced_from(state)
+    return verify_batch(home, state), announced_from(state, states)
 
 
 def _run(home: Home, run_id: str) -> dict[str, Any]:
