@@ -68,6 +68,7 @@ def main(count: int) -> None:
         pl.col("subject_id").alias("party_id"),
         pl.format("张{}", place).alias("name"),
         pl.format("3703020{}", place % 20 + 10).alias("division_code"),
+        pl.lit(False).alias("is_dead"),
     )
     days = date(2020, 3, 31), date(2020, 4, 8)
     told = timed("texts", lambda: notices(lines, parties, policy_cards(), days, "R0123456"))

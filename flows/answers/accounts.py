@@ -11,8 +11,10 @@ import polars as pl
 
 from flows.ingest.drop import load_snapshot
 from flows.money.evidence import expect_evidence
+from flows.money.funds import read_funds
 from flows.money.ledger import NEVER, Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.settle import owner_of
 from flows.store import Home, replace_file
 from sql import connect, register_tables, run_sql, show_frame
 from transforms.answers.accounts import REASONS, count_wanted, wanted_accounts, wanted_sheets
@@ -24,6 +26,8 @@ from transforms.sheets.workbook import workbook_bytes
 DEFAULT_NAME = "收款账户_征集.xlsx"
 SERIES_LENGTH = 8
 OPEN = ["payable", "held"]
+# Whose fault no other account mends.
+PAYING_SIDE = ("财政", "银行")
 
 
 def write_wanted(home: Home, out: Path | None) -> dict[str, Any]:
@@ -44,8 +48,10 @@ def write_wanted(home: Home, out: Path | None) -> dict[str, Any]:
     expect_evidence(home, newest, run)
     entitled = pl.read_parquet(home.runs / newest / "entitlements.parquet")
     payees = _payees(home, run, entitled)
-    still = returned.join(entitled.filter(pl.col("status").is_in(OPEN)), on=KEY).join(
-        payees.select(*PAYEE, "account_no"), on=[*PAYEE, "account_no"], how="semi"
+    still = (
+        returned.filter("is_payees")
+        .join(entitled.filter(pl.col("status").is_in(OPEN)), on=KEY)
+        .join(payees.select(*PAYEE, "account_no"), on=[*PAYEE, "account_no"], how="semi")
     )
     wanted = wanted_accounts(
         entitled, _held_since(home, finished), still, payees.select(*PAYEE, "reference_name")
@@ -77,20 +83,27 @@ def returned_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:
     """List the lines whose payment came back: from which account, when, and what was said.
 
     Rows:    before  a posting: as it was then
-             returns  KEY, account_no, bank_said, found_on; the last of a line and account
+             returns  KEY, account_no, bank_said, found_on, is_payees: whether its payee, or a
+                      bureau with the payee, has to act; the last of a line and account
     """
-    states = ledger.books().batches.values()
+    states = [state for state in ledger.books().batches.values() if state.settled]
+    funds = read_funds(ledger.home) if states else None
+    codes = {state.fund: funds.profile_of(state.fund).returns for state in states if funds}
     said = {
-        payment: (words, f"{day[:4]}-{day[4:6]}-{day[6:]}")
+        payment: (
+            words,
+            f"{day[:4]}-{day[4:6]}-{day[6:]}",
+            owner_of(words, codes[state.fund])["owner"] not in PAYING_SIDE,
+        )
         for state in states
         for taken in state.settled
         for payment, words, day in (*taken["returned"], *taken["late"])
     }
-    schema = dict.fromkeys([*KEY, "account_no", "bank_said", "found_on"], pl.String)
+    texts = [*KEY, "account_no", "bank_said", "found_on"]
+    schema = {**dict.fromkeys(texts, pl.String), "is_payees": pl.Boolean}
     rows = [
         (*(entry[name] for name in (*KEY, "account_no")), *said[entry["payment_id"]])
         for state in states
-        if state.settled
         for entry in _standing_returns(ledger.entries_of(state.batch_id, before=before))
     ]
     return pl.DataFrame(rows, schema=schema, orient="row").unique([*KEY, "account_no"], keep="last")

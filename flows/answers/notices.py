@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +12,7 @@ import polars as pl
 from flows.answers.accounts import returned_lines
 from flows.answers.explain import id_of
 from flows.answers.objected import LETTERS as OBJECTION_LETTERS
+from flows.answers.run_money import taken_out
 from flows.data_package import write_table
 from flows.ingest.drop import load_snapshot
 from flows.money.batch_folder import StoredBatch, known_state, read_batch, verify_batch
@@ -36,6 +36,8 @@ FOLDER = "notices"
 LETTERS_A_PAGE = 1_000
 MOST_IN_A_PDF = 5_000
 SERIES_LENGTH = 8
+# What a line is told as by what the ledger says of it, where its status is not enough.
+NOT_YET_PAID, RETURNED_OURS = "not_yet_paid", "returned_ours"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Asked:
 def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -> dict[str, Any]:
     """Write the notices of a run (R…) or a batch (B…) into a folder, whole or not at all.
 
-    Holds:   exactly one notice per line of every status; the same run gives the same bytes; of
+    Holds:   exactly one notice per line of every status; the same batch, or the same run and
+             ledger, gives the same bytes; of
              those who are not eligible only whoever is asked for by id; nobody hears from a letter
              whom a bureau looks into
     Raises:  UsageError, DropRefusedError; DigestDiffersError if the evidence was changed
@@ -63,8 +66,7 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
     stored, day = _batch(home, identifier) if identifier.startswith("B") else (None, None)
     run_id = str(stored.manifest["run_id"]) if stored else identifier
     manifest = _run(home, run_id)
-    lines = _lines_of_batch(stored) if stored else _lines_of_run(home, manifest, asked)
-    lines = _with_returns(home, lines, [identifier] if stored else manifest["batches"])
+    lines = _lines_of_batch(home, stored) if stored else _lines_of_run(home, run_id, asked)
     as_of = date.fromisoformat(manifest["as_of"])
     day = day or as_of
     told = notices(
@@ -125,10 +127,11 @@ def _target(home: Home, identifier: str, asked: Asked, out: Path | None) -> Path
 
 def _batch(home: Home, batch_id: str) -> tuple[StoredBatch, date]:
     """Return a batch that may still be paid, and the day from which it is announced."""
-    state = known_state(books_of(home).batches, batch_id)
+    states = books_of(home).batches
+    state = known_state(states, batch_id)
     if state.state in LEFT_BEHIND:
         raise LedgerForbidsError(f"batch {batch_id} is {state.state}: nobody is told of it")
-    return verify_batch(home, state), announced_from(state)
+    return verify_batch(home, state), announced_from(state, states)
 
 
 def _run(home: Home, run_id: str) -> dict[str, Any]:
@@ -141,12 +144,9 @@ def _run(home: Home, run_id: str) -> dict[str, Any]:
     return manifest
 
 
-def _lines_of_run(home: Home, manifest: Mapping[str, Any], asked: Asked) -> pl.DataFrame:
-    folder = home.runs / manifest["run_id"]
-    entitled = pl.read_parquet(folder / "entitlements.parquet")
-    batches = [read_batch(home, batch_id) for batch_id in manifest["batches"]]
-    paid = [_accounts(stored) for stored in batches]
-    accounts = pl.concat([*paid, pl.DataFrame(schema=_ACCOUNTS)])
+def _lines_of_run(home: Home, run_id: str, asked: Asked) -> pl.DataFrame:
+    folder = home.runs / run_id
+    entitled = _as_it_stands(home, run_id, pl.read_parquet(folder / "entitlements.parquet"))
     told = ["undetermined", *(["ineligible"] if asked.party else [])]
     # Whoever is told that they are on no such list can tell when they are.
     watching = [name for name, card in policy_cards().items() if card.kind == "warning"]
@@ -157,8 +157,43 @@ def _lines_of_run(home: Home, manifest: Mapping[str, Any], asked: Asked) -> pl.D
         .collect()
         .rename({"outcome": "status"})
     )
-    lines = entitled.join(accounts, on=KEY, how="left", validate="1:1")
-    return _as_lines(pl.concat([lines, others.drop("amount_fen")], how="diagonal"))
+    return _as_lines(pl.concat([entitled, others.drop("amount_fen")], how="diagonal"))
+
+
+def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
+    """Add to a run's lines where they go, and what has become of them since, by the ledger.
+
+    Holds:   what a reviewer held or struck out is held, what was paid since is paid
+    """
+    with open_ledger(home, only_look=True) as ledger:
+        states = [state for state in ledger.books().batches.values() if state.run_id == run_id]
+        paid = ledger.paid_lines().group_by(KEY).agg(pl.col("amount_fen").sum().alias("now_fen"))
+        returned = returned_lines(ledger)
+    known = [_accounts(read_batch(home, state.batch_id)) for state in states]
+    accounts = pl.concat([*known, pl.DataFrame(schema=_ACCOUNTS)]).unique(KEY)
+    left = pl.DataFrame(
+        [(*key, reason) for key, reason in taken_out(states).items()],
+        schema=dict.fromkeys([*KEY, "said"], pl.String()),
+        orient="row",
+    )
+    for more in (accounts, left, paid):
+        lines = lines.join(more, on=KEY, how="left", validate="1:1")
+    now, before = pl.col("now_fen").fill_null(0), pl.col("paid_before_fen")
+    is_payable, is_out = pl.col("status") == "payable", pl.col("said").is_not_null()
+    is_paid = is_payable & (now >= pl.col("determined_fen"))
+    is_held = is_payable & is_out & ~is_paid
+    is_waiting = (pl.col("status") == "nothing_due") & (now < before)
+    told = lines.with_columns(
+        pl.when(is_paid)
+        .then(pl.lit("nothing_due"))
+        .when(is_held)
+        .then(pl.lit("held"))
+        .otherwise("status")
+        .alias("status"),
+        pl.when(is_held).then("said").otherwise("reason").alias("reason"),
+        pl.when(is_waiting).then(pl.lit(NOT_YET_PAID)).alias("told_as"),
+    )
+    return _with_returns(told, returned)
 
 
 _ACCOUNTS = dict.fromkeys([*KEY, "bank_name", "account_no"], pl.String())
@@ -170,25 +205,33 @@ def _accounts(stored: StoredBatch) -> pl.DataFrame:
     return lines.join(where, on="payment_id", validate="m:1").select(list(_ACCOUNTS))
 
 
-def _lines_of_batch(stored: StoredBatch) -> pl.DataFrame:
-    paid = stored.frame("lines").join(_accounts(stored), on=KEY, validate="1:1")
-    due = paid.rename({"amount_fen": "due_fen"}).with_columns(
-        pl.lit("payable").alias("status"), pl.lit("").alias("reason")
-    )
-    return _as_lines(pl.concat([due, stored.frame("unpaid_lines")], how="diagonal"))
+def _lines_of_batch(home: Home, stored: StoredBatch) -> pl.DataFrame:
+    """Lay out a batch's lines; what came back since it was drawn up is not told.
 
-
-def _with_returns(home: Home, lines: pl.DataFrame, batch_ids: Sequence[str]) -> pl.DataFrame:
-    """Add what the bank said of lines that came back from the account they would go to again.
-
-    What came back after the batches were drawn up is not told: the same run gives the same notices.
+    So the same batch gives the same notices.
     """
     with open_ledger(home, only_look=True) as ledger:
-        states = ledger.books().batches
-        drafted_at = min((states[batch_id].drafted_at for batch_id in batch_ids), default=0)
-        returned = returned_lines(ledger, drafted_at).drop("found_on")
+        drafted_at = ledger.batch_states()[stored.manifest["batch_id"]].drafted_at
+        returned = returned_lines(ledger, drafted_at)
+    paid = stored.frame("lines").join(_accounts(stored), on=KEY, validate="1:1")
+    due = paid.rename({"amount_fen": "due_fen"}).with_columns(
+        pl.lit("payable").alias("status"),
+        pl.lit("").alias("reason"),
+        pl.lit(None, pl.String).alias("told_as"),
+    )
+    unpaid = stored.frame("unpaid_lines")
+    return _as_lines(pl.concat([_with_returns(due, returned), unpaid], how="diagonal"))
+
+
+def _with_returns(lines: pl.DataFrame, returned: pl.DataFrame) -> pl.DataFrame:
+    """Add what the bank said of payable lines that came back from where they would go again."""
     on = [*KEY, "account_no"]
-    return lines.drop("bank_said").join(returned, on=on, how="left", validate="m:1")
+    ours = pl.when(~pl.col("is_payees")).then(pl.lit(RETURNED_OURS)).alias("told_as")
+    said = returned.select(*on, "bank_said", ours, pl.lit("payable").alias("status"))
+    both = lines.join(said, on=[*on, "status"], how="left", validate="m:1", suffix="_then")
+    return both.with_columns(pl.coalesce("told_as", "told_as_then").alias("told_as")).drop(
+        "told_as_then"
+    )
 
 
 def _as_lines(rows: pl.DataFrame) -> pl.DataFrame:
@@ -201,13 +244,15 @@ def _as_lines(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> pl.DataFrame:
-    """Read by which names and in which towns the readers and subjects are on record."""
+    """Read by which names and in which towns readers and subjects are on record, and who died."""
     with connect() as connection:
         register_tables(connection, load_snapshot(home.snapshots, snapshot_id).tables(), as_of)
         show_frame(connection, "listed_subjects", both_sides(lines, "subject").unique())
         names = run_sql(connection, "review/subject_names.sql", {})
         towns = run_sql(connection, "review/party_towns.sql", {})
-    both = names.join(towns, on=["subject_kind", "subject_id"], how="full", coalesce=True)
+        dead = run_sql(connection, "review/dead_parties.sql", {})
+    on = ["subject_kind", "subject_id"]
+    both = names.join(towns, on=on, how="full", coalesce=True).join(dead, on=on, how="left")
     return both.rename(
         {"subject_kind": "party_kind", "subject_id": "party_id", "subject_name": "name"}
     )

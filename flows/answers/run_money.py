@@ -9,10 +9,12 @@ from typing import Any
 import polars as pl
 
 from flows.store import Home
+from transforms.money.batch_states import BatchState
 from transforms.money.books import Books
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 from transforms.money.entitlements import KEY as POLICY_KEY
 from transforms.money.payees import IDENTITY_CONFLICT
+from transforms.money.reviews import HOLD, REASONS, STRIKE
 from transforms.money.roster import ROLES
 
 CONFLICT, PAYABLE = "conflict", "payable"
@@ -49,6 +51,17 @@ def money_of_rows(
             "trace": None,
         }
     return money
+
+
+def taken_out(states: Iterable[BatchState]) -> dict[tuple[str, ...], str]:
+    """Return which lines of some batches a reviewer held or struck out: the reason's code."""
+    return {
+        tuple(row[: len(POLICY_KEY)]): REASONS[verdict]
+        for state in states
+        for said in state.reviewed
+        for verdict, rows in ((HOLD, said["held"]), (STRIKE, said["struck"]))
+        for row in rows
+    }
 
 
 def _claimants(folder: Path, row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The public notice of a batch: a file beside it, the day it was put up, and whether it is over."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -43,8 +44,9 @@ def write_notice(home: Home, batch_id: str, put_up: str = "") -> dict[str, Any]:
             with ledger.transaction():
                 ledger.post("announced", {"put_up_on": put_up}, batch_id, put_up)
             state = ledger.batch_states()[batch_id]
-    window, path = notice_window(announced_from(state)), stored.folder / NOTICE
-    replace_file(path, notice_bytes(stored, state))
+        states = ledger.batch_states()
+    window, path = notice_window(announced_from(state, states)), stored.folder / NOTICE
+    replace_file(path, notice_bytes(stored, state, states))
     return {
         "batch_id": batch_id,
         "path": str(path),
@@ -67,15 +69,20 @@ def _expect_day(put_up: str, state: BatchState) -> None:
         )
 
 
-def notice_bytes(stored: StoredBatch, state: BatchState) -> bytes:
+def notice_bytes(stored: StoredBatch, state: BatchState, states: Mapping[str, BatchState]) -> bytes:
     """Return a batch's notice.csv: the same batch, put up on the same day, gives the same bytes."""
     titles = {entry["policy_id"]: entry["title"] for entry in stored.manifest["policies"]}
-    window = notice_window(announced_from(state))
+    window = notice_window(announced_from(state, states))
     return csv_bytes(notice_list(stored.frame("instructions"), titles, window))
 
 
-def announced_from(state: BatchState) -> date:
-    """Return the day a notice counts from: when it was put up first, or may be at the earliest."""
+def announced_from(state: BatchState, states: Mapping[str, BatchState]) -> date:
+    """Return the day a notice counts from: when it was put up first, or may be at the earliest.
+
+    A batch that a review left and that was not put up itself is announced by the one reviewed.
+    """
+    while not state.announced and state.came_from:
+        state = states[state.came_from]
     return date.fromisoformat(min(state.announced, default=state.as_of))
 
 
@@ -93,7 +100,7 @@ def expect_announced(home: Home, books: Books, stored: StoredBatch, day: str) ->
     for state in books.batches.values():
         if not state.announced or not waiting.height or state.fund != stored.manifest["fund"]:
             continue
-        last = notice_window(announced_from(state))[1].isoformat()
+        last = notice_window(announced_from(state, books.batches))[1].isoformat()
         announced = verify_batch(home, state).frame("lines")
         if last < day:
             waiting = waiting.join(announced, on=[*KEY, "amount_fen"], how="anti")

@@ -89,7 +89,9 @@ def _bank_files(stored: StoredBatch, state: BatchState) -> Iterator[tuple[Path, 
 def _written_again(ledger: Ledger, stored: StoredBatch, state: BatchState) -> dict[Path, bytes]:
     """Write again what stands beside a batch and no posting names."""
     folder = stored.folder
-    written = {folder / NOTICE: notice_bytes(stored, state)} if (folder / NOTICE).is_file() else {}
+    written = {}
+    if (folder / NOTICE).is_file():
+        written[folder / NOTICE] = notice_bytes(stored, state, ledger.batch_states())
     if state.released:
         written[folder / APPROVAL] = approval_sheet(ledger.books(), state)
     if state.reconciled:

@@ -257,6 +257,12 @@ def test_who_is_held_and_returned_is_asked_once() -> None:
     }
 
 
+def test_what_came_back_after_the_newest_run_waits_no_day_yet() -> None:
+    (form, sums) = wanted_sheets(wanted_of(1), "2020-03-30", "R0")
+    assert form.frame["waiting_days"].to_list() == [0]
+    assert sums.frame["waiting_band"].to_list() == ["不超过30天"]
+
+
 @pytest.mark.parametrize("hostile", ["=1+1", "<x>&\"'", "a\x0bb", "@SUM(A1)", "+1|2,3\t4"])
 def test_no_cell_is_a_formula_or_breaks_the_workbook(hostile: str) -> None:
     sheets = wanted_sheets(wanted_of(2, hostile, hostile), "2020-04-30", hostile)

@@ -10,12 +10,18 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.answers.accounts import write_wanted
 from flows.answers.notices import Asked, letters_pdf, write_notices
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.money.release import release_batch
+from flows.money.review import import_review
+from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from sql.texts import policy_cards
+from tests.money.money_town import BOB, ids_of, month, new_home, night, run_name, sign_both
+from tests.money.test_review import filled
 from transforms.answers.notices import (
     LINE_SCHEMA,
     MESSAGE_LENGTH,
@@ -73,7 +79,11 @@ def worded(rows: list[dict[str, Any]], name: str = "安娜", town: str = "370302
     lines = pl.DataFrame(rows, schema=LINE_SCHEMA)
     sides = ("person", ANN), ("employer", ONE), ("household", "户1")
     parties = pl.DataFrame(
-        [{"party_kind": k, "party_id": i, "name": name, "division_code": town} for k, i in sides]
+        [
+            {"party_kind": k, "party_id": i, "name": name, "division_code": town, "is_dead": None}
+            for k, i in sides
+        ],
+        schema_overrides={"is_dead": pl.Boolean},
     )
     return notices(lines, parties, policy_cards(), DAYS, "R0123456")
 
@@ -216,6 +226,80 @@ def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
     assert ("正在核实" in letter) == ("正在核实" in row["message"]) == (cause != "clerk_kept")
 
 
+def test_of_who_died_the_family_is_written_to(told: tuple[Path, str, Path], tmp_path: Path) -> None:
+    root, run_id, _ = told
+    manifest = json.loads((root / "runs" / run_id / "manifest.json").read_text())
+    tables = root / "snapshots" / manifest["snapshot_id"] / "tables"
+    dead = pl.concat([pl.read_parquet(path) for path in sorted(tables.glob("deaths*.parquet"))])
+    visible = dead.filter(pl.col("died_on") <= date.fromisoformat(manifest["as_of"]))
+    determined = pl.read_parquet(root / "runs" / run_id / "determinations.parquet")
+    heard = determined.filter(
+        ~pl.col("policy_id").is_in(WATCHING) & (pl.col("outcome") == "ineligible")
+    )
+    person = visible.filter(pl.col("person_id").is_in(heard["beneficiary_id"].to_list()))[
+        "person_id"
+    ].sort()[0]
+    write_notices(Home(root), run_id, Asked(person), tmp_path / "dead")
+    found = pl.read_parquet(tmp_path / "dead" / "notices.parquet")
+    own = found.filter(pl.col("beneficiary_id") == person)
+    assert own.height and own["name"].str.ends_with("的家属（继承人）").all()
+    assert own["letter"].str.starts_with("请节哀。以下“您”指").all()
+    whole = pl.read_parquet(told[2] / "notices.parquet")
+    others = whole.filter(~pl.col("beneficiary_id").is_in(dead["person_id"].to_list()))
+    assert not (others["name"] + others["letter"]).str.contains("家属|节哀").any()
+
+
+WHO = [month("benefit_to_retirement", person, 1719_00) for person in (ANN, BOB)]
+WHO += [month("benefit_to_retirement", ANN, 1719_00, "2020-03")]
+
+
+def told_of_run(home: Home, label: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Write the notices of a run as the ledger stands, by subject and period."""
+    out = home.root.parent / f"told-{len(list(home.root.parent.glob('told-*')))}"
+    write_notices(home, run_name(label), EVERYTHING, out)
+    rows = pl.read_parquet(out / "notices.parquet").to_dicts()
+    return {(row["subject_id"], row["period"]): row for row in rows}
+
+
+def test_what_is_signed_and_not_released_is_not_told_as_paid(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    (batch,) = night(home, "R1", WHO)[1].batches
+    sign_both(home, batch.batch_id)
+    night(home, "R2", WHO)
+    for row in told_of_run(home, "R2").values():
+        assert row["status"] == "nothing_due" and row["title"] == "正在发放"
+        assert not re.search("已经发给您|此前已发", row["letter"] + row["message"])
+    release_batch(home, batch.batch_id)
+    for row in told_of_run(home, "R2").values():
+        assert "此前已经发给您" in row["letter"] and "此前已发" in row["message"]
+
+
+def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    (batch,) = night(home, "R1", WHO)[1].batches
+    lines = pl.read_parquet(home.batches / batch.batch_id / "lines.parquet")
+    struck, held, paid = (tuple(row) for row in lines.select("subject_id", "period").iter_rows())
+    path = filled(home, batch.batch_id, {1: ("剔除", "本人放弃"), 2: ("暂缓", "查账号")})
+    after = import_review(home, batch.batch_id, path, by="周审核")["to_be_signed"]
+    told = told_of_run(home, "R1")
+    assert [told[one]["title"] for one in (struck, held, paid)] == [
+        *("审核后暂不发放", "待补一件事", "发放通知")
+    ]
+    assert "下一批就会发放" not in told[struck]["letter"] and "剔除" in told[struck]["message"]
+    sign_both(home, after)
+    release_batch(home, after)
+    assert told_of_run(home, "R1")[paid]["title"] == "已经发放"
+    (payment,) = ids_of(home, after)
+    answer = tmp_path / "answer.txt"
+    answer.write_bytes(f"{payment}|失败|余额不足|20200402\r\n".encode("gb18030"))
+    settle_batch(home, after, answer)
+    row = told_of_run(home, "R1")[paid]
+    assert row["title"] == "银行退回，正在处理" and "您不用换账户" in row["letter"]
+    assert "账户" not in row["message"].replace("不用换账户", "")
+    assert write_wanted(home, tmp_path / "收款账户.xlsx")["payees"] == 0, "no account mends it"
+    assert told_of_run(home, "R1")[struck]["title"] == "审核后暂不发放"
+
+
 @pytest.mark.parametrize(
     ("policy", "question", "office"),
     [
@@ -277,9 +361,8 @@ def test_a_reason_that_nobody_worded_is_told_in_general() -> None:
 
 def test_a_status_without_an_account_or_a_name_is_told() -> None:
     rows = [line("benefit_to_retirement", "payable", bank_name=None, account_no=None)]
-    parties = pl.DataFrame(
-        schema=dict.fromkeys(("party_kind", "party_id", "name", "division_code"), pl.String)
-    )
+    texts = dict.fromkeys(("party_kind", "party_id", "name", "division_code"), pl.String)
+    parties = pl.DataFrame(schema={**texts, "is_dead": pl.Boolean})
     lines = pl.DataFrame(rows, schema=LINE_SCHEMA)
     (row,) = notices(lines, parties, policy_cards(), DAYS, "R0").to_dicts()
     assert (row["name"], row["town"]) == ("您好", "") and "未登记" in row["letter"]

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from flows.answers.nights import list_nights
+from flows.answers.notices import Asked, write_notices
 from flows.money import notice as notice_module
 from flows.money import review as review_module
 from flows.money.export import export_batch, read_export
@@ -402,6 +403,21 @@ def test_lines_announced_in_an_earlier_batch_need_not_wait_again(announcing: Hom
     sign_both(home, again)
     release_batch(home, again)
     verify_home(home)
+
+
+def test_the_batch_a_review_leaves_is_announced_by_the_one_reviewed(announcing: Home) -> None:
+    home = announcing
+    first = night(home, "R1", ROWS)[1].batches[0].batch_id
+    put_up = write_notice(home, first, "2020-04-01")
+    after = import_review(home, first, filled(home, first, {1: ("暂缓", "查账号")}), by="周审核")
+    left = write_notice(home, after["to_be_signed"])
+    assert left["last_day"] == put_up["last_day"] == "2020-04-09"
+    out = home.root.parent / "letters"
+    write_notices(home, after["to_be_signed"], Asked(), out)
+    assert "2020年4月9日" in pl.read_parquet(out / "notices.parquet")["letter"][0]
+    verify_home(home)
+    write_notice(home, after["to_be_signed"], "2020-04-02")
+    assert write_notice(home, after["to_be_signed"])["last_day"] > "2020-04-09", "put up itself"
 
 
 def test_what_was_never_announced_is_not_paid(announcing: Home) -> None:

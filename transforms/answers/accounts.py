@@ -72,7 +72,8 @@ def wanted_sheets(wanted: pl.DataFrame, as_of: str, series: str) -> list[Sheet]:
     Holds:   read as an extract, a row that was not filled in is set aside as such
     """
     days = (pl.lit(as_of).str.to_date() - pl.col("found_on").str.to_date()).dt.total_days()
-    listed = wanted.with_columns(days.alias("waiting_days"))
+    # What the bank sent back after the newest run waits since today at the earliest.
+    listed = wanted.with_columns(days.clip(lower_bound=0).alias("waiting_days"))
     number = pl.concat_str(
         pl.lit(f"{series}-"), pl.int_range(1, pl.len() + 1).cast(pl.String).str.zfill(5)
     )

@@ -19,6 +19,7 @@ from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_person_id
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import NONE_STANDS
+from transforms.money.payees import STRUCK_OUT
 from transforms.policies.cards import PolicyCard
 from transforms.strict_yaml import read_yaml
 from transforms.words import words_column
@@ -28,14 +29,14 @@ LETTERS = Path(__file__).parent.parent / "letters.yaml"
 MESSAGE_LENGTH = 70
 LAST_DIGITS = 4
 OTHER, NO_TOWN, RETURNED = "other", "0", "returned"
-# What a line brings: its key, what is due and why, where it would be paid, and what the bank said
-# if it came back from there.
+# What a line brings: its key, what is due and why, where it would be paid, what the bank said if it
+# came back from there, and under which words it is told if not under its status.
 LINE_SCHEMA = pl.Schema(
     {
         **dict.fromkeys([*KEY, "status", "reason", "cause"], pl.String()),
         **dict.fromkeys(["determined_fen", "paid_before_fen", "due_fen"], pl.Int64()),
         "reason_codes": pl.List(pl.String()),
-        **dict.fromkeys(["bank_name", "account_no", "bank_said"], pl.String()),
+        **dict.fromkeys(["bank_name", "account_no", "bank_said", "told_as"], pl.String()),
     }
 )
 NOTICE = ["notice_no", *KEY, "status", "name", "town", "title", "letter", "message"]
@@ -58,7 +59,7 @@ def notices(
     """Word one notice for each line.
 
     Rows:    lines    LINE_SCHEMA, one per key
-             parties  party_kind, party_id, name, division_code: as they are on record
+             parties  party_kind, party_id, name, division_code: as they are on record; is_dead
              days     of the notice, and the last one to say that something is wrong
              returns  NOTICE, in the order of status and key; `letter`: paragraphs by line ends
     Holds:   a message has at most 70 characters and names nobody
@@ -68,7 +69,10 @@ def notices(
     ordered = lines.with_columns(excess.alias("excess_fen")).sort("status", *KEY)
     ordered = ordered.with_row_index("place", offset=1)
     known = _with_parties(ordered, parties)
-    words = pl.when(pl.col("bank_said").is_null()).then("status").otherwise(pl.lit(RETURNED))
+    came_back = pl.when(pl.col("bank_said").is_not_null()).then(pl.lit(RETURNED))
+    is_struck = (pl.col("status") == "held") & (pl.col("reason") == STRUCK_OUT)
+    struck = pl.when(is_struck).then(pl.lit(STRUCK_OUT))
+    words = pl.coalesce("told_as", came_back, struck, "status")
     titles = {name: card.title for name, card in cards.items()}
     worded = [
         _worded(part, str(worded_as), cards[str(policy)], titles, days)
@@ -87,16 +91,23 @@ def notices(
 
 def _with_parties(lines: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
     """Add by which name the reader and the subject are known, and the reader's town."""
-    named = parties.select("party_kind", "party_id", "name", "division_code")
+    named = parties.select("party_kind", "party_id", "name", "division_code", "is_dead")
     for side, suffix in (("beneficiary", "name"), ("subject", "subject_name")):
         on = [f"{side}_kind", f"{side}_id"]
-        renamed = named.rename({"name": suffix, "division_code": f"{suffix}_town"})
+        also = {"division_code": f"{suffix}_town", "is_dead": f"{suffix}_is_dead"}
+        renamed = named.rename({"name": suffix} | also)
         lines = lines.join(
             renamed, left_on=on, right_on=["party_kind", "party_id"], how="left", validate="m:1"
         )
-    nobody = letter_texts()["parts"]["nobody_named"]
+    parts = letter_texts()["parts"]
+    is_dead = pl.col("name_is_dead").fill_null(False) & pl.col("name").is_not_null()
+    family, meant = (_filled(parts[text]) for text in ("family", "meant"))
     return lines.with_columns(
-        pl.col("name").fill_null(nobody),
+        pl.when(is_dead)
+        .then(family)
+        .otherwise(pl.col("name").fill_null(parts["nobody_named"]))
+        .alias("name"),
+        pl.when(is_dead).then(meant).otherwise(pl.lit("")).alias("meant"),
         pl.coalesce("name_town", "subject_name_town").fill_null("").alias("town"),
     )
 
@@ -117,7 +128,7 @@ def _worded(
     given = lines.with_columns(*_values(card, days), _other(status, titles).alias("other"))
     given = given.with_columns(_why(status, name) for name in ("why", "how", "brief"))
     sentences = [_filled(sentence) for sentence in (*said["body"], texts["closing"])]
-    letter = pl.concat_str(sentences, separator="\n")
+    letter = pl.concat_str("meant", pl.concat_str(sentences, separator="\n"))
     sign = pl.lit(texts["signature"])
     message, short = (pl.concat_str(sign, _filled(said[name])) for name in ("message", "short"))
     fits = message.str.len_chars() <= MESSAGE_LENGTH
