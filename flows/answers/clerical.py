@@ -23,10 +23,9 @@ from transforms.answers.clerical import (
     ROWS,
     ROWS_COLUMNS,
     decided_lines,
-    fits_nothing,
-    named_by_id,
 )
 from transforms.answers.identity import TITLE, link_lines
+from transforms.answers.open_questions import fits_nothing, named_by_id
 from transforms.errors import DropRefusedError, UsageError
 from transforms.extracts.headers import kinds_of_file
 from transforms.extracts.kinds import names_of_kinds

@@ -13,7 +13,7 @@ from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows
 from sql.texts import FOLDER, exclusions
-from transforms.answers.clerical import unfitting_findings
+from transforms.answers.open_questions import unfitting_findings
 from transforms.money.claims import CAUSE_SCHEMA, NO_ROW, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     KEY,

@@ -9,7 +9,7 @@ from flows.ingest.drop import SnapshotRef
 from flows.money.batch_folder import StoredBatch
 from flows.store import Home
 from sql import Connection, policy_cards, query, show_frame
-from transforms.answers.clerical import named_by_id
+from transforms.answers.open_questions import named_by_id
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.extracts.registers import OBJECTIONS, REGISTERS, extract_of
 from transforms.money.entitlements import KEY

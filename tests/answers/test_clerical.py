@@ -26,9 +26,8 @@ from transforms.answers.clerical import (
     LABELS,
     clerical_sheets,
     conflict_questions,
-    unfitting_findings,
 )
-from transforms.answers.open_questions import KEY, QUESTION_SCHEMA
+from transforms.answers.open_questions import KEY, QUESTION_SCHEMA, unfitting_findings
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import DECISIONS
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from transforms.answers.identity_questions import SAME_PERSON
-from transforms.answers.open_questions import BOTH, KEY, with_facts
+from transforms.answers.open_questions import BOTH, CONFLICT, KEY, RECOVERY, with_facts
 from transforms.digest import text_digest
 from transforms.errors import DropRefusedError
 from transforms.extracts.dates import read_dates
@@ -18,7 +17,6 @@ from transforms.extracts.registers import DECISIONS as REGISTER
 from transforms.money.entitlements import OUTSIDE_SPAN
 from transforms.money.exclusions import Exclusion, counted_once
 from transforms.money.objections import OBJECTION
-from transforms.policies.cards import PolicyCard
 from transforms.sheets.filled import refuse_rows
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word, words_column
@@ -28,48 +26,13 @@ KEY_NAMES = ["policy_id", "period", "subject_id", "beneficiary_id", "provision"]
 ANSWER_NAMES = ["decision", "decided_by", "decided_on"]
 OPEN_NAMES = [*ANSWER_NAMES, "document_no"]
 DECISIONS = ("是", "否")
-CONFLICT = "conflict"
-RECOVERY, KEPT = "recovery", "clerk_kept"
+KEPT = "clerk_kept"
 NUMBER, OWN = word("question_no"), word("own_decision")
 ASKED, ROWS = REGISTER.kind.titles[1], word("sheet_asked_rows")
 ASKED_COLUMNS = [NUMBER, *(LABELS[name] for name in OPEN_NAMES)]
 ROWS_COLUMNS = [NUMBER, *(LABELS[name] for name in KEY_NAMES), OWN]
 GREY_NAMES = ["subject_id", "beneficiary_id", "question_no"]
 CODE_LENGTH = 12
-
-
-def named_by_id(rows: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
-    """Write the id of a policy where its Chinese title stands."""
-    ids = {card.title: name for name, card in cards.items()}
-    return rows.with_columns(pl.col("policy_id").replace(ids))
-
-
-def fits_nothing(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
-    """Keep the decisions that no night asks for: of no policy, or on no provision of its card."""
-    asked = [(name, said) for name, card in cards.items() for said in card.provision_names]
-    asked += [(name, said) for name in cards for said in (CONFLICT, RECOVERY, OBJECTION)]
-    known = pl.DataFrame(asked, schema=["policy_id", "provision"], orient="row")
-    return decisions.filter(pl.col("provision") != SAME_PERSON).join(
-        known, on=["policy_id", "provision"], how="anti", maintain_order="left"
-    )
-
-
-def unfitting_findings(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
-    """Say which decisions in force fit nothing, and so settle nothing."""
-    place = pl.concat_str("source_file", pl.lit(":"), "source_line")
-    return fits_nothing(decisions, cards).select(
-        pl.lit("decision_fits_nothing").alias("finding"),
-        pl.lit("warning").alias("severity"),
-        "policy_id",
-        pl.lit("").alias("subject_kind"),
-        "subject_id",
-        pl.concat_str(
-            place,
-            pl.lit(": no policy has a provision "),
-            "provision",
-            pl.lit(" under this name; the decision settles nothing"),
-        ).alias("detail"),
-    )
 
 
 def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:

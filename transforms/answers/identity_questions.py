@@ -2,14 +2,14 @@
 
 import polars as pl
 
-from transforms.answers.open_questions import BOTH, KEY, QUESTION_SCHEMA
+from transforms.answers.open_questions import BOTH, KEY, QUESTION_SCHEMA, SAME_PERSON
 from transforms.extracts.dates import ALL_PERIODS
 from transforms.money.identity import DECIDED, doubt_words
 from transforms.money.payees import IDENTITY_CONFLICT
 from transforms.words import said_column, word
 
 # One question per pair, whatever lines wait for it: a later answer of the same clerk replaces it.
-SAME_PERSON, IDENTITY = "same_person", "identity"
+IDENTITY = "identity"
 
 
 def held_in_doubt(entitlements: pl.DataFrame) -> pl.DataFrame:

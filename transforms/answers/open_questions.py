@@ -8,6 +8,7 @@ import polars as pl
 
 from transforms.digest import canonical_json
 from transforms.extracts.kinds import COLUMNS, KINDS
+from transforms.money.objections import OBJECTION
 from transforms.policies.cards import PolicyCard, Provision
 from transforms.words import said_column, word
 
@@ -24,6 +25,8 @@ QUESTION_SCHEMA: dict[str, Any] = {
     "about": pl.String(),
 }
 BOTH = "both"
+# What is asked of a line besides the provisions of its policy.
+CONFLICT, RECOVERY, SAME_PERSON = "conflict", "recovery", "same_person"
 SIDE_OF = {"subject": "subject", "subject_as_legal_rep": "subject", "beneficiary": "beneficiary"}
 BY_MONTH = ("period", "to_period", "month_before")
 REGISTERS = ("registrations", "insured_units", "insured_persons")
@@ -168,3 +171,37 @@ def all_questions(
         for name, rows in sorted(policy_rows.items())
     ]
     return pl.concat([pl.DataFrame(schema=QUESTION_SCHEMA), *asked]).sort([*KEY, "provision"])
+
+
+def named_by_id(rows: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
+    """Write the id of a policy where its Chinese title stands."""
+    ids = {card.title: name for name, card in cards.items()}
+    return rows.with_columns(pl.col("policy_id").replace(ids))
+
+
+def fits_nothing(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
+    """Keep the decisions that no night asks for: of no policy, or on no provision of its card."""
+    asked = [(name, said) for name, card in cards.items() for said in card.provision_names]
+    asked += [(name, said) for name in cards for said in (CONFLICT, RECOVERY, OBJECTION)]
+    known = pl.DataFrame(asked, schema=["policy_id", "provision"], orient="row")
+    return decisions.filter(pl.col("provision") != SAME_PERSON).join(
+        known, on=["policy_id", "provision"], how="anti", maintain_order="left"
+    )
+
+
+def unfitting_findings(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
+    """Say which decisions in force fit nothing, and so settle nothing."""
+    place = pl.concat_str("source_file", pl.lit(":"), "source_line")
+    return fits_nothing(decisions, cards).select(
+        pl.lit("decision_fits_nothing").alias("finding"),
+        pl.lit("warning").alias("severity"),
+        "policy_id",
+        pl.lit("").alias("subject_kind"),
+        "subject_id",
+        pl.concat_str(
+            place,
+            pl.lit(": no policy has a provision "),
+            "provision",
+            pl.lit(" under this name; the decision settles nothing"),
+        ).alias("detail"),
+    )
