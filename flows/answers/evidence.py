@@ -126,7 +126,7 @@ def explain_where(
     claims = entitled.join(determinations, on=["policy_id", *KEY], how="anti")
     shown = determinations.group_by("policy_id", maintain_order=True).head(most)
     entitled = entitled.join(shown, on=["policy_id", *KEY], how="semi")
-    money = money_of_rows(evidence.home, evidence.manifest, entitled)
+    money = money_of_rows(evidence.home, evidence.manifest, entitled, evidence.books)
     names = [policy] if policy else sorted(evidence.manifest["policies"])
     saved = {name: _saved_rows(evidence, name, _of(shown, name)) for name in names}
     evidence.source.expect(row for rows in saved.values() for row in rows)

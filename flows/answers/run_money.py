@@ -32,16 +32,24 @@ def entitlements_where(folder: Path, wanted: pl.Expr) -> pl.DataFrame:
 
 
 def money_of_rows(
-    home: Home, manifest: Mapping[str, Any], entitled: pl.DataFrame
+    home: Home, manifest: Mapping[str, Any], entitled: pl.DataFrame, books: Books
 ) -> dict[tuple[str, ...], dict[str, Any]]:
     """Return, by policy and key, each entitlement with its payments and who else claims the month.
 
     Rows:    entitled  entitlements of one run
+    Holds:   what a reviewer held or struck out is held so; payments are those of the batch that a
+             review left
     """
-    folder = home.runs / manifest["run_id"]
-    payments = _payments(home, manifest["batches"], entitled["beneficiary_id"].unique().sort())
+    run_id = manifest["run_id"]
+    folder = home.runs / run_id
+    batches = _after_reviews(manifest["batches"], books)
+    payments = _payments(home, batches, entitled["beneficiary_id"].unique().sort())
+    left = taken_out(state for state in books.batches.values() if state.run_id == run_id)
     money: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in entitled.to_dicts():
+        reason = left.get(tuple(row[name] for name in POLICY_KEY))
+        if reason and row["status"] == PAYABLE:
+            row |= {"status": "held", "reason": reason}
         paid = payments.get((row["policy_id"], row["beneficiary_id"]), [])
         money[tuple(row[name] for name in POLICY_KEY)] = {
             "entitlement": row,
@@ -51,6 +59,17 @@ def money_of_rows(
             "trace": None,
         }
     return money
+
+
+def _after_reviews(batch_ids: Iterable[str], books: Books) -> list[str]:
+    """Return of each batch the one that stands after its reviews; none where no line was left."""
+    standing = []
+    for name in batch_ids:
+        left = name
+        while left in books.batches and books.batches[left].state == "superseded":
+            left = books.batches[left].reviewed[-1]["successor"]
+        standing += [left] if left else []
+    return standing
 
 
 def taken_out(states: Iterable[BatchState]) -> dict[tuple[str, ...], str]:

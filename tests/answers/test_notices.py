@@ -12,8 +12,10 @@ import pytest
 
 from flows.answers.accounts import write_wanted
 from flows.answers.notices import Asked, letters_pdf, write_notices
+from flows.answers.run_money import money_of_rows
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.review import import_review
 from flows.money.settle import settle_batch
@@ -281,6 +283,16 @@ def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_p
     struck, held, paid = (tuple(row) for row in lines.select("subject_id", "period").iter_rows())
     path = filled(home, batch.batch_id, {1: ("剔除", "本人放弃"), 2: ("暂缓", "查账号")})
     after = import_review(home, batch.batch_id, path, by="周审核")["to_be_signed"]
+    entitled = pl.read_parquet(home.runs / run_name("R1") / "entitlements.parquet")
+    with open_ledger(home, only_look=True) as ledger:
+        said = {"run_id": run_name("R1"), "batches": [batch.batch_id]}
+        money = money_of_rows(home, said, entitled, ledger.books())
+    found = {(key[3], key[1]): one for key, one in money.items()}
+    shown = [
+        (found[one]["entitlement"]["reason"], [p["batch_id"] for p in found[one]["payments"]])
+        for one in (struck, held, paid)
+    ]
+    assert shown == [("struck_out", []), ("review_hold", []), ("", [after])], "explain says so too"
     told = told_of_run(home, "R1")
     assert [told[one]["title"] for one in (struck, held, paid)] == [
         *("审核后暂不发放", "待补一件事", "发放通知")
