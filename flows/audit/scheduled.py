@@ -72,8 +72,11 @@ def replay_night(home: str, run_id: str, stored_rules: bool) -> dict[str, Any]:
         from_raw = version == INGEST_RULES_VERSION
         told = replay(place, run_id, stored_rules=stored_rules, from_raw=from_raw)
     except WuxingError as stop:
-        return {"run_id": run_id, "verdict": str(stop), "files_same_to_the_byte": 0, "files": 0}
-    return {name: told[name] for name in VERDICT_COLUMNS}
+        nothing = {"files_same_to_the_byte": 0, "files": 0, "changed_since": ""}
+        return {"run_id": run_id, "verdict": str(stop), **nothing}
+    # A night by a doctored card is the same again by that card: which texts were others is told.
+    changed = ", ".join(told["changed_since"])
+    return {**{name: told[name] for name in VERDICT_COLUMNS}, "changed_since": changed}
 
 
 def drawn(home: Home, count: int, seed: str) -> Sequence[str]:
