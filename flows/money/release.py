@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.approval import APPROVAL, file_approval, papers_of
+from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
@@ -117,6 +118,7 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     books = ledger.books()
     _expect_signatures(home, books, state)
     expect_evidence(home, state.run_id, books.runs[state.run_id])
+    expect_as_run(home, stored, books.runs[state.run_id])
     expect_still_due(home, books, stored)
     expect_nothing_since(home, books, stored, ledger.payment_ids(), today())
     expect_announced(home, books, stored, today())

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors
@@ -54,6 +55,7 @@ def signable_batch(home: Home, ledger: Ledger, batch_id: str) -> Signable:
     state = known_state(books.batches, batch_id)
     stored = verify_batch(home, state)
     expect_evidence(home, state.run_id, books.runs[state.run_id])
+    expect_as_run(home, stored, books.runs[state.run_id])
     anchors = [str(folder) for folder in read_anchors(home)]
     return Signable(batch_id, ledger.postings(), books, stored.manifest, anchors)
 

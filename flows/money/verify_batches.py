@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from flows.money.approval import APPROVAL, approval_sheet
+from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import StoredBatch, read_batch
 from flows.money.ledger import ENTRY_SCHEMA, Ledger
 from flows.money.notice import NOTICE, notice_bytes
@@ -58,6 +59,7 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     yield from _entry_problems(ledger, state, stored)
     yield from _answer_problems(state, stored)
     yield from _statement_problems(ledger, state, stored)
+    expect_as_run(home, stored, ledger.books().runs[state.run_id])
 
 
 def batch_files(

@@ -278,6 +278,8 @@ class Lives(RuleBasedStateMachine):
         label, as_of = f"N{self.model.runs}", AS_OF
         rows = [LINES[key](fen) for key, fen in sorted(self.model.due.items())]
         determined, home = town(), self.home
+        extracts = template().root.parent / "extracts"
+        shutil.copytree(extracts, home.root / "extracts", dirs_exist_ok=True)
         self._show(rows)
 
         def do() -> Any:

@@ -1,0 +1,137 @@
+"""A batch is held against its run: a draft rewritten with all that speaks of it is not signed."""
+
+import hashlib
+import json
+import shutil
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.data_package import write_data_package, write_table
+from flows.money.as_run import expect_as_run
+from flows.money.batch_folder import FRAMES, batch_digest, read_batch
+from flows.money.ledger_store import books_of, open_ledger
+from flows.money.release import release_batch
+from flows.money.review_pack import review_files
+from flows.money.sign import sign_batch
+from flows.money.signatures import holds
+from flows.money.verify import verify_home
+from flows.store import Home, file_digest, write_manifest
+from tests.ceremony import key_of
+from tests.faults.forgeries import read_rows, write_rows
+from tests.money.money_town import ANN, TWO, month, night, refund, sign_both
+from transforms.digest import canonical_json, frame_digest
+from transforms.errors import DigestDiffersError
+from transforms.money.batch_states import posted_of
+from transforms.money.posting_rules import read_books
+
+STRANGER = "370302196009150018"
+
+
+def begin(home: Home) -> str:
+    rows = [refund(100001), refund(2, TWO), month("benefit_to_retirement", ANN, 9)]
+    return night(home, "R1", rows)[1].batches[0].batch_id
+
+
+def forge(home: Home, batch: str, changed: dict[str, pl.DataFrame]) -> None:
+    """Write a draft anew with other frames: folder, review, posting and journal say the same."""
+    stored = read_batch(home, batch)
+    frames = {name: stored.frame(name) for name in FRAMES} | changed
+    manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
+    manifest["content_digests"] = {name: frame_digest(frames[name]) for name in FRAMES}
+    with open_ledger(home, only_look=True) as ledger:
+        state, postings = ledger.batch_states()[batch], ledger.postings()
+    shutil.rmtree(stored.folder)
+    stored.folder.mkdir()
+    for name in FRAMES:
+        write_table(frames[name], stored.folder / f"{name}.parquet")
+    write_data_package(stored.folder, batch, f"Batch {batch}")
+    files = {path.name: file_digest(path) for path in sorted(stored.folder.iterdir())}
+    write_manifest(stored.folder, {**manifest, "files": files})
+    digest = batch_digest(stored.folder)
+    books = read_books(postings[: state.seen], holds)
+    made, looked_at = review_files(home, books, manifest, frames, digest)
+    for name, content in made.items():
+        (stored.folder / name).write_bytes(content)
+    review = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
+    said = {**posted_of(manifest, digest), "review": review, "seen": state.seen}
+    rows, entries = read_rows(home)
+    (drafted,) = [row for row in rows if row[1:3] == ["drafted", batch]]
+    assert json.loads(drafted[4]).keys() == {*said, "looked_at"}
+    drafted[4] = canonical_json({**said, "looked_at": looked_at})
+    write_rows(home, rows, entries, "journal")
+
+
+def put(value: Any, *columns: str) -> list[pl.Expr]:
+    """Write a value into the first row of some columns."""
+    first = pl.int_range(pl.len()) == 0
+    return [pl.when(first).then(pl.lit(value)).otherwise(name).alias(name) for name in columns]
+
+
+@pytest.mark.parametrize(
+    ("in_lines", "in_instructions", "said"),
+    [
+        (
+            put(STRANGER, "subject_id", "beneficiary_id"),
+            [*put(STRANGER, "beneficiary_id"), *put("王某", "holder"), *put("6228", "account_no")],
+            "is not payable there",
+        ),
+        (put("2019", "period"), [], "is not payable there"),
+        (put(1, "paid_before_fen"), [], "is not payable there"),
+        ([], put(STRANGER, "beneficiary_id"), "line 1 .* its snapshot"),
+        ([], put("6228", "account_no"), "line 1 .* goes to an account that its snapshot"),
+        ([], put("王某", "holder"), "line 1 .* goes to an account that its snapshot"),
+        ([], put("402453000099", "bank_code"), "line 1 .* goes to an account that its snapshot"),
+    ],
+)
+def test_a_draft_that_was_rewritten_in_all_places_is_neither_signed_nor_as_recorded(
+    home: Home, batch: str, in_lines: list[pl.Expr], in_instructions: list[pl.Expr], said: str
+) -> None:
+    verify_home(home)
+    stored = read_batch(home, batch)
+    lines = stored.frame("lines").with_columns(in_lines)
+    instructions = stored.frame("instructions").with_columns(in_instructions)
+    forge(home, batch, {"lines": lines, "instructions": instructions})
+    with pytest.raises(DigestDiffersError, match=f"is not what its run .*({said})"):
+        sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+    with pytest.raises(DigestDiffersError, match=f"1 not as recorded.*\n.*({said})"):
+        verify_home(home)
+
+
+def test_what_was_signed_before_signing_looked_is_not_released(
+    home: Home, batch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = read_batch(home, batch)
+    moved = stored.frame("instructions").with_columns(put("6228", "account_no"))
+    forge(home, batch, {"instructions": moved})
+    with monkeypatch.context() as before:
+        before.setattr("flows.money.sign.expect_as_run", lambda *_: None)
+        sign_both(home, batch)
+    with pytest.raises(DigestDiffersError, match="is not what its run"):
+        release_batch(home, batch)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (put(1, "amount_fen"), "line 1 .* has an instruction for another payee or amount"),
+        (put("POTHER", "payment_id"), "payment POTHER is not what its lines are for; line 1 .*"),
+    ],
+)
+def test_an_instruction_that_is_not_what_its_lines_are_for_is_named(
+    home: Home, batch: str, changed: list[pl.Expr], said: str
+) -> None:
+    stored, books = read_batch(home, batch), books_of(home)
+    recorded = books.runs[books.newest_run]
+    expect_as_run(home, stored, recorded)
+    instructions = stored.frame("instructions").with_columns(changed)
+    write_table(instructions, stored.folder / "instructions.parquet")
+    with pytest.raises(DigestDiffersError, match=said):
+        expect_as_run(home, stored, recorded)
+
+
+def test_a_batch_as_it_was_drawn_up_is_signed_and_released(home: Home, batch: str) -> None:
+    sign_both(home, batch)
+    release_batch(home, batch)
+    verify_home(home)
