@@ -279,8 +279,6 @@ class Life:
         expect_same(taken.by(*GROUP).to_dicts(), counted, self.seen)
         taken.by(*GROUP).write_parquet(folder / f"{NAME}.parquet")
         leave_run(home, label, as_of, entitled, rows)
-        (of_night,) = (p for p in home.snapshots.iterdir() if p.name != "S")
-        pl.DataFrame(schema=SCHEMA).write_parquet(of_night / "quarantine.parquet")
         with open_ledger(home) as ledger:
             self.recorded = ledger.position() + 1
             record_drafts(home, drafted, ledger)
