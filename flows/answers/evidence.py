@@ -33,6 +33,8 @@ from transforms.money.books import Books
 
 ROWS_A_POLICY = 40
 PROVISION = re.compile(r"(s[0-9]+|g)_")
+# A row of these may speak against a payment (sql/review/doubts/faulty_row.sql).
+EXCLUDING = ("deaths", "custody", "designations")
 NO_MONEY: dict[str, Any] = {
     "entitlement": None,
     "payments": [],
@@ -105,8 +107,28 @@ def told_of(
         "party": party,
         "policies": list(policies),
         "repairs": repairs_behind(evidence, rows),
+        "set_aside": _rows_set_aside(evidence, {party.get("id"), *_parties_of(rows)}),
         "batches": batches_told(evidence.books, [*paid, *batches]),
     }
+
+
+def _parties_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield from (row["subject_id"], row["beneficiary_id"])
+
+
+def _rows_set_aside(evidence: Evidence, parties: Iterable[str | None]) -> list[dict[str, Any]]:
+    """List the quarantined rows that would speak against a party, had they been in order."""
+    path = evidence.source.folder / "quarantine.parquet"
+    if not path.is_file():
+        return []
+    found = pl.read_parquet(path).filter(
+        pl.col("kind").is_in(EXCLUDING),
+        pl.col("rule") != "duplicate_row",
+        pl.col("subject_id").is_in(list(filter(None, parties))),
+    )
+    place = pl.concat_str("source_file", pl.lit(":"), "source_line")
+    return found.select("kind", place.alias("source"), "rule", "column").to_dicts()
 
 
 def explain_where(

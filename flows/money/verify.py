@@ -14,7 +14,7 @@ from flows.money.recover import list_problems
 from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems, changed_copies
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
-from flows.money.whole import unknown_payment_files
+from flows.money.whole import former_anchors, unknown_payment_files
 from flows.money.witnesses import (
     anchor_path,
     expect_witnessed,
@@ -95,6 +95,10 @@ def verify_home(home: Home) -> Verified:
         # What a ledger that is not as recorded says that an anchor was told is no word of anybody.
         told = {} if seen.problems else told_anchors(postings)
         _verify_witnesses(home, books, told, seen)
+        for folder in former_anchors(home, postings if told else []):
+            path = anchor_path(folder, books.home_id)
+            seen.warnings += filter(None, [unreached(path)])
+            seen.look("witnesses", path, partial(_anchor_problems, path, books, 0))
         seen.look("registers", home.root, partial(register_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id

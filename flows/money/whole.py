@@ -1,6 +1,6 @@
 """Whether a home may spend: its ledger whole and not behind any witness, nothing unknown paid."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from flows.money.witnesses import (
 from flows.store import Home, place_of
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.books import Books
+from transforms.money.postings import Posting
 
 PAYMENT_FILES = ("payments*.xml", "bank*.txt", "rehearsal-*")
 
@@ -38,12 +39,22 @@ def expect_whole(home: Home, ledger: Ledger) -> None:
     if problem:
         raise DigestDiffersError(f"{home.ledger_path}, {problem}; {ADVICE}")
     tell_witness(home.journal_path, postings)
+    expect_anchors(former_anchors(home, postings), books.home_id, books.hashes)
     expect_anchors(read_anchors(home), books.home_id, books.hashes)
     unknown = unknown_payment_files(home, books)
     if unknown:
         raise DigestDiffersError(
             f"{unknown[0]} is a payment file that the ledger did not release; {ADVICE}"
         )
+
+
+def former_anchors(home: Home, postings: Sequence[Posting]) -> list[Path]:
+    """Return the anchor folders that signatures name and funds.toml no longer does.
+
+    What they saw stays seen: who names another folder does not take back what was paid.
+    """
+    named = {str(folder) for folder in read_anchors(home)}
+    return [Path(folder) for folder in told_anchors(postings) if folder not in named]
 
 
 def unwitnessed(home: Home, *, again: bool = True) -> list[str]:
@@ -54,8 +65,10 @@ def unwitnessed(home: Home, *, again: bool = True) -> list[str]:
     folders = read_anchors(home)
     try:
         with open_ledger(home, only_look=True) as ledger:
-            books, told = ledger.books(), told_anchors(ledger.postings())
+            books, postings = ledger.books(), ledger.postings()
+        told = told_anchors(postings)
         expect_witnessed(home.journal_path, books.hashes)
+        expect_anchors(former_anchors(home, postings), books.home_id, books.hashes)
         paths = {str(folder): anchor_path(folder, books.home_id) for folder in folders}
         found = [
             unreached(path) or forgotten(path, books.hashes, told.get(folder, 0))

@@ -246,3 +246,26 @@ def test_a_cell_that_ingest_mended_is_marked(
     told = explain_party(copy, "person", person, run_id)
     assert told["repairs"] == {rows[0]["source"]: {"person_id": "spaces+15_digits"}}
     assert "去空格、15位升18位" in dossier_page(told)
+
+
+def test_a_row_set_aside_that_may_speak_against_a_payee_is_named(
+    paid_home: tuple[Home, str, pl.DataFrame], tmp_path: Path
+) -> None:
+    home, run_id, determinations = paid_home
+    shutil.copytree(home.root, tmp_path / "home")
+    copy, person = Home(tmp_path / "home"), persons_of(determinations)[0]
+    path = next(copy.snapshots.iterdir()) / "quarantine.parquet"
+    faults = [
+        ("deaths", 2, "unreadable_value", person),
+        ("deaths", 3, "duplicate_row", person),
+        ("payroll", 4, "unreadable_value", person),
+        ("custody", 5, "unreadable_value", ANN),
+    ]
+    rows = [
+        (kind, "a.csv", line, rule, "name", "name is faulty", of) for kind, line, rule, of in faults
+    ]
+    pl.DataFrame(rows, pl.read_parquet_schema(path), orient="row").write_parquet(path)
+    told = explain_party(copy, "person", person, run_id)
+    assert [one["source"] for one in told["set_aside"]] == ["a.csv:2"]
+    assert "a.csv:2" in dossier_page(told) and "a.csv:2" in "\n".join(dossier_lines(told))
+    assert [one for one in dossier_lines(told, "zh") if "a.csv:2" in one] != []

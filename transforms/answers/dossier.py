@@ -49,6 +49,9 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
             for kind, count in told["source_row_counts"].items()
         )
         lines.append(f"rows about it in the extracts: {', '.join(counts) or 'none'}")
+    for one in told.get("set_aside", ()):
+        kind, fault = word(one["kind"], language, names_of_kinds()), word(one["rule"], language)
+        lines.append(f"set aside, decides nothing: {kind} {one['source']}: {fault}")
     for batch in told["batches"]:
         signed = ", ".join(f"{one['name']} {one['signed_on']}" for one in batch["signatures"])
         lines.append(f"batch {batch['batch_id']}: {batch['state']}, signed by {signed or 'nobody'}")
