@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,41 +76,43 @@ def ingest_drop(
     report: Report | None = None,
     registers: Sequence[Path] = (),
     cache: Path | None = None,
+    used: Collection[str] | None = None,
 ) -> SnapshotRef:
     """Read a drop into a snapshot, and beside it a home's registers, those that it has.
 
     A drop is a folder, or files listed already; the same files again are the same snapshot.
     `cache`: where big files are kept as they were read, so that only what is new is read.
+    `used`: snapshots of recorded runs; who put another one there nobody says: it is read again.
 
     Holds:   per file, rows == accepted + quarantined; nothing appears before all is on disk
     Raises:  DropRefusedError if the drop or one of its files can't be used
     """
     tell: Report = report or (lambda what, rows: None)
     snapshots.mkdir(parents=True, exist_ok=True)
-    receiving, unpacked = (
-        Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots)) for _ in range(2)
-    )
+    receiving = Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots))
+    unpacked = Path(tempfile.mkdtemp(prefix=".making-", dir=snapshots))
     try:
         listed = with_registers(list_drop(drop, unpacked), registers, unpacked)
         before = ReadBefore(cache, INGEST_RULES_VERSION)
         raws = _receive(listed.files, receiving, tell, before)
         snapshot_id = name_snapshot(raws)
         delivery = read_delivery(raws, receiving)
-        if (snapshots / snapshot_id).exists():
+        there = snapshots / snapshot_id
+        if there.exists() and (used is None or snapshot_id in used):
             found = load_snapshot(snapshots, snapshot_id)
             check_delivery(delivery, found.manifest["files"])
             return found
-        with staged_folder(snapshots / snapshot_id) as staging:
+        with staged_folder(there, instead=True) as staging:
             receiving.rename(staging / "raw")
             manifest = _fill(snapshot_id, raws, delivery, staging, tell, listed.left_aside, before)
             write_manifest(staging, manifest)
             tell("syncing to disk", 0)
-        before.keep_raw(raws, snapshots / snapshot_id / "raw")
+        before.keep_raw(raws, there / "raw")
         before.sweep()
     finally:
         for scratch in (receiving, unpacked):
             shutil.rmtree(scratch, ignore_errors=True)
-    return SnapshotRef(snapshot_id, snapshots / snapshot_id, manifest)
+    return SnapshotRef(snapshot_id, there, manifest)
 
 
 def _receive(files: list[DropFile], raw: Path, tell: Report, before: ReadBefore) -> list[RawFile]:
@@ -231,8 +233,7 @@ def _file_entries(
                 "totals_rows": file.totals_rows,
                 "amount_fen": file.amount_fen,
             }
-        line = noted.get(raw.file.name)
-        if line is not None:
+        if (line := noted.get(raw.file.name)) is not None:
             stated = {} if line.rows is None else {"stated_rows": line.rows}
             entry |= {**stated, "removed_rows": line.removed_rows}
         entries.append(entry)
@@ -264,8 +265,7 @@ def _write_lists(staging: Path, tallies: list[KindTally]) -> None:
         for tally in tallies
         for finding, severity, said in tally.findings
     ]
-    schema = dict.fromkeys(FINDINGS, pl.String())
-    findings = pl.DataFrame(rows, schema=schema, orient="row")
+    findings = pl.DataFrame(rows, schema=dict.fromkeys(FINDINGS, pl.String()), orient="row")
     _write(findings.sort(FINDINGS), staging / "findings.parquet")
 
 

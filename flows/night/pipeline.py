@@ -143,7 +143,8 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         runs = ledger.books().runs
-    ingest = partial(ingest_drop, snapshots=home.snapshots, report=report)
+    used = {run["snapshot_id"] for run in runs.values()}
+    ingest = partial(ingest_drop, snapshots=home.snapshots, report=report, used=used)
     ingest = partial(ingest, registers=home.registers, cache=home.cache)
     if request.inbox:
         snapshot = read_tonight(home, as_of, request.waiting, ingest)

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from flows.audit.carry import carried, export_night
@@ -19,7 +20,7 @@ from flows.money.verify import verify_home
 from flows.night.made_by import deciding_texts, inputs_path, program, read_inputs, version_line
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
-from flows.store import Home, file_digest, read_manifest
+from flows.store import MANIFEST, Home, file_digest, read_manifest
 from tests.audit.conftest import told_anew
 from transforms.errors import DigestDiffersError, DropRefusedError, GateStoppedError
 
@@ -79,6 +80,30 @@ def test_the_monthly_audit_finds_tables_that_say_another_thing_than_the_raw_file
     summary = run_night(NightRequest(home, date(2020, 4, 20), drop=drop), Progress())
     assert replay(home, summary["run_id"])["verdict"] == "identical"
     assert replay_night.fn(str(home.root), summary["run_id"], True)["verdict"] != "identical"
+
+
+def test_a_snapshot_that_no_run_used_is_read_again(
+    nights: tuple[Home, list[str]], town: Path, tmp_path: Path
+) -> None:
+    """Who can write in the home puts one there before the night, with its digests in order."""
+    home = Home(tmp_path / "home")
+    shutil.copytree(nights[0].root, home.root)
+    drop = told_anew(town, tmp_path / "drop", lambda rows: rows.pop())
+    made = ingest_drop(drop, home.snapshots, registers=home.registers)
+    honest = (made.folder / MANIFEST).read_bytes()
+    (table,) = made.tables()["accounts"]
+    schema = pq.read_schema(table)
+    rows = pl.read_parquet(table).with_columns(account_no=pl.lit("6228999912340000000"))
+    pq.write_table(rows.to_arrow().cast(schema), table)
+    said = json.loads(honest)
+    name = table.relative_to(made.folder).as_posix()
+    said["tables"]["accounts"]["files"][name] = file_digest(table)
+    (made.folder / MANIFEST).write_text(json.dumps(said), "utf-8")
+    for _ in range(2):
+        summary = run_night(NightRequest(home, date(2020, 4, 20), drop=drop), Progress())
+        assert summary["snapshot_id"] == made.snapshot_id
+        assert (made.folder / MANIFEST).read_bytes() == honest
+    assert verify_home(home).problems == []
 
 
 def test_a_run_says_what_made_it(nights: tuple[Home, list[str]]) -> None:

@@ -100,6 +100,25 @@ def test_a_ledger_put_back_pays_nothing(home: Home, names: tuple[str, ...], witn
     assert looked["verdict"] == "bad" and "older than" in looked["found"]
 
 
+def test_what_an_anchor_saw_stays_seen_when_funds_toml_names_another(home: Home) -> None:
+    pay(home, "R1", ROWS)
+    kept = kept_copy(home)
+    pay(home, "R2", [refund(2000), refund(9, TWO)])
+    forget(home, kept, "ledger.sqlite", "ledger.journal")
+    other = home.root.with_name("other")
+    other.mkdir()
+    text = home.funds_path.read_text(encoding="utf-8")
+    for folders in (f'["{other}"]', "[]"):
+        named = text.replace(f'["{home.root.with_name("anchor")}"]', folders)
+        home.funds_path.write_text(named, "utf-8")
+        with pytest.raises(DigestDiffersError, match=r"older than .*/anchor/"):
+            expect(home)
+        with pytest.raises(DigestDiffersError, match=r"older than .*/anchor/"):
+            verify_home(home)
+        looked = {one["what"]: one for one in doctor.examine(home)["checks"]}["anchors"]
+        assert looked["verdict"] == "bad"
+
+
 def test_a_witness_that_is_not_there_can_not_vouch(home: Home) -> None:
     def looked() -> tuple[str, str]:
         found = {one["what"]: one for one in doctor.examine(home)["checks"]}["anchors"]
