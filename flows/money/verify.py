@@ -14,7 +14,7 @@ from flows.money.recover import list_problems
 from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems, changed_copies
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
-from flows.money.whole import former_anchors, unknown_payment_files
+from flows.money.whole import unknown_payment_files
 from flows.money.witnesses import (
     anchor_path,
     expect_witnessed,
@@ -95,10 +95,6 @@ def verify_home(home: Home) -> Verified:
         # What a ledger that is not as recorded says that an anchor was told is no word of anybody.
         told = {} if seen.problems else told_anchors(postings)
         _verify_witnesses(home, books, told, seen)
-        for folder in former_anchors(home, postings if told else []):
-            path = anchor_path(folder, books.home_id)
-            seen.warnings += filter(None, [unreached(path)])
-            seen.look("witnesses", path, partial(_anchor_problems, path, books, 0))
         seen.look("registers", home.root, partial(register_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
@@ -157,6 +153,9 @@ def _ledger_problems(ledger: Ledger, books: Books) -> Iterator[str]:
 
 def _verify_witnesses(home: Home, books: Books, told: Mapping[str, int], seen: Verified) -> None:
     anchors = {anchor_path(one, books.home_id): str(one) for one in read_anchors(home)}
+    # What a former one saw stays seen; whether it still holds all is nobody's concern any more.
+    former = [anchor_path(Path(one), books.home_id) for one in told]
+    anchors |= {path: "" for path in former if path not in anchors}
     seen.warnings += [said for said in map(unreached, anchors) if said]
     seen.look("witnesses", home.journal_path, partial(_journal_problems, home, books))
     for path in (path for path in anchors if not unreached(path)):
