@@ -210,7 +210,7 @@ BAD_DROPS = (
     BadDrop(
         "cells parted by semicolons",
         {"insured_units.csv": UNITS.replace(",", ";")},
-        ("insured_units.csv", "no header found"),
+        ("insured_units.csv", "cells are separated by ;"),
     ),
     BadDrop(
         "a picture under a table's name",
