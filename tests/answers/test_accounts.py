@@ -114,7 +114,7 @@ def test_of_1000_missing_or_returned_all_are_paid_once(tmp_path: Path) -> None:
     assert came.manifest["files"][0]["accepted"] + came.manifest["files"][1]["accepted"] == 1500
     kept = table.select(list(KINDS["accounts"].column_named)).to_dicts()
 
-    pay(home, "R3", ROWS, town=a_town(kept))
+    pay(home, "R3+", ROWS, town=a_town(kept))
     with open_ledger(home) as ledger:
         standing = ledger.paid_lines()
     assert standing.height == PLANTED and standing["subject_id"].is_unique().all()

@@ -1,5 +1,6 @@
 """A hand-made town for the tests of the money: a few determinations, accounts, names."""
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -209,8 +210,18 @@ def run_name(label: str, as_of: date = AS_OF) -> str:
 
 def goes_in(label: str, as_of: date) -> dict[str, str]:
     names = ("rules_digest", "parameters_digest", "ledger_digest")
-    said = {"snapshot_id": snapshot_name([]), "as_of": as_of.isoformat()}
+    said = {"snapshot_id": snapshot_name(delivered(label)), "as_of": as_of.isoformat()}
     return {**said, **dict.fromkeys(names, label)}
+
+
+def delivered(label: str) -> list[dict[str, str]]:
+    """List the files of a night's snapshot: one of its own where its label ends in +."""
+    note = {"kind": "delivery_note", "name": "note.csv", "sha256": sha256(label.encode())}
+    return [note] if label.endswith("+") else []
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def leave_run(
@@ -224,17 +235,21 @@ def leave_run(
 
     The extracts that `determined_of` left beside the home are the snapshot's tables.
     """
-    folder, snapshot = home.runs / run_name(label, as_of), home.snapshots / snapshot_name([])
+    folder, files = home.runs / run_name(label, as_of), delivered(label)
+    snapshot = home.snapshots / snapshot_name(files)
     folder.mkdir(parents=True, exist_ok=True)
     snapshot.mkdir(parents=True, exist_ok=True)
-    # All nights here read one snapshot: its tables are those of the first, for it never changes.
+    for file in files:
+        (snapshot / "raw").mkdir(exist_ok=True)
+        (snapshot / "raw" / file["name"]).write_text(label)
+    # All other nights read one snapshot: its tables are those of the first, for it never changes.
     if (home.root / "extracts").is_dir() and not (snapshot / "tables").is_dir():
         shutil.copytree(home.root / "extracts", snapshot / "tables")
     tables = sorted((snapshot / "tables").glob("*.parquet"))
     quarantine = snapshot / "quarantine.parquet"
     QUARANTINE_SCHEMA.to_frame().write_parquet(quarantine)
     manifest = {
-        "files": [],
+        "files": files,
         "tables": {
             path.stem: {"files": {path.relative_to(snapshot).as_posix(): file_digest(path)}}
             for path in tables
@@ -252,8 +267,8 @@ def leave_run(
     for policy_id, policy in policy_frames(rows).items():
         policy.write_parquet(folder / "policies" / f"{policy_id}.parquet")
     written = sorted(folder.rglob("*.parquet"))
-    files = {path.relative_to(folder).as_posix(): file_digest(path) for path in written}
-    write_manifest(folder, {**goes_in(label, as_of), "state": "done", "files": files})
+    made = {path.relative_to(folder).as_posix(): file_digest(path) for path in written}
+    write_manifest(folder, {**goes_in(label, as_of), "state": "done", "files": made})
 
 
 def entitle(

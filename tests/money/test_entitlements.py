@@ -385,7 +385,7 @@ def test_what_was_held_is_paid_by_a_later_run_once_mended(home: Home) -> None:
     rows = [month(FLEXIBLE, ANN, 70)]
     _, drafted = night(home, "R1", rows, Town(accounts=[]))
     assert not drafted.batches
-    pay(home, "R2", rows)
+    pay(home, "R2+", rows)
     assert statuses(entitle(home, rows))[0][1] == "nothing_due"
 
 
