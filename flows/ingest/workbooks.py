@@ -19,7 +19,7 @@ from transforms.extracts.dates import EXCEL_SERIAL
 from transforms.extracts.headers import Header, find_header, kind_of_file, match_header
 from transforms.extracts.kinds import Kind
 from transforms.extracts.totals import piece_of
-from transforms.words import Said
+from transforms.words import Said, word
 
 ROWS_ABOVE_HEADER = 60
 
@@ -95,7 +95,8 @@ def _said_beside(kind: Kind, beside: dict[str, Any], name: str) -> tuple[Said, .
             "hidden ones counted, and deliver each of them as a file of its own"
         )
     hidden = [sheet for sheet in filled if sheet in beside["hidden"]]
-    seen = [sheet for sheet in filled if sheet not in hidden]
+    # The second sheet of our own templates says how to fill them in.
+    seen = [s for s in filled if s not in (*hidden, word("sheet_how_to_fill_in"))]
     said = [Said("sheets_not_read", {"file": name, "sheets": seen})] if seen else []
     if hidden:
         said.append(Said("hidden_sheets_not_read", {"file": name, "sheets": hidden}))

@@ -263,7 +263,7 @@ class Life:
     def night(self) -> None:
         home, as_of = self.home, AS_OF + timedelta(days=self.nights)
         self.nights += 1
-        label, rows, town = f"N{self.nights}", some_rows(self.chance), Town()
+        label, rows, town = f"N{self.nights}+", some_rows(self.chance), Town()
         town.accounts = [a for a in town.accounts or [] if self.chance.random() < 0.8]
         determined = determined_of(home.root / "extracts", rows, town)
         run_id = run_name(label, as_of)
