@@ -14,7 +14,7 @@ from flows.money.recover import list_problems
 from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems, changed_copies
 from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
-from flows.money.whole import unknown_payment_files
+from flows.money.whole import former_anchors, unknown_payment_files
 from flows.money.witnesses import (
     anchor_path,
     expect_witnessed,
@@ -154,8 +154,7 @@ def _ledger_problems(ledger: Ledger, books: Books) -> Iterator[str]:
 def _verify_witnesses(home: Home, books: Books, told: Mapping[str, int], seen: Verified) -> None:
     anchors = {anchor_path(one, books.home_id): str(one) for one in read_anchors(home)}
     # What a former one saw stays seen; whether it still holds all is nobody's concern any more.
-    former = [anchor_path(Path(one), books.home_id) for one in told]
-    anchors |= {path: "" for path in former if path not in anchors}
+    anchors |= {anchor_path(one, books.home_id): "" for one in former_anchors(home, told)}
     seen.warnings += [said for said in map(unreached, anchors) if said]
     seen.look("witnesses", home.journal_path, partial(_journal_problems, home, books))
     for path in (path for path in anchors if not unreached(path)):

@@ -1,6 +1,6 @@
 """Whether a home may spend: its ledger whole and not behind any witness, nothing unknown paid."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from flows.money.witnesses import (
 from flows.store import Home, place_of
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.books import Books
-from transforms.money.postings import Posting
 
 PAYMENT_FILES = ("payments*.xml", "bank*.txt", "rehearsal-*")
 
@@ -39,7 +38,7 @@ def expect_whole(home: Home, ledger: Ledger) -> None:
     if problem:
         raise DigestDiffersError(f"{home.ledger_path}, {problem}; {ADVICE}")
     tell_witness(home.journal_path, postings)
-    expect_anchors(former_anchors(home, postings), books.home_id, books.hashes)
+    expect_anchors(former_anchors(home, told_anchors(postings)), books.home_id, books.hashes)
     expect_anchors(read_anchors(home), books.home_id, books.hashes)
     unknown = unknown_payment_files(home, books)
     if unknown:
@@ -48,13 +47,13 @@ def expect_whole(home: Home, ledger: Ledger) -> None:
         )
 
 
-def former_anchors(home: Home, postings: Sequence[Posting]) -> list[Path]:
+def former_anchors(home: Home, told: Iterable[str]) -> list[Path]:
     """Return the anchor folders that signatures name and funds.toml no longer does.
 
     What they saw stays seen: who names another folder does not take back what was paid.
     """
     named = {str(folder) for folder in read_anchors(home)}
-    return [Path(folder) for folder in told_anchors(postings) if folder not in named]
+    return [Path(folder) for folder in told if folder not in named]
 
 
 def unwitnessed(home: Home, *, again: bool = True) -> list[str]:
@@ -68,7 +67,7 @@ def unwitnessed(home: Home, *, again: bool = True) -> list[str]:
             books, postings = ledger.books(), ledger.postings()
         told = told_anchors(postings)
         expect_witnessed(home.journal_path, books.hashes)
-        expect_anchors(former_anchors(home, postings), books.home_id, books.hashes)
+        expect_anchors(former_anchors(home, told), books.home_id, books.hashes)
         paths = {str(folder): anchor_path(folder, books.home_id) for folder in folders}
         found = [
             unreached(path) or forgotten(path, books.hashes, told.get(folder, 0))
