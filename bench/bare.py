@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from bench.phase import AS_OF, THREADS, processor
+from bench import AS_OF, THREADS, processor
 
 
 def scan(home: str, snapshot: str) -> dict[str, object]:

@@ -24,7 +24,7 @@ from typing import Any
 
 import polars as pl
 
-from bench.phase import AS_OF, THREADS
+from bench import AS_OF, THREADS
 from bench.scale import OUT, make_drop, phase
 
 RUNNER = Path(__file__).with_name("determined.py")

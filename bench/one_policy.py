@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.phase import AS_OF, THREADS
+from bench import AS_OF, THREADS
 
 POLICY = "new_hire_subsidy"
 COLUMNS = ["subject_id", "beneficiary_id", "outcome", "amount_fen"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.phase import AS_OF
+from bench import AS_OF
 
 DAY = pd.Timestamp(AS_OF)
 # As the card of the policy says them.

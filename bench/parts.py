@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from bench.phase import AS_OF, THREADS
+from bench import AS_OF, THREADS
 from bench.weigh import bytes_of
 
 FORMS = ("whole", "2", "16", "dask", "whole")

@@ -14,20 +14,21 @@ python -m bench.phase weigh HOME SNAPSHOT
 """
 
 import json
-import os
 import resource
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
-AS_OF, PUT_UP = date(2020, 11, 30), "2020-12-01"
+from bench import AS_OF, THREADS, processor
+from bench.bare import forget, polars, read_bytes, scan
+
+PUT_UP = "2020-12-01"
 MONTHS = 24
-THREADS = 2
 MEMORY_LIMIT = "2GB"
 BUDGET_YUAN = 1_000_000_000_000
 # Of so many payments the bank sends one back.
@@ -60,11 +61,6 @@ class Watch:
         self.taken[stage.act.__name__] = time.perf_counter() - started
         self.cpu[stage.act.__name__] = processor() - before
         return made
-
-
-def processor() -> float:
-    """Return the processor seconds of this process, and of those it started and saw end."""
-    return sum(os.times()[:4])
 
 
 def sample(drop: str, persons: str, formats: str) -> dict[str, object]:
@@ -217,7 +213,6 @@ def _wall(words: list[str]) -> float:
 
 
 def verify(home: str) -> dict[str, object]:
-    from bench.bare import forget
     from flows.money.verify import verify_home
     from flows.store import Home
 
@@ -228,7 +223,6 @@ def verify(home: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    from bench.bare import polars, read_bytes, scan
     from bench.weigh import weigh
 
     phases: dict[str, Callable[..., dict[str, object]]] = {
