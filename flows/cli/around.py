@@ -87,7 +87,8 @@ def look_at_backup(home: Home, now: datetime) -> dict[str, str]:
     except WuxingError as broken:
         return check("bad", "backup", str(broken))
     if not newest:
-        return check("bad", "backup", f"none in {vault.root}: connect it, then `wuxing backup`")
+        found = f"none in {vault.root}: connect it, or make the first: `wuxing backup {vault.root}`"
+        return check("bad", "backup", found)
     age = now - datetime.fromisoformat(newest["made_at"])
     found = f"the newest is of {newest['made_at']} in {vault.root}"
     if newest["problems"]:

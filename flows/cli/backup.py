@@ -8,7 +8,7 @@ import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
 from flows.store import Home
-from transforms.errors import DigestDiffersError, UsageError
+from transforms.errors import DigestDiffersError, DropRefusedError, UsageError
 
 BackupArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder of the backup, on another disk.")
@@ -108,12 +108,21 @@ def _inbox_elsewhere(home: Home) -> list[str]:
 
 
 def _configured(home: Home) -> Path:
-    """Return the folder that wuxing.toml names; a relative one would be in the home."""
+    """Return the folder that wuxing.toml names; a disk that is not there leaves an empty one.
+
+    Raises:  DropRefusedError if no backup is in it; UsageError if none is named
+    """
+    from flows.backup.vault import Vault
     from flows.night.settings import read_settings
 
     folder = read_settings(home).backup.folder
     if not folder:
         raise UsageError(f"give a folder, or name one under [backup] in {home.settings_path}")
+    if not Vault(home.root / folder).newest():
+        raise DropRefusedError(
+            f"no backup is in {folder}: connect its disk; the first one there is made by "
+            f"`wuxing backup {folder}`"
+        )
     return home.root / folder
 
 

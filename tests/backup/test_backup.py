@@ -211,6 +211,20 @@ def test_a_backup_is_refused_where_it_would_be_none(
         restore(tmp_path / "empty", Home(tmp_path / "new"))
 
 
+def test_an_empty_folder_is_no_place_that_the_timer_begins_a_backup_in(
+    home_after_run: Home, tmp_path: Path
+) -> None:
+    """A disk that is not mounted leaves its folder, empty, on the system's own disk."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    home_after_run.settings_path.write_text(f'[backup]\nfolder = "{folder}"\n', encoding="utf-8")
+    for words in ((), ("--check",)):
+        assert wuxing("backup", *words, home=home_after_run).wait() == DropRefusedError.exit_code
+    assert not list(folder.iterdir())
+    assert wuxing("backup", str(folder), home=home_after_run).wait() == 0
+    assert wuxing("backup", home=home_after_run).wait() == 0
+
+
 def test_an_inbox_elsewhere_is_saved_too_but_not_what_is_being_delivered(
     home_after_run: Home, tmp_path: Path
 ) -> None:
