@@ -58,10 +58,6 @@ def clerk_answers(row: Mapping[str, Any]) -> dict[str, str]:
 def _provision(
     entry: Provision, row: Mapping[str, Any], answer: str | None, rows_of: RowsOf
 ) -> dict[str, Any]:
-    sources = [
-        {"kind": spec["kind"], "of": spec["of"], **row_list(rows_of(spec, row), row)}
-        for spec in entry.rows
-    ]
     return {
         "provision": entry.name,
         "title": entry.title,
@@ -70,8 +66,16 @@ def _provision(
         "value": WORD_OF_VALUE[row[entry.name]],
         "clerk_answer": answer,
         "facts": {name: plain(row[name]) for name in entry.facts if name in row},
-        "sources": sources,
+        "sources": sources_of(entry, row, rows_of),
     }
+
+
+def sources_of(entry: Provision, row: Mapping[str, Any], rows_of: RowsOf) -> list[dict[str, Any]]:
+    """List the source rows that a provision looks at, by kind of extract."""
+    return [
+        {"kind": spec["kind"], "of": spec["of"], **row_list(rows_of(spec, row), row)}
+        for spec in entry.rows
+    ]
 
 
 def row_list(frame: pl.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]:
