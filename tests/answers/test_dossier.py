@@ -21,7 +21,7 @@ from sql.texts import policy_cards, policy_path, sql_text
 from tests.money.money_town import ANN
 from tests.night.test_end_to_end import release_everything
 from transforms.amounts import yuan_text
-from transforms.answers.amount import amount_text, amount_with_numbers, in_facts
+from transforms.answers.amount import amount_text, amount_with_numbers, in_facts, numbers_taken
 from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.party_changes import change_lines, changes_between
 from transforms.errors import UsageError
@@ -157,6 +157,10 @@ def test_every_amount_comes_with_its_formula_and_numbers() -> None:
         date(2020, 3, 31),
     )
     (number,) = told["numbers"]
+    parameters = {parameter.name: parameter}
+    (taken,) = numbers_taken([row], used, parameters, date(2020, 3, 31))
+    assert {name: taken[name] for name in number} == number and len(used) > 1
+    assert numbers_taken([], used, parameters, date(2020, 3, 31)) == used
     in_force = [entry for entry in used if str(entry["from"]) <= "2020-02-01"][-1]
     assert (number["value"], number["from"]) == (in_force["value"], in_force["from"])
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sql import FactStore
-from sql.texts import policy_cards, read_file, shared_parameters
+from sql.texts import check_taken_days, policy_cards, policy_path, read_file, shared_parameters
 from sql.told import told
 from tests.rules.golden_run import cases_of, run_cases
 from transforms.errors import ContractError
@@ -137,3 +137,13 @@ def test_a_fact_on_the_card_that_its_rule_does_not_give_is_refused(
     monkeypatch.setattr("flows.night.determine.policy_cards", lambda: cards)
     with pytest.raises(ContractError, match=r"policy_new_hire_subsidy: .*: contract_tipe"):
         run_cases(cases_of("new_hire_subsidy")[:1], ["new_hire_subsidy"])
+
+
+@pytest.mark.parametrize("day", ["hired_on", "died_on"])
+def test_a_number_taken_on_a_day_that_no_row_has_is_told_when_cards_are_read(day: str) -> None:
+    name = "new_hire_subsidy"
+    parameters = policy_cards()[name].parameters
+    wrong = parameters | {"hire_amount_fen": replace(parameters["hire_amount_fen"], on=day)}
+    check_taken_days(policy_path(name), parameters)
+    with pytest.raises(ContractError, match=f"hire_amount_fen on {day}, a column that none"):
+        check_taken_days(policy_path(name), wrong)

@@ -159,6 +159,8 @@ def explanation_lines(explained: Mapping[str, Any], language: Language = "en") -
         lines.append(f"  it would be  {worth} 元 if every provision were true")
     if explained.get("entitlement"):
         lines.append(f"  entitlement  {entitlement_text(explained['entitlement'], language)}")
+    if said := explained.get("reviewed"):
+        lines.append(f"  reviewer     {said['by']}, {said['on']}: {said['reason']}")
     lines += [f"  payment      {payment_text(paid)}" for paid in explained.get("payments", ())]
     lines += [f"  in doubt     {doubt}" for doubt in explained.get("doubts", ())]
     lines += [f"  claimed by   {claim_text(claim)}" for claim in explained.get("claimants", ())]
