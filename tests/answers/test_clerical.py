@@ -388,8 +388,8 @@ def test_a_decision_that_fits_nothing_is_refused_or_found(tmp_path: Path) -> Non
     decisions.append(decisions[0] | {"period": "2020", "source_line": 3})
     found = unfitting_findings(pl.DataFrame(decisions), policy_cards())
     wrong, yearly = found["detail"]
-    assert "a.csv:2" in wrong and "g_aliv for 2020-03" in wrong
-    assert "a.csv:3" in yearly and "g_alive for 2020 " in yearly
+    assert "a.csv:2" in wrong and "g_aliv (2020-03) under" in wrong
+    assert "a.csv:3" in yearly and "g_alive (2020) under" in yearly
 
 
 def entitlement(policy: str, subject: str, status: str, reason: str) -> dict[str, Any]:

@@ -98,10 +98,8 @@ def _taken(
     day = _day_of(parameters[name].on, row, as_of) if name in parameters else None
     if day is not None and len(values) > 1:
         values = [entry for entry in values if entry["from"] <= day.isoformat()][-1:]
-    return [
-        {word: entry[word] for word in ("name", "value", "unit", "from", "source", "confirmed")}
-        for entry in values
-    ]
+    words = ("name", "title", "value", "unit", "from", "source", "confirmed")
+    return [{word: entry[word] for word in words if word in entry} for entry in values]
 
 
 def _day_of(on: str, row: Mapping[str, Any], as_of: date) -> date | None:

@@ -10,7 +10,7 @@ from transforms.amounts import yuan_text
 from transforms.answers.open_questions import fact_label
 from transforms.answers.source_rows import PLACE
 from transforms.answers.traces import trace_lines
-from transforms.policies.card_text import confirmation
+from transforms.policies.card_text import confirmation, titled
 from transforms.policies.cards import PolicyCard, Provision
 from transforms.words import Language, word
 
@@ -244,7 +244,7 @@ def claim_text(claim: Mapping[str, Any]) -> str:
 def used_parameter_lines(used: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the dated numbers a run used, each with its source and whether it is confirmed."""
     return [
-        f"  {entry['name']} = {entry['value']} ({entry['unit']}) in force from {entry['from']}  "
+        f"  {titled(entry)} = {entry['value']} ({entry['unit']}) in force from {entry['from']}  "
         f"{confirmation(entry['confirmed'])}  {entry['source']}"
         for entry in used
     ]

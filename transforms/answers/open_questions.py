@@ -208,8 +208,9 @@ def unfitting_findings(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard])
             place,
             pl.lit(": no policy has a provision "),
             "provision",
-            pl.lit(" for "),
+            pl.lit(" ("),
             "period",
+            pl.lit(")"),
             pl.lit(" under this name; the decision settles nothing"),
         ).alias("detail"),
     )
