@@ -58,7 +58,8 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
     """
     file = CsvFile(raw, kind, Utf8Stream(path, raw, PIECE_BYTES))
     top = bytes(file.stream.window(0, TOP_BYTES))
-    if b"\0" in top.split(b"\n", 1)[0]:
+    first = top.split(b"\n", 1)[0]
+    if b"\0" in first and first.strip(b"\0"):
         raise DropRefusedError(
             f"{raw.file.name}: is UTF-16, which has zero bytes; save it as UTF-8 and deliver it "
             "again"
