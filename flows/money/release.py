@@ -118,7 +118,7 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     books = ledger.books()
     _expect_signatures(home, books, state)
     expect_evidence(home, state.run_id, books.runs[state.run_id])
-    expect_as_run(home, stored, books.runs[state.run_id])
+    expect_as_run(home, stored, books)
     expect_still_due(home, books, stored)
     expect_nothing_since(home, books, stored, ledger.payment_ids(), today())
     expect_announced(home, books, stored, today())

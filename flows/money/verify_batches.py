@@ -59,7 +59,7 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     yield from _entry_problems(ledger, state, stored)
     yield from _answer_problems(state, stored)
     yield from _statement_problems(ledger, state, stored)
-    expect_as_run(home, stored, ledger.books().runs[state.run_id])
+    expect_as_run(home, stored, ledger.books())
 
 
 def batch_files(
