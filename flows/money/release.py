@@ -218,6 +218,7 @@ def _post(
     entries = payment_entries(
         stored.frame("lines"), stored.frame("instructions"), int(state.as_of[:4])
     )
-    posted = {"line_count": len(entries), "amount_fen": int(entries["amount_fen"].sum())}
+    sums = {"line_count": len(entries), "amount_fen": int(entries["amount_fen"].sum())}
+    posted = {**sums, **said, "on": today()}
     with witnessed(home, ledger):
-        ledger.post("released", {**posted, **said}, state.batch_id, entries=entries)
+        ledger.post("released", posted, state.batch_id, entries=entries)
