@@ -15,6 +15,7 @@ import pytest
 
 from flows.answers.clerical import import_decisions
 from flows.answers.explain import explain_line, explain_party
+from flows.money.ledger_store import open_ledger
 from flows.night import causes
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
@@ -24,7 +25,10 @@ from tests.answers.test_clerical import FIRST_ROW, decided, fill
 from tests.conftest import AS_OF, make_home
 from tests.money.money_town import sign_both
 from transforms.answers.dossier import dossier_lines, dossier_page
+from transforms.answers.source_rows import months_asked_for
+from transforms.extracts.kinds import KINDS
 from transforms.money.entitlements import KEY
+from transforms.policies.cards import ABSENCE
 
 LATER = AS_OF + timedelta(days=1)
 Table = list[list[str]]
@@ -195,6 +199,81 @@ def test_each_planted_row_is_exactly_its_claim(
     assert found["paid_before_fen"].sum() == lines["due_fen"].sum()
 
 
+def test_an_ordinary_row_beside_one_that_vanished_is_no_claim(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
+) -> None:
+    """A contract is gone, or a part of the amount, and the month brings what every month does."""
+    hired, _ = somebody_paid(paid[2], "new_hire_subsidy")
+    alone, _ = somebody_paid(paid[2], "graduate_flexible_insurance")
+
+    def next_month(rows: Table) -> Table:
+        newest = max((row[5] for row in rows if hired in row), default="")
+        last = [row for row in rows if hired in row and row[5] == newest]
+        come = [[f"N{row[0]}", *row[1:5], "202004", *row[6:11], str(LATER)] for row in last]
+        kept = [row for row in rows if not (alone in row and row[4] == "医疗")]
+        # A part that comes late adds to what is paid; what vanished is gone all the same.
+        late = [[f"L{row[0]}", *row[1:8], "10.00", "补缴", row[10], str(LATER)] for row in kept]
+        return [*kept, *come, *(row for row in late if alone in row)]
+
+    told = {
+        "就业登记": lambda rows: [row for row in rows if hired not in row],
+        "个人缴费明细": next_month,
+        "高校毕业生名册": lambda rows: [
+            [*row[:2], "另一所大学", *row[3:]] if alone in row else row for row in rows
+        ],
+    }
+    _, _, found = night(paid, tmp_path / "night", told)
+    about = found.filter(pl.col("subject_id").is_in([hired, alone]))
+    left = about.filter(pl.col("determined_fen") < pl.col("paid_before_fen"))
+    assert {*left["policy_id"]} >= {"new_hire_subsidy", "graduate_flexible_insurance"}
+    assert left["status"].to_list() == ["unsupported"] * left.height
+    assert {*left["cause"]} == {"rows_gone"}
+
+
+def test_months_that_a_provision_does_not_look_at_do_not_speak() -> None:
+    """A contribution that comes every month can speak only for the months that are asked for."""
+    for card in policy_cards().values():
+        for provision in card.provisions:
+            if card.kind == "payment" and provision.holds == ABSENCE:
+                for spec in provision.rows:
+                    assert spec["kind"] != "contributions" or "months" in spec, card.policy_id
+    hire = {"kind": "contributions", "of": "both", "months": [-5, 1]}
+    months = pl.DataFrame({"month": [201907, 201908, 202002, 202003]})
+    asked = months_asked_for(hire, "2020", LATER)
+    assert asked is not None and months.filter(asked)["month"].to_list() == [201908, 202002]
+    ended = {"kind": "employment", "of": "beneficiary", "by": "ended_on", "months": "base_year"}
+    days = pl.DataFrame({"ended_on": [date(2018, 11, 30), date(2019, 12, 31), LATER, None]})
+    asked = months_asked_for(ended, "2020", LATER)
+    assert asked is not None and days.filter(asked)["ended_on"].to_list() == [date(2019, 12, 31)]
+
+
+def test_a_payment_that_came_back_is_due_though_it_was_echoed_without_its_id(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
+) -> None:
+    from flows.money.settle import settle_batch
+
+    home = Home(tmp_path / "paid")
+    shutil.copytree(paid[0].root, home.root)
+    with open_ledger(home) as ledger:
+        lines = ledger.paid_lines().filter(policy_id="graduate_flexible_insurance").sort(KEY)
+        line = lines.row(0, named=True)
+        batch = ledger.batch_of(line["payment_id"])
+    answer = tmp_path / "answer.txt"
+    answer.write_bytes(f"{line['payment_id']}|失败|销户|20200331\r\n".encode("gb18030"))
+    settle_batch(home, batch, answer)
+    month = line["period"].replace("-", "")
+    cells = {"补贴类型": "高校毕业生灵活就业社保补贴", "代码": line["subject_id"], "发放流水号": ""}
+    months = {"享受开始年月": month, "享受终止年月": month, "已享受月数": "1"}
+    echoed = row_of(paid[1], "政策享受台账", **cells, **months)
+    _, _, found = night(
+        (home, paid[1], paid[2]), tmp_path / "night", {"政策享受台账": adding(echoed)}
+    )
+    (again,) = found.filter(
+        pl.all_horizontal(pl.col(name) == line[name] for name in KEY)
+    ).to_dicts()
+    assert (again["status"], again["due_fen"]) == ("payable", line["amount_fen"])
+
+
 def row_of(drop: Path, title: str, **cells: str) -> list[str]:
     """Make a row of a file like its first one, with other cells by heading, of the right name."""
     (path,) = drop.glob(f"{title}*.csv")
@@ -294,4 +373,26 @@ def test_the_bank_did_not_pay_twice_what_was_paid_under_the_other_policy(
     claim = {**line, "determined_fen": 50, "paid_before_fen": before, "own_fen": 100}
     then: Any = causes.RunThen(Any, {tuple(line.values()): 50})  # type: ignore[arg-type]
     found = causes._cause({**claim, "is_eligible": True, "is_own": True}, Any, [then])  # type: ignore[arg-type]
-    assert found == (True, said, "")
+    assert found == (True, said, "", 0)
+
+
+@pytest.mark.parametrize(("is_eligible", "determined"), [(True, 20), (False, 0)])
+def test_what_no_run_determined_is_a_claim_though_the_rest_lost_its_rows(
+    is_eligible: bool, determined: int
+) -> None:
+    """Paid twice, and then a row vanished: half is asked back, a clerk decides the rest."""
+
+    class Rows:
+        def __init__(self, count: int) -> None:
+            self.count = count
+
+        def rows_of(self, spec: Any, _claim: Any) -> pl.DataFrame:
+            keys = {name: ["x"] for name in KINDS[spec["kind"]].stands_by}
+            return pl.DataFrame({**keys, "source_file": "a.csv", "source_line": 2}).head(self.count)
+
+    key = ("graduate_flexible_insurance", "2020-03", "person", "A", "person", "A")
+    claim = dict(zip(KEY, key, strict=True)) | {"own_fen": 120, "paid_before_fen": 120}
+    claim |= {"determined_fen": determined, "is_eligible": is_eligible, "is_own": True}
+    then: Any = causes.RunThen(Rows(1), {key: 60})  # type: ignore[arg-type]
+    found = causes._cause({**claim, "reason_codes": None}, Rows(0), [then])  # type: ignore[arg-type]
+    assert found == (False, "paid_in_part", "a.csv:2", 60)
