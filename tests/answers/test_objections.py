@@ -380,6 +380,28 @@ def test_a_month_that_comes_later_is_no_correction_but_waits() -> None:
     assert set(settled["objection_state"]) == {"not_upheld"} and not any(settled["is_holding"])
 
 
+def test_a_month_that_no_run_had_judged_is_no_correction_when_it_appears() -> None:
+    paid = [line("eligible", 500, f"2020-0{month}") for month in (1, 2, 3)]
+    april = line("eligible", 500, "2020-04")
+    for on in (date(2020, 4, 15), date(2020, 5, 2)):
+        weighed = weigh(paid, [*paid, april], objections=raised(None, on))
+        assert set(weighed["objection_state"]) == {"answered"} and all(weighed["is_holding"])
+        # Once a month of them is mended, the objection holds what came later no more.
+        both = weigh(
+            [*paid[:2], line("ineligible", 0, "2020-03")],
+            [*paid, april],
+            objections=raised(None, on),
+        )
+        assert both["is_holding"].to_list() == [True, True, False, False]
+        assert both["is_corrected"].to_list() == [False, False, True, False]
+        # One that was left out between them is a correction, as for who was left out at all.
+        gap = weigh(paid[::2], paid, objections=raised(None, on))
+        assert gap["is_corrected"].to_list() == [False, True, False]
+        assert all(weigh([], paid, objections=raised(None, on))["is_corrected"])
+    early = weigh([], [april], objections=raised("2020-04", date(2020, 4, 15)))
+    assert early["objection_state"].item() == "answered" and early["is_holding"].item()
+
+
 def test_many_upheld_are_a_finding() -> None:
     few = pl.concat([raised(on=date(2020, 2, day)) for day in range(1, 21)])
     same = [line("eligible", 500)]
