@@ -34,6 +34,7 @@ from tests.conftest import AS_OF
 from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.identity import CHOICES, STAKES, identity_sheet
 from transforms.answers.identity_opened import agreement
+from transforms.answers.source_rows import AT
 from transforms.answers.stakes import STAKES_SCHEMA, changed_lines
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import LINKS
@@ -377,7 +378,7 @@ def test_from_the_night_that_asks_to_the_nights_that_know(
         for row in source["rows"]
         if "linked_by" in row
     ]
-    assert {(row["source"], row["linked_by"]) for row in rows} == {
+    assert {(row[AT], row["linked_by"]) for row in rows} == {
         (f"{FILE}:{line}", "王核 2020-03-31 核1号")
     }
     assert "linked_by=王核 2020-03-31 核1号" in "\n".join(dossier_lines(told, "en"))

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from transforms.answers.source_rows import AT
+
 KEY = ("period", "subject_id", "beneficiary_id")
 
 
@@ -80,8 +82,8 @@ def _source_rows(row: Mapping[str, Any] | None) -> Counter[str]:
     for provision in row["provisions"] if row else ():
         for source in provision["sources"]:
             for found in source["rows"]:
-                cells = [f"{name}={cell}" for name, cell in found.items() if name != "source"]
-                rows[found["source"]] = " ".join([source["kind"], *cells])
+                cells = [f"{name}={cell}" for name, cell in found.items() if name != AT]
+                rows[found[AT]] = " ".join([source["kind"], *cells])
     return Counter(rows.values())
 
 
