@@ -16,6 +16,7 @@ from flows.answers.objected import LETTERS, PAGE, REGISTER
 from flows.answers.objections import register_objection
 from flows.audit.carry import carried as night_carried
 from flows.audit.carry import export_night
+from flows.audit.diff import diff
 from flows.audit.replay import replay
 from flows.cli import app
 from flows.cli.console import run_command
@@ -143,8 +144,11 @@ def test_what_is_objected_to_is_held_and_nothing_else_changes(
 def test_a_night_with_objections_is_the_same_again_and_replayed(
     objected: tuple[Home, dict[str, Any], dict[str, Any], list[dict[str, str]]], town: Path
 ) -> None:
-    home, _, after, planted = objected
+    home, before, after, planted = objected
     assert night_of(home, town)["run_id"] == after["run_id"]
+    for pair in ((before["run_id"], after["run_id"]), (after["run_id"], before["run_id"])):
+        told = diff(home, *pair)
+        assert told.changes.height and set(told.changes["cause"]) <= {"decisions", "ledger"}
     assert register_objection(home, planted[0])["is_new"] is False
     told = replay(home, after["run_id"], from_raw=True)
     assert (told["verdict"], told["files"]) == ("identical", told["files_same_to_the_byte"])
