@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from transforms.digest import content_digest
 from transforms.errors import ContractError
-from transforms.extracts.kinds import DECLARED
+from transforms.extracts.kinds import DECLARED, KINDS
 from transforms.money.exclusions import Exclusion, parse_exclusions
 from transforms.policies.cards import PolicyCard, parse_card, parse_shared
 from transforms.policies.parameters import Parameter, is_bound
@@ -155,7 +155,28 @@ def policy_cards() -> dict[str, PolicyCard]:
     cards = {name: read_file(f"policies/{name}.yaml", read) for name in ids}
     if other := sorted(name for name, card in cards.items() if name != card.policy_id):
         raise ContractError(f"a card says another policy than its file: {', '.join(other)}")
+    for name, card in cards.items():
+        check_taken_days(policy_path(name), card.parameters)
+    for path in (*map(fact_path, fact_names()), *map(question_path, question_names())):
+        check_taken_days(path, shared_parameters())
     return cards
+
+
+def check_taken_days(path: str, parameters: Mapping[str, Parameter]) -> None:
+    """Hold the day that each number is taken on to what the rule's rows may have.
+
+    Raises:  ContractError if no file or kind of extract that the rule names has such a column
+    """
+    taken = {word[1:] for word in sql_words(path) if word[0] == "$"}
+    taken |= {FRACTION_SUFFIX.sub("", word) for word in taken}
+    known = words_under(path)
+    known |= {name for kind in KINDS.keys() & known for name in KINDS[kind].column_named}
+    for name in sorted(taken & parameters.keys()):
+        if not is_bound(parameters[name]) and (day := parameters[name].on) not in known:
+            raise ContractError(
+                f"sql/{path} takes {name} on {day}, a column that none of its rows has: "
+                "correct `on:`"
+            )
 
 
 @cache

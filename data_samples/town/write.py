@@ -144,7 +144,10 @@ def write_sample(
     truth = folder.parent / "truth"
     for place in (folder, truth):
         if place.exists() and any(place.iterdir()):
-            raise UsageError(f"{place} is not empty: name a folder that is, nothing is overwritten")
+            raise UsageError(
+                f"{place} is not empty, nothing is overwritten: name an empty folder, in one of "
+                "its own, since truth is written beside it"
+            )
         place.mkdir(parents=True, exist_ok=True)
     try:
         return _write_into(folder, truth, persons, seed, as_of, dirty, formats, employers, months)
@@ -215,7 +218,20 @@ def _write_tables(
                 drop.write(kind, table, numbered=True)
             else:
                 small[kind].append(table)
+    if not any(part.height for part in small["custody"]):
+        small["custody"].append(_once_in_custody(small["residents"][-1]))
     _write_gathered(drop, planted, small)
+
+
+def _once_in_custody(residents: pl.DataFrame) -> pl.DataFrame:
+    """Return one row, of long ago: a register in which nobody stands has to be vouched for."""
+    days = {"from_date": date(2000, 1, 1), "to_date": date(2000, 12, 31)}
+    rows = (
+        residents.tail(1)
+        .select("person_id", "name")
+        .with_columns(pl.lit(day).alias(name) for name, day in days.items())
+    )
+    return complete("custody", rows)
 
 
 def _write_gathered(drop: Drop, planted: Planted, small: dict[str, list[pl.DataFrame]]) -> None:

@@ -24,8 +24,15 @@ from flows.answers.traces import traces_of_rows
 from flows.ingest.drop import LINKS as LINKS_TABLE
 from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
-from sql.texts import policy_cards, policy_grain, policy_path, rules_digest, sql_text
-from transforms.answers.amount import amount_with_numbers
+from sql.texts import (
+    policy_cards,
+    policy_grain,
+    policy_path,
+    rules_digest,
+    shared_parameters,
+    sql_text,
+)
+from transforms.answers.amount import amount_with_numbers, numbers_taken
 from transforms.answers.explanation import KEY, SHOWN_ROWS, explain_row
 from transforms.answers.source_rows import AT
 from transforms.errors import DigestDiffersError, DropRefusedError
@@ -40,6 +47,7 @@ NO_MONEY: dict[str, Any] = {
     "entitlement": None,
     "payments": [],
     "claimants": [],
+    "reviewed": {},
     "doubts": [],
     "trace": None,
 }
@@ -162,7 +170,7 @@ def explain_where(
         rest = about.slice(most).to_dicts()
         entries.append(
             {
-                **_entry_of(evidence, name),
+                **_entry_of(evidence, name, saved[name]),
                 "row_count": about.height,
                 "rows": explained,
                 "more_rows": rest,
@@ -176,15 +184,16 @@ def _of(rows: pl.DataFrame, policy: str) -> pl.DataFrame:
     return rows.filter(pl.col("policy_id") == policy)
 
 
-def _entry_of(evidence: Evidence, policy: str) -> dict[str, Any]:
+def _entry_of(evidence: Evidence, policy: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     card, status = policy_cards()[policy], evidence.manifest["policies"][policy]
+    known = {**shared_parameters(), **card.parameters}
     return {
         "policy_id": policy,
         **{word: getattr(card, word) for word in ("title", "authority", "clause", "kind")},
         **{word: status.get(word) for word in ("status", "reason", "said")},
         "universe": policy_grain(policy),
         "covers": card.universe,
-        "parameters": status["parameters_used"],
+        "parameters": numbers_taken(rows, status["parameters_used"], known, evidence.source.as_of),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -21,6 +21,8 @@ from flows.language import language
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
 from sql.texts import policy_cards, policy_grain
+from transforms.answers.explanation import sources_of
+from transforms.answers.party_changes import Rows, changes_between, determined_by_one
 from transforms.errors import UsageError
 from transforms.extracts.kinds import KINDS
 from transforms.identifiers import EMPLOYER_CODE_FORM, PERSON_ID_FORM
@@ -106,6 +108,34 @@ def explain_line(
             count = evidence.source.counts_about
             told["source_row_counts"] = count(card.reads, card.beneficiary, beneficiary)
         return told
+
+
+def changes_since(home: Home, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Any]:
+    """Say what changed for a party between two runs that were asked the same.
+
+    Holds:   a source row is gone, or came, only if the other run's snapshot does not have it
+    """
+    there = [
+        _rows_there(home, told["run_id"], determined_by_one(other, told))
+        for told, other in ((was, now), (now, was))
+    ]
+    return changes_between(was, now, there)
+
+
+def _rows_there(home: Home, run_id: str, wanted: Rows) -> Rows:
+    """Look in a run's snapshot for the source rows of what another run determined."""
+    source, cards = read_evidence(home, run_id).source, policy_cards()
+    with files_readable(run_id):
+        source.expect(wanted.values())
+        return {
+            key: {
+                "provisions": [
+                    {"sources": sources_of(entry, row, source.rows_of)}
+                    for entry in cards[key[0]].provisions
+                ]
+            }
+            for key, row in wanted.items()
+        }
 
 
 def _outside_reach(reach: Sequence[int | None], period: str | None) -> dict[str, Any]:

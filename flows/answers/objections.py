@@ -15,6 +15,7 @@ from flows.money.objections import LABELS, objections_named, registered
 from flows.store import Home, replace_file
 from transforms.errors import UsageError
 from transforms.money.objections import PARTY
+from transforms.policies.card_form import period_form
 from transforms.visible import FORMULA_STARTS, holds_control
 
 MOST_CHARACTERS = 500
@@ -78,9 +79,12 @@ def _read(given: Mapping[str, str]) -> dict[str, str]:
         raise UsageError(
             f"--on takes a day written YYYY-MM-DD; found {given['raised_on']!r}"
         ) from unreadable
+    period, form = given["period"], period_form(card.period)
+    if period and len(period_of(period)) != len(form):
+        raise UsageError(f"--period of {card.policy_id} is written {form}; found {period!r}")
     row = {
         "policy_id": card.policy_id,
-        "period": period_of(given["period"]) if given["period"] else "",
+        "period": period,
         "subject_id": id_of("subject", given["subject_id"], card.subject),
         "raised_on": day.isoformat(),
         **texts,

@@ -45,16 +45,21 @@ def money_of_rows(
     batches = _after_reviews(manifest["batches"], books)
     payments = _payments(home, batches, entitled["beneficiary_id"].unique().sort())
     left = taken_out(state for state in books.batches.values() if state.run_id == run_id)
+    held = {HOLD: books.held_lines, STRIKE: books.struck_lines}
+    remarks = {REASONS[verdict]: lines for verdict, lines in held.items()}
     money: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in entitled.to_dicts():
-        reason = left.get(tuple(row[name] for name in POLICY_KEY))
+        key = tuple(row[name] for name in POLICY_KEY)
+        reason = left.get(key)
         if reason and row["status"] == PAYABLE:
             row |= {"status": "held", "reason": reason}
+        said = remarks.get(row["reason"], {}).get(key, {})
         paid = payments.get((row["policy_id"], row["beneficiary_id"]), [])
-        money[tuple(row[name] for name in POLICY_KEY)] = {
+        money[key] = {
             "entitlement": row,
             "payments": paid if row["status"] == PAYABLE else [],
             "claimants": _claimants(folder, row) if row["status"] == CONFLICT else [],
+            "reviewed": {name: said[name] for name in ("by", "on", "reason") if said},
             "doubts": _doubts(folder, row) if row["reason"] == IDENTITY_CONFLICT else [],
             "trace": None,
         }

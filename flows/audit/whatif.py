@@ -15,6 +15,7 @@ from transforms.amounts import yuan_text
 from transforms.audit.effect import BENEFICIARY, SMALLEST, effect
 from transforms.audit.reform import (
     change_lines,
+    never_asked,
     parse_setting,
     policies_touched,
     with_file,
@@ -51,8 +52,9 @@ def whatif(
     night = read_night(home, run_id)
     law = mixture_of(night)
     texts = dict(law.texts)
-    for text in settings:
-        texts = with_setting(texts, parse_setting(text))
+    numbers = [parse_setting(text) for text in settings]
+    for number in numbers:
+        texts = with_setting(texts, number)
     for path in files:
         texts = with_file(texts, path.name, _read(path))
     by_law = recorded(night) if made_by_this_program(night) else compute(law, threads=threads)
@@ -65,6 +67,10 @@ def whatif(
         "run_id": run_id,
         "as_of": str(night.manifest["as_of"]),
         "change": change_lines(law.texts, texts),
+        "never_asked": [
+            {"name": one.name, "from": str(one.since)}
+            for one in never_asked(texts, numbers, law.as_of)
+        ],
         **_effect(law, by_law, by_reform, texts),
     }
 
@@ -107,6 +113,11 @@ def whatif_lines(told: Mapping[str, Any]) -> list[str]:
     """Write a reform's effect for the terminal; small cells are not shown."""
     lines = [f"what if, on night {told['run_id']} as of {told['as_of']}; nothing is recorded"]
     lines += [f"  {line}" for line in told["change"] or ["nothing is changed"]]
+    lines += [
+        f"  {one['name']} from {one['from']}: no rule takes it on a day this night asks for, so it "
+        "changes nothing"
+        for one in told["never_asked"]
+    ]
     lines.append(
         f"  due by the law in force {_yuan(told['was_fen'])}, by the reform "
         f"{_yuan(told['is_fen'])}: {_yuan(told['difference_fen'])}"

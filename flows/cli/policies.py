@@ -83,15 +83,15 @@ def _explain(
     as_json: bool,
 ) -> None:
     from flows.answers.evidence import raw_cells
+    from flows.answers.explain import changes_since
     from flows.answers.nights import find_run
     from transforms.answers.dossier import dossier_lines, dossier_page
-    from transforms.answers.party_changes import changes_between
 
     told = asked(find_run(home, run))
     if against:
         other = asked(find_run(home, against))
         told["against"] = {name: other[name] for name in ("run_id", "as_of")}
-        told["changes"] = changes_between(other, told)
+        told["changes"] = changes_since(home, other, told)
     if page:
         page.write_text(dossier_page(told, raw_cells(home, told)), encoding="utf-8")
     show(told, as_json, dossier_lines(told, language()))

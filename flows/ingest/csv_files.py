@@ -53,10 +53,17 @@ class CsvFile:
 def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
     """Open a CSV file and read its header.
 
-    Raises:  DropRefusedError if there is no header, or a required column is missing in it
+    Raises:  DropRefusedError if there is no header, or a required column is missing in it, or it
+             is UTF-16
     """
     file = CsvFile(raw, kind, Utf8Stream(path, raw, PIECE_BYTES))
     top = bytes(file.stream.window(0, TOP_BYTES))
+    first = top.split(b"\n", 1)[0]
+    if b"\0" in first and first.strip(b"\0"):
+        raise DropRefusedError(
+            f"{raw.file.name}: is UTF-16, which has zero bytes; save it as UTF-8 and deliver it "
+            "again"
+        )
     separator = _separator_of(top, kind)
     rows = top_rows(top, separator)
     refuse_damaged_top(raw.file, rows)

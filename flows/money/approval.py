@@ -37,6 +37,8 @@ def approval_sheet(books: Books, state: BatchState) -> bytes:
         "amount_fen": yuan_text(state.amount_fen, ","),
         "amount_in_capitals": amount_in_capitals(state.amount_fen),
         **{role: _signed(books, state, role) for role in ROLES},
+        # What was released before the day was posted has none.
+        **({"released_on": state.released["on"]} if "on" in state.released else {}),
         "batch_digest": state.batch_digest,
         "roster_digest": books.rosters[position - 1],
         "ledger_position": str(position),

@@ -9,6 +9,8 @@ import polars as pl
 from flows.money.batch_folder import StoredBatch
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from transforms.errors import DigestDiffersError
+from transforms.money.batch_states import BatchState
+from transforms.money.books import Books
 from transforms.money.entitlements import KEY
 from transforms.money.payees import PAYEE
 from transforms.money.reviews import DESTINATION
@@ -18,15 +20,16 @@ SUMS = ("determined_fen", "paid_before_fen", "amount_fen")
 NAMED = ("policy_id", *PAYEE)
 
 
-def expect_as_run(home: Home, stored: StoredBatch, recorded: Mapping[str, Any]) -> None:
+def expect_as_run(home: Home, stored: StoredBatch, books: Books) -> None:
     """Hold a batch against what its run found payable and the accounts that its run read.
 
-    A review only takes lines out: what it leaves is payable in the run, too.
-
-    Rows:    recorded  what the ledger recorded of the run
+    Holds:   all that is payable in the run has its line in the batch of its fund, once; in one that
+             a review left, all but what was taken out
     Raises:  DigestDiffersError naming the lines, or the file of run or snapshot that was changed
     """
-    run, snapshot = home.runs / stored.manifest["run_id"], home.snapshots / recorded["snapshot_id"]
+    state = books.batches[stored.manifest["batch_id"]]
+    recorded = books.runs[state.run_id]
+    run, snapshot = home.runs / state.run_id, home.snapshots / recorded["snapshot_id"]
     manifests = {run: recorded["run_manifest"], snapshot: recorded["snapshot_manifest"]}
     expect_digests([(folder / MANIFEST, digest) for folder, digest in manifests.items()])
     name = "entitlements.parquet"
@@ -35,10 +38,14 @@ def expect_as_run(home: Home, stored: StoredBatch, recorded: Mapping[str, Any]) 
     accounts = _read(snapshot, tables.get("accounts", {"files": {}})["files"])
     lines = stored.frame("lines").with_row_index("line", offset=1)
     instructions = stored.frame("instructions")
+    payable = entitled.filter(pl.col("status") == "payable").join(
+        _taken_out(books, state), on=KEY, how="anti"
+    )
     said = {
+        **dict(_left_out(stored, lines, payable, books)),
         **dict(_not_paid_so(lines, instructions)),
         **dict(_not_known(lines, instructions, accounts)),
-        **dict(_not_payable(lines, entitled)),
+        **dict(_not_payable(lines, payable)),
     }
     if said:
         shown = "; ".join(text for _, text in sorted(said.items())[:SHOWN])
@@ -55,9 +62,40 @@ def _read(folder: Path, files: Mapping[str, str]) -> pl.DataFrame:
     return pl.concat(frames) if frames else pl.DataFrame()
 
 
-def _not_payable(lines: pl.DataFrame, entitled: pl.DataFrame) -> Iterator[tuple[int, str]]:
-    payable = entitled.filter(pl.col("status") == "payable").rename({"due_fen": "amount_fen"})
-    for row in lines.join(payable, on=[*KEY, *SUMS], how="anti").iter_rows(named=True):
+def _taken_out(books: Books, state: BatchState) -> pl.DataFrame:
+    """Return the keys of the lines that reviews took out before a batch was drawn up."""
+    rows: list[list[str]] = []
+    while state.came_from:
+        state = books.batches[state.came_from]
+        said = state.reviewed[-1]
+        rows += [row[: len(KEY)] for row in (*said["held"], *said["struck"])]
+    return pl.DataFrame(rows, schema=dict.fromkeys(KEY, pl.String()), orient="row")
+
+
+def _left_out(
+    stored: StoredBatch, lines: pl.DataFrame, payable: pl.DataFrame, books: Books
+) -> Iterator[tuple[int, str]]:
+    """Say what is payable in a run and has no line, in this batch or in one of another fund.
+
+    What another batch holds is counted, not read: whether it holds the right lines it says itself.
+    """
+    run_id, fund = stored.manifest["run_id"], stored.manifest["fund"]
+    ours = [entry["policy_id"] for entry in stored.manifest["policies"]]
+    without = payable.filter(pl.col("policy_id").is_in(ours)).join(lines, on=KEY, how="anti")
+    counts = without.group_by("policy_id", "period").len("count").sort("policy_id", "period")
+    for number, row in enumerate(counts.iter_rows(named=True), start=lines.height + 1):
+        yield number, f"{row['policy_id']}, {row['period']}: {row['count']} payable there, no line"
+    beside = [s for s in books.batches.values() if s.run_id == run_id and s.fund != fund]
+    held = lines.height + sum(one.line_count for one in beside if not one.came_from)
+    if held < payable.height and not without.height:
+        yield 0, f"of {payable.height} lines that are payable there only {held} are in a batch"
+
+
+def _not_payable(lines: pl.DataFrame, payable: pl.DataFrame) -> Iterator[tuple[int, str]]:
+    due = payable.rename({"due_fen": "amount_fen"})
+    twice = lines.filter(pl.struct(KEY).is_duplicated())
+    wrong = pl.concat([twice, lines.join(due, on=[*KEY, *SUMS], how="anti")])
+    for row in wrong.iter_rows(named=True):
         yield row["line"], f"{_line(row)} is not payable there with this amount"
 
 
@@ -81,7 +119,7 @@ def _not_known(
 ) -> Iterator[tuple[int, str]]:
     if accounts.height:
         kind = pl.when(pl.col("subject_kind") == "单位").then(pl.lit("employer"))
-        normal = accounts.filter(pl.col("account_state") == "正常").select(
+        normal = _chosen(accounts.filter(pl.col("account_state") == "正常")).select(
             kind.otherwise(pl.lit("person")).alias("beneficiary_kind"),
             pl.col("subject_id").alias("beneficiary_id"),
             *DESTINATION,
@@ -92,6 +130,17 @@ def _not_known(
     unknown = lines.join(instructions, on="payment_id", how="semi")
     for row in unknown.iter_rows(named=True):
         yield row["line"], f"{_line(row)} goes to an account that its snapshot does not give"
+
+
+def _chosen(normal: pl.DataFrame) -> pl.DataFrame:
+    """Leave the accounts that were confirmed with proof, where a payee has one.
+
+    Of two that are left a run pays into neither: what it pays into is the only one.
+    """
+    if "document_no" not in normal.columns:
+        return normal
+    proven = pl.col("confirmed_by").is_not_null() & pl.col("document_no").is_not_null()
+    return normal.filter(proven | ~proven.any().over("subject_kind", "subject_id"))
 
 
 def _line(row: Mapping[str, Any]) -> str:

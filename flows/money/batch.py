@@ -38,7 +38,7 @@ from transforms.policies.cards import PolicyStatus
 
 REVIEW = "review.xlsx"
 COPIED = ("review", "seen", "looked_at")
-NUMBER_KEYS = ("name", "value", "from", "source")
+NUMBER_KEYS = ("name", "title", "value", "from", "source")
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _policies_of(
         unconfirmed += [
             {
                 "policy_id": policy_id,
-                **{key: number[key] for key in NUMBER_KEYS},
+                **{key: number[key] for key in NUMBER_KEYS if key in number},
             }
             for number in used
             if not number["confirmed"]

@@ -118,7 +118,7 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     books = ledger.books()
     _expect_signatures(home, books, state)
     expect_evidence(home, state.run_id, books.runs[state.run_id])
-    expect_as_run(home, stored, books.runs[state.run_id])
+    expect_as_run(home, stored, books)
     expect_still_due(home, books, stored)
     expect_nothing_since(home, books, stored, ledger.payment_ids(), today())
     expect_announced(home, books, stored, today())
@@ -218,6 +218,7 @@ def _post(
     entries = payment_entries(
         stored.frame("lines"), stored.frame("instructions"), int(state.as_of[:4])
     )
-    posted = {"line_count": len(entries), "amount_fen": int(entries["amount_fen"].sum())}
+    sums = {"line_count": len(entries), "amount_fen": int(entries["amount_fen"].sum())}
+    posted = {**sums, **said, "on": today()}
     with witnessed(home, ledger):
-        ledger.post("released", {**posted, **said}, state.batch_id, entries=entries)
+        ledger.post("released", posted, state.batch_id, entries=entries)

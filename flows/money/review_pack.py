@@ -38,6 +38,7 @@ from transforms.review.sampling import draw_sample
 from transforms.review.workbook import review_workbook
 
 PARTY_QUESTIONS = ("subject_names", "party_towns")
+FAILED_CHECKS = ("check_failed", "check_failed_touching")
 NEVER = {"position": 0}
 HELD_SAYS = {"by": "held_by", "since": "held_since", "reason": "held_reason"}
 PARTY = ["subject_kind", "subject_id"]
@@ -102,6 +103,7 @@ def read_review(
             sample=sample,
             parameters=_parameters(run, manifest),
             held=_held_before(books),
+            failed_checks=[said for said in run.get("said", ()) if said["code"] in FAILED_CHECKS],
         )
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import dropwhile
 from pathlib import Path
+from typing import Any
 
 from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
@@ -22,7 +24,7 @@ from flows.money.witnesses import (
     told_anchors,
     unreached,
 )
-from flows.store import Home, file_digest
+from flows.store import Home, file_digest, read_lines
 from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
 from transforms.money.books import Books
 from transforms.money.posting_rules import read_books
@@ -36,8 +38,8 @@ Check = Callable[[], Iterable[str]]
 class Verified:
     """How many of each were held against the ledger, and what was not as recorded.
 
-    `unchecked`: signatures whose seal's program is not here; `warnings`: anchors
-    that are not, and workbooks that a reviewer filled in.
+    `unchecked`: signatures whose seal's program is not here; `warnings`: anchors that are not,
+    nights that nobody tells of, and workbooks that a reviewer filled in.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -95,6 +97,7 @@ def verify_home(home: Home) -> Verified:
         # What a ledger that is not as recorded says that an anchor was told is no word of anybody.
         told = {} if seen.problems else told_anchors(postings)
         _verify_witnesses(home, books, told, seen)
+        seen.warnings += untold_runs(home, books)
         seen.look("registers", home.root, partial(register_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
@@ -160,6 +163,27 @@ def _verify_witnesses(home: Home, books: Books, told: Mapping[str, int], seen: V
     for path in (path for path in anchors if not unreached(path)):
         least = told.get(anchors[path], 0)
         seen.look("witnesses", path, partial(_anchor_problems, path, books, least))
+
+
+def untold_runs(home: Home, books: Books) -> list[str]:
+    """Name the runs of the ledger whose night the record of nights has lost, since its first.
+
+    A night that ended without naming its run tells of one of its day. Only a warning: where a disk
+    was full no line could be written.
+    """
+    nights: dict[str, dict[str, Any]] = {}
+    for line in read_lines(home.nights_path):
+        nights.setdefault(line.get("night", ""), {}).update(line)
+    ended = [one for one in nights.values() if one.get("event") == "ended"]
+    told = {one.get("run_id") or one.get("as_of") for one in ended}
+    # Runs of before there was a record have no night in it.
+    since = dropwhile(lambda run_id: run_id not in told, books.runs)
+    return [
+        f"{home.nights_path} does not tell how the night of run {run_id} ended: its line was taken "
+        "out, or could not be written"
+        for run_id in since
+        if not told & {run_id, books.runs[run_id]["as_of"]}
+    ]
 
 
 def _journal_problems(home: Home, books: Books) -> Iterator[str]:

@@ -59,7 +59,7 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     yield from _entry_problems(ledger, state, stored)
     yield from _answer_problems(state, stored)
     yield from _statement_problems(ledger, state, stored)
-    expect_as_run(home, stored, ledger.books().runs[state.run_id])
+    expect_as_run(home, stored, ledger.books())
 
 
 def batch_files(
@@ -92,8 +92,12 @@ def _written_again(ledger: Ledger, stored: StoredBatch, state: BatchState) -> di
     """Write again what stands beside a batch and no posting names."""
     folder = stored.folder
     written = {}
-    if (folder / NOTICE).is_file():
-        written[folder / NOTICE] = notice_bytes(stored, state, ledger.batch_states())
+    notice = folder / NOTICE
+    if notice.is_file():
+        # One from before the batch, or the one it came from, was put up counts from the as-of day.
+        drawn = notice_bytes(stored, replace(state, announced=[], came_from=""), {})
+        is_drawn = notice.read_bytes() == drawn
+        written[notice] = drawn if is_drawn else notice_bytes(stored, state, ledger.batch_states())
     if state.released:
         written[folder / APPROVAL] = approval_sheet(ledger.books(), state)
     if state.reconciled:

@@ -1,6 +1,6 @@
 """Snapshots and runs on the disk against what the ledger recorded of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +57,24 @@ def snapshot_problems(folder: Path, manifest_digest: str) -> Iterator[str]:
 
 
 def files_beside(folder: Path, known: list[Path]) -> Iterator[str]:
-    """List the files of a folder that its manifest does not name; notices are written again."""
+    """List the files of a folder that its manifest does not name, and links; notices come again."""
     there = {
         path
         for path in folder.rglob("*")
         if (not path.is_dir() or path.is_symlink())
         and path.relative_to(folder).parts[:-1][:1] != (NOTICES,)
     }
-    for path in sorted(there - {*known, folder / MANIFEST}):
+    named = {*known, folder / MANIFEST}
+    for path in sorted(there - named):
         yield f"{path} is not named by {folder.name}: it does not belong there"
+    yield from _links([folder, *sorted(there & named)])
+
+
+def _links(paths: Iterable[Path]) -> Iterator[str]:
+    """Name what only points elsewhere: what lies there can be changed or taken away unseen."""
+    for path in paths:
+        if path.is_symlink():
+            yield f"{path} is a link to {path.readlink()}: put the file itself in its place"
 
 
 def unknown_folders(home: Home, books: Books) -> Iterator[str]:
@@ -80,6 +89,7 @@ def unknown_folders(home: Home, books: Books) -> Iterator[str]:
     # One that no run names is what an interrupted run left; it must still be what its name says.
     kept = sorted(home.inputs.iterdir()) if home.inputs.is_dir() else []
     yield from digest_problems((path, path.stem) for path in kept)
+    yield from _links(kept)
     for path in sorted(home.snapshots.iterdir()) if home.snapshots.is_dir() else ():
         if not path.is_dir():
             yield f"{path} is no snapshot: it does not belong there"

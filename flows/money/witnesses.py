@@ -87,7 +87,10 @@ def unreached(path: Path) -> str:
     try:
         path.open("rb").close()
     except OSError as why:
-        return f"{path} can't be read here ({why.strerror}): the ledger was not held against it"
+        return (
+            f"{path} can't be read here ({why.strerror}): the ledger was not held against it; "
+            "connect its folder, or verify a copy of this home where it can be read"
+        )
     return ""
 
 

@@ -207,6 +207,7 @@ def _parameters_used(card: PolicyCard, as_of: date, reach: Reach) -> list[dict[s
     return [
         {
             "name": parameter.name,
+            **({"title": parameter.title} if parameter.title else {}),
             "unit": parameter.unit,
             "value": _shown(value.value),
             "from": value.since.isoformat(),

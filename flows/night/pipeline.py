@@ -105,7 +105,8 @@ def run_night(
         raise UsageError("give either a drop folder or --snapshot, one of the two")
     expect_home(request.home)
     gates.preload()
-    memory = request.memory_limit or read_settings(request.home).night.memory or None
+    settings = read_settings(request.home)
+    memory = request.memory_limit or settings.night.memory or None
     request = replace(request, memory_limit=memory)
     funds, numbers = read_funds(request.home), count(1)
 

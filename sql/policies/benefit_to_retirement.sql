@@ -3,6 +3,9 @@
 with benefit_months as (
     select
         *,
+        retires_on_earliest(person_id, month_last_day(last_benefit_month))
+            as retirement_earliest_on,
+        retires_on_latest(person_id, month_last_day(last_benefit_month)) as retirement_latest_on,
         unnest(months_after(last_benefit_month, $benefit_reach_months)) as month
     from benefit_ends
     where last_benefit_month >= $benefit_end_from_month

@@ -366,6 +366,7 @@ def test_a_decision_that_fits_nothing_is_refused_or_found(tmp_path: Path) -> Non
     for policy, period, provision, told in (
         ("失业补助", "2020-03", "g_alive", "row 2: no policy"),
         ("benefit_to_retirement", "2020-03", "g_aliv", "row 2: no policy"),
+        ("benefit_to_retirement", "2020", "g_alive", "row 2: no policy"),
         ("benefit_to_retirement", "2020.0", "g_alive", "line 2: period"),
     ):
         path.write_text("\n".join([head, line.format(policy, period, PERSON, provision)]))
@@ -382,13 +383,13 @@ def test_a_decision_that_fits_nothing_is_refused_or_found(tmp_path: Path) -> Non
         ("identity", "same_person"),
         ("benefit_to_retirement", "g_aliv"),
     ]
-    given = {"subject_id": PERSON, "source_file": "a.csv", "source_line": 2}
-    found = unfitting_findings(
-        pl.DataFrame([{"policy_id": one, "provision": two, **given} for one, two in rows]),
-        policy_cards(),
-    )
-    assert [text for text in found["detail"] if "a.csv:2" in text and "g_aliv " in text] != []
-    assert found.height == 1
+    given = {"period": "2020-03", "subject_id": PERSON, "source_file": "a.csv", "source_line": 2}
+    decisions = [{"policy_id": one, "provision": two, **given} for one, two in rows]
+    decisions.append(decisions[0] | {"period": "2020", "source_line": 3})
+    found = unfitting_findings(pl.DataFrame(decisions), policy_cards())
+    wrong, yearly = found["detail"]
+    assert "a.csv:2" in wrong and "g_aliv (2020-03) under" in wrong
+    assert "a.csv:3" in yearly and "g_alive (2020) under" in yearly
 
 
 def entitlement(policy: str, subject: str, status: str, reason: str) -> dict[str, Any]:

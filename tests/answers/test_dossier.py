@@ -11,23 +11,24 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.answers.explain import explain_line, explain_party
+from flows.answers.explain import changes_since, explain_line, explain_party
 from flows.answers.nights import find_run
 from flows.cli.console import app, run_command
 from flows.money.batch_folder import read_batch
 from flows.money.settle import settle_batch
-from flows.store import Home
+from flows.store import Home, write_manifest
 from sql.texts import policy_cards, policy_path, sql_text
 from tests.money.money_town import ANN
 from tests.night.test_end_to_end import release_everything
 from transforms.amounts import yuan_text
-from transforms.answers.amount import amount_text, amount_with_numbers, in_facts
+from transforms.answers.amount import amount_text, amount_with_numbers, in_facts, numbers_taken
 from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.party_changes import change_lines, changes_between
 from transforms.answers.source_rows import AT
 from transforms.errors import UsageError
 from transforms.extracts.kinds import KINDS
 
+LISTED_ROW = ("period", "subject_id", "beneficiary_id", "outcome", "amount_fen")
 TAGS = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)
 
 
@@ -157,6 +158,10 @@ def test_every_amount_comes_with_its_formula_and_numbers() -> None:
         date(2020, 3, 31),
     )
     (number,) = told["numbers"]
+    parameters = {parameter.name: parameter}
+    (taken,) = numbers_taken([row], used, parameters, date(2020, 3, 31))
+    assert {name: taken[name] for name in number} == number and len(used) > 1
+    assert numbers_taken([], used, parameters, date(2020, 3, 31)) == used
     in_force = [entry for entry in used if str(entry["from"]) <= "2020-02-01"][-1]
     assert (number["value"], number["from"]) == (in_force["value"], in_force["from"])
 
@@ -201,6 +206,51 @@ def test_what_changed_for_a_person_is_said_and_nothing_else(
     now |= {"changes": [first, last], "against": was}
     assert "不成立" in dossier_page(now)
     assert f"    {provision}: true → false" in dossier_lines(now)
+
+
+def test_a_row_that_is_still_delivered_is_not_told_as_gone(
+    paid_home: tuple[Home, str, pl.DataFrame], tmp_path: Path
+) -> None:
+    home, run_id, determinations = paid_home
+    shutil.copytree(home.root, tmp_path / "home")
+    copy = Home(tmp_path / "home")
+    shutil.copytree(copy.runs / run_id, copy.runs / "R-other")
+    manifest = json.loads((copy.runs / "R-other" / "manifest.json").read_text(encoding="utf-8"))
+    write_manifest(copy.runs / "R-other", manifest | {"run_id": "R-other"})
+    policy, person = "graduate_flexible_insurance", pl.col("subject_id")
+    eligible = determinations.filter(pl.col("policy_id") == policy, outcome="eligible")
+    gone = eligible["subject_id"][0]
+    left = determinations.filter((person != gone) | (pl.col("policy_id") != policy))
+    left.write_parquet(copy.runs / "R-other" / "determinations.parquet")
+    was, now = (explain_party(copy, "person", gone, name) for name in (run_id, "R-other"))
+    without_looking = changes_between(was, now)
+    assert any(change.get("rows", {}).get("went") for change in without_looking)
+    for side, runs in (("is", (was, now)), ("was", (now, was))):
+        changes = changes_since(copy, *runs)
+        determined = [change for change in changes if change["key"]]
+        assert determined and len(changes) == len(without_looking)
+        for change in determined:
+            assert change[side]["outcome"] is None and change["rows"] == {"went": [], "came": []}
+    # More determinations than are explained: what only moved down the list has not gone.
+    many = json.loads(json.dumps(was))
+    (entry,) = [p for p in many["policies"] if p["policy_id"] == policy]
+    entry["more_rows"] = [{name: row[name] for name in LISTED_ROW} for row in entry["rows"]]
+    entry["rows"] = []
+    assert [one for one in changes_between(was, many) if one["key"]] == []
+    # More rows than are listed, and a clerk's name beside a row: only the number is another.
+    cut = json.loads(json.dumps(was))
+    (entry,) = [p for p in cut["policies"] if p["policy_id"] == policy]
+    sources = [s for r in entry["rows"][:1] for one in r["provisions"] for s in one["sources"]]
+    kind = next(source["kind"] for source in sources if source["rows"])
+    for source in sources:
+        for found in source["rows"]:
+            found["linked_by"] = "甲"
+    assert changes_between(was, cut) == []
+    for source in (source for source in sources if source["kind"] == kind):
+        source["row_count"], source["rows"] = 12_000, []
+    (change,) = changes_between(was, cut)
+    assert change["rows"]["came"] == [f"{kind} ×12,000"]
+    assert all(row.startswith(f"{kind} ×") for row in change["rows"]["went"])
 
 
 def test_the_command_takes_a_part_of_an_id_and_writes_the_page(

@@ -293,6 +293,9 @@ def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_p
         for one in (struck, held, paid)
     ]
     assert shown == [("struck_out", []), ("review_hold", []), ("", [after])], "explain says so too"
+    reviewed = [tuple(found[one]["reviewed"].values()) for one in (struck, held, paid)]
+    on = reviewed[0][1]
+    assert reviewed == [("周审核", on, "本人放弃"), ("周审核", on, "查账号"), ()]
     told = told_of_run(home, "R1")
     assert [told[one]["title"] for one in (struck, held, paid)] == [
         *("审核后暂不发放", "待补一件事", "发放通知")

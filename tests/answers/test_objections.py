@@ -199,6 +199,7 @@ def test_the_register_only_grows(tmp_path: Path) -> None:
         *({"reason": text} for text in ("", "=1+1", "@x", "a\nb", "a\u202eb", "长" * 501)),
         {"raised_on": "2020-13-01"},
         {"period": "2020-3"},
+        {"period": "2020"},
         {"subject_id": "12"},
         {"policy_id": "none"},
     ):

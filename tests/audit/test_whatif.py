@@ -24,11 +24,13 @@ from sql.policy_runs import parameters_under
 from tests.audit.conftest import eligible
 from tests.audit.test_replay import contents
 from tests.audit.unchanged import SAME, moved
+from transforms.answers.messages import in_chinese
 from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, suppressed, within_funds
 from transforms.audit.reform import (
     SHARED,
     Setting,
     change_lines,
+    never_asked,
     parse_setting,
     policies_touched,
     with_file,
@@ -71,7 +73,10 @@ def test_a_higher_amount_costs_what_it_must_and_nothing_live_is_touched(
     hired = eligible(home, "new_hire_subsidy", runs[0]).height
     assert told["difference_fen"] == hired * 50_000 and told["rows_changed"] == hired > 0
     assert told["losers"] == 0 and told["newly_reached"] == 0
-    assert "1000.00 → 1500.00" in told["change"][0]
+    assert "1000.00 → 1500.00" in told["change"][0] and told["never_asked"] == []
+    later = whatif(home, runs[0], ["hire_amount_fen=1500.00@2030-01-01"], [])
+    (line,) = (one for one in whatif_lines(later) if "hire_amount_fen from 2030-01-01: no" in one)
+    assert later["rows_changed"] == 0 and in_chinese(line) != line
     assert contents(home.root) == before
     assert any("new_hire_subsidy" in line for line in whatif_lines(told))
 
@@ -158,6 +163,23 @@ def test_a_reform_that_no_card_knows_is_refused() -> None:
     assert "amount_cap" in early["sql/policies/new_hire_subsidy.yaml"], "no cap was in force then"
     with pytest.raises(UsageError, match="named"):
         with_file(texts, "../evil.sql", "")
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_asked"),
+    [
+        ("hire_amount_fen=1500.00@2020-03-31", True),
+        ("new_hire_subsidy.hire_amount_fen=1500.00@2020-04-01", False),
+        ("layoff_limit_percent=6@2020-01-01", True),
+        ("layoff_limit_percent=6@2020-01-02", False),
+        ("minimum_wage_fen=1000.00@2020-02-01", True),
+        ("graduate_years=3@2020-04-01", False),
+    ],
+)
+def test_a_number_that_no_day_asks_for_is_told(setting: str, is_asked: bool) -> None:
+    number = parse_setting(setting)
+    texts, nobody = with_setting(deciding_texts(), number), [] if is_asked else [number]
+    assert never_asked(texts, [number], date(2020, 3, 31)) == nobody
 
 
 def test_change_is_said_in_words() -> None:
@@ -255,7 +277,9 @@ def test_no_count_of_few_is_shown_anywhere(reform: tuple[int, ...], told: dict[s
     towns = towns.cast(pl.String)
     found = effect(base, due(*reform), {"p": "f"}, towns)
     assert {name: found[name] for name in told} == told
-    lines = "\n".join(whatif_lines({"run_id": "R", "as_of": "d", "change": [], **found}))
+    lines = "\n".join(
+        whatif_lines({"run_id": "R", "as_of": "d", "change": [], "never_asked": [], **found})
+    )
     assert ("more 3" in lines) is False and (None not in told.values() or "not shown" in lines)
 
 

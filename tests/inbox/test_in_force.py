@@ -137,6 +137,13 @@ def test_what_nobody_delivers_any_more_is_named(home: Home) -> None:
     said = [worded(one) for one in warnings_of(told)]
     (one,) = (one for one in said if one.endswith("residents"))
     assert one.startswith("民政局到2020-03-30为止送来过，suppliers.toml 里现在没有单位送")
+    for kinds, words in (
+        (["residents"], "送达过而不再使用，suppliers.toml 里已无人报送：residents"),
+        (["custody", "residents"], "数据未送达或已过期：custody；送达过而不再使用"),
+    ):
+        reason = Said("extract_not_delivered", {"kinds": kinds})
+        policies = {"p": PolicyStatus("not_run", reason, None, None, [])}
+        assert worded(with_ages(policies, told)["p"].reason or reason).startswith(words)
 
 
 def test_a_correction_of_an_older_month_is_not_the_month_that_is_due(home: Home) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import sys
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import FRAMES, batch_digest, read_batch
 from flows.money.ledger_store import books_of, open_ledger
 from flows.money.release import release_batch
+from flows.money.review import import_review
 from flows.money.review_pack import review_files
 from flows.money.sign import sign_batch
 from flows.money.signatures import holds
@@ -20,25 +22,37 @@ from flows.money.verify import verify_home
 from flows.store import Home, file_digest, write_manifest
 from tests.ceremony import key_of
 from tests.faults.forgeries import read_rows, write_rows
-from tests.money.money_town import ANN, TWO, month, night, refund, sign_both
+from tests.money.money_town import ANN, BOB, TWO, Town, account, month, night, refund, sign_both
+from tests.money.test_review import filled
 from transforms.digest import canonical_json, frame_digest
 from transforms.errors import DigestDiffersError
 from transforms.money.batch_states import posted_of
+from transforms.money.batches import control_totals
 from transforms.money.posting_rules import read_books
 
-STRANGER = "370302196009150018"
+STRANGER, OTHER = "370302196009150018", "6222000000000000"
+ROWS = [
+    *(refund(100001), refund(2, TWO), month("benefit_to_retirement", ANN, 9)),
+    month("graduate_flexible_insurance", BOB, 30),
+]
 
 
 def begin(home: Home) -> str:
-    rows = [refund(100001), refund(2, TWO), month("benefit_to_retirement", ANN, 9)]
-    return night(home, "R1", rows)[1].batches[0].batch_id
+    town = Town()
+    assert town.accounts
+    proof = {"confirmed_by": "李办事员", "document_no": "核〔2020〕1号"}
+    town.accounts[2:3] = [account(ANN, "安娜", **proof), account(ANN, "安娜", account_no=OTHER)]
+    return night(home, "R1", ROWS, town)[1].batches[0].batch_id
 
 
-def forge(home: Home, batch: str, changed: dict[str, pl.DataFrame]) -> None:
+def forge(
+    home: Home, batch: str, changed: dict[str, pl.DataFrame], said_of: dict[str, Any] | None = None
+) -> None:
     """Write a draft anew with other frames: folder, review, posting and journal say the same."""
     stored = read_batch(home, batch)
     frames = {name: stored.frame(name) for name in FRAMES} | changed
     manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
+    manifest |= said_of or {}
     manifest["content_digests"] = {name: frame_digest(frames[name]) for name in FRAMES}
     with open_ledger(home, only_look=True) as ledger:
         state, postings = ledger.batch_states()[batch], ledger.postings()
@@ -83,6 +97,7 @@ def put(value: Any, *columns: str) -> list[pl.Expr]:
         ([], put("6228", "account_no"), "line 1 .* goes to an account that its snapshot"),
         ([], put("王某", "holder"), "line 1 .* goes to an account that its snapshot"),
         ([], put("402453000099", "bank_code"), "line 1 .* goes to an account that its snapshot"),
+        ([], put(OTHER, "account_no"), "line 1 .* goes to an account that its snapshot"),
     ],
 )
 def test_a_draft_that_was_rewritten_in_all_places_is_neither_signed_nor_as_recorded(
@@ -97,6 +112,42 @@ def test_a_draft_that_was_rewritten_in_all_places_is_neither_signed_nor_as_recor
         sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
     with pytest.raises(DigestDiffersError, match=f"1 not as recorded.*\n.*({said})"):
         verify_home(home)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_line_that_was_left_out_is_told(
+    home: Home, batch: str, is_named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run was asked whether it found what a batch pays, never whether a batch pays all of it."""
+    # Ours would not come out of such a batch.
+    monkeypatch.setattr(sys.modules[__name__], "review_files", lambda *_: ({}, {}))
+    frames = {name: read_batch(home, batch).frame(name)[1:] for name in ("instructions", "lines")}
+    payable = frames["lines"].rename({"amount_fen": "due_fen"})
+    control = control_totals(payable, frames["lines"], frames["instructions"])
+    forge(home, batch, frames, {"control": control} | ({} if is_named else {"policies": []}))
+    said = "of 4 lines that are payable there only 3 are in a batch"
+    if is_named:
+        said = "benefit_to_retirement, 2020-02: 1 payable there, no line"
+    with pytest.raises(DigestDiffersError, match=f"is not what its run .*{said}"):
+        sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+    with pytest.raises(DigestDiffersError, match=said):
+        verify_home(home)
+
+
+def test_what_a_review_left_is_held_against_what_it_took_out(home: Home, batch: str) -> None:
+    """What was struck out is not missed, and does not come back."""
+    verify_home(home)
+    workbook = filled(home, batch, {1: ("剔除", "已另行发放"), 2: ("暂缓", "查账号")})
+    left = import_review(home, batch, workbook)["to_be_signed"]
+    verify_home(home)
+    stored, whole = read_batch(home, left), read_batch(home, batch)
+    expect_as_run(home, stored, books_of(home))
+    for name in ("lines", "instructions"):
+        struck = whole.frame(name)[:1]
+        write_table(struck, stored.folder / f"{name}.parquet")
+    said = "line 1 .* is not payable there.*stability_refund, 2020: 1 payable there, no line"
+    with pytest.raises(DigestDiffersError, match=said):
+        expect_as_run(home, stored, books_of(home))
 
 
 def test_what_was_signed_before_signing_looked_is_not_released(
@@ -123,12 +174,22 @@ def test_an_instruction_that_is_not_what_its_lines_are_for_is_named(
     home: Home, batch: str, changed: list[pl.Expr], said: str
 ) -> None:
     stored, books = read_batch(home, batch), books_of(home)
-    recorded = books.runs[books.newest_run]
-    expect_as_run(home, stored, recorded)
+    expect_as_run(home, stored, books)
     instructions = stored.frame("instructions").with_columns(changed)
     write_table(instructions, stored.folder / "instructions.parquet")
     with pytest.raises(DigestDiffersError, match=said):
-        expect_as_run(home, stored, recorded)
+        expect_as_run(home, stored, books)
+
+
+def test_a_line_that_stands_twice_is_named(home: Home, batch: str) -> None:
+    stored = read_batch(home, batch)
+    lines, instructions = stored.frame("lines"), stored.frame("instructions")
+    write_table(pl.concat([lines, lines[:1]]), stored.folder / "lines.parquet")
+    is_first = pl.int_range(pl.len()) == 0
+    twice = pl.when(is_first).then(2).otherwise(1) * pl.col("amount_fen")
+    write_table(instructions.with_columns(twice), stored.folder / "instructions.parquet")
+    with pytest.raises(DigestDiffersError, match=r": line 1 .* is not payable there"):
+        expect_as_run(home, stored, books_of(home))
 
 
 def test_a_batch_as_it_was_drawn_up_is_signed_and_released(home: Home, batch: str) -> None:

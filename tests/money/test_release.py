@@ -13,12 +13,13 @@ from lxml import etree
 
 from flows.money import batch as batch_module
 from flows.money import release as release_module
+from flows.money.approval import approval_sheet
 from flows.money.batch import list_batches, pack_batch, record_drafts, show_batch
 from flows.money.funds import PLACEHOLDER
 from flows.money.ledger_store import open_ledger
 from flows.money.payment_files import payment_files
 from flows.money.release import release_batch
-from flows.money.sign import sign_batch, withdraw_batch
+from flows.money.sign import sign_batch, today, withdraw_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import key_of
@@ -444,9 +445,13 @@ def test_the_approval_sheet_names_signers_amount_and_head(home: Home, batch: str
     release_batch(home, batch)
     text = (home.batches / batch / "approval.txt").read_text(encoding="utf-8")
     with open_ledger(home) as ledger:
-        head = ledger.books().head
-    for said in ("人民币壹仟元零叁分", "孙三立 (S003", "李四光 (S004", batch, head):
+        books = ledger.books()
+    day = f"发放日期 released on: {today()}\n"
+    for said in ("人民币壹仟元零叁分", "孙三立 (S003", "李四光 (S004", batch, books.head, day):
         assert said in text
+    state = books.batches[batch]
+    assert state.released and state.released.pop("on") == today()
+    assert approval_sheet(books, state).decode() == text.replace(day, ""), "as before it was posted"
 
 
 @pytest.mark.parametrize(

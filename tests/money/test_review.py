@@ -34,6 +34,7 @@ from flows.store import Home
 from tests.ceremony import PASSPHRASE, key_of
 from tests.money.money_town import (
     ANN,
+    AS_OF,
     BOB,
     TWO,
     Town,
@@ -405,7 +406,9 @@ def test_lines_announced_in_an_earlier_batch_need_not_wait_again(announcing: Hom
     verify_home(home)
 
 
-def test_the_batch_a_review_leaves_is_announced_by_the_one_reviewed(announcing: Home) -> None:
+def test_the_batch_a_review_leaves_is_announced_by_the_one_reviewed(
+    announcing: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = announcing
     first = night(home, "R1", ROWS)[1].batches[0].batch_id
     put_up = write_notice(home, first, "2020-04-01")
@@ -415,6 +418,11 @@ def test_the_batch_a_review_leaves_is_announced_by_the_one_reviewed(announcing: 
     out = home.root.parent / "letters"
     write_notices(home, after["to_be_signed"], Asked(), out)
     assert "2020年4月9日" in pl.read_parquet(out / "notices.parquet")["letter"][0]
+    verify_home(home)
+    with monkeypatch.context() as before:
+        before.setattr(notice_module, "announced_from", lambda state, _: AS_OF)
+        older = write_notice(home, after["to_be_signed"])
+    assert older["last_day"] < "2020-04-09"
     verify_home(home)
     write_notice(home, after["to_be_signed"], "2020-04-02")
     assert write_notice(home, after["to_be_signed"])["last_day"] > "2020-04-09", "put up itself"

@@ -1,6 +1,7 @@
 """The review pack: what is signed says line by line what is paid, the same bytes every time."""
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from flows.money import review_pack
 from flows.money.batch import pack_batch
 from flows.money.ledger_store import open_ledger
 from flows.money.review_pack import read_review, review_files
-from flows.store import Home
+from flows.money.reviewed import read_reviewed
+from flows.store import Home, write_manifest
 from tests.money.money_town import (
     ANN,
     BOB,
@@ -32,10 +34,11 @@ from transforms.errors import ContractError, DigestDiffersError
 from transforms.money.batches import DraftBatch
 from transforms.payments.workbook import line_sheet_table
 from transforms.review import workbook as workbook_module
+from transforms.review.page import review_page
 from transforms.review.review import Review
 from transforms.review.workbook import review_workbook
 from transforms.sheets.workbook import LOOKS
-from transforms.words import word
+from transforms.words import Said, word
 
 SHEETS = ["审批表", "汇总", "明细", "付款指令", "较上期"]
 SHEETS += ["疑点", "暂缓", "参数", "抽样", "填写说明"]
@@ -182,6 +185,23 @@ def test_the_pack_says_in_chinese_why_a_batch_and_a_line_wait(home: Home) -> Non
         ("排斥待裁", "鲍勃", "公益性岗位延长一年"),
         ("排斥待裁", "鲍勃", "就业见习补贴"),
     ]
+
+
+def test_the_failed_checks_of_the_run_are_seen_at_once(home: Home) -> None:
+    batch = drawn(home, [refund(100)])
+    place = home.runs / batch.manifest["run_id"]
+    counts = {"failed": 3, "checked": 10, "check": "c", "title": "甲"}
+    failed = Said("check_failed", counts).content()
+    run = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+    write_manifest(place, run | {"said": [Said("no_budget").content(), failed]})
+    review = review_of(home, batch)
+    assert review.failed_checks == [failed]
+    book = openpyxl.load_workbook(io.BytesIO(review_workbook(review)))
+    assert facts_of(book)["本次运行的检查提醒"].startswith("1 项不符")
+    with open_ledger(home, only_look=True) as ledger:
+        page = review_page(read_reviewed(home, ledger.books(), review))
+    first, figures, _ = page.partition('<div class="figures">')
+    assert figures and "检查 c（甲）：10 项中 3 项不符" in first
 
 
 def test_unconfirmed_numbers_stand_on_top(home: Home) -> None:

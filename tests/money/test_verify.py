@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from flows.cli.console import run_command
 from flows.money.batch_folder import StoredBatch
 from flows.money.notice import write_notice
 from flows.money.verify import verify_home
-from flows.store import Home
+from flows.store import Home, append_line
 from tests.faults.forgeries import read_rows, write_rows
-from tests.money.money_town import TWO, new_home, night, pay, refund, sign_both
+from tests.money.money_town import AS_OF, TWO, new_home, night, pay, refund, run_name, sign_both
 from transforms.errors import DigestDiffersError, DropRefusedError
 
 ROWS = [refund(1000), refund(7, TWO)]
@@ -38,6 +39,11 @@ def home(paid_once: Path, tmp_path: Path) -> Home:
 
 def batch_folder(home: Home) -> Path:
     return next(home.batches.iterdir())
+
+
+def put_elsewhere(path: Path) -> None:
+    """Leave a link in a file's place: its content is what it was, until somebody changes it."""
+    path.symlink_to(shutil.move(path, path.parents[3] / f"elsewhere-{path.name}"))
 
 
 def test_what_was_checked_is_counted(home: Home) -> None:
@@ -118,6 +124,10 @@ def test_a_ledger_in_use_is_read_with_its_log(home: Home) -> None:
         (lambda b: (b.parent.parent / "snapshots" / "x").write_text("x"), "snapshots/x"),
         (lambda b: shutil.rmtree(b.parent.parent / "runs"), "runs/"),
         (lambda b: shutil.rmtree(b.parent.parent / "snapshots"), "snapshots/"),
+        (lambda b: put_elsewhere(b / "lines.parquet"), "lines.parquet is a link"),
+        (lambda b: put_elsewhere(b / "manifest.json"), "manifest.json is a link"),
+        (put_elsewhere, " is a link"),
+        (lambda b: put_elsewhere(next((b.parent.parent / "runs").iterdir())), " is a link"),
         (shutil.rmtree, "batches/"),
         (lambda b: (b.parent.parent / "ledger.journal").unlink(), "ledger.journal"),
         (lambda b: (b.parent.parent / "ledger.journal").write_text("x"), "ledger.journal"),
@@ -146,6 +156,24 @@ def test_what_was_changed_is_not_read(home: Home, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(DigestDiffersError, match=name):
             verify_home(home)
         path.write_bytes(kept)
+
+
+def test_a_night_that_was_taken_out_of_the_record_is_told(home: Home) -> None:
+    """Runs of before there was a record, and nights that failed later on, are no loss."""
+    days = {f"R{number}": AS_OF + timedelta(days=number) for number in (2, 3, 4)}
+    for label, day in days.items():
+        night(home, label, ROWS, as_of=day)
+        name, as_of = run_name(label, day), day.isoformat()
+        append_line(home.nights_path, {"event": "began", "night": label, "as_of": as_of})
+        said = {"state": "failed"} if label == "R3" else {"state": "done", "run_id": name}
+        append_line(home.nights_path, {"event": "ended", "night": label, **said})
+    assert verify_home(home).warnings == []
+    lines = home.nights_path.read_text().splitlines(keepends=True)
+    for kept in (lines[:-1], lines[:-2]):
+        home.nights_path.write_text("".join(kept))
+        assert [run_name("R4", days["R4"]) in said for said in verify_home(home).warnings] == [True]
+    home.nights_path.write_text("".join([*lines[:3], *lines[4:]]))
+    assert run_name("R3", days["R3"]) in verify_home(home).warnings[0]
 
 
 def test_all_that_is_wrong_is_said_at_once(home: Home) -> None:

@@ -1,13 +1,15 @@
 """What the author of a card or of a rule writes amiss is refused, and told by file and word."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flows.answers.explain import describe_policies
 from sql import FactStore
-from sql.texts import policy_cards, read_file, shared_parameters
+from sql.texts import check_taken_days, policy_cards, policy_path, read_file, shared_parameters
 from sql.told import told
 from tests.rules.golden_run import cases_of, run_cases
 from transforms.errors import ContractError
@@ -34,9 +36,9 @@ def read_card(old: str, new: str) -> PolicyCard:
         ("confirmed: true", "confirmed: no", "hire_amount_fen, .*: confirmed is no, not true"),
         ("confirmed: true", 'confirmed: "false"', "confirmed is false, not true"),
         ("confirmed: true", "confirmed: nope", "confirmed is nope, not true"),
-        ("  hire_window_to:", "  hire_window_from:", "line 42: hire_window_from stands twice"),
+        ("  hire_window_to:", "  hire_window_from:", "line 4[0-9]: hire_window_from stands twice"),
         ("  s1_insured:", "  s1_contract_one_year:", "s1_contract_one_year stands twice"),
-        ("value: 2020-02-10", "value: 2020-13-10", "line 38: month must be in 1..12"),
+        ("value: 2020-02-10", "value: 2020-13-10", "line 4[0-9]: month must be in 1..12"),
         ("clause: 签订", "clause: [签订", "line 6[0-9]: "),
         ("title: 一次性", "titel: 一次性", "titel is not known"),
         ("title: 为其", "titel: 为其", "provision s1_insured: titel is not known"),
@@ -137,3 +139,23 @@ def test_a_fact_on_the_card_that_its_rule_does_not_give_is_refused(
     monkeypatch.setattr("flows.night.determine.policy_cards", lambda: cards)
     with pytest.raises(ContractError, match=r"policy_new_hire_subsidy: .*: contract_tipe"):
         run_cases(cases_of("new_hire_subsidy")[:1], ["new_hire_subsidy"])
+
+
+@pytest.mark.parametrize("day", ["hired_on", "died_on"])
+def test_a_number_taken_on_a_day_that_no_row_has_is_told_when_cards_are_read(day: str) -> None:
+    name = "new_hire_subsidy"
+    parameters = policy_cards()[name].parameters
+    wrong = parameters | {"hire_amount_fen": replace(parameters["hire_amount_fen"], on=day)}
+    check_taken_days(policy_path(name), parameters)
+    with pytest.raises(ContractError, match=f"hire_amount_fen on {day}, a column that none"):
+        check_taken_days(policy_path(name), wrong)
+
+
+def test_every_number_has_a_chinese_title() -> None:
+    numbers = [*shared_parameters().values()]
+    numbers += [one for card in policy_cards().values() for one in card.parameters.values()]
+    assert [one.name for one in numbers if not re.search("[\u4e00-\u9fff]", one.title)] == []
+    titles = {one.title: one.name for one in numbers}
+    assert [one.name for one in numbers if titles[one.title] != one.name] == []
+    _, lines = describe_policies("new_hire_subsidy")
+    assert any("一次性吸纳就业补贴标准 hire_amount_fen (yuan" in line for line in lines)

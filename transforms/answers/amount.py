@@ -40,6 +40,23 @@ def amount_with_numbers(
     return {"words": words, "formula": formula, "numbers": numbers, "fen": row["amount_fen"]}
 
 
+def numbers_taken(
+    rows: Sequence[Mapping[str, Any]],
+    used: Sequence[Mapping[str, Any]],
+    parameters: Mapping[str, Parameter],
+    as_of: date,
+) -> list[Mapping[str, Any]]:
+    """Return of the numbers that a run used those that some rows took; all, where none is shown."""
+    names = {entry["name"] for entry in used}
+    taken = {
+        (one["name"], one["from"])
+        for row in rows
+        for name in names
+        for one in _taken(name, row, used, parameters, as_of)
+    }
+    return [one for one in used if not rows or (one["name"], one["from"]) in taken]
+
+
 def in_facts(formula: str, sql: str) -> str:
     """Put into a formula the names of facts for what the rule reckons them as.
 
@@ -81,10 +98,8 @@ def _taken(
     day = _day_of(parameters[name].on, row, as_of) if name in parameters else None
     if day is not None and len(values) > 1:
         values = [entry for entry in values if entry["from"] <= day.isoformat()][-1:]
-    return [
-        {word: entry[word] for word in ("name", "value", "unit", "from", "source", "confirmed")}
-        for entry in values
-    ]
+    words = ("name", "title", "value", "unit", "from", "source", "confirmed")
+    return [{word: entry[word] for word in words if word in entry} for entry in values]
 
 
 def _day_of(on: str, row: Mapping[str, Any], as_of: date) -> date | None:

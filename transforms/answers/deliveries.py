@@ -122,14 +122,21 @@ def with_ages(
     of = {(one.kind, one.state) for one in states}
     absent = {kind for kind, state in of if state in ("missing", "unusable")}
     old = {kind for kind, state in of if state == "too_old"} - absent
+    nobody = {kind for kind, state in of if state == "nobody"} - absent - old
     return {
-        name: replace(found, reason=_with_age(found.reason, old))
+        name: replace(found, reason=_with_age(found.reason, old, nobody))
         for name, found in policies.items()
     }
 
 
-def _with_age(reason: Said | None, old: Collection[str]) -> Said | None:
+def _with_age(reason: Said | None, old: Collection[str], nobody: Collection[str]) -> Said | None:
     kinds = reason.values["kinds"] if reason and reason.code == "extract_not_delivered" else []
+    left = [kind for kind in kinds if kind in nobody]
+    if left and len(left) == len(kinds):
+        return Said("extract_of_nobody", {"kinds": left})
+    if left:
+        others = [kind for kind in kinds if kind not in nobody]
+        return Said("extracts_absent_or_of_nobody", {"kinds": others, "nobody": left})
     aged = [kind for kind in kinds if kind in old]
     if not aged:
         return reason

@@ -100,8 +100,7 @@ def _policy_lines(policy: Mapping[str, Any], language: Language) -> list[str]:
     if left:
         lines.append(f"{len(left):,} more rows; --policy, --subject and --period narrow:")
         lines += short_lines(left[:SHORT_ROWS], language)
-    used = "parameters the run used, of which a row takes those of its own day"
-    return [*lines, used, *used_parameter_lines(policy["parameters"])]
+    return [*lines, "parameters that these rows took", *used_parameter_lines(policy["parameters"])]
 
 
 def _formula_line(formula: Mapping[str, Any]) -> str:

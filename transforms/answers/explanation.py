@@ -10,7 +10,7 @@ from transforms.amounts import yuan_text
 from transforms.answers.open_questions import fact_label
 from transforms.answers.source_rows import AT, PLACE
 from transforms.answers.traces import trace_lines
-from transforms.policies.card_text import confirmation
+from transforms.policies.card_text import confirmation, titled
 from transforms.policies.cards import PolicyCard, Provision
 from transforms.words import Language, word
 
@@ -58,10 +58,6 @@ def clerk_answers(row: Mapping[str, Any]) -> dict[str, str]:
 def _provision(
     entry: Provision, row: Mapping[str, Any], answer: str | None, rows_of: RowsOf
 ) -> dict[str, Any]:
-    sources = [
-        {"kind": spec["kind"], "of": spec["of"], **row_list(rows_of(spec, row), row)}
-        for spec in entry.rows
-    ]
     return {
         "provision": entry.name,
         "title": entry.title,
@@ -70,8 +66,16 @@ def _provision(
         "value": WORD_OF_VALUE[row[entry.name]],
         "clerk_answer": answer,
         "facts": {name: plain(row[name]) for name in entry.facts if name in row},
-        "sources": sources,
+        "sources": sources_of(entry, row, rows_of),
     }
+
+
+def sources_of(entry: Provision, row: Mapping[str, Any], rows_of: RowsOf) -> list[dict[str, Any]]:
+    """List the source rows that a provision looks at, by kind of extract."""
+    return [
+        {"kind": spec["kind"], "of": spec["of"], **row_list(rows_of(spec, row), row)}
+        for spec in entry.rows
+    ]
 
 
 def row_list(frame: pl.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,6 +159,8 @@ def explanation_lines(explained: Mapping[str, Any], language: Language = "en") -
         lines.append(f"  it would be  {worth} 元 if every provision were true")
     if explained.get("entitlement"):
         lines.append(f"  entitlement  {entitlement_text(explained['entitlement'], language)}")
+    if said := explained.get("reviewed"):
+        lines.append(f"  reviewer     {said['by']}, {said['on']}: {said['reason']}")
     lines += [f"  payment      {payment_text(paid)}" for paid in explained.get("payments", ())]
     lines += [f"  in doubt     {doubt}" for doubt in explained.get("doubts", ())]
     lines += [f"  claimed by   {claim_text(claim)}" for claim in explained.get("claimants", ())]
@@ -238,7 +244,7 @@ def claim_text(claim: Mapping[str, Any]) -> str:
 def used_parameter_lines(used: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the dated numbers a run used, each with its source and whether it is confirmed."""
     return [
-        f"  {entry['name']} = {entry['value']} ({entry['unit']}) in force from {entry['from']}  "
+        f"  {titled(entry)} = {entry['value']} ({entry['unit']}) in force from {entry['from']}  "
         f"{confirmation(entry['confirmed'])}  {entry['source']}"
         for entry in used
     ]

@@ -9,6 +9,7 @@ import polars as pl
 from transforms.digest import canonical_json
 from transforms.extracts.kinds import COLUMNS, KINDS
 from transforms.money.objections import OBJECTION
+from transforms.policies.card_form import period_form
 from transforms.policies.cards import PolicyCard, Provision
 from transforms.words import said_column, word
 
@@ -180,12 +181,17 @@ def named_by_id(rows: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataF
 
 
 def fits_nothing(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
-    """Keep the decisions that no night asks for: of no policy, or on no provision of its card."""
+    """Keep the decisions that no night asks for: of no policy, no provision of its card, or of a
+    year where it goes by month, a month where by year."""
     asked = [(name, said) for name, card in cards.items() for said in card.provision_names]
     asked += [(name, said) for name in cards for said in (CONFLICT, RECOVERY, OBJECTION)]
-    known = pl.DataFrame(asked, schema=["policy_id", "provision"], orient="row")
-    return decisions.filter(pl.col("provision") != SAME_PERSON).join(
-        known, on=["policy_id", "provision"], how="anti", maintain_order="left"
+    letters = [(*one, len(period_form(cards[one[0]].period))) for one in asked]
+    known = pl.DataFrame(letters, schema=["policy_id", "provision", "letters"], orient="row")
+    meant = decisions.with_columns(letters=pl.col("period").str.len_chars().cast(pl.Int64))
+    return (
+        meant.filter(pl.col("provision") != SAME_PERSON)
+        .join(known, on=known.columns, how="anti", maintain_order="left")
+        .drop("letters")
     )
 
 
@@ -202,6 +208,9 @@ def unfitting_findings(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard])
             place,
             pl.lit(": no policy has a provision "),
             "provision",
+            pl.lit(" ("),
+            "period",
+            pl.lit(")"),
             pl.lit(" under this name; the decision settles nothing"),
         ).alias("detail"),
     )

@@ -14,7 +14,7 @@ from transforms.answers.deliveries import DeliveryState
 from transforms.answers.traces import TraceCount
 from transforms.gates import GateOutcome
 from transforms.money.batches import DraftBatch
-from transforms.policies.card_text import value_text
+from transforms.policies.card_text import titled, value_text
 from transforms.policies.cards import PolicyCard, PolicyStatus
 from transforms.words import Said, said_of
 
@@ -178,7 +178,7 @@ def _policy_count(
 ) -> PolicyCount:
     titles = {provision.name: provision.title for provision in card.provisions}
     unconfirmed = sorted(
-        f"{used['name']} = {value_text(used)}"
+        f"{titled(used)} = {value_text(used)}"
         for used in run.parameters_used
         if not used["confirmed"]
     )

@@ -12,6 +12,14 @@ from typing import Any
 import yaml
 
 from transforms.errors import UsageError
+from transforms.policies.cards import (
+    outside_span,
+    parse_card,
+    parse_shared,
+    reach_of,
+    values_used,
+    year_day,
+)
 from transforms.strict_yaml import read_yaml
 
 SHARED = "sql/parameters.yaml"
@@ -72,6 +80,27 @@ def with_setting(texts: Mapping[str, str], setting: Setting) -> dict[str, str]:
         )
     text = yaml.safe_dump(card, allow_unicode=True, sort_keys=False)
     return {**texts, path: text}
+
+
+def never_asked(
+    texts: Mapping[str, str], settings: Iterable[Setting], as_of: date
+) -> list[Setting]:
+    """Return the numbers that were set and that no rule takes on a night of this day.
+
+    Rows:    texts  with the numbers already set
+    """
+    shared = parse_shared(texts[SHARED])
+    rules = (path.removesuffix(".sql") + ".yaml" for path in texts if path.endswith(".sql"))
+    cards = [parse_card(texts[path], shared) for path in rules if path.startswith(POLICIES)]
+    taken = {
+        (scope, name, value.since)
+        for card in cards
+        if not outside_span(card, as_of)
+        for name, parameter in {**shared, **card.parameters}.items()
+        for value in values_used(parameter, as_of, year_day(card, as_of), reach_of(card, as_of))
+        for scope in ("", card.policy_id)
+    }
+    return [one for one in settings if (one.policy, one.name, one.since) not in taken]
 
 
 def with_file(texts: Mapping[str, str], name: str, text: str) -> dict[str, str]:

@@ -34,6 +34,15 @@ NEEDED_MONTHS = ("any", "month_before", "two_months_before", "base_year")
 ROW_MONTHS = ("period", "to_period", "base_year", "month_before")
 
 
+def period_form(period: str) -> str:
+    """Return how a period is written of a policy whose card says this.
+
+    >>> period_form("fee_year"), period_form("recent_month")
+    ('2020', '2020-03')
+    """
+    return "2020" if period.endswith("year") else "2020-03"
+
+
 def check_form(entry: Any) -> None:
     """Hold a card as read to its words.
 

@@ -59,6 +59,7 @@ def describe_parameter(parameter: Parameter) -> dict[str, Any]:
     """Return a parameter with all its values, oldest first."""
     return {
         "name": parameter.name,
+        "title": parameter.title,
         "unit": parameter.unit,
         "on": parameter.on,
         "values": [
@@ -126,7 +127,7 @@ def parameter_lines(parameters: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write parameters with each value's first day and source; unconfirmed ones stand out."""
     lines = []
     for parameter in parameters:
-        lines.append(f"    {parameter['name']} ({parameter['unit']}, taken on {parameter['on']})")
+        lines.append(f"    {titled(parameter)} ({parameter['unit']}, taken on {parameter['on']})")
         lines += [line for value in parameter["values"] for line in _value_lines(value)]
     return lines
 
@@ -166,6 +167,15 @@ def said_value(cell: Any) -> str:
     """
     column = COLUMNS.get(str(cell)) or COLUMNS.get(f"{cell}_wan_x100")
     return f"{column.labels[0]} {cell}" if column and column.labels else str(cell)
+
+
+def titled(number: Mapping[str, Any]) -> str:
+    """Write the name of a number of the law, its title before it; one of before had none.
+
+    >>> titled({"name": "base_year", "title": "基准年度"}), titled({"name": "base_year"})
+    ('基准年度 base_year', 'base_year')
+    """
+    return f"{number.get('title', '')} {number['name']}".strip()
 
 
 def confirmation(confirmed: bool) -> str:

@@ -55,6 +55,7 @@ class Parameter:
     unit: str
     on: str
     values: tuple[ParameterValue, ...]
+    title: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what SQL could not look up by the day of a row."""
@@ -68,7 +69,8 @@ def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
     Raises:  ContractError if the unit is unknown, it says no day it is taken on, or two values
              start on one day
     """
-    check_words(entry, ("unit", "on", "values"), (), f"parameter {name}")
+    # Stored rules of a night of before have no titles; those of today must (tests/rules).
+    check_words(entry, ("unit", "on", "values"), ("title",), f"parameter {name}")
     if not COLUMN_NAME.fullmatch(str(entry["on"])):
         raise ContractError(f"parameter {name}: say `on:` as_of, year, month or a date column")
     if entry["unit"] not in UNITS:
@@ -88,7 +90,7 @@ def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
         for value in entry["values"]
     )
     check_days(values, f"parameter {name}")
-    return Parameter(name, entry["unit"], entry["on"], values)
+    return Parameter(name, entry["unit"], entry["on"], values, entry.get("title", ""))
 
 
 def _check_size(row: Any, where: str) -> None:

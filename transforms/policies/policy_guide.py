@@ -165,7 +165,7 @@ def _card_lines(card: Mapping[str, Any]) -> list[str]:
         "| parameter | taken on | from | value | unit | source | |",
         "|---|---|---|---|---|---|---|",
         *(
-            f"| `{parameter['name']}` | {parameter['on']} | {value['from']} "
+            f"| `{parameter['name']}` {parameter['title']} | {parameter['on']} | {value['from']} "
             f"| {_value(value['value'])} | {parameter['unit']} | {_cell(value['source'])} "
             f"| {confirmation(value['confirmed'])} |"
             for parameter in card["parameters"]

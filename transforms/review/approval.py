@@ -97,6 +97,7 @@ def counts_of(review: Review) -> dict[str, Any]:
         "doubts": doubt_counts(review.doubts),
         **{"changed": review.accounts.height, "first": review.firsts.height},
         "unpaid": review.unpaid_lines.height,
+        "failed_checks": len(review.failed_checks),
     }
 
 
@@ -105,6 +106,9 @@ def _looked_at(counts: Mapping[str, Any]) -> Iterator[Line]:
         yield _field("sheet_doubts", worded(doubts_said(counts["doubts"])))
         changed = {name: counts[name] for name in ("changed", "first", "unpaid")}
         yield _field("sheet_before", worded(Said("payees_changed", changed)))
+    # A batch of before they were counted says nothing of them.
+    if failed := counts.get("failed_checks"):
+        yield _field("checks_of_run", worded(Said("checks_failed", {"count": failed})))
 
 
 def _known_of(manifest: Mapping[str, Any], reviewed: Mapping[str, Any] | None) -> Iterator[Line]:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from transforms.amounts import is_amount, share_text, yuan_text
 from transforms.answers.page import TEMPLATES, render_page
+from transforms.extracts.kinds import names_of_kinds
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.entitlements import KEY
 from transforms.money.payees import PAYEE
@@ -217,6 +218,8 @@ def _rendered(
         batch=told.review.manifest,
         digest=in_groups(told.review.digest),
         mark=said_of(mark) if mark else None,
+        failed_checks=[said_of(said) for said in told.review.failed_checks],
+        names={**names_of_kinds(), **told.review.titles},
         capitals=amount_in_capitals(told.review.manifest["control"]["amount_fen"]),
         unpaid_count=told.review.unpaid_lines.height,
         parts=[

@@ -24,6 +24,7 @@ class Review:
     of the fund before (batch_id, as_of, state) with `last_lines`, or None. `paid`, `delivered`:
     accounts known before, one per payee. `parameters`: every number used.
     `held`: lines that reviewers held before, with held_by, held_since, held_reason.
+    `failed_checks`: what the run's gates found that stops nothing, as the run says it.
     """
 
     manifest: Mapping[str, Any]
@@ -40,6 +41,7 @@ class Review:
     sample: pl.DataFrame
     parameters: Sequence[Mapping[str, Any]]
     held: pl.DataFrame
+    failed_checks: Sequence[Mapping[str, Any]]
 
     @property
     def titles(self) -> Mapping[str, str]:

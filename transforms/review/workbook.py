@@ -46,7 +46,7 @@ HELD = (
     *("held_by", "held_since", "held_reason"),
 )
 OF_HELD = ("determined_fen", "paid_before_fen", "due_fen", "status", "reason")
-NUMBERS = ("policy_title", "name", "value", "from", "source", "is_confirmed")
+NUMBERS = ("policy_title", "parameter_title", "name", "value", "from", "source", "is_confirmed")
 STEPS = (
     *("step_verdict", "step_reason", "step_protected", "step_import", "step_after"),
     *("step_doubts", "step_before", "step_sample", "step_bound", "step_print"),
@@ -198,10 +198,14 @@ def _held(review: Review) -> Sheet:
 
 def _parameters(review: Review) -> Sheet:
     schema = dict.fromkeys(("policy_id", *NUMBERS[1:-1]), pl.String) | {"confirmed": pl.Boolean}
-    numbers = [{**number, "value": value_text(number)} for number in review.parameters]
+    numbers = [
+        {**number, "value": value_text(number), "parameter_title": number.get("title", "")}
+        for number in review.parameters
+    ]
     rows = pl.DataFrame(numbers, schema=schema, orient="row")
     table = rows.sort("confirmed", "policy_id", "name", "from", maintain_order=True).select(
         pl.col("policy_id").replace(review.titles).alias("policy_title"),
+        "parameter_title",
         "name",
         "value",
         "from",

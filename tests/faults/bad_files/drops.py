@@ -137,6 +137,11 @@ BAD_DROPS = (
     ),
     BadDrop("UTF-16", {"insured_units.csv": UNITS.encode("utf-16")}, ("insured_units.csv",)),
     BadDrop(
+        "UTF-16 without its mark",
+        {"deaths.csv": "person_id,died_on\n".encode("utf-16-be")},
+        ("deaths.csv", "is UTF-16"),
+    ),
+    BadDrop(
         "a quote that never closes",
         {"insured_units.csv": UNITS + 'U2,"' + UNITS.splitlines()[1] + "\n"},
         ("insured_units.csv, line 3", "a quote opens here and does not close"),
