@@ -1,6 +1,7 @@
 """In which language a person is spoken to: Chinese where the environment says so, else English."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
@@ -13,6 +14,7 @@ from transforms.words import BETWEEN, LANGUAGES, Language, word
 VARIABLE = "WUXING_LANG"
 VARIABLES = (VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
 OPTION = "--lang"
+ID = re.compile("[a-z]+(?:_[a-z]+)+")
 
 
 def language() -> Language:
@@ -28,10 +30,19 @@ def said(text: str) -> str:
 
 def policy_word(policy_id: str) -> str:
     """Return a policy's title in Chinese, else its id; what is no policy's is a code of its own."""
+    return word(policy_id, language(), _titles())
+
+
+def with_titles(text: str) -> str:
+    """Put titles for the ids of policies in a text, where Chinese is spoken."""
+    known = _titles() if language() == "zh" else {}
+    return ID.sub(lambda found: known.get(found[0], found[0]), text)
+
+
+def _titles() -> dict[str, str]:
     from sql.texts import policy_cards
 
-    titles = {name: card.title for name, card in policy_cards().items()}
-    return word(policy_id, language(), titles)
+    return {name: card.title for name, card in policy_cards().items()}
 
 
 def headings(*codes: str) -> list[str]:

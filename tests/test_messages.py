@@ -142,6 +142,10 @@ def test_help_is_chinese_and_fits_a_terminal(capsys: pytest.CaptureFixture[str])
     from transforms.visible import display_width
 
     for words in _commands(get_command(app)):
+        assert run_command(app, ["--lang", "en", *words, "--help"]) == 0
+        told = capsys.readouterr().out
+        assert told.startswith("Usage: ")
+        assert [line for line in told.splitlines() if display_width(line) > 80] == []
         assert run_command(app, ["--lang", "zh", *words, "--help"]) == 0
         told = capsys.readouterr().out
         assert "Usage" not in told and "用法：" in told

@@ -42,7 +42,7 @@ PRODUCT = [
 ]
 PYTHON = [path for path in PRODUCT if path.suffix == ".py"]
 MONEY = [ROOT / "transforms" / "money" / name for name in ("payees.py", "entitlements.py")]
-FORMS = {"", "word", "yuan", "count", "some"}
+FORMS = {"", "word", "yuan", "count", "some", "places"}
 PAGES = [
     *(ROOT / "transforms" / "answers").rglob("*.py"),
     *(ROOT / "transforms" / "answers").rglob("*.j2"),

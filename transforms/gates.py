@@ -22,6 +22,8 @@ PLACES = (
     *("reason", "insurance", "month", "total", "detail"),
 )
 FIGURES = ("_count", "_fen")
+# Of two figures the second is what became of the first; else it is what the first is part of.
+BECAME = ("now_count", "next_count")
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,13 @@ def gate_warnings(gates: Sequence[GateOutcome], read_by: Mapping[str, Sequence[s
         names = [name for one in ("kind", "insurance") if one in bad.columns for name in bad[one]]
         policies = sorted({policy for name in names for policy in read_by.get(name, ())})
         counts = {"failed": check.failed_count, "checked": check.checked_count}
-        said = counts | {"check": check.check, "title": check.title}
+        said = counts | {"check": check.check, "title": check.title, "places": list(check.places)}
         if check.stops_run:
             continue
         if policies:
-            touched = {"policies": policies, "places": list(check.places)}
-            told.append(Said("check_failed_touching", said | touched))
+            told.append(Said("check_failed_touching", said | {"policies": policies}))
         else:
-            told.append(Said("check_failed", said))
+            told.append(Said("check_failed_at" if check.places else "check_failed", said))
     return told
 
 
@@ -126,6 +127,8 @@ def places_of(bad_rows: pl.DataFrame) -> tuple[str | Said, ...]:
     ('f: 2',)
     >>> places_of(pl.DataFrame({"kind": ["deaths"], "bad_count": [60], "row_count": [120]}))
     ('deaths: 60 / 120',)
+    >>> places_of(pl.DataFrame({"month": [202003], "person_count": [446], "next_count": [1639]}))
+    ('202003: 446 → 1639',)
     """
     if "said" in bad_rows.columns:
         # A snapshot of before 0.2.0 has findings in English only.
@@ -142,9 +145,10 @@ def places_of(bad_rows: pl.DataFrame) -> tuple[str | Said, ...]:
     else:
         shown = bad_rows.group_by(groups).len() if groups else bad_rows.select(pl.len())
     rows = shown.sort(shown.columns).head(MAX_PLACES).iter_rows()
-    return tuple(_place(row[: len(groups)], row[len(groups) :]) for row in rows)
+    sign = " → " if shown.columns[-1] in BECAME else " / "
+    return tuple(_place(row[: len(groups)], row[len(groups) :], sign) for row in rows)
 
 
-def _place(words: Sequence[object], figures: Sequence[object]) -> str:
-    said = (without_long_numbers(" ".join(map(str, words)).strip()), " / ".join(map(str, figures)))
+def _place(words: Sequence[object], figures: Sequence[object], sign: str) -> str:
+    said = (without_long_numbers(" ".join(map(str, words)).strip()), sign.join(map(str, figures)))
     return ": ".join(part for part in said if part)

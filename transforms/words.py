@@ -103,6 +103,16 @@ def worded(said: Said, language: Language = "zh", names: Mapping[str, str] = NO_
     return _Wording(language, names).vformat(catalogue()[said.code][language], (), said.values)
 
 
+def place_words(place: str, names: Mapping[str, str]) -> str:
+    """Word a place of a gate: the codes that name it, then its counts as they are.
+
+    >>> place_words("held 2020-03: 5 / 7", {}), place_words("held.csv:7", {})
+    ('暂扣 2020-03: 5 / 7', 'held.csv:7')
+    """
+    named, colon, counts = place.partition(": ")
+    return " ".join(word(code, names=names) for code in named.split(" ")) + colon + counts
+
+
 class _Wording(Formatter):
     """Fills placeholders in; what follows the colon says what sort of value it is."""
 
@@ -112,7 +122,7 @@ class _Wording(Formatter):
     def format_field(self, value: Any, form: str) -> str:
         """Write a value, or a list of them with what stands between in the language."""
         items = value if isinstance(value, list) else [value]
-        shown = items[:SHOWN_ITEMS] if form == "some" else items
+        shown = items[:SHOWN_ITEMS] if form in ("some", "places") else items
         text = BETWEEN[self.language].join(self._one(item, form) for item in shown)
         if len(shown) == len(items):
             return text
@@ -124,6 +134,8 @@ class _Wording(Formatter):
             return worded(item, self.language, self.names)
         if form == "word":
             return word(item, self.language, self.names)
+        if form == "places" and self.language == "zh":
+            return place_words(item, self.names)
         if form == "yuan":
             return yuan_text(item, "," if self.language == "zh" else "")
         return f"{item:,}" if form == "count" else str(item)

@@ -2,8 +2,8 @@
 -- checked: (select distinct kind from compared_parts)
 select
     kind,
-    cast(sum(rows_now) as bigint) as now_count,
-    cast(sum(rows_before) as bigint) as before_count
+    cast(sum(rows_before) as bigint) as before_count,
+    cast(sum(rows_now) as bigint) as now_count
 from compared_parts
 group by kind
 having

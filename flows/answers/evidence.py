@@ -34,6 +34,7 @@ from sql.texts import (
 )
 from transforms.answers.amount import amount_with_numbers, numbers_taken
 from transforms.answers.explanation import KEY, SHOWN_ROWS, explain_row
+from transforms.answers.source_rows import AT
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import DOCUMENT, LINKS
 from transforms.money.books import Books
@@ -256,8 +257,8 @@ def name_clerks(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> None:
         place = f"{one['source_file']}:{one['source_line']}"
         told.setdefault(place, []).append(f"{by} {on} {document}".strip())
     for found in _source_rows(rows):
-        if found["source"] in told:
-            found["linked_by"] = "、".join(told[found["source"]])
+        if found[AT] in told:
+            found["linked_by"] = "、".join(told[found[AT]])
 
 
 def _source_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -267,7 +268,7 @@ def _source_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def repairs_behind(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return, by file:line and column, what ingest mended in the source rows of determinations."""
-    places = sorted({found["source"] for found in _source_rows(rows)})
+    places = sorted({found[AT] for found in _source_rows(rows)})
     place = pl.concat_str("source_file", pl.col("source_line").cast(pl.String), separator=":")
     files = sorted({name.rpartition(":")[0] for name in places})
     mended = pl.scan_parquet(evidence.source.folder / "repairs.parquet").filter(
@@ -282,7 +283,7 @@ def repairs_behind(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dic
 def raw_cells(home: Home, told: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Return, by file:line and column, the cells of the rows that a page shows, as delivered."""
     shown = [
-        found["source"]
+        found[AT]
         for policy in told["policies"]
         for row in policy["rows"]
         for entry in row["provisions"]

@@ -140,7 +140,11 @@ def _with(mixture: Mixture, cause: str, b: Mixture) -> Mixture:
         ours = {k: p for k, p in mixture.tables.items() if (k in DECISIONS) is not of_clerks}
         return replace(mixture, tables=dict(sorted({**ours, **theirs}.items())))
     if cause == "ledger":
-        return replace(mixture, ledger_of=replace(mixture.ledger_of, position=b.ledger_of.position))
+        # The run that objections are held against stands in the ledger that a night saw.
+        seen, before = mixture.ledger_of, b.ledger_of.manifest.get("run_before", "")
+        if seen.manifest.get("run_before", "") != before:
+            seen = replace(seen, manifest={**seen.manifest, "run_before": before})
+        return replace(mixture, ledger_of=replace(seen, position=b.ledger_of.position))
     if cause == "parameters":
         is_number = {path for path in {**mixture.texts, **b.texts} if path.endswith(".yaml")}
         texts = _texts(mixture.texts, b.texts, is_number)

@@ -19,6 +19,7 @@ from flows.cli.console import (
     read_memory,
     show,
 )
+from flows.language import counted
 from flows.night.progress import Progress
 from flows.store import Home
 
@@ -175,5 +176,10 @@ def sample(
     from data_samples.town.write import write_sample
 
     made = write_sample(folder, persons, seed, read_day(as_of), dirty, formats, employers)
-    content = made.as_content()
-    show(content, as_json, [f"{name}: {value}" for name, value in content.items()])
+    lines = [
+        f"made-up district in {made.drop}, its answers in {made.truth}",
+        f"made up: {made.persons:,} persons, {made.employers:,} employers, "
+        f"{made.planted_cases:,} planted cases",
+        f"rows made up: {counted(made.rows)}",
+    ]
+    show(made.as_content(), as_json, lines)

@@ -1,4 +1,4 @@
-"""The help of every command, whole, and in Chinese laid out by how wide its signs are."""
+"""The help of every command, whole, laid out by how wide its signs are."""
 
 import inspect
 import re
@@ -9,14 +9,17 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from flows.language import language
-from transforms.answers.messages import in_chinese
+from flows.language import language, said
 from transforms.visible import display_width, padded
 
 # As wide as the terminal, but lines longer than this are hard to read.
 WIDEST = 120
 INDENT, HANGING = 2, 4
 WIDEST_FIRST = 30
+HEADINGS = {
+    "zh": ("用法：", "参数：", "选项：", "命令："),
+    "en": ("Usage: ", "Arguments:", "Options:", "Commands:"),
+}
 # What may not stand at the beginning of a line.
 CLOSING = set("，。；：、）》”！？%")
 PARTS = re.compile(r"[!-~]+|.")
@@ -26,41 +29,40 @@ BESIDE = re.compile(r"  \[([^\[\]]*)\]$")
 def spoken(app: typer.Typer) -> Any:
     """Return the command line of an app, with its help in the language asked for."""
     command = get_command(app)
-    _prepare(command, is_chinese=language() == "zh")
+    _prepare(command)
     return command
 
 
-def _prepare(command: Any, *, is_chinese: bool) -> None:
+def _prepare(command: Any) -> None:
     paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(command.help or ""))
-    said = [" ".join(paragraph.split()) for paragraph in paragraphs]
+    told = [said(" ".join(paragraph.split())) for paragraph in paragraphs]
     command.context_settings["max_content_width"] = WIDEST
-    if is_chinese:
-        said = [in_chinese(paragraph) for paragraph in said]
-        command.help = "\n\n".join(said)
-        vars(command)["format_help"] = partial(_write_help, command)
+    command.help = "\n\n".join(told)
+    vars(command)["format_help"] = partial(_write_help, command)
     # One that is given is never cut short.
-    command.short_help = said[0]
+    command.short_help = told[0]
     for inner in getattr(command, "commands", {}).values():
-        _prepare(inner, is_chinese=is_chinese)
+        _prepare(inner)
 
 
 def _write_help(command: Any, context: Any, formatter: Any) -> None:
     """Write what click writes: usage, what it does, arguments, options, commands."""
-    pieces = [in_chinese(piece) for piece in command.collect_usage_pieces(context)]
-    formatter.write(f"用法：{context.command_path} {' '.join(pieces)}\n\n")
+    usage, arguments, options, commands = HEADINGS[language()]
+    pieces = [said(piece) for piece in command.collect_usage_pieces(context)]
+    formatter.write(f"{usage}{context.command_path} {' '.join(pieces)}\n\n")
     for paragraph in command.help.split("\n\n"):
         formatter.write(
             "\n".join(f"  {line}" for line in wrapped(paragraph, formatter.width - INDENT))
         )
         formatter.write("\n\n")
-    parts: dict[str, list[tuple[str, str]]] = {"参数：": [], "选项：": [], "命令：": []}
+    parts: dict[str, list[tuple[str, str]]] = {arguments: [], options: [], commands: []}
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record:
-            kind = "参数：" if parameter.param_type_name == "argument" else "选项："
+            kind = arguments if parameter.param_type_name == "argument" else options
             parts[kind].append(_said_record(*record))
     for name, inner in getattr(command, "commands", {}).items():
-        parts["命令："].append((name, inner.short_help))
+        parts[commands].append((name, inner.short_help))
     for heading, rows in parts.items():
         if rows:
             formatter.write(f"{heading}\n{_table(rows, formatter.width)}\n")
@@ -68,12 +70,14 @@ def _write_help(command: Any, context: Any, formatter: Any) -> None:
 
 def _said_record(first: str, text: str) -> tuple[str, str]:
     """Word an option: its help, and what stands in brackets behind it."""
+    if language() == "en":
+        return first, text
     beside = BESIDE.search(text)
-    words = in_chinese(BESIDE.sub("", text))
+    words = said(BESIDE.sub("", text))
     if beside:
-        words += f"〔{'；'.join(in_chinese(one) for one in beside.group(1).split('; '))}〕"
+        words += f"〔{'；'.join(said(one) for one in beside.group(1).split('; '))}〕"
     name, _, kind = first.partition(" <")
-    return (f"{name} {in_chinese('<' + kind)}" if kind else first), words
+    return (f"{name} {said('<' + kind)}" if kind else first), words
 
 
 def _table(rows: Sequence[tuple[str, str]], width: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flows.inbox.in_force import states_of_snapshot
 from flows.inbox.standing import delivery_lines
-from flows.language import counted, headings, policy_word, said
+from flows.language import counted, headings, policy_word, said, with_titles
 from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.visible import table
@@ -56,7 +56,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         due = yuan_text(entry["due_fen"], ",")
         rows.append([*headings(status), f"{entry['rows']:,}", due])
     lines += (f"  {line}" for line in table(rows, {1, 2}))
-    lines += [f"  warning: {warning}" for warning in summary["warnings"]]
+    lines += [f"  warning: {with_titles(warning)}" for warning in summary["warnings"]]
     lines.append(f"  report  {summary['paths']['report']}")
     lines.append(f"  omitted {summary['paths']['omitted']}")
     reviews = zip(summary["funds"], summary["paths"]["reviews"], strict=True)

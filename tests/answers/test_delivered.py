@@ -1,6 +1,7 @@
 """Raw cells of source rows, as they were delivered, in every format; and beside what was taken."""
 
 import io
+from datetime import date
 from pathlib import Path
 
 import openpyxl
@@ -10,6 +11,8 @@ import pytest
 from flows.answers.delivered import MOST_BYTES, delivered_cells
 from tests.ingest.ingest_drops import JIA, LI, ROWS, ZHANG, csv_text, ingest, listed, row
 from transforms.answers.dossier import source_table
+from transforms.answers.explanation import _source_lines, row_list
+from transforms.answers.source_rows import AT
 from transforms.errors import DigestDiffersError
 
 WIDE = "".join(chr(ord(letter) + 0xFEE0) for letter in ZHANG)
@@ -75,11 +78,26 @@ def test_a_large_file_keeps_no_page_waiting(
     assert delivered_cells(snapshot.folder, ["就业登记.csv:2"]) == {}
 
 
+def test_a_row_keeps_its_place_though_its_kind_has_a_column_source() -> None:
+    frame = pl.DataFrame(
+        {"died_on": [date(2020, 2, 11)], "source": ["公安注销"]}
+        | {"source_file": ["死亡信息.csv"], "source_line": [2]}
+    )
+    keys = {"period": "2020", "subject_id": ZHANG, "beneficiary_id": JIA}
+    (row,) = row_list(frame, keys)["rows"]
+    assert row == {AT: "死亡信息.csv:2", "died_on": "2020-02-11", "source": "公安注销"}
+    source = {"kind": "deaths", "of": "subject", "row_count": 1, "rows": [row]}
+    (line,) = source_table({}, {}, keys, source)["rows"]
+    assert line["place"] == "死亡信息.csv:2" and line["cells"]["source"]["value"] == "公安注销"
+    last = _source_lines(source, "en")[-1]
+    assert last.split() == ["死亡信息.csv:2", "died_on=2020-02-11", "source=公安注销"]
+
+
 def test_what_was_mended_and_what_was_not_taken_stand_beside_the_raw_cell() -> None:
     raw = {"a.csv:2": {"person_id": WIDE, "ended_on": "以后再说", "starts_on": "20200301"}}
     repairs = {"a.csv:2": {"person_id": "full_width"}}
     source = {"kind": "employment", "row_count": 3, "rows": []}
-    source["rows"] = [{"source": "a.csv:2", "starts_on": "2020-03-01"}, {"source": "a.csv:3"}]
+    source["rows"] = [{AT: "a.csv:2", "starts_on": "2020-03-01"}, {AT: "a.csv:3"}]
     table = source_table(repairs, raw, {"subject_id": ZHANG, "beneficiary_id": JIA}, source)
     cells, other = (line["cells"] for line in table["rows"])
     assert table["columns"] == ["person_id", "starts_on", "ended_on"] and table["left"] == 1

@@ -24,6 +24,7 @@ from transforms.amounts import yuan_text
 from transforms.answers.amount import amount_text, amount_with_numbers, in_facts, numbers_taken
 from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.party_changes import change_lines, changes_between
+from transforms.answers.source_rows import AT
 from transforms.errors import UsageError
 from transforms.extracts.kinds import KINDS
 
@@ -195,7 +196,7 @@ def test_what_changed_for_a_person_is_said_and_nothing_else(
     row["outcome"], row["amount_fen"] = "ineligible", 0
     row["provisions"][0]["value"] = "false"
     moved = row["provisions"][0]["sources"][0]["rows"][0]
-    moved["source"] = "另一文件.csv:9"
+    moved[AT] = "另一文件.csv:9"
     row["provisions"][1]["sources"][0]["rows"].pop()
     first, last = changes_between(was, now)
     provision = row["provisions"][0]["provision"]
@@ -286,7 +287,7 @@ def test_a_cell_that_ingest_mended_is_marked(
         if "person_id" in KINDS[source["kind"]].column_named
         for found in source["rows"]
     ]
-    file, _, line = rows[0]["source"].rpartition(":")
+    file, _, line = rows[0][AT].rpartition(":")
     planted = pl.DataFrame(
         [("x", name, int(line), "person_id", "spaces+15_digits") for name in (file, "other.csv")],
         schema=pl.read_parquet_schema(next(copy.snapshots.iterdir()) / "repairs.parquet"),
@@ -294,7 +295,7 @@ def test_a_cell_that_ingest_mended_is_marked(
     )
     planted.write_parquet(next(copy.snapshots.iterdir()) / "repairs.parquet")
     told = explain_party(copy, "person", person, run_id)
-    assert told["repairs"] == {rows[0]["source"]: {"person_id": "spaces+15_digits"}}
+    assert told["repairs"] == {rows[0][AT]: {"person_id": "spaces+15_digits"}}
     assert "去空格、15位升18位" in dossier_page(told)
 
 

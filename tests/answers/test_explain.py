@@ -18,6 +18,7 @@ from tests.rules.golden import policy_names
 from tests.rules.golden_run import cases_of
 from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.messages import in_chinese
+from transforms.answers.source_rows import AT
 from transforms.errors import DropRefusedError, UsageError
 from transforms.policies.card_text import said_value
 
@@ -75,7 +76,7 @@ def test_each_provision_has_its_value_clause_and_rows(asked: Asked) -> None:
             assert entry["clause"] in "\n".join(lines)
             for source in entry["sources"]:
                 assert source["row_count"] >= len(source["rows"])
-                assert all(":" in found["source"] for found in source["rows"])
+                assert all(":" in found[AT] for found in source["rows"])
 
 
 def test_a_card_shows_rows_only_of_extracts_that_it_reads(asked: Asked) -> None:

@@ -32,8 +32,9 @@ from sql.texts import policy_cards
 from tests.answers.identity_rows import candidate, damaged_row, frames_of
 from tests.conftest import AS_OF
 from transforms.answers.dossier import dossier_lines, dossier_page
-from transforms.answers.identity import CHOICES, STAKES, identity_sheet
-from transforms.answers.identity_opened import agreement
+from transforms.answers.identity import CHOICES, STAKES, _in_words, identity_sheet
+from transforms.answers.identity_opened import _waterfall, agreement
+from transforms.answers.source_rows import AT
 from transforms.answers.stakes import STAKES_SCHEMA, changed_lines
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import LINKS
@@ -148,6 +149,16 @@ def test_the_workbook_is_blind(home: Home) -> None:
     assert [
         one for one in (*map(str, scores), *words) if re.search(rf"(?<!\d){one}(?!\d)", texts)
     ] == []
+
+
+def test_what_is_no_field_of_the_row_is_no_evidence_for_the_clerk() -> None:
+    fields = {"prior": "prior", "name": "equal", "others": "others"}
+    evidence = [{"field": f, "level": x, "weight_milli": 0} for f, x in fields.items()]
+    assert _in_words(pl.Series([evidence])).to_list() == ["姓名：一致"]
+    steps = _waterfall(evidence, 500_000)
+    assert [(one["field"], one["level"]) for one in steps] == [
+        *(("先验", ""), ("姓名", "一致"), ("其他候选人", ""))
+    ]
 
 
 def test_an_answer_is_registered_by_line_and_by_content_and_then_opened(home: Home) -> None:
@@ -377,7 +388,7 @@ def test_from_the_night_that_asks_to_the_nights_that_know(
         for row in source["rows"]
         if "linked_by" in row
     ]
-    assert {(row["source"], row["linked_by"]) for row in rows} == {
+    assert {(row[AT], row["linked_by"]) for row in rows} == {
         (f"{FILE}:{line}", "王核 2020-03-31 核1号")
     }
     assert "linked_by=王核 2020-03-31 核1号" in "\n".join(dossier_lines(told, "en"))

@@ -16,6 +16,7 @@ from flows.answers.objected import LETTERS, PAGE, REGISTER
 from flows.answers.objections import register_objection
 from flows.audit.carry import carried as night_carried
 from flows.audit.carry import export_night
+from flows.audit.diff import diff
 from flows.audit.replay import replay
 from flows.cli import app
 from flows.cli.console import run_command
@@ -143,8 +144,11 @@ def test_what_is_objected_to_is_held_and_nothing_else_changes(
 def test_a_night_with_objections_is_the_same_again_and_replayed(
     objected: tuple[Home, dict[str, Any], dict[str, Any], list[dict[str, str]]], town: Path
 ) -> None:
-    home, _, after, planted = objected
+    home, before, after, planted = objected
     assert night_of(home, town)["run_id"] == after["run_id"]
+    for pair in ((before["run_id"], after["run_id"]), (after["run_id"], before["run_id"])):
+        told = diff(home, *pair)
+        assert told.changes.height and set(told.changes["cause"]) <= {"decisions", "ledger"}
     assert register_objection(home, planted[0])["is_new"] is False
     told = replay(home, after["run_id"], from_raw=True)
     assert (told["verdict"], told["files"]) == ("identical", told["files_same_to_the_byte"])
@@ -379,6 +383,28 @@ def test_a_month_that_comes_later_is_no_correction_but_waits() -> None:
     assert set(weighed["objection_state"]) == {"answered"} and all(weighed["is_holding"])
     settled = weigh(rows, later, decided(("否", LATER)), objections=everything)
     assert set(settled["objection_state"]) == {"not_upheld"} and not any(settled["is_holding"])
+
+
+def test_a_month_that_no_run_had_judged_is_no_correction_when_it_appears() -> None:
+    paid = [line("eligible", 500, f"2020-0{month}") for month in (1, 2, 3)]
+    april = line("eligible", 500, "2020-04")
+    for on in (date(2020, 4, 15), date(2020, 5, 2)):
+        weighed = weigh(paid, [*paid, april], objections=raised(None, on))
+        assert set(weighed["objection_state"]) == {"answered"} and all(weighed["is_holding"])
+        # Once a month of them is mended, the objection holds what came later no more.
+        both = weigh(
+            [*paid[:2], line("ineligible", 0, "2020-03")],
+            [*paid, april],
+            objections=raised(None, on),
+        )
+        assert both["is_holding"].to_list() == [True, True, False, False]
+        assert both["is_corrected"].to_list() == [False, False, True, False]
+        # One that was left out between them is a correction, as for who was left out at all.
+        gap = weigh(paid[::2], paid, objections=raised(None, on))
+        assert gap["is_corrected"].to_list() == [False, True, False]
+        assert all(weigh([], paid, objections=raised(None, on))["is_corrected"])
+    early = weigh([], [april], objections=raised("2020-04", date(2020, 4, 15)))
+    assert early["objection_state"].item() == "answered" and early["is_holding"].item()
 
 
 def test_many_upheld_are_a_finding() -> None:

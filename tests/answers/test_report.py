@@ -6,6 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from flows.language import said as tell
+from flows.language import speaking, with_titles
+from flows.night.determine import _shown
 from sql import policy_cards
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import (
@@ -17,9 +20,10 @@ from transforms.answers.run_summary import (
     count_findings,
     count_policies,
 )
-from transforms.gates import CheckOutcome, GateOutcome
+from transforms.gates import CheckOutcome, GateOutcome, gate_warnings
 from transforms.money.batches import DraftBatch
-from transforms.words import Said
+from transforms.policies.card_text import value_text
+from transforms.words import Said, worded
 
 PERSON = "370302199001011234"
 FILES = [
@@ -40,8 +44,6 @@ class Run:
     def __init__(self, status: str, reason: Said | None = None, **used: Any) -> None:
         self.status = status
         self.reason = reason
-        self.reach_from_month = 202001 if status == "ran" else None
-        self.reach_to_month = 202006 if status == "ran" else None
         self.parameters_used = [{"name": name, **value} for name, value in used.items()]
 
 
@@ -69,6 +71,7 @@ def determinations() -> pl.DataFrame:
     return pl.DataFrame(
         {
             "policy_id": [first, first, first, second],
+            "period": ["2020-02", "2020-01", "2020-03", "2020"],
             "outcome": ["eligible", "ineligible", "undetermined", "eligible"],
             "amount_fen": [123456, 0, 0, 100],
             "reason_codes": [[], [provision], [provision], []],
@@ -152,9 +155,23 @@ def test_every_count_is_on_the_page() -> None:
         "重复行 2",
         "必填项为空 1",
         "数据未送达：工资发放明细",
+        "<td>2020-01–2020-03</td>",
     ):
         assert shown in page, shown
     assert "收款账户" in page and "day_rate = 20000" in page and "person_counted_twice" in page
+
+
+def test_what_a_stage_wrote_in_short_is_said_in_words() -> None:
+    numbers = {"name": "size_limits", "value": _shown([{}] * 90)}
+    assert (value_text(numbers), value_text(numbers, "en")) == ("共 90 行的表", "90 rows")
+    title = policy_cards()["stability_refund"].title
+    failed = check("soft", "warning", "failed", places=("stability_refund 2020: 7", "held 2020: 4"))
+    (said,) = gate_warnings([GateOutcome("extracts", "", (failed,), "warning")], {})
+    in_words = f"检查 soft（标题 soft）：1,200 项中 7 项不符（{title} 2020: 7、暂扣 2020: 4）"
+    assert worded(said, names={"stability_refund": title}) == in_words
+    for spoken, told in (("zh", in_words.replace("、", "，")), ("en", str(said))):
+        with speaking(["--lang", spoken]):
+            assert told in tell(with_titles(str(said)))
 
 
 def test_what_stopped_the_run_stands_before_warnings_and_before_counts() -> None:

@@ -17,6 +17,7 @@ from sql import connect, register_tables, shared_parameters
 from tests.rules.engine_tables import EMPLOYER, MAN, WOMAN, frame_of, paid, write_tables
 from transforms.answers.report import render_report
 from transforms.answers.run_summary import RunSummary
+from transforms.answers.source_rows import AT
 from transforms.answers.traces import (
     TRACE_SCHEMA,
     TraceCount,
@@ -350,7 +351,7 @@ def test_the_row_that_left_the_trace_is_told_by_file_and_line(trace: str, tmp_pa
     (told,) = traces_of_rows(tmp_path, source, lines).values()
     (left,) = told["traces"]
     assert (left["trace"], left["trace_on"]) == (trace, "2020-02-29")
-    assert [row["source"] for row in left["rows"]] == [f"{kind}.csv:3"]
+    assert [row[AT] for row in left["rows"]] == [f"{kind}.csv:3"]
     assert left["reason"] and left["kind"] == kind
     for language in ("en", "zh"):
         assert f"{kind}.csv:3" in "\n".join(trace_lines(told, language))
@@ -371,7 +372,7 @@ def test_a_refunded_row_is_not_shown_as_the_trace(tmp_path: Path) -> None:
     source = SnapshotRows(tmp_path, AS_OF)
     source.expect(lines.to_dicts())
     (told,) = traces_of_rows(tmp_path, source, lines).values()
-    assert [row["source"] for row in told["traces"][0]["rows"]] == ["contributions.csv:4"]
+    assert [row[AT] for row in told["traces"][0]["rows"]] == ["contributions.csv:4"]
 
 
 def test_an_employer_is_told_to_be_no_person(tmp_path: Path) -> None:

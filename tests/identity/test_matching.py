@@ -108,6 +108,22 @@ def test_evidence_adds_up_to_the_probability(proposed: Proposed) -> None:
         assert abs(odds / (1 + odds) * 1_000_000 - row["probability_ppm"]) < 1_000
 
 
+def test_a_beginning_that_agrees_in_part_is_shown_as_far_as_it_does(proposed: Proposed) -> None:
+    texts = proposed[0].select("kind", "line", "id_text")
+    shown = proposed[1].join(texts, on=["kind", "line"])
+    read = shown.hstack(read_damaged_ids(shown["id_text"]))
+    seen = set[str]()
+    for row in read.filter(pl.col("prefix").is_not_null()).iter_rows(named=True):
+        (level,) = (one["level"] for one in row["evidence"] if one["field"] == "id_prefix")
+        left, id_ = row["prefix"], row["person_id"]
+        agree = next((n for n in (15, 14, 10, 6) if left[:n] == id_[:n] and len(left) >= n), 0)
+        is_whole = id_.startswith(left)
+        told = f"{'digits' if is_whole else 'only'}_{agree}" if agree else "digits_differ"
+        assert level == told or len(left) < 6, (left, id_)
+        seen.add(level)
+    assert {"digits_15", "digits_6", "digits_differ"} < seen and seen & {"only_14", "only_6"}, seen
+
+
 @pytest.mark.parametrize(
     ("text", "prefix", "digits"),
     [

@@ -36,6 +36,8 @@ REFUSED = [
     ("died_on!:", "died_on!: {code: 是}", "kind deaths, died_on!: unknown words: code"),
     ("died_on!:", "died_at!:", "kind deaths: columns: died_at"),
     ("  deaths:", "  De aths:", "no name: De aths"),
+    ("  died_on:", "  Died on:", "no names of columns: Died on"),
+    ("  died_on:", "  linked_by:", "no names of columns: linked_by"),
     ("type: account_no,", "type: account,", "column account_no"),
 ]
 

@@ -261,8 +261,9 @@ def test_a_check_that_failed_and_stops_nothing_is_a_warning_that_names_who_reads
         bad_rows=stale,
     )
     other = replace(outcome, check="names_agree", bad_rows=None)
+    nowhere = replace(other, places=())
     stops, passed = replace(other, severity="critical"), replace(other, status="passed")
-    gate = GateOutcome("snapshot", "", (outcome, other, stops, passed), "critical")
+    gate = GateOutcome("snapshot", "", (outcome, other, nowhere, stops, passed), "critical")
     read_by = {
         "养老": ["benefit_to_retirement", "internship_subsidy"],
         "医疗": ["stability_refund"],
@@ -271,5 +272,6 @@ def test_a_check_that_failed_and_stops_nothing_is_a_warning_that_names_who_reads
     assert told == [
         "check contributions_recent (缴费明细更新到接近基准月): 1 of 3 fail (养老, 202003: 1); "
         "touches benefit_to_retirement, internship_subsidy",
+        "check names_agree (缴费明细更新到接近基准月): 1 of 3 fail (养老, 202003: 1)",
         "check names_agree (缴费明细更新到接近基准月): 1 of 3 fail",
     ]

@@ -17,7 +17,7 @@ from transforms.answers.explanation import (
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.answers.party_changes import change_lines
-from transforms.answers.source_rows import shown_columns
+from transforms.answers.source_rows import AT, shown_columns
 from transforms.extracts.kinds import names_of_kinds
 from transforms.extracts.links import REPAIR
 from transforms.words import Language, Said, said_of, word, worded
@@ -147,7 +147,7 @@ def source_table(
     known = {row["subject_id"], row["beneficiary_id"]}
     lines = []
     for found in source["rows"][:SHOWN_ROWS]:
-        came, mended = (of.get(found["source"], NO_CELL) for of in (raw, repairs))
+        came, mended = (of.get(found[AT], NO_CELL) for of in (raw, repairs))
         cells = {
             name: {
                 "raw": came.get(name),
@@ -157,7 +157,7 @@ def source_table(
             for name in shown_columns(source["kind"])
             if name in found or name in mended or came.get(name, "").strip() not in {"", *known}
         }
-        lines.append({"place": found["source"], "cells": cells})
+        lines.append({"place": found[AT], "cells": cells})
     columns = [c for c in shown_columns(source["kind"]) if any(c in one["cells"] for one in lines)]
     return {"columns": columns, "rows": lines, "left": source["row_count"] - len(lines)}
 

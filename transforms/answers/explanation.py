@@ -8,7 +8,7 @@ import polars as pl
 
 from transforms.amounts import yuan_text
 from transforms.answers.open_questions import fact_label
-from transforms.answers.source_rows import PLACE
+from transforms.answers.source_rows import AT, PLACE
 from transforms.answers.traces import trace_lines
 from transforms.policies.card_text import confirmation, titled
 from transforms.policies.cards import PolicyCard, Provision
@@ -92,7 +92,7 @@ def row_list(frame: pl.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]:
         "row_count": frame.height,
         "rows": [
             {
-                "source": f"{found['source_file']}:{found['source_line']}",
+                AT: f"{found['source_file']}:{found['source_line']}",
                 **{
                     name: plain(cell)
                     for name, cell in found.items()
@@ -171,7 +171,7 @@ def explanation_lines(explained: Mapping[str, Any], language: Language = "en") -
     facts = "  ".join(cell_text(name, cell, language) for name, cell in explained["facts"].items())
     lines.append(f"  all facts    {facts}")
     lines += [
-        f"  decision     {row['source']}  {row['provision']}: {row['decision']}, "
+        f"  decision     {row[AT]}  {row['provision']}: {row['decision']}, "
         f"{row['decided_by']}, {row['decided_on']}, {row.get('document_no', 'no document')}"
         for row in explained.get("clerical_decisions", ())
     ]
@@ -199,9 +199,9 @@ def _source_lines(source: Mapping[str, Any], language: Language) -> list[str]:
     rows, count = source["rows"], source["row_count"]
     lines = [f"           {source['kind']} of {source['of']}, rows: {count:,}"]
     for row in rows[:SHOWN_ROWS]:
-        named = ((name, cell) for name, cell in row.items() if name != "source")
+        named = ((name, cell) for name, cell in row.items() if name != AT)
         cells = "  ".join(cell_text(name, cell, language, source["kind"]) for name, cell in named)
-        lines.append(f"             {row['source']}  {cells}")
+        lines.append(f"             {row[AT]}  {cells}")
     if count > SHOWN_ROWS:
         lines.append(f"             … {count - SHOWN_ROWS:,} more; --json lists {len(rows):,}")
     return lines

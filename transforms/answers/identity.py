@@ -184,7 +184,8 @@ def _in_words(evidence: pl.Series) -> pl.Series:
         "\n".join(
             f"{evidence_word(one['field'])}：{evidence_word(one['level'])}"
             for one in fields
-            if one["field"] != PRIOR
+            # The prior and the other candidates are no field of the row.
+            if one["field"] != one["level"]
         )
         for fields in evidence
     ]

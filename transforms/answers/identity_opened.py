@@ -128,12 +128,13 @@ def _waterfall(evidence: Iterable[Mapping[str, str | int]], ppm: int) -> list[di
     steps, total = list[dict[str, str | int]](), 0
     for one in sorted(evidence, key=lambda one: one["field"] != PRIOR):
         total += int(one["weight_milli"])
+        level = str(one["level"]) if one["level"] != one["field"] else ""
         odds = 2.0 ** (total / 1000)
         reached = round(WHOLE * odds / (1 + odds))
         steps.append(
             {
                 "field": evidence_word(str(one["field"])),
-                "level": evidence_word(str(one["level"])),
+                "level": evidence_word(level) if level else "",
                 "weight": f"{int(one['weight_milli']) / 1000:+.2f}",
                 "weight_so_far": f"{total / 1000:+.2f}",
                 "reached_share": _share(reached),

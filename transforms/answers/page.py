@@ -11,7 +11,7 @@ from transforms.amounts import share_in, share_text, yuan_text
 from transforms.answers.messages import in_chinese
 from transforms.masking import without_long_numbers
 from transforms.policies.card_text import value_text
-from transforms.words import Said, word, worded
+from transforms.words import Said, place_words, word, worded
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -21,16 +21,10 @@ def render_page(template: str, **content: Any) -> str:
     return _environment().get_template(template).render(**content)
 
 
-def place_words(place: str | Said, names: Mapping[str, str]) -> str:
-    """Word a place of a gate: the codes that name it, then its counts as they are.
-
-    >>> place_words("held 2020-03: 5 / 7", {}), place_words("held.csv:7", {})
-    ('暂扣 2020-03: 5 / 7', 'held.csv:7')
-    """
+def _place(place: str | Said, names: Mapping[str, str]) -> str:
     if isinstance(place, Said):
         return without_long_numbers(worded(place, names=names))
-    named, colon, counts = place.partition(": ")
-    return " ".join(word(code, names=names) for code in named.split(" ")) + colon + counts
+    return place_words(place, names)
 
 
 @cache
@@ -49,7 +43,7 @@ def _environment() -> Environment:
     environment.filters["word"] = word
     environment.filters["worded"] = worded
     environment.filters["in_chinese"] = in_chinese
-    environment.filters["place"] = place_words
+    environment.filters["place"] = _place
     environment.filters["value"] = value_text
     environment.filters["n"] = "{:,}".format
     return environment

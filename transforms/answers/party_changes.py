@@ -5,10 +5,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from transforms.answers.explanation import MOST_ROWS
+from transforms.answers.source_rows import AT
 
 KEY = ("period", "subject_id", "beneficiary_id")
 # What stands at a source row beside its cells: its place, and which clerks knew its person.
-NO_CELLS = ("source", "linked_by")
+NO_CELLS = (AT, "linked_by")
 # What is known of a determination that is listed and not explained.
 LISTED = ("outcome", "determined_fen")
 Named = tuple[str, ...]
@@ -125,7 +126,7 @@ def _source_rows(row: Mapping[str, Any] | None, cut: Collection[str]) -> Counter
             continue
         for found in source["rows"]:
             cells = [f"{name}={cell}" for name, cell in found.items() if name not in NO_CELLS]
-            rows[found["source"]] = " ".join([source["kind"], *cells])
+            rows[found[AT]] = " ".join([source["kind"], *cells])
     return Counter(rows.values())
 
 

@@ -46,7 +46,7 @@ class PolicyCount:
     bureau: str
     status: str
     reason: Said | None
-    reach: str
+    periods: str
     outcomes: Mapping[str, int]
     eligible_fen: int
     reasons: tuple[tuple[str, int], ...]
@@ -150,12 +150,16 @@ def count_policies(
     Rows:    determinations  as in the contract; returns one per policy that was asked for
     """
     outcomes = count_outcomes(determinations)
+    period = pl.col("period")
+    spans = determinations.group_by("policy_id").agg(period.min(), period.max().alias("last"))
+    periods = {name: _span(*ends) for name, *ends in spans.collect().iter_rows()}
     eligible_fen = sum_eligible_fen(determinations)
     reasons = count_reasons(determinations)
     return tuple(
         _policy_count(
             cards[policy_id],
             run,
+            periods.get(policy_id, ""),
             outcomes.get(policy_id, {}),
             eligible_fen.get(policy_id, 0),
             reasons.get(policy_id, ()),
@@ -167,6 +171,7 @@ def count_policies(
 def _policy_count(
     card: PolicyCard,
     run: PolicyStatus,
+    periods: str,
     outcomes: Mapping[str, int],
     eligible_fen: int,
     reasons: Sequence[tuple[str, int]],
@@ -186,7 +191,7 @@ def _policy_count(
         bureau=card.bureau,
         status=run.status,
         reason=run.reason,
-        reach=_reach(run.reach_from_month, run.reach_to_month, card.period),
+        periods=periods,
         outcomes=outcomes,
         eligible_fen=eligible_fen,
         reasons=tuple((titles.get(reason, reason), rows) for reason, rows in reasons),
@@ -194,12 +199,8 @@ def _policy_count(
     )
 
 
-def _reach(from_month: int | None, to_month: int | None, period: str) -> str:
-    if from_month is None or to_month is None:
-        return ""
-    unit = 100 if period == "year" else 1
-    first, last = from_month // unit, to_month // unit
-    return str(first) if first == last else f"{first}–{last}"
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first}–{last}"
 
 
 def count_outcomes(determinations: pl.LazyFrame) -> dict[str, dict[str, int]]:

@@ -20,6 +20,8 @@ from transforms.policies.cards import month_before, month_of, plus_months
 from transforms.policies.parameters import month_first_day
 
 PLACE = ("source_file", "source_line")
+# Where a row stands, among its cells: no column of any kind can have this name.
+AT = "file:line"
 HIDDEN_CLASSES = ("name", "account")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from transforms.answers.source_rows import AT
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.policies.cards import month_of
 from transforms.words import Language, word
@@ -160,7 +161,7 @@ def trace_lines(told: Mapping[str, Any], language: Language = "en") -> list[str]
     lines = [f"  backed       {backing}, up to {told['until_on']}"]
     for left in told["traces"]:
         named, strength = (word(left[name], language) for name in ("trace", "strength"))
-        at = ", ".join(found["source"] for found in left["rows"][:1])
+        at = ", ".join(found[AT] for found in left["rows"][:1])
         lines += [
             f"  last trace   {left['trace_on']}  {named} ({strength}), "
             f"days before: {left['age_days']}  {at}, rows: {left['row_count']}",

@@ -24,6 +24,9 @@ WORDS_OF_COLUMN = frozenset(
     {"type", "labels", "codes", "open_when_empty", "visible_from"}
     | {"never_negative", "negative_only_where", "never_positive_where", "required_where"}
 )
+# What ingest adds to a row, and who recognised its person: no column of an extract is named so.
+ADDED = frozenset({"name_raw", "person_key", "employer_key", "source_file", "source_line"})
+ADDED |= {"linked_by"}
 LOOKED_UP = ("links", "units", "names")
 # Rows that say all of these words: (column, word).
 Where = tuple[tuple[str, str], ...]
@@ -129,6 +132,8 @@ def parse_kinds(text: str) -> tuple[Mapping[str, Column], Mapping[str, Kind]]:
     """
     content = read_yaml(text)
     columns = {name: parse_column(name, entry) for name, entry in content["columns"].items()}
+    unfit = {name for name in columns if name in ADDED or not SAFE_NAME.fullmatch(name)}
+    _refuse(unfit, "kinds.yaml: no names of columns")
     kinds = {name: _kind(name, entry, columns) for name, entry in content["kinds"].items()}
     return MappingProxyType(columns), MappingProxyType(kinds)
 

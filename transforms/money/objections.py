@@ -137,18 +137,22 @@ def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
     """Add what became of each line, and of each objection as a whole.
 
     A line that was determined otherwise when the objection came is answered as corrected. A month
-    that came after an objection to all months is no correction of what it was about.
+    that came after an objection to all months, or after the last that was determined then, is no
+    correction of what it was about; nor is one that was not over when somebody objected to it.
     """
+    raised_in = pl.col("raised_on").dt.strftime("%Y-%m")
+    was_there = pl.col("outcome_before").is_not_null()
+    judged_to = pl.col("period").filter(was_there).max().over("objection_id")
     was_about = pl.col("objected_period").is_not_null() | (
-        pl.col("period") <= pl.col("raised_on").dt.strftime("%Y-%m")
+        pl.col("period") <= pl.min_horizontal(raised_in, judged_to)
     ).fill_null(True)
     is_other = (
         pl.col("outcome_before").ne_missing(pl.col("outcome"))
         | pl.col("amount_before_fen").ne_missing(pl.col("amount_fen"))
     ) & pl.col("outcome").is_not_null()
-    appeared = pl.col("outcome_before").is_not_null() | (pl.col("outcome") == "eligible")
+    was_left_out = (pl.col("outcome") == "eligible") & (pl.col("period") < raised_in)
     is_yes, is_no = (pl.col("decision").eq_missing(pl.lit(said)) for said in ("是", "否"))
-    corrected = is_other & appeared & was_about & (pl.col("run_before") != "")
+    corrected = is_other & (was_there | was_left_out) & was_about & (pl.col("run_before") != "")
     upheld = (corrected | is_yes).any().over("objection_id")
     refused = (is_no | ~was_about).all().over("objection_id") & is_no.any().over("objection_id")
     state = (

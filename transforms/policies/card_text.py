@@ -148,14 +148,15 @@ def value_text(number: Mapping[str, Any], language: Language = "zh") -> str:
 
     >>> value_text({"name": "benefit_fen", "value": "1719.00"})
     '1719.00 元'
-    >>> value_text({"name": "size_limits", "value": "90 rows"})
+    >>> value_text({"name": "size_limits", "value": "a table of 90 rows"})
     '共 90 行的表'
     """
     value = str(number["value"])
     if is_amount(number["name"]):
         return f"{value} {word('yuan', language)}"
-    count = value.removesuffix(" rows")
-    return value if count == value else worded(Said("table_of_rows", {"count": count}), language)
+    if not value.endswith(" rows"):
+        return value
+    return worded(Said("table_of_rows", {"count": value.split()[-2]}), language)
 
 
 def said_value(cell: Any) -> str:
