@@ -13,6 +13,7 @@ from flows.money.standing import Standing
 from flows.store import Home, read_manifest
 from sql import Connection, policy_cards, query, show_frame
 from transforms.answers.source_rows import PLACE
+from transforms.extracts.kinds import KINDS
 from transforms.money.claims import CAUSE_SCHEMA
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import ROW
@@ -23,6 +24,8 @@ CLAIMS_AT_ONCE = 500
 SHOWN_ROWS = 20
 # The supplier's own number of a row says nothing about anybody.
 NOT_CONTENT = (*PLACE, "serial_no")
+# Kinds of which many rows make one amount.
+ADDING_UP = ("attendance", "contributions", "payroll")
 Claim = Mapping[str, Any]
 
 
@@ -121,22 +124,35 @@ def _cause(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> tupl
         return True, "paid_under_both" if moved else "paid_twice", ""
     reasons = [] if claim["is_eligible"] else claim["reason_codes"]
     found, gone = list[str](), list[str]()
-    for spec in rows_against(policy_cards()[claim["policy_id"]], reasons):
-        now = tonight.rows_of(spec, claim)
-        olds = [run.rows.rows_of(spec, claim) for run in then]
-        new = now
-        for old in olds:
-            new = _without(new, old)
-        found += _places(new) if then else []
-        gone += [place for old in olds for place in _places(_without(old, now))]
+    for by_presence, specs in rows_against(policy_cards()[claim["policy_id"]], reasons):
+        came, is_less = list[str](), False
+        for spec in specs:
+            now = tonight.rows_of(spec, claim)
+            olds = [run.rows.rows_of(spec, claim) for run in then]
+            new = now
+            for old in olds:
+                new = _without(new, old)
+                gone += _places(_without(old, now))
+                is_less |= by_presence and _is_less(spec["kind"], now, old)
+            came += _places(new) if then else []
+        # Where rows are gone, what came beside them does not say that less was due.
+        found += [] if is_less else came
     if found:
         return True, "row_found", _listed(found)
     return False, "rows_gone" if gone else "nothing_found", _listed(gone)
 
 
-def _without(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+def _is_less(kind: str, now: pl.DataFrame, old: pl.DataFrame) -> bool:
+    """Say whether rows are gone and none came in their place; of those that add up, the same."""
+    gone, new = _without(old, now), _without(now, old)
+    if kind in ADDING_UP:
+        return _without(gone, new, KINDS[kind].stands_by).height > 0
+    return gone.height > new.height
+
+
+def _without(rows: pl.DataFrame, others: pl.DataFrame, content: Sequence[str] = ()) -> pl.DataFrame:
     """Take off rows of the same content, one for one; file, line and serial are no content."""
-    content = [name for name in rows.columns if name not in NOT_CONTENT]
+    content = content or [name for name in rows.columns if name not in NOT_CONTENT]
     counted = [
         frame.sort(PLACE).with_columns(pl.int_range(pl.len()).over(content).alias("nth"))
         for frame in (rows, others.select(rows.columns))

@@ -24,7 +24,9 @@ from tests.answers.test_clerical import FIRST_ROW, decided, fill
 from tests.conftest import AS_OF, make_home
 from tests.money.money_town import sign_both
 from transforms.answers.dossier import dossier_lines, dossier_page
+from transforms.answers.source_rows import months_asked_for
 from transforms.money.entitlements import KEY
+from transforms.policies.cards import ABSENCE
 
 LATER = AS_OF + timedelta(days=1)
 Table = list[list[str]]
@@ -193,6 +195,54 @@ def test_each_planted_row_is_exactly_its_claim(
     assert keys(gone) == keys(lines.filter(pl.col("subject_id") == lost))
     assert decided["subject_id"] == lost
     assert found["paid_before_fen"].sum() == lines["due_fen"].sum()
+
+
+def test_an_ordinary_row_beside_one_that_vanished_is_no_claim(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
+) -> None:
+    """A contract is gone, or a part of the amount, and the month brings what every month does."""
+    hired, _ = somebody_paid(paid[2], "new_hire_subsidy")
+    alone, _ = somebody_paid(paid[2], "graduate_flexible_insurance")
+
+    def next_month(rows: Table) -> Table:
+        newest = max((row[5] for row in rows if hired in row), default="")
+        last = [row for row in rows if hired in row and row[5] == newest]
+        come = [[f"N{row[0]}", *row[1:5], "202004", *row[6:11], str(LATER)] for row in last]
+        kept = [row for row in rows if not (alone in row and row[4] == "医疗")]
+        # A part that comes late adds to what is paid; what vanished is gone all the same.
+        late = [[f"L{row[0]}", *row[1:8], "10.00", "补缴", row[10], str(LATER)] for row in kept]
+        return [*kept, *come, *(row for row in late if alone in row)]
+
+    told = {
+        "就业登记": lambda rows: [row for row in rows if hired not in row],
+        "个人缴费明细": next_month,
+        "高校毕业生名册": lambda rows: [
+            [*row[:2], "另一所大学", *row[3:]] if alone in row else row for row in rows
+        ],
+    }
+    _, _, found = night(paid, tmp_path / "night", told)
+    about = found.filter(pl.col("subject_id").is_in([hired, alone]))
+    left = about.filter(pl.col("determined_fen") < pl.col("paid_before_fen"))
+    assert {*left["policy_id"]} >= {"new_hire_subsidy", "graduate_flexible_insurance"}
+    assert left["status"].to_list() == ["unsupported"] * left.height
+    assert {*left["cause"]} == {"rows_gone"}
+
+
+def test_months_that_a_provision_does_not_look_at_do_not_speak() -> None:
+    """A contribution that comes every month can speak only for the months that are asked for."""
+    for card in policy_cards().values():
+        for provision in card.provisions:
+            if card.kind == "payment" and provision.holds == ABSENCE:
+                for spec in provision.rows:
+                    assert spec["kind"] != "contributions" or "months" in spec, card.policy_id
+    hire = {"kind": "contributions", "of": "both", "months": [-5, 1]}
+    months = pl.DataFrame({"month": [201907, 201908, 202002, 202003]})
+    asked = months_asked_for(hire, "2020", LATER)
+    assert asked is not None and months.filter(asked)["month"].to_list() == [201908, 202002]
+    ended = {"kind": "employment", "of": "beneficiary", "by": "ended_on", "months": "base_year"}
+    days = pl.DataFrame({"ended_on": [date(2018, 11, 30), date(2019, 12, 31), LATER, None]})
+    asked = months_asked_for(ended, "2020", LATER)
+    assert asked is not None and days.filter(asked)["ended_on"].to_list() == [date(2019, 12, 31)]
 
 
 def row_of(drop: Path, title: str, **cells: str) -> list[str]:

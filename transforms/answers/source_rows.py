@@ -121,7 +121,8 @@ def rows_asked_for(
 def months_asked_for(spec: Mapping[str, Any], period: str, as_of: date) -> pl.Expr | None:
     """Narrow rows to the months that `months` of a `rows` entry names; None: all months.
 
-    `[-3, 0]` are the months from three before that of the period to it.
+    `[-3, 0]` are the months from three before that of the period (of a year: its January) to it;
+    `by` names the column of a day that tells the month.
 
     Raises:  ContractError for a word that is none of period, to_period, base_year, month_before
     """
@@ -129,13 +130,16 @@ def months_asked_for(spec: Mapping[str, Any], period: str, as_of: date) -> pl.Ex
     if word is None:
         return None
     column = pl.col(_month_column(KINDS[spec["kind"]]))
+    if "by" in spec:
+        day_of = pl.col(spec["by"]).dt
+        column = day_of.year() * 100 + day_of.month()
     if word == "month_before":
         return column == month_before(as_of)
     if word == "base_year":
         year = int(period[:4]) - 1
         return column.is_between((year - 1) * 100 + 12, year * 100 + 12)
-    if len(period) == 7 and isinstance(word, list):
-        day = month_first_day(int(period[:4] + period[5:]))
+    if isinstance(word, list):
+        day = month_first_day(int(period[:4] + (period[5:] or "01")))
         first, last = (month_of(plus_months(day, step)) for step in word)
         return column.is_between(first, last)
     if len(period) == 7 and word in ("period", "to_period"):

@@ -1,6 +1,6 @@
 """The form of a policy card: its words, and the names that each of them may say."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -31,6 +31,8 @@ SIDES_OF_ROLE = {
     "both": ("subject", "beneficiary"),
 }
 NEEDED_MONTHS = ("any", "month_before", "two_months_before", "base_year")
+# What rests on the rows of a card; the universe where a `rows` entry does not say.
+PARTS_OF_CARD = ("universe", "amount")
 ROW_MONTHS = ("period", "to_period", "base_year", "month_before")
 
 
@@ -65,7 +67,7 @@ def check_form(entry: Any) -> None:
     if "list" in entry:
         check_words(entry["list"], LIST_SAYS, ("order", "series"), f"{where}: list")
     _check_span(where, entry["in_force"])
-    _check_rows(f"{where}: rows", entry.get("rows", ()))
+    _check_rows(f"{where}: rows", entry.get("rows", ()), PARTS_OF_CARD)
     for name, provision in entry["provisions"].items():
         place = f"{where}: provision {name}"
         check_words(provision, ("title", "holds", "clause"), ("facts", "rows", "limit"), place)
@@ -97,13 +99,17 @@ def _check_span(where: str, span: Any) -> None:
         raise ContractError(f"{where}: in_force: tail_months is a whole number")
 
 
-def _check_rows(where: str, rows: Any) -> None:
+def _check_rows(where: str, rows: Any, parts: Collection[str] = ()) -> None:
     for row in rows:
-        check_words(row, ("kind", "of"), ("only", "months"), where)
+        check_words(
+            row, ("kind", "of"), ("only", "months", "by", *(["for"] if parts else [])), where
+        )
+        check_known(row.get("for", ()), parts, f"{where}: rows of {row['kind']}, for")
         check_known(row["kind"], KINDS, f"{where}: rows of kind")
         check_known(row["of"], SIDES_OF_ROLE, f"{where}: rows of")
         columns, place = KINDS[row["kind"]].column_named, f"{where}: rows of {row['kind']}, only"
         check_known(row.get("only", {}), columns, place)
+        check_known(row.get("by", ()), columns, f"{where}: rows of {row['kind']}, by")
         for column, said in row.get("only", {}).items():
             check_known(said, columns[column].codes or said, f"{place} {column}")
         months = row.get("months", "period")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from transforms.policies.cards import ABSENCE, PolicyCard
+from transforms.policies.cards import ABSENCE, PRESENCE, PolicyCard
 
 Only = Mapping[str, tuple[Any, ...]]
 
@@ -32,15 +32,18 @@ def excluding_rows(cards: Iterable[PolicyCard]) -> dict[str, tuple[Only, ...]]:
     }
 
 
-def rows_against(card: PolicyCard, reasons: Collection[str] | None) -> Sequence[Mapping[str, Any]]:
+def rows_against(
+    card: PolicyCard, reasons: Collection[str] | None
+) -> list[tuple[bool, Sequence[Mapping[str, Any]]]]:
     """Return the `rows` entries among which a row can speak against money that was paid.
 
     `reasons`: the provisions that are not true tonight; none: only the amount is less; None: the
-    policy has no such row any more, then all that it looks at.
+    policy has no such row any more.
 
+    Rows:    returns  whether what rests on the entries holds by presence, and the entries
     Source:  rulebook §4.4
     """
-    if reasons is not None and not reasons:
-        return card.rows
-    asked = [p for p in card.provisions if reasons is None or p.name in reasons]
-    return [*(card.rows if reasons is None else ()), *(spec for p in asked for spec in p.rows)]
+    if not reasons:
+        part = "universe" if reasons is None else "amount"
+        return [(True, [spec for spec in card.rows if part in spec.get("for", ("universe",))])]
+    return [(p.holds == PRESENCE, p.rows) for p in card.provisions if p.name in reasons]
