@@ -83,9 +83,9 @@ class Causes:
 
     def _counted(self) -> pl.DataFrame:
         """List by policy and subject the rows that stand: what a limit let count before others."""
-        text = f"select {', '.join(KEY)} from determinations semi join claimed_keys using "
-        text += f"({', '.join(SUBJECT)}) where outcome = 'eligible'"
-        rows = query(self.connection, text).sort(KEY)
+        text = f"select {', '.join(KEY)}, outcome from determinations semi join claimed_keys"
+        rows = query(self.connection, f"{text} using ({', '.join(SUBJECT)})").sort(KEY)
+        rows = rows.filter(outcome="eligible")
         return rows.group_by(SUBJECT).agg(pl.struct(KEY).alias("counted"))
 
     def _causes(self, claims: list[dict[str, Any]]) -> list[tuple[int, bool, str, str]]:
