@@ -27,7 +27,7 @@ from transforms.policies.cards import PolicyStatus
 
 TABLES = ("determinations", "entitlements")
 BESIDE = "beside.parquet"
-STANDING, STANDING_FRAMES = "standing.json", ("paid", "signed", "installments")
+STANDING, STANDING_FRAMES = "standing.json", ("paid", "released", "signed", "installments")
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,10 @@ def keep_standing(standing: Standing, folder: Path) -> None:
 def kept_standing(folder: Path) -> Standing:
     """Read what `keep_standing` wrote."""
     said = json.loads((folder / STANDING).read_text(encoding="utf-8"))
-    paid, signed, installments = (pl.read_parquet(folder / f"{n}.parquet") for n in STANDING_FRAMES)
-    return Standing(paid=paid, signed=signed, installments=installments, **said)
+    paid, released, signed, installments = (
+        pl.read_parquet(folder / f"{name}.parquet") for name in STANDING_FRAMES
+    )
+    return Standing(paid=paid, released=released, signed=signed, installments=installments, **said)
 
 
 def answer(request: Mapping[str, Any]) -> None:
@@ -119,7 +121,7 @@ def answer(request: Mapping[str, Any]) -> None:
     determined = determine(
         tables,
         as_of,
-        standing.paid,
+        standing.released,
         ledger_payment_ids=standing.payment_ids,
         threads=request["threads"],
         memory_limit=request["memory"],

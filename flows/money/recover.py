@@ -31,9 +31,9 @@ Listing = tuple[list[list[Any]], list[list[list[Any]]]]
 
 
 def list_act(home: Home, run_id: str) -> dict[str, Any]:
-    """Prepare the act by which two persons sign the list of what a run asks back.
+    """Prepare the act by which two persons sign the list of what the newest run asks back.
 
-    Raises:  LedgerForbidsError if there is nothing that is not listed already
+    Raises:  LedgerForbidsError if there is nothing that is not listed already, or a newer run
     """
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
@@ -61,6 +61,10 @@ def _claims_of(home: Home, run_id: str, books: Books, paid: Paid) -> Listing:
     recorded = books.runs.get(run_id, {"state": ""})
     if recorded["state"] != "done":
         raise LedgerForbidsError(f"run {run_id} is not recorded as done: `wuxing runs` lists them")
+    if run_id != books.newest_run:
+        raise LedgerForbidsError(
+            f"run {run_id} is not the newest: only what run {books.newest_run} asks back is listed"
+        )
     expect_evidence(home, run_id, recorded)
     return _claims_in(home, run_id, books, paid)
 
@@ -107,7 +111,7 @@ def list_workbook(act: Mapping[str, Any]) -> bytes:
 def record_list(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     """Post a list of claims, signed by two persons: each of its claims is listed once.
 
-    Raises:  LedgerForbidsError if it is not signed, or not what the run asks back any more
+    Raises:  LedgerForbidsError if it is not signed, or not what the newest run asks back any more
     """
     statement = act["statement"]
     with open_ledger(home) as ledger:

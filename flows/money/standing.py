@@ -20,12 +20,14 @@ NUMBERED = [*KEY, "installment"]
 class Standing:
     """The ledger, read once, so that a whole run nets against the state that its id names.
 
+    `released`: every line ever paid, returned ones too: as what is ours comes back, it is told.
     `determined_by`: the run that determined each payment; `snapshot_of`: what that run read.
     `struck`: entitlement keys a reviewer struck out, each with the digest of its facts of then.
     """
 
     digest: str
     paid: pl.DataFrame
+    released: pl.DataFrame
     signed: pl.DataFrame
     payment_ids: Sequence[str]
     installments: pl.DataFrame
@@ -58,6 +60,7 @@ def read_standing(home: Home, budget_year: int) -> Standing:
         return Standing(
             digest=ledger.state_digest(),
             paid=ledger.paid_lines(),
+            released=ledger.lines_of("payment").sort("payment_id", *KEY),
             signed=signed,
             payment_ids=ledger.payment_ids(),
             installments=ledger.installments(pl.concat(numbered)),

@@ -119,11 +119,11 @@ def determine(
 ) -> Determined:
     """Apply every policy in force to a snapshot's tables.
 
-    Rows:    paid_lines  one per paid entitlement line not returned; beside: of policies left out
+    Rows:    paid_lines  one per line ever paid, returned ones too; beside: of policies left out
              returns     view determinations: one per policy, period, subject and beneficiary
     Units:   fen
     Holds:   the same tables, date and paid lines give the same determinations, byte for byte
-    Source:  rulebook §0 to §3; `ledger_payment_ids` adds payments whose line was returned
+    Source:  rulebook §0 to §3; `ledger_payment_ids` adds payments without their lines
     Raises:  UsageError for an unknown policy, ParameterMissingError, ContractError
     """
     cards = _chosen(only)

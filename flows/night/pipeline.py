@@ -177,7 +177,7 @@ def determine_rows(
     return determine(
         run.snapshot.tables(),
         run.as_of,
-        standing.paid,
+        standing.released,
         ledger_payment_ids=standing.payment_ids,
         threads=request.threads,
         memory_limit=request.memory_limit,

@@ -32,7 +32,7 @@ def planned(home: Home, snapshot_id: str, as_of: date, parting: Parting) -> dict
     running = _running(tables, as_of)
     plan = plan_of(running, as_of, read_after_rules())
     standing = read_standing(home, as_of.year)
-    inputs = Inputs(tables, as_of, standing.paid, standing.payment_ids, running)
+    inputs = Inputs(tables, as_of, standing.released, standing.payment_ids, running)
     folder, count = folder_of(parting, inputs, plan), parting.count_for(tables)
     sizes = {kind: sum(path.stat().st_size for path in paths) for kind, paths in tables.items()}
     is_whole = parting.is_whole(tables)

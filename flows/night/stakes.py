@@ -88,7 +88,7 @@ def _determined(
     found = determine(
         tables,
         run.as_of,
-        standing.paid,
+        standing.released,
         ledger_payment_ids=standing.payment_ids,
         threads=means.threads,
         memory_limit=means.memory_limit,

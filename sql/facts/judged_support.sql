@@ -1,7 +1,8 @@
 -- cut by: person, employer
 -- The visible rows of what was granted before, each marked if it is our own payment come back:
--- its payment_id is in the ledger, or it has none and the ledger holds a paid line of that type's
--- policy for that subject and a period inside its months (rulebook §0). Grain: as the extract.
+-- its payment_id is in the ledger, or it has none and the ledger holds a line ever paid (returned
+-- since, too) of that type's policy for that subject and a period inside its months (rulebook §0).
+-- Grain: as the extract.
 -- Reading: a yearly period lies inside if its year does.
 with paid_periods as (
     select

@@ -15,6 +15,7 @@ import pytest
 
 from flows.answers.clerical import import_decisions
 from flows.answers.explain import explain_line, explain_party
+from flows.money.ledger_store import open_ledger
 from flows.night import causes
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
@@ -243,6 +244,33 @@ def test_months_that_a_provision_does_not_look_at_do_not_speak() -> None:
     days = pl.DataFrame({"ended_on": [date(2018, 11, 30), date(2019, 12, 31), LATER, None]})
     asked = months_asked_for(ended, "2020", LATER)
     assert asked is not None and days.filter(asked)["ended_on"].to_list() == [date(2019, 12, 31)]
+
+
+def test_a_payment_that_came_back_is_due_though_it_was_echoed_without_its_id(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
+) -> None:
+    from flows.money.settle import settle_batch
+
+    home = Home(tmp_path / "paid")
+    shutil.copytree(paid[0].root, home.root)
+    with open_ledger(home) as ledger:
+        lines = ledger.paid_lines().filter(policy_id="graduate_flexible_insurance").sort(KEY)
+        line = lines.row(0, named=True)
+        batch = ledger.batch_of(line["payment_id"])
+    answer = tmp_path / "answer.txt"
+    answer.write_bytes(f"{line['payment_id']}|失败|销户|20200331\r\n".encode("gb18030"))
+    settle_batch(home, batch, answer)
+    month = line["period"].replace("-", "")
+    cells = {"补贴类型": "高校毕业生灵活就业社保补贴", "代码": line["subject_id"], "发放流水号": ""}
+    months = {"享受开始年月": month, "享受终止年月": month, "已享受月数": "1"}
+    echoed = row_of(paid[1], "政策享受台账", **cells, **months)
+    _, _, found = night(
+        (home, paid[1], paid[2]), tmp_path / "night", {"政策享受台账": adding(echoed)}
+    )
+    (again,) = found.filter(
+        pl.all_horizontal(pl.col(name) == line[name] for name in KEY)
+    ).to_dicts()
+    assert (again["status"], again["due_fen"]) == ("payable", line["amount_fen"])
 
 
 def row_of(drop: Path, title: str, **cells: str) -> list[str]:

@@ -34,7 +34,8 @@ from transforms.words import word, worded
 
 NOTHING_PAID = Standing(
     digest="",
-    paid=pl.DataFrame(schema=PAID_LINE_SCHEMA),
+    paid=pl.DataFrame(),
+    released=pl.DataFrame(schema=PAID_LINE_SCHEMA),
     signed=pl.DataFrame(),
     payment_ids=(),
     installments=pl.DataFrame(),

@@ -188,6 +188,17 @@ def test_only_a_run_that_is_recorded_is_listed(home: Home) -> None:
         list_act(home, run_name("R2"))
 
 
+def test_what_only_an_older_run_asks_back_is_not_listed(home: Home) -> None:
+    night(home, "R2", ROWS[1:])
+    prepared = signed(home, list_act(home, run_name("R2")))
+    night(home, "R3", ROWS)
+    with pytest.raises(LedgerForbidsError, match="is not the newest"):
+        list_act(home, run_name("R2"))
+    with pytest.raises(LedgerForbidsError, match="is not the newest"):
+        record_list(home, prepared)
+    assert shown(home) == []
+
+
 def test_verify_works_a_list_out_again(home: Home) -> None:
     night(home, "R2", ROWS[1:])
     listed(home, "R2")
