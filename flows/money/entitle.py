@@ -24,7 +24,7 @@ from transforms.money.entitlements import (
     open_rows,
     settle_exclusions,
 )
-from transforms.money.exclusions import PAID_UNDER_OTHER, ROW, paid_under_another
+from transforms.money.exclusions import PAID_UNDER_OTHER, ROW, paid_under_another, turns_with_paid
 from transforms.money.identity import DOUBT_SCHEMA, with_causes
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
@@ -91,7 +91,8 @@ def build_entitlements(
     doubtful = identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
     elsewhere = paid_under_another(waiting, paid, settled, causes, exclusions())
-    holds = also_held(holds, elsewhere, PAID_UNDER_OTHER)
+    beyond = _beyond_limit(connection, waiting, paid, settled, causes)
+    holds = also_held(holds, pl.concat([elsewhere, beyond]), PAID_UNDER_OTHER)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     struck = _struck_out(connection, waiting, payees, standing.struck)
     holds = also_held(holds, struck, STRUCK_OUT)
@@ -115,6 +116,31 @@ def _causes(connection: Connection, claims: pl.DataFrame, causes_of: CausesOf) -
     causes = causes_of(reached) if reached.height else pl.DataFrame(schema=CAUSE_SCHEMA)
     settled = settle_claims(reached, causes, _answers_about(connection, "recovery"))
     return pl.concat([settled, claims.filter("is_outside").select(ROW, **NO_ROW)])
+
+
+def _beyond_limit(
+    connection: Connection,
+    waiting: pl.DataFrame,
+    paid: pl.DataFrame,
+    settled: pl.DataFrame,
+    causes: pl.DataFrame,
+) -> pl.DataFrame:
+    """List the rows that would be paid beyond a card's limit, counting what was paid before.
+
+    Rows:    returns  row_number
+    """
+    limits = {name: card.most for name, card in policy_cards().items() if card.most}
+    rows = turns_with_paid(waiting, paid, settled, causes, [*limits])
+    found = [rows.select(ROW).clear()]
+    for (policy_id,), lines in rows.group_by("policy_id", maintain_order=True):
+        show_frame(connection, "limited_lines", lines.select(KEY))
+        now = policy_rows(connection, str(policy_id), "limited_lines")
+        # What others granted before, where the limit knows of it.
+        used = pl.sum_horizontal(pl.lit(0), "^months_used_before$").alias("used")
+        known = lines.join(now.select(*KEY[1:], used), on=KEY[1:], how="left", validate="1:1")
+        in_all = pl.col("turns") + pl.col("used").fill_null(0)
+        found.append(known.filter(in_all > limits[str(policy_id)]).select(ROW))
+    return pl.concat(found)
 
 
 def _struck_out(

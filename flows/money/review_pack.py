@@ -265,7 +265,9 @@ def find_doubts(
         register_frame(connection, name, frame)
     # Each file takes what it names: stored rules of a night of before have others.
     as_of_month = month_of(date.fromisoformat(manifest["as_of"]))
+    limited = [name for name, card in policy_cards().items() if card.limit is not None]
     values = {"audit_findings": [*AUDIT_FINDINGS], "as_of_month": as_of_month}
+    values |= {"limited_policies": limited}
     found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in doubt_names()]
     return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in found])
 

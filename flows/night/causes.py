@@ -1,6 +1,6 @@
 """What speaks against money that was paid: rows of tonight that the paying run did not have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,6 +26,7 @@ SHOWN_ROWS = 20
 NOT_CONTENT = (*PLACE, "serial_no")
 # Kinds of which many rows make one amount.
 ADDING_UP = ("attendance", "contributions", "payroll")
+SUBJECT = ("policy_id", "subject_kind", "subject_id")
 Claim = Mapping[str, Any]
 
 
@@ -72,6 +73,7 @@ class Causes:
             claims.join(reasons, on=KEY, how="left", validate="1:1")
             .join(own, on=KEY, how="left", validate="1:1")
             .join(any_policy, on=KEY[1:], how="left", validate="m:1")
+            .join(self._counted(), on=SUBJECT, how="left", validate="m:1")
             .with_columns(
                 pl.coalesce("own_payments", "payments").alias("payments"),
                 pl.col("own_payments").is_not_null().alias("is_own"),
@@ -79,38 +81,52 @@ class Causes:
             .sort(KEY)
         )
 
+    def _counted(self) -> pl.DataFrame:
+        """List by policy and subject the rows that stand: what a limit let count before others."""
+        text = f"select {', '.join(KEY)}, outcome from determinations semi join claimed_keys"
+        rows = query(self.connection, f"{text} using ({', '.join(SUBJECT)})").sort(KEY)
+        rows = rows.filter(outcome="eligible")
+        return rows.group_by(SUBJECT).agg(pl.struct(KEY).alias("counted"))
+
     def _causes(self, claims: list[dict[str, Any]]) -> list[tuple[int, bool, str, str, int]]:
         made_by = self.standing.determined_by
         runs = [
             sorted({made_by[payment] for payment in claim["payments"] or ()}) for claim in claims
         ]
+        asked = [*claims, *(other for claim in claims for other in _before(claim))]
         then = {
-            run: self._run(run, claims) for run in sorted({run for many in runs for run in many})
+            run: self._run(run, asked) for run in sorted({run for many in runs for run in many})
         }
         tonight = SnapshotRows(self.snapshot, self.as_of, self.own_rows)
-        tonight.expect(claims)
+        tonight.expect(asked)
         return [
             (claim[ROW], *_cause(claim, tonight, [then[run] for run in many]))
             for claim, many in zip(claims, runs, strict=True)
         ]
 
-    def _run(self, run_id: str, claims: list[dict[str, Any]]) -> "RunThen":
+    def _run(self, run_id: str, asked: Sequence[Claim]) -> "RunThen":
         manifest = read_manifest(self.home.runs / run_id, "run")
         place = self.home.snapshots / self.standing.snapshot_of[run_id]
         rows = SnapshotRows(place, date.fromisoformat(manifest["as_of"]), manifest["own_rows"])
-        rows.expect(claims)
-        entitled = pl.scan_parquet(self.home.runs / run_id / "entitlements.parquet")
-        keys = pl.DataFrame(claims, schema=dict.fromkeys(KEY, pl.String)).lazy()
-        known = entitled.join(keys, on=KEY, how="semi").select(*KEY, "determined_fen").collect()
-        return RunThen(rows, {tuple(row[:-1]): row[-1] for row in known.iter_rows()})
+        rows.expect(asked)
+        keys = pl.DataFrame(asked, schema=dict.fromkeys(KEY, pl.String)).lazy()
+
+        def known(name: str, column: str) -> dict[tuple[str, ...], Any]:
+            scanned = pl.scan_parquet(self.home.runs / run_id / f"{name}.parquet")
+            found = scanned.join(keys, on=KEY, how="semi").select(*KEY, column).collect()
+            return {tuple(row[:-1]): row[-1] for row in found.iter_rows()}
+
+        amounts = known("entitlements", "determined_fen")
+        return RunThen(rows, amounts, known("determinations", "reason_codes"))
 
 
 @dataclass(frozen=True)
 class RunThen:
-    """A run that determined a payment: its rows, and what it determined by key."""
+    """A run that determined a payment: its rows, and what it determined by key, and why not."""
 
     rows: SnapshotRows
     determined_fen: Mapping[tuple[str, ...], int]
+    reason_codes: Mapping[tuple[str, ...], Sequence[str]]
 
 
 def _cause(
@@ -125,18 +141,17 @@ def _cause(
         moved = claim["paid_before_fen"] > claim["own_fen"]
         return True, "paid_under_both" if moved else TWICE, "", 0
     sure_fen = max(0, claim["own_fen"] - max(before)) if claim["is_own"] and before else 0
-    reasons = [] if claim["is_eligible"] else claim["reason_codes"]
     found, gone = list[str](), list[str]()
-    for by_presence, specs in rows_against(policy_cards()[claim["policy_id"]], reasons):
+    for row, by_gone, specs in _asked(claim, then):
         came, is_less = list[str](), False
         for spec in specs:
-            now = tonight.rows_of(spec, claim)
-            olds = [run.rows.rows_of(spec, claim) for run in then]
+            now = tonight.rows_of(spec, row)
+            olds = [run.rows.rows_of(spec, row) for run in then]
             new = now
             for old in olds:
                 new = _without(new, old)
                 gone += _places(_without(old, now))
-                is_less |= by_presence and _is_less(spec["kind"], now, old)
+                is_less |= by_gone and _is_less(spec["kind"], now, old)
             came += _places(new) if then else []
         # Where rows are gone, what came beside them does not say that less was due.
         found += [] if is_less else came
@@ -145,6 +160,33 @@ def _cause(
     if sure_fen:
         return False, IN_PART, _listed(gone), sure_fen
     return False, "rows_gone" if gone else "nothing_found", _listed(gone), 0
+
+
+def _asked(
+    claim: Claim, then: Sequence[RunThen]
+) -> Iterator[tuple[Claim, bool, Sequence[Mapping[str, Any]]]]:
+    """Give what is looked into, and of which row: of the claim's, and of those that came before it.
+
+    Of a row that counts towards a limit tonight and did not then: what is true of it only now.
+    """
+    card = policy_cards()[claim["policy_id"]]
+    reasons = [] if claim["is_eligible"] else claim["reason_codes"]
+    for by_gone, specs in rows_against(card, reasons):
+        yield claim, by_gone, specs
+    for other in _before(claim):
+        for run in then:
+            known = run.reason_codes.get(tuple(other[name] for name in KEY))
+            were = None if known is None else {*known} - {card.provision_names[-1]}
+            if were is None or were:
+                for by_gone, specs in rows_against(card, were, now_true=True):
+                    yield other, by_gone, specs
+
+
+def _before(claim: Claim) -> Sequence[Claim]:
+    """Return the rows of the same subject that a limit let stand before that of a claim."""
+    limit = policy_cards()[claim["policy_id"]].provisions[-1]
+    is_beyond = limit.limit is not None and limit.name in (claim["reason_codes"] or ())
+    return (claim["counted"] or ()) if is_beyond else ()
 
 
 def _is_less(kind: str, now: pl.DataFrame, old: pl.DataFrame) -> bool:

@@ -224,7 +224,7 @@ def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
     letter = row["letter"]
     assert "此前发给您 1000.00 元，而现在认定的是 800.00 元" in letter and "不需要退款" in letter
     assert ("看不到原来" in letter) == ("能证明的材料" in letter) == (cause == "rows_gone")
-    assert ("您的数据没有变" in letter) == (cause == "nothing_found")
+    assert ("没有看到变化" in letter) == (cause == "nothing_found")
     assert ("正在核实" in letter) == ("正在核实" in row["message"]) == (cause != "clerk_kept")
 
 

@@ -198,6 +198,20 @@ def plant_other_ids(town: Planter) -> None:
         town.lapse(born_else, payee if place % 2 else born_else, fen)
 
 
+def plant_limited(town: Planter) -> None:
+    """Paid for the same person elsewhere, which stands no more; honest: nothing limits it."""
+    for place in range(PLANTED):
+        (payee, _, _), (other, _, _) = town.employer(), town.employer()
+        person, honest = town.person(), town.person()
+        town.line(HIRE, person, 1_000_00, payee)
+        town.lapse(person, other, 1_234_56)
+        town.lapsed[-1]["status"] = ("recovery", "unsupported")[place % 2]
+        town.planted.add(("paid_beyond_limit", person))
+        town.line(BENEFIT, honest, 171_900)
+        town.lapse(honest, honest, 1_234_56)
+        town.lapsed[-1]["period"] = "2020-02"
+
+
 def plant_rows_set_aside(town: Planter) -> None:
     """A faulty row about a payee; honest: a row of another kind, or one that repeats another."""
     for place in range(PLANTED):
@@ -254,6 +268,7 @@ def town() -> Planter:
         plant_ends,
         plant_traces,
         plant_other_ids,
+        plant_limited,
         plant_rows_set_aside,
     ):
         plant(made)

@@ -200,6 +200,25 @@ def test_who_was_paid_under_the_other_refund_waits_while_that_is_not_asked_back(
     assert ("stability_refund", "payable", 1000, "") in others
 
 
+def test_who_is_counted_once_waits_while_what_another_employer_had_is_not_asked_back(
+    home: Home,
+) -> None:
+    hire = "new_hire_subsidy"
+    pay(home, "R1", [month(hire, ANN, 1000, "2020", ONE), month(hire, BOB, 1000, "2020", TWO)])
+    later = [month(hire, ANN, 1000, "2020", TWO), month(hire, BOB, 1000, "2020", TWO)]
+    kept = determined_of(home.root / "extracts", later, Town())
+    assert [row[1:] for row in statuses(draw_up(home, "R0", kept, causes=claim_none)[0])] == [
+        ("unsupported", 0, "not_eligible"),
+        ("held", 1000, "paid_under_other"),
+        ("nothing_due", 0, ""),
+    ]
+    assert [row[1:3] for row in statuses(entitle(home, later))] == [
+        ("recovery", -1000),
+        ("payable", 1000),
+        ("nothing_due", 0),
+    ]
+
+
 def test_refunds_of_two_employers_do_not_exclude_each_other(home: Home) -> None:
     entitled = entitle(home, [refund(10), refund(20, TWO, DIFFICULT)])
     assert [row[1] for row in statuses(entitled)] == ["payable", "payable"]

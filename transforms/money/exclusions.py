@@ -13,7 +13,10 @@ FORMS = ("larger_stands", "clerk_decides")
 NONE_STANDS = "none_stands"
 ROW = "row_number"
 GROUP = ("period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
-# Why a row waits: money was paid under the other policy of a pair, which stands no more.
+KEY = ["policy_id", *GROUP]
+YEAR_LENGTH = 4
+# Why a row waits: money was paid under the other policy of a pair, or as another row of what is
+# limited, which stands no more.
 PAID_UNDER_OTHER = "paid_under_other"
 
 
@@ -116,20 +119,50 @@ def paid_under_another(
              returns  row_number
     Source:  rulebook §4.3: what was paid under the other counts as paid before
     """
-    found, key = [waiting.select(ROW).clear()], ["policy_id", *GROUP]
-    asked = settled.join(causes.filter("is_claim"), on=ROW, how="semi")
-    sums = (
-        paid.group_by(key)
-        .agg(pl.col("amount_fen").sum())
-        .filter(pl.col("amount_fen") > 0)
-        .join(pl.concat([asked, settled.filter("is_eligible")]), on=key, how="anti")
-    )
+    found, sums = [waiting.select(ROW).clear()], _paid_and_kept(paid, settled, causes)
     for one in exclusions:
         if one.form == "larger_stands":
             of_pair = pl.col("policy_id").is_in(one.policies)
             others = sums.filter(of_pair)
             found.append(waiting.filter(of_pair).join(others, on=GROUP, how="semi").select(ROW))
     return pl.concat(found).unique().sort(ROW)
+
+
+def turns_with_paid(
+    waiting: pl.DataFrame,
+    paid: pl.DataFrame,
+    settled: pl.DataFrame,
+    causes: pl.DataFrame,
+    limited: Sequence[str],
+) -> pl.DataFrame:
+    """Count for rows of what is limited what was paid and stands no more along with what stands.
+
+    Rows:    as paid_under_another; limited: policies
+             returns  waiting, of subjects of whom such was paid, and turns
+    Source:  rulebook §2: a person counts once, and for so many months
+    """
+    of_subject = ["policy_id", *GROUP[1:3]]
+    kept = _paid_and_kept(paid, settled, causes).filter(pl.col("policy_id").is_in(limited))
+    # A month at two employers is one month; in a year each employer is one.
+    payee = pl.when(pl.col("period").str.len_chars() == YEAR_LENGTH).then("beneficiary_id")
+    turns = (
+        pl.concat([rows.select(KEY) for rows in (kept, settled.filter("is_eligible"))])
+        .join(kept, on=of_subject, how="semi")
+        .group_by(of_subject)
+        .agg(pl.struct("period", payee.alias("payee")).n_unique().alias("turns"))
+    )
+    return waiting.join(turns, on=of_subject, how="inner", validate="m:1")
+
+
+def _paid_and_kept(paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFrame) -> pl.DataFrame:
+    """Sum by key what is paid, of rows that are neither eligible nor asked back."""
+    asked = settled.join(causes.filter("is_claim"), on=ROW, how="semi")
+    return (
+        paid.group_by(KEY)
+        .agg(pl.col("amount_fen").sum())
+        .filter(pl.col("amount_fen") > 0)
+        .join(pl.concat([asked, settled.filter("is_eligible")]), on=KEY, how="anti")
+    )
 
 
 def settle_by_clerk(

@@ -123,6 +123,12 @@ class PolicyCard:
         limit = self.provisions[-1].limit
         return self.parameters[limit] if isinstance(limit, str) else limit
 
+    @property
+    def most(self) -> int:
+        """How many may count at the most, by any value of the limit; 0: no limit."""
+        limit = self.limit or 0
+        return max(v.value for v in limit.values) if isinstance(limit, Parameter) else limit
+
 
 def parse_shared(text: str) -> dict[str, Parameter]:
     """Read the parameters that several policies or facts use."""

@@ -33,17 +33,20 @@ def excluding_rows(cards: Iterable[PolicyCard]) -> dict[str, tuple[Only, ...]]:
 
 
 def rows_against(
-    card: PolicyCard, reasons: Collection[str] | None
+    card: PolicyCard, reasons: Collection[str] | None, now_true: bool = False
 ) -> list[tuple[bool, Sequence[Mapping[str, Any]]]]:
     """Return the `rows` entries among which a row can speak against money that was paid.
 
     `reasons`: the provisions that are not true tonight; none: only the amount is less; None: the
-    policy has no such row any more.
+    policy has no such row any more. `now_true`: of another row, which counts tonight and did not
+    then: the provisions that were not true then; None: there was no such row.
 
-    Rows:    returns  whether what rests on the entries holds by presence, and the entries
+    Rows:    returns  whether rows that are gone would explain it, and the entries
     Source:  rulebook §4.4
     """
     if not reasons:
         part = "universe" if reasons is None else "amount"
-        return [(True, [spec for spec in card.rows if part in spec.get("for", ("universe",))])]
-    return [(p.holds == PRESENCE, p.rows) for p in card.provisions if p.name in reasons]
+        specs = [spec for spec in card.rows if part in spec.get("for", ("universe",))]
+        return [(not now_true, specs)]
+    asked = [p for p in card.provisions if p.name in reasons]
+    return [((p.holds == PRESENCE) != now_true, p.rows) for p in asked]
