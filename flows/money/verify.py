@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.lift import lift_problems
 from flows.money.objections import register_problems
 from flows.money.recover import list_problems
 from flows.money.signatures import holds_truly
@@ -104,6 +105,9 @@ def verify_home(home: Home) -> Verified:
             seen.counts["payment files"] = seen.counts.get("payment files", 0) + len(files)
         for list_id in books.lists:
             check = partial(list_problems, home, ledger, postings, list_id)
+            seen.look("recovery lists", home.ledger_path, check)
+        for list_id in books.lifts:
+            check = partial(lift_problems, home, ledger, postings, list_id)
             seen.look("recovery lists", home.ledger_path, check)
         for what, finding in hashed:
             seen.take(what, finding.result())
