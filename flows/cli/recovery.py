@@ -230,7 +230,9 @@ def recovery_letters(
 
     path = out or Path(f"{list_id}.{'pdf' if pdf else 'html'}")
     written = write_letters(Home(home), list_id, path, as_pdf=pdf)
-    show(written, as_json, [f"{written['path']}: {written['letters']} letters"])
+    lines = [f"{written['path']}: {written['letters']} letters"]
+    closed = f"{written['closed']} claims of the list are closed: they get no letter"
+    show(written, as_json, [*lines, closed] if written["closed"] else lines)
 
 
 @app.command()
