@@ -199,9 +199,7 @@ def recovery_show(
         line = (
             "{payments} {policy} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} 元 "
             "paid back, {returned_yuan} 元 returned by the bank, {lifted_yuan} 元 lifted, "
-            "{left_yuan} 元 left, {age_days} days".format(
-                **claim, payments=payments, policy=policy
-            )
+            "{left_yuan} 元 left, {age_days} days".format(**claim, payments=payments, policy=policy)
         )
         lines.append(grouped(line))
         if claim["asked_now_yuan"] is None:

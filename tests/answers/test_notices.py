@@ -15,15 +15,29 @@ from flows.answers.notices import Asked, letters_pdf, write_notices
 from flows.answers.run_money import money_of_rows
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.money.acts import countersign
 from flows.money.ledger_store import open_ledger
+from flows.money.recover import list_act, record_list, record_recovered, recovered_act
 from flows.money.release import release_batch
 from flows.money.review import import_review
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from sql.texts import policy_cards
-from tests.money.money_town import BOB, ids_of, month, new_home, night, run_name, sign_both
+from tests.ceremony import key_of
+from tests.money.money_town import (
+    BOB,
+    claim_none,
+    ids_of,
+    month,
+    new_home,
+    night,
+    pay,
+    run_name,
+    sign_both,
+)
 from tests.money.test_review import filled
+from transforms.amounts import yuan_text
 from transforms.answers.notices import (
     LINE_SCHEMA,
     MESSAGE_LENGTH,
@@ -146,7 +160,7 @@ def test_who_is_paid_is_told_where_and_how_much(told: tuple[Path, str, Path]) ->
     assert both.height == found.height > 20
     for row in both.to_dicts():
         assert f"账号最后四位是 {row['account_no'][-4:]}。" in row["letter"]
-        yuan = f"{row['amount_fen'] // 100}.{row['amount_fen'] % 100:02d}"
+        yuan = yuan_text(row["amount_fen"], ",")
         assert f"款项 {yuan} 元将发给您" in row["letter"] and row["bank_name"] in row["letter"]
         assert "您无需申请" in row["letter"] and row["account_no"] not in row["letter"]
 
@@ -222,7 +236,7 @@ def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
     amounts = {"paid_before_fen": 100000, "determined_fen": 80000, "cause": cause}
     (row,) = worded([line("new_hire_subsidy", "unsupported", **amounts)]).to_dicts()
     letter = row["letter"]
-    assert "此前发给您 1000.00 元，而现在认定的是 800.00 元" in letter and "不需要退款" in letter
+    assert "此前发给您 1,000.00 元，而现在认定的是 800.00 元" in letter and "不需要退款" in letter
     assert ("看不到原来" in letter) == ("能证明的材料" in letter) == (cause == "rows_gone")
     assert ("您的数据没有变" in letter) == (cause == "nothing_found")
     assert ("正在核实" in letter) == ("正在核实" in row["message"]) == (cause != "clerk_kept")
@@ -274,6 +288,41 @@ def test_what_is_signed_and_not_released_is_not_told_as_paid(tmp_path: Path) -> 
     release_batch(home, batch.batch_id)
     for row in told_of_run(home, "R2").values():
         assert "此前已经发给您" in row["letter"] and "此前已发" in row["message"]
+
+
+def test_who_is_asked_to_pay_back_is_told_so_until_it_is_closed(tmp_path: Path) -> None:
+    home, keys = new_home(tmp_path / "home"), ("reviewer", "approver")
+    pay(home, "R1", WHO)
+    key, fen, fewer = (BOB, "2020-02"), 1719_00, [row for row in WHO if row["subject_id"] != BOB]
+    night(home, "R2", fewer)
+
+    def letter(label: str) -> str:
+        return str(told_of_run(home, label)[key]["letter"])
+
+    def sign(act: dict[str, Any]) -> dict[str, Any]:
+        return countersign(act, [key_of(home, role) for role in keys])
+
+    amount, rest = yuan_text(fen, ","), yuan_text(fen - 100, ",")
+    assert "请先不要自行转账" in letter("R2")
+    record_list(home, sign(list_act(home, run_name("R2"))))
+    asked = letter("R2")
+    assert f"还须退回 {amount} 元" in asked and "请先不要自行转账" not in asked
+    with open_ledger(home) as ledger:
+        paid = ledger.paid_lines().filter(subject_id=BOB)["payment_id"][0]
+    record_recovered(home, sign(recovered_act(home, paid, 100, "缴款书1", {})))
+    batch = night(home, "R3", [*fewer, month("benefit_to_retirement", BOB, 7, "2020-03")])[1].batches[0]
+    for said in (letter("R2"), letter("R3")):
+        assert f"此前发给您 {amount} 元（已登记退回 1.00 元）" in said
+        assert f"还须退回 {rest} 元" in said
+    write_notices(home, batch.batch_id, EVERYTHING, tmp_path / "of_batch")
+    of_batch = pl.read_parquet(tmp_path / "of_batch" / "notices.parquet")["letter"].to_list()
+    assert [f"还须退回 {rest} 元" in said for said in of_batch].count(True) == 1
+    night(home, "R4", WHO)
+    night(home, "R5", WHO[:0], causes=claim_none)
+    assert "请先不要转账" in letter("R5") and "您不需要退款" not in letter("R5")
+    night(home, "R6", fewer)
+    record_recovered(home, sign(recovered_act(home, paid, fen - 100, "缴款书2", {})))
+    assert "已经了结" in letter("R6") and "请先不要" not in letter("R6")
 
 
 def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from transforms.policies.cards import PolicyCard
 from transforms.strict_yaml import read_yaml
 from transforms.words import words_column
 
-AMOUNTS = ("due", "determined", "paid_before", "excess")
+AMOUNTS = ("due", "determined", "paid_before", "excess", "left")
 LETTERS = Path(__file__).parent.parent / "letters.yaml"
 MESSAGE_LENGTH = 70
 LAST_DIGITS = 4
@@ -35,6 +35,8 @@ LINE_SCHEMA = pl.Schema(
     {
         **dict.fromkeys([*KEY, "status", "reason", "cause"], pl.String()),
         **dict.fromkeys(["determined_fen", "paid_before_fen", "due_fen"], pl.Int64()),
+        # Given back of what was paid before, and left of what a signed list asks for.
+        **dict.fromkeys(["repaid_fen", "left_fen"], pl.Int64()),
         "reason_codes": pl.List(pl.String()),
         **dict.fromkeys(["bank_name", "account_no", "bank_said", "told_as"], pl.String()),
     }
@@ -65,7 +67,8 @@ def notices(
     Holds:   a message has at most 70 characters and names nobody
     Raises:  ContractError if a status has no words, or a line has two notices
     """
-    excess = pl.col("paid_before_fen") - pl.col("determined_fen")
+    held = pl.col("paid_before_fen") - pl.col("repaid_fen").fill_null(0)
+    excess = held - pl.col("determined_fen")
     ordered = lines.with_columns(excess.alias("excess_fen")).sort("status", *KEY)
     ordered = ordered.with_row_index("place", offset=1)
     known = _with_parties(ordered, parties)
@@ -163,7 +166,7 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
     unknown = pl.col("reason_codes").list.eval(pl.element().replace(provisions)).list.join("、")
     return [
         *(pl.lit(text).alias(name) for name, text in texts.items()),
-        *(yuan_column(f"{name}_fen").alias(name) for name in AMOUNTS),
+        *(yuan_column(f"{name}_fen", ",").alias(name) for name in AMOUNTS),
         pl.when(month == "")
         .then(_filled(parts["year"], year=year))
         .otherwise(_filled(parts["month"], year=year, month=month.str.strip_chars_start("0")))
@@ -172,6 +175,10 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         .then(pl.lit(""))
         .otherwise(_filled(parts["about"], name=other))
         .alias("about"),
+        pl.when(pl.col("repaid_fen") > 0)
+        .then(_filled(parts["back"], repaid=yuan_column("repaid_fen", ",")))
+        .otherwise(pl.lit(""))
+        .alias("back"),
         unknown.fill_null("").alias("unknown"),
         pl.col("bank_said").replace("", parts["nothing_said"]),
         pl.col("bank_name").fill_null(parts["account_unknown"]).alias("bank"),
