@@ -140,6 +140,7 @@ def recovery_list(
     """List what a run asks back (追回) and no list asks for yet; two persons sign it."""
     from flows.answers.nights import find_run
     from flows.money.acts import read_act
+    from flows.money.objections import objected_claims
     from flows.money.recover import list_act, list_workbook, record_list
 
     place = Home(home)
@@ -150,7 +151,9 @@ def recovery_list(
             replace_file(workbook, list_workbook(act))
         keys = both(reviewer_key, approver_key)
         made = post_or_write(act, keys, path, partial(record_list, place))
-    show(made, as_json, _list_lines(act, made))
+        warnings = objected_claims(place, act["statement"]["run_id"], act["statement"]["claims"])
+    lines = [*_list_lines(act, made), *(f"warning: {said}" for said in warnings)]
+    show({**made, "warnings": warnings}, as_json, lines)
 
 
 def _list_lines(act: dict[str, Any], made: dict[str, Any]) -> list[str]:

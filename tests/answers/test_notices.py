@@ -310,7 +310,9 @@ def test_who_is_asked_to_pay_back_is_told_so_until_it_is_closed(tmp_path: Path) 
     with open_ledger(home) as ledger:
         paid = ledger.paid_lines().filter(subject_id=BOB)["payment_id"][0]
     record_recovered(home, sign(recovered_act(home, paid, 100, "缴款书1", {})))
-    batch = night(home, "R3", [*fewer, month("benefit_to_retirement", BOB, 7, "2020-03")])[1].batches[0]
+    batch = night(home, "R3", [*fewer, month("benefit_to_retirement", BOB, 7, "2020-03")])[
+        1
+    ].batches[0]
     for said in (letter("R2"), letter("R3")):
         assert f"此前发给您 {amount} 元（已登记退回 1.00 元）" in said
         assert f"还须退回 {rest} 元" in said

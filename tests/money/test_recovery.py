@@ -9,9 +9,13 @@ import openpyxl
 import polars as pl
 import pytest
 
+from flows.answers.objections import register_objection
+from flows.cli import app
+from flows.cli.console import run_command
 from flows.money.acts import act_digest, countersign, unsigned
 from flows.money.ledger_store import open_ledger
 from flows.money.lift import lift_act, record_lift
+from flows.money.objections import objected_claims
 from flows.money.rebuild import rebuild_ledger
 from flows.money.recover import (
     list_act,
@@ -173,6 +177,21 @@ def test_what_is_lifted_is_what_the_newest_run_let_be_lifted(home: Home) -> None
         ledger.post("recovery_lifted", {"act": forged}, subject=said["list_id"])
     with pytest.raises(DigestDiffersError, match="did not let be lifted"):
         verify_home(home)
+
+
+def test_a_list_says_which_claims_somebody_objects_to(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    night(home, "R2", [refund(600)])
+    said = {"policy_id": "stability_refund", "period": "", "subject_id": ONE, "raised_by": "甲"}
+    said |= {"raised_on": "2020-03-05", "reason": "没有多领", "document_no": ""}
+    register_objection(home, said)
+    act = list_act(home, run_name("R2"))["statement"]
+    told = ["claim 2 (stability_refund, 2020): somebody objects, and nothing is decided yet"]
+    assert objected_claims(home, act["run_id"], act["claims"]) == told
+    out = ["--out", str(home.root / "l.json"), "--home", str(home.root)]
+    assert run_command(app, ["recovery", "list", run_name("R2"), *out]) == 0
+    assert f"warning: {told[0]}" in capsys.readouterr().out
 
 
 def test_a_document_is_booked_once_however_it_is_typed(home: Home) -> None:
