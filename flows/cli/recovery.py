@@ -114,12 +114,18 @@ def returned(
     from flows.money.returned import list_returned
 
     told = list_returned(Home(home), _day(as_of))
-    lines = [
-        f"{r['owner']}  {r['payment_id']} {policy_word(r['policy_id'])} {r['period']} "
-        f"{r['amount_yuan']} 元  "
-        f"{'?' if r['age_days'] is None else r['age_days']} days  {r['reason']}: {r['action']}"
-        for r in told["lines"]
+    names = ("owner", "payment_id", "policy_title", "holder", "line_count", "amount_fen")
+    rows = [headings(*names, "age_days", "reason", "action")]
+    rows += [
+        [
+            *(r["owner"], r["payment_id"], policy_word(r["policy_id"]), r["holder"]),
+            *(str(r["line_count"]), grouped(r["amount_yuan"])),
+            *("?" if r["age_days"] is None else str(r["age_days"]), r["reason"], r["action"]),
+        ]
+        for r in told["payments"]
     ]
+    waiting = f"{len(told['payments'])} payments wait: {grouped(told['total_yuan'])} 元"
+    lines = [*table(rows, {4, 5, 6}), waiting] if told["payments"] else []
     lines += [f"warning: {said}" for said in told["warnings"]]
     show(told, as_json, lines or ["nothing that came back waits to be paid again"])
 

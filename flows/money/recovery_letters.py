@@ -127,23 +127,28 @@ def _letter(
         "amount_fen": amount_fen,
         "cause": CAUSES.get(cause, cause),
     }
-    left = {"closed_fen": amount_fen - left_fen, "left_fen": left_fen}
     return {
         "number": number,
         "to": worded(Said("letter_family", {"name": last["holder"]}))
         if is_dead
         else last["holder"],
-        "paragraphs": [
-            worded(Said("letter_why", why)),
-            *([worded(Said("letter_left", left))] if left_fen < amount_fen else []),
-            worded(Said("letter_how", {"number": number})),
-            word("letter_never_set_off"),
-            word("letter_object"),
-        ],
+        "paragraphs": _paragraphs(why, number, left_fen),
         "facts": [[word(name), value] for name, value in facts.items() if value],
         "from": card.bureau,
         "day": statement["signed_on"],
     }
+
+
+def _paragraphs(why: Mapping[str, Any], number: str, left_fen: int) -> list[str]:
+    closed_fen = why["amount_fen"] - left_fen
+    left = Said("letter_left", {"closed_fen": closed_fen, "left_fen": left_fen})
+    return [
+        worded(Said("letter_why", why)),
+        *([worded(left)] if closed_fen else []),
+        worded(Said("letter_how", {"number": number})),
+        word("letter_never_set_off"),
+        word("letter_object"),
+    ]
 
 
 def _reasons(home: Home, statement: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:

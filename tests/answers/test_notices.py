@@ -38,6 +38,7 @@ from tests.money.money_town import (
 )
 from tests.money.test_review import filled
 from transforms.amounts import yuan_text
+from transforms.answers.asked_back import told_of_claims
 from transforms.answers.notices import (
     LINE_SCHEMA,
     MESSAGE_LENGTH,
@@ -47,6 +48,7 @@ from transforms.answers.notices import (
     notices,
 )
 from transforms.errors import ContractError, UsageError
+from transforms.money.books import Books
 from transforms.money.entitlements import KEY, STATUSES
 from transforms.money.exclusions import PAID_UNDER_OTHER
 from transforms.money.objections import OBJECTION
@@ -161,7 +163,7 @@ def test_who_is_paid_is_told_where_and_how_much(told: tuple[Path, str, Path]) ->
     for row in both.to_dicts():
         assert f"账号最后四位是 {row['account_no'][-4:]}。" in row["letter"]
         yuan = yuan_text(row["amount_fen"], ",")
-        assert f"款项 {yuan} 元将发给您" in row["letter"] and row["bank_name"] in row["letter"]
+        assert f"款项 {yuan} 元应发给您" in row["letter"] and row["bank_name"] in row["letter"]
         assert "您无需申请" in row["letter"] and row["account_no"] not in row["letter"]
 
 
@@ -348,7 +350,7 @@ def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_p
     assert [told[one]["title"] for one in (struck, held, paid)] == [
         *("审核后暂不发放", "待补一件事", "发放通知")
     ]
-    assert "下一批就会发放" not in told[struck]["letter"] and "剔除" in told[struck]["message"]
+    assert "补齐以后" not in told[struck]["letter"] and "剔除" in told[struck]["message"]
     sign_both(home, after)
     release_batch(home, after)
     assert told_of_run(home, "R1")[paid]["title"] == "已经发放"
@@ -411,7 +413,7 @@ def test_every_reason_to_hold_says_what_is_missing_and_how_to_give_it(reason: st
     assert reason in letter_texts()["held"], f"say in letters.yaml what {reason} means to a person"
     (row,) = worded([line("benefit_to_retirement", "held", reason)]).to_dicts()
     texts = letter_texts()["held"][reason]
-    assert texts["why"] in row["letter"] and "怎么办：" in row["letter"]
+    assert texts["why"].format(own="您本人") in row["letter"] and "怎么办：" in row["letter"]
     assert texts["brief"] in row["message"]
 
 
@@ -420,6 +422,27 @@ def test_a_reason_that_nobody_worded_is_told_in_general() -> None:
     assert letter_texts()["held"]["other"]["why"] in row["letter"]
     with pytest.raises(ContractError, match="no words for status unheard_of"):
         worded([line("benefit_to_retirement", "unheard_of")])
+
+
+def test_only_what_a_list_asks_for_is_told_of_it() -> None:
+    plain = [line("benefit_to_retirement", status) for status in ("payable", "recovery")]
+    rows = pl.DataFrame([plain[0], {**plain[1], "period": "2020-11"}], schema=LINE_SCHEMA)
+    none = pl.DataFrame(schema=dict.fromkeys(KEY, pl.String()) | {"now_fen": pl.Int64()})
+    held = rows.select(*KEY, now_fen=pl.lit(900_000_000_000))
+    assert told_of_claims(rows, Books(), held)["told_as"].to_list() == [None, None]
+    back = told_of_claims(rows, Books(), none)
+    assert back["told_as"].to_list() == [None, "recovery_closed"], "nothing of it is paid any more"
+
+
+def test_a_firm_is_spoken_to_as_one_and_no_clerk_s_label_is_asked() -> None:
+    asked = line("stability_refund", "undetermined", reason_codes=["s5_not_dispatcher"])
+    missing = line("stability_refund", "held", "account_missing")
+    firm = {"beneficiary_kind": "employer", "subject_kind": "employer"}
+    told = worded([{**asked, **firm}])["letter"][0]
+    assert "条件是：不是劳务派遣单位。" in told and "人工核对" not in told
+    told = worded([{**missing, **firm}])["letter"][0]
+    assert "没有贵单位的收款账户" in told and "本人" not in told and "请把贵单位的银行" in told
+    assert "审核、公示并有预算后发放" in told
 
 
 def test_a_status_without_an_account_or_a_name_is_told() -> None:

@@ -163,7 +163,9 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
     other = (
         pl.when(is_about_another).then(pl.col("subject_name").fill_null("")).otherwise(pl.lit(""))
     )
-    unknown = pl.col("reason_codes").list.eval(pl.element().replace(provisions)).list.join("、")
+    codes, plain = pl.element(), provisions | letter_texts()["plain"]
+    unknown = pl.col("reason_codes").list.eval(codes.replace(provisions)).list.join("、")
+    asked = pl.col("reason_codes").list.eval(codes.replace(plain)).list.join("；")
     return [
         *(pl.lit(text).alias(name) for name, text in texts.items()),
         *(yuan_column(f"{name}_fen", ",").alias(name) for name in AMOUNTS),
@@ -171,6 +173,7 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         .then(_filled(parts["year"], year=year))
         .otherwise(_filled(parts["month"], year=year, month=month.str.strip_chars_start("0")))
         .alias("months"),
+        pl.col("beneficiary_kind").replace(parts["own"]).alias("own"),
         pl.when(other == "")
         .then(pl.lit(""))
         .otherwise(_filled(parts["about"], name=other))
@@ -180,6 +183,7 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         .otherwise(pl.lit(""))
         .alias("back"),
         unknown.fill_null("").alias("unknown"),
+        asked.fill_null("").alias("asked"),
         pl.col("bank_said").replace("", parts["nothing_said"]),
         pl.col("bank_name").fill_null(parts["account_unknown"]).alias("bank"),
         pl.col("account_no").str.tail(LAST_DIGITS).fill_null(parts["no_digits"]).alias("last_four"),
