@@ -123,9 +123,12 @@ def share_text(share: int) -> str:
     return f"{share // 100}.{share % 100:02d}%"
 
 
-def yuan_column(name: str) -> pl.Expr:
+def yuan_column(name: str, thousands: str = "") -> pl.Expr:
     """Write a column of fen as yuan with two decimals, as yuan_text does for one amount."""
     fen = pl.col(name).abs()
     sign = pl.when(pl.col(name) < 0).then(pl.lit("-")).otherwise(pl.lit(""))
     whole, hundredths = (fen // 100).cast(pl.String), (fen % 100).cast(pl.String).str.zfill(2)
+    if thousands:
+        parted = whole.str.reverse().str.replace_all(r"(\d{3})", f"${{1}}{thousands}")
+        whole = parted.str.strip_suffix(thousands).str.reverse()
     return pl.concat_str(sign, whole, pl.lit("."), hundredths).alias(name)

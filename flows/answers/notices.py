@@ -23,12 +23,15 @@ from flows.store import Home, read_manifest, staged_folder
 from flows.typeset import pdf_of
 from sql import connect, register_tables, run_sql, show_frame
 from sql.texts import policy_cards
+from transforms.amounts import is_amount
+from transforms.answers.asked_back import told_of_claims
 from transforms.answers.notices import LINE_SCHEMA, letter_pages, messages, notices
 from transforms.answers.open_questions import both_sides
 from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
 from transforms.identifiers import EMPLOYER_CODE_FORM
 from transforms.money.batch_states import LEFT_BEHIND
 from transforms.money.entitlements import KEY
+from transforms.money.posting_rules import read_books
 from transforms.payments.notice import notice_window
 from transforms.sheets.csv_file import csv_bytes
 
@@ -166,7 +169,8 @@ def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
     Holds:   what a reviewer held or struck out is held, what was paid since is paid
     """
     with open_ledger(home, only_look=True) as ledger:
-        states = [state for state in ledger.books().batches.values() if state.run_id == run_id]
+        books = ledger.books()
+        states = [state for state in books.batches.values() if state.run_id == run_id]
         paid = ledger.paid_lines().group_by(KEY).agg(pl.col("amount_fen").sum().alias("now_fen"))
         returned = returned_lines(ledger)
     known = [_accounts(read_batch(home, state.batch_id)) for state in states]
@@ -193,7 +197,7 @@ def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
         pl.when(is_held).then("said").otherwise("reason").alias("reason"),
         pl.when(is_waiting).then(pl.lit(NOT_YET_PAID)).alias("told_as"),
     )
-    return _with_returns(told, returned)
+    return _with_returns(told_of_claims(told, books, paid), returned)
 
 
 _ACCOUNTS = dict.fromkeys([*KEY, "bank_name", "account_no"], pl.String())
@@ -213,14 +217,17 @@ def _lines_of_batch(home: Home, stored: StoredBatch) -> pl.DataFrame:
     with open_ledger(home, only_look=True) as ledger:
         drafted_at = ledger.batch_states()[stored.manifest["batch_id"]].drafted_at
         returned = returned_lines(ledger, drafted_at)
-    paid = stored.frame("lines").join(_accounts(stored), on=KEY, validate="1:1")
-    due = paid.rename({"amount_fen": "due_fen"}).with_columns(
+        before = read_books(ledger.postings()[:drafted_at], lambda *_: True)
+        paid = ledger.paid_lines(drafted_at).group_by(KEY).agg(now_fen=pl.sum("amount_fen"))
+    lines = stored.frame("lines").join(_accounts(stored), on=KEY, validate="1:1")
+    due = lines.rename({"amount_fen": "due_fen"}).with_columns(
         pl.lit("payable").alias("status"),
         pl.lit("").alias("reason"),
         pl.lit(None, pl.String).alias("told_as"),
     )
-    unpaid = stored.frame("unpaid_lines")
-    return _as_lines(pl.concat([_with_returns(due, returned), unpaid], how="diagonal"))
+    unpaid = stored.frame("unpaid_lines").with_columns(pl.lit(None, pl.String).alias("told_as"))
+    told = [_with_returns(due, returned), told_of_claims(unpaid, before, paid)]
+    return _as_lines(pl.concat(told, how="diagonal"))
 
 
 def _with_returns(lines: pl.DataFrame, returned: pl.DataFrame) -> pl.DataFrame:
@@ -238,7 +245,7 @@ def _as_lines(rows: pl.DataFrame) -> pl.DataFrame:
     missing = [
         pl.lit(None, dtype).alias(name) for name, dtype in LINE_SCHEMA.items() if name not in rows
     ]
-    amounts = ["determined_fen", "paid_before_fen", "due_fen"]
+    amounts = [name for name in LINE_SCHEMA if is_amount(name)]
     full = rows.with_columns(missing).with_columns(pl.col(amounts).fill_null(0))
     return full.select(pl.col(name).cast(dtype) for name, dtype in LINE_SCHEMA.items())
 

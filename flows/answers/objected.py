@@ -17,6 +17,7 @@ from sql.texts import policy_cards, shared_parameters
 from transforms.answers.objections import objection_register, objections_pages
 from transforms.errors import DigestDiffersError
 from transforms.money.entitlements import KEY
+from transforms.money.objections import PARTY
 from transforms.policies.parameters import value_on
 from transforms.sheets.csv_file import csv_bytes
 
@@ -49,6 +50,8 @@ def write_objections(
             for name in sorted({*cards, *weighed["policy_id"]})
         },
     }
+    asked = frames["entitlements"].filter(pl.col("status") == "recovery")
+    told["asked_back"] = asked.select(*PARTY, "period", fen=-pl.col("due_fen")).rows()
     register = objection_register(weighed, told["titles"], told["provisions"], told["answer_days"])
     explained: Explained = {}
     for evidence in _nights(home, folder, weighed, manifest):

@@ -20,6 +20,8 @@ from flows.cli.console import (
 from flows.cli.signing import post_or_write, sign_at_home, sign_file, to_be_signed
 from flows.language import headings, policy_word
 from flows.store import Home, expect_home
+from transforms.amounts import grouped
+from transforms.visible import table
 
 ReviewerKeyOption = Annotated[
     Path | None, typer.Option("--reviewer-key", help="Key file of a reviewer.")
@@ -133,10 +135,15 @@ def settle(
         f"back ({settled['returned_yuan']} 元), {settled['unanswered']} not answered"
     )
     lines = [line, "this file: {arrived} arrived, {returned} came back".format(**settled["file"])]
-    lines += [
-        f"{r['owner']}: {r['payment_id']} {r['amount_yuan']} 元 {r['reason']}: {r['action']}"
+    names = ("owner", "payment_id", "policy_title", "holder", "amount_fen", "reason", "action")
+    rows = [
+        [
+            *(r["owner"], r["payment_id"], policy_word(r["policy_id"]), r["holder"]),
+            *(grouped(r["amount_yuan"]), r["reason"], r["action"]),
+        ]
         for r in settled["returned_by_owner"]
     ]
+    lines += table([headings(*names), *rows], {4}) if rows else []
     show(settled, as_json, lines)
 
 

@@ -88,7 +88,7 @@ def recovered(
 ) -> None:
     """Record money that a beneficiary gave back; confirmed by reviewer and approver."""
     from flows.money.acts import read_act
-    from flows.money.recover import record_recovered, recovered_act
+    from flows.money.recover import record_recovered, recovered_act, recovered_warnings
 
     place, line = Home(home), {"period": period, "subject_id": subject}
     named = {name: value for name, value in line.items() if value}
@@ -100,7 +100,10 @@ def recovered(
         keys, default = both(reviewer_key, approver_key), Path(f"recovered-{payment_id}.json")
         made = post_or_write(act, keys, out or default, partial(record_recovered, place))
     lines = to_be_signed(made) if "to_be_signed" in made else []
-    show(made, as_json, lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"])
+    lines = lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"]
+    warnings = recovered_warnings(act)
+    lines += [f"warning: {said}" for said in warnings]
+    show({**made, "warnings": warnings}, as_json, lines)
 
 
 @app.command()
@@ -111,12 +114,18 @@ def returned(
     from flows.money.returned import list_returned
 
     told = list_returned(Home(home), _day(as_of))
-    lines = [
-        f"{r['owner']}  {r['payment_id']} {policy_word(r['policy_id'])} {r['period']} "
-        f"{r['amount_yuan']} 元  "
-        f"{'?' if r['age_days'] is None else r['age_days']} days  {r['reason']}: {r['action']}"
-        for r in told["lines"]
+    names = ("owner", "payment_id", "policy_title", "holder", "line_count", "amount_fen")
+    rows = [headings(*names, "age_days", "reason", "action")]
+    rows += [
+        [
+            *(r["owner"], r["payment_id"], policy_word(r["policy_id"]), r["holder"]),
+            *(str(r["line_count"]), grouped(r["amount_yuan"])),
+            *("?" if r["age_days"] is None else str(r["age_days"]), r["reason"], r["action"]),
+        ]
+        for r in told["payments"]
     ]
+    waiting = f"{len(told['payments'])} payments wait: {grouped(told['total_yuan'])} 元"
+    lines = [*table(rows, {4, 5, 6}), waiting] if told["payments"] else []
     lines += [f"warning: {said}" for said in told["warnings"]]
     show(told, as_json, lines or ["nothing that came back waits to be paid again"])
 
@@ -137,6 +146,7 @@ def recovery_list(
     """List what a run asks back (追回) and no list asks for yet; two persons sign it."""
     from flows.answers.nights import find_run
     from flows.money.acts import read_act
+    from flows.money.objections import objected_claims
     from flows.money.recover import list_act, list_workbook, record_list
 
     place = Home(home)
@@ -147,10 +157,41 @@ def recovery_list(
             replace_file(workbook, list_workbook(act))
         keys = both(reviewer_key, approver_key)
         made = post_or_write(act, keys, path, partial(record_list, place))
+        warnings = objected_claims(place, act["statement"]["run_id"], act["statement"]["claims"])
+    lines = [*_list_lines(act, made), *(f"warning: {said}" for said in warnings)]
+    show({**made, "warnings": warnings}, as_json, lines)
+
+
+def _list_lines(act: dict[str, Any], made: dict[str, Any]) -> list[str]:
     said = act["statement"]
-    amount = yuan_text(said["amount_fen"])
-    line = f"{said['list_id']}: {said['claim_count']} claims, {amount} 元"
-    show(made, as_json, [line, *(to_be_signed(made) if "to_be_signed" in made else [])])
+    line = f"{said['list_id']}: {said['claim_count']} claims, {yuan_text(said['amount_fen'])} 元"
+    return [line, *(to_be_signed(made) if "to_be_signed" in made else [])]
+
+
+@recovery_app.command("lift")
+def recovery_lift(
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who sign.")] = "",
+    subject: Annotated[
+        str, typer.Option("--subject", help="Only the claims about this person or unit.")
+    ] = "",
+    reviewer_key: ReviewerKeyOption = None,
+    approver_key: ApproverKeyOption = None,
+    signed: SignedOption = None,
+    out: OutOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Lift what is open of signed claims and the newest run asks back no more; two sign it."""
+    from flows.money.acts import read_act
+    from flows.money.lift import lift_act, record_lift
+
+    place = Home(home)
+    with changing(place):
+        act = read_act(signed) if signed else lift_act(place, reason, subject)
+        path = out or Path(f"{act['statement']['list_id']}.json")
+        keys = both(reviewer_key, approver_key)
+        made = post_or_write(act, keys, path, partial(record_lift, place))
+    show(made, as_json, _list_lines(act, made))
 
 
 @recovery_app.command("show")
@@ -163,15 +204,21 @@ def recovery_show(
     claims = show_claims(Home(home), _day(as_of))
     lines = []
     for claim in claims:
-        lines.append(
-            "{payment_id} {policy} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} 元 "
-            "paid back, {returned_yuan} 元 returned by the bank, {left_yuan} 元 left, "
-            "{age_days} days".format(**claim, policy=policy_word(claim["policy_id"]))
+        payments, policy = " ".join(claim["payment_ids"]), policy_word(claim["policy_id"])
+        line = (
+            "{payments} {policy} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} 元 "
+            "paid back, {returned_yuan} 元 returned by the bank, {lifted_yuan} 元 lifted, "
+            "{left_yuan} 元 left, {age_days} days".format(**claim, payments=payments, policy=policy)
         )
-        if not claim["policy_ran"]:
-            lines.append("  ! the newest run did not run this policy")
+        lines.append(grouped(line))
+        if claim["asked_now_yuan"] is None:
+            if claim["left_yuan"] != "0.00":
+                lines.append("  ! the newest run can't tell: it did not look at this period")
         elif claim["asked_now_yuan"] != claim["left_yuan"]:
-            lines.append(f"  ! the newest run asks for {claim['asked_now_yuan']} 元")
+            lines.append(
+                f"  ! the newest run asks for {grouped(claim['asked_now_yuan'])} 元: `wuxing "
+                "recovery list` lists more, `wuxing recovery lift` lifts what is not asked"
+            )
     show({"claims": claims}, as_json, lines or ["nothing is asked back by a signed list"])
 
 
@@ -190,7 +237,9 @@ def recovery_letters(
 
     path = out or Path(f"{list_id}.{'pdf' if pdf else 'html'}")
     written = write_letters(Home(home), list_id, path, as_pdf=pdf)
-    show(written, as_json, [f"{written['path']}: {written['letters']} letters"])
+    lines = [f"{written['path']}: {written['letters']} letters"]
+    closed = f"{written['closed']} claims of the list are closed: they get no letter"
+    show(written, as_json, [*lines, closed] if written["closed"] else lines)
 
 
 @app.command()

@@ -25,7 +25,9 @@ LISTS = {
     "claims": (*KEY, "asked_fen", "listed_fen", "cause", "cause_rows"),
     "payments": ("claim_number", "payment_id", "amount_fen"),
     "late_payments": ("payment_id", "bank_said", "booked_on"),
+    "lifted_claims": (*KEY, "asked_fen", "lifted_fen", "cause", "cause_rows"),
 }
+OWN_LISTS = {"late_return": "late_", "recovery_lift": "lifted_"}
 
 
 def sign_at_home(
@@ -83,8 +85,7 @@ def statement_lines(statement: Mapping[str, Any], before: str = "") -> Iterator[
             yield from statement_lines(value, f"{title} ")
         elif isinstance(value, list):
             yield f"{title}:"
-            is_late = statement["act"] == "late_return"
-            yield from _table_of(f"late_{name}" if is_late else name, value)
+            yield from _table_of(OWN_LISTS.get(statement["act"], "") + name, value)
         else:
             yield f"{title}: {_shown(name, value)}"
 

@@ -19,6 +19,7 @@ POSTED_AS = {
     "late_return": "settled",
     "recovered": "recovered",
     "recovery_list": "recovery_listed",
+    "recovery_lift": "recovery_lifted",
 }
 
 

@@ -1,7 +1,8 @@
 """Objections of a night, and those of the home that a batch must not pass over."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -127,6 +128,33 @@ def objections_named(texts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def objected_claims(home: Home, run_id: str, claims: Sequence[Sequence[Any]]) -> list[str]:
+    """Name the claims of a list that somebody objects to, by the run or since, and not decided."""
+    path = home.runs / run_id / FILE
+    weighed = pl.read_parquet(path) if path.is_file() else no_objections()
+    since = registered(home).join(weighed, on="objection_id", how="anti")
+    waiting = weighed.filter(pl.col("objection_state") == "answered").select(since.columns)
+    keys = [claim[: len(KEY)] for claim in claims]
+    lines = pl.DataFrame(keys, schema=dict.fromkeys(KEY, pl.String), orient="row")
+    met = _met(lines.with_row_index("line", offset=1), pl.concat([waiting, since]))
+    more = [f"{met.height - SHOWN} more claims are objected to"] if met.height > SHOWN else []
+    return [
+        f"claim {line} ({policy}, {period}): somebody objects, and nothing is decided yet"
+        for line, policy, period in met.select("line", "policy_id", "period").head(SHOWN).rows()
+    ] + more
+
+
+def _met(lines: pl.DataFrame, objections: pl.DataFrame) -> pl.DataFrame:
+    """Return the numbered lines that objections are about."""
+    of_all = pl.col("objected_period").is_null()
+    return (
+        lines.join(objections.select(*PARTY, "objected_period"), on=PARTY, how="inner")
+        .filter(of_all | (pl.col("objected_period") == pl.col("period")))
+        .unique("line")
+        .sort("line")
+    )
+
+
 def expect_no_objections(home: Home, stored: StoredBatch, newest_run: str) -> None:
     """Hold a batch against the objections registered since it was drawn up.
 
@@ -140,14 +168,7 @@ def expect_no_objections(home: Home, stored: StoredBatch, newest_run: str) -> No
     weighed = pl.concat([no_objections(), *known])
     new = registered(home).join(weighed, on="objection_id", how="anti")
     lines = stored.frame("lines").with_row_index("line", offset=1)
-    met = (
-        lines.join(new, on=PARTY, how="inner")
-        .filter(
-            pl.col("objected_period").is_null() | (pl.col("objected_period") == pl.col("period"))
-        )
-        .unique("line")
-        .sort("line")
-    )
+    met = _met(lines, new)
     if met.height:
         names = "; ".join(
             f"line {line} ({policy}, {period})"

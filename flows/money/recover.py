@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
+from unicodedata import normalize
 
 import polars as pl
 
@@ -19,7 +20,7 @@ from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
 from transforms.money.capitals import amount_in_capitals
-from transforms.money.claims import KEY, Claim, Paid, claims_to_list, list_statement
+from transforms.money.claims import KEY, Paid, asked_of_claims, claims_to_list, list_statement
 from transforms.money.ledger import posted_entries
 from transforms.money.posting_rules import read_books
 from transforms.money.postings import Posting
@@ -28,6 +29,8 @@ from transforms.words import word, words_column
 
 # Claims to be listed, and the payments behind each: [payment id, fen].
 Listing = tuple[list[list[Any]], list[list[list[Any]]]]
+# By key of a claim: what the newest run asks of it, and what it says.
+Asked = dict[tuple[str, ...], tuple[int, str]]
 
 
 def list_act(home: Home, run_id: str) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def list_act(home: Home, run_id: str) -> dict[str, Any]:
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         books = ledger.books()
-        claims, payments = _claims_of(home, run_id, books, _paid(ledger))
+        claims, payments = _claims_of(home, run_id, books, paid_now(ledger))
         if not claims:
             raise LedgerForbidsError(
                 f"run {run_id} asks nothing back that is not listed already: `wuxing recovery show`"
@@ -47,7 +50,8 @@ def list_act(home: Home, run_id: str) -> dict[str, Any]:
         return unsigned({**said, "payments": payments, **about_batch(ledger, "")})
 
 
-def _paid(ledger: Ledger, before: int = 0) -> Paid:
+def paid_now(ledger: Ledger, before: int = 0) -> Paid:
+    """Return what is paid, now or before a posting, by key, and which policies exclude another."""
     lines: dict[tuple[str, ...], list[list[Any]]] = {}
     paid = ledger.paid_lines(before).select(*KEY, "payment_id", "amount_fen")
     for *key, payment_id, fen in paid.sort(paid.columns).iter_rows():
@@ -117,7 +121,7 @@ def record_list(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
         expect_at_home(home, ledger.books())
-        found = _claims_of(home, statement["run_id"], ledger.books(), _paid(ledger))
+        found = _claims_of(home, statement["run_id"], ledger.books(), paid_now(ledger))
         if found != (statement["claims"], statement.get("payments")):
             raise LedgerForbidsError(
                 f"list {statement['list_id']} is not what run {statement['run_id']} asks back and "
@@ -141,49 +145,56 @@ def list_problems(
     listed = next(p for p in postings if p.kind == "recovery_listed" and p.subject == list_id)
     before = read_books(postings[: listed.sequence - 1], lambda *_: True)
     statement = listed.said["act"]["statement"]
-    paid = _paid(ledger, listed.sequence) if "payments" in statement else None
+    paid = paid_now(ledger, listed.sequence) if "payments" in statement else None
     claims, payments = _claims_in(home, statement["run_id"], before, paid)
     if claims != statement["claims"] or statement.get("payments", payments) != payments:
         yield f"list {list_id} asks back another thing than run {statement['run_id']} did"
 
 
+def asked_now(home: Home, ledger: Ledger) -> Asked:
+    """Return what the newest run asks back of each claim now, as asked_of."""
+    return asked_of(home, ledger.books(), paid_now(ledger))
+
+
+def asked_of(home: Home, books: Books, paid: Paid) -> Asked:
+    """Return what the newest run asks back of each claim, where it can tell, and what it says.
+
+    Units:   fen
+    """
+    folder = home.runs / books.newest_run
+    if not books.newest_run or not (folder / "entitlements.parquet").is_file():
+        return {}
+    ran = {policy.stem for policy in (folder / "policies").glob("*.parquet")}
+    entitlements = pl.read_parquet(folder / "entitlements.parquet")
+    return asked_of_claims(entitlements, ran, books.claims, paid)
+
+
 def show_claims(home: Home, as_of: date) -> list[dict[str, Any]]:
     """Return every claim: what is listed, paid back and left, how old it is, asked for still.
 
-    Units:   yuan, for people; `asked_now_yuan` is what the newest run asks back of it
+    Units:   yuan, for people; `asked_now_yuan` is what the newest run asks back of it, nothing
+             where it can't tell
     """
     with open_ledger(home, only_look=True) as ledger:
-        books, paid = ledger.books(), ledger.paid_lines()
-    payments = {row[1:]: row[0] for row in paid.select("payment_id", *KEY).iter_rows()}
-    path = home.runs / books.newest_run / "entitlements.parquet"
-    asked, ran = dict[tuple[str, ...], int](), set[str]()
-    if books.newest_run and path.is_file():
-        ran = {policy.stem for policy in (path.parent / "policies").glob("*.parquet")}
-        rows = pl.read_parquet(path).filter(pl.col("status") == "recovery").select(*KEY, "due_fen")
-        asked = {tuple(key): -fen for *key, fen in rows.iter_rows()}
+        books, asked, paid = ledger.books(), asked_now(home, ledger), paid_now(ledger)
     return [
         {
             **dict(zip(KEY, key, strict=True)),
-            "payment_id": payments.get(key, ""),
-            "state": _state(claim),
+            "payment_ids": [*claim.payments] or [name for name, _ in paid.lines.get(key, ())],
+            "state": claim.state,
             "listed_yuan": yuan_text(claim.listed_fen),
             "repaid_yuan": yuan_text(claim.repaid_fen),
             "returned_yuan": yuan_text(claim.returned_fen),
+            "lifted_yuan": yuan_text(claim.lifted_fen),
             "left_yuan": yuan_text(claim.open_fen),
-            "asked_now_yuan": yuan_text(asked.get(key, 0)),
-            "policy_ran": key[0] in ran,
+            "asked_now_yuan": yuan_text(asked[key][0]) if key in asked else None,
             "age_days": (as_of - date.fromisoformat(claim.listed[0][1])).days,
             "lists": [list_id for list_id, _, _ in claim.listed],
+            "lifts": [list_id for list_id, _, _ in claim.lifted],
             "documents": [document for document, _, _ in claim.repaid],
         }
         for key, claim in sorted(books.claims.items())
     ]
-
-
-def _state(claim: Claim) -> str:
-    if not claim.open_fen:
-        return "returned" if claim.returned_fen else "repaid"
-    return "partly" if claim.repaid or claim.returned_fen else "open"
 
 
 def recovered_act(
@@ -194,7 +205,8 @@ def recovered_act(
     Rows:    line  period and subject_id, where the payment has several lines
     Raises:  LedgerForbidsError unless one paid line of at least that amount is meant
     """
-    if not document_no.strip():
+    number = normalize("NFKC", document_no).strip()
+    if not number:
         raise LedgerForbidsError("recovered money has a document number: give --document")
     with open_ledger(home) as ledger:
         lines = ledger.paid_lines().filter(pl.col("payment_id") == payment_id)
@@ -207,16 +219,18 @@ def recovered_act(
                 "meant; name one with --period and --subject, and no more than it"
             )
         row = lines.row(0, named=True)
-        claim = ledger.books().claims.get(tuple(row[name] for name in KEY))
+        key = tuple(row[name] for name in KEY)
+        claim, asked = ledger.books().claims.get(key), asked_now(home, ledger)
         if claim and amount_fen > claim.open_fen:
             raise LedgerForbidsError(
                 f"payment {payment_id}: {yuan_text(claim.open_fen)} 元 of the claim are open: no "
                 "more is booked; `wuxing recovery show`"
             )
-        batch_id, number = ledger.batch_of(payment_id), document_no.strip()
+        batch_id = ledger.batch_of(payment_id)
         for posted in ledger.batch_states()[batch_id].recovered:
             known = posted["act"]["statement"]
-            if (known["document_no"], known["line"]) == (number, {n: row[n] for n in KEY}):
+            booked = normalize("NFKC", known["document_no"]).strip()
+            if (booked, known["line"]) == (number, {n: row[n] for n in KEY}):
                 raise LedgerForbidsError(
                     f"payment {payment_id}: document {number} is booked already with "
                     f"{yuan_text(known['amount_fen'])} 元 of this line; book what came later under "
@@ -228,6 +242,7 @@ def recovered_act(
             "line": {name: row[name] for name in KEY},
             "amount_fen": amount_fen,
             "document_no": number,
+            **({"asked_now_fen": asked[key][0]} if key in asked else {}),
         }
         return unsigned({**said, **about_batch(ledger, batch_id)})
 
@@ -257,3 +272,16 @@ def record_recovered(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
         "document_no": statement["document_no"],
         "recovered_yuan": yuan_text(statement["amount_fen"]),
     }
+
+
+def recovered_warnings(act: Mapping[str, Any]) -> list[str]:
+    """Warn of money that is booked as given back and that the newest run does not ask for."""
+    said = act["statement"]
+    asked_fen = said.get("asked_now_fen", said["amount_fen"])
+    if said["amount_fen"] <= asked_fen:
+        return []
+    return [
+        f"the newest run asks for {yuan_text(asked_fen, ',')} 元 of this claim: what is booked "
+        "beyond that is due again and paid out again; `wuxing recovery lift` closes what is not "
+        "asked any more"
+    ]

@@ -31,7 +31,7 @@ CAUSES = {"row_found": "letter_row_found", "clerk_decided": "letter_clerk_decide
 def write_letters(home: Home, list_id: str, path: Path, *, as_pdf: bool = False) -> dict[str, Any]:
     """Write the letters of a signed list into one file, a page each; they name persons.
 
-    Holds:   the same list gives the same bytes
+    Holds:   the same list and ledger give the same bytes
     Raises:  LedgerForbidsError if there is no such list
     """
     content = letters_of(home, list_id)
@@ -40,11 +40,15 @@ def write_letters(home: Home, list_id: str, path: Path, *, as_pdf: bool = False)
     else:
         made = render_page("recovery.html.j2", **content).encode()
     replace_file(path, made)
-    return {"list_id": list_id, "path": str(path), "letters": len(content["letters"])}
+    counts = {"letters": len(content["letters"]), "closed": content["closed"]}
+    return {"list_id": list_id, "path": str(path), **counts}
 
 
 def letters_of(home: Home, list_id: str) -> dict[str, Any]:
-    """Return what the letters of a signed list say, as it was when it was signed."""
+    """Return what the letters of a signed list say of what is left of its claims.
+
+    Rows:    returns  title, letters, and `closed`: how many claims get none, as nothing is left
+    """
     funds = read_funds(home)
     with open_ledger(home, only_look=True) as ledger:
         books = ledger.books()
@@ -58,15 +62,16 @@ def letters_of(home: Home, list_id: str) -> dict[str, Any]:
         found = [_paid_by(ledger, *one) for one in zip(claims, payments, strict=True)]
         reasons = _reasons(home, statement)
         # Lists of before they named their payments may ask for money that was never paid.
+        left = [books.claims[tuple(one[: len(KEY)])].left_of(list_id) for one in claims]
         letters = [
-            _letter(statement, claim, f"{list_id}-{number:04d}", (paid[-1], funds, reasons))
-            for number, (claim, paid) in enumerate(zip(claims, found, strict=True), start=1)
-            if paid
+            _letter(statement, claim, f"{list_id}-{number:04d}", fen, (paid[-1], funds, reasons))
+            for number, (claim, paid, fen) in enumerate(zip(claims, found, left, strict=True), 1)
+            if paid and fen
         ]
         signers = _signers(books, books.lists[list_id]["act"])
     for letter in letters:
         letter["facts"].append([word("letter_signed_by"), signers])
-    return {"title": word("letter_recovery"), "letters": letters}
+    return {"title": word("letter_recovery"), "letters": letters, "closed": left.count(0)}
 
 
 def _signers(books: Books, act: Mapping[str, Any]) -> str:
@@ -90,6 +95,7 @@ def _letter(
     statement: Mapping[str, Any],
     claim: list[Any],
     number: str,
+    left_fen: int,
     known: tuple[Mapping[str, Any], Funds, Mapping[tuple[str, ...], list[str]]],
 ) -> dict[str, Any]:
     last, funds, reasons = known
@@ -108,9 +114,10 @@ def _letter(
         "identifier": _masked(named["beneficiary_id"], named["beneficiary_kind"]),
         "payment_id": last["payment_id"],
         "letter_account": f"****{last['account_no'][-SHOWN_LAST:]}",
-        "letter_asked_back": f"{yuan_text(amount_fen, ',')} 元（{amount_in_capitals(amount_fen)}）",
+        "letter_asked_back": f"{yuan_text(left_fen, ',')} 元（{amount_in_capitals(left_fen)}）",
         "cause": "：".join([word(CAUSES.get(cause, cause)), *titles]),
-        "cause_rows": places or word("letter_no_rows"),
+        # What a clerk decided rests on no row of tonight: those named are gone.
+        "cause_rows": word("letter_no_rows") if cause == "clerk_decided" else places,
         "letter_pay_to": word("letter_ask") if not payer or PLACEHOLDER in payer else payer,
     }
     why = {
@@ -125,16 +132,23 @@ def _letter(
         "to": worded(Said("letter_family", {"name": last["holder"]}))
         if is_dead
         else last["holder"],
-        "paragraphs": [
-            worded(Said("letter_why", why)),
-            worded(Said("letter_how", {"number": number})),
-            word("letter_never_set_off"),
-            word("letter_object"),
-        ],
-        "facts": [[word(name), value] for name, value in facts.items()],
+        "paragraphs": _paragraphs(why, number, left_fen),
+        "facts": [[word(name), value] for name, value in facts.items() if value],
         "from": card.bureau,
         "day": statement["signed_on"],
     }
+
+
+def _paragraphs(why: Mapping[str, Any], number: str, left_fen: int) -> list[str]:
+    closed_fen = why["amount_fen"] - left_fen
+    left = Said("letter_left", {"closed_fen": closed_fen, "left_fen": left_fen})
+    return [
+        worded(Said("letter_why", why)),
+        *([worded(left)] if closed_fen else []),
+        worded(Said("letter_how", {"number": number})),
+        word("letter_never_set_off"),
+        word("letter_object"),
+    ]
 
 
 def _reasons(home: Home, statement: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:

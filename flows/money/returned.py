@@ -22,10 +22,11 @@ def list_returned(home: Home, as_of: date) -> dict[str, Any]:
 
     Rows:    lines  one per line of the ledger; `age_days` since the bank answered, none if it did
                     not say when
+             payments  one per payment: its lines and their sum
              warnings  lines older than 60 days, or of no known age, that nobody has to act on
     Units:   yuan, for people
     """
-    funds, lines = read_funds(home), []
+    funds, lines, fens = read_funds(home), list[dict[str, Any]](), dict[str, list[int]]()
     with open_ledger(home, only_look=True) as ledger:
         standing = {tuple(key) for key in ledger.paid_lines().select(KEY).iter_rows()}
         for state in ledger.batch_states().values():
@@ -34,14 +35,16 @@ def list_returned(home: Home, as_of: date) -> dict[str, Any]:
             sent = ledger.payments_of(state.batch_id).filter(
                 pl.col("payment_id").is_in([*returned])
             )
-            for row in sent.select("payment_id", *KEY, "amount_fen").iter_rows(named=True):
+            names = ("payment_id", *KEY, "holder", "amount_fen")
+            for row in sent.select(names).iter_rows(named=True):
                 if tuple(row[name] for name in KEY) in standing:
                     continue
                 reason, day = returned[row["payment_id"]]
+                fens.setdefault(row["payment_id"], []).append(row["amount_fen"])
                 lines.append(
                     {
                         **owner_of(reason, codes),
-                        **{name: row[name] for name in ("payment_id", "policy_id", "period")},
+                        **{name: row[name] for name in names[:-1]},
                         "batch_id": state.batch_id,
                         "amount_yuan": yuan_text(row["amount_fen"]),
                         "reason": reason,
@@ -50,7 +53,20 @@ def list_returned(home: Home, as_of: date) -> dict[str, Any]:
                     }
                 )
     lines.sort(key=lambda line: (line["owner"], -(line["age_days"] or 0), line["payment_id"]))
-    return {"as_of": as_of.isoformat(), "lines": lines, "warnings": _warnings(lines)}
+    by_payment: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        by_payment.setdefault(line["payment_id"], []).append(line)
+    payments = [
+        {**part[0], "line_count": len(part), "amount_yuan": yuan_text(sum(fens[name]))}
+        for name, part in by_payment.items()
+    ]
+    return {
+        "as_of": as_of.isoformat(),
+        "lines": lines,
+        "payments": payments,
+        "total_yuan": yuan_text(sum(map(sum, fens.values()))),
+        "warnings": _warnings(lines),
+    }
 
 
 def _age(day: str, as_of: date) -> int | None:

@@ -104,12 +104,14 @@ def _by_owner(
     codes: Mapping[str, ReturnCode],
 ) -> list[dict[str, str]]:
     """List what came back by who is to act, with what to do."""
-    amounts = stored.frame("instructions").select("payment_id", "amount_fen")
-    fen_of = dict(amounts.iter_rows())
+    sent = stored.frame("instructions").select("payment_id", "amount_fen", "policy_id", "holder")
+    sent_of = {name: said for name, *said in sent.iter_rows()}
     listed = [
         {
             "payment_id": payment_id,
-            "amount_yuan": yuan_text(fen_of[payment_id]),
+            "amount_yuan": yuan_text(sent_of[payment_id][0]),
+            "policy_id": sent_of[payment_id][1],
+            "holder": sent_of[payment_id][2],
             "reason": reason,
             "returned_on": day,
             **owner_of(reason, codes),

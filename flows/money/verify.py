@@ -11,6 +11,7 @@ from typing import Any
 from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.lift import lift_problems
 from flows.money.objections import register_problems
 from flows.money.recover import list_problems
 from flows.money.signatures import holds_truly
@@ -105,8 +106,7 @@ def verify_home(home: Home) -> Verified:
             seen.warnings += changed_copies(home, state)
             files = state.released["files"] if state.released else {}
             seen.counts["payment files"] = seen.counts.get("payment files", 0) + len(files)
-        for list_id in books.lists:
-            check = partial(list_problems, home, ledger, postings, list_id)
+        for check in _lists(home, ledger, books):
             seen.look("recovery lists", home.ledger_path, check)
         for what, finding in hashed:
             seen.take(what, finding.result())
@@ -140,6 +140,14 @@ def _evidence(home: Home, books: Books) -> Iterator[tuple[str, Path, Check]]:
     for run_id, recorded in books.runs.items():
         folder = home.runs / run_id
         yield "runs", folder, partial(run_problems, folder, recorded)
+
+
+def _lists(home: Home, ledger: Ledger, books: Books) -> Iterator[Check]:
+    postings = ledger.postings()
+    for list_id in books.lists:
+        yield partial(list_problems, home, ledger, postings, list_id)
+    for list_id in books.lifts:
+        yield partial(lift_problems, home, ledger, postings, list_id)
 
 
 def _ledger_problems(ledger: Ledger, books: Books) -> Iterator[str]:

@@ -15,15 +15,30 @@ from flows.answers.notices import Asked, letters_pdf, write_notices
 from flows.answers.run_money import money_of_rows
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.money.acts import countersign
 from flows.money.ledger_store import open_ledger
+from flows.money.recover import list_act, record_list, record_recovered, recovered_act
 from flows.money.release import release_batch
 from flows.money.review import import_review
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from sql.texts import policy_cards
-from tests.money.money_town import BOB, ids_of, month, new_home, night, run_name, sign_both
+from tests.ceremony import key_of
+from tests.money.money_town import (
+    BOB,
+    claim_none,
+    ids_of,
+    month,
+    new_home,
+    night,
+    pay,
+    run_name,
+    sign_both,
+)
 from tests.money.test_review import filled
+from transforms.amounts import yuan_text
+from transforms.answers.asked_back import told_of_claims
 from transforms.answers.notices import (
     LINE_SCHEMA,
     MESSAGE_LENGTH,
@@ -33,6 +48,7 @@ from transforms.answers.notices import (
     notices,
 )
 from transforms.errors import ContractError, UsageError
+from transforms.money.books import Books
 from transforms.money.entitlements import KEY, STATUSES
 from transforms.money.exclusions import PAID_UNDER_OTHER
 from transforms.money.objections import OBJECTION
@@ -146,8 +162,8 @@ def test_who_is_paid_is_told_where_and_how_much(told: tuple[Path, str, Path]) ->
     assert both.height == found.height > 20
     for row in both.to_dicts():
         assert f"账号最后四位是 {row['account_no'][-4:]}。" in row["letter"]
-        yuan = f"{row['amount_fen'] // 100}.{row['amount_fen'] % 100:02d}"
-        assert f"款项 {yuan} 元将发给您" in row["letter"] and row["bank_name"] in row["letter"]
+        yuan = yuan_text(row["amount_fen"], ",")
+        assert f"款项 {yuan} 元应发给您" in row["letter"] and row["bank_name"] in row["letter"]
         assert "您无需申请" in row["letter"] and row["account_no"] not in row["letter"]
 
 
@@ -222,7 +238,7 @@ def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
     amounts = {"paid_before_fen": 100000, "determined_fen": 80000, "cause": cause}
     (row,) = worded([line("new_hire_subsidy", "unsupported", **amounts)]).to_dicts()
     letter = row["letter"]
-    assert "此前发给您 1000.00 元，而现在认定的是 800.00 元" in letter and "不需要退款" in letter
+    assert "此前发给您 1,000.00 元，而现在认定的是 800.00 元" in letter and "不需要退款" in letter
     assert ("看不到原来" in letter) == ("能证明的材料" in letter) == (cause == "rows_gone")
     assert ("没有看到变化" in letter) == (cause == "nothing_found")
     assert ("正在核实" in letter) == ("正在核实" in row["message"]) == (cause != "clerk_kept")
@@ -276,6 +292,43 @@ def test_what_is_signed_and_not_released_is_not_told_as_paid(tmp_path: Path) -> 
         assert "此前已经发给您" in row["letter"] and "此前已发" in row["message"]
 
 
+def test_who_is_asked_to_pay_back_is_told_so_until_it_is_closed(tmp_path: Path) -> None:
+    home, keys = new_home(tmp_path / "home"), ("reviewer", "approver")
+    pay(home, "R1", WHO)
+    key, fen, fewer = (BOB, "2020-02"), 1719_00, [row for row in WHO if row["subject_id"] != BOB]
+    night(home, "R2", fewer)
+
+    def letter(label: str) -> str:
+        return str(told_of_run(home, label)[key]["letter"])
+
+    def sign(act: dict[str, Any]) -> dict[str, Any]:
+        return countersign(act, [key_of(home, role) for role in keys])
+
+    amount, rest = yuan_text(fen, ","), yuan_text(fen - 100, ",")
+    assert "请先不要自行转账" in letter("R2")
+    record_list(home, sign(list_act(home, run_name("R2"))))
+    asked = letter("R2")
+    assert f"还须退回 {amount} 元" in asked and "请先不要自行转账" not in asked
+    with open_ledger(home) as ledger:
+        paid = ledger.paid_lines().filter(subject_id=BOB)["payment_id"][0]
+    record_recovered(home, sign(recovered_act(home, paid, 100, "缴款书1", {})))
+    batch = night(home, "R3", [*fewer, month("benefit_to_retirement", BOB, 7, "2020-03")])[
+        1
+    ].batches[0]
+    for said in (letter("R2"), letter("R3")):
+        assert f"此前发给您 {amount} 元（已登记退回 1.00 元）" in said
+        assert f"还须退回 {rest} 元" in said
+    write_notices(home, batch.batch_id, EVERYTHING, tmp_path / "of_batch")
+    of_batch = pl.read_parquet(tmp_path / "of_batch" / "notices.parquet")["letter"].to_list()
+    assert [f"还须退回 {rest} 元" in said for said in of_batch].count(True) == 1
+    night(home, "R4", WHO)
+    night(home, "R5", WHO[:0], causes=claim_none)
+    assert "请先不要转账" in letter("R5") and "您不需要退款" not in letter("R5")
+    night(home, "R6", fewer)
+    record_recovered(home, sign(recovered_act(home, paid, fen - 100, "缴款书2", {})))
+    assert "已经了结" in letter("R6") and "请先不要" not in letter("R6")
+
+
 def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_path: Path) -> None:
     home = new_home(tmp_path / "home")
     (batch,) = night(home, "R1", WHO)[1].batches
@@ -300,7 +353,7 @@ def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_p
     assert [told[one]["title"] for one in (struck, held, paid)] == [
         *("审核后暂不发放", "待补一件事", "发放通知")
     ]
-    assert "下一批就会发放" not in told[struck]["letter"] and "剔除" in told[struck]["message"]
+    assert "补齐以后" not in told[struck]["letter"] and "剔除" in told[struck]["message"]
     sign_both(home, after)
     release_batch(home, after)
     assert told_of_run(home, "R1")[paid]["title"] == "已经发放"
@@ -363,7 +416,7 @@ def test_every_reason_to_hold_says_what_is_missing_and_how_to_give_it(reason: st
     assert reason in letter_texts()["held"], f"say in letters.yaml what {reason} means to a person"
     (row,) = worded([line("benefit_to_retirement", "held", reason)]).to_dicts()
     texts = letter_texts()["held"][reason]
-    assert texts["why"] in row["letter"] and "怎么办：" in row["letter"]
+    assert texts["why"].format(own="您本人") in row["letter"] and "怎么办：" in row["letter"]
     assert texts["brief"] in row["message"]
 
 
@@ -372,6 +425,27 @@ def test_a_reason_that_nobody_worded_is_told_in_general() -> None:
     assert letter_texts()["held"]["other"]["why"] in row["letter"]
     with pytest.raises(ContractError, match="no words for status unheard_of"):
         worded([line("benefit_to_retirement", "unheard_of")])
+
+
+def test_only_what_a_list_asks_for_is_told_of_it() -> None:
+    plain = [line("benefit_to_retirement", status) for status in ("payable", "recovery")]
+    rows = pl.DataFrame([plain[0], {**plain[1], "period": "2020-11"}], schema=LINE_SCHEMA)
+    none = pl.DataFrame(schema=dict.fromkeys(KEY, pl.String()) | {"now_fen": pl.Int64()})
+    held = rows.select(*KEY, now_fen=pl.lit(900_000_000_000))
+    assert told_of_claims(rows, Books(), held)["told_as"].to_list() == [None, None]
+    back = told_of_claims(rows, Books(), none)
+    assert back["told_as"].to_list() == [None, "recovery_closed"], "nothing of it is paid any more"
+
+
+def test_a_firm_is_spoken_to_as_one_and_no_clerk_s_label_is_asked() -> None:
+    asked = line("stability_refund", "undetermined", reason_codes=["s5_not_dispatcher"])
+    missing = line("stability_refund", "held", "account_missing")
+    firm = {"beneficiary_kind": "employer", "subject_kind": "employer"}
+    told = worded([{**asked, **firm}])["letter"][0]
+    assert "条件是：不是劳务派遣单位。" in told and "人工核对" not in told
+    told = worded([{**missing, **firm}])["letter"][0]
+    assert "没有贵单位的收款账户" in told and "本人" not in told and "请把贵单位的银行" in told
+    assert "审核、公示并有预算后发放" in told
 
 
 def test_a_status_without_an_account_or_a_name_is_told() -> None:

@@ -450,6 +450,21 @@ def test_a_register_that_was_changed_is_noticed(
     home.objections_path.write_bytes(whole)
 
 
+def test_who_objects_to_what_is_asked_back_reads_of_it() -> None:
+    card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
+    asked = [("p", ANN, "2020-02", 171900)]
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
+    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": asked}
+    for rows, period in (([line("eligible", 500)], None), ([], None), ([], "2020-02")):
+        weighed = weigh(rows, rows, objections=raised(period, date(2020, 3, 5)))
+        letters = objections_pages(objection_register(weighed, {}, {}, 15), weighed, {}, told)[1]
+        assert "已经付款的 1,719.00 元，按现在的数据应当退回" in letters
+        assert "不受影响" not in letters and ("没有关于此对象的认定。" in letters) is False
+    other = weigh([], [], objections=raised("2020-05", date(2020, 3, 5)))
+    letters = objections_pages(objection_register(other, {}, {}, 15), other, {}, told)[1]
+    assert "没有关于此对象的认定。" in letters and "1,719.00" not in letters
+
+
 @pytest.mark.parametrize("hostile", ["=1+1", "@a", "+1", "-1", "<b>x</b>", 'a","b', "a\u202eb"])
 def test_what_a_drop_says_is_no_formula_and_no_markup(hostile: str) -> None:
     row = {"policy_id": hostile, "period": None, "subject_id": ANN, "raised_by": hostile}
@@ -463,7 +478,7 @@ def test_what_a_drop_says_is_no_formula_and_no_markup(hostile: str) -> None:
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
     card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "")
     told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
-    told |= {"provisions": {}, "cards": {hostile: card}}
+    told |= {"provisions": {}, "cards": {hostile: card}, "asked_back": []}
     for page in objections_pages(register, weighed, {}, told):
         assert "<b>x" not in page
     assert "没有这项政策" in page, "whoever names no policy is answered too"

@@ -285,11 +285,13 @@ def night(
     rows: Sequence[dict[str, Any]],
     town: Town | None = None,
     as_of: date = AS_OF,
+    causes: Any = None,
     **other: Any,
 ) -> tuple[Entitled, Drafted]:
     """Do the money's part of one night: entitle, draft, record."""
     determined = determined_of(home.root / "extracts", rows, town or Town(), **other)
-    entitled, drafted = draw_up(home, run_name(label, as_of), determined, as_of)
+    said = causes or claim_all
+    entitled, drafted = draw_up(home, run_name(label, as_of), determined, as_of, said)
     leave_run(home, label, as_of, entitled, rows)
     with open_ledger(home) as ledger:
         record_drafts(home, drafted, ledger)

@@ -4,19 +4,32 @@ import json
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.money.acts import countersign
 from flows.money.ledger_store import open_ledger
-from flows.money.recover import list_act, record_list
+from flows.money.recover import list_act, record_list, record_recovered, recovered_act
 from flows.money.recovery_letters import letters_of, write_letters
 from flows.money.verify import verify_home
 from flows.store import Home
 from flows.typeset import pdf_of
 from tests.ceremony import PASSPHRASE, key_of
-from tests.money.money_town import ANN, Town, account, month, new_home, night, pay, refund, run_name
+from tests.money.money_town import (
+    ANN,
+    ONE,
+    Town,
+    account,
+    claim_all,
+    month,
+    new_home,
+    night,
+    pay,
+    refund,
+    run_name,
+)
 from transforms.errors import LedgerForbidsError
 
 NAME = '安<script>alert("1")</script>娜#panic()*粗*$x$'
@@ -53,6 +66,35 @@ def test_each_claim_has_its_letter_with_amount_cause_and_where_it_goes(home: Hom
     assert dict(to_one["facts"])["追回金额"].startswith("4.00 元")
     assert "复核人" in facts["追回名单签字"] and "批准人" in facts["追回名单签字"]
     assert len({letter["number"] for letter in content["letters"]}) == 2
+
+
+def test_only_what_is_left_is_asked_for_and_closed_claims_get_no_letter(home: Home) -> None:
+    keys = [key_of(home, role) for role in ("reviewer", "approver")]
+    with open_ledger(home) as ledger:
+        paid = dict(ledger.paid_lines().select("beneficiary_id", "payment_id").iter_rows())
+    for payee, fen in ((ANN, 171900), (ONE, 150)):
+        act = recovered_act(home, paid[payee], fen, "缴款书", {})
+        record_recovered(home, countersign(act, keys))
+    content = letters_of(home, list_of(home))
+    (to_one,) = content["letters"]
+    assert (content["closed"], to_one["number"][-4:]) == (1, "0002")
+    assert dict(to_one["facts"])["追回金额"].startswith("2.50 元")
+    assert "1.50 元已经退回" in to_one["paragraphs"][1]
+
+
+def test_what_a_clerk_decided_names_no_rows_that_are_gone(home: Home) -> None:
+    night(home, "R3", [refund(500)], causes=claim_by_clerk)
+    act = list_act(home, run_name("R3"))
+    keys = [key_of(home, role) for role in ("reviewer", "approver")]
+    record_list(home, countersign(act, keys))
+    (letter,) = letters_of(home, act["statement"]["list_id"])["letters"]
+    assert dict(letter["facts"])["依据的数据行"] == "人工裁定，无数据行"
+    assert "旧文件.csv" not in json.dumps(letter, ensure_ascii=False)
+
+
+def claim_by_clerk(claims: pl.DataFrame) -> pl.DataFrame:
+    said = {"cause": pl.lit("clerk_decided"), "cause_rows": pl.lit("旧文件.csv:7")}
+    return claim_all(claims).with_columns(**said)
 
 
 def test_of_a_death_the_family_is_told_and_the_condition(

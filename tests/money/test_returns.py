@@ -183,6 +183,10 @@ def test_what_came_back_ages_until_it_is_paid_again(home: Home, batch: str) -> N
     told = list_returned(home, DAY)
     shown = [(line["owner"], line["payment_id"], line["age_days"]) for line in told["lines"]]
     assert shown == [("收款人", first, 60), ("未知", second, 59)] and not told["warnings"]
+    assert [(p["payment_id"], p["line_count"]) for p in told["payments"]] == [
+        (first, 1),
+        (second, 1),
+    ]
     told = list_returned(home, DAY + timedelta(days=1))
     assert [line["age_days"] for line in told["lines"]] == [61, 60] and not told["warnings"]
     (warning,) = list_returned(home, DAY + timedelta(days=2))["warnings"]

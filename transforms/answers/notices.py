@@ -25,7 +25,7 @@ from transforms.policies.cards import PolicyCard
 from transforms.strict_yaml import read_yaml
 from transforms.words import words_column
 
-AMOUNTS = ("due", "determined", "paid_before", "excess")
+AMOUNTS = ("due", "determined", "paid_before", "excess", "left")
 LETTERS = Path(__file__).parent.parent / "letters.yaml"
 MESSAGE_LENGTH = 70
 LAST_DIGITS = 4
@@ -36,6 +36,8 @@ LINE_SCHEMA = pl.Schema(
     {
         **dict.fromkeys([*KEY, "status", "reason", "cause"], pl.String()),
         **dict.fromkeys(["determined_fen", "paid_before_fen", "due_fen"], pl.Int64()),
+        # Given back of what was paid before, and left of what a signed list asks for.
+        **dict.fromkeys(["repaid_fen", "left_fen"], pl.Int64()),
         "reason_codes": pl.List(pl.String()),
         **dict.fromkeys(["bank_name", "account_no", "bank_said", "told_as"], pl.String()),
     }
@@ -66,13 +68,16 @@ def notices(
     Holds:   a message has at most 70 characters and names nobody
     Raises:  ContractError if a status has no words, or a line has two notices
     """
-    ordered = lines.with_columns(excess_fen=-pl.col("due_fen")).sort("status", *KEY)
+    held = pl.col("paid_before_fen") - pl.col("repaid_fen").fill_null(0)
+    is_in_part = pl.col("cause") == IN_PART
+    excess = pl.when(is_in_part).then(-pl.col("due_fen")).otherwise(held - pl.col("determined_fen"))
+    ordered = lines.with_columns(excess.alias("excess_fen")).sort("status", *KEY)
     ordered = ordered.with_row_index("place", offset=1)
     known = _with_parties(ordered, parties)
     came_back = pl.when(pl.col("bank_said").is_not_null()).then(pl.lit(RETURNED))
     is_struck = (pl.col("status") == "held") & (pl.col("reason") == STRUCK_OUT)
     struck = pl.when(is_struck).then(pl.lit(STRUCK_OUT))
-    in_part = pl.when(pl.col("cause") == IN_PART).then(pl.lit(IN_PART))
+    in_part = pl.when(is_in_part).then(pl.lit(IN_PART))
     words = pl.coalesce("told_as", came_back, struck, in_part, "status")
     titles = {name: card.title for name, card in cards.items()}
     worded = [
@@ -161,19 +166,27 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
     other = (
         pl.when(is_about_another).then(pl.col("subject_name").fill_null("")).otherwise(pl.lit(""))
     )
-    unknown = pl.col("reason_codes").list.eval(pl.element().replace(provisions)).list.join("、")
+    codes, plain = pl.element(), provisions | letter_texts()["plain"]
+    unknown = pl.col("reason_codes").list.eval(codes.replace(provisions)).list.join("、")
+    asked = pl.col("reason_codes").list.eval(codes.replace(plain)).list.join("；")
     return [
         *(pl.lit(text).alias(name) for name, text in texts.items()),
-        *(yuan_column(f"{name}_fen").alias(name) for name in AMOUNTS),
+        *(yuan_column(f"{name}_fen", ",").alias(name) for name in AMOUNTS),
         pl.when(month == "")
         .then(_filled(parts["year"], year=year))
         .otherwise(_filled(parts["month"], year=year, month=month.str.strip_chars_start("0")))
         .alias("months"),
+        pl.col("beneficiary_kind").replace(parts["own"]).alias("own"),
         pl.when(other == "")
         .then(pl.lit(""))
         .otherwise(_filled(parts["about"], name=other))
         .alias("about"),
+        pl.when(pl.col("repaid_fen") > 0)
+        .then(_filled(parts["back"], repaid=yuan_column("repaid_fen", ",")))
+        .otherwise(pl.lit(""))
+        .alias("back"),
         unknown.fill_null("").alias("unknown"),
+        asked.fill_null("").alias("asked"),
         pl.col("bank_said").replace("", parts["nothing_said"]),
         pl.col("bank_name").fill_null(parts["account_unknown"]).alias("bank"),
         pl.col("account_no").str.tail(LAST_DIGITS).fill_null(parts["no_digits"]).alias("last_four"),

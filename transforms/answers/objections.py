@@ -92,7 +92,8 @@ def objections_pages(
     """Render two pages: the register with what is upheld, and a letter for each that has news.
 
     Rows:    explained  by (run, policy, *key): a determination explained, as far as it can be
-             told       run_id, as_of, titles, provisions, cards (policy's clause and authority)
+             told       run_id, as_of, titles, provisions, cards (policy's clause and authority),
+                        asked_back (policy, subject, period, fen of each recovery of tonight)
              returns    the letters' page says so if nobody gets one
     """
     letters = [
@@ -122,7 +123,12 @@ def _letter(
 ) -> dict[str, Any]:
     shown = [_line(line, explained, told) for line in lines.head(SHOWN_LINES).to_dicts()]
     first = lines.row(0, named=True)
+    party, only = (first["policy_id"], first["subject_id"]), first["objected_period"]
+    asked = [
+        fen for *of, period, fen in told["asked_back"] if (*of, only or period) == (*party, period)
+    ]
     return {
+        "asked_back_fen": sum(asked),
         **row,
         **told["cards"][first["policy_id"]],
         "is_news": any(lines["is_news"]),

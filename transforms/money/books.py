@@ -19,7 +19,7 @@ class Books:
 
     `held_lines`: by entitlement key, who held a line last and why, and since when;
     `struck_lines`: who struck it out and why, and the digest of its facts of then.
-    `claims`: by entitlement key, what is asked back; `lists`: the signed lists of them, by id.
+    `claims`: by entitlement key, what is asked back; `lists`, `lifts`: signed lists of them, by id.
     """
 
     place: str = ""
@@ -32,6 +32,7 @@ class Books:
     problems: list[str] = field(default_factory=list)
     claims: dict[tuple[str, ...], Claim] = field(default_factory=dict)
     lists: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lifts: dict[str, dict[str, Any]] = field(default_factory=dict)
     held_lines: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     struck_lines: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 

@@ -1,6 +1,6 @@
 """The rules of what is posted once a batch is paid: answers, statements, recoveries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from transforms.amounts import yuan_text
@@ -59,8 +59,8 @@ def _recovery_listed(books: Books, posting: Posting, holds: Holds) -> str:
     if run.get("state") != "done" or run["run_manifest"] != said["run_manifest"]:
         return f"run {said['run_id']} is not recorded so"
     stated = list_statement(said["run_id"], said["run_manifest"], said["claims"])
-    keys = [tuple(claim[: len(KEY)]) for claim in said["claims"]]
-    if not keys or len(set(keys)) != len(keys) or said | stated != said:
+    keys = _keys_of(said["claims"])
+    if not keys or said | stated != said:
         return "it is no list of claims"
     for key, claim in zip(keys, said["claims"], strict=True):
         open_fen = books.claims[key].open_fen if key in books.claims else 0
@@ -77,6 +77,34 @@ def _recovery_listed(books: Books, posting: Posting, holds: Holds) -> str:
         known = books.claims.setdefault(key, Claim())
         known.listed.append((said["list_id"], said["signed_on"], claim[LISTED]))
         known.payments |= dict(behind)
+    return ""
+
+
+def _keys_of(claims: Sequence[Sequence[Any]]) -> list[tuple[str, ...]]:
+    """Return the keys of claims; none where two of them have one key."""
+    keys = [tuple(claim[: len(KEY)]) for claim in claims]
+    return keys if len(set(keys)) == len(keys) else []
+
+
+def _recovery_lifted(books: Books, posting: Posting, holds: Holds) -> str:
+    said = posting.said["act"]["statement"]
+    if said["run_id"] != books.newest_run:
+        return f"run {said['run_id']} is not the newest one: what it asks may be asked again"
+    manifest = books.runs[said["run_id"]]["run_manifest"]
+    stated = list_statement(said["run_id"], manifest, said["claims"], said["reason"])
+    keys = _keys_of(said["claims"])
+    if not keys or not said["reason"] or said | stated != said:
+        return "it is no list of claims to be lifted, with a reason"
+    for key, claim in zip(keys, said["claims"], strict=True):
+        if not 0 < claim[LISTED] == books.claims[key].open_fen - claim[ASKED]:
+            return "a claim of it is closed already, or was paid back since it was made"
+    problem = _confirmed(books, posting, {"act": "recovery_lift"}, holds)
+    if problem:
+        return problem
+    books.lifts[said["list_id"]] = {**posting.said, "position": posting.sequence}
+    for key, claim in zip(keys, said["claims"], strict=True):
+        lifted = (said["list_id"], said["signed_on"], claim[LISTED])
+        books.claims[key].lifted.append(lifted)
     return ""
 
 
@@ -110,4 +138,5 @@ RULES_ONCE_PAID: Mapping[str, Callable[[Books, Posting, Holds], str]] = {
     "recovered": _recovered,
     "reconciled": _reconciled,
     "recovery_listed": _recovery_listed,
+    "recovery_lifted": _recovery_lifted,
 }

@@ -97,6 +97,7 @@ SUBJECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "recovered": lambda said: str(said["act"]["statement"]["payment_id"]),
     "reconciled": lambda said: str(said["file_digest"]),
     "recovery_listed": lambda said: str(said["act"]["statement"]["list_id"]),
+    "recovery_lifted": lambda said: str(said["act"]["statement"]["list_id"]),
 }
 OF_BATCHES = (
     *("drafted", "reviewed", "announced", "withdrawn", "rejected", "given_up"),
