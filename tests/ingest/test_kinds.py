@@ -36,7 +36,14 @@ REFUSED = [
     ("died_on!:", "died_on!: {code: 是}", "kind deaths, died_on!: unknown words: code"),
     ("died_on!:", "died_at!:", "kind deaths: columns: died_at"),
     ("  deaths:", "  De aths:", "no name: De aths"),
-    ("type: account_no,", "type: account,", "column account_no"),
+    ("type: account_no,", "type: account,", "column account_no: type: account is not known"),
+    ("type: account_no, ", "", "column account_no: type is missing"),
+    ("    columns:\n", "    columns: name\n    row: x\n    title:\n", "stands twice"),
+    ("columns:\n", "columns: 3\nothers:\n", "kinds.yaml: AttributeError: "),
+    ("titles: 死亡信息", "titles: 失业登记", "kinds.yaml: titles of two kinds: 失业登记"),
+    ("died_on!:", "died_on!:\n      died_on:", "kind deaths: columns, twice: died_on"),
+    ("died_on!:", "died_on!: {labels: 姓名}", "kind deaths: labels of two columns: 姓名"),
+    ("labels: 缴费基数, unit: fen", "labels: 缴费基数", "money, rate, wan a unit"),
 ]
 
 
