@@ -173,8 +173,9 @@ def check_sentences(card: PolicyCard, columns: Mapping[str, str]) -> None:
         raise RuleError(f"{where} gives no beneficiary_id: its card must say one party for both")
     types = TYPES | dict.fromkeys(given, ("BOOLEAN",))
     for name, kind in columns.items():
-        if kind in ("DOUBLE", "FLOAT") or kind not in types.get(name, (kind,)):
-            raise RuleError(f"{where} gives {name} as {kind}, which it can't be")
+        wanted = types.get(name, ("exact",) if kind in ("DOUBLE", "FLOAT") else (kind,))
+        if kind not in wanted:
+            raise RuleError(f"{where} gives {name} as {kind}: it must be {' or '.join(wanted)}")
 
 
 def _check_policy_table(connection: Connection, card: PolicyCard) -> None:

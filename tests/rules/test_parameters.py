@@ -106,7 +106,7 @@ def test_a_shared_parameter_can_be_taken_on_another_day() -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("flexible_share", "2/3", "3/2", "is no fraction"),
+        ("flexible_share", "2/3", "3/2", "is no value in fraction"),
         ("size_limits", "工业", "工 业", "size_line: 工 业"),
         ("size_limits", "indicator: staff", "indicator: persons", "indicator: persons"),
     ],

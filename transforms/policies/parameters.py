@@ -29,8 +29,8 @@ UNITS = (
 BOUND_DAYS = ("as_of", "year")
 WRITTEN = {"yuan": r"[0-9][0-9 ]*(\.[0-9]{1,2})?", "fraction": r"[0-9]+/[1-9][0-9]*"}
 HOW_WRITTEN = {
-    "yuan": ': in quotes, no comma, not below zero, as "2100.00"',
-    "fraction": ': in quotes, no more than the whole, as "2/3"',
+    "yuan": '; in quotes, no comma, not below zero, as "2100.00"',
+    "fraction": '; in quotes, no more than the whole, as "2/3"',
 }
 # A share is at most the whole.
 WHOLE = {"percent": 100, "permille": 1000}
@@ -105,7 +105,7 @@ def check_value(value: Any, source: Any, unit: str, where: str) -> None:
         raise RuleError(f"{where}: source is empty")
     if not is_of_unit(value, unit):
         how = HOW_WRITTEN.get(unit, "")
-        raise RuleError(f"{where}: {value!r} is no {unit}{how}")
+        raise RuleError(f"{where}: {value!r} is no value in {unit}{how}")
 
 
 def _check_size(row: Any, where: str) -> None:
