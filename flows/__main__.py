@@ -4,6 +4,8 @@ import os
 import sys
 from contextlib import suppress
 
+from transforms.errors import RuleError
+
 
 def main() -> None:
     """Run the command; whoever stops it while it still loads is told so, too."""
@@ -16,6 +18,10 @@ def main() -> None:
     except KeyboardInterrupt:
         _tell("stopped before it began; nothing was changed")
         sys.exit(130)
+    except RuleError as miswritten:
+        # The catalogue of messages names kinds of extract: it can't be loaded either.
+        _tell(str(miswritten))
+        sys.exit(miswritten.exit_code)
     except (MemoryError, OSError, ImportError) as denied:
         why = str(denied) or type(denied).__name__
         _tell(
@@ -30,7 +36,7 @@ def main() -> None:
 def _tell(message: str) -> None:
     """Say it in the language asked for, as long as the catalogue can be loaded."""
     # What could not be loaded is no reason to be silent.
-    with suppress(KeyboardInterrupt, MemoryError, OSError, ImportError):
+    with suppress(KeyboardInterrupt, MemoryError, OSError, ImportError, RuleError):
         from flows.language import said, speaking
 
         with speaking(sys.argv[1:], sys.stderr):

@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from sql.card_words import check_cards
 from sql.limits import check_limits
 from sql.spilling import spill_apart
 from sql.texts import (
@@ -44,7 +45,7 @@ from sql.texts import (
 )
 from sql.told import NO_VALUE, told
 from sql.visible import empty_kind, view_kind, visible_views
-from transforms.errors import ContractError
+from transforms.errors import ContractError, RuleError
 from transforms.extracts.kinds import KINDS
 from transforms.policies.cards import FIRST_MONTH, month_of
 from transforms.policies.parameters import (
@@ -184,8 +185,9 @@ class FactStore:
     on_fact: Callable[[str], None] = lambda _name: None
 
     def __post_init__(self) -> None:
-        """Refuse rules that ask a fact for what it does not hold."""
+        """Refuse rules that ask a fact for what it does not hold, or an extract unsaid."""
         check_limits()
+        check_cards()
 
     def build_under(self, path: str) -> None:
         """Build all facts and questions that an SQL file rests on, unless they stand already."""
@@ -250,14 +252,14 @@ class FactStore:
         A parameter is taken on the day it says: the run's, 1 January of the policy year
         (`year_day`), or each row's own.
 
-        Raises:  ContractError if it takes a word that nothing gives, ParameterMissingError
+        Raises:  RuleError if it takes a word that nothing gives, ParameterMissingError
         """
         values = {"as_of": self.as_of, "as_of_month": month_of(self.as_of), **(given or {})}
         text = sql_text(path)
         for word in set(DOLLAR.findall(COMMENT.sub("", text))) - set(values):
             name = word if word in parameters else FRACTION_SUFFIX.sub("", word)
             if name not in parameters:
-                raise ContractError(f"sql/{path} takes {word}, which nothing gives")
+                raise RuleError(f"sql/{path} takes {word}, which nothing gives")
             if is_bound(parameters[name]):
                 values |= sql_values(parameters[name], self._value(parameters[name]))
             else:
@@ -286,7 +288,7 @@ class FactStore:
     def execute(self, path: str, text: str, values: Mapping[str, Any]) -> None:
         """Run the statement made of an SQL file.
 
-        Raises:  ContractError, ParameterMissingError: see told.py
+        Raises:  RuleError, ParameterMissingError: see told.py
         """
         try:
             self.connection.execute(text, values)

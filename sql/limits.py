@@ -24,7 +24,7 @@ from sql.texts import (
     sql_text,
     sql_words,
 )
-from transforms.errors import ContractError
+from transforms.errors import RuleError
 
 LIMIT = re.compile(r"^-- limited to: (\w+) (?:in|of) \((.+)\)$", re.MULTILINE)
 MACRO = re.compile(r"macro \w+\(([^)]*)\)")
@@ -37,11 +37,11 @@ PERSONS = "persons"
 def check_limits() -> None:
     """Hold every file of the rules against the limits of the facts that it asks.
 
-    Raises:  ContractError naming the file, the fact and what is asked of it
+    Raises:  RuleError naming the file, the fact and what is asked of it
     """
     for path in sorted(found.relative_to(FOLDER).as_posix() for found in FOLDER.rglob("*.sql")):
         for offence in asked_elsewhere(path, sql_text(path)):
-            raise ContractError(offence)
+            raise RuleError(offence)
 
 
 def asked_elsewhere(path: str, text: str) -> Iterator[str]:

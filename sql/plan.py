@@ -32,7 +32,7 @@ from sql.texts import (
     sql_text,
     sql_words,
 )
-from transforms.errors import ContractError
+from transforms.errors import RuleError
 from transforms.extracts.kinds import KINDS
 from transforms.policies.cards import FIRST_MONTH, year_day
 
@@ -105,12 +105,12 @@ def kinds_of(stage: Iterable[Step]) -> tuple[str, ...]:
 def cuts_of(path: str) -> tuple[str, ...]:
     """Return what a fact, question or policy says that it can be cut by.
 
-    Raises:  ContractError unless it says so, once and in the words there are
+    Raises:  RuleError unless it says so, once and in the words there are
     """
     said = CUT_BY.findall(sql_text(path))
     cuts = tuple(said[0].split(", ")) if len(said) == 1 else ()
     if not cuts or not set(cuts) <= set(CUTS) or ("whole" in cuts and len(cuts) > 1):
-        raise ContractError(f"sql/{path} needs one line `-- cut by:` of {', '.join(CUTS)}")
+        raise RuleError(f"sql/{path} needs one line `-- cut by:` of {', '.join(CUTS)}")
     return cuts
 
 

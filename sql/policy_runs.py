@@ -7,7 +7,6 @@ counted.sql          policy_<id>: with the provision that the card gives a `limi
 determination.sql    determination_<id>: the outcome
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,35 +15,29 @@ import polars as pl
 from sql import KEY_COLUMNS, Connection, FactStore
 from sql.spilling import query_pieces
 from sql.texts import (
-    FRACTION_SUFFIX,
     finding_names,
     policy_cards,
     policy_path,
     policy_tables_in,
     shared_parameters,
-    words_under,
 )
-from transforms.errors import ContractError
+from transforms.errors import RuleError
+from transforms.policies.card_form import PROVISION
 from transforms.policies.cards import PolicyCard, Reach, year_day
 from transforms.policies.parameters import Parameter
 from transforms.strict_yaml import check_known
 
-PROVISION = re.compile(r"(s[0-9]+|g)_")
 KEYS_AND_AMOUNT = {"subject_id", "beneficiary_id", "month", "amount_fen"}
 FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]
 LIMIT_COLUMN = "is_within_limit"
 EARLIER = "earlier_months"
-
-
-def parameters_under(card: PolicyCard) -> list[Parameter]:
-    """Return the parameters that a policy, its limit and the facts under it take, by name."""
-    known = {**shared_parameters(), **card.parameters}
-    taken = {card.limit.name} if isinstance(card.limit, Parameter) else set()
-    for word in words_under(policy_path(card.policy_id)):
-        name = word.removeprefix("$")
-        if name != word:
-            taken.add(name if name in known else FRACTION_SUFFIX.sub("", name))
-    return [known[name] for name in sorted(taken & set(known))]
+# What the database calls whole numbers; ids are texts, and no keys of ours.
+TYPES = {
+    "subject_id": ("VARCHAR",),
+    "beneficiary_id": ("VARCHAR",),
+    "month": ("INTEGER",),
+    "amount_fen": ("INTEGER", "BIGINT", "HUGEINT"),
+}
 
 
 def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
@@ -52,7 +45,7 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
 
     Rows:    one per (period, subject, beneficiary)
     Holds:   the key is unique, the provisions are those of the card in its order, no float
-    Raises:  ContractError if not
+    Raises:  RuleError if not
     """
     path, name = policy_path(card.policy_id), card.policy_id
     store.year_day = year_day(card, store.as_of)
@@ -73,7 +66,7 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
 def check_policy(store: FactStore, card: PolicyCard) -> None:
     """Hold a policy's table to what is promised of it, whether it was made here or in parts.
 
-    Raises:  ContractError if the key is not unique, or the provisions are not those of the card
+    Raises:  RuleError if the key is not unique, or the provisions are not those of the card
     """
     _check_policy_table(store.connection, card)
     if card.listing.get("series"):
@@ -140,10 +133,8 @@ def run_findings(store: FactStore, policies: Sequence[str]) -> pl.DataFrame:
 def _card_values(store: FactStore, card: PolicyCard, reach: Reach) -> dict[str, Any]:
     """Return what keyed.sql, counted.sql and determination.sql take from card and sentences."""
     described = store.connection.execute("describe policy_sentences").fetchall()
-    inexact = [row[0] for row in described if row[1] in ("DOUBLE", "FLOAT")]
-    if inexact:
-        raise ContractError(f"{card.policy_id}: inexact columns {', '.join(inexact)}")
-    columns = [row[0] for row in described]
+    columns = {str(row[0]): str(row[1]) for row in described}
+    check_sentences(card, columns)
     facts = [name for name in columns if not (name in KEYS_AND_AMOUNT or PROVISION.match(name))]
     earlier = [name for name in card.provisions[-1].facts if name == EARLIER]
     return {
@@ -162,11 +153,34 @@ def _card_values(store: FactStore, card: PolicyCard, reach: Reach) -> dict[str, 
     }
 
 
+def check_sentences(card: PolicyCard, columns: Mapping[str, str]) -> None:
+    """Hold what a policy's SQL gives, by name and type, to its card.
+
+    Raises:  RuleError naming the file, and what it gives otherwise
+    """
+    where, is_limited = f"sql/{policy_path(card.policy_id)}", card.limit is not None
+    # Whether it is within its limit, the engine counts.
+    said = card.provision_names[: -1 if is_limited else None]
+    given = [name for name in columns if PROVISION.match(name)]
+    needed = [*said, "subject_id", "amount_fen", *(["turn"] if is_limited else [])]
+    if lacking := [name for name in needed if name not in columns]:
+        raise RuleError(f"{where} gives no column {', '.join(lacking)}")
+    if astray := sorted(set(given) - set(said)):
+        raise RuleError(f"{where} gives {', '.join(astray)}, which its card does not say")
+    if given != said:
+        raise RuleError(f"{where} gives in another order than its card: {', '.join(given)}")
+    if "beneficiary_id" not in columns and card.subject != card.beneficiary:
+        raise RuleError(f"{where} gives no beneficiary_id: its card must say one party for both")
+    types = TYPES | dict.fromkeys(given, ("BOOLEAN",))
+    for name, kind in columns.items():
+        wanted = types.get(name, ("exact",) if kind in ("DOUBLE", "FLOAT") else (kind,))
+        if kind not in wanted:
+            raise RuleError(f"{where} gives {name} as {kind}: it must be {' or '.join(wanted)}")
+
+
 def _check_policy_table(connection: Connection, card: PolicyCard) -> None:
     table = f"policy_{card.policy_id}"
     columns = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
-    if [name for name in columns if PROVISION.match(name)] != card.provision_names:
-        raise ContractError(f"{table}: its provisions are not those of its card, in that order")
     shown = {name for provision in card.provisions for name in provision.facts}
     shown |= {name for key in ("facts", "order") for name in card.listing.get(key, ())}
     check_known(sorted(shown), {*columns, EARLIER}, f"{table}: a fact that its card shows")
@@ -179,4 +193,4 @@ def _check_policy_table(connection: Connection, card: PolicyCard) -> None:
     }
     for broken, text in checks.items():
         if connection.execute(f"{text} limit 1").fetchone():
-            raise ContractError(f"{table}: {broken}")
+            raise RuleError(f"{table}: {broken}")

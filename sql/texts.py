@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from transforms.digest import content_digest
-from transforms.errors import ContractError
+from transforms.errors import RuleError
 from transforms.extracts.kinds import DECLARED, KINDS
 from transforms.money.exclusions import Exclusion, parse_exclusions
 from transforms.policies.cards import PolicyCard, parse_card, parse_shared
@@ -16,6 +16,7 @@ from transforms.policies.policy_guide import AnnexItem, parse_annex
 
 FOLDER = Path(__file__).parent
 ANNEX = "policies/annex.yaml"
+NO_CARDS = {"annex", "exclusions"}
 AFTER_POLICIES = ("money", "review", "traces")
 BY_BUCKET = re.compile(r"^-- by bucket: (\w+)$", re.MULTILINE)
 UNIVERSE = re.compile(r"^-- universe: (.*(?:\n--   .*)*)$", re.MULTILINE)
@@ -131,14 +132,14 @@ def doubt_names() -> tuple[str, ...]:
 def read_file(path: str, parse: Callable[[str], Read]) -> Read:
     """Read a file of the law; what its author wrote amiss is told with the file's name.
 
-    Raises:  ContractError
+    Raises:  RuleError
     """
     try:
         return parse(sql_text(path))
-    except ContractError as broken:
-        raise ContractError(f"sql/{path}: {broken}") from broken
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as broken:
-        raise ContractError(f"sql/{path}: {type(broken).__name__}: {broken}") from broken
+    except RuleError as broken:
+        raise RuleError(f"sql/{path}: {broken}") from broken
+    except (KeyError, TypeError, ValueError, AttributeError) as broken:
+        raise RuleError(f"sql/{path}: {type(broken).__name__}: {broken}") from broken
 
 
 @cache
@@ -147,14 +148,23 @@ def shared_parameters() -> dict[str, Parameter]:
     return read_file("parameters.yaml", parse_shared)
 
 
+def _names_in_policies(suffix: str) -> set[str]:
+    return {path.stem for path in (FOLDER / "policies").glob(f"*{suffix}")}
+
+
 @cache
 def policy_cards() -> dict[str, PolicyCard]:
     """Return every policy card, by policy id, in the order of the ids."""
-    ids = [path.stem for path in sorted((FOLDER / "policies").glob("*.sql"))]
+    rules, texts = _names_in_policies(".sql"), _names_in_policies(".yaml") - NO_CARDS
+    if alone := sorted(rules ^ texts):
+        lacks = ", ".join(f"sql/policies/{n}.{'yaml' if n in rules else 'sql'}" for n in alone)
+        raise RuleError(
+            f"{lacks} is missing: a policy is a card and its SQL, two files of one name"
+        )
     read = partial(parse_card, shared=shared_parameters())
-    cards = {name: read_file(f"policies/{name}.yaml", read) for name in ids}
+    cards = {name: read_file(f"policies/{name}.yaml", read) for name in sorted(rules)}
     if other := sorted(name for name, card in cards.items() if name != card.policy_id):
-        raise ContractError(f"a card says another policy than its file: {', '.join(other)}")
+        raise RuleError(f"a card says another policy than its file: {', '.join(other)}")
     for name, card in cards.items():
         check_taken_days(policy_path(name), card.parameters)
     for path in (*map(fact_path, fact_names()), *map(question_path, question_names())):
@@ -165,7 +175,7 @@ def policy_cards() -> dict[str, PolicyCard]:
 def check_taken_days(path: str, parameters: Mapping[str, Parameter]) -> None:
     """Hold the day that each number is taken on to what the rule's rows may have.
 
-    Raises:  ContractError if no file or kind of extract that the rule names has such a column
+    Raises:  RuleError if no file or kind of extract that the rule names has such a column
     """
     taken = {word[1:] for word in sql_words(path) if word[0] == "$"}
     taken |= {FRACTION_SUFFIX.sub("", word) for word in taken}
@@ -173,7 +183,7 @@ def check_taken_days(path: str, parameters: Mapping[str, Parameter]) -> None:
     known |= {name for kind in KINDS.keys() & known for name in KINDS[kind].column_named}
     for name in sorted(taken & parameters.keys()):
         if not is_bound(parameters[name]) and (day := parameters[name].on) not in known:
-            raise ContractError(
+            raise RuleError(
                 f"sql/{path} takes {name} on {day}, a column that none of its rows has: "
                 "correct `on:`"
             )

@@ -2,7 +2,7 @@
 
 import re
 
-from transforms.errors import ContractError, ParameterMissingError
+from transforms.errors import ParameterMissingError, RuleError
 
 NO_VALUE = "no value: "
 # The author's doing; these quote the file, never a row.
@@ -10,7 +10,7 @@ NOT_UNDERSTOOD = ("Catalog Error:", "Binder Error:", "Parser Error:")
 LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
-def told(path: str, failure: str) -> ContractError | ParameterMissingError | None:
+def told(path: str, failure: str) -> RuleError | ParameterMissingError | None:
     """Say which day has no value, or where a file under sql/ is not understood; else nothing.
 
     >>> print(told("a.sql", "Catalog Error: no is_alve!\\nDid you mean is_alive?\\n\\nLINE 3: …"))
@@ -22,5 +22,5 @@ def told(path: str, failure: str) -> ContractError | ParameterMissingError | Non
     if failure.startswith(NOT_UNDERSTOOD):
         line = LINE.search(failure)
         place = f":{line[1]}" if line else ""
-        return ContractError(f"sql/{path}{place}: {failure.partition(chr(10))[0]}")
+        return RuleError(f"sql/{path}{place}: {failure.partition(chr(10))[0]}")
     return None

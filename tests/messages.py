@@ -24,11 +24,11 @@ OTHERS = {
     "sql/parts.py": "queries",
     "sql/limits.py": "rules of the program itself, checked by its tests",
     "transforms/audit/carry_readme.py": "a page in Chinese",
-    "transforms/extracts/kinds.py": "a file of the program itself, checked by its tests",
+    "transforms/columns.py": "the same as kinds.py",
+    "transforms/extracts/kinds.py": "kinds.yaml is read before the catalogue, which names them",
     "transforms/extracts/kinds_page.py": "a page of the documentation",
     "transforms/money/ledger_schema.py": "the tables of the ledger",
     "transforms/payments/pain001.py": "a file for a bank",
-    "transforms/policies/card_form.py": "files of the program itself, checked by its tests",
     "transforms/policies/policy_guide.py": "a page of the documentation",
     "transforms/sheets/rows.py": "XML of a workbook",
 }
@@ -56,6 +56,14 @@ NO_WORDS = {
     *("HTTP {code}", "application/json; charset=utf-8", "errcode {code}", "extra =="),
     *("{size} GiB", "{size} MiB"),
     *("null::varchar as {column}", "wuxing: {message}"),
+    # Places on a card, in its own words.
+    *("policy {policy}", "{where}: provision {name}", "{where}: rows of {kind}, months"),
+    *("{where}: rows of {kind}, only", "{where}: needs, insurances", "{where}: needs, months"),
+    *(f"{{where}}: {word}" for word in ("in_force", "kind", "list", "needs", "period", "reads")),
+    *(f"{{where}}: {word}" for word in ("rows", "rows of", "rows of kind", "touches")),
+    "{where}: support_types",
+    *("sql/{path}: {broken}", "sql/{path}: {name}: {broken}", "sql/{path}{place}: {value}"),
+    "Stack Trace:",
     "{no_value}parameter {name} has no value in force on",
 }
 QUERY = re.compile(

@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
-from transforms.errors import ContractError
+from transforms.errors import RuleError
+from transforms.strict_yaml import check_known, check_words
 
 ColumnType = Literal[
     "person_id",
@@ -51,6 +52,8 @@ STORED_AS: dict[ColumnType, pl.DataType] = {
     "verbatim": pl.String(),
     "name": pl.String(),
 }
+# A number that is no count must say of what it is one.
+COUNTED = ("money", "rate", "wan")
 WORDS_OF_COLUMN = frozenset({"type", "meaning", "labels", "unit", "personal"})
 
 
@@ -69,7 +72,7 @@ class Column:
 def parse_column(name: str, entry: Mapping[str, Any]) -> Column:
     """Read one entry of the dictionary.
 
-    Raises:  ContractError if a word is unknown, or type, meaning or personal is not as promised
+    Raises:  RuleError if a word is unknown, or type, meaning or personal is not as promised
     """
     column = Column(
         name,
@@ -79,7 +82,10 @@ def parse_column(name: str, entry: Mapping[str, Any]) -> Column:
         entry.get("unit", ""),
         entry.get("personal", "none"),
     )
-    is_sound = column.type in STORED_AS and column.personal in get_args(Personal)
-    if set(entry) - WORDS_OF_COLUMN or not column.meaning or not is_sound:
-        raise ContractError(f"kinds.yaml, column {name}: not a type, meaning, labels, …: {entry}")
+    where = f"kinds.yaml, column {name}"
+    check_words(entry, ("type", "meaning"), WORDS_OF_COLUMN, where)
+    check_known(column.type, STORED_AS, f"{where}: type")
+    check_known(column.personal, get_args(Personal), f"{where}: personal")
+    if not column.meaning or (column.type in COUNTED and not column.unit):
+        raise RuleError(f"{where}: needs a meaning, and {', '.join(COUNTED)} a unit")
     return column

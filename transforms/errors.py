@@ -63,3 +63,9 @@ class ContractError(WuxingError):
     """A promise between two parts of the program is broken: a bug, never bad data."""
 
     exit_code = 1
+
+
+class RuleError(ContractError):
+    """A card, a rule's SQL or kinds.yaml is not as its author must write it."""
+
+    exit_code = 10

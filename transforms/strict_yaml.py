@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from transforms.errors import ContractError
+from transforms.errors import RuleError
 
 
 class StrictLoader(yaml.CSafeLoader):
@@ -19,12 +19,12 @@ class StrictLoader(yaml.CSafeLoader):
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise ContractError(f"line {key.start_mark.line + 1}: {key.value} stands twice")
+                raise RuleError(f"line {key.start_mark.line + 1}: {key.value} stands twice")
             seen.add(key.value)
         try:
             return super().construct_mapping(node, deep)
         except ValueError as broken:
-            raise ContractError(f"line {node.start_mark.line + 1}: {broken}") from broken
+            raise RuleError(f"line {node.start_mark.line + 1}: {broken}") from broken
 
 
 StrictLoader.yaml_implicit_resolvers = {
@@ -40,32 +40,32 @@ StrictLoader.yaml_implicit_resolvers = {
 def read_yaml(text: str) -> Any:
     """Read a file of the program.
 
-    Raises:  ContractError if a word stands twice in one mapping, or it is no YAML
+    Raises:  RuleError if a word stands twice in one mapping, or it is no YAML
     """
     try:
         return yaml.load(text, StrictLoader)
     except yaml.MarkedYAMLError as broken:
         mark = broken.problem_mark
-        raise ContractError(f"line {mark.line + 1 if mark else '?'}: {broken.problem}") from broken
+        raise RuleError(f"line {mark.line + 1 if mark else '?'}: {broken.problem}") from broken
 
 
 def check_words(entry: Any, must: Collection[str], may: Collection[str], where: str) -> None:
     """Hold an entry to the words it must have and may have.
 
-    Raises:  ContractError naming those it lacks, or that nobody reads
+    Raises:  RuleError naming those it lacks, or that nobody reads
     """
     if not isinstance(entry, Mapping):
-        raise ContractError(f"{where}: not words with values, but {entry!r}")
+        raise RuleError(f"{where}: not words with values, but {entry!r}")
     check_known(entry, {*must, *may}, where)
     if missing := sorted(set(must) - set(entry)):
-        raise ContractError(f"{where}: {', '.join(missing)} is missing")
+        raise RuleError(f"{where}: {', '.join(missing)} is missing")
 
 
 def check_known(words: Any, known: Collection[Any], where: str) -> None:
     """Hold words to those that are known.
 
-    Raises:  ContractError naming the others
+    Raises:  RuleError naming the others
     """
     listed = words if isinstance(words, list | tuple | Mapping) else [words]
     if unknown := sorted({str(word) for word in listed if word not in known}):
-        raise ContractError(f"{where}: {', '.join(unknown)} is not known here")
+        raise RuleError(f"{where}: {', '.join(unknown)} is not known here")

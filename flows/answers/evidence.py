@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,9 +37,9 @@ from transforms.answers.source_rows import AT
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import DOCUMENT, LINKS
 from transforms.money.books import Books
+from transforms.policies.card_form import PROVISION
 
 ROWS_A_POLICY = 40
-PROVISION = re.compile(r"(s[0-9]+|g)_")
 # A row of these may speak against a payment (sql/review/doubts/faulty_row.sql).
 EXCLUDING = ("deaths", "custody", "designations")
 NO_MONEY: dict[str, Any] = {

@@ -20,6 +20,7 @@ from flows.answers.snapshot_rows import scan_kind, table_files
 from flows.language import language
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
+from sql.card_words import check_cards
 from sql.texts import policy_cards, policy_grain
 from transforms.answers.explanation import sources_of
 from transforms.answers.party_changes import Rows, changes_between, determined_by_one
@@ -38,8 +39,9 @@ PERIOD = re.compile(r"\d{4}(-\d{2})?")
 def describe_policies(policy: str | None) -> tuple[dict[str, Any], list[str]]:
     """Describe every policy, or one, from its own files.
 
-    Raises:  UsageError for an unknown policy
+    Raises:  UsageError for an unknown policy; RuleError for a card that is not as its rule
     """
+    check_cards()
     cards = policy_cards() if policy is None else {policy: card_named(policy)}
     described = [describe_card(card, policy_grain(name)) for name, card in cards.items()]
     shown = described

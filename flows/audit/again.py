@@ -22,11 +22,12 @@ from transforms.errors import (
     DigestDiffersError,
     DropRefusedError,
     GateStoppedError,
+    RuleError,
     WuxingError,
 )
 
 HOME, CODE = "home", "code"
-A_BUG = WuxingError.exit_code
+FAULTS = (WuxingError.exit_code, RuleError.exit_code)
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def call_program(code: Path, arguments: list[str], given: str = "") -> str:
 def _failure(code: int, said: str) -> WuxingError:
     kind = DigestDiffersError if code == DigestDiffersError.exit_code else DropRefusedError
     told = said.removeprefix("wuxing: ")
-    if code == A_BUG:
+    if code in FAULTS:
         return kind(
             f"computed again it ended with a fault: {told}; if another version of the program made "
             "that night, it may not fit the rules of then: replay with the version that the run's "

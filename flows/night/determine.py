@@ -23,9 +23,9 @@ from sql import (
     register_tables,
     run_sql,
 )
+from sql.card_words import parameters_under
 from sql.policy_runs import (
     check_policy,
-    parameters_under,
     policy_pieces,
     policy_rows,
     run_findings,

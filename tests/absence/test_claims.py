@@ -393,6 +393,6 @@ def test_what_no_run_determined_is_a_claim_though_the_rest_lost_its_rows(
     key = ("graduate_flexible_insurance", "2020-03", "person", "A", "person", "A")
     claim = dict(zip(KEY, key, strict=True)) | {"own_fen": 120, "paid_before_fen": 120}
     claim |= {"determined_fen": determined, "is_eligible": is_eligible, "is_own": True}
-    then: Any = causes.RunThen(Rows(1), {key: 60})  # type: ignore[arg-type]
+    then: Any = causes.RunThen(Rows(1), {key: 60}, {})  # type: ignore[arg-type]
     found = causes._cause({**claim, "reason_codes": None}, Rows(0), [then])  # type: ignore[arg-type]
     assert found == (False, "paid_in_part", "a.csv:2", 60)

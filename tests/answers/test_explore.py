@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from flows.answers.explore import converse, flat_csv, open_home, table_text
 from flows.cli.console import app, run_command
 from flows.store import Home
-from sql import Connection
+from sql import Connection, DatabaseError
 from sql.explore import ask, open_views, view_names
 from tests.night.test_end_to_end import files_of
 from transforms.errors import ContractError, UsageError
@@ -146,6 +146,21 @@ def test_one_question_as_text_json_and_csv(
     assert run_command(app, [*words[:3], "--query", "select 1 from nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err
     assert run_command(app, [*words[:3], "--json"]) == 2
+
+
+@pytest.mark.parametrize("more", ["", " offset 2", " union all (select 'x' limit 1)"])
+def test_a_limit_over_filtered_files_is_answered(opened: Connection, more: str) -> None:
+    asked = "(select beneficiary_id from run.entitlements where status = 'payable' limit 1"
+    assert ask(opened, f"{asked}){more}" if "union" in more else f"from {asked}{more})").height
+
+
+def test_where_the_database_itself_breaks_its_inner_life_is_not_shown() -> None:
+    class Broken:
+        def execute(self, _text: str) -> None:
+            raise DatabaseError("INTERNAL Error: index 1\n\nStack Trace:\n\n/lib/_duckdb.so(+0x5b)")
+
+    with pytest.raises(UsageError, match=r"^INTERNAL Error: index 1$"):
+        ask(cast("Connection", Broken()), "select 1")
 
 
 def test_the_prompt_answers_each_question_and_goes_on_after_a_mistake(

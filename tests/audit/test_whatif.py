@@ -20,7 +20,7 @@ from flows.cli.console import app, run_command
 from flows.night.made_by import deciding_texts
 from flows.store import Home
 from sql import policy_cards, shared_parameters
-from sql.policy_runs import parameters_under
+from sql.card_words import parameters_under
 from tests.audit.conftest import eligible
 from tests.audit.test_replay import contents
 from tests.audit.unchanged import SAME, moved

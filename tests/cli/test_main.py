@@ -2,6 +2,7 @@
 
 import builtins
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,21 @@ flows.__main__.main()
     )
     assert (ended.returncode, ended.stdout) == (10, "")
     assert "nothing was changed" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_a_slip_in_kinds_yaml_is_told_by_every_command(tmp_path: Path) -> None:
+    for room in ("flows", "transforms", "sql", "expectations"):
+        (tmp_path / room).symlink_to(ROOT / room)
+    (tmp_path / "transforms").unlink()
+    shutil.copytree(ROOT / "transforms", tmp_path / "transforms")
+    kinds = tmp_path / "transforms" / "extracts" / "kinds.yaml"
+    text = kinds.read_text(encoding="utf-8").replace("type: account_no", "type: txt", 1)
+    kinds.write_text(text, encoding="utf-8")
+    words = ["--lang", "zh", "status", "--home", str(tmp_path / "out")]
+    called = [sys.executable, "-m", "flows", *words]
+    ended = subprocess.run(called, cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = "wuxing: kinds.yaml, column account_no: type: txt is not known here\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (10, "", said)
 
 
 def test_what_is_written_beside_a_home_is_its_owners_alone(tmp_path: Path) -> None:

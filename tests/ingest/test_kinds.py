@@ -38,7 +38,14 @@ REFUSED = [
     ("  deaths:", "  De aths:", "no name: De aths"),
     ("  died_on:", "  Died on:", "no names of columns: Died on"),
     ("  died_on:", "  linked_by:", "no names of columns: linked_by"),
-    ("type: account_no,", "type: account,", "column account_no"),
+    ("type: account_no,", "type: account,", "column account_no: type: account is not known"),
+    ("type: account_no, ", "", "column account_no: type is missing"),
+    ("    columns:\n", "    columns: name\n    row: x\n    title:\n", "stands twice"),
+    ("columns:\n", "columns: 3\nothers:\n", "kinds.yaml: AttributeError: "),
+    ("titles: 死亡信息", "titles: 失业登记", "kinds.yaml: titles of two kinds: 失业登记"),
+    ("died_on!:", "died_on!:\n      died_on:", "kind deaths: columns, twice: died_on"),
+    ("died_on!:", "died_on!: {labels: 姓名}", "kind deaths: labels of two columns: 姓名"),
+    ("labels: 缴费基数, unit: fen", "labels: 缴费基数", "money, rate, wan a unit"),
 ]
 
 

@@ -25,7 +25,8 @@ import yaml
 
 from flows.night.paid_lines import register_ledger
 from sql import FactStore, connect, query, register_frame, register_tables
-from sql.policy_runs import LIMIT_COLUMN, parameters_under, run_policy
+from sql.card_words import parameters_under
+from sql.policy_runs import LIMIT_COLUMN, run_policy
 from sql.texts import (
     files_under,
     name_of,

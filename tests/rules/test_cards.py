@@ -1,6 +1,7 @@
 """What the author of a card or of a rule writes amiss is refused, and told by file and word."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,16 @@ from typing import Any
 import pytest
 
 from flows.answers.explain import describe_policies
-from sql import FactStore
+from sql import FactStore, texts
+from sql.card_words import check_card
+from sql.policy_runs import check_sentences
 from sql.texts import check_taken_days, policy_cards, policy_path, read_file, shared_parameters
 from sql.told import told
 from tests.rules.golden_run import cases_of, run_cases
-from transforms.errors import ContractError
+from transforms.errors import ContractError, RuleError
 from transforms.policies import card_form
 from transforms.policies.cards import PolicyCard, parse_card
+from transforms.policies.parameters import Parameter
 from transforms.strict_yaml import read_yaml
 
 CARD = Path(__file__).parent.parent.parent / "sql" / "policies" / "new_hire_subsidy.yaml"
@@ -37,24 +41,34 @@ def read_card(old: str, new: str) -> PolicyCard:
         ("confirmed: true", 'confirmed: "false"', "confirmed is false, not true"),
         ("confirmed: true", "confirmed: nope", "confirmed is nope, not true"),
         ("  hire_window_to:", "  hire_window_from:", "line 4[0-9]: hire_window_from stands twice"),
+        ("  s1_insured:", "  is_insured:", "provision is_insured: .* s<number>_ or g_"),
         ("  s1_insured:", "  s1_contract_one_year:", "s1_contract_one_year stands twice"),
         ("value: 2020-02-10", "value: 2020-13-10", "line 4[0-9]: month must be in 1..12"),
         ("clause: 签订", "clause: [签订", "line 6[0-9]: "),
         ("title: 一次性", "titel: 一次性", "titel is not known"),
         ("title: 为其", "titel: 为其", "provision s1_insured: titel is not known"),
         ("        source: 规则", "        # 规则", "value from 2020-01-01: source is missing"),
-        ("source: 通知附件第1项：每人1000元", "source:", "no source"),
-        ('value: "1000.00"\n', "value: 1000\n", "hire_amount_fen, .* 1000 is no yuan"),
-        ('value: "1000.00"\n', 'value: "-1000.00"\n', "is no yuan"),
-        ('value: "1000.00"\n', 'value: "1000.005"\n', "is no yuan"),
-        ("value: 6", "value: -6", "-6 is no months"),
-        ("value: 6", "value: yes", "'yes' is no months"),
+        ("source: 通知附件第1项：每人1000元", "source:", "value from 2020-01-01: source is empty"),
+        ('value: "1000.00"\n', "value: 1000\n", "hire_amount_fen, .* 1000 is no value in yuan"),
+        (
+            'value: "1000.00"\n',
+            'value: "-1000.00"\n',
+            'is no value in yuan; in quotes, .*"2100.00"',
+        ),
+        (
+            'value: "1000.00"\n',
+            'value: "1,000.00"\n',
+            "'1,000.00' is no value in yuan; .* no comma",
+        ),
+        ('value: "1000.00"\n', 'value: "1000.005"\n', "is no value in yuan"),
+        ("value: 6", "value: -6", "-6 is no value in months"),
+        ("value: 6", "value: yes", "'yes' is no value in months"),
         ("unit: yuan", "unti: yuan", "parameter hire_amount_fen: unti is not known"),
         ("- from: 2020-01-01", "- from: 2020-1-1", "each `from:` is a day"),
         ("on: year", "on: starts_on", "hire_window_from: a date is taken on as_of or year"),
         ("covers: [hire_a", "covers: [hire_", "amount_cap covers: hire_mount_fen is not known"),
         (CAP, CAP.replace('"1000.00"', "1000"), "1000 is no yuan in quotes"),
-        (CAP, CAP + CAP.replace("1000.00", "9000.00"), "amount_cap: values must be in the order"),
+        (CAP, CAP + CAP.replace("1000.00", "9000.00"), "amount_cap: two values begin on 2020"),
         (
             CAP,
             CAP + "".join(CAP.replace("2020-01", d) for d in ("2021-01", "2020-07")),
@@ -139,6 +153,68 @@ def test_a_fact_on_the_card_that_its_rule_does_not_give_is_refused(
     monkeypatch.setattr("flows.night.determine.policy_cards", lambda: cards)
     with pytest.raises(ContractError, match=r"policy_new_hire_subsidy: .*: contract_tipe"):
         run_cases(cases_of("new_hire_subsidy")[:1], ["new_hire_subsidy"])
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        ({"reads": ("employment", "contributions")}, "reads .*support, its card does not say so"),
+        ({"parameters": {"idle_fen": Parameter("idle_fen", "yuan", "year", ())}}, "no idle_fen: "),
+    ],
+)
+def test_an_extract_that_a_card_leaves_out_and_an_idle_number_are_told(
+    slip: dict[str, Any], said: str
+) -> None:
+    card = policy_cards()["new_hire_subsidy"]
+    check_card(card)
+    slip = slip | {"parameters": {**card.parameters, **slip.get("parameters", {})}}
+    with pytest.raises(RuleError, match=rf"^sql/policies/new_hire_subsidy.sql .*{said}") as told_so:
+        check_card(replace(card, **slip))
+    assert told_so.value.exit_code == 10, "its author's, no bug"
+
+
+GIVEN = dict.fromkeys(policy_cards()["new_hire_subsidy"].provision_names[:-1], "BOOLEAN")
+GIVEN |= {"subject_id": "VARCHAR", "beneficiary_id": "VARCHAR", "amount_fen": "BIGINT"}
+GIVEN |= {"turn": "STRUCT(starts_on DATE)"}
+
+
+@pytest.mark.parametrize(
+    ("slip", "without", "said"),
+    [
+        ({}, "s1_insured", "gives no column s1_insured"),
+        ({}, "turn", "gives no column turn"),
+        ({}, "subject_id", "gives no column subject_id"),
+        ({"s1_more": "BOOLEAN"}, "", "gives s1_more, which its card does not say"),
+        ({"s1_insured": "BOOLEAN"}, "s1_insured", "gives in another order than its card: .*, s1_i"),
+        ({}, "beneficiary_id", "gives no beneficiary_id: its card must say one party"),
+        ({"subject_id": "BIGINT"}, "", "gives subject_id as BIGINT: it must be VARCHAR"),
+        ({"s1_insured": "INTEGER"}, "", "gives s1_insured as INTEGER"),
+        ({"amount_fen": "DECIMAL(18,1)"}, "", "gives amount_fen as DECIMAL"),
+        ({"share": "DOUBLE"}, "", "gives share as DOUBLE: it must be exact"),
+    ],
+)
+def test_what_a_rule_gives_otherwise_than_its_card_is_told(
+    slip: dict[str, str], without: str, said: str
+) -> None:
+    card = policy_cards()["new_hire_subsidy"]
+    check_sentences(card, GIVEN)
+    columns = {name: kind for name, kind in GIVEN.items() if name != without}
+    with pytest.raises(RuleError, match=f"^sql/policies/new_hire_subsidy.sql {said}"):
+        check_sentences(card, {**columns, **slip})
+
+
+@pytest.mark.parametrize("lacking", ["living_aid.sql", "wage_arrears.yaml"])
+def test_a_card_without_its_sql_and_sql_without_its_card_are_told(
+    lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = tmp_path / "policies"
+    shutil.copytree(CARD.parent, policies)
+    (policies / "living_aid.yaml").touch()
+    (policies / "living_aid.sql").touch()
+    (policies / lacking).unlink()
+    monkeypatch.setattr(texts, "FOLDER", tmp_path)
+    with pytest.raises(RuleError, match=f"^sql/policies/{lacking} is missing"):
+        policy_cards.__wrapped__()
 
 
 @pytest.mark.parametrize("day", ["hired_on", "died_on"])

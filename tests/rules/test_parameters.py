@@ -53,8 +53,10 @@ def test_an_amount_with_parts_of_a_fen_is_refused(yuan: str) -> None:
 
 def test_values_out_of_order_are_refused() -> None:
     value = {"from": date(2020, 1, 1), "value": 1, "source": "x", "confirmed": True}
-    with pytest.raises(ContractError, match="order of their dates"):
-        parse_parameter("twice", {"unit": "months", "on": "as_of", "values": [value, value]})
+    earlier = value | {"from": date(2019, 1, 1)}
+    for values, said in (([value, value], "begin on 2020-01-01"), ([value, earlier], "order of")):
+        with pytest.raises(ContractError, match=said):
+            parse_parameter("twice", {"unit": "months", "on": "as_of", "values": values})
 
 
 def test_an_unknown_unit_is_refused() -> None:
@@ -104,7 +106,7 @@ def test_a_shared_parameter_can_be_taken_on_another_day() -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("flexible_share", "2/3", "3/2", "is no fraction"),
+        ("flexible_share", "2/3", "3/2", "is no value in fraction"),
         ("size_limits", "工业", "工 业", "size_line: 工 业"),
         ("size_limits", "indicator: staff", "indicator: persons", "indicator: persons"),
     ],

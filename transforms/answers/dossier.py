@@ -20,6 +20,7 @@ from transforms.answers.party_changes import change_lines
 from transforms.answers.source_rows import AT, shown_columns
 from transforms.extracts.kinds import names_of_kinds
 from transforms.extracts.links import REPAIR
+from transforms.policies.card_form import PROVISION
 from transforms.words import Language, Said, said_of, word, worded
 
 CODED = ("outcome", "entitlement", "policy_state")
@@ -29,7 +30,6 @@ RawCells = Mapping[str, Mapping[str, str]]
 NO_CELLS: RawCells = {}
 NO_CELL: Mapping[str, str] = {}
 FUNCTIONS = ("half_up", "rounded_down", "least", "greatest")
-PROVISION = re.compile(r"(s[0-9]+|g)_")
 
 
 def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[str]:

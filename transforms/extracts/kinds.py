@@ -1,7 +1,8 @@
 """The kinds of extract, and the dictionary of their columns, as kinds.yaml declares them."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from transforms.columns import STORED_AS, Column, ColumnType, parse_column
-from transforms.errors import ContractError
+from transforms.errors import RuleError
 from transforms.strict_yaml import read_yaml
 from transforms.words import word
 
@@ -128,14 +129,24 @@ def table_schema(kind: Kind) -> dict[str, pl.DataType]:
 def parse_kinds(text: str) -> tuple[Mapping[str, Column], Mapping[str, Kind]]:
     """Read the dictionary of columns and the kinds.
 
-    Raises:  ContractError if an entry is not as promised; a kind says when its rows count, always
+    Raises:  RuleError if an entry is not as promised; a kind says when its rows count, always
     """
-    content = read_yaml(text)
-    columns = {name: parse_column(name, entry) for name, entry in content["columns"].items()}
-    unfit = {name for name in columns if name in ADDED or not SAFE_NAME.fullmatch(name)}
-    _refuse(unfit, "kinds.yaml: no names of columns")
-    kinds = {name: _kind(name, entry, columns) for name, entry in content["kinds"].items()}
+    try:
+        content = read_yaml(text)
+        columns = {name: parse_column(name, entry) for name, entry in content["columns"].items()}
+        unfit = {name for name in columns if name in ADDED or not SAFE_NAME.fullmatch(name)}
+        _refuse(unfit, "kinds.yaml: no names of columns")
+        kinds = {name: _kind(name, entry, columns) for name, entry in content["kinds"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as broken:
+        raise RuleError(f"kinds.yaml: {type(broken).__name__}: {broken}") from broken
+    _refuse(_twice(kind.titles for kind in kinds.values()), "kinds.yaml: titles of two kinds")
     return MappingProxyType(columns), MappingProxyType(kinds)
+
+
+def _twice(named: Iterable[Iterable[str]]) -> set[str]:
+    """Return what several have among their words."""
+    counts = Counter(word for words in named for word in set(words))
+    return {word for word, count in counts.items() if count > 1}
 
 
 def _kind(name: str, entry: Mapping[str, Any], dictionary: Mapping[str, Column]) -> Kind:
@@ -145,6 +156,7 @@ def _kind(name: str, entry: Mapping[str, Any], dictionary: Mapping[str, Column])
     said = {word for word, meant in entry.items() if meant}
     _refuse(set(SAID_OF_KIND) - said, f"{where}: is not said")
     _refuse({spec.rstrip("!") for spec in entry["columns"]} - set(dictionary), f"{where}: columns")
+    _refuse(_twice([spec.rstrip("!")] for spec in entry["columns"]), f"{where}: columns, twice")
     columns = tuple(
         _column(f"{where}, {spec}", spec, cells or {}, dictionary[spec.rstrip("!")])
         for spec, cells in entry["columns"].items()
@@ -178,6 +190,7 @@ def _check(kind: Kind, where: str) -> None:
         wheres += [column.negative_only_where, column.never_positive_where, column.required_where]
     asked = {pair for pairs in wheres for pair in pairs}
     codes = {(column.name, code) for column in columns for code in column.codes if column.required}
+    _refuse(_twice(column.labels for column in columns), f"{where}: labels of two columns")
     _refuse({moment.column for moment in kind.visible_from} - dated, f"{where}: visible_from")
     _refuse({c.visible_from for c in columns if c.visible_from} - days, f"{where}: visible_from")
     _refuse({" ".join(pair) for pair in asked - codes}, f"{where}: no row says")
@@ -243,7 +256,7 @@ def names_of_kinds() -> dict[str, str]:
 
 def _refuse(words: set[str], what: str) -> None:
     if words:
-        raise ContractError(f"{what}: {', '.join(sorted(words))}")
+        raise RuleError(f"{what}: {', '.join(sorted(words))}")
 
 
 COLUMNS, KINDS = parse_kinds(DECLARED.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.errors import ContractError
+from transforms.errors import ContractError, RuleError
 from transforms.strict_yaml import read_yaml
 
 FORMS = ("larger_stands", "clerk_decides")
@@ -33,7 +33,7 @@ class Exclusion:
 def parse_exclusions(text: str) -> tuple[Exclusion, ...]:
     """Read the exclusions; each has a form that exists, its policies and its authority.
 
-    Raises:  ContractError if not
+    Raises:  RuleError if not
     """
     return tuple(_exclusion(entry) for entry in read_yaml(text)["exclusions"])
 
@@ -41,9 +41,9 @@ def parse_exclusions(text: str) -> tuple[Exclusion, ...]:
 def _exclusion(entry: Mapping[str, Any]) -> Exclusion:
     name = entry["exclusion"]
     if entry["form"] not in FORMS:
-        raise ContractError(f"exclusion {name}: form {entry['form']} is none of {', '.join(FORMS)}")
+        raise RuleError(f"exclusion {name}: form {entry['form']} is none of {', '.join(FORMS)}")
     if not entry.get("authority") or len(entry["policies"]) < 2:
-        raise ContractError(f"exclusion {name}: needs an authority and two policies or more")
+        raise RuleError(f"exclusion {name}: needs an authority and two policies or more")
     return Exclusion(name, entry["form"], tuple(entry["policies"]), entry["authority"].strip())
 
 

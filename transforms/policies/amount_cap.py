@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from transforms.errors import ContractError
+from transforms.errors import RuleError
 from transforms.policies.parameters import (
     Parameter,
     ParameterValue,
@@ -21,7 +21,7 @@ from transforms.strict_yaml import check_known, check_words
 def read_cap(entry: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> Parameter | None:
     """Read the dated cap on one amount; `covers` names the amounts of the law it must reach.
 
-    Raises:  ContractError if a value has no reason, no order, or lies below an amount in force
+    Raises:  RuleError if a value has no reason, no order, or lies below an amount in force
     """
     if "amount_cap" not in entry:
         return None
@@ -31,7 +31,7 @@ def read_cap(entry: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> P
     for value in cap["values"]:
         check_words(value, ("from", "value", "reason"), (), name)
         if not value["reason"] or not is_of_unit(value["value"], "yuan"):
-            raise ContractError(f"{name} has no reason, or {value['value']!r} is no yuan in quotes")
+            raise RuleError(f"{name} has no reason, or {value['value']!r} is no yuan in quotes")
     values = tuple(
         ParameterValue(value["from"], value["value"], value["reason"], False)
         for value in cap["values"]
@@ -44,7 +44,7 @@ def read_cap(entry: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> P
         for day in sorted(days | {first}):
             least, most = value_on(covered, day).value, value_on(read, day).value
             if fen_of(most) < fen_of(least):
-                raise ContractError(f"{name} is {most} on {day}, below {covered.name} {least}")
+                raise RuleError(f"{name} is {most} on {day}, below {covered.name} {least}")
     return read
 
 

@@ -1,13 +1,15 @@
 """The form of a policy card: its words, and the names that each of them may say."""
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
-from transforms.errors import ContractError
+from transforms.errors import RuleError
 from transforms.extracts.kinds import KINDS
 from transforms.strict_yaml import check_known, check_words
 
+PROVISION = re.compile(r"(s[0-9]+|g)_")
 KINDS_OF_POLICY = ("payment", "relief", "referral", "warning")
 # recent_month: months before the as-of month, whatever their year (monitoring has no reach).
 PERIODS = ("year", "month", "as_of_month", "last_month", "recent_month", "fee_year")
@@ -48,7 +50,7 @@ def period_form(period: str) -> str:
 def check_form(entry: Any) -> None:
     """Hold a card as read to its words.
 
-    Raises:  ContractError naming the card, the place and the word
+    Raises:  RuleError naming the card, the place and the word
     """
     check_words(entry, MUST_SAY, MAY_SAY, "policy")
     where = f"policy {entry['policy']}"
@@ -70,9 +72,11 @@ def check_form(entry: Any) -> None:
     _check_rows(f"{where}: rows", entry.get("rows", ()), PARTS_OF_CARD)
     for name, provision in entry["provisions"].items():
         place = f"{where}: provision {name}"
+        if not PROVISION.match(name):
+            raise RuleError(f"{place}: its name must begin with s<number>_ or g_")
         check_words(provision, ("title", "holds", "clause"), ("facts", "rows", "limit"), place)
         if not isinstance(provision.get("facts", []), list):
-            raise ContractError(f"{place}: facts is a list: [{provision['facts']}]")
+            raise RuleError(f"{place}: facts is a list: [{provision['facts']}]")
         _check_rows(place, provision.get("rows", ()))
 
 
@@ -85,18 +89,18 @@ def _check_kind(where: str, entry: Mapping[str, Any]) -> None:
     check_known(kind, KINDS_OF_POLICY, f"{where}: kind")
     check_known(entry["period"], PERIODS, f"{where}: period")
     if pays != ("fund" in entry) or pays != ("rows" in entry) or pays == ("list" in entry):
-        raise ContractError(f"{where}: a payment has a fund and rows, what pays nothing a list")
+        raise RuleError(f"{where}: a payment has a fund and rows, what pays nothing a list")
     if (kind in ("payment", "relief")) != ("amount_cap" in entry):
-        raise ContractError(f"{where}: a payment and a relief have an amount_cap, no other")
+        raise RuleError(f"{where}: a payment and a relief have an amount_cap, no other")
 
 
 def _check_span(where: str, span: Any) -> None:
     check_words(span, ("from", "to", "tail_months"), ("reading",), f"{where}: in_force")
     first, last = span["from"], span["to"]
     if type(first) is not date or type(last) not in (date, type(None)) or (last and last < first):
-        raise ContractError(f"{where}: in_force from {first} to {last}: days YYYY-MM-DD, in order")
+        raise RuleError(f"{where}: in_force from {first} to {last}: days YYYY-MM-DD, in order")
     if type(span["tail_months"]) is not int or span["tail_months"] < 0:
-        raise ContractError(f"{where}: in_force: tail_months is a whole number")
+        raise RuleError(f"{where}: in_force: tail_months is a whole number")
 
 
 def _check_rows(where: str, rows: Any, parts: Collection[str] = ()) -> None:

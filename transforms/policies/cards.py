@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from transforms.errors import ContractError
+from transforms.errors import RuleError
 from transforms.policies.amount_cap import read_cap
 from transforms.policies.card_form import check_form
 from transforms.policies.parameters import (
@@ -138,7 +138,7 @@ def parse_shared(text: str) -> dict[str, Parameter]:
 def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     """Read one policy card; `uses` names the shared parameters it needs.
 
-    Raises:  ContractError if a word of the card is not one the engine knows
+    Raises:  RuleError if a word of the card is not one the engine knows
     """
     entry = read_yaml(text)
     check_form(entry)
@@ -151,7 +151,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     provisions = tuple(_provision(key, value) for key, value in entry["provisions"].items())
     limits = [provision.limit for provision in provisions]
     if any(limits[:-1]) or (isinstance(limits[-1], str) and limits[-1] not in parameters):
-        raise ContractError(f"policy {name}: a limit stands on the last provision, or no parameter")
+        raise RuleError(f"policy {name}: a limit stands on the last provision, or no parameter")
     return PolicyCard(
         policy_id=name,
         title=entry["title"],

@@ -18,7 +18,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from transforms.errors import ContractError, ParameterMissingError
+from transforms.errors import ParameterMissingError, RuleError
 from transforms.extracts.kinds import KINDS
 from transforms.strict_yaml import check_known, check_words
 
@@ -28,6 +28,10 @@ UNITS = (
 )
 BOUND_DAYS = ("as_of", "year")
 WRITTEN = {"yuan": r"[0-9][0-9 ]*(\.[0-9]{1,2})?", "fraction": r"[0-9]+/[1-9][0-9]*"}
+HOW_WRITTEN = {
+    "yuan": '; in quotes, no comma, not below zero, as "2100.00"',
+    "fraction": '; in quotes, no more than the whole, as "2/3"',
+}
 # A share is at most the whole.
 WHOLE = {"percent": 100, "permille": 1000}
 SIZE_WORDS = ("size_line", "size_class", "indicator", "at_least")
@@ -60,29 +64,28 @@ class Parameter:
     def __post_init__(self) -> None:
         """Refuse what SQL could not look up by the day of a row."""
         if self.unit in TYPES and not is_bound(self):
-            raise ContractError(f"parameter {self.name}: a {self.unit} is taken on as_of or year")
+            raise RuleError(f"parameter {self.name}: a {self.unit} is taken on as_of or year")
 
 
 def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
     """Read one parameter of a card; its values must rise by date.
 
-    Raises:  ContractError if the unit is unknown, it says no day it is taken on, or two values
+    Raises:  RuleError if the unit is unknown, it says no day it is taken on, or two values
              start on one day
     """
     # Stored rules of a night of before have no titles; those of today must (tests/rules).
     check_words(entry, ("unit", "on", "values"), ("title",), f"parameter {name}")
     if not COLUMN_NAME.fullmatch(str(entry["on"])):
-        raise ContractError(f"parameter {name}: say `on:` as_of, year, month or a date column")
+        raise RuleError(f"parameter {name}: say `on:` as_of, year, month or a date column")
     if entry["unit"] not in UNITS:
-        raise ContractError(f"parameter {name}: unit {entry['unit']} is none of {', '.join(UNITS)}")
+        raise RuleError(f"parameter {name}: unit {entry['unit']} is none of {', '.join(UNITS)}")
     for value in entry["values"]:
         day = value.get("from") if isinstance(value, Mapping) else value
         where = f"parameter {name}, value from {day}"
         check_words(value, ("from", "value", "source", "confirmed"), (), where)
         if not isinstance(value["confirmed"], bool):
-            raise ContractError(f"{where}: confirmed is {value['confirmed']}, not true or false")
-        if not value["source"] or not is_of_unit(value["value"], entry["unit"]):
-            raise ContractError(f"{where}: no source, or {value['value']!r} is no {entry['unit']}")
+            raise RuleError(f"{where}: confirmed is {value['confirmed']}, not true or false")
+        check_value(value["value"], value["source"], entry["unit"], where)
         for row in value["value"] if entry["unit"] == "size" else ():
             _check_size(row, where)
     values = tuple(
@@ -91,6 +94,18 @@ def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
     )
     check_days(values, f"parameter {name}")
     return Parameter(name, entry["unit"], entry["on"], values, entry.get("title", ""))
+
+
+def check_value(value: Any, source: Any, unit: str, where: str) -> None:
+    """Hold a value to its unit, and to what it stands on.
+
+    Raises:  RuleError saying how it is written
+    """
+    if not source:
+        raise RuleError(f"{where}: source is empty")
+    if not is_of_unit(value, unit):
+        how = HOW_WRITTEN.get(unit, "")
+        raise RuleError(f"{where}: {value!r} is no value in {unit}{how}")
 
 
 def _check_size(row: Any, where: str) -> None:
@@ -104,7 +119,7 @@ def _check_size(row: Any, where: str) -> None:
 def check_windows(parameters: Mapping[str, Parameter], policy: str) -> None:
     """Hold each window of days (`…_from`, `…_to`) to its order, whenever a value begins.
 
-    Raises:  ContractError naming the parameter and the day
+    Raises:  RuleError naming the parameter and the day
     """
     for name, last in parameters.items():
         first = parameters.get(f"{name.removesuffix('_to')}_from")
@@ -113,19 +128,21 @@ def check_windows(parameters: Mapping[str, Parameter], policy: str) -> None:
         for day in sorted({value.since for value in (*first.values, *last.values)}):
             begun = [p for p in (first, last) if p.values[0].since <= day]
             if len(begun) == 2 and value_on(last, day).value < value_on(first, day).value:
-                raise ContractError(f"policy {policy}: {name} is before {first.name} from {day}")
+                raise RuleError(f"policy {policy}: {name} is before {first.name} from {day}")
 
 
 def check_days(values: Sequence[ParameterValue], where: str) -> None:
     """Hold dated values to the order of their days, each on a day of its own.
 
-    Raises:  ContractError if they are not, as the last one that has begun is taken
+    Raises:  RuleError if they are not, as the last one that has begun is taken
     """
     if any(type(value.since) is not date for value in values):
-        raise ContractError(f"{where}: each `from:` is a day, YYYY-MM-DD")
+        raise RuleError(f"{where}: each `from:` is a day, YYYY-MM-DD")
     days = [value.since for value in values]
-    if not days or days != sorted(set(days)):
-        raise ContractError(f"{where}: values must be in the order of their dates")
+    if twice := sorted({str(day) for day in days if days.count(day) > 1}):
+        raise RuleError(f"{where}: two values begin on {', '.join(twice)}")
+    if not days or days != sorted(days):
+        raise RuleError(f"{where}: values must be in the order of their dates")
 
 
 def is_of_unit(value: Any, unit: str) -> bool:
@@ -167,7 +184,7 @@ def fen_of(yuan: str) -> int:
     """
     fen = Decimal(yuan.replace(" ", "")) * 100
     if fen != int(fen):
-        raise ContractError(f"{yuan} yuan is no whole number of fen")
+        raise RuleError(f"{yuan} yuan is no whole number of fen")
     return int(fen)
 
 

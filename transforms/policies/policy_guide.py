@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from transforms.errors import ContractError
+from transforms.errors import RuleError
 from transforms.extracts.kinds import heading
 from transforms.policies.card_text import confirmation, describe_card, said_value, span_text
 from transforms.policies.cards import PolicyCard
@@ -62,16 +62,16 @@ class AnnexItem:
 def parse_annex(text: str) -> tuple[AnnexItem, ...]:
     """Read the annex, in the order of its items.
 
-    Raises:  ContractError if an item is missing, or an answer of it is none that is known
+    Raises:  RuleError if an item is missing, or an answer of it is none that is known
     """
     entries = read_yaml(text)
     if sorted(entries) != list(range(1, ITEM_COUNT + 1)):
-        raise ContractError(f"annex: expected items 1 to {ITEM_COUNT}, found {sorted(entries)}")
+        raise RuleError(f"annex: expected items 1 to {ITEM_COUNT}, found {sorted(entries)}")
     items = []
     for number, entry in sorted(entries.items()):
         unknown = [said["what"] for said in entry["does"] if said["what"] not in WORDS]
         if unknown:
-            raise ContractError(f"annex item {number}: unknown answer {unknown}")
+            raise RuleError(f"annex item {number}: unknown answer {unknown}")
         items.append(AnnexItem(number=number, **entry))
     return tuple(items)
 
@@ -82,7 +82,7 @@ def policy_guide(
     """Write docs/policies.md.
 
     Holds:   every policy stands under the item that its card names
-    Raises:  ContractError if an item has no answer, or a card names no item
+    Raises:  RuleError if an item has no answer, or a card names no item
     """
     items = with_policies(annex, cards)
     lines = [INTRODUCTION, "## The annex, item by item", "", *_overview(items)]
@@ -97,16 +97,16 @@ def policy_guide(
 def with_policies(items: Sequence[AnnexItem], cards: Mapping[str, PolicyCard]) -> list[AnnexItem]:
     """Put each policy before the other answers of the item that its card names.
 
-    Raises:  ContractError if an item has no answer, or a card names no item
+    Raises:  RuleError if an item has no answer, or a card names no item
     """
     astray = [name for name, card in cards.items() if not 1 <= card.item <= ITEM_COUNT]
     if astray:
-        raise ContractError(f"no item of the annex: {', '.join(astray)}")
+        raise RuleError(f"no item of the annex: {', '.join(astray)}")
     answered = []
     for item in items:
         own = [_answer(card) for card in cards.values() if card.item == item.number]
         if not own and not item.does:
-            raise ContractError(f"annex item {item.number}: no policy and no answer")
+            raise RuleError(f"annex item {item.number}: no policy and no answer")
         answered.append(replace(item, does=[*own, *item.does]))
     return answered
 
