@@ -145,16 +145,16 @@ def record_stopped_run(home: Home, run_id: str, ledger: Ledger) -> None:
 
 
 def _post_run(home: Home, run_id: str, ledger: Ledger) -> None:
-    recorded = run_record(home, run_id)
-    if ledger.books().runs.get(run_id) != recorded:
+    recorded, books = run_record(home, run_id), ledger.books()
+    if books.runs.get(run_id) != recorded or books.may_stand_again(run_id):
         ledger.post("run_recorded", recorded, subject=run_id)
 
 
 def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
     """Write the batches' folders, then record run and batches and withdraw other drafts, at once.
 
-    Holds:   the same run again changes nothing, and an older one neither: the drafts of the newest
-             run stand; a withdrawn batch keeps its folder
+    Holds:   the newest run again changes nothing, nor does one of an older day than the newest; any
+             other that is done again is the newest once more, and its drafts stand as they stood
     """
     books = ledger.books()
     posted = {

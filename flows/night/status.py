@@ -101,31 +101,37 @@ def _waiting(home: Home) -> dict[str, Any]:
     Holds:   a ledger that can't be read, or is behind a witness, keeps nobody from hearing of the
              rest; what waits in it may be paid already
     """
+    nothing: dict[str, Any] = {"signature": [], "budget": [], "ledger": "", "newest": {}}
     if not home.ledger_path.is_file():
-        return {"signature": [], "budget": [], "ledger": ""}
+        return nothing
     try:
         unwitnessed(home)
-        states = [state for state in books_of(home).batches.values() if state.state in UNPAID]
+        books = books_of(home)
     except Exception as fault:
         why = str(fault) if isinstance(fault, WuxingError) else denial(fault)[0]
         if not why:
             raise
-        return {"signature": [], "budget": [], "ledger": why}
+        return {**nothing, "ledger": why}
     listed = [
         {
             "batch_id": state.batch_id,
+            "run_id": state.run_id,
             "fund": state.fund,
             "as_of": state.as_of,
             "amount_fen": state.amount_fen,
             "missing": state.missing_roles,
             "mark": state.mark,
         }
-        for state in states
+        for state in books.batches.values()
+        if state.state in UNPAID
     ]
+    newest = books.newest_run
     return {
         "signature": [one for one in listed if one["missing"] and not one["mark"]],
-        "budget": [one for one in listed if one["mark"]],
+        # One of an earlier run is never released, and the newest run drew its lines up anew.
+        "budget": [one for one in listed if one["mark"] and one["run_id"] == newest],
         "ledger": "",
+        "newest": {"run_id": newest, **books.runs[newest]} if newest else {},
     }
 
 
@@ -168,6 +174,12 @@ def status_lines(told: dict[str, Any]) -> list[str]:
         )
         lines += [f"  run {last['run_id']}"] if last["run_id"] else []
         lines += [f"  {last['message']}"] if last["message"] else []
+        newest = told["newest"]
+        if last["run_id"] and newest and newest["run_id"] != last["run_id"]:
+            lines.append(
+                f"  the newest run is {newest['run_id']}, as of {newest['as_of']}: only its drafts "
+                "can be signed"
+            )
     if told["is_too_old"]:
         when = good["started_at"] if good else "never"
         lines.append(f"no good night within {told['max_age']}; the last one: {when}")

@@ -1,25 +1,34 @@
 """What a run says at its end: to scripts as JSON, to people in lines."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from flows.inbox.in_force import states_of_snapshot
 from flows.inbox.standing import delivery_lines
 from flows.language import counted, headings, policy_word, said, with_titles
+from flows.money.ledger import Ledger
+from flows.money.ledger_store import open_ledger
 from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.visible import table
 
 
 def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `run --json` prints: ids, paths, counts, policies, deliveries, warnings."""
-    run_folder, batches = home.runs / manifest["run_id"], manifest["batches"]
+    """Return what `run --json` prints: ids, paths, counts, policies, deliveries, warnings.
+
+    Holds:   a batch of the run that was withdrawn meanwhile is not named as one to look at
+    """
+    with open_ledger(home, only_look=True) as ledger:
+        states, told = ledger.batch_states(), list(_withdrawn(ledger, manifest))
+    run_folder = home.runs / manifest["run_id"]
+    batches = [name for name in manifest["batches"] if states[name].state != "withdrawn"]
     snapshot, as_of = home.snapshots / manifest["snapshot_id"], manifest["as_of"]
     deliveries = states_of_snapshot(snapshot, date.fromisoformat(as_of))
     return {
-        **{name: manifest[name] for name in ("run_id", "snapshot_id", "as_of", "batches")},
-        **{name: manifest[name] for name in ("counts", "warnings")},
+        **{name: manifest[name] for name in ("run_id", "snapshot_id", "as_of", "counts")},
+        "batches": batches,
+        "warnings": [*manifest["warnings"], *told],
         "paths": {
             "run": str(run_folder),
             "report": str(run_folder / "report.html"),
@@ -34,6 +43,27 @@ def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
             for name, entry in manifest["policies"].items()
         },
     }
+
+
+def _withdrawn(ledger: Ledger, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Say which drafts can't be signed though somebody may expect it: the run's, a later day's."""
+    run_id, books = manifest["run_id"], ledger.books()
+    newest = books.newest_run
+    if newest != run_id and any(books.batches[b].state == "withdrawn" for b in manifest["batches"]):
+        yield (
+            f"the drafts of run {run_id} stay withdrawn: since then run {newest} was made, as of "
+            f"{books.runs[newest]['as_of']}; for drafts to sign, run with a later --as-of"
+        )
+    by_this = {
+        p.batch_id for p in ledger.postings() if (p.kind, p.subject) == ("withdrawn", run_id)
+    }
+    withdrawn = [state for name, state in books.batches.items() if name in by_this]
+    for state in withdrawn:
+        if state.state == "withdrawn" and state.as_of > manifest["as_of"]:
+            yield (
+                f"this run of an earlier day has withdrawn batch {state.batch_id} of run "
+                f"{state.run_id}, as of {state.as_of}; run that day again for drafts to sign"
+            )
 
 
 def summary_lines(summary: Mapping[str, Any]) -> list[str]:

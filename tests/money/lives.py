@@ -1,9 +1,10 @@
 """Random lives of many batches against a model: never paid twice, never lost, never too much.
 
-Every step is the program's own act on a home on disk: nights, reviews, refusals, signatures,
-notices, releases, the bank's answers, late ones too, statements, recoveries, objections; each may
-be cut short at any write to the disk and is then done again. Played are only the rules' outcome (a
-few lines whose amounts change), the reviewer's pages and the paper, which have their own tests.
+Every step is the program's own act on a home on disk: nights, also with inputs of before, reviews,
+refusals, signatures, notices, releases, the bank's answers, late ones too, statements, recoveries,
+objections; each may be cut short at any write to the disk and is then done again. Played are only
+the rules' outcome (a few lines whose amounts change), the reviewer's pages and the paper, which
+have their own tests.
 
     python -m tests.money.lives [STEPS] [SEED]
 """
@@ -79,6 +80,8 @@ from transforms.money.entitlements import KEY
 from transforms.money.reviews import VERDICTS, sort_lines
 
 Key = tuple[str, ...]
+# What names a night: its day, what is due, and all else that goes into it.
+Named = tuple[date, tuple[tuple[Key, int], ...], *tuple[Any, ...]]
 LINES: Mapping[Key, Callable[[int], dict[str, Any]]] = {
     tuple(make(1)[name] for name in KEY): make
     for make in (
@@ -97,6 +100,7 @@ STEPS, SEED, STEPS_A_LIFE = 2_500, 20201127, 50
 # Things happen between two nights: else nothing but nights would.
 ACTS_A_NIGHT = 3
 FIRST_DAY = date(2020, 1, 1)
+DAYS = (AS_OF, AS_OF + timedelta(days=1))
 FALLEN = ("recovery", "unsupported", "held")
 
 
@@ -127,6 +131,7 @@ class Model:
     objected: dict[Key, int] = field(default_factory=dict)
     batches: dict[str, Drawn] = field(default_factory=dict)
     runs: int = 0
+    nights: list[Named] = field(default_factory=list)
     fallen: set[Key] = field(default_factory=set)
     known: dict[Key, int] = field(default_factory=dict)
 
@@ -139,7 +144,6 @@ class Model:
 
     def night(self) -> dict[Key, tuple[str, int]]:
         """Say what tonight makes of each line: its status and what is due."""
-        self.runs, self.known = self.runs + 1, dict(self.due)
         reserved, said = self.reserved(), {}
         for key in KEYS:
             due, before = self.due.get(key, 0), self.paid[key] + reserved[key]
@@ -150,11 +154,23 @@ class Model:
             if due <= before:
                 status = "recovery" if due < before else "nothing_due"
             said[key] = (status, due - before)
+        return said
+
+    def stands(self, named: Named, said: Mapping[Key, tuple[str, int]]) -> bool:
+        """Say whether a night is the newest from now on; then all other drafts are withdrawn.
+
+        The newest again is nothing new, nor is one that was done before one of a later day.
+        """
+        since = self.nights[self.nights.index(named) :] if named in self.nights else [named]
+        if named in self.nights[-1:] or any(night[0] > named[0] for night in since):
+            return False
+        self.nights = [*(night for night in self.nights if night != named), named]
+        self.runs, self.known = self.runs + 1, dict(self.due)
         self.fallen = {key for key, (status, _) in said.items() if status in FALLEN}
         self.fallen |= self.objected.keys()
         for batch in self.batches.values():
             batch.state = "withdrawn" if batch.state == "draft" else batch.state
-        return said
+        return True
 
     def may_release(self, batch: Drawn) -> bool:
         is_new = any(self.objected.get(key) == self.runs for key in batch.lines)
@@ -222,6 +238,7 @@ class Lives(RuleBasedStateMachine):
         self.objections: list[dict[str, Any]] = []
         self.decisions: list[dict[str, Any]] = []
         self.last_run: Path | None = None
+        self.nights: dict[Named, str] = {}
 
     def teardown(self) -> None:
         self.money_is_where_the_model_says()
@@ -259,7 +276,7 @@ class Lives(RuleBasedStateMachine):
     @initialize(fens=st.lists(st.integers(0, 4), min_size=7, max_size=7))
     def it_begins(self, fens: list[int]) -> None:
         self.model.due = {key: 100 * fen for key, fen in zip(KEYS, fens, strict=True) if fen}
-        self.a_night(None)
+        self.a_night(None, AS_OF)
 
     @rule(place=st.integers(0, 6), fen=st.integers(0, 4))
     def the_town_changes(self, place: int, fen: int) -> None:
@@ -272,10 +289,11 @@ class Lives(RuleBasedStateMachine):
             self.model.due[key] = 100 * fen
 
     @precondition(lambda self: self.acts >= ACTS_A_NIGHT)
-    @rule(writes=st.none() | st.integers(1, 40))
-    def a_night(self, writes: int | None) -> None:
-        self.acts, expected = 0, self.model.night()
-        label, as_of = f"N{self.model.runs}", AS_OF
+    @rule(writes=st.none() | st.integers(1, 40), as_of=st.sampled_from(DAYS))
+    def a_night(self, writes: int | None, as_of: date) -> None:
+        self.acts, expected, named = 0, self.model.night(), self.named(as_of)
+        is_again = named in self.nights
+        label = self.nights.setdefault(named, f"N{len(self.nights)}")
         rows = [LINES[key](fen) for key, fen in sorted(self.model.due.items())]
         determined, home = town(), self.home
         extracts = template().root.parent / "extracts"
@@ -299,8 +317,12 @@ class Lives(RuleBasedStateMachine):
                 record_drafts(home, drafted, ledger)
             return entitled, drafted
 
-        entitled, drafted = self.act("night", do, writes, lambda: False)
-        self.last_run = self.home.runs / run_name(label, as_of)
+        is_new = self.model.stands(named, expected)
+        how = (
+            "night" if not is_again else "night stands again" if is_new else "night changes nothing"
+        )
+        entitled, drafted = self.act(how, do, writes, lambda: False)
+        self.last_run = self.home.runs / run_name(label, as_of) if is_new else self.last_run
         found = {
             tuple(row[name] for name in KEY): (
                 row["status"],
@@ -313,13 +335,43 @@ class Lives(RuleBasedStateMachine):
         for batch in drafted.batches:
             lines = amounts_of(batch.lines)
             batched.update(lines)
-            self.model.batches[batch.batch_id] = Drawn(self.model.runs, lines, dict(self.model.due))
+            before = self.model.batches.get(batch.batch_id)
+            if is_new:
+                drawn = Drawn(self.model.runs, lines, dict(self.model.due))
+                drawn.is_announced = before is not None and before.is_announced
+                self.model.batches[batch.batch_id] = drawn
         payable = {key: fen for key, (status, fen) in expected.items() if status == "payable"}
         assert dict(batched) == payable, "every line that is payable is in one batch"
         held = self.model.held - {k for k, (status, _) in expected.items() if status != "payable"}
         assert all(key in batched for key in held if key in expected), "held lines come back"
         self.model.held &= set(batched)
         self.money_is_where_the_model_says()
+
+    def named(self, as_of: date) -> Named:
+        """Return all that names a night: with objections, the one they are held against too."""
+        with open_ledger(self.home) as ledger:
+            standing = ledger.state_digest()
+        since = (self.last_run, len(self.objections)) if self.objections else ()
+        due = tuple(sorted(self.model.due.items()))
+        return (as_of, due, standing, len(self.decisions), *since)
+
+    @precondition(lambda self: self.acts >= ACTS_A_NIGHT)
+    @rule(
+        place=st.integers(0, 6),
+        fen=st.integers(0, 4),
+        days=st.tuples(*[st.sampled_from(DAYS)] * 2),
+        writes=st.none() | st.integers(1, 40),
+    )
+    def a_night_again(
+        self, place: int, fen: int, days: tuple[date, date], writes: int | None
+    ) -> None:
+        """One night, another, and then what went into the first is there once more."""
+        self.a_night(None, days[0])
+        due = dict(self.model.due)
+        self.the_town_changes(place, fen)
+        self.a_night(None, days[1])
+        self.model.due = due
+        self.a_night(writes, days[0])
 
     def _show(self, rows: Sequence[dict[str, Any]]) -> None:
         connection = town().connection

@@ -26,6 +26,7 @@ Said = dict[str, Any]
 HOME, PLACE, ELSEWHERE, TODAY = "H1", "here", "elsewhere", "2020-04-01"
 DEPTH = 8
 RUNS = 3
+UNSIGNED = {"draft", "withdrawn"}
 # Who holds which key: role, staff number, name.
 KEYS = {
     "E head": ("hr_head", "1", "Ellen"),
@@ -135,15 +136,38 @@ def run(world: World, has_anchor: bool) -> World:
     count = len(books.runs)
     if not is_whole(world, has_anchor) or count >= RUNS:
         return world
-    run_id, batch = f"R{count}", f"B{count}"
-    recorded = dict.fromkeys(("as_of", "snapshot_id", "run_manifest", "snapshot_manifest"), run_id)
-    world = add(world, "run_recorded", {"state": "done", **recorded}, subject=run_id)
-    for old, state in books.batches.items():
-        if state.state == "draft":
-            world = add(world, "withdrawn", {"by_run": run_id}, old, run_id)
+    world = record(world, f"R{count}")
     if any(state.state in ("signed", "released") for state in books.batches.values()):
         return world
-    world = replace(world, disk=(*world.disk, (batch, "to the right account")))
+    world = replace(world, disk=(*world.disk, (f"B{count}", "to the right account")))
+    return draw_up(world, count)
+
+
+def run_again(world: World, has_anchor: bool) -> World:
+    """Do the first run again, as it was: what it netted against is the same, nothing signed."""
+    books = books_of(world.head)
+    states = {state.state for state in books.batches.values()}
+    if not is_whole(world, has_anchor) or books.newest_run == "R0" or states - UNSIGNED:
+        return world
+    after = record(world, "R0")
+    drawn = draw_up(after, 0)
+    return world if drawn is after else drawn
+
+
+def record(world: World, run_id: str) -> World:
+    """Record a run, and withdraw the drafts of the others."""
+    recorded = dict.fromkeys(("snapshot_id", "run_manifest", "snapshot_manifest"), run_id)
+    said = {"state": "done", "as_of": TODAY, **recorded}
+    after = add(world, "run_recorded", said, subject=run_id)
+    for old, state in books_of(world.head).batches.items():
+        if state.state == "draft" and state.run_id != run_id:
+            after = add(after, "withdrawn", {"by_run": run_id}, old, run_id)
+    return after
+
+
+def draw_up(world: World, number: int) -> World:
+    """Draft a run's batch, as it lies on the disk."""
+    run_id, batch = f"R{number}", f"B{number}"
     said = {"run_id": run_id, "fund": "F", "as_of": TODAY, "mark": "", "line_count": 0}
     said |= {"batch_digest": digest_of(world, batch), "instruction_count": 1, "amount_fen": 0}
     return add(world, "drafted", said, batch, run_id)
@@ -295,6 +319,7 @@ def release(world: World, has_anchor: bool) -> World:
 OWNER_BY_ID = {key_id(key): key for key in KEYS}
 DEEDS: dict[str, Callable[[World, bool], World]] = {
     "run": run,
+    "run again": run_again,
     "D signs": sign("D"),
     "E signs": sign("E"),
     "F signs": sign("F"),

@@ -1,11 +1,14 @@
 """The books hold each posting to its rules."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from flows.money.ledger_store import open_ledger
 from flows.money.signatures import holds
-from tests.money.money_town import TWO, new_home, night, refund, sign_both
+from tests.money.money_town import AS_OF, TWO, new_home, night, refund, sign_both
 from transforms.money.batch_states import release_obstacle, state_digest
 from transforms.money.posting_rules import read_books
 from transforms.money.postings import next_posting
@@ -30,11 +33,16 @@ def test_the_books_hold_each_posting_to_its_rules(tmp_path: Path) -> None:
     assert read_books(postings[1:], holds).problems
 
 
-def test_an_older_run_is_not_made_the_newest_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("since", ["a later day", "another snapshot", "a signature"])
+def test_an_older_run_is_not_made_the_newest_again(tmp_path: Path, since: str) -> None:
     """What release compares with is the newest run: nobody may put an older one in its place."""
     home = new_home(tmp_path / "home")
-    night(home, "R1", ROWS)
-    night(home, "R2", ROWS[1:])
+    _, drafted = night(home, "R1", ROWS)
+    if since == "a signature":
+        sign_both(home, drafted.batches[0].batch_id)
+    label, as_of = "R2+" if since == "another snapshot" else "R2", AS_OF
+    night(home, label, ROWS[1:], as_of=as_of + timedelta(days=since == "a later day"))
+    night(home, "R3", ROWS, as_of=as_of - timedelta(days=1))
     with open_ledger(home) as ledger:
         postings = ledger.postings()
         first = next(p for p in postings if p.kind == "run_recorded")

@@ -1,18 +1,25 @@
 """The ledger: append only, chained, each payment once for ever."""
 
 import sqlite3
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from flows.money.batch import list_batches
+from flows.money.batch import list_batches, show_batch
 from flows.money.batch_folder import signed_lines
 from flows.money.ledger_store import Ledger, ledger_view, open_ledger
+from flows.money.notice import write_notice
+from flows.money.release import release_batch
+from flows.money.verify import verify_home
 from flows.money.whole import expect_whole
+from flows.night.diary import district_now
+from flows.night.settings import read_settings
+from flows.night.status import look_at
 from flows.store import Home
-from tests.money.money_town import ANN, ONE, TWO, month, night, pay, refund, sign_both
+from tests.money.money_town import ANN, ONE, TWO, month, night, pay, refund, run_name, sign_both
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.ledger import ENTRY_FIELDS, payment_entries
 from transforms.money.ledger_schema import SCHEMA
@@ -151,18 +158,66 @@ def test_drafts_are_no_part_of_the_state_signatures_and_releases_are(home: Home)
     assert digest() == signed
 
 
-def test_a_new_run_withdraws_older_drafts_the_same_run_or_an_older_one_again_does_not(
+def batch_states(home: Home) -> list[str]:
+    return [batch["state"] for batch in list_batches(home)]
+
+
+def test_a_new_run_withdraws_older_drafts_the_same_run_or_an_older_day_again_does_not(
     home: Home,
 ) -> None:
     night(home, "R1", ROWS)
     night(home, "R1", ROWS)
-    assert [batch["state"] for batch in list_batches(home)] == ["draft"]
-    night(home, "R2", ROWS)
-    assert [batch["state"] for batch in list_batches(home)] == ["withdrawn", "draft"]
+    assert batch_states(home) == ["draft"]
+    _, drafted = night(home, "R2", ROWS, as_of=date(2020, 4, 30))
+    assert batch_states(home) == ["withdrawn", "draft"]
     night(home, "R1", ROWS)
-    assert [batch["state"] for batch in list_batches(home)] == ["withdrawn", "draft"]
+    assert batch_states(home) == ["withdrawn", "draft"]
     folders = sorted(path.name for path in home.batches.iterdir())
     assert folders == sorted(batch["batch_id"] for batch in list_batches(home))
+    with open_ledger(home) as ledger:
+        assert ledger.books().newest_run == drafted.run_id
+        again = ledger.books().runs[run_name("R1")]
+        with pytest.raises(LedgerForbidsError, match="is recorded so already"):
+            ledger.books_after("run_recorded", again, "", run_name("R1"))
+
+
+@pytest.mark.parametrize("between", [date(2020, 3, 31), date(2020, 2, 29)])
+def test_the_newest_day_done_again_as_before_has_drafts_that_are_paid(
+    home: Home, between: date
+) -> None:
+    """As after a budget that was mistyped and mended, or a night of an earlier day done again."""
+    _, drafted = night(home, "R1", ROWS)
+    first = drafted.batches[0].batch_id
+    write_notice(home, first, "2020-04-01")
+    notice = (home.batches / first / "notice.csv").read_bytes()
+    night(home, "R2", ROWS[:1], as_of=between)
+    assert batch_states(home) == ["withdrawn", "draft"]
+    for _ in range(2):
+        night(home, "R1", ROWS)
+        assert batch_states(home) == ["draft", "withdrawn"]
+    assert show_batch(home, first)["announced"] == "2020-04-01"
+    assert (home.batches / first / "notice.csv").read_bytes() == notice
+    sign_both(home, first)
+    release_batch(home, first)
+    verify_home(home)
+    assert pay(home, "R3", ROWS) == []
+
+
+def test_status_names_the_marks_of_the_newest_run_alone(home: Home) -> None:
+    """One signed over budget is never released: its lines were drawn up anew since."""
+
+    def marked() -> list[str]:
+        now = district_now()
+        return [one["batch_id"] for one in look_at(home, read_settings(home), now)["budget"]]
+
+    text = home.funds_path.read_text("utf-8")
+    home.funds_path.write_text(text.replace("2020 = 1000000", "2020 = 1"), "utf-8")
+    batch = night(home, "R1", ROWS)[1].batches[0].batch_id
+    sign_both(home, batch)
+    assert marked() == [batch]
+    home.funds_path.write_text(text, "utf-8")
+    pay(home, "R2", ROWS)
+    assert marked() == [] and batch_states(home) == ["signed", "released"]
 
 
 def test_signed_lines_come_from_the_signed_batch(home: Home) -> None:

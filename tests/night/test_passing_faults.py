@@ -16,6 +16,7 @@ from flows.cli import keys as cli_keys
 from flows.cli.console import run_command
 from flows.money import sign
 from flows.money.batch import list_batches
+from flows.money.ledger_store import books_of
 from flows.money.release import release_batch
 from flows.money.verify import verify_home
 from flows.night import gates, pipeline
@@ -144,6 +145,29 @@ def test_a_batch_over_budget_is_a_warning_of_the_run(home_after_run: Home) -> No
     page = (home_after_run.runs / summary["run_id"] / "report.html").read_text("utf-8")
     last_section = page.rpartition("<h2>")[2]
     assert last_section.count("超出预算") == len(told)
+
+
+def test_who_runs_again_is_told_which_drafts_can_be_signed(home_after_run: Home) -> None:
+    """A budget is mistyped for a later day, mended for the day before, mistyped once more."""
+    home, snapshot = home_after_run, snapshot_of(home_after_run)
+    funds, (first,) = home.funds_path.read_text("utf-8"), books_of(home).runs
+
+    def run(day: date, budget: int) -> dict[str, Any]:
+        text = funds.replace("2020 = 5000000", f"2020 = {budget}")
+        home.funds_path.write_text(text, "utf-8")
+        return run_night(NightRequest(home, day, snapshot_id=snapshot), Progress())
+
+    later = run(LATER, 1)
+    again = run(AS_OF, 5000000)
+    assert again["run_id"] == first and again["batches"] == again["paths"]["reviews"] == []
+    (told,) = [warning for warning in again["warnings"] if "stay withdrawn" in warning]
+    assert f"run {later['run_id']} was made, as of {LATER}" in told
+    other = run(AS_OF, 1)
+    told = [warning for warning in other["warnings"] if "run that day again" in warning]
+    assert len(told) == len(later["batches"]) and later["batches"][0] in told[0]
+    assert run(LATER, 1) == later
+    states = {state.run_id for state in books_of(home).batches.values() if state.state == "draft"}
+    assert states == {later["run_id"]} == {books_of(home).newest_run}
 
 
 def clock(monkeypatch: pytest.MonkeyPatch, day: date) -> None:

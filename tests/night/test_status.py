@@ -261,6 +261,10 @@ def test_lines_say_what_waits(home_after_run: Home) -> None:
     assert told["signature"] and told["signature"][0]["missing"] == ["reviewer", "approver"]
     lines = status_lines(told)
     assert any("waits for reviewer, approver" in line for line in lines)
+    night = {"state": "done", "as_of": "2020-03-30", "started_at": "", "message": ""}
+    for run, is_told in (("R1", True), (told["newest"]["run_id"], False)):
+        lines = status_lines(told | {"last": night | {"run_id": run}})
+        assert any("only its drafts can be signed" in line for line in lines) is is_told
 
 
 def test_a_home_that_is_not_there_is_not_made_by_its_record(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ OPEN_STATES = ("draft", "signed")
 class Books:
     """The state of one home by its postings; `hashes` and `rosters` say it for each position.
 
+    `repeatable`: the runs recorded since what a run nets against last changed.
     `held_lines`: by entitlement key, who held a line last and why, and since when;
     `struck_lines`: who struck it out and why, and the digest of its facts of then.
     `claims`: by entitlement key, what is asked back; `lists`, `lifts`: signed lists of them, by id.
@@ -26,6 +27,7 @@ class Books:
     roster: Roster = field(default_factory=Roster)
     batches: dict[str, BatchState] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    repeatable: set[str] = field(default_factory=set)
     hashes: list[str] = field(default_factory=list)
     rosters: list[str] = field(default_factory=list)
     moved_at: int = 0
@@ -50,6 +52,23 @@ class Books:
     def newest_run(self) -> str:
         """Return the run that was recorded last, of those that were not stopped."""
         return next((r for r in reversed(self.runs) if self.runs[r]["state"] == "done"), "")
+
+    def may_stand_again(self, run_id: str) -> bool:
+        """Say whether a run that is done once more is the newest again, as before what came since.
+
+        Holds:   nothing it nets against has changed; all runs since are of an earlier day, or of
+                 its own day and snapshot: what was delivered later is never passed over
+        """
+        if run_id not in self.repeatable or self.runs[run_id]["state"] != "done":
+            return False
+        mine, names = self.runs[run_id], [*self.runs]
+        recorded = (self.runs[name] for name in names[names.index(run_id) + 1 :])
+        since = [run for run in recorded if run["state"] == "done"]
+        return bool(since) and all(
+            run["as_of"] < mine["as_of"]
+            or all(run[name] == mine[name] for name in ("as_of", "snapshot_id"))
+            for run in since
+        )
 
     @property
     def head(self) -> str:

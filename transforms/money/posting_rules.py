@@ -31,6 +31,8 @@ from transforms.money.roster import (
 
 ROSTER_KINDS = ("heads_registered", "enrolled", "revoked")
 RUN_SAYS = ("state", "as_of", "snapshot_id", "run_manifest", "snapshot_manifest")
+# What changes `state_digest`, beside a first signature and what a review takes out.
+NETTED = ("rejected", "given_up", "released", "settled", "recovered")
 UNLIKE = "its content is not as this program writes it"
 
 
@@ -56,6 +58,8 @@ def enter(books: Books, posting: Posting, holds: Holds) -> str:
             problem = rule(books, posting, holds) if is_written_so(posting) else UNLIKE
         except (KeyError, TypeError, ValueError, AttributeError):
             problem = UNLIKE
+    if posting.kind in NETTED:
+        books.repeatable.clear()
     books.hashes.append(posting.posting_hash)
     is_roster_kind = not books.rosters or posting.kind in ROSTER_KINDS
     books.rosters.append(books.roster.digest() if is_roster_kind else books.rosters[-1])
@@ -102,9 +106,11 @@ def _home_moved(books: Books, posting: Posting, holds: Holds) -> str:
 
 def _run_recorded(books: Books, posting: Posting, holds: Holds) -> str:
     run = {name: posting.said[name] for name in RUN_SAYS}
-    if books.runs.pop(posting.subject, None) == run:
+    if books.runs.get(posting.subject) == run and not books.may_stand_again(posting.subject):
         return f"run {posting.subject} is recorded so already"
+    books.runs.pop(posting.subject, None)
     books.runs[posting.subject] = run
+    books.repeatable.add(posting.subject)
     return ""
 
 
@@ -118,7 +124,11 @@ def _drafted(books: Books, posting: Posting, holds: Holds) -> str:
     before = books.batches.get(said["came_from"]) if said.get("came_from") else None
     if said.get("came_from") and (before is None or before.reviewed[-1]["successor"] != batch_id):
         return f"batch {batch_id} does not come from a review of {said['came_from']}"
-    books.batches[batch_id] = BatchState(batch_id, **said, drafted_at=posting.sequence)
+    # What was read or put up of the same batch before it was withdrawn still was.
+    state = BatchState(batch_id, **said, drafted_at=posting.sequence)
+    if known:
+        state.reviewed, state.announced = known.reviewed, known.announced
+    books.batches[batch_id] = state
     return ""
 
 
@@ -145,6 +155,7 @@ def _reviewed(books: Books, posting: Posting, holds: Holds) -> str:
         books.struck_lines[tuple(key)] = {**words, "reason": reason, "facts": facts}
     if said["held"] or said["struck"]:
         state.state = "superseded"
+        books.repeatable.clear()
     return ""
 
 
@@ -218,6 +229,8 @@ def _signed(books: Books, posting: Posting, holds: Holds) -> str:
     member = books.roster.members[statement["key_id"]]
     if not holds(member, statement_bytes(statement), posting.said["signature"]):
         return f"the signature as {posting.subject} does not hold; do not pay the batch"
+    if not state.signatures:
+        books.repeatable.clear()
     state.state = "signed"
     state.signatures[posting.subject] = posting.said
     return ""
