@@ -370,6 +370,6 @@ def test_the_bank_did_not_pay_twice_what_was_paid_under_the_other_policy(
     employer = ("2020", "employer", "A", "employer", "A")
     line = dict(zip(KEY, ("stability_refund_difficult", *employer), strict=True))
     claim = {**line, "determined_fen": 50, "paid_before_fen": before, "own_fen": 100}
-    then: Any = causes.RunThen(Any, {tuple(line.values()): 50})  # type: ignore[arg-type]
+    then: Any = causes.RunThen(Any, {tuple(line.values()): 50}, {})  # type: ignore[arg-type]
     found = causes._cause({**claim, "is_eligible": True, "is_own": True}, Any, [then])  # type: ignore[arg-type]
     assert found == (True, said, "")
