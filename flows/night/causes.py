@@ -14,7 +14,7 @@ from flows.store import Home, read_manifest
 from sql import Connection, policy_cards, query, show_frame
 from transforms.answers.source_rows import PLACE
 from transforms.extracts.kinds import KINDS
-from transforms.money.claims import CAUSE_SCHEMA
+from transforms.money.claims import CAUSE_SCHEMA, IN_PART, TWICE
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import ROW
 from transforms.policies.evidence import rows_against
@@ -88,7 +88,7 @@ class Causes:
         rows = rows.filter(outcome="eligible")
         return rows.group_by(SUBJECT).agg(pl.struct(KEY).alias("counted"))
 
-    def _causes(self, claims: list[dict[str, Any]]) -> list[tuple[int, bool, str, str]]:
+    def _causes(self, claims: list[dict[str, Any]]) -> list[tuple[int, bool, str, str, int]]:
         made_by = self.standing.determined_by
         runs = [
             sorted({made_by[payment] for payment in claim["payments"] or ()}) for claim in claims
@@ -129,7 +129,9 @@ class RunThen:
     reason_codes: Mapping[tuple[str, ...], Sequence[str]]
 
 
-def _cause(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> tuple[bool, str, str]:
+def _cause(
+    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]
+) -> tuple[bool, str, str, int]:
     key = tuple(claim[name] for name in KEY)
     before = [run.determined_fen[key] for run in then if key in run.determined_fen]
     is_same = bool(before) and claim["determined_fen"] >= max(before)
@@ -137,7 +139,8 @@ def _cause(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> tupl
         # Nothing is determined otherwise: the other policy of a pair was paid too, or what came
         # back had arrived after all.
         moved = claim["paid_before_fen"] > claim["own_fen"]
-        return True, "paid_under_both" if moved else "paid_twice", ""
+        return True, "paid_under_both" if moved else TWICE, "", 0
+    sure_fen = max(0, claim["own_fen"] - max(before)) if claim["is_own"] and before else 0
     found, gone = list[str](), list[str]()
     for row, by_gone, specs in _asked(claim, then):
         came, is_less = list[str](), False
@@ -153,8 +156,10 @@ def _cause(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> tupl
         # Where rows are gone, what came beside them does not say that less was due.
         found += [] if is_less else came
     if found:
-        return True, "row_found", _listed(found)
-    return False, "rows_gone" if gone else "nothing_found", _listed(gone)
+        return True, "row_found", _listed(found), 0
+    if sure_fen:
+        return False, IN_PART, _listed(gone), sure_fen
+    return False, "rows_gone" if gone else "nothing_found", _listed(gone), 0
 
 
 def _asked(

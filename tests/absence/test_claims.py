@@ -26,6 +26,7 @@ from tests.conftest import AS_OF, make_home
 from tests.money.money_town import sign_both
 from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.source_rows import months_asked_for
+from transforms.extracts.kinds import KINDS
 from transforms.money.entitlements import KEY
 from transforms.policies.cards import ABSENCE
 
@@ -372,4 +373,26 @@ def test_the_bank_did_not_pay_twice_what_was_paid_under_the_other_policy(
     claim = {**line, "determined_fen": 50, "paid_before_fen": before, "own_fen": 100}
     then: Any = causes.RunThen(Any, {tuple(line.values()): 50}, {})  # type: ignore[arg-type]
     found = causes._cause({**claim, "is_eligible": True, "is_own": True}, Any, [then])  # type: ignore[arg-type]
-    assert found == (True, said, "")
+    assert found == (True, said, "", 0)
+
+
+@pytest.mark.parametrize(("is_eligible", "determined"), [(True, 20), (False, 0)])
+def test_what_no_run_determined_is_a_claim_though_the_rest_lost_its_rows(
+    is_eligible: bool, determined: int
+) -> None:
+    """Paid twice, and then a row vanished: half is asked back, a clerk decides the rest."""
+
+    class Rows:
+        def __init__(self, count: int) -> None:
+            self.count = count
+
+        def rows_of(self, spec: Any, _claim: Any) -> pl.DataFrame:
+            keys = {name: ["x"] for name in KINDS[spec["kind"]].stands_by}
+            return pl.DataFrame({**keys, "source_file": "a.csv", "source_line": 2}).head(self.count)
+
+    key = ("graduate_flexible_insurance", "2020-03", "person", "A", "person", "A")
+    claim = dict(zip(KEY, key, strict=True)) | {"own_fen": 120, "paid_before_fen": 120}
+    claim |= {"determined_fen": determined, "is_eligible": is_eligible, "is_own": True}
+    then: Any = causes.RunThen(Rows(1), {key: 60})  # type: ignore[arg-type]
+    found = causes._cause({**claim, "reason_codes": None}, Rows(0), [then])  # type: ignore[arg-type]
+    assert found == (False, "paid_in_part", "a.csv:2", 60)

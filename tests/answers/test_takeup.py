@@ -233,6 +233,7 @@ def causes(claims: pl.DataFrame) -> pl.DataFrame:
         is_claim=pl.col("period") != "2020-01",
         cause=pl.lit("row_found"),
         cause_rows=pl.lit(""),
+        sure_fen=0,
     ).cast(CAUSE_SCHEMA)
 
 

@@ -107,7 +107,7 @@ def town_of(place: Path, is_damaged: Callable[[Mapping[str, Any]], bool]) -> Pat
 
 def run_over(snapshot: SnapshotRef, home: Home, as_of: date, threads: int = 1) -> RunSoFar:
     """Determine a snapshot and propose persons for its damaged rows, as the night does."""
-    found = determine(snapshot.tables(), as_of, NOTHING_PAID.paid, threads=threads)
+    found = determine(snapshot.tables(), as_of, NOTHING_PAID.released, threads=threads)
     run = RunSoFar(home, as_of, snapshot, {"run_id": "R1"}, policies=found.policies)
     return with_proposed(run, HELD.clear(), NOTHING_PAID, Means(threads, None, home.temporary))
 
@@ -253,7 +253,7 @@ def test_a_small_town_says_what_the_whole_town_would_once_clerks_had_said_so(
     said.write_csv(tmp_path / "drop" / "身份核对结论.csv")
     after = ingest_drop(tmp_path / "drop", home.snapshots)
     whole = [
-        determine(snapshot.tables(), AS_OF, NOTHING_PAID.paid).determinations.filter(
+        determine(snapshot.tables(), AS_OF, NOTHING_PAID.released).determinations.filter(
             pl.col("policy_id").is_in(readers["policy_id"].implode())
         )
         for snapshot in (run.snapshot, after)

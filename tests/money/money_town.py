@@ -299,7 +299,7 @@ def night(
 def claim_all(claims: pl.DataFrame) -> pl.DataFrame:
     """Let every claim be one: here are no extracts that could speak against it."""
     causes = claims.select(ROW, is_claim=True, cause=pl.lit("row_found"), cause_rows=pl.lit(""))
-    return causes.cast(CAUSE_SCHEMA)
+    return causes.with_columns(sure_fen=0).cast(CAUSE_SCHEMA)
 
 
 def claim_none(claims: pl.DataFrame) -> pl.DataFrame:

@@ -35,7 +35,15 @@ from tests.money.money_town import (
 )
 from transforms.answers.clerical import recovery_questions
 from transforms.errors import ContractError
-from transforms.money.claims import CAUSE_SCHEMA, settle_claims
+from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
+from transforms.money.entitlements import (
+    ENTITLEMENT_SCHEMA,
+    KEY,
+    decide_statuses,
+    money_findings,
+    net_against_ledger,
+    settle_exclusions,
+)
 from transforms.money.exclusions import parse_exclusions
 
 GRADUATE, FLEXIBLE = "graduate_hire_insurance", "graduate_flexible_insurance"
@@ -433,9 +441,49 @@ def test_what_a_clerk_superseded_is_asked_back_though_no_row_speaks_against_it(
             "superseded_by": pl.Series([superseded_by], dtype=pl.String),
         }
     )
-    causes = pl.DataFrame([(0, False, "nothing_found", "")], schema=CAUSE_SCHEMA, orient="row")
+    causes = pl.DataFrame([(0, False, "nothing_found", "", 0)], schema=CAUSE_SCHEMA, orient="row")
     keys = ("policy_id", "period", "subject_id", "beneficiary_id")
     nobody = pl.DataFrame(schema={**dict.fromkeys(keys, pl.String()), "is_yes": pl.Boolean()})
     settled = settle_claims(claims, causes, nobody)
     assert settled["is_claim"].to_list() == [is_claim]
     assert settled["cause"].to_list() == ["clerk_decided" if is_claim else "nothing_found"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (None, ("recovery", "paid_in_part", -60)),
+        (True, ("recovery", "clerk_decided", -100)),
+        (False, ("recovery", "paid_twice", -60)),
+    ],
+)
+def test_what_was_paid_beyond_all_that_was_determined_is_asked_back_the_rest_by_a_clerk(
+    said: bool | None, told: tuple[str, str, int]
+) -> None:
+    key = ("graduate_flexible_insurance", "2020-03", "person", "A", "person", "A")
+    rows = net_against_ledger(
+        pl.DataFrame([(*key, 20)], [*KEY, "amount_fen"], orient="row"),
+        pl.DataFrame([(*key, 120)], [*KEY, "amount_fen"], orient="row"),
+        {(key[0], key[1]): False},
+    )
+    of_clerk = {name: key[KEY.index(name)] for name in ("policy_id", "period", "subject_id")}
+    schema = {**dict.fromkeys([*of_clerk, "beneficiary_id"], pl.String()), "is_yes": pl.Boolean()}
+    answer = [{**of_clerk, "beneficiary_id": "A", "is_yes": said}] if said is not None else []
+    answers = pl.DataFrame(answer, schema=schema)
+    settled = settle_exclusions(rows, [], answers.clear())
+    causes = [(0, False, "paid_in_part", "a.csv:2", 60)]
+    decided = settle_claims(
+        claimed_rows(settled), pl.DataFrame(causes, CAUSE_SCHEMA, orient="row"), answers
+    )
+    holds = pl.DataFrame(schema={"row_number": pl.UInt32(), "hold_reason": pl.String()})
+    (line,) = decide_statuses(settled, holds, decided).iter_rows(named=True)
+    assert (line["status"], line["cause"], line["due_fen"]) == told
+    asked = recovery_questions(pl.DataFrame([line], ENTITLEMENT_SCHEMA))
+    assert asked["amount_fen"].to_list() == ([40] if said is None else [])
+    findings = money_findings(
+        settled,
+        pl.DataFrame([line], ENTITLEMENT_SCHEMA),
+        answers.clear(),
+        pl.DataFrame(schema={"person_id": pl.String(), "cause": pl.String()}),
+    )
+    assert ("paid_without_support" in findings["finding"]) == (said is None)

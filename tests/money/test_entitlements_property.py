@@ -127,6 +127,7 @@ def test_every_row_is_as_a_second_implementation_says(
         is_claim=~pl.col("period").is_in(UNSUPPORTED),
         cause=pl.lit("row_found"),
         cause_rows=pl.lit(""),
+        sure_fen=0,
     )
     entitlements = decide_statuses(
         settled,

@@ -14,6 +14,7 @@ from transforms.digest import text_digest
 from transforms.errors import DropRefusedError
 from transforms.extracts.dates import read_dates
 from transforms.extracts.registers import DECISIONS as REGISTER
+from transforms.money.claims import IN_PART
 from transforms.money.entitlements import OUTSIDE_SPAN
 from transforms.money.exclusions import Exclusion, counted_once
 from transforms.money.objections import OBJECTION
@@ -55,27 +56,23 @@ def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) ->
 
 
 def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
-    """Ask of each unsupported line whether the money is to be asked back.
+    """Ask of each unsupported line, or the part of one, whether the money is to be asked back.
 
-    Rows:    one per entitlement with status unsupported, with the questions' columns
+    Rows:    one per entitlement that is unsupported or in part, with the questions' columns
     Units:   amount_fen is what would be asked back
     """
     is_open = (pl.col("status") == "unsupported") & (pl.col("cause") != KEPT)
-    is_open &= pl.col("reason") != OUTSIDE_SPAN
-    return (
-        entitlements.filter(is_open)
-        .select(
-            *KEY,
-            pl.lit(RECOVERY).alias("provision"),
-            pl.lit(word(RECOVERY)).alias("title"),
-            pl.lit(word("recovery_clause")).alias("clause"),
-            said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias(
-                "missing"
-            ),
-            (pl.col("paid_before_fen") - pl.col("determined_fen")).alias("amount_fen"),
-        )
-        .pipe(_of_whole_row)
+    is_open = (is_open | (pl.col("cause") == IN_PART)) & (pl.col("reason") != OUTSIDE_SPAN)
+    rest_fen = pl.col("paid_before_fen") + pl.col("due_fen") - pl.col("determined_fen")
+    asked = entitlements.filter(is_open).select(
+        *KEY,
+        pl.lit(RECOVERY).alias("provision"),
+        pl.lit(word(RECOVERY)).alias("title"),
+        pl.lit(word("recovery_clause")).alias("clause"),
+        said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias("missing"),
+        rest_fen.alias("amount_fen"),
     )
+    return _of_whole_row(asked)
 
 
 def objection_questions(weighed: pl.DataFrame) -> pl.DataFrame:

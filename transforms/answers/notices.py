@@ -17,6 +17,7 @@ from transforms.answers.page import render_page
 from transforms.errors import ContractError
 from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_person_id
+from transforms.money.claims import IN_PART
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import NONE_STANDS
 from transforms.money.payees import STRUCK_OUT
@@ -65,14 +66,14 @@ def notices(
     Holds:   a message has at most 70 characters and names nobody
     Raises:  ContractError if a status has no words, or a line has two notices
     """
-    excess = pl.col("paid_before_fen") - pl.col("determined_fen")
-    ordered = lines.with_columns(excess.alias("excess_fen")).sort("status", *KEY)
+    ordered = lines.with_columns(excess_fen=-pl.col("due_fen")).sort("status", *KEY)
     ordered = ordered.with_row_index("place", offset=1)
     known = _with_parties(ordered, parties)
     came_back = pl.when(pl.col("bank_said").is_not_null()).then(pl.lit(RETURNED))
     is_struck = (pl.col("status") == "held") & (pl.col("reason") == STRUCK_OUT)
     struck = pl.when(is_struck).then(pl.lit(STRUCK_OUT))
-    words = pl.coalesce("told_as", came_back, struck, "status")
+    in_part = pl.when(pl.col("cause") == IN_PART).then(pl.lit(IN_PART))
+    words = pl.coalesce("told_as", came_back, struck, in_part, "status")
     titles = {name: card.title for name, card in cards.items()}
     worded = [
         _worded(part, str(worded_as), cards[str(policy)], titles, days)

@@ -9,19 +9,28 @@ import polars as pl
 from transforms.digest import content_digest, short_id
 from transforms.money.exclusions import ROW
 
-# Why money that is not determined any more may be asked back, or why not; `cause_rows`: file:line.
+# Why money that is not determined any more may be asked back, or why not; `cause_rows`: file:line;
+# `sure_fen`: what no run ever determined, asked back even if the rest is not.
 CAUSE_SCHEMA: dict[str, Any] = {
     ROW: pl.UInt32(),
     "is_claim": pl.Boolean(),
     "cause": pl.String(),
     "cause_rows": pl.String(),
+    "sure_fen": pl.Int64(),
 }
 KEY = ("policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
 # Where in a claim of a list stand what is asked back in all, and what of it the list asks for.
 ASKED, LISTED = len(KEY), len(KEY) + 1
 CLERK = {True: "clerk_decided", False: "clerk_kept"}
 # Nothing speaks about a period outside the span, not even a clerk: it is the rule that changed.
-NO_ROW = {"is_claim": pl.lit(False), "cause": pl.lit("nothing_found"), "cause_rows": pl.lit("")}
+NO_ROW = {
+    "is_claim": pl.lit(False),
+    "cause": pl.lit("nothing_found"),
+    "cause_rows": pl.lit(""),
+    "sure_fen": pl.lit(0, pl.Int64),
+}
+# More was paid than any run determined: that is asked back, the rest waits for a clerk.
+IN_PART, TWICE = "paid_in_part", "paid_twice"
 
 
 def claimed_rows(settled: pl.DataFrame) -> pl.DataFrame:
@@ -54,6 +63,8 @@ def settle_claims(
     )
     by_clerk = pl.col("is_yes").is_not_null() & ~pl.col("is_claim")
     said = pl.col("is_yes").replace_strict(CLERK, return_dtype=pl.String, default=None)
+    # What a clerk lets stand is not what was paid beyond all that was ever determined.
+    said = pl.when((pl.col("sure_fen") > 0) & ~pl.col("is_yes")).then(pl.lit(TWICE)).otherwise(said)
     return (
         causes.join(decided.select(ROW, "is_yes"), on=ROW, how="left", validate="1:1")
         .with_columns(

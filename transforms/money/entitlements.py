@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from transforms.errors import ContractError
+from transforms.money.claims import IN_PART
 from transforms.money.exclusions import (
     ROW,
     Exclusion,
@@ -115,7 +116,7 @@ def decide_statuses(
              causes   CAUSE_SCHEMA, one for each row with more paid than is determined
              returns  the contract's entitlements, sorted by key
     Units:   fen
-    Holds:   due_fen + paid_before_fen == determined_fen where payable, held or recovery;
+    Holds:   due_fen + paid_before_fen == determined_fen where payable or held, or recovery of all;
              due_fen is 0 elsewhere
     Source:  rulebook §4.2
     """
@@ -125,7 +126,12 @@ def decide_statuses(
         .join(causes, on=ROW, how="left", validate="1:1")
         .with_columns(_status().alias("status"), pl.col("cause", "cause_rows").fill_null(""))
         .with_columns(
-            pl.when(is_due).then("open_fen").otherwise(0).alias("due_fen"),
+            pl.when((pl.col("status") == "recovery") & ~pl.col("is_claim"))
+            .then(-pl.col("sure_fen"))
+            .when(is_due)
+            .then("open_fen")
+            .otherwise(0)
+            .alias("due_fen"),
             _reason().alias("reason"),
         )
         .select(pl.col(name).cast(dtype) for name, dtype in ENTITLEMENT_SCHEMA.items())
@@ -137,7 +143,7 @@ def decide_statuses(
 
 def _status() -> pl.Expr:
     return (
-        pl.when((pl.col("open_fen") < 0) & pl.col("is_claim"))
+        pl.when((pl.col("open_fen") < 0) & (pl.col("is_claim") | (pl.col("sure_fen") > 0)))
         .then(pl.lit("recovery"))
         .when(pl.col("open_fen") < 0)
         .then(pl.lit("unsupported"))
@@ -180,9 +186,10 @@ def check_entitlements(entitlements: pl.DataFrame) -> None:
     Raises:  ContractError naming the broken promise
     """
     due, status = pl.col("due_fen"), pl.col("status")
-    balanced = due + pl.col("paid_before_fen") == pl.col("determined_fen")
+    left = due + pl.col("paid_before_fen") - pl.col("determined_fen")
     promises = {
-        "due + paid before = determined": ~status.is_in(["payable", "held", "recovery"]) | balanced,
+        "due + paid before = determined": ~status.is_in(["payable", "held"]) | (left == 0),
+        "no more is asked back than was paid": (status != "recovery") | (left >= 0),
         "payable and held are above zero": ~status.is_in(["payable", "held"]) | (due > 0),
         "recovery is below zero": (status == "recovery") == (due < 0),
         "settled rows are not due": status.is_in(["payable", "held", "recovery"]) | (due == 0),
@@ -213,7 +220,8 @@ def money_findings(
              returns             findings, one per policy, subject and matter; sorted
     """
     excluded = settled.filter(pl.col("paid_before_fen") > 0)
-    unsupported = entitlements.filter(status="unsupported")
+    is_unsupported = (pl.col("status") == "unsupported") | (pl.col("cause") == IN_PART)
+    unsupported = entitlements.filter(is_unsupported)
     outside = unsupported.filter(reason=OUTSIDE_SPAN)
     unsupported = unsupported.filter(pl.col("reason") != OUTSIDE_SPAN)
     places = pl.concat_str(pl.lit("; "), "cause", pl.lit(": "), "cause_rows")
