@@ -62,24 +62,17 @@ def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
     Units:   amount_fen is what would be asked back
     """
     is_open = (pl.col("status") == "unsupported") & (pl.col("cause") != KEPT)
-    is_open |= pl.col("cause") == IN_PART
-    is_open &= pl.col("reason") != OUTSIDE_SPAN
-    return (
-        entitlements.filter(is_open)
-        .select(
-            *KEY,
-            pl.lit(RECOVERY).alias("provision"),
-            pl.lit(word(RECOVERY)).alias("title"),
-            pl.lit(word("recovery_clause")).alias("clause"),
-            said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias(
-                "missing"
-            ),
-            (pl.col("paid_before_fen") + pl.col("due_fen") - pl.col("determined_fen")).alias(
-                "amount_fen"
-            ),
-        )
-        .pipe(_of_whole_row)
+    is_open = (is_open | (pl.col("cause") == IN_PART)) & (pl.col("reason") != OUTSIDE_SPAN)
+    rest_fen = pl.col("paid_before_fen") + pl.col("due_fen") - pl.col("determined_fen")
+    asked = entitlements.filter(is_open).select(
+        *KEY,
+        pl.lit(RECOVERY).alias("provision"),
+        pl.lit(word(RECOVERY)).alias("title"),
+        pl.lit(word("recovery_clause")).alias("clause"),
+        said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias("missing"),
+        rest_fen.alias("amount_fen"),
     )
+    return _of_whole_row(asked)
 
 
 def objection_questions(weighed: pl.DataFrame) -> pl.DataFrame:
