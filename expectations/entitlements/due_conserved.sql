@@ -20,15 +20,8 @@ where
             when status = 'nothing_due'
                 then due_fen = 0 and paid_before_fen = determined_fen
             when status = 'recovery'
-                then
-                    due_fen < 0
-                    and (
-                        due_fen + paid_before_fen = determined_fen
-                        or (
-                            cause in ('paid_in_part', 'paid_twice')
-                            and due_fen + paid_before_fen > determined_fen
-                        )
-                    )
+                -- in part: of the rest a clerk decides
+                then due_fen < 0 and due_fen + paid_before_fen >= determined_fen
             when status = 'unsupported'
                 then due_fen = 0 and paid_before_fen > determined_fen
             else due_fen = 0
