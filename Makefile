@@ -87,7 +87,7 @@ mutants: $(STAMP)
 	$(BIN)/python -m tests.rules.mutants
 
 amend: $(STAMP)
-	@echo "== amend: four tasks of a stranger on scratch copies, files by hand and seconds to green"
+	@echo "== amend: six tasks of a stranger on scratch copies, files by hand and seconds to green"
 	$(BIN)/python -m tests.amend
 
 # Long: the short form is among the tests.

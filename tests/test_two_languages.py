@@ -11,6 +11,7 @@ from tests.messages import ROOT
 PAGES = (
     "README.md",
     "docs/alerts.md",
+    "docs/authoring.md",
     "docs/commands.md",
     "docs/extracts.md",
     "docs/inbox.md",

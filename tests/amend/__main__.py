@@ -1,4 +1,4 @@
-"""`make amend`: four tasks of a stranger, each on a scratch copy of this checkout, until green.
+"""`make amend`: six tasks of a stranger, each on a scratch copy of this checkout, until green.
 
 A task (one .yaml beside this file) is a few files written by hand; docs are made again by one
 command; then its tests must be green. Prints files touched and seconds; exits 1 if a task takes

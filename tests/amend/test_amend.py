@@ -47,6 +47,8 @@ def test_what_is_not_green_is_told(tmp_path: Path) -> None:
     assert "test_gone.py" in run(tmp_path, ["pytest", "-p", "no:cacheprovider", "test_gone.py"])
 
 
-def test_there_are_four_tasks_and_a_scratch_copy_leaves_out_no_source() -> None:
-    assert [path.stem for path in TASKS] == ["amount", "kind", "policy", "profile"]
+def test_there_are_six_tasks_and_a_scratch_copy_leaves_out_no_source() -> None:
+    assert [path.stem for path in TASKS] == [
+        *("amount", "household", "kind", "list", "policy", "profile")
+    ]
     assert not {"*.py", "*.sql", "*.yaml", ".ci", ".sqlfluff"} & set(LEFT_OUT)

@@ -44,7 +44,11 @@ it says so.
 
 **taken on** is the day that decides which of a number's values holds: `as_of` the run's as-of date,
 `year` 1 January of the policy year, `month` the month judged, `day` the day a question asks of, any
-other word that date of the row. A value added later moves no day before its first one.
+other word that date of the row. A month takes the value in force on its first day: one from
+2024-03-15 on begins with April. A value added later moves no day before its first one.
+
+How to change a number, and how to write a policy, a list or a household rule:
+[authoring.md](authoring.md) ([中文](authoring.zh.md)).
 """
 
 
