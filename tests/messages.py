@@ -58,7 +58,8 @@ NO_WORDS = {
     *("null::varchar as {column}", "wuxing: {message}"),
     # Places on a card, in its own words.
     *("policy {policy}", "{where}: provision {name}", "{where}: rows of {kind}, months"),
-    *("{where}: rows of {kind}, only", "{where}: needs, insurances", "{where}: needs, months"),
+    *(f"{{where}}: rows of {{kind}}, {word}" for word in ("only", "by", "for")),
+    *("{where}: needs, insurances", "{where}: needs, months"),
     *(f"{{where}}: {word}" for word in ("in_force", "kind", "list", "needs", "period", "reads")),
     *(f"{{where}}: {word}" for word in ("rows", "rows of", "rows of kind", "touches")),
     "{where}: support_types",
