@@ -145,7 +145,7 @@ def test_other_kinds_warn_with_the_figures(tmp_path: Path) -> None:
     assert found(fewer) == {"rows_kept": ["residents: 6 / 100"]} and not fewer.stops_run
     assert found(outcome_of(night(tmp_path / "4", residents=homes(150)), before)) == {}
     more = outcome_of(night(tmp_path / "5", residents=homes(151)), before)
-    assert found(more) == {"rows_grown": ["residents: 151 / 100"]} and not more.stops_run
+    assert found(more) == {"rows_grown": ["residents: 100 → 151"]} and not more.stops_run
 
 
 @pytest.mark.parametrize(
