@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
@@ -17,6 +18,9 @@ from tests.ceremony import hold_ceremony, one_place
 
 AS_OF = date(2020, 3, 31)
 one_place()
+# How long an example takes is the machine's business, never a test's.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
