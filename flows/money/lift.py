@@ -7,11 +7,10 @@ from flows.money.acts import unsigned
 from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
-from flows.money.recover import asked_of, paid_now
+from flows.money.recover import asked_of, paid_now, told_of
 from flows.money.settle import about_batch
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.store import Home
-from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
 from transforms.money.claims import KEY, Paid, list_statement
@@ -82,11 +81,7 @@ def record_lift(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
             )
         with witnessed(home, ledger):
             ledger.post("recovery_lifted", {"act": act}, subject=statement["list_id"])
-    return {
-        **{name: statement[name] for name in ("list_id", "list_digest", "run_id", "claim_count")},
-        "amount_yuan": yuan_text(statement["amount_fen"]),
-        "reason": statement["reason"],
-    }
+    return {**told_of(statement), "reason": statement["reason"]}
 
 
 def lift_problems(

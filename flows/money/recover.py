@@ -129,6 +129,11 @@ def record_list(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
             )
         with witnessed(home, ledger):
             ledger.post("recovery_listed", {"act": act}, subject=statement["list_id"])
+    return told_of(statement)
+
+
+def told_of(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of a list that was posted, of claims or of what is lifted of them."""
     return {
         **{name: statement[name] for name in ("list_id", "list_digest", "run_id", "claim_count")},
         "amount_yuan": yuan_text(statement["amount_fen"]),

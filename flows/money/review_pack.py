@@ -38,7 +38,7 @@ from transforms.review.sampling import draw_sample
 from transforms.review.workbook import review_workbook
 
 PARTY_QUESTIONS = ("subject_names", "party_towns")
-FAILED_CHECKS = ("check_failed", "check_failed_touching")
+CHECK_FAILED = "check_failed"
 NEVER = {"position": 0}
 HELD_SAYS = {"by": "held_by", "since": "held_since", "reason": "held_reason"}
 PARTY = ["subject_kind", "subject_id"]
@@ -103,8 +103,23 @@ def read_review(
             sample=sample,
             parameters=_parameters(run, manifest),
             held=_held_before(books),
-            failed_checks=[said for said in run.get("said", ()) if said["code"] in FAILED_CHECKS],
+            failed_checks=_failed_checks(run, manifest),
         )
+
+
+def _failed_checks(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give what the run's checks say, of the policies in a batch alone."""
+    ours, found = {entry["policy_id"] for entry in manifest["policies"]}, []
+    for said in run.get("said", ()):
+        if not said["code"].startswith(CHECK_FAILED):
+            continue
+        values = dict(said["values"])
+        touched = [policy for policy in values.pop("policies", ()) if policy in ours]
+        code = f"{CHECK_FAILED}_at" if values.get("places") else CHECK_FAILED
+        if touched:
+            code, values["policies"] = f"{CHECK_FAILED}_touching", touched
+        found.append({"code": code, "values": values})
+    return found
 
 
 def _last_batch(books: Books, manifest: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -193,11 +193,15 @@ def test_the_failed_checks_of_the_run_are_seen_at_once(home: Home) -> None:
     counts = {"failed": 3, "checked": 10, "check": "c", "title": "甲"}
     failed = Said("check_failed", counts).content()
     run = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
-    write_manifest(place, run | {"said": [Said("no_budget").content(), failed]})
+    told = counts | {"places": ["户籍人口.csv:2"], "policies": ["stability_refund", "wage_arrears"]}
+    others = [Said("check_failed_at", counts | {"places": ["乙"]}).content()]
+    others.append(Said("check_failed_touching", told).content())
+    write_manifest(place, run | {"said": [Said("no_budget").content(), failed, *others]})
     review = review_of(home, batch)
-    assert review.failed_checks == [failed]
+    others[1]["values"]["policies"] = ["stability_refund"]
+    assert review.failed_checks == [failed, *others]
     book = openpyxl.load_workbook(io.BytesIO(review_workbook(review)))
-    assert facts_of(book)["本次运行的检查提醒"].startswith("1 项不符")
+    assert facts_of(book)["本次运行的检查提醒"].startswith("3 项不符")
     with open_ledger(home, only_look=True) as ledger:
         page = review_page(read_reviewed(home, ledger.books(), review))
     first, figures, _ = page.partition('<div class="figures">')
