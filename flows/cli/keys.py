@@ -90,7 +90,7 @@ def init(
             act, default = heads.heads_act(home_id, *said), Path("heads.json")
             made = post_or_write(act, [], out or default, partial(heads.post_act, place))
         elif signed:
-            made = heads.post_act(place, acts.read_act(signed))
+            made = heads.post_act(place, acts.read_act(signed, "heads"))
     lines = [f"written: {path}" for path in written] or ["nothing to write: everything is there"]
     lines += [f"home: {home_id}", *_roster_lines(made)]
     if not made:
@@ -213,7 +213,11 @@ def key_revoke(
         raise UsageError("give the key's id, or --signed with the act that both heads have signed")
     place = Home(home)
     with hold_home(place):
-        act = acts.read_act(signed) if signed else heads.revoke_act(place, str(key_id), reason)
+        act = (
+            acts.read_act(signed, "revoke")
+            if signed
+            else heads.revoke_act(place, str(key_id), reason)
+        )
         keys, default = _both(hr_key, finance_key), Path(f"revoke-{key_id}.json")
         made = post_or_write(act, keys, out or default, partial(heads.post_act, place))
     show(made, as_json, _roster_lines(made))
@@ -242,7 +246,7 @@ def home_move(
 
     place = Home(home)
     with hold_home(place):
-        act = acts.read_act(signed) if signed else heads.move_act(place)
+        act = acts.read_act(signed, "move") if signed else heads.move_act(place)
         keys, default = _both(hr_key, finance_key), Path("move.json")
         made = post_or_write(act, keys, out or default, partial(heads.post_act, place))
     show(made, as_json, _roster_lines(made))

@@ -122,7 +122,11 @@ def settle(
     place, keys = Home(home), both(reviewer_key, approver_key)
     with changing(place):
         if signed or keys or out:
-            act = read_act(signed) if signed else late_return_act(place, batch_id, file)
+            act = (
+                read_act(signed, "late_return")
+                if signed
+                else late_return_act(place, batch_id, file)
+            )
             post = partial(settle_batch, place, batch_id, file)
             settled = post_or_write(act, keys, out or Path(f"late-{batch_id}.json"), post)
         else:

@@ -94,7 +94,7 @@ def recovered(
     named = {name: value for name, value in line.items() if value}
     with changing(place):
         if signed:
-            act = read_act(signed)
+            act = read_act(signed, "recovered")
         else:
             act = recovered_act(place, payment_id, read_fen(amount), document, named)
         keys, default = both(reviewer_key, approver_key), Path(f"recovered-{payment_id}.json")
@@ -151,7 +151,11 @@ def recovery_list(
 
     place = Home(home)
     with changing(place):
-        act = read_act(signed) if signed else list_act(place, find_run(place, run_id))
+        act = (
+            read_act(signed, "recovery_list")
+            if signed
+            else list_act(place, find_run(place, run_id))
+        )
         path = out or Path(f"{act['statement']['list_id']}.json")
         if workbook:
             replace_file(workbook, list_workbook(act))
@@ -187,7 +191,7 @@ def recovery_lift(
 
     place = Home(home)
     with changing(place):
-        act = read_act(signed) if signed else lift_act(place, reason, subject)
+        act = read_act(signed, "recovery_lift") if signed else lift_act(place, reason, subject)
         path = out or Path(f"{act['statement']['list_id']}.json")
         keys = both(reviewer_key, approver_key)
         made = post_or_write(act, keys, path, partial(record_lift, place))

@@ -34,8 +34,8 @@ def countersign(act: Mapping[str, Any], keys: Sequence[SigningKey]) -> dict[str,
     return {"statement": act["statement"], "signatures": {**act["signatures"], **added}}
 
 
-def read_act(path: Path) -> dict[str, Any]:
-    """Read an act from its file.
+def read_act(path: Path, wanted: str = "") -> dict[str, Any]:
+    """Read an act from its file: any, or only one of the kind that is wanted.
 
     Raises:  DropRefusedError if it holds none
     """
@@ -45,6 +45,11 @@ def read_act(path: Path) -> dict[str, Any]:
         raise DropRefusedError(f"{path} holds no act: expected a statement and its signatures")
     if statement.get("act") not in POSTED_AS:
         raise DropRefusedError(f"{path} holds the act {statement.get('act')!r}, which is none")
+    if wanted and statement["act"] != wanted:
+        raise DropRefusedError(
+            f"{path} holds the act {statement['act']!r}, made by another command; expected "
+            f"{wanted!r}"
+        )
     return {"statement": statement, "signatures": signatures}
 
 

@@ -219,6 +219,14 @@ def test_files_that_are_no_act(tmp_path: Path, content: str) -> None:
         acts.read_act(path)
 
 
+def test_an_act_of_another_command_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "act"
+    acts.write_act(path, acts.unsigned({"act": "recovered"}))
+    assert acts.read_act(path, "recovered") == acts.read_act(path)
+    with pytest.raises(DropRefusedError, match="'recovered', made by another command"):
+        acts.read_act(path, "recovery_lift")
+
+
 def test_the_ceremony_is_that_of_four_people(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.root.mkdir()
