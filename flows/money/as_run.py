@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from flows.money.batch_folder import StoredBatch
+from flows.money.batch_folder import StoredBatch, line_named, some_of
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from transforms.errors import DigestDiffersError
 from transforms.money.batch_states import BatchState
 from transforms.money.books import Books
 from transforms.money.entitlements import KEY
-from transforms.money.payees import PAYEE
-from transforms.money.reviews import DESTINATION
+from transforms.money.payees import DESTINATION, PAYEE
 
-SHOWN = 10
 SUMS = ("determined_fen", "paid_before_fen", "amount_fen")
 NAMED = ("policy_id", *PAYEE)
 
@@ -48,11 +45,10 @@ def expect_as_run(home: Home, stored: StoredBatch, books: Books) -> None:
         **dict(_not_payable(lines, payable)),
     }
     if said:
-        shown = "; ".join(text for _, text in sorted(said.items())[:SHOWN])
-        more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
         raise DigestDiffersError(
             f"batch {stored.manifest['batch_id']} is not what its run {run.name} found: "
-            f"{shown}{more}; sign and pay nothing, find out who changed it"
+            f"{some_of(text for _, text in sorted(said.items()))}; sign and pay "
+            "nothing, find out who changed it"
         )
 
 
@@ -96,7 +92,7 @@ def _not_payable(lines: pl.DataFrame, payable: pl.DataFrame) -> Iterator[tuple[i
     twice = lines.filter(pl.struct(KEY).is_duplicated())
     wrong = pl.concat([twice, lines.join(due, on=[*KEY, *SUMS], how="anti")])
     for row in wrong.iter_rows(named=True):
-        yield row["line"], f"{_line(row)} is not payable there with this amount"
+        yield row["line"], f"{line_named(row)} is not payable there with this amount"
 
 
 def _not_paid_so(lines: pl.DataFrame, instructions: pl.DataFrame) -> Iterator[tuple[int, str]]:
@@ -107,7 +103,7 @@ def _not_paid_so(lines: pl.DataFrame, instructions: pl.DataFrame) -> Iterator[tu
     sums = lines.group_by("payment_id", *NAMED).agg(pl.col("amount_fen").sum())
     paid = sums.join(instructions, on=["payment_id", *NAMED, "amount_fen"], how="semi")
     for row in lines.join(paid, on=["payment_id", *NAMED], how="anti").iter_rows(named=True):
-        yield row["line"], f"{_line(row)} has an instruction for another payee or amount"
+        yield row["line"], f"{line_named(row)} has an instruction for another payee or amount"
     beside = instructions.join(lines, on="payment_id", how="anti")["payment_id"].to_list()
     twice = instructions.filter(pl.col("payment_id").is_duplicated())["payment_id"].to_list()
     if beside or twice:
@@ -129,7 +125,7 @@ def _not_known(
         )
     unknown = lines.join(instructions, on="payment_id", how="semi")
     for row in unknown.iter_rows(named=True):
-        yield row["line"], f"{_line(row)} goes to an account that its snapshot does not give"
+        yield row["line"], f"{line_named(row)} goes to an account that its snapshot does not give"
 
 
 def _chosen(normal: pl.DataFrame) -> pl.DataFrame:
@@ -141,7 +137,3 @@ def _chosen(normal: pl.DataFrame) -> pl.DataFrame:
         return normal
     proven = pl.col("confirmed_by").is_not_null() & pl.col("document_no").is_not_null()
     return normal.filter(proven | ~proven.any().over("subject_kind", "subject_id"))
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    return f"line {row['line']} ({row['policy_id']}, {row['period']}, {row['payment_id']})"

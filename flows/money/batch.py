@@ -37,7 +37,9 @@ from transforms.money.posting_rules import read_books
 from transforms.policies.cards import PolicyStatus
 
 REVIEW = "review.xlsx"
+LISTED = ("batch_id", "state", "fund", "run_id", "as_of", "line_count", "amount_fen")
 COPIED = ("review", "seen", "looked_at")
+CARD_SAYS = ("policy_id", "title", "item", "authority", "clause", "bureau")
 NUMBER_KEYS = ("name", "title", "value", "from", "source")
 
 
@@ -104,22 +106,10 @@ def _policies_of(
     entries, unconfirmed = [], []
     for policy_id in rows["policy_id"].unique().sort():
         card = policy_cards()[policy_id]
-        entries.append(
-            {
-                "policy_id": policy_id,
-                "title": card.title,
-                "item": card.item,
-                "authority": card.authority,
-                "clause": card.clause,
-                "bureau": card.bureau,
-            }
-        )
+        entries.append({name: getattr(card, name) for name in CARD_SAYS})
         used = policies[policy_id].parameters_used if policy_id in policies else []
         unconfirmed += [
-            {
-                "policy_id": policy_id,
-                **{key: number[key] for key in NUMBER_KEYS if key in number},
-            }
+            {"policy_id": policy_id} | {key: number[key] for key in NUMBER_KEYS if key in number}
             for number in used
             if not number["confirmed"]
         ]
@@ -232,13 +222,7 @@ def list_batches(home: Home) -> list[dict[str, Any]]:
     """Return all batches with their state, in the order they were drafted."""
     return [
         {
-            "batch_id": state.batch_id,
-            "state": state.state,
-            "fund": state.fund,
-            "run_id": state.run_id,
-            "as_of": state.as_of,
-            "line_count": state.line_count,
-            "amount_fen": state.amount_fen,
+            **{name: getattr(state, name) for name in LISTED},
             "amount_yuan": yuan_text(state.amount_fen),
             "mark": state.mark,
             "signed_by": sorted(state.signatures),

@@ -15,6 +15,7 @@ from transforms.money.batches import DraftBatch
 from transforms.money.entitlements import KEY
 from transforms.money.ledger import PAID_SCHEMA
 
+SHOWN = 10
 FRAMES = ("instructions", "lines", "unpaid_lines")
 # Digest of a batch → the files of the reviewer's copy, by name.
 Review = Callable[[str], Mapping[str, bytes]]
@@ -115,6 +116,18 @@ def verify_batch(home: Home, state: BatchState) -> StoredBatch:
         if not path.is_file() or file_digest(path) != digest:
             raise DigestDiffersError(_changed(path))
     return stored
+
+
+def line_named(row: Mapping[str, Any]) -> str:
+    """Name a line of a batch by its number, policy, period and payment."""
+    return f"line {row['line']} ({row['policy_id']}, {row['period']}, {row['payment_id']})"
+
+
+def some_of(said: Iterable[str]) -> str:
+    """Tell the first of what was found, and how many more there are."""
+    found = [*said]
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"{'; '.join(found[:SHOWN])}{more}"
 
 
 def _changed(path: Path) -> str:

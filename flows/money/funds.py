@@ -213,16 +213,13 @@ def _budgets(entry: Any, where: str) -> dict[int, int]:
     for year, yuan in entry.items():
         is_number = isinstance(yuan, int | Decimal) and not isinstance(yuan, bool)
         is_year = len(year) == 4 and year.isdecimal()
-        if not (is_year and is_number and _is_money(Decimal(yuan))):
+        fen = Decimal(yuan) * 100 if is_number else Decimal("nan")
+        if not (is_year and fen.is_finite() and fen >= 0 and fen % 1 == 0):
             raise DropRefusedError(
                 f"{where}: budget_yuan of {year}: expected yuan, 0 or more, at most two decimals"
             )
-        budgets[int(year)] = int(Decimal(yuan) * 100)
+        budgets[int(year)] = int(fen)
     return budgets
-
-
-def _is_money(yuan: Decimal) -> bool:
-    return yuan.is_finite() and yuan >= 0 and yuan * 100 % 1 == 0
 
 
 def write_initial_files(home: Home) -> list[Path]:

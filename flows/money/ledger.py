@@ -64,10 +64,6 @@ class Ledger:
         then = "with entries as not materialized (select * from main.entries where sequence < ?)"
         return self._frame(f"{then} {text}", (before,)) if before else self._frame(text)
 
-    def payments_of(self, batch_id: str) -> pl.DataFrame:
-        """Return a batch's payment entries, returned ones too, as they were posted."""
-        return self.entries_of(batch_id, "payment")
-
     def entries_of(self, batch_id: str, kind: str = "", before: int = NEVER) -> pl.DataFrame:
         """Return a batch's entries, of one kind or all, as they were posted before a posting."""
         return self._entries(
@@ -78,8 +74,8 @@ class Ledger:
     def entries_about(self, identifier: str) -> list[dict[str, Any]]:
         """Return every entry that pays somebody, or is for somebody, in the order of posting."""
         rows = self.connection.execute(
-            f"select {', '.join(ENTRY_FIELDS)} from entries "
-            "where beneficiary_id = ? or subject_id = ? order by entry_id",
+            f"select {FIELDS} from entries where beneficiary_id = ? or subject_id = ? "
+            "order by entry_id",
             (identifier, identifier),
         )
         return [dict(zip(ENTRY_FIELDS, row, strict=True)) for row in rows]
@@ -92,18 +88,10 @@ class Ledger:
         """Return the entries of one posting."""
         return self._entries(f"select {FIELDS} from entries where sequence = ?", (sequence,))
 
-    def batch_of(self, payment_id: str) -> str:
-        """Return the batch by which a payment was released; nothing if none was."""
-        return self.batches_of_payments().get(payment_id, "")
-
     def count_entries(self) -> int:
         """Return how many entries there are."""
         (count,) = self.connection.execute("select count(*) from entries").fetchone()
         return int(count)
-
-    def payment_ids(self) -> list[str]:
-        """Return every payment id that this home ever released, returned ones too."""
-        return list(self.batches_of_payments())
 
     def lines_of(self, kind: str, after: int = 0) -> pl.DataFrame:
         """Return the lines of a kind of entries posted after a position, as they were posted."""
@@ -250,10 +238,8 @@ class Ledger:
 
     def _expect_new(self, rows: Sequence[Sequence[Any]]) -> None:
         for values in rows:
-            found = self.connection.execute(
-                f"select {', '.join(ENTRY_FIELDS)} from entries where idempotency_key = ?",
-                values[:1],
-            ).fetchone()
+            asked = f"select {FIELDS} from entries where idempotency_key = ?"
+            found = self.connection.execute(asked, values[:1]).fetchone()
             if found is not None:
                 raise LedgerForbidsError(collision(found, values))
 
@@ -265,12 +251,12 @@ class Ledger:
 
     def entry_problems(self) -> Iterator[str]:
         """Hold every entry against the digest of the posting that posted it."""
-        expected = iter(self.postings())
-        fields = ", ".join(("entry_id", "sequence", *ENTRY_FIELDS))
-        rows = self.connection.execute(f"select {fields} from entries order by entry_id")
+        rows = self.connection.execute(
+            f"select entry_id, sequence, {FIELDS} from entries order by entry_id"
+        )
         waiting = next(rows, None)
         count = 0
-        for posting in expected:
+        for posting in self.postings():
             mine: list[Sequence[Any]] = []
             while waiting is not None and waiting[1] == posting.sequence:
                 count += 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.money.batch_folder import StoredBatch, batch_lines
+from flows.money.batch_folder import StoredBatch, batch_lines, line_named, some_of
 from flows.money.evidence import expect_evidence
 from flows.money.objections import expect_no_objections
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
@@ -19,7 +19,6 @@ from transforms.money.entitlements import KEY
 
 # A line that is signed shows as nothing due while it stands; these say that it does not.
 FALLEN = ["recovery", "unsupported", "superseded", "conflict", "held"]
-SHOWN = 10
 SOURCE = ("source_file", "source_line")
 
 
@@ -49,25 +48,24 @@ def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
     )
     said = sorted([*_fallen(fallen), *_moved(now), *_not_due(home, books, run_id, stored, others)])
     if said:
-        more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
         raise LedgerForbidsError(
             f"batch {stored.manifest['batch_id']}: by the newest run {run_id} it is not to be paid "
-            f"as signed: {'; '.join(text for _, text in said[:SHOWN])}{more}; withdraw it and sign "
-            "the batch of a new run"
+            f"as signed: {some_of(text for _, text in said)}; withdraw it and sign the batch of "
+            "a new run"
         )
 
 
 def _fallen(rows: pl.DataFrame) -> Iterator[tuple[int, str]]:
     for row in rows.iter_rows(named=True):
-        yield row["line"], f"{_name(row)} is now {row['status']} ({row['reason']})"
+        yield row["line"], f"{line_named(row)} is now {row['status']} ({row['reason']})"
 
 
 def _moved(rows: pl.DataFrame) -> Iterator[tuple[int, str]]:
     for row in rows.iter_rows(named=True):
         if row["hold_reason"] is not None:
-            yield row["line"], f"{_name(row)} is now held ({row['hold_reason']})"
+            yield row["line"], f"{line_named(row)} is now held ({row['hold_reason']})"
         elif row["account_now"] != row["account_no"]:
-            yield row["line"], f"{_name(row)} now has another account"
+            yield row["line"], f"{line_named(row)} now has another account"
 
 
 def _not_due(
@@ -85,15 +83,14 @@ def _not_due(
     rows = lines.join(accounts, on="payment_id", how="left", validate="m:1")
     for row in rows.join(due, on=KEY, how="left", validate="1:1").iter_rows(named=True):
         if row["due_fen"] is None:
-            yield row["line"], f"{_name(row)} is no longer due"
+            yield row["line"], f"{line_named(row)} is no longer due"
         elif row["due_fen"] < row["amount_fen"]:
-            yield row["line"], f"{_name(row)} is now due with {yuan_text(row['due_fen'])} 元 only"
+            yield (
+                row["line"],
+                f"{line_named(row)} is now due with {yuan_text(row['due_fen'])} 元 only",
+            )
         elif row["account_now"] != row["account_no"]:
-            yield row["line"], f"{_name(row)} now has another account"
-
-
-def _name(row: dict[str, object]) -> str:
-    return f"line {row['line']} ({row['policy_id']}, {row['period']}, {row['payment_id']})"
+            yield row["line"], f"{line_named(row)} now has another account"
 
 
 def expect_nothing_since(
@@ -109,7 +106,7 @@ def expect_nothing_since(
     lines = stored.frame("lines").with_row_index("line", offset=1)
     said = sorted(
         {
-            (row["line"], f"{_name(row)}: {kind} of snapshot {newer}")
+            (row["line"], f"{line_named(row)}: {kind} of snapshot {newer}")
             for newer in _newest_snapshots(home, books) - {own}
             for kind, reads in SINCE.items()
             for row in reads(_come(home, own, newer, kind), lines, our_payments, day).iter_rows(
@@ -118,11 +115,10 @@ def expect_nothing_since(
         }
     )
     if said:
-        more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
         raise LedgerForbidsError(
             f"batch {stored.manifest['batch_id']}: delivered since it was drawn up: "
-            f"{'; '.join(text for _, text in said[:SHOWN])}{more}; these lines come out: withdraw "
-            "it, make a new run and sign that batch"
+            f"{some_of(text for _, text in said)}; these lines come out: withdraw it, make a new "
+            "run and sign that batch"
         )
 
 

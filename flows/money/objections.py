@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.drop import SnapshotRef
-from flows.money.batch_folder import StoredBatch
+from flows.money.batch_folder import SHOWN, StoredBatch, some_of
 from flows.store import Home
 from sql import Connection, policy_cards, query, show_frame
 from transforms.answers.open_questions import named_by_id
@@ -25,7 +25,6 @@ from transforms.money.objections import (
 
 FILE = "objections.parquet"
 LABELS = OBJECTIONS.headings
-SHOWN = 10
 
 
 def home_run(home: Home, run_id: str) -> Path | None:
@@ -170,12 +169,9 @@ def expect_no_objections(home: Home, stored: StoredBatch, newest_run: str) -> No
     lines = stored.frame("lines").with_row_index("line", offset=1)
     met = _met(lines, new)
     if met.height:
-        names = "; ".join(
-            f"line {line} ({policy}, {period})"
-            for line, policy, period in met.select("line", "policy_id", "period").head(SHOWN).rows()
-        )
-        more = f" and {met.height - SHOWN} more" if met.height > SHOWN else ""
+        rows = met.select("line", "policy_id", "period").iter_rows()
+        names = some_of(f"line {line} ({policy}, {period})" for line, policy, period in rows)
         raise LedgerForbidsError(
-            f"batch {stored.manifest['batch_id']}: somebody objects to {names}{more}; run the "
+            f"batch {stored.manifest['batch_id']}: somebody objects to {names}; run the "
             "night again: it holds these lines and answers, and draws up the batch without them"
         )

@@ -99,7 +99,7 @@ def reconciliation_of(
     """Account for a batch by statements and by the answers its state knows."""
     answers = {name: a.arrived for name, a in known_answers(stored, state).items()}
     instructions = stored.frame("instructions")
-    known = set(ledger.payment_ids())
+    known = set(ledger.batches_of_payments())
     refused = {answer[0] for said in state.settled for answer in said["returned"]}
     told = (answers, merged(statements), known, refused)
     return reconcile(state.batch_id, instructions, *told, holds_accounts=holds_accounts)

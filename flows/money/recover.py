@@ -156,11 +156,6 @@ def list_problems(
         yield f"list {list_id} asks back another thing than run {statement['run_id']} did"
 
 
-def asked_now(home: Home, ledger: Ledger) -> Asked:
-    """Return what the newest run asks back of each claim now, as asked_of."""
-    return asked_of(home, ledger.books(), paid_now(ledger))
-
-
 def asked_of(home: Home, books: Books, paid: Paid) -> Asked:
     """Return what the newest run asks back of each claim, where it can tell, and what it says.
 
@@ -181,7 +176,8 @@ def show_claims(home: Home, as_of: date) -> list[dict[str, Any]]:
              where it can't tell
     """
     with open_ledger(home, only_look=True) as ledger:
-        books, asked, paid = ledger.books(), asked_now(home, ledger), paid_now(ledger)
+        books, paid = ledger.books(), paid_now(ledger)
+        asked = asked_of(home, books, paid)
     return [
         {
             **dict(zip(KEY, key, strict=True)),
@@ -214,9 +210,7 @@ def recovered_act(
     if not number:
         raise LedgerForbidsError("recovered money has a document number: give --document")
     with open_ledger(home) as ledger:
-        lines = ledger.paid_lines().filter(pl.col("payment_id") == payment_id)
-        for name, value in line.items():
-            lines = lines.filter(pl.col(name) == value)
+        lines = ledger.paid_lines().filter(payment_id=payment_id, **line)
         paid_fen = int(lines["amount_fen"].sum())
         if lines.height != 1 or not 0 < amount_fen <= paid_fen:
             raise LedgerForbidsError(
@@ -225,14 +219,15 @@ def recovered_act(
             )
         row = lines.row(0, named=True)
         key = tuple(row[name] for name in KEY)
-        claim, asked = ledger.books().claims.get(key), asked_now(home, ledger)
+        books = ledger.books()
+        claim, asked = books.claims.get(key), asked_of(home, books, paid_now(ledger))
         if claim and amount_fen > claim.open_fen:
             raise LedgerForbidsError(
                 f"payment {payment_id}: {yuan_text(claim.open_fen)} 元 of the claim are open: no "
                 "more is booked; `wuxing recovery show`"
             )
-        batch_id = ledger.batch_of(payment_id)
-        for posted in ledger.batch_states()[batch_id].recovered:
+        batch_id = ledger.batches_of_payments()[payment_id]
+        for posted in books.batches[batch_id].recovered:
             known = posted["act"]["statement"]
             booked = normalize("NFKC", known["document_no"]).strip()
             if (booked, known["line"]) == (number, {n: row[n] for n in KEY}):
@@ -262,9 +257,8 @@ def record_recovered(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
         released_batch(home, ledger, statement["batch_id"])
         history = ledger.entries_of(statement["batch_id"])
         entries = posted_entries("recovered", {"act": act}, history, history.clear)
-        left = ledger.paid_lines().filter(pl.col("payment_id") == statement["payment_id"])
-        for name in KEY:
-            left = left.filter(pl.col(name) == statement["line"][name])
+        line = {name: statement["line"][name] for name in KEY}
+        left = ledger.paid_lines().filter(payment_id=statement["payment_id"], **line)
         if entries.height != 1 or statement["amount_fen"] > left["amount_fen"].sum():
             raise LedgerForbidsError("more would be recovered than was paid: nothing was posted")
         with witnessed(home, ledger):

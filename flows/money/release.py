@@ -120,7 +120,7 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     expect_evidence(home, state.run_id, books.runs[state.run_id])
     expect_as_run(home, stored, books)
     expect_still_due(home, books, stored)
-    expect_nothing_since(home, books, stored, ledger.payment_ids(), today())
+    expect_nothing_since(home, books, stored, [*ledger.batches_of_payments()], today())
     expect_announced(home, books, stored, today())
     year = int(state.as_of[:4])
     budget_fen = read_funds(home).budget_fen(state.fund, year)

@@ -32,9 +32,8 @@ def list_returned(home: Home, as_of: date) -> dict[str, Any]:
         for state in ledger.batch_states().values():
             returned = returned_of(state)
             codes = funds.profile_of(state.fund).returns
-            sent = ledger.payments_of(state.batch_id).filter(
-                pl.col("payment_id").is_in([*returned])
-            )
+            sent = ledger.entries_of(state.batch_id, "payment")
+            sent = sent.filter(pl.col("payment_id").is_in([*returned]))
             names = ("payment_id", *KEY, "holder", "amount_fen")
             for row in sent.select(names).iter_rows(named=True):
                 if tuple(row[name] for name in KEY) in standing:

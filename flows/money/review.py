@@ -1,7 +1,6 @@
 """A reviewer's workbook read back: lines held or struck out, and the batch that is left."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ from transforms.errors import DropRefusedError, LedgerForbidsError
 from transforms.money.batch_states import BatchState
 from transforms.money.batches import DraftBatch
 from transforms.money.entitlements import KEY
+from transforms.money.payees import DESTINATION
 from transforms.money.reviews import (
-    DESTINATION,
     HOLD,
     STRIKE,
     Reviewed,
@@ -187,7 +186,10 @@ def _expect_same_batch(path: Path, state: BatchState) -> None:
 
     Raises:  DropRefusedError if it is another's
     """
-    sheet = read_sheet(path, path.name, partial(_sheet, word("sheet_approval")))
+    title = word("sheet_approval")
+    sheet = read_sheet(
+        path, path.name, lambda names: next((n for n in names if n.strip() == title), names[0])
+    )
     facts = {
         cells[0].strip(): "".join(cells[1].split())
         for cells in rows_of_sheet(next(sheet))
@@ -203,7 +205,3 @@ def _expect_same_batch(path: Path, state: BatchState) -> None:
             f"{path.name} is of batch {state.batch_id} with another digest than it has: fill in a "
             "fresh copy (`wuxing batch pack`)"
         )
-
-
-def _sheet(title: str, sheets: list[str]) -> str:
-    return next((name for name in sheets if name.strip() == title), sheets[0])

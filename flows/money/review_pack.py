@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -76,7 +77,8 @@ def read_review(
     Holds:   nothing that happened after the batch was drawn up is read: the same on any day
     Raises:  DigestDiffersError if a file of the run or its snapshot can't be read
     """
-    run = read_manifest(home.runs / manifest["run_id"], "run")
+    folder = home.runs / manifest["run_id"]
+    run = read_manifest(folder, "run")
     with open_ledger(home, only_look=True) as ledger:
         entries = ledger.entries_before(books.position + 1)
     payments = entries.filter(pl.col("kind").is_in(PAID_KINDS))
@@ -98,7 +100,8 @@ def read_review(
             delivered=_accounts_before(home, books, run["snapshot_id"]),
             doubts=find_doubts(
                 *(connection, manifest, doubted, parties, payments),
-                *(_traces(home, manifest), _findings(home, manifest)),
+                _found(folder / "traces.parquet", TRACE_SCHEMA),
+                _found(folder / "findings.parquet", dict.fromkeys(FINDING_COLUMNS, pl.String())),
             ),
             sample=sample,
             parameters=_parameters(run, manifest),
@@ -190,29 +193,16 @@ def sample_of(
     home: Home, manifest: Mapping[str, Any], frames: Mapping[str, pl.DataFrame], digest: str
 ) -> pl.DataFrame:
     """Draw a batch's sample: its digest draws the same one on any day."""
-    determined = _determinations(home, manifest)
-    return draw_sample(determined, frames["lines"], frames["unpaid_lines"], digest)
-
-
-def _traces(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
-    """Return the last traces that the run found; none of a run of before it looked for them."""
-    path = home.runs / manifest["run_id"] / "traces.parquet"
-    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=TRACE_SCHEMA)
-
-
-def _findings(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
-    """Return what the run found that a person should look at."""
-    path = home.runs / manifest["run_id"] / "findings.parquet"
-    schema = dict.fromkeys(FINDING_COLUMNS, pl.String())
-    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=schema)
-
-
-def _determinations(home: Home, manifest: Mapping[str, Any]) -> pl.DataFrame:
-    """Return what the run determined of the policies that the batch's fund pays."""
     paying = [card.policy_id for card in policy_cards().values() if card.fund == manifest["fund"]]
     path = home.runs / manifest["run_id"] / "determinations.parquet"
     wanted = pl.scan_parquet(path).filter(pl.col("policy_id").is_in(paying))
-    return wanted.select(*KEY, "outcome", "amount_fen").collect()
+    determined = wanted.select(*KEY, "outcome", "amount_fen").collect()
+    return draw_sample(determined, frames["lines"], frames["unpaid_lines"], digest)
+
+
+def _found(path: Path, schema: Mapping[str, Any]) -> pl.DataFrame:
+    """Return what a run found; nothing where it is of before it looked for such."""
+    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=schema)
 
 
 def _parameters(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[dict[str, Any]]:

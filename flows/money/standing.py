@@ -44,14 +44,11 @@ def read_standing(home: Home, budget_year: int) -> Standing:
     """
     funds = sorted({card.fund for card in policy_cards().values() if card.fund})
     with open_ledger(home) as ledger:
-        states = ledger.batch_states().values()
-        made_by = {
-            payment_id: ledger.batch_states()[batch_id].run_id
-            for payment_id, batch_id in ledger.batches_of_payments().items()
-        }
+        books, batch_of = ledger.books(), ledger.batches_of_payments()
+        made_by = {name: books.batches[batch_id].run_id for name, batch_id in batch_of.items()}
         parts = [pl.DataFrame(schema=PAID_SCHEMA)]
         numbered = [pl.DataFrame(schema={name: LINE_SCHEMA[name] for name in NUMBERED})]
-        for state in states:
+        for state in books.batches.values():
             if state.reserves:
                 parts.append(signed_lines(home, [state]))
                 numbered.append(read_batch(home, state.batch_id).frame("lines").select(NUMBERED))
@@ -62,12 +59,10 @@ def read_standing(home: Home, budget_year: int) -> Standing:
             paid=ledger.paid_lines(),
             released=ledger.lines_of("payment").sort("payment_id", *KEY),
             signed=signed,
-            payment_ids=ledger.payment_ids(),
+            payment_ids=list(batch_of),
             installments=ledger.installments(pl.concat(numbered)),
             spent_fen={fund: ledger.spent_fen(fund, budget_year) for fund in funds},
             determined_by=made_by,
-            snapshot_of={name: run["snapshot_id"] for name, run in ledger.books().runs.items()},
-            struck=[
-                (*key, said["facts"]) for key, said in sorted(ledger.books().struck_lines.items())
-            ],
+            snapshot_of={name: run["snapshot_id"] for name, run in books.runs.items()},
+            struck=[(*key, said["facts"]) for key, said in sorted(books.struck_lines.items())],
         )

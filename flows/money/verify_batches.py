@@ -77,15 +77,11 @@ def batch_files(
     ]
     files = [(folder / name, digest) for name, digest in named]
     beside = [*_copies(folder, state), *(folder / name for name in WRITTEN)]
-    return [*files, *_bank_files(stored, state)], beside
-
-
-def _bank_files(stored: StoredBatch, state: BatchState) -> Iterator[tuple[Path, str]]:
-    """List the bank's answers and statements that were taken, with their digests."""
-    for digest in [said["file_digest"] for said in state.settled]:
-        yield kept_path(stored, digest), digest
-    for digest in sorted({said["file_digest"] for said in state.reconciled}):
-        yield kept_path(stored, digest, STATEMENT), digest
+    answers = [said["file_digest"] for said in state.settled]
+    statements = sorted({said["file_digest"] for said in state.reconciled})
+    files += [(kept_path(stored, digest), digest) for digest in answers]
+    files += [(kept_path(stored, digest, STATEMENT), digest) for digest in statements]
+    return files, beside
 
 
 def _written_again(ledger: Ledger, stored: StoredBatch, state: BatchState) -> dict[Path, bytes]:

@@ -257,7 +257,7 @@ def test_a_payment_that_came_back_is_due_though_it_was_echoed_without_its_id(
     with open_ledger(home) as ledger:
         lines = ledger.paid_lines().filter(policy_id="graduate_flexible_insurance").sort(KEY)
         line = lines.row(0, named=True)
-        batch = ledger.batch_of(line["payment_id"])
+        batch = ledger.batches_of_payments()[line["payment_id"]]
     answer = tmp_path / "answer.txt"
     answer.write_bytes(f"{line['payment_id']}|失败|销户|20200331\r\n".encode("gb18030"))
     settle_batch(home, batch, answer)

@@ -597,7 +597,7 @@ class Lives(RuleBasedStateMachine):
         """Say whether all that was paid by a payment still is: nothing of it was given back."""
         with open_ledger(self.home) as ledger:
             held = ledger.paid_lines().filter(pl.col("payment_id") == payment)["amount_fen"].sum()
-            paid = ledger.payments_of(ledger.batch_of(payment))
+            paid = ledger.entries_of(ledger.batches_of_payments()[payment], "payment")
         return bool(held == paid.filter(pl.col("payment_id") == payment)["amount_fen"].sum())
 
     def give_back(self, payments: Mapping[str, Mapping[Key, int]], returned: Sequence[str]) -> None:

@@ -246,7 +246,7 @@ def test_a_returned_line_is_not_paid_and_may_be_paid_again(home: Home) -> None:
         post(ledger, batch, returned.select(ENTRY_FIELDS))
         assert ledger.paid_lines().height == 0
         assert ledger.spent_fen("失业保险基金", 2020) == 0
-        assert len(ledger.payment_ids()) == 1
+        assert len(ledger.batches_of_payments()) == 1
     pay(home, "R2", [refund(1000)])
     with open_ledger(home) as ledger:
         assert ledger.paid_lines()["amount_fen"].to_list() == [1000]

@@ -350,7 +350,7 @@ def test_a_claim_is_closed_when_the_bank_brings_its_payment_back(home: Home) -> 
     listed(home, "R2")
     payment = payment_of(home, ONE)
     with open_ledger(home) as ledger:
-        batch = ledger.batch_of(payment)
+        batch = ledger.batches_of_payments()[payment]
     answer = home.root / "answer.txt"
     answer.write_bytes(f"{payment}|失败|销户|20200401\r\n".encode("gb18030"))
     settle_batch(home, batch, answer)

@@ -71,7 +71,7 @@ def test_what_came_back_is_due_again_and_paid_by_the_next_run(home: Home, batch:
     pay(home, "R2", ROWS)
     with open_ledger(home) as ledger:
         assert ledger.paid_lines()["amount_fen"].sum() == 1507
-        assert len(ledger.payment_ids()) == 4
+        assert len(ledger.batches_of_payments()) == 4
         (said,) = ledger.batch_states()[batch].settled
     assert said["returned"] == [[second, "账号户名不符", "20200401"]]
     assert night(home, "R3", ROWS)[1].batches == []

@@ -237,7 +237,7 @@ def test_release_and_settle_tell_every_anchor(home: Home) -> None:
 
 def _payment_ids(home: Home, batch: str) -> list[str]:
     with open_ledger(home) as ledger:
-        return ledger.payments_of(batch)["payment_id"].to_list()
+        return ledger.entries_of(batch, "payment")["payment_id"].to_list()
 
 
 def test_without_an_anchor_folder_nothing_is_posted(home: Home) -> None:

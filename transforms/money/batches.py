@@ -10,35 +10,19 @@ import polars as pl
 from transforms.digest import content_digest, frame_digest, short_id
 from transforms.errors import ContractError
 from transforms.money.entitlements import KEY
-from transforms.money.payees import PAYEE
+from transforms.money.payees import DESTINATION, PAYEE
 from transforms.words import Said
 
+INSTRUCTED = ["policy_id", *PAYEE]
 INSTRUCTION_SCHEMA: dict[str, Any] = {
-    "batch_id": pl.String(),
-    "fund": pl.String(),
-    "payment_id": pl.String(),
-    "policy_id": pl.String(),
-    "beneficiary_kind": pl.String(),
-    "beneficiary_id": pl.String(),
-    "holder": pl.String(),
-    "account_no": pl.String(),
-    "bank_name": pl.String(),
-    "bank_code": pl.String(),
-    "amount_fen": pl.Int64(),
-    "line_count": pl.Int64(),
+    **dict.fromkeys(["batch_id", "fund", "payment_id", *INSTRUCTED, *DESTINATION], pl.String()),
+    **dict.fromkeys(["amount_fen", "line_count"], pl.Int64()),
 }
 LINE_SCHEMA: dict[str, Any] = {
-    "batch_id": pl.String(),
-    "fund": pl.String(),
-    "payment_id": pl.String(),
-    **dict.fromkeys(KEY, pl.String()),
-    "determined_fen": pl.Int64(),
-    "paid_before_fen": pl.Int64(),
-    "amount_fen": pl.Int64(),
-    "installment": pl.Int64(),
+    **dict.fromkeys(["batch_id", "fund", "payment_id", *KEY], pl.String()),
+    **dict.fromkeys(["determined_fen", "paid_before_fen", "amount_fen", "installment"], pl.Int64()),
 }
 UNPAID_STATUSES = ["held", "conflict", "superseded", "recovery", "unsupported"]
-INSTRUCTED = ["policy_id", *PAYEE]
 
 
 @dataclass(frozen=True)

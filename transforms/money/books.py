@@ -98,10 +98,7 @@ def batch_statement(
         "fund": state.fund,
         "count": state.instruction_count,
         "amount_fen": state.amount_fen,
-        "role": signer["role"],
-        "key_id": signer["key_id"],
-        "signed_on": signer["signed_on"],
-        "anchors": signer["anchors"],
+        **{name: signer[name] for name in ("role", "key_id", "signed_on", "anchors")},
     }
 
 

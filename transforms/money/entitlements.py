@@ -19,13 +19,8 @@ from transforms.policies.cards import PolicyStatus, Reach
 KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 ENTITLEMENT_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(KEY, pl.String()),
-    "determined_fen": pl.Int64(),
-    "paid_before_fen": pl.Int64(),
-    "due_fen": pl.Int64(),
-    "status": pl.String(),
-    "reason": pl.String(),
-    "cause": pl.String(),
-    "cause_rows": pl.String(),
+    **dict.fromkeys(["determined_fen", "paid_before_fen", "due_fen"], pl.Int64()),
+    **dict.fromkeys(["status", "reason", "cause", "cause_rows"], pl.String()),
 }
 OUTSIDE_SPAN = "outside_span"
 FINDING_COLUMNS = ["finding", "severity", "policy_id", "subject_kind", "subject_id", "detail"]

@@ -124,12 +124,10 @@ def _reversal(
 
 def _recovered(history: pl.DataFrame, said: Mapping[str, Any]) -> pl.DataFrame:
     """Make the entry of money that a beneficiary gave back, for one line of a payment."""
-    line = pl.col("payment_id") == said["payment_id"]
-    for name in KEY:
-        line &= pl.col(name) == said["line"][name]
-    paid = history.filter(line & pl.col("kind").is_in(PAID_KINDS)).head(1)
-    line_key = [said["line"][name] for name in KEY]
-    words = ("recovered", said["document_no"], said["payment_id"], *line_key)
+    line = {name: said["line"][name] for name in KEY}
+    is_paid = pl.col("kind").is_in(PAID_KINDS)
+    paid = history.filter(is_paid, payment_id=said["payment_id"], **line).head(1)
+    words = ("recovered", said["document_no"], said["payment_id"], *line.values())
     return paid.with_columns(
         pl.lit("|".join(words)).alias("idempotency_key"),
         pl.lit("recovered").alias("kind"),

@@ -9,6 +9,9 @@ from transforms.money.claims import ASKED, KEY, LISTED, Claim, list_statement
 from transforms.money.postings import Posting
 from transforms.money.roster import Holds, confirm_problem
 
+# Adds a posting to the books; says which rule it breaks, or nothing.
+Rule = Callable[[Books, Posting, Holds], str]
+
 
 def _settled(books: Books, posting: Posting, holds: Holds) -> str:
     state, said = books.batches[posting.batch_id], posting.said
@@ -133,7 +136,7 @@ def _confirmed(books: Books, posting: Posting, expected: Mapping[str, Any], hold
     return confirm_problem(books.roster, act, holds)
 
 
-RULES_ONCE_PAID: Mapping[str, Callable[[Books, Posting, Holds], str]] = {
+RULES_ONCE_PAID: Mapping[str, Rule] = {
     "settled": _settled,
     "recovered": _recovered,
     "reconciled": _reconciled,

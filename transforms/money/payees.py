@@ -6,6 +6,7 @@ from transforms.extracts.readers import read_names
 from transforms.money.exclusions import ROW
 
 PAYEE = ["beneficiary_kind", "beneficiary_id"]
+DESTINATION = ("holder", "account_no", "bank_name", "bank_code")
 IDENTITY_CONFLICT = "identity_conflict"
 STRUCK_OUT = "struck_out"
 
@@ -50,28 +51,15 @@ def hold_reasons(
              returns     row_number and hold_reason of the rows that are held
     Source:  rulebook §4.2, §4.5, §4.6
     """
-    persons = doubtful.select("person_id").unique().with_columns(pl.lit(True).alias("is_doubtful"))
-    joined = (
-        open_rows.join(payees, on=PAYEE, how="left", validate="m:1")
-        .join(
-            unwritable.select("fund", *PAYEE).with_columns(pl.lit(True).alias("is_unwritable")),
-            on=["fund", *PAYEE],
-            how="left",
-            validate="m:1",
-        )
-        .join(persons, left_on="subject_id", right_on="person_id", how="left", validate="m:1")
-        .join(
-            persons.rename({"is_doubtful": "is_payee_doubtful"}),
-            left_on="beneficiary_id",
-            right_on="person_id",
-            how="left",
-            validate="m:1",
-        )
+    persons = doubtful["person_id"].unique().implode()
+    joined = open_rows.join(payees, on=PAYEE, how="left", validate="m:1").join(
+        unwritable.select("fund", *PAYEE, pl.lit(True).alias("is_unwritable")),
+        on=["fund", *PAYEE],
+        how="left",
+        validate="m:1",
     )
     reason = (
-        pl.when(
-            pl.col("is_doubtful").fill_null(False) | pl.col("is_payee_doubtful").fill_null(False)
-        )
+        pl.when(pl.any_horizontal(pl.col("subject_id", "beneficiary_id").is_in(persons)))
         .then(pl.lit(IDENTITY_CONFLICT))
         .when(pl.col("account_reason").is_not_null())
         .then("account_reason")

@@ -6,6 +6,7 @@ pays or verifies reads the same postings by them again.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from typing import Any
 
 from transforms.money.batch_states import BatchState, release_obstacle
 from transforms.money.books import (
@@ -16,11 +17,12 @@ from transforms.money.books import (
     rejection_statement,
     signing_obstacle,
 )
-from transforms.money.once_paid import RULES_ONCE_PAID
+from transforms.money.once_paid import RULES_ONCE_PAID, Rule
 from transforms.money.postings import Posting, is_written_so
 from transforms.money.roster import (
     HEAD_ROLES,
     Holds,
+    Roster,
     enrol,
     missing_signatures,
     register_heads,
@@ -74,16 +76,9 @@ def _home_made(books: Books, posting: Posting, holds: Holds) -> str:
     return ""
 
 
-def _heads_registered(books: Books, posting: Posting, holds: Holds) -> str:
-    return register_heads(books.roster, posting.said, posting.sequence, holds)
-
-
-def _enrolled(books: Books, posting: Posting, holds: Holds) -> str:
-    return enrol(books.roster, posting.said, posting.sequence, holds)
-
-
-def _revoked(books: Books, posting: Posting, holds: Holds) -> str:
-    return revoke(books.roster, posting.said, posting.sequence, holds)
+def _of_roster(change: Callable[[Roster, Mapping[str, Any], int, Holds], str]) -> Rule:
+    """Make a rule of what an act changes of the roster."""
+    return lambda books, posting, holds: change(books.roster, posting.said, posting.sequence, holds)
 
 
 def _home_moved(books: Books, posting: Posting, holds: Holds) -> str:
@@ -251,11 +246,11 @@ def _released(books: Books, posting: Posting, holds: Holds) -> str:
     return ""
 
 
-RULES: Mapping[str, Callable[[Books, Posting, Holds], str]] = {
+RULES: Mapping[str, Rule] = {
     "home_made": _home_made,
-    "heads_registered": _heads_registered,
-    "enrolled": _enrolled,
-    "revoked": _revoked,
+    "heads_registered": _of_roster(register_heads),
+    "enrolled": _of_roster(enrol),
+    "revoked": _of_roster(revoke),
     "home_moved": _home_moved,
     "run_recorded": _run_recorded,
     "drafted": _drafted,

@@ -10,13 +10,12 @@ from transforms.digest import content_digest
 from transforms.errors import ContractError
 from transforms.money.batches import DraftBatch, batch_name, draw_batch
 from transforms.money.entitlements import KEY
-from transforms.money.payees import PAYEE
+from transforms.money.payees import DESTINATION, PAYEE
 
 AGREED, HOLD, STRIKE = VERDICTS = ("verdict_agreed", "verdict_hold", "verdict_strike")
 # What a line becomes that is not agreed to: a status of entitlements, and its reason.
 REASONS = {HOLD: "review_hold", STRIKE: "struck_out"}
 OPEN = ("verdict", "remark")
-DESTINATION = ("holder", "account_no", "bank_name", "bank_code")
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,8 @@ STANDINGS = ("paid", "returned", "open")
 RECONCILED_SCHEMA: dict[str, Any] = {
     "number": pl.Int64(),
     "payment_id": pl.String(),
-    "amount_fen": pl.Int64(),
-    "debited_fen": pl.Int64(),
-    "credited_fen": pl.Int64(),
-    "bank_answer": pl.String(),
-    "standing": pl.String(),
-    "difference": pl.String(),
-    "statement_lines": pl.String(),
+    **dict.fromkeys(("amount_fen", "debited_fen", "credited_fen"), pl.Int64()),
+    **dict.fromkeys(("bank_answer", "standing", "difference", "statement_lines"), pl.String()),
 }
 
 

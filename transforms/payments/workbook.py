@@ -5,17 +5,16 @@ from typing import Any
 
 import polars as pl
 
+from transforms.money.payees import DESTINATION, PAYEE
 from transforms.words import words_column
 
-PAYEE = ("beneficiary_kind", "beneficiary_id")
-ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
 LINE_COLUMNS = (
     *("number", "policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no"),
     *("determined_fen", "paid_before_fen", "paid_now_fen", "instruction_number"),
     *("verdict", "remark"),
 )
 INSTRUCTION_COLUMNS = (
-    *("number", "policy_title", *PAYEE, *ACCOUNT, "amount_fen", "line_count", "payment_id"),
+    *("number", "policy_title", *PAYEE, *DESTINATION, "amount_fen", "line_count", "payment_id"),
 )
 
 
@@ -27,7 +26,7 @@ def line_sheet_table(
     Rows:    instructions, lines  of the batch; returns one per line, in their order
     """
     accounts = instructions.select(
-        "payment_id", *ACCOUNT, pl.int_range(1, pl.len() + 1).alias("instruction_number")
+        "payment_id", *DESTINATION, pl.int_range(1, pl.len() + 1).alias("instruction_number")
     )
     # Many lines to one instruction.
     paid = lines.join(accounts, on="payment_id", how="left", validate="m:1", maintain_order="left")
