@@ -113,12 +113,11 @@ def reject_at_home(
 ) -> dict[str, Any]:
     """Refuse a batch where its home is."""
     from flows.money.keys import open_key
-    from flows.money.sign import reject_batch
+    from flows.money.sign import sign_batch
 
     with changing(home):
-        return reject_batch(
-            home, batch_id, role, open_key(_key(key), ask_passphrase(False)), reason
-        )
+        opened = open_key(_key(key), ask_passphrase(False))
+        return sign_batch(home, batch_id, role, opened, reason=reason)
 
 
 def reject_file(file: Path, role: str, key: Path | None, reason: str) -> dict[str, Any]:

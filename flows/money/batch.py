@@ -14,7 +14,7 @@ import polars as pl
 from flows.money.batch_folder import FRAMES, known_state, read_batch, verify_batch, write_batch
 from flows.money.entitle import Entitled
 from flows.money.evidence import run_record
-from flows.money.funds import Funds
+from flows.money.funds import PAYER, Funds
 from flows.money.ledger_store import Ledger, books_of, open_ledger
 from flows.money.payment_files import rendered
 from flows.money.review_pack import review_files
@@ -117,9 +117,8 @@ def _policies_of(
 
 
 def _funding(fund: str, year: int, funds: Funds, standing: Standing) -> dict[str, Any]:
-    nothing = {"payer_name": "", "payer_account": "", "bank_code": "", "bank_name": ""}
     configured = funds.by_name.get(fund)
-    content = configured.content() if configured else {**nothing, "profile": None}
+    content = configured.content() if configured else {**dict.fromkeys(PAYER, ""), "profile": None}
     return {
         **content,
         "budget_year": year,

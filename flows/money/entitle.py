@@ -24,7 +24,13 @@ from transforms.money.entitlements import (
     open_rows,
     settle_exclusions,
 )
-from transforms.money.exclusions import PAID_UNDER_OTHER, ROW, paid_under_another, turns_with_paid
+from transforms.money.exclusions import (
+    DECISION_KEY,
+    PAID_UNDER_OTHER,
+    ROW,
+    paid_under_another,
+    turns_with_paid,
+)
 from transforms.money.identity import DOUBT_SCHEMA, with_causes
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
@@ -32,15 +38,10 @@ from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
 from transforms.policies.cards import PolicyStatus, reach_of
 
-ANSWER_KEY = ("policy_id", "period", "subject_id", "beneficiary_id")
-ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(ANSWER_KEY, pl.String()), "is_yes": pl.Boolean()})
-
-
+ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(DECISION_KEY, pl.String()), "is_yes": pl.Boolean()})
 CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
 Before = tuple[Path | None, str]
 FIRST_NIGHT: Before = (None, "")
-
-
 PAIRS, CONFLICTS = "money/one_person_pairs.sql", "money/identity_conflicts.sql"
 NAMES = "names_differ"
 
@@ -221,18 +222,11 @@ def identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.Data
     Rows:    returns  DOUBT_SCHEMA and cause, one per person, doubt and other id
     Source:  rulebook §4.6
     """
-    concerned = (
-        pl.concat(
-            [
-                waiting.filter(pl.col(f"{role}_kind") == "person").select(
-                    pl.col(f"{role}_id").alias("person_id")
-                )
-                for role in ("subject", "beneficiary")
-            ]
-        )
-        .unique()
-        .sort("person_id")
-    )
+    roles = [
+        waiting.filter(pl.col(f"{role}_kind") == "person").select(person_id=f"{role}_id")
+        for role in ("subject", "beneficiary")
+    ]
+    concerned = pl.concat(roles).unique().sort("person_id")
     show_frame(connection, "concerned_persons", concerned)
     if not (FOLDER / PAIRS).is_file():
         # The stored rules of a night before there were pairs: they give the cause in words.

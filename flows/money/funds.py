@@ -25,6 +25,7 @@ from transforms.payments.profile import (
 
 FUND_KEYS = ("bank_profile", "payer_name", "payer_account", "bank_code", "budget_yuan")
 OPTIONAL_KEYS = ("bank_name", "notice_not_needed")
+PAYER = ("payer_name", "payer_account", "bank_code", "bank_name")
 PROFILE_FOLDER = "bank_profiles"
 # How `wuxing init` marks the names that are to be replaced.
 PLACEHOLDER = "请改为"
@@ -55,10 +56,7 @@ class Fund:
         without = self.notice_not_needed
         return {
             **({"notice_not_needed": dict(without)} if without else {}),
-            "payer_name": self.payer_name,
-            "payer_account": self.payer_account,
-            "bank_code": self.bank_code,
-            "bank_name": self.bank_name,
+            **{name: getattr(self, name) for name in PAYER},
             "profile": {
                 name: said
                 for name, said in self.profile.content.items()
@@ -68,9 +66,7 @@ class Fund:
 
     def warnings(self) -> list[str]:
         """Say what of the fund was not filled in yet."""
-        return payer_warnings(
-            self.name, {"payer_name": self.payer_name, "bank_name": self.bank_name}
-        )
+        return payer_warnings(self.name, self.content())
 
 
 def payer_warnings(fund: str, names: Mapping[str, Any]) -> list[str]:

@@ -167,22 +167,20 @@ def ledger_view(home: Home, beneficiary: str | None) -> dict[str, Any]:
     """
     with open_ledger(home, only_look=True) as ledger:
         where, values = ("where beneficiary_id = ?", (beneficiary,)) if beneficiary else ("", ())
-        triples = ledger.connection.execute(
-            f"select debit_account, credit_account, amount_fen from entries {where}", values
-        ).fetchall()
-        entries = ledger.connection.execute(
-            f"select entry_id, {', '.join(ENTRY_FIELDS)} from entries {where} order by entry_id",
-            values,
-        ).fetchall()
+        fields = ("entry_id", *ENTRY_FIELDS)
+        rows = ledger.connection.execute(
+            f"select {', '.join(fields)} from entries {where} order by entry_id", values
+        )
+        entries = [dict(zip(fields, row, strict=True)) for row in rows]
+    moved = [(one["debit_account"], one["credit_account"], one["amount_fen"]) for one in entries]
     shown = [
         {"account": account, "balance_fen": fen, "balance_yuan": yuan_text(fen)}
-        for account, fen in balances(triples).items()
+        for account, fen in balances(moved).items()
         if beneficiary or account.startswith("fund:")
     ]
-    listed = [dict(zip(("entry_id", *ENTRY_FIELDS), row, strict=True)) for row in entries]
     return {
         "balances": shown,
-        "entries": [{**entry, "amount_yuan": yuan_text(entry["amount_fen"])} for entry in listed],
+        "entries": [{**entry, "amount_yuan": yuan_text(entry["amount_fen"])} for entry in entries],
     }
 
 

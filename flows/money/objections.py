@@ -71,7 +71,7 @@ def objections_of(connection: Connection, before: Path | None, as_of: str) -> pl
 
 
 def _known(folder: Path | None) -> pl.DataFrame:
-    """Read what the run before said of objections."""
+    """Read what a run said of objections."""
     path = folder and folder / FILE
     return pl.read_parquet(path) if path and path.is_file() else no_objections()
 
@@ -129,8 +129,7 @@ def objections_named(texts: pl.DataFrame) -> pl.DataFrame:
 
 def objected_claims(home: Home, run_id: str, claims: Sequence[Sequence[Any]]) -> list[str]:
     """Name the claims of a list that somebody objects to, by the run or since, and not decided."""
-    path = home.runs / run_id / FILE
-    weighed = pl.read_parquet(path) if path.is_file() else no_objections()
+    weighed = _known(home.runs / run_id)
     since = registered(home).join(weighed, on="objection_id", how="anti")
     waiting = weighed.filter(pl.col("objection_state") == "answered").select(since.columns)
     keys = [claim[: len(KEY)] for claim in claims]
@@ -162,9 +161,9 @@ def expect_no_objections(home: Home, stored: StoredBatch, newest_run: str) -> No
 
     Raises:  LedgerForbidsError naming the lines
     """
-    paths = [home.runs / run_id / FILE for run_id in (stored.manifest["run_id"], newest_run)]
-    known = [pl.read_parquet(path) for path in paths if path.is_file()]
-    weighed = pl.concat([no_objections(), *known])
+    weighed = pl.concat(
+        _known(home.runs / run_id) for run_id in (stored.manifest["run_id"], newest_run)
+    )
     new = registered(home).join(weighed, on="objection_id", how="anti")
     lines = stored.frame("lines").with_row_index("line", offset=1)
     met = _met(lines, new)

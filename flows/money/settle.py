@@ -53,9 +53,7 @@ def settle_batch(
             answers = _answers(stored, content, str(path))
             check_days(answers, state.as_of, today(), str(path))
             if said["late"]:
-                _expect_confirmable(
-                    ledger, state, said["late"], _first(stored, content, said["late"], path), act
-                )
+                _expect_confirmable(ledger, state, said["late"], answers, path, act)
                 said["act"] = act
             history = ledger.entries_of(batch_id)
             entries = posted_entries("settled", said, history, history.clear)
@@ -225,9 +223,12 @@ def _expect_confirmable(
     ledger: Ledger,
     state: BatchState,
     late: list[list[str]],
-    where: str,
+    answers: list[Answer],
+    path: Path,
     act: Mapping[str, Any] | None,
 ) -> None:
+    line = next(answer.line for answer in answers if answer.payment_id == late[0][0])
+    where = f"{path}, line {line}"
     check_late([day for _, _, day in late], date.fromisoformat(state.as_of), where)
     recovered = ledger.entries_of(state.batch_id, "recovered")["payment_id"].to_list()
     gone = [payment_id for payment_id, _, _ in late if payment_id in recovered]
@@ -241,13 +242,6 @@ def _expect_confirmable(
         )
 
 
-def _first(stored: StoredBatch, content: bytes, late: list[list[str]], path: Path) -> str:
-    """Say where a file tells of its first late return."""
-    answers = _answers(stored, content, str(path))
-    line = next(answer.line for answer in answers if answer.payment_id == late[0][0])
-    return f"{path}, line {line}"
-
-
 def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
     """Prepare the act by which two persons confirm the late returns in a file.
 
@@ -259,7 +253,8 @@ def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
         late = settlement_of(stored, state, content, str(path))["late"]
         if not late:
             raise LedgerForbidsError(f"{path} holds no late return: nothing is to be confirmed")
-        _expect_confirmable(ledger, state, late, _first(stored, content, late, path), {})
+        answers = _answers(stored, content, str(path))
+        _expect_confirmable(ledger, state, late, answers, path, {})
         said = {"act": "late_return", "file_digest": digest, "payments": late}
         return unsigned({**said, **about_batch(ledger, batch_id)})
 

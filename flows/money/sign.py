@@ -66,16 +66,18 @@ def sign_batch(
     role: str,
     key: SigningKey | Seal,
     typed: tuple[int, int] | None = None,
+    reason: str | None = None,
 ) -> dict[str, Any]:
-    """Sign a batch at its home and post the signature.
+    """Sign a batch, or its refusal, at its home and post it: what is refused is due again.
 
+    Rows:    typed, reason  as `sign`
     Raises:  LedgerForbidsError if the batch is not open for this role, this key or this person;
              DigestDiffersError if anything behind it was changed
     """
     with open_ledger(home) as ledger:
         batch = signable_batch(home, ledger, batch_id)
         expect_at_home(home, batch.books)
-        return _post(home, ledger, batch, sign(batch, role, key, typed))
+        return _post(home, ledger, batch, sign(batch, role, key, typed, reason))
 
 
 def state_for_seal(
@@ -86,19 +88,6 @@ def state_for_seal(
         batch = signable_batch(home, ledger, batch_id)
         expect_at_home(home, batch.books)
         return sign(batch, role, seal, typed)
-
-
-def reject_batch(
-    home: Home, batch_id: str, role: str, key: SigningKey, reason: str
-) -> dict[str, Any]:
-    """Refuse a batch at its home, signed and with a reason: its lines are due again.
-
-    Raises:  LedgerForbidsError if it is not open any more; DigestDiffersError
-    """
-    with open_ledger(home) as ledger:
-        batch = signable_batch(home, ledger, batch_id)
-        expect_at_home(home, batch.books)
-        return _post(home, ledger, batch, sign(batch, role, key, None, reason))
 
 
 def withdraw_batch(home: Home, batch_id: str, reason: str, by: str = "") -> dict[str, Any]:

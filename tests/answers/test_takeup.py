@@ -21,7 +21,7 @@ from flows.money.ledger_store import open_ledger
 from flows.money.recover import record_recovered, recovered_act
 from flows.money.release import release_batch
 from flows.money.settle import late_return_act, settle_batch
-from flows.money.sign import reject_batch, sign_batch, withdraw_batch
+from flows.money.sign import sign_batch, withdraw_batch
 from flows.money.standing import read_standing
 from flows.store import Home
 from tests.ceremony import key_of
@@ -307,7 +307,7 @@ class Life:
             if self.chance.random() < 0.5:
                 withdraw_batch(self.home, batch, "因", "甲")
             else:
-                reject_batch(self.home, batch, BOTH[0], key_of(self.home, BOTH[0]), "因")
+                sign_batch(self.home, batch, BOTH[0], key_of(self.home, BOTH[0]), reason="因")
 
     def answer(self) -> None:
         """Some payments of a batch arrive or come back; what had arrived comes back late."""

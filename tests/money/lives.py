@@ -50,7 +50,7 @@ from flows.money.recover import record_recovered, recovered_act
 from flows.money.release import release_batch
 from flows.money.review import post_review
 from flows.money.settle import late_return_act, settle_batch
-from flows.money.sign import reject_batch, sign_batch, withdraw_batch
+from flows.money.sign import sign_batch, withdraw_batch
 from flows.money.standing import read_standing
 from flows.money.verify import verify_home
 from flows.money.whole import expect_whole
@@ -453,7 +453,9 @@ class Lives(RuleBasedStateMachine):
         def do() -> Any:
             if how == "withdraw":
                 return withdraw_batch(self.home, name, "因", "甲")
-            return reject_batch(self.home, name, "reviewer", key_of(self.home, "reviewer"), "因")
+            return sign_batch(
+                self.home, name, "reviewer", key_of(self.home, "reviewer"), reason="因"
+            )
 
         self.act(how, do, writes, lambda: self.state_of(name) == to)
         batch.state = to

@@ -23,7 +23,6 @@ from flows.money.review import import_review
 from flows.money.settle import settle_batch
 from flows.money.sign import (
     accept_signature,
-    reject_batch,
     sign,
     sign_batch,
     today,
@@ -288,7 +287,7 @@ def test_a_batch_that_is_left_frees_its_money_and_its_lines_come_back(
         sign_both(home, batch)
         assert not night(home, "R2", ROWS)[1].batches
     if how == "reject":
-        reject_batch(home, batch, "approver", key_of(home, "approver"), "材料不全")
+        sign_batch(home, batch, "approver", key_of(home, "approver"), reason="材料不全")
     else:
         withdraw_batch(home, batch, "材料不全", by="丙")
     state = {"reject": "rejected", "withdraw": "withdrawn"}[how]
@@ -296,7 +295,7 @@ def test_a_batch_that_is_left_frees_its_money_and_its_lines_come_back(
     for act in (
         lambda: release_batch(home, batch),
         lambda: withdraw_batch(home, batch, "再次"),
-        lambda: reject_batch(home, batch, "approver", key_of(home, "approver"), "再次"),
+        lambda: sign_batch(home, batch, "approver", key_of(home, "approver"), reason="再次"),
         lambda: sign_batch(home, batch, "approver", key_of(home, "approver")),
     ):
         with pytest.raises(LedgerForbidsError, match=state):
@@ -311,12 +310,12 @@ def test_a_batch_that_is_left_frees_its_money_and_its_lines_come_back(
 def test_a_batch_is_left_for_a_reason_and_never_after_its_release(home: Home, batch: str) -> None:
     for act in (
         lambda: withdraw_batch(home, batch, "  "),
-        lambda: reject_batch(home, batch, "reviewer", key_of(home, "reviewer"), " "),
+        lambda: sign_batch(home, batch, "reviewer", key_of(home, "reviewer"), reason=" "),
     ):
         with pytest.raises(UsageError, match="--reason"):
             act()
     with pytest.raises(LedgerForbidsError, match="can't sign as approver"):
-        reject_batch(home, batch, "approver", key_of(home, "reviewer"), "x")
+        sign_batch(home, batch, "approver", key_of(home, "reviewer"), reason="x")
     sign_both(home, batch)
     release_batch(home, batch)
     with pytest.raises(LedgerForbidsError, match="released"):

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from transforms.digest import content_digest, short_id
-from transforms.money.exclusions import ROW
+from transforms.money.exclusions import DECISION_KEY, ROW
 
 # Why money that is not determined any more may be asked back, or why not; `cause_rows`: file:line;
 # `sure_fen`: what no run ever determined, asked back even if the rest is not.
@@ -52,10 +52,9 @@ def settle_claims(
              returns  CAUSE_SCHEMA, one per claim
     Source:  rulebook §4.4
     """
-    keys = ["policy_id", "period", "subject_id", "beneficiary_id"]
     decided = (
-        claims.select(ROW, *keys, "superseded_by")
-        .join(answers, on=keys, how="left", validate="m:1")
+        claims.select(ROW, *DECISION_KEY, "superseded_by")
+        .join(answers, on=DECISION_KEY, how="left", validate="m:1")
         .with_columns(
             pl.when(pl.col("superseded_by").is_null())
             .then("is_yes")

@@ -137,21 +137,17 @@ def decide_statuses(
 
 
 def _status() -> pl.Expr:
-    return (
-        pl.when((pl.col("open_fen") < 0) & (pl.col("is_claim") | (pl.col("sure_fen") > 0)))
-        .then(pl.lit("recovery"))
-        .when(pl.col("open_fen") < 0)
-        .then(pl.lit("unsupported"))
-        .when(pl.col("superseded_by").is_not_null())
-        .then(pl.lit("superseded"))
-        .when(pl.col("conflict_with").is_not_null())
-        .then(pl.lit("conflict"))
-        .when(pl.col("open_fen") == 0)
-        .then(pl.lit("nothing_due"))
-        .when(pl.col("hold_reason").is_not_null())
-        .then(pl.lit("held"))
-        .otherwise(pl.lit("payable"))
-    )
+    open_fen = pl.col("open_fen")
+    statuses = {
+        "recovery": (open_fen < 0) & (pl.col("is_claim") | (pl.col("sure_fen") > 0)),
+        "unsupported": open_fen < 0,
+        "superseded": pl.col("superseded_by").is_not_null(),
+        "conflict": pl.col("conflict_with").is_not_null(),
+        "nothing_due": open_fen == 0,
+        "held": pl.col("hold_reason").is_not_null(),
+        "payable": pl.lit(True),
+    }
+    return pl.coalesce(pl.when(is_so).then(pl.lit(code)) for code, is_so in statuses.items())
 
 
 def _reason() -> pl.Expr:

@@ -14,6 +14,8 @@ NONE_STANDS = "none_stands"
 ROW = "row_number"
 GROUP = ("period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
 KEY = ["policy_id", *GROUP]
+# By what a clerk's decisions name a row.
+DECISION_KEY = ["policy_id", "period", "subject_id", "beneficiary_id"]
 YEAR_LENGTH = 4
 # Why a row waits: money was paid under the other policy of a pair, or as another row of what is
 # limited, which stands no more.
@@ -246,9 +248,8 @@ def contradicting_answers(rows: pl.DataFrame, answers: pl.DataFrame) -> pl.DataF
 
     Rows:    returns  policy_id, period, subject_id of each such row
     """
-    keys = ["policy_id", "period", "subject_id", "beneficiary_id"]
     return (
         rows.filter(pl.col("conflict_with").is_not_null())
-        .join(answers.filter("is_yes").select(keys), on=keys, how="semi")
+        .join(answers.filter("is_yes"), on=DECISION_KEY, how="semi")
         .select("policy_id", "period", "subject_kind", "subject_id")
     )

@@ -8,7 +8,7 @@ import polars as pl
 
 from transforms.digest import short_id
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
-from transforms.money.exclusions import ROW
+from transforms.money.exclusions import DECISION_KEY, ROW
 
 OBJECTION = "objection"
 PARTY = ["policy_id", "subject_id"]
@@ -36,7 +36,6 @@ OBJECTION_SCHEMA = pl.Schema(
         "answered_on": pl.String(),
     }
 )
-DECISION_KEY = ["policy_id", "period", "subject_id", "beneficiary_id"]
 DETERMINED = ["outcome", "amount_fen", "reason_codes"]
 # Of an audit's findings: above this share of objections upheld, the rule or its data is at fault.
 UPHELD_PERCENT = 5

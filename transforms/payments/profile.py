@@ -106,7 +106,15 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
     Raises:  DropRefusedError saying where, what was expected and what was found
     """
     check_keys(content, PROFILE_KEYS, where, may_have=RECEIVED)
-    _check_plain_values(content, where)
+    for key in TEXTS:
+        if not isinstance(content[key], str):
+            raise DropRefusedError(f"{where}: {key} must be text in quotes")
+    check_writing(content, where)
+    if content["line_ending"] not in LINE_ENDINGS:
+        raise DropRefusedError(
+            f"{where}: line_ending is {content['line_ending']!r}; expected CRLF or LF"
+        )
+    check_count(content, "row_limit", where)
     lines = {
         name: fields_of(content[name], words, content["separator"], f"{where}, {name}")
         for name, words in (
@@ -144,18 +152,6 @@ def _received(content: Mapping[str, Any]) -> dict[str, Any]:
     usual = dict(default_profile().content)
     usual |= {name: usual[name] | own for name in ("answer", "statement")}
     return {name: content.get(name, usual[name]) for name in RECEIVED}
-
-
-def _check_plain_values(content: Mapping[str, Any], where: str) -> None:
-    for key in TEXTS:
-        if not isinstance(content[key], str):
-            raise DropRefusedError(f"{where}: {key} must be text in quotes")
-    check_writing(content, where)
-    if content["line_ending"] not in LINE_ENDINGS:
-        raise DropRefusedError(
-            f"{where}: line_ending is {content['line_ending']!r}; expected CRLF or LF"
-        )
-    check_count(content, "row_limit", where)
 
 
 def writable(texts: pl.Series, field_word: str, profile: Profile) -> pl.Series:

@@ -124,12 +124,6 @@ class Reconciliation:
         all_parts = {"instructed": self.lines, **parts}
         return {name: (p.height, int(p["amount_fen"].sum())) for name, p in all_parts.items()}
 
-    def adds_up(self) -> bool:
-        """Say whether the standings are what was instructed, in count and sum."""
-        sums = self.sums()
-        parts = zip(*(sums[name] for name in STANDINGS), strict=True)
-        return sums["instructed"] == tuple(map(sum, parts))
-
 
 def reconcile(
     batch_id: str,
@@ -177,7 +171,8 @@ def reconcile(
         for number, (name, fen) in enumerate(amounts.items(), start=1)
     ]
     found = Reconciliation(pl.DataFrame(rows, schema=RECONCILED_SCHEMA, orient="row"), beside)
-    if not found.adds_up():
+    instructed, *parts = found.sums().values()
+    if instructed != tuple(map(sum, zip(*parts, strict=True))):
         raise ContractError(f"batch {batch_id}: its parts do not add up")
     return found
 
