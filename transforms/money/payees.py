@@ -22,15 +22,20 @@ def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame
         read_names(payees["holder"].fill_null("")).alias("holder_name"),
         read_names(payees["reference_name"].fill_null("")).alias("known_name"),
     )
-    wrong = {
-        "accounts_not_delivered": pl.lit(not is_delivered),
-        "account_missing": pl.col("account_count") == 0,
-        "account_not_normal": pl.col("normal_count") == 0,
-        "account_ambiguous": pl.col("normal_count") > 1,
-        "no_reference_name": pl.col("known_name").is_null(),
-        "account_name_mismatch": pl.col("holder_name").ne_missing(pl.col("known_name")),
-    }
-    reason = pl.coalesce(pl.when(is_so).then(pl.lit(code)) for code, is_so in wrong.items())
+    reason = (
+        pl.when(not is_delivered)
+        .then(pl.lit("accounts_not_delivered"))
+        .when(pl.col("account_count") == 0)
+        .then(pl.lit("account_missing"))
+        .when(pl.col("normal_count") == 0)
+        .then(pl.lit("account_not_normal"))
+        .when(pl.col("normal_count") > 1)
+        .then(pl.lit("account_ambiguous"))
+        .when(pl.col("known_name").is_null())
+        .then(pl.lit("no_reference_name"))
+        .when(pl.col("holder_name").ne_missing(pl.col("known_name")))
+        .then(pl.lit("account_name_mismatch"))
+    )
     return named.with_columns(reason.alias("account_reason")).drop("holder_name", "known_name")
 
 
