@@ -1,12 +1,11 @@
 """The approval sheet of a batch: what is paid, who signed it, the ledger's head; text and paper."""
 
-import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from flows.money.batch_folder import StoredBatch, known_state, verify_batch
+from flows.money.batch_folder import StoredBatch, digests_of, known_state, verify_batch
 from flows.money.ledger_store import books_of
 from flows.store import Home, replace_file
 from flows.typeset import has_font, pdf_of
@@ -88,9 +87,9 @@ def file_approval(
     assert state.released is not None, "only what is released is approved"
     replace_file(folder / APPROVAL, approval_sheet(books, state))
     posted = state.released.get("papers", {})
-    for name, content in papers.items():
-        if hashlib.sha256(content).hexdigest() == posted.get(name):
-            replace_file(folder / name, content)
+    for name, digest in digests_of(papers).items():
+        if digest == posted.get(name):
+            replace_file(folder / name, papers[name])
 
 
 def approval_paper(

@@ -11,7 +11,7 @@ from transforms.errors import DigestDiffersError
 from transforms.money.batch_states import BatchState
 from transforms.money.books import Books
 from transforms.money.entitlements import KEY
-from transforms.money.payees import DESTINATION, PAYEE
+from transforms.money.payees import DESTINATION, PAYEE, normal_accounts
 
 SUMS = ("determined_fen", "paid_before_fen", "amount_fen")
 NAMED = ("policy_id", *PAYEE)
@@ -114,12 +114,7 @@ def _not_known(
     lines: pl.DataFrame, instructions: pl.DataFrame, accounts: pl.DataFrame
 ) -> Iterator[tuple[int, str]]:
     if accounts.height:
-        kind = pl.when(pl.col("subject_kind") == "单位").then(pl.lit("employer"))
-        normal = _chosen(accounts.filter(pl.col("account_state") == "正常")).select(
-            kind.otherwise(pl.lit("person")).alias("beneficiary_kind"),
-            pl.col("subject_id").alias("beneficiary_id"),
-            *DESTINATION,
-        )
+        normal = _chosen(normal_accounts(accounts)).select(*PAYEE, *DESTINATION)
         instructions = instructions.join(
             normal, on=[*PAYEE, *DESTINATION], how="anti", nulls_equal=True
         )

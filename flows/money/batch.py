@@ -1,6 +1,5 @@
 """The stage that drafts: batches from entitlements, their folders, their state in the ledger."""
 
-import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,14 @@ from typing import Any
 
 import polars as pl
 
-from flows.money.batch_folder import FRAMES, known_state, read_batch, verify_batch, write_batch
+from flows.money.batch_folder import (
+    FRAMES,
+    digests_of,
+    known_state,
+    read_batch,
+    verify_batch,
+    write_batch,
+)
 from flows.money.entitle import Entitled
 from flows.money.evidence import run_record
 from flows.money.funds import PAYER, Funds
@@ -193,8 +199,7 @@ def posted_batch(
         # A run that was cut short left the folder; nobody has seen its copy.
         for name, content in review(digest).items():
             replace_file(home.batches / batch.batch_id / name, content)
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
-    copied = dict(zip(COPIED, (digests, books.position, counts), strict=True))
+    copied = dict(zip(COPIED, (digests_of(made), books.position, counts), strict=True))
     return {**posted_of(batch.manifest, digest), **copied}
 
 
@@ -208,8 +213,8 @@ def fresh_review(home: Home, ledger: Ledger, state: BatchState) -> dict[str, byt
     manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
     frames = {name: stored.frame(name) for name in FRAMES}
     made, _ = review_files(home, books, manifest, frames, state.batch_digest)
-    for name, content in made.items():
-        if hashlib.sha256(content).hexdigest() != state.review.get(name):
+    for name, digest in digests_of(made).items():
+        if digest != state.review.get(name):
             raise DigestDiffersError(
                 f"{stored.folder / name} came out otherwise than when the batch was drawn up, by "
                 "another version of wuxing; nothing was written: make a new run"

@@ -1,5 +1,6 @@
 """A batch on disk: written once, read back, and checked byte by byte against its manifest."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,11 @@ def _check_redrawn(target: Path, batch: DraftBatch) -> None:
             f"batch {batch.batch_id} is there already and differs in {', '.join(differing)} from "
             "what the same run draws up now; run `wuxing verify`"
         )
+
+
+def digests_of(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the digest of each file's content."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 def batch_digest(folder: Path) -> str:

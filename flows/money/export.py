@@ -1,6 +1,5 @@
 """What a signer takes to the own machine: one file with the batch's review and the ledger."""
 
-import hashlib
 import io
 import json
 import zipfile
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.batch import fresh_review
-from flows.money.batch_folder import known_state
+from flows.money.batch_folder import digests_of, known_state
 from flows.money.keys import read_json
 from flows.money.ledger_store import open_ledger
 from flows.money.sign import Signable, signable_batch
@@ -76,7 +75,7 @@ def read_export(path: Path) -> Signable:
         problem = books.problems[0] if books.problems else f"posting {position} is not as written"
         raise DigestDiffersError(f"{path}: {problem}; sign nothing, ask who changed it")
     state = known_state(books.batches, batch_id)
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    digests = digests_of(contents)
     _expect(path, MANIFEST, state.batch_digest, digests)
     if not is_as_posted(state, manifest):
         raise DigestDiffersError(f"{path}: the ledger in it says another thing of the batch")

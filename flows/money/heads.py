@@ -18,7 +18,6 @@ from flows.store import Home, place_of
 from transforms.errors import DropRefusedError, LedgerForbidsError
 from transforms.money.roster import (
     HEAD_ROLES,
-    Member,
     enrol_problem,
     heads_statement,
     key_id_of,
@@ -120,15 +119,13 @@ def list_keys(home: Home) -> dict[str, Any]:
 def roster_view(ledger: Ledger) -> dict[str, Any]:
     """Return the roster in plain values."""
     books = ledger.books()
-    return {
-        "home_id": books.home_id,
-        "roster_digest": books.roster.digest(),
-        "keys": [_shown(member) for member in books.roster.members.values()],
-    }
-
-
-def _shown(member: Member) -> dict[str, Any]:
-    names = ("role", "staff_number", "name", "bureau", "valid_from", "valid_to")
-    said = {name: getattr(member, name) for name in names}
-    state = "revoked" if member.revoked_at else "enrolled"
-    return {"key_id": member.key_id, **said, "state": state, "enrolled_at": member.enrolled_at}
+    names = ("key_id", "role", "staff_number", "name", "bureau", "valid_from", "valid_to")
+    keys = [
+        {
+            **{name: getattr(member, name) for name in names},
+            "state": "revoked" if member.revoked_at else "enrolled",
+            "enrolled_at": member.enrolled_at,
+        }
+        for member in books.roster.members.values()
+    ]
+    return {"home_id": books.home_id, "roster_digest": books.roster.digest(), "keys": keys}

@@ -179,11 +179,7 @@ class Ledger:
         Raises:  LedgerForbidsError saying which rule forbids it
         """
         books = deepcopy(self.books())
-        last = self.postings(after=books.position - 1)
-        posting = next_posting(last[-1] if last else None, kind, batch_id, subject, content)
-        problem = enter(books, posting, holds_truly(self.home))
-        if problem:
-            raise LedgerForbidsError(problem)
+        self._enter(books, kind, batch_id, subject, content)
         return books
 
     @contextmanager
@@ -225,15 +221,26 @@ class Ledger:
         """
         rows = [] if entries is None else list(entries.select(ENTRY_FIELDS).iter_rows())
         self._expect_new(rows)
-        books = self.books()
+        posting = self._enter(self.books(), kind, batch_id, subject, content, rows)
+        self.insert("postings", POSTING_FIELDS, [posting.values()])
+        fields = ("sequence", *ENTRY_FIELDS)
+        self.insert("entries", fields, [(posting.sequence, *row) for row in rows])
+        return posting
+
+    def _enter(
+        self,
+        books: Books,
+        kind: str,
+        batch_id: str,
+        subject: str,
+        content: Mapping[str, Any],
+        rows: Sequence[Sequence[Any]] = (),
+    ) -> Posting:
         last = self.postings(after=books.position - 1)
         posting = next_posting(last[-1] if last else None, kind, batch_id, subject, content, rows)
         problem = enter(books, posting, holds_truly(self.home))
         if problem:
             raise LedgerForbidsError(problem)
-        self.insert("postings", POSTING_FIELDS, [posting.values()])
-        fields = ("sequence", *ENTRY_FIELDS)
-        self.insert("entries", fields, [(posting.sequence, *row) for row in rows])
         return posting
 
     def _expect_new(self, rows: Sequence[Sequence[Any]]) -> None:

@@ -84,19 +84,17 @@ def list_workbook(act: Mapping[str, Any]) -> bytes:
     Units:   fen in, yuan shown
     """
     statement = act["statement"]
-    rows = [[number, *claim] for number, claim in enumerate(statement["claims"], start=1)]
-    amounts = {"asked_fen": pl.Int64(), "listed_fen": pl.Int64()}
-    schema = {"number": pl.Int64(), **dict.fromkeys(KEY, pl.String()), **amounts}
-    claims = pl.DataFrame(
-        rows, schema={**schema, "cause": pl.String(), "cause_rows": pl.String()}, orient="row"
-    )
+    schema = {
+        **dict.fromkeys(KEY, pl.String()),
+        **dict.fromkeys(("asked_fen", "listed_fen"), pl.Int64()),
+        **dict.fromkeys(("cause", "cause_rows"), pl.String()),
+    }
     titles = {name: card.title for name, card in policy_cards().items()}
-    shown = claims.with_columns(
+    shown = pl.DataFrame(statement["claims"], schema=schema, orient="row").select(
+        pl.int_range(1, pl.len() + 1).alias("number"),
         pl.col("policy_id").replace(titles).alias("policy_title"),
-        words_column("cause"),
-    ).select(
-        *("number", "policy_title", "period", "subject_id", "beneficiary_id"),
-        *("asked_fen", "listed_fen", "cause", "cause_rows"),
+        *("period", "subject_id", "beneficiary_id", "asked_fen", "listed_fen"),
+        *(words_column("cause"), "cause_rows"),
     )
     facts = {
         "list_id": statement["list_id"],

@@ -1,6 +1,5 @@
 """Release: a batch that two persons signed becomes payment files and entries, once."""
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from flows.money.approval import APPROVAL, file_approval, papers_of
 from flows.money.as_run import expect_as_run
-from flows.money.batch_folder import StoredBatch, known_state, verify_batch
+from flows.money.batch_folder import StoredBatch, digests_of, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
 from flows.money.ledger_store import Ledger, open_ledger
@@ -195,11 +194,6 @@ def _stage(folder: Path, files: Mapping[str, bytes]) -> dict[str, str]:
             os.fsync(stream.fileno())
     sync_path(folder)
     return digests_of(files)
-
-
-def digests_of(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the digest of each file's content."""
-    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 def _put_in_place(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.ingest.drop import SnapshotRef
 from flows.money.ledger_store import open_ledger
 from flows.money.reviewed import read_reviewed
 from flows.store import Home, read_manifest
@@ -28,7 +29,7 @@ from transforms.money.batches import LINE_SCHEMA
 from transforms.money.books import Books
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.money.ledger import PAID_KINDS
-from transforms.money.payees import PAYEE
+from transforms.money.payees import PAYEE, normal_accounts
 from transforms.policies.cards import month_of
 from transforms.review.approval import counts_of
 from transforms.review.comparison import last_paid
@@ -164,28 +165,16 @@ def _accounts_before(home: Home, books: Books, snapshot_id: str) -> pl.DataFrame
     path = home.snapshots / before / "tables" / "accounts.parquet"
     if not before or not path.is_file():
         return pl.DataFrame(schema=dict.fromkeys([*PAYEE, "account_no"], pl.String()))
-    kind = pl.when(pl.col("subject_kind") == "单位").then(pl.lit("employer"))
-    return (
-        pl.read_parquet(path)
-        .filter(pl.col("account_state") == "正常")
-        .select(
-            kind.otherwise(pl.lit("person")).alias(PAYEE[0]),
-            pl.col("subject_id").alias(PAYEE[1]),
-            "account_no",
-        )
-        .filter(pl.len().over(PAYEE) == 1)
-    )
+    normal = normal_accounts(pl.read_parquet(path)).select(*PAYEE, "account_no")
+    return normal.filter(pl.len().over(PAYEE) == 1)
 
 
 def _open_snapshot(home: Home, run: Mapping[str, Any]) -> Connection:
     """Open the extracts that a run read, as they were visible to it."""
     folder = home.snapshots / run["snapshot_id"]
-    tables = read_manifest(folder, "snapshot")["tables"]
-    paths = {
-        kind: [folder / name for name in sorted(entry["files"])] for kind, entry in tables.items()
-    }
+    snapshot = SnapshotRef(folder.name, folder, read_manifest(folder, "snapshot"))
     connection = connect()
-    register_tables(connection, paths, date.fromisoformat(run["as_of"]))
+    register_tables(connection, snapshot.tables(), date.fromisoformat(run["as_of"]))
     return connection
 
 

@@ -39,6 +39,14 @@ def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame
     return named.with_columns(reason.alias("account_reason")).drop("holder_name", "known_name")
 
 
+def normal_accounts(accounts: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of the extract accounts that may be paid into, with the payee of each."""
+    kind = pl.when(pl.col("subject_kind") == "单位").then(pl.lit("employer"))
+    return accounts.filter(pl.col("account_state") == "正常").with_columns(
+        kind.otherwise(pl.lit("person")).alias(PAYEE[0]), pl.col("subject_id").alias(PAYEE[1])
+    )
+
+
 def hold_reasons(
     open_rows: pl.DataFrame, payees: pl.DataFrame, unwritable: pl.DataFrame, doubtful: pl.DataFrame
 ) -> pl.DataFrame:

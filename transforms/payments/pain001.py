@@ -76,7 +76,7 @@ def pain001(
     """
     expect_filled(payments)
     total_fen = int(payments["amount_fen"].sum())
-    bank = {name: escape(payer[name]) for name in ("bank_code", "bank_name")}
+    bank = (pl.lit(escape(payer[name])) for name in ("bank_code", "bank_name"))
     head = HEAD.format(
         namespace=NAMESPACE,
         batch_id=escape(batch_id),
@@ -87,9 +87,7 @@ def pain001(
         payer=escape(payer["payer_name"]),
         execution_on=execution_on.isoformat(),
         account=escape(payer["payer_account"]),
-        agent=pl.select(
-            _agent(*(pl.lit(bank[name]) for name in ("bank_code", "bank_name")))
-        ).item(),
+        agent=pl.select(_agent(*bank)).item(),
     )
     transfers = payments.select(_transfer().str.join("").cast(pl.Binary)).item()
     message = b"".join([head.encode(), transfers, TAIL.encode()])
