@@ -11,7 +11,6 @@ from flows.store import Home
 from sql import policy_cards
 from transforms.money.batches import LINE_SCHEMA
 from transforms.money.entitlements import KEY
-from transforms.money.ledger import PAID_SCHEMA
 
 NUMBERED = [*KEY, "installment"]
 
@@ -46,14 +45,13 @@ def read_standing(home: Home, budget_year: int) -> Standing:
     with open_ledger(home) as ledger:
         books, batch_of = ledger.books(), ledger.batches_of_payments()
         made_by = {name: books.batches[batch_id].run_id for name, batch_id in batch_of.items()}
-        parts = [pl.DataFrame(schema=PAID_SCHEMA)]
+        signed = signed_lines(home, books.batches.values())
         numbered = [pl.DataFrame(schema={name: LINE_SCHEMA[name] for name in NUMBERED})]
         for state in books.batches.values():
             if state.reserves:
-                parts.append(signed_lines(home, [state]))
-                numbered.append(read_batch(home, state.batch_id).frame("lines").select(NUMBERED))
-                made_by |= dict.fromkeys(parts[-1]["payment_id"], state.run_id)
-        signed = pl.concat(parts).sort("payment_id", *KEY)
+                lines = read_batch(home, state.batch_id).frame("lines")
+                numbered.append(lines.select(NUMBERED))
+                made_by |= dict.fromkeys(lines["payment_id"], state.run_id)
         return Standing(
             digest=ledger.state_digest(),
             paid=ledger.paid_lines(),
