@@ -11,7 +11,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run test check system format lint types sql-lint tests bench bench-10m bench-cards mutants amend forgeries model deletions reading
+.PHONY: run test check system format lint types sql-lint tests slow-tests other-tests bench bench-10m bench-cards mutants amend forgeries model deletions reading
 .PHONY: wheelhouse install-offline offline bench-identity planted planted-patterns unchanged combinations fuzz weather lives lock clean
 
 run: $(STAMP)
@@ -19,7 +19,10 @@ run: $(STAMP)
 
 test: check
 
-check: system format lint types sql-lint tests mutants amend
+# Two at a time, in this order, so that neither core waits for the other: who ends first takes the next.
+# What is found quickly comes first, then the longest.
+check: system format lint
+	@$(MAKE) --no-print-directory -j2 types sql-lint slow-tests other-tests mutants amend
 
 # What the tests need of the system: a browser, a reader of PDFs, a font for Chinese. Who is root
 # gets what is missing; everybody else is told.
@@ -48,16 +51,23 @@ sql-lint: $(STAMP)
 	@echo "== SQL lint: sqlfluff"
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql expectations
 
-# Two processes side by side: the slow folders in one, everything else in the other. What mostly waits (for Prefect
-# to notice that a run was killed) waits beside them.
+# The slow folders are one half of the tests, everything else the other.
 tests: $(STAMP)
-	@echo "== tests: golden cases, properties, end to end, Prefect, faults, bad files, audit"
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING_TESTS)) $(SLOW_TESTS) > .slow-tests.log 2>&1 & slow=$$!; \
-	$(BIN)/python -m pytest $(WAITING_TESTS) > .waiting-tests.log 2>&1 & waiting=$$!; \
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(SLOW_TESTS)); code=$$?; \
-	wait $$slow; slow_code=$$?; wait $$waiting; waiting_code=$$?; \
+	@$(MAKE) --no-print-directory -j2 slow-tests other-tests
+
+# What mostly waits (for Prefect to notice that a run was killed) waits beside the slow ones.
+# All is told at the end, not between the lines of the other half.
+slow-tests: $(STAMP)
+	@echo "== tests: the slow folders, which tell at their end: $(SLOW_TESTS)"
+	@$(BIN)/python -m pytest $(WAITING_TESTS) > .waiting-tests.log 2>&1 & waiting=$$!; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING_TESTS)) $(SLOW_TESTS) > .slow-tests.log 2>&1; code=$$?; \
+	wait $$waiting; waiting_code=$$?; \
 	echo "== $(SLOW_TESTS)"; cat .slow-tests.log .waiting-tests.log; rm -f .slow-tests.log .waiting-tests.log; \
-	exit $$((code | slow_code | waiting_code))
+	exit $$((code | waiting_code))
+
+other-tests: $(STAMP)
+	@echo "== tests: golden cases, properties, end to end, bad files, pages, papers"
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(SLOW_TESTS))
 
 # SPARK_PYTHON names a Python that has pyspark, which this project has not.
 SPARK := $(if $(SPARK_PYTHON),--spark-python $(SPARK_PYTHON))

@@ -22,7 +22,11 @@ import yaml
 
 ROOT = Path(__file__).parent.parent.parent
 TASKS = sorted(Path(__file__).parent.glob("*.yaml"))
-LEFT_OUT = (".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "out", "home", "*.egg-info")
+LEFT_OUT = (
+    *(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "out", "home", "*.egg-info"),
+    # Those of tests that run at the same time, and then go.
+    "*.log",
+)
 REGENERATE = ("flows.answers.policy_guide",)
 DOCS = "docs/"
 WORKERS = 2
