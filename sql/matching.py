@@ -135,7 +135,9 @@ def _level(level: Mapping[str, Any], shares: Mapping[str, Fraction]) -> dict[str
         return {**written, "is_null_level": True}
     for letter in ("m", "u"):
         said = level[letter]
-        written[f"{letter}_probability"] = _number(shares[said]) if isinstance(said, str) else said
+        # An empty register counts nothing: one of two, as the counts add to a nought
+        share = _number(shares.get(said, Fraction(1, 2))) if isinstance(said, str) else said
+        written[f"{letter}_probability"] = share
     if level.get("frequency"):
         written |= {"tf_adjustment_column": "name", "tf_adjustment_weight": 1.0}
     return written

@@ -75,6 +75,16 @@ def test_nobody_is_certain_for_a_person_of_no_register(folder: Path, proposed: P
     assert shown.height and shown["probability_ppm"].max() < 950_000
 
 
+def test_without_a_register_damaged_rows_have_no_candidates(folder: Path) -> None:
+    """A home whose first supplier delivers payroll alone knows nobody: no reason to fail."""
+    damaged = pl.read_parquet(folder / "damaged.parquet").head(3)
+    with connect(1) as connection:
+        register_tables(connection, {}, planted.AS_OF)
+        rows, candidates, _ = propose_persons(connection, damaged)
+    assert rows.height == 3
+    assert candidates.is_empty()
+
+
 def test_of_namesakes_none_is_certain_and_together_they_are_one(
     folder: Path, proposed: Proposed
 ) -> None:
