@@ -1,7 +1,6 @@
 """suppliers.toml: who delivers which kinds of extract, when, and how old they may be."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -9,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from flows.money.funds import read_toml
 from flows.money.sign import CHINA
 from flows.store import Home, replace_file
 from transforms.errors import DropRefusedError
@@ -83,10 +83,7 @@ def read_suppliers(home: Home) -> Suppliers:
     Raises:  DropRefusedError naming what is missing, unknown or unreadable in it
     """
     path = home.suppliers_path
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as unreadable:
-        raise DropRefusedError(f"{path}: can't be read: {unreadable}; correct it") from unreadable
+    content = read_toml(path)
     folder = content.pop(INBOX, INBOX)
     if not isinstance(folder, str) or not folder.strip():
         raise DropRefusedError(f"{path}: inbox must be a folder in quotes; correct it")

@@ -1,5 +1,6 @@
 """funds.toml: which account pays, in which bank's format, and how much there is a year."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -130,14 +131,16 @@ def read_anchors(home: Home) -> list[Path]:
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a file of the configuration; one that is not there says nothing.
 
-    Raises:  DropRefusedError if it is no TOML
+    Raises:  DropRefusedError if it is no TOML, or something stands there that can't be read
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
         raise DropRefusedError(f"{path} is no TOML: {broken}; correct it") from broken
+    except OSError as denied:
+        raise DropRefusedError(f"{path}: can't be read: {denied.strerror}; correct it") from denied
 
 
 def _fund(home: Home, name: str, entry: Any) -> Fund:

@@ -48,7 +48,7 @@ def test_suppliers_are_read_with_what_they_deliver(tmp_path: Path) -> None:
         ('folder = "shebao"', 'folder = "taken"', "can't be the name of a folder"),
         ('"民政局"', '"死亡信息科"', "is called like a kind"),
         ('["社保中心"]\n', 'inbox = 3\n["社保中心"]\n', "inbox must be a folder"),
-        ('["社保中心"]\n', "[社保中心]\n", "can't be read"),
+        ('["社保中心"]\n', "[社保中心]\n", "is no TOML"),
     ],
 )
 def test_whatever_is_odd_is_refused_by_its_name(

@@ -256,6 +256,18 @@ def test_a_setting_that_can_not_be_meant_is_refused(tmp_path: Path, text: str, n
     assert named in str(refused.value) and "wuxing.toml" in str(refused.value)
 
 
+def test_settings_that_are_there_and_can_not_be_read_are_not_taken_for_none(tmp_path: Path) -> None:
+    """Else the alerts of a home would be switched off, and nobody told."""
+    home = Home(tmp_path)
+    home.settings_path.symlink_to(tmp_path / "gone.toml")
+    with pytest.raises(DropRefusedError, match=r"wuxing\.toml: can't be read"):
+        read_settings(home)
+    home.settings_path.unlink()
+    home.settings_path.mkdir()
+    with pytest.raises(DropRefusedError, match=r"wuxing\.toml: can't be read"):
+        read_settings(home)
+
+
 def test_lines_say_what_waits(home_after_run: Home) -> None:
     told = look_at(home_after_run, Settings(), TWO)
     assert told["signature"] and told["signature"][0]["missing"] == ["reviewer", "approver"]
