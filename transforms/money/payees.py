@@ -41,9 +41,9 @@ def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame
 
 def normal_accounts(accounts: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of the extract accounts that may be paid into, with the payee of each."""
-    kind = pl.when(pl.col("subject_kind") == "单位").then(pl.lit("employer"))
+    kind = pl.col("subject_kind").replace_strict({"单位": "employer"}, default="person")
     return accounts.filter(pl.col("account_state") == "正常").with_columns(
-        kind.otherwise(pl.lit("person")).alias(PAYEE[0]), pl.col("subject_id").alias(PAYEE[1])
+        kind.alias(PAYEE[0]), pl.col("subject_id").alias(PAYEE[1])
     )
 
 
