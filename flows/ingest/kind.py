@@ -21,7 +21,7 @@ from flows.ingest.tally import FileTally, KindTally
 from flows.ingest.workbooks import open_workbook
 from transforms.extracts.cells import Piece, ReadColumn, Rows
 from transforms.extracts.duplicates import row_hashes
-from transforms.extracts.headers import Header
+from transforms.extracts.headers import Header, refuse_other_header
 from transforms.extracts.kinds import Kind
 from transforms.extracts.links import (
     apply_links,
@@ -137,6 +137,7 @@ def _read_file(
     file.notes += header.beside
     for piece in _ahead(pieces):
         refuse_damage(part.file, piece)
+        refuse_other_header(kind, header, piece, part.file.name)
         take_piece(tally, file, piece, beside, links)
         report(f"reading {part.file.name}", file.rows)
     file.links = links_said(links, file.damaged)
@@ -242,8 +243,7 @@ def _add_sums(file: FileTally, kind: Kind, piece: Piece, columns: dict[str, Read
         file.sums[name] = file.sums.get(name, 0) + total
     if piece.totals is not None:
         for row in np.flatnonzero(piece.totals).tolist():
-            line = int(piece.lines[row])
-            file.stated.append((line, stated_totals(kind, piece, columns, row)))
+            file.stated.append((int(piece.lines[row]), stated_totals(kind, piece, columns, row)))
             file.totals_rows += 1
 
 

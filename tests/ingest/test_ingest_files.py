@@ -472,6 +472,24 @@ def test_cells_that_only_look_empty_leave_no_contract_open(tmp_path: Path) -> No
     assert {5, 7} <= set(table(snapshot, "employment")["source_line"].to_list())
 
 
+@pytest.mark.parametrize("between", ["", "\n乙公司\n"])
+def test_a_second_header_with_other_places_refuses_the_file(tmp_path: Path, between: str) -> None:
+    first = row("payroll")
+    second = row("payroll", 姓名="李四", 身份证号=LI, 流水号="P2")
+    swapped = {
+        "实发工资" if label == "应发工资" else "应发工资" if label == "实发工资" else label: cell
+        for label, cell in second.items()
+    }
+    above = csv_text([first]) + between
+    with pytest.raises(DropRefusedError, match=r"[.]csv:[3-5]: a second header stands here"):
+        ingest(tmp_path / "swapped", {"payroll.csv": above + csv_text([swapped])})
+    one_more = [{"序号": "1"} | second]
+    with pytest.raises(DropRefusedError, match="a second header"):
+        ingest(tmp_path / "shifted", {"payroll.csv": above + csv_text(one_more)})
+    again = ingest(tmp_path / "again", {"payroll.csv": above + csv_text([second])})
+    assert table(again, "payroll")["gross_fen"].to_list() == [500000, 500000]
+
+
 def test_a_sheet_like_the_one_read_refuses_the_file_others_are_named(tmp_path: Path) -> None:
     model = list(row("employment").values())
 

@@ -5,7 +5,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from transforms.errors import DropRefusedError
+from transforms.extracts.cells import CodedCells, Piece
 from transforms.extracts.kinds import COLUMNS, KINDS, Kind, KindColumn
 from transforms.words import Said
 
@@ -16,6 +19,8 @@ MOST_COLUMNS = 1000
 # More digits than a day has, fewer than an id with one or two lost.
 LEAST_DIGITS = 10
 IDENTIFIERS = frozenset({"person_id", "employer_code", "subject_id"})
+# Values of these hold digits: where a required one has none, the row may be another header.
+WITH_DIGITS = ("month", "date", "money", "employer_code", "person_id", "account_no", "integer")
 BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^】]*】")
 OF_MONEY = "[十百千万萬亿億]*[元圆]|[十百千万萬亿億]+|[角分厘]|[美欧日港]元|美金"
 OF_COUNTS = "[十百千万亿]*[人名户]|[十百千万亿]+|[天日周旬季年月时]|个月|季度|小时|工时"
@@ -146,6 +151,33 @@ def _refuse_rows_above(header: Header, above: Sequence[Sequence[str]], file_name
             raise DropRefusedError(
                 f"{file_name}: row {number} stands above the header and holds an id, as a row of "
                 "data does: put the header above all rows"
+            )
+
+
+def refuse_other_header(kind: Kind, header: Header, piece: Piece, file_name: str) -> None:
+    """Refuse a file in which a second header has its columns elsewhere than the first.
+
+    The rows below it would be read with one amount, or one day, in the place of another.
+    """
+    columns = [cells for cells in piece.all_cells if isinstance(cells, CodedCells)]
+    if len(columns) < header.width:
+        return
+    marks = np.ones(piece.height, np.bool_)
+    for column in kind.columns:
+        cells = piece.columns.get(column.name)
+        if column.required and column.type in WITH_DIGITS and isinstance(cells, CodedCells):
+            flags = (~cells.texts.str.contains(r"\d")).fill_null(True).to_numpy()
+            marks &= flags if cells.codes is None else flags[cells.codes]
+    rows, name_of = np.flatnonzero(marks), _labels_of(kind)
+    name_at = {place: name for name, place in header.positions.items()}
+    suspects = zip(*(cells.alone(rows).texts for cells in columns), strict=True)
+    for line, texts in zip(piece.lines[rows], suspects, strict=True):
+        found = [(at, name_of.get(plain_label(text))) for at, text in enumerate(texts) if text]
+        is_header = sum(name is not None for _, name in found) > 1
+        if is_header and any(name_at.get(at) != name for at, name in found):
+            raise DropRefusedError(
+                f"{file_name}:{line}: a second header stands here, with its columns "
+                "elsewhere than in the first: deliver each table as a file of its own"
             )
 
 
