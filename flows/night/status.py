@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.backup.vault import Vault
+from flows.inbox.suppliers import read_suppliers
 from flows.machine import denial
+from flows.money.funds import read_funds
 from flows.money.ledger_store import books_of
 from flows.money.whole import unwitnessed
 from flows.night.diary import DISTRICT_TIME, Night, read_nights, restored_at
@@ -35,8 +37,9 @@ def look_at(
 ) -> dict[str, Any]:
     """Say how the home stands.
 
-    Rows:    returns  `good`: the newest night came to its end and is not too old; `nights`: those
-             of the last month; unnoted: lines on a night that its record could not take
+    Rows:    returns  `good`: the newest night came to its end and is not too old, and the next
+             can read its configuration; `nights`: those of the last month; unnoted: lines on a
+             night that its record could not take
     Raises:  DropRefusedError if there is no home
     """
     expect_home(home)
@@ -46,9 +49,9 @@ def look_at(
     oldest = now - read_span(max_age or settings.night.max_age)
     is_recent = bool(good) and good[-1].started_at >= oldest
     read = next((night for night in reversed(ended) if night.run_id), None)
-    since, waiting = _since(home, nights), _waiting(home)
+    since, waiting, unread = _since(home, nights), _waiting(home), _unread(home)
     return {
-        "good": is_recent and last is good[-1] and not waiting["ledger"],
+        "good": is_recent and last is good[-1] and not waiting["ledger"] and not unread,
         "is_too_old": not is_recent,
         "max_age": max_age or settings.night.max_age,
         "last": last and last.content(),
@@ -57,6 +60,7 @@ def look_at(
         "missed": missed_days(nights, settings.night, since, now) if since else [],
         "late": [one for one in read.deliveries if one["state"] in LATE] if read else [],
         **waiting,
+        "configuration": unread,
         "backup": late_backup(home, settings.backup, now),
         "alerts_unsent": len(unsent(home)),
         "disk_free_gib": shutil.disk_usage(home.root).free >> 30,
@@ -135,6 +139,17 @@ def _waiting(home: Home) -> dict[str, Any]:
     }
 
 
+def _unread(home: Home) -> list[str]:
+    """Say why the next night can't read funds.toml or suppliers.toml and will be refused."""
+    said = list[str]()
+    for read in (read_funds, read_suppliers):
+        try:
+            read(home)
+        except WuxingError as wrong:
+            said.append(str(wrong))
+    return said
+
+
 def late_backup(home: Home, wanted: BackupSettings, now: datetime) -> str | None:
     """Say of when the newest backup is, if longer ago than wuxing.toml allows, or why none is."""
     if not wanted.folder:
@@ -197,6 +212,7 @@ def status_lines(told: dict[str, Any]) -> list[str]:
         lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")
     lines += [f"budget: {one['batch_id']}, {one['fund']}: {one['mark']}" for one in told["budget"]]
     lines += [f"ledger: {told['ledger']}"] if told["ledger"] else []
+    lines += [f"the next night will be refused: {why}" for why in told["configuration"]]
     if told["backup"]:
         lines.append(f"backup too old: {word(told['backup'], 'en')}")
     if told["alerts_unsent"]:

@@ -109,6 +109,20 @@ def test_a_night_with_warnings_or_a_failing_check_is_warned(tmp_path: Path) -> N
     assert look(home, TWO + timedelta(hours=25))["good"]
 
 
+@pytest.mark.parametrize("name", ["funds.toml", "suppliers.toml"])
+@pytest.mark.parametrize("content", [b"[", '["社保"]'.encode("gb18030")])
+def test_a_configuration_that_the_next_night_cannot_read_is_told(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    home = home_with(tmp_path)
+    note(home, TWO, good_night(home))
+    assert look(home, TWO + timedelta(hours=1))["configuration"] == []
+    (home.root / name).write_bytes(content)
+    told = look(home, TWO + timedelta(hours=1))
+    (line,) = [one for one in status_lines(told) if one.startswith("the next night will be ref")]
+    assert not told["good"] and name in line
+
+
 @pytest.mark.parametrize("minutes", [0, 7, 8, 11])
 def test_a_missed_night_is_noticed_after_eight_minutes(tmp_path: Path, minutes: int) -> None:
     home = home_with(tmp_path)
