@@ -193,8 +193,10 @@ def _signed_lines(
 ) -> pl.DataFrame:
     """Say of each line that is signed and not yet released where it would be paid by tonight.
 
-    Rows:    one per signed line: account_no as signed, account_now and hold_reason of tonight
+    Rows:    one per signed line: account_no as signed, account_now and hold_reason of tonight;
+             none where a policy's card was withdrawn since: no release takes it as due then
     """
+    signed = signed.filter(pl.col("policy_id").is_in(sorted(fund_of)))
     lines = _with_fund(signed.sort(KEY), fund_of).with_row_index(ROW)
     payees = _payees(connection, lines)
     doubtful = identity_conflicts(connection, lines)

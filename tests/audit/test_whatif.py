@@ -173,6 +173,8 @@ def test_a_reform_that_no_card_knows_is_refused() -> None:
         ("layoff_limit_percent=6@2020-01-01", True),
         ("layoff_limit_percent=6@2020-01-02", False),
         ("minimum_wage_fen=1000.00@2020-02-01", True),
+        ("minimum_wage_fen=1000.00@2020-02-29", True),
+        ("minimum_wage_fen=1000.00@2020-03-02", False),
         ("graduate_years=3@2020-04-01", False),
     ],
 )

@@ -34,7 +34,7 @@ from tests.money.money_town import (
     statuses,
 )
 from transforms.answers.clerical import recovery_questions
-from transforms.errors import ContractError
+from transforms.errors import ContractError, LedgerForbidsError
 from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     ENTITLEMENT_SCHEMA,
@@ -113,6 +113,19 @@ def test_what_was_paid_outside_a_shortened_span_stays_seen_and_is_no_claim(
     again = entitle(home, [], Town(answers=told), not_run=not_run, reach_to=202002)
     assert again.entitlements.equals(entitled.entitlements)
     assert recovery_questions(entitled.entitlements).height == 0
+
+
+def test_a_line_signed_under_a_card_that_was_withdrawn_since_stops_no_night_and_is_not_paid(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, drafted = night(home, "R1", [month(SPANNED, ANN, 5, "2020-03")])
+    sign_both(home, drafted.batches[0].batch_id)
+    cards = {name: card for name, card in policy_cards().items() if name != SPANNED}
+    monkeypatch.setattr(entitle_module, "policy_cards", lambda: cards)
+    entitled, _ = night(home, "R2", [refund(1000)], not_run=[SPANNED])
+    assert statuses(entitled) == [("stability_refund", "payable", 1000, "")]
+    with pytest.raises(LedgerForbidsError, match="no longer due"):
+        release_batch(home, drafted.batches[0].batch_id)
 
 
 def test_one_signature_reserves_a_draft_does_not(home: Home) -> None:

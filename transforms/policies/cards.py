@@ -13,6 +13,7 @@ from transforms.policies.parameters import (
     ParameterValue,
     check_windows,
     month_first_day,
+    months_between,
     parse_parameter,
     value_on,
 )
@@ -284,7 +285,12 @@ def values_used(
         return [value_on(parameter, as_of)]
     if parameter.on == "year":
         return [value_on(parameter, year_start)]
-    first = month_first_day(reach.from_month)
-    over = [value.since for value in parameter.values if value.since <= first][-1:]
-    since = over[0] if parameter.on == "month" and over else date.min
-    return [value for value in parameter.values if since <= value.since <= max(as_of, since)]
+    if parameter.on == "month":
+        # A value from mid-month is taken by no month before the next one.
+        months = months_between(reach.from_month, max(reach.from_month, reach.to_month))
+        first, *later = map(month_first_day, months)
+        days = [first, *(day for day in later if day <= as_of)]
+        before = [[v.since for v in parameter.values if v.since <= day] for day in days]
+        taken = {since[-1] for since in before if since}
+        return [value for value in parameter.values if value.since in taken]
+    return [value for value in parameter.values if value.since <= as_of]
