@@ -144,7 +144,8 @@ def explain_where(
 ) -> list[dict[str, Any]]:
     """Explain some determinations of all policies or one, each extract read once for all of them.
 
-    Rows:    returns  one entry per policy of the run, in the order of their names; `rows`: at most
+    Rows:    returns  one entry per policy of the run (of a withdrawn one: where it determined
+                      something, which stops it), in the order of their names; `rows`: at most
                       `most` explained; `claims`: entitlements of what is not determined any more
     """
     folder = evidence.folder
@@ -157,7 +158,8 @@ def explain_where(
     shown = determinations.group_by("policy_id", maintain_order=True).head(most)
     entitled = entitled.join(shown, on=["policy_id", *KEY], how="semi")
     money = money_of_rows(evidence.home, evidence.manifest, entitled, evidence.books)
-    names = [policy] if policy else sorted(evidence.manifest["policies"])
+    decided = {*policy_cards(), *shown["policy_id"]}
+    names = [policy] if policy else sorted(decided & evidence.manifest["policies"].keys())
     saved = {name: _saved_rows(evidence, name, _of(shown, name)) for name in names}
     evidence.source.expect(row for rows in saved.values() for row in rows)
     for key, trace in traces_of_rows(folder, evidence.source, entitled).items():
@@ -199,7 +201,8 @@ def _entry_of(evidence: Evidence, policy: str, rows: Sequence[Mapping[str, Any]]
 def _saved_rows(evidence: Evidence, policy: str, rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Return a policy's own rows of some determinations.
 
-    Raises:  DigestDiffersError if they were made by other provisions than the card has now
+    Raises:  DigestDiffersError if they were made by other provisions than the card has now, or
+             the card has been withdrawn
     """
     if not rows.height:
         return []
@@ -208,7 +211,8 @@ def _saved_rows(evidence: Evidence, policy: str, rows: pl.DataFrame) -> list[dic
         pl.col("subject_id").is_in(rows["subject_id"].unique().to_list())
     )
     found = narrowed.collect().join(rows, on=KEY, how="semi").sort(KEY)
-    if list(filter(PROVISION.match, found.columns)) != policy_cards()[policy].provision_names:
+    card = policy_cards().get(policy)
+    if not card or list(filter(PROVISION.match, found.columns)) != card.provision_names:
         raise DigestDiffersError(
             f"run {evidence.folder.name} was made with other provisions of {policy} than the rules "
             "have now: explain it with the code version that its manifest.json names"

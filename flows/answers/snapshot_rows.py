@@ -26,6 +26,7 @@ from transforms.answers.source_rows import (
     visible_rows,
     without_own,
 )
+from transforms.extracts.kinds import KINDS, table_schema
 
 BUCKET_NAME = "bucket-{:02d}"
 KEYS_OF_DECISION = ("period", "subject_id", "beneficiary_id")
@@ -68,7 +69,8 @@ class SnapshotRows:
         months = months_asked_for(spec, row["period"], self.as_of)
         if months is not None:
             found = found.filter(months)
-        return found.select(shown_columns(kind))
+        # A column that a kind got later is not in the snapshots of before.
+        return found.select(name for name in shown_columns(kind) if name in found.columns)
 
     def rows_of_person(self, kind: str, person: str) -> pl.DataFrame:
         """Return the visible rows of one of the persons to be explained, of a kind delivered."""
@@ -124,9 +126,14 @@ class SnapshotRows:
         self, kind: str, meant: pl.Expr, persons: Sequence[str] | None = None
     ) -> pl.DataFrame:
         columns = [*shown_columns(kind), *key_columns(kind)]
-        files = _files_of(table_files(self.folder, kind), persons)
-        rows = visible_rows(pl.scan_parquet(files).filter(meant), kind, self.as_of)
-        return without_own(rows.select(columns).collect(), kind, self.own_rows)
+        scanned = pl.scan_parquet(_files_of(table_files(self.folder, kind), persons))
+        there = scanned.collect_schema()
+        later = {name: of for name, of in table_schema(KINDS[kind]).items() if name not in there}
+        known = scanned.filter(meant).with_columns(
+            pl.lit(None, later[name]).alias(name) for name in later
+        )
+        rows = visible_rows(known, kind, self.as_of).select(n for n in columns if n in there)
+        return without_own(rows.collect(), kind, self.own_rows)
 
     def _register(self, *parties: Parties) -> Register:
         employers = sorted(frozenset().union(*(side.employers for side in parties)))

@@ -198,11 +198,15 @@ def _is_less(kind: str, now: pl.DataFrame, old: pl.DataFrame) -> bool:
 
 
 def _without(rows: pl.DataFrame, others: pl.DataFrame, content: Sequence[str] = ()) -> pl.DataFrame:
-    """Take off rows of the same content, one for one; file, line and serial are no content."""
-    content = content or [name for name in rows.columns if name not in NOT_CONTENT]
+    """Take off rows of the same content, one for one; file, line and serial are no content.
+
+    Nor is a column that a kind got between the two nights: no row is another by it.
+    """
+    both = [name for name in rows.columns if name in others.columns]
+    content = content or [name for name in both if name not in NOT_CONTENT]
     counted = [
         frame.sort(PLACE).with_columns(pl.int_range(pl.len()).over(content).alias("nth"))
-        for frame in (rows, others.select(rows.columns))
+        for frame in (rows, others.select(both))
     ]
     left = counted[0].join(counted[1], on=[*content, "nth"], how="anti", nulls_equal=True)
     return left.drop("nth")

@@ -25,7 +25,7 @@ from transforms.answers.amount import amount_text, amount_with_numbers, in_facts
 from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.party_changes import change_lines, changes_between
 from transforms.answers.source_rows import AT
-from transforms.errors import UsageError
+from transforms.errors import DigestDiffersError, UsageError
 from transforms.extracts.kinds import KINDS
 
 LISTED_ROW = ("period", "subject_id", "beneficiary_id", "outcome", "amount_fen")
@@ -56,6 +56,22 @@ def persons_of(determinations: pl.DataFrame) -> list[str]:
     about = determinations.filter(pl.col("subject_kind") == "person")
     firsts = about.group_by("policy_id", "outcome", maintain_order=True).first()
     return firsts["subject_id"].unique().sort().to_list()
+
+
+def test_a_withdrawn_policy_stops_the_answer_only_where_it_determined_something(
+    paid_home: tuple[Home, str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, run_id, determinations = paid_home
+    policy = "graduate_flexible_insurance"
+    cards = {name: card for name, card in policy_cards().items() if name != policy}
+    monkeypatch.setattr("flows.answers.evidence.policy_cards", lambda: cards)
+    people = pl.col("subject_kind") == "person"
+    theirs = determinations.filter(people, policy_id=policy)["subject_id"]
+    others = determinations.filter(people, ~pl.col("subject_id").is_in(theirs.to_list()))
+    told = explain_party(home, "person", others["subject_id"][0], run_id)
+    assert [entry["policy_id"] for entry in told["policies"]] == list(cards)
+    with pytest.raises(DigestDiffersError, match=f"other provisions of {policy}"):
+        explain_party(home, "person", theirs[0], run_id)
 
 
 def test_every_policy_answers_for_every_person(

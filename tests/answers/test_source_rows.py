@@ -9,6 +9,7 @@ import pytest
 
 from flows.answers.snapshot_rows import SnapshotRows, table_files
 from flows.ingest.tables import buckets_of
+from flows.night.causes import _without as without
 from transforms.answers.source_rows import (
     months_asked_for,
     parties_of,
@@ -132,6 +133,28 @@ def test_only_narrows_to_values_and_months_to_months(folder: Path) -> None:
     spec = {"kind": "contributions", "of": "subject", "months": "period"}
     assert lines_of(folder, spec) == [2]
     assert lines_of(folder, spec | {"months": "month_before"}) == [3]
+
+
+def test_a_column_that_a_kind_got_later_is_not_in_the_rows_of_before(folder: Path) -> None:
+    path = folder / "tables" / "support.parquet"
+    pl.read_parquet(path).drop("months_used").write_parquet(path)
+    row = dict.fromkeys(("subject_kind", "beneficiary_kind"), "person") | {"period": "2020"}
+    row |= dict.fromkeys(("subject_id", "beneficiary_id"), PERSON)
+    source = SnapshotRows(folder, AS_OF)
+    source.expect([row])
+    rows = source.rows_of({"kind": "support", "of": "subject"}, row)
+    assert rows["source_line"].to_list() == [2, 3]
+    assert rows.columns == [name for name in shown_columns("support") if name != "months_used"]
+
+
+def test_no_row_is_new_because_its_kind_got_a_column() -> None:
+    """Else every row delivered with it would speak against what was paid by it."""
+    old = pl.DataFrame({"died_on": [date(2020, 1, 1)], "source_file": ["a"], "source_line": [2]})
+    now = old.with_columns(place=pl.lit("医院")).vstack(
+        old.with_columns(pl.lit(date(2020, 2, 1)).alias("died_on"), place=pl.lit("医院"))
+    )
+    assert without(now, old)["died_on"].to_list() == [date(2020, 2, 1)]
+    assert without(old, now).height == 0
 
 
 def test_months_that_can_not_be_told_are_a_bug_of_the_card() -> None:

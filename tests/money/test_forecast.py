@@ -1,5 +1,6 @@
 """The forecast: twelve months worked out by hand, to the fen."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from io import BytesIO
@@ -105,6 +106,19 @@ def test_a_hire_counts_twelve_months_from_the_month_of_the_contract() -> None:
     hire = {**none_used, "starts_on": date(2019, 8, 20)}
     assert costs("graduate_hire_insurance", hire) == [100] * 4 + [0] * 8, "up to July"
     assert costs("graduate_hire_insurance", {**hire, "starts_on": date(2019, 4, 1)}) == [0] * 12
+
+
+def test_how_many_months_is_taken_on_the_day_that_the_card_says() -> None:
+    """A reach raised in March is for spells that ended then, not for those before."""
+    card = policy_cards()["benefit_to_retirement"]
+    reach = card.parameters["benefit_reach_months"]
+    longer = replace(reach.values[0], since=date(2020, 3, 1), value=18)
+    raised = replace(reach, values=(*reach.values, longer))
+    card = replace(card, parameters={**card.parameters, "benefit_reach_months": raised})
+    far = {"retirement_latest_on": date(2040, 6, 15)}
+    for ended, months in ((202001, 10), (202003, 12)):
+        frame, entitled = rows_of(card.policy_id, {"last_benefit_month": ended, **far})
+        assert continuing(card, frame, entitled, DAY) == [100] * months + [0] * (12 - months)
 
 
 def test_months_that_are_not_determined_yet_fall_into_the_first() -> None:

@@ -95,14 +95,15 @@ def _taken(
 ) -> list[dict[str, Any]]:
     """Return the value of a parameter that a row took: that of the last day not after its own."""
     values = [entry for entry in used if entry["name"] == name]
-    day = _day_of(parameters[name].on, row, as_of) if name in parameters else None
+    day = day_of(parameters[name].on, row, as_of) if name in parameters else None
     if day is not None and len(values) > 1:
         values = [entry for entry in values if entry["from"] <= day.isoformat()][-1:]
     words = ("name", "title", "value", "unit", "from", "source", "confirmed")
     return [{word: entry[word] for word in words if word in entry} for entry in values]
 
 
-def _day_of(on: str, row: Mapping[str, Any], as_of: date) -> date | None:
+def day_of(on: str, row: Mapping[str, Any], as_of: date) -> date | None:
+    """Return the day on which a row takes a number, by the number's `on`; None: of the year."""
     if on == "month" and len(row["period"]) == 7:
         return date.fromisoformat(f"{row['period']}-01")
     day = as_of if on == "as_of" else row.get(on)

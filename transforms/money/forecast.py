@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from transforms.answers.amount import day_of
 from transforms.errors import ContractError
 from transforms.policies.cards import PolicyCard
 from transforms.policies.parameters import value_on
@@ -86,21 +87,22 @@ def _end(card: PolicyCard, row: Mapping[str, Any], this: int, as_of: date) -> in
         if fact is None:
             continue
         end = _number_of(fact) if isinstance(fact, date) else month_number(fact)
-        ends.append(end + _plus(card, rule.get("plus"), as_of) - bool(rule.get("first")))
+        ends.append(end + _plus(card, rule.get("plus"), row, as_of) - bool(rule.get("first")))
     for provision in card.provisions:
         if isinstance(provision.limit, str):
             used = row["months_used_before"] + row["earlier_months"] + 1
-            ends.append(this + _plus(card, provision.limit, as_of) - used)
+            ends.append(this + _plus(card, provision.limit, row, as_of) - used)
     if not ends:
         raise ContractError(f"nothing says until when {card.policy_id} goes on")
     return min(ends)
 
 
-def _plus(card: PolicyCard, name: str | None, as_of: date) -> int:
+def _plus(card: PolicyCard, name: str | None, row: Mapping[str, Any], as_of: date) -> int:
     if name is None:
         return 0
     parameter = card.parameters[name]
-    return int(value_on(parameter, as_of).value) * MONTHS_A_UNIT[parameter.unit]
+    day = day_of(parameter.on, row, as_of) or as_of
+    return int(value_on(parameter, day).value) * MONTHS_A_UNIT[parameter.unit]
 
 
 @dataclass(frozen=True)
