@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from transforms.policies.parameters import Parameter, month_first_day
+from transforms.policies.parameters import Parameter, day_of
 
 AMOUNT = re.compile(r"\bas amount_fen\b")
 NAME = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
@@ -100,11 +100,3 @@ def _taken(
         values = [entry for entry in values if entry["from"] <= day.isoformat()][-1:]
     words = ("name", "title", "value", "unit", "from", "source", "confirmed")
     return [{word: entry[word] for word in words if word in entry} for entry in values]
-
-
-def day_of(on: str, row: Mapping[str, Any], as_of: date) -> date | None:
-    """Return the day on which a row takes a number, by the number's `on`; None: of the year."""
-    if on == "month" and len(row["period"]) == 7:
-        return date.fromisoformat(f"{row['period']}-01")
-    day = as_of if on == "as_of" else row.get(on)
-    return month_first_day(day) if isinstance(day, int) else day

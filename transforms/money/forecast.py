@@ -9,10 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from transforms.answers.amount import day_of
 from transforms.errors import ContractError
 from transforms.policies.cards import PolicyCard
-from transforms.policies.parameters import value_on
+from transforms.policies.parameters import day_of, value_on
 from transforms.strict_yaml import read_yaml
 
 MONTHS = 12

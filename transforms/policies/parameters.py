@@ -248,3 +248,11 @@ def size_rows(parameter: Parameter) -> list[dict[str, Any]]:
         for value, end in zip(parameter.values, ends, strict=True)
         for row in value.value
     ]
+
+
+def day_of(on: str, row: Mapping[str, Any], as_of: date) -> date | None:
+    """Return the day on which a row takes a number, by the number's `on`; None: of the year."""
+    if on == "month" and len(row["period"]) == 7:
+        return date.fromisoformat(f"{row['period']}-01")
+    day = as_of if on == "as_of" else row.get(on)
+    return month_first_day(day) if isinstance(day, int) else day
