@@ -245,12 +245,9 @@ def facts_under(path: str) -> tuple[str, ...]:
 
 
 def policy_tables_in(path: str) -> set[str]:
-    """Return the policies whose table `policy_<id>` an SQL file reads."""
-    return {
-        word.removeprefix("policy_")
-        for word in sql_words(path)
-        if word.startswith("policy_") and word.removeprefix("policy_") in policy_cards()
-    }
+    """Return the policies whose table `policy_<id>` a finding reads: withdrawn ones, too."""
+    words = sql_words(path) - {"policy_id"} if path.startswith("findings/") else frozenset()
+    return {word.removeprefix("policy_") for word in words if word.startswith("policy_")}
 
 
 def words_under(path: str) -> frozenset[str]:

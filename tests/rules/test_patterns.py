@@ -5,7 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sql.texts import finding_names
+from sql import texts
+from sql.texts import finding_names, policy_tables_in
 from tests.rules.engine_tables import write_tables
 from tests.rules.planted_patterns import PATTERNS, Cases, found_in, planted_cases
 from transforms.extracts.kinds import KINDS
@@ -71,3 +72,12 @@ def test_every_pattern_is_a_finding_and_a_doubt() -> None:
     # The doubt of a shared account looks into tonight's instructions, too.
     assert {*AUDIT_FINDINGS, "shared_account"} == set(PATTERNS)
     assert set(READ) <= set(KINDS)
+
+
+def test_a_finding_over_a_policy_that_was_withdrawn_is_not_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It asks for the table of a policy that did not run, card or no card; the night goes on."""
+    monkeypatch.setattr(texts, "policy_cards", dict)
+    assert policy_tables_in("findings/shifted_staff.sql") == {"new_hire_subsidy"}
+    assert policy_tables_in("findings/short_insured.sql") == set()
