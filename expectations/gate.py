@@ -1,9 +1,10 @@
 """Judge one boundary with Great Expectations. Only this module imports it.
 
-Two sorts of checks meet here. What SQL counted stands in a frame of whole numbers, where Great
-Expectations compares each count with its tolerance. What a suite expects of a frame (the drafted
-instructions, the entitlements) it judges on the frame itself. Either way its result decides, and
-what it could not look at has raised there: that is how an error is told from a failure.
+Two sorts of checks meet here. What SQL counted stands in a frame of whole numbers, a row a check,
+where Great Expectations compares each count with its tolerance. What a suite expects of a frame
+(the drafted instructions, the entitlements) it judges on the frame itself. Either way its result
+decides, and what it could not look at has raised there: that is how an error is told from a
+failure.
 """
 
 import logging
@@ -17,10 +18,16 @@ from typing import Any
 
 import polars as pl
 
-from expectations.suites import COUNTS, Suite, Threshold, count_columns, load_suite
+from expectations.suites import COUNTS, Suite, Threshold, load_suite
 from transforms.gates import CheckOutcome, GateOutcome, Measure, Status, Worst, places_of
 from transforms.words import Said
 
+WITHIN_TOLERANCE = {
+    "type": "expect_column_pair_values_a_to_be_greater_than_b",
+    "column_A": "allowed_count",
+    "column_B": "failed_count",
+    "or_equal": True,
+}
 NOT_MEASURED = Said("not_measured")
 # No result holds what stood in a cell: only how many rows failed, and their places in the frame.
 RESULT_FORMAT = {
@@ -61,17 +68,17 @@ def judge(
     """
     suite = load_suite(boundary)
     measured = {measure.check: measure for measure in measures}
-    entries: dict[str, list[Any]] = {}
-    for name, frame in {COUNTS: _counts(suite, measured), **(frames or {})}.items():
-        found = _validate(frame, [t for t in suite.thresholds if t.frame == name], totals or {})
-        entries |= found
-        if name != COUNTS:
-            measured |= {check: _found(check, frame, results) for check, results in found.items()}
+    statuses = _judge_counts(_counts(suite, measured))
+    for name, frame in (frames or {}).items():
+        expected = {t.check: t.expect for t in suite.thresholds if t.frame == name}
+        for check, entries in _validate(frame, expected, totals or {}).items():
+            statuses[check] = _status(entries)
+            measured[check] = _found(check, frame, entries)
     checks = tuple(
         _outcome(
             threshold,
             measured.get(threshold.check, Measure(threshold.check, note=NOT_MEASURED)),
-            _status(entries.get(threshold.check, ())),
+            statuses.get(threshold.check, "errored"),
         )
         for threshold in suite.thresholds
     )
@@ -116,10 +123,26 @@ def _new_context() -> Any:
     return context
 
 
+def _judge_counts(counts: pl.DataFrame) -> dict[str, Status]:
+    """Hold all counts against their tolerances at once: the rows that fail are checks that fail."""
+    results = _validate(counts, {COUNTS: [WITHIN_TOLERANCE]}, {}).get(COUNTS, [])
+    verdict = _status(results)
+    failed = {row for entry in results for row in entry.result.get("unexpected_index_list") or ()}
+    if verdict == "failed" and not failed:
+        # A verdict that names no row condemns none: nobody could say which check it is.
+        verdict = "errored"
+    return {
+        check: verdict if verdict == "errored" or row in failed else "passed"
+        for row, check in enumerate(counts["check"])
+    }
+
+
 def _validate(
-    frame: pl.DataFrame, thresholds: Iterable[Threshold], totals: Mapping[str, int]
+    frame: pl.DataFrame,
+    expectations: Mapping[str, Sequence[Mapping[str, Any]]],
+    totals: Mapping[str, int],
 ) -> dict[str, list[Any]]:
-    """Hold what is expected against a frame; return the results by the check they belong to."""
+    """Hold what each check expects against a frame; return the results by check."""
     context = _context()
     import great_expectations as gx
 
@@ -127,10 +150,10 @@ def _validate(
         {
             "type": entry["type"],
             "kwargs": {word: value for word, value in entry.items() if word != "type"},
-            "meta": {"check": threshold.check},
+            "meta": {"check": check},
         }
-        for threshold in thresholds
-        for entry in threshold.expect
+        for check, entries in expectations.items()
+        for entry in entries
     ]
     batches = context.data_sources.get("frames").get_asset("frame").get_batch_definition("frame")
     with warnings.catch_warnings():
@@ -147,15 +170,15 @@ def _validate(
 
 
 def _counts(suite: Suite, measured: Mapping[str, Measure]) -> pl.DataFrame:
-    """Lay out the counts that were taken, each beside how many are allowed, in one row."""
-    columns: dict[str, list[int]] = {}
+    """Lay out the counts that were taken, a row a check, each beside how many may fail."""
+    rows: list[tuple[str, int, int]] = []
     for threshold in suite.thresholds:
         measure = measured.get(threshold.check, Measure(threshold.check))
         checked_count, failed_count = measure.checked_count, measure.failed_count
         if checked_count is not None and failed_count is not None and failed_count >= 0:
-            allowed, failed = count_columns(threshold.check)
-            columns |= {allowed: [threshold.allowed_count(checked_count)], failed: [failed_count]}
-    return pl.DataFrame(columns)
+            rows.append((threshold.check, threshold.allowed_count(checked_count), failed_count))
+    schema = {"check": pl.String, "allowed_count": pl.Int64, "failed_count": pl.Int64}
+    return pl.DataFrame(rows, schema, orient="row")
 
 
 def _found(check: str, frame: pl.DataFrame, results: Sequence[Any]) -> Measure:

@@ -29,7 +29,8 @@ class Threshold:
     """One check's tolerance, and the reason for it.
 
     `parameters` go to the measuring SQL; `needs` are tables that a run may rightly not have;
-    `expect` are the expectations held against `frame`, each with its type and arguments.
+    `expect` are the expectations held against `frame`, each with its type and arguments: none
+    where the frame is COUNTS, of which one expectation judges all rows.
     """
 
     check: str
@@ -138,19 +139,8 @@ def _threshold(boundary: str, entry: Mapping[str, Any]) -> Threshold:
         parameters=dict(entry.get("parameters", {})),
         needs=tuple(entry.get("needs", ())),
         frame=entry.get("frame", COUNTS),
-        expect=tuple(_each_column(entry.get("expect", [_within_tolerance(entry["check"])]))),
+        expect=tuple(_each_column(entry.get("expect", ()))),
     )
-
-
-def count_columns(check: str) -> tuple[str, str]:
-    """Name the columns of COUNTS that hold how many of a check may fail, and how many did."""
-    return f"{check}_allowed_count", f"{check}_failed_count"
-
-
-def _within_tolerance(check: str) -> Mapping[str, Any]:
-    allowed, failed = count_columns(check)
-    kind = "expect_column_pair_values_a_to_be_greater_than_b"
-    return {"type": kind, "column_A": allowed, "column_B": failed, "or_equal": True}
 
 
 def _each_column(expected: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
