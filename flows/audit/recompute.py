@@ -21,6 +21,7 @@ from flows.money.objections import home_run
 from flows.money.standing import Standing, read_standing
 from flows.night.causes import Causes
 from flows.night.determine import determine
+from flows.night.part import Means
 from flows.scratch import scratch_folder
 from flows.store import Home
 from transforms.policies.cards import PolicyStatus
@@ -132,9 +133,11 @@ def answer(request: Mapping[str, Any]) -> None:
     connection = determined.connection
     policies = {**_statuses(request.get("policies", {})), **determined.policies}
     snapshot, own = _laid_out(tables, Path(request["into"])), determined.own_rows.to_dicts()
-    causes = Causes(home, snapshot, as_of, own, connection, standing)
+    funds = read_funds(home)
+    means = Means(request["threads"], request["memory"], home.temporary)
+    causes = Causes(home, snapshot, as_of, own, connection, standing, funds.digest, means)
     before = home_run(home, request.get("run_before", "")), as_of.isoformat()
-    entitled = build_entitlements(connection, policies, standing, read_funds(home), causes, before)
+    entitled = build_entitlements(connection, policies, standing, funds, causes, before)
     frames = (determined.determinations, entitled.entitlements)
     for name, frame in zip(TABLES, frames, strict=True):
         frame.write_parquet(Path(request["into"]) / f"{name}.parquet")

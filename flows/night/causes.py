@@ -1,6 +1,7 @@
 """What speaks against money that was paid: rows of tonight that the paying run did not have."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,12 +10,17 @@ from typing import Any
 import polars as pl
 
 from flows.answers.snapshot_rows import SnapshotRows
+from flows.ingest.drop import SnapshotRef
 from flows.money.standing import Standing
+from flows.night.determine import determine
+from flows.night.part import Means
+from flows.night.run_name import rules_name
 from flows.store import Home, read_manifest
 from sql import Connection, policy_cards, query, show_frame
 from transforms.answers.source_rows import PLACE
+from transforms.errors import ParameterMissingError
 from transforms.extracts.kinds import KINDS
-from transforms.money.claims import CAUSE_SCHEMA, IN_PART, TWICE
+from transforms.money.claims import CAUSE_SCHEMA, IN_PART, NOTHING_FOUND, RULES_CHANGED, TWICE
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import ROW
 from transforms.policies.evidence import rows_against
@@ -26,6 +32,7 @@ SHOWN_ROWS = 20
 NOT_CONTENT = (*PLACE, "serial_no")
 # Kinds of which many rows make one amount.
 ADDING_UP = ("attendance", "contributions", "payroll")
+ROW_FOUND = "row_found"
 SUBJECT = ("policy_id", "subject_kind", "subject_id")
 Claim = Mapping[str, Any]
 
@@ -43,6 +50,8 @@ class Causes:
     own_rows: Sequence[Mapping[str, Any]]
     connection: Connection
     standing: Standing
+    funds_digest: str
+    means: Means
 
     def __call__(self, claims: pl.DataFrame) -> pl.DataFrame:
         """Say of each claim whether it is one, the cause, and the rows.
@@ -50,6 +59,7 @@ class Causes:
         Rows:    claims   row_number and key, is_eligible, determined_fen, paid_before_fen
                  returns  CAUSE_SCHEMA; cause_rows are file:line: those that are new tonight, else
                           those that are gone
+        Holds:   no row speaks against what tonight's rules don't give over the rows of then either
         """
         asked = self._with_reasons(claims)
         found = [
@@ -99,10 +109,63 @@ class Causes:
         }
         tonight = SnapshotRows(self.snapshot, self.as_of, self.own_rows)
         tonight.expect(asked)
-        return [
-            (claim[ROW], *_cause(claim, tonight, [then[run] for run in many]))
+        found = [
+            _cause(claim, tonight, [then[run] for run in many])
             for claim, many in zip(claims, runs, strict=True)
         ]
+        gave = self._by_these_rules(claims, runs, [said == ROW_FOUND for _, said, *_ in found])
+        for place, (claim, many) in enumerate(zip(claims, runs, strict=True)):
+            if place in gave:
+                found[place] = _cause(claim, tonight, [then[run] for run in many], gave[place])
+        return [(claim[ROW], *cause) for claim, cause in zip(claims, found, strict=True)]
+
+    def _by_these_rules(
+        self, claims: Sequence[Claim], runs: Sequence[Sequence[str]], asked: Sequence[bool]
+    ) -> dict[int, int]:
+        """Say, of claims by place, what tonight's rules give over what the paying runs read.
+
+        Only where those rules were others: else what differs is due to rows, whatever they are.
+        """
+        of_runs: dict[str, list[int]] = {}
+        for place, (claim, many) in enumerate(zip(claims, runs, strict=True)):
+            if asked[place] and claim["is_own"] and any(map(self._had_other_rules, many)):
+                for run in many:
+                    of_runs.setdefault(run, []).append(place)
+        gave: dict[int, int] = {}
+        for run, places in of_runs.items():
+            amounts = self._determined_again(run, {claims[p]["policy_id"] for p in places})
+            for place in places:
+                key = tuple(claims[place][name] for name in KEY)
+                gave[place] = max(gave.get(place, 0), amounts.get(key, 0))
+        return gave
+
+    def _had_other_rules(self, run_id: str) -> bool:
+        manifest = read_manifest(self.home.runs / run_id, "run")
+        now = rules_name(self.funds_digest)
+        return any(manifest[name] != digest for name, digest in now.items())
+
+    def _determined_again(self, run_id: str, policies: Set[str]) -> dict[tuple[str, ...], int]:
+        """Apply tonight's rules to what a run read, as of its day; return what is due by key."""
+        manifest = read_manifest(self.home.runs / run_id, "run")
+        place = self.home.snapshots / self.standing.snapshot_of[run_id]
+        tables = SnapshotRef(place.name, place, read_manifest(place, "snapshot")).tables()
+        try:
+            again = determine(
+                tables,
+                date.fromisoformat(manifest["as_of"]),
+                self.standing.released,
+                ledger_payment_ids=self.standing.payment_ids,
+                threads=self.means.threads,
+                memory_limit=self.means.memory_limit,
+                temp_folder=self.means.temp_folder,
+                only=sorted(policies),
+            )
+        except ParameterMissingError:
+            # These rules say nothing about that day: it is they that differ.
+            return {}
+        with closing(again.connection):
+            rows = again.determinations.filter(outcome="eligible").select(*KEY, "amount_fen")
+            return {tuple(key): fen for *key, fen in rows.iter_rows()}
 
     def _run(self, run_id: str, asked: Sequence[Claim]) -> "RunThen":
         manifest = read_manifest(self.home.runs / run_id, "run")
@@ -130,8 +193,13 @@ class RunThen:
 
 
 def _cause(
-    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]
+    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen], gave_fen: int | None = None
 ) -> tuple[bool, str, str, int]:
+    """Say whether a claim is one, the cause, the rows, and what of it is sure if it is none.
+
+    `gave_fen`: what tonight's rules give over the rows of then, where those of then were others.
+    Rows speak against what that is more than tonight's amount; the rest is the rules' doing.
+    """
     key = tuple(claim[name] for name in KEY)
     before = [run.determined_fen[key] for run in then if key in run.determined_fen]
     is_same = bool(before) and claim["determined_fen"] >= max(before)
@@ -155,11 +223,16 @@ def _cause(
             came += _places(new) if then else []
         # Where rows are gone, what came beside them does not say that less was due.
         found += [] if is_less else came
+    if found and gave_fen is not None:
+        by_rows_fen = max(0, gave_fen - claim["determined_fen"])
+        if sure_fen + by_rows_fen < claim["own_fen"] - claim["determined_fen"]:
+            sure_fen += by_rows_fen
+            return False, IN_PART if sure_fen else RULES_CHANGED, _listed(found), sure_fen
     if found:
-        return True, "row_found", _listed(found), 0
+        return True, ROW_FOUND, _listed(found), 0
     if sure_fen:
         return False, IN_PART, _listed(gone), sure_fen
-    return False, "rows_gone" if gone else "nothing_found", _listed(gone), 0
+    return False, "rows_gone" if gone else NOTHING_FOUND, _listed(gone), 0
 
 
 def _asked(

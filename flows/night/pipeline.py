@@ -125,9 +125,9 @@ def run_night(
         determined = do(determine_rows, run, request, standing, progress.listener)
         run = do(judge_snapshot, run, determined)
         run = do(judge_determinations, run, determined)
-        entitled = do(make_entitlements, run, determined, standing, funds)
-        run = do(find_traces, run, determined.connection, entitled)
         means = Means(request.threads, request.memory_limit, request.home.temporary)
+        entitled = do(make_entitlements, run, determined, standing, funds, means)
+        run = do(find_traces, run, determined.connection, entitled)
         run = do(propose_for_damaged_ids, run, entitled.entitlements, standing, means)
         run = do(judge_entitlements, run, determined.connection, entitled)
         drafted = do(make_batches, run, entitled, standing, funds)
@@ -211,12 +211,12 @@ def judge_determinations(run: RunSoFar, determined: Determined) -> RunSoFar:
 
 @stage("entitlements", retries=1)
 def make_entitlements(
-    run: RunSoFar, determined: Determined, standing: Standing, funds: Funds
+    run: RunSoFar, determined: Determined, standing: Standing, funds: Funds, means: Means
 ) -> Entitled:
     """Net what is determined against what was paid, apply exclusions, find accounts."""
     determined.forget(gates.words_of("entitlements", "batch"))
-    connection = determined.connection
-    causes = Causes(run.home, run.snapshot.folder, run.as_of, run.own_rows, connection, standing)
+    connection, night = determined.connection, (run.snapshot.folder, run.as_of, run.own_rows)
+    causes = Causes(run.home, *night, connection, standing, funds.digest, means)
     before = home_run(run.home, run.identity.get("run_before", "")), run.as_of.isoformat()
     return build_entitlements(connection, determined.policies, standing, funds, causes, before)
 

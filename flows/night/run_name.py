@@ -58,6 +58,12 @@ def run_before(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot: Sna
     return max(finished, default=("", 0, ""))[2]
 
 
+def rules_name(funds_digest: str) -> dict[str, str]:
+    """Name the rules and the parameters of tonight, as a run's manifest has them."""
+    numbers = [parameters_digest(), thresholds_digest(), funds_digest]
+    return {"rules_digest": rules_digest(), "parameters_digest": content_digest(numbers)}
+
+
 def run_identity(
     snapshot: SnapshotRef,
     as_of: date,
@@ -76,10 +82,7 @@ def run_identity(
     goes_in = {
         "snapshot_id": snapshot.snapshot_id,
         "as_of": as_of.isoformat(),
-        "rules_digest": rules_digest(),
-        "parameters_digest": content_digest(
-            [parameters_digest(), thresholds_digest(), funds_digest]
-        ),
+        **rules_name(funds_digest),
         "ledger_digest": ledger_digest,
         "compared_with": compared_with,
     }

@@ -15,8 +15,10 @@ import pytest
 
 from flows.answers.clerical import import_decisions
 from flows.answers.explain import explain_line, explain_party
+from flows.audit.again import call_program, stage_code
 from flows.money.ledger_store import open_ledger
 from flows.night import causes
+from flows.night.made_by import deciding_texts
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
@@ -30,6 +32,7 @@ from transforms.extracts.kinds import KINDS
 from transforms.money.entitlements import KEY
 from transforms.policies.cards import ABSENCE
 
+NUMBERS = "sql/parameters.yaml"
 LATER = AS_OF + timedelta(days=1)
 Table = list[list[str]]
 
@@ -294,6 +297,42 @@ def name_of(drop: Path, person: str) -> str:
                 if person in row.values():
                     return row["姓名"]
     raise AssertionError(person)
+
+
+def test_what_the_rules_alone_explain_is_no_claim_whatever_row_came(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
+) -> None:
+    """A share is lowered for months long paid, a part comes late, and one had died."""
+    home, drop = Home(tmp_path / "home"), tmp_path / "drop"
+    shutil.copytree(paid[0].root, home.root)
+    shutil.copytree(paid[1], drop)
+    lines = paid[2].filter(pl.col("policy_id") == "graduate_flexible_insurance").sort(KEY)
+    persons, dead = set(lines["subject_id"]), lines["subject_id"][0]
+    row = row_of(drop, "死亡信息", 社会保障号码=dead, 死亡日期="2019-12-01")
+
+    def late(rows: Table) -> Table:
+        parts = [row for row in rows if persons & set(row) and "养老" in row]
+        return [*rows, *([f"L{r[0]}", *r[1:8], "0.30", "补缴", r[10], str(LATER)] for r in parts)]
+
+    change(drop, {"死亡信息": adding(row), "个人缴费明细": late})
+    texts = deciding_texts()
+    lowered = texts[NUMBERS].replace('value: "2/3"', 'value: "1/3"')
+    assert lowered != texts[NUMBERS]
+    code = stage_code({**texts, NUMBERS: lowered}, tmp_path)
+    call_program(code, ["flows", "run", str(drop), "--as-of", str(LATER), "--home", str(home.root)])
+    with open_ledger(home) as ledger:
+        run_id = list(ledger.books().runs)[-1]
+    found = entitlements(home, {"run_id": run_id}).join(lines.select(KEY), on=KEY, how="semi")
+    both = pl.col("subject_id") == dead
+    by_rule, by_both = found.filter(~both), found.filter(both)
+    assert by_rule.height and {*by_rule["cause"]} == {"rules_changed"}
+    assert {*by_rule["status"]} == {"unsupported"} and by_rule["due_fen"].sum() == 0
+    assert by_rule["cause_rows"].str.contains("个人缴费明细").all()
+    # What the lowered share leaves of the other's is asked back, what it takes away is not.
+    assert {*by_both["cause"]} == {"paid_in_part"} and {*by_both["status"]} == {"recovery"}
+    paid_fen = lines.filter(both)["due_fen"].to_list()
+    assert [-fen for fen in by_both.sort(KEY)["due_fen"]] == [fen // 2 for fen in paid_fen]
+    assert found["paid_before_fen"].sum() == lines["due_fen"].sum()
 
 
 def test_a_clerk_may_make_it_a_claim(paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path) -> None:

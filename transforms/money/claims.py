@@ -10,7 +10,7 @@ from transforms.digest import content_digest, short_id
 from transforms.money.exclusions import DECISION_KEY, ROW
 
 # Why money that is not determined any more may be asked back, or why not; `cause_rows`: file:line;
-# `sure_fen`: what no run ever determined, asked back even if the rest is not.
+# `sure_fen`: what was surely too much, asked back even if the rest is not.
 CAUSE_SCHEMA: dict[str, Any] = {
     ROW: pl.UInt32(),
     "is_claim": pl.Boolean(),
@@ -24,14 +24,17 @@ ASKED, LISTED = len(KEY), len(KEY) + 1
 # What a run asks back: key, fen, cause, its rows, the payments behind.
 Asked = tuple[tuple[str, ...], int, str, str, list[list[Any]]]
 CLERK = {True: "clerk_decided", False: "clerk_kept"}
+# No row speaks, as far as was looked; rows speak, but the rules or numbers alone explain it.
+NOTHING_FOUND, RULES_CHANGED = "nothing_found", "rules_changed"
 # Nothing speaks about a period outside the span, not even a clerk: it is the rule that changed.
 NO_ROW = {
     "is_claim": pl.lit(False),
-    "cause": pl.lit("nothing_found"),
+    "cause": pl.lit(NOTHING_FOUND),
     "cause_rows": pl.lit(""),
     "sure_fen": pl.lit(0, pl.Int64),
 }
-# More was paid than any run determined: that is asked back, the rest waits for a clerk.
+# A part was surely paid too much (no run determined it, or rows speak against it, where the rules
+# changed too): that is asked back, the rest waits for a clerk.
 IN_PART, TWICE = "paid_in_part", "paid_twice"
 
 
@@ -200,7 +203,8 @@ def asked_of_claims(
     told = {}
     for key in listed:
         status, cause = said.get(key, ("", "") if key in paid.lines else ("nothing_due", ""))
-        if key[0] in ran and status and (status, cause) != ("unsupported", "nothing_found"):
+        is_open = status == "unsupported" and cause in (NOTHING_FOUND, RULES_CHANGED)
+        if key[0] in ran and status and not is_open:
             told[key] = (asked.get(key, 0), cause or status)
     return told
 
