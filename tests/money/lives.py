@@ -96,7 +96,7 @@ LINES: Mapping[Key, Callable[[int], dict[str, Any]]] = {
 }
 KEYS = sorted(LINES)
 BOTH = ("reviewer", "approver")
-STEPS, SEED, STEPS_A_LIFE = 2_500, 20201127, 50
+STEPS, SEED, STEPS_A_LIFE = 1_200, 20201127, 50
 # Things happen between two nights: else nothing but nights would.
 ACTS_A_NIGHT = 3
 FIRST_DAY = date(2020, 1, 1)

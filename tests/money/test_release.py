@@ -303,7 +303,7 @@ AMOUNTS = st.lists(st.integers(1, 10**9), min_size=1, max_size=12)
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(amounts=AMOUNTS, row_limit=st.integers(0, 4))
 def test_money_is_conserved_from_lines_to_ledger(

@@ -1,4 +1,4 @@
-"""Twenty nights of the year that `make year` lives whole."""
+"""Eighteen nights of the year that `make year` lives whole."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ import polars as pl
 from tests.night.year import MISHAPS, amiss_in, live_a_year
 from transforms.money.entitlements import KEY
 
-NIGHTS, PERSONS, SEED = 20, 150, 11
+NIGHTS, PERSONS, SEED = 18, 150, 11
 
 
-def test_twenty_nights_as_life_is(tmp_path: Path) -> None:
+def test_eighteen_nights_as_life_is(tmp_path: Path) -> None:
     told = live_a_year(tmp_path, NIGHTS, PERSONS, SEED)
     assert set(MISHAPS.values()) <= set(told["befell"])
     assert told["befell"]["batches paid"] and told["paid_fen"]

@@ -58,7 +58,7 @@ POLICE = ("deaths", "custody", "residents")
 INSURANCE = ("insured_units", "insured_persons", "contributions", "unemployment_benefits")
 SUPPLIERS = {"社保中心": INSURANCE, "公安分局": POLICE, "人社局": ()}
 DUE_DAY = 5
-# What befalls a night, by its number; after the first twenty they come again at random.
+# What befalls a night, by its number; after the first sixteen they come again at random.
 MISHAPS = {
     2: "late",
     4: "missing",
@@ -66,14 +66,13 @@ MISHAPS = {
     6: "doubled",
     7: "renamed",
     8: "killed",
-    11: "lacking",
-    12: "out of order",
-    13: "disk full",
-    14: "clock back",
-    15: "never ran",
-    16: "wrong",
-    17: "rubbish",
-    18: "killed",
+    10: "lacking",
+    11: "out of order",
+    12: "disk full",
+    13: "clock back",
+    14: "never ran",
+    15: "wrong",
+    16: "rubbish",
 }
 OFTEN = ("late", "missing", "in time", "doubled", "renamed", "lacking", "clock back", "never ran")
 EVERY_SO_MANY = 7
