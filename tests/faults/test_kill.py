@@ -1,4 +1,4 @@
-"""Kill -9 at effects of the whole job, `make kills` at many: the plain re-run ends as undisturbed."""
+"""Kill -9 at effects of the whole job, `make kills` at many: run again, it ends as undisturbed."""
 
 import json
 import os
