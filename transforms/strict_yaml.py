@@ -1,9 +1,10 @@
 """YAML of the program's own files, read strictly: no word twice, no truth value but true and false.
 
-Read in C, as YAML 1.2 has it: `on`, `yes` and `no` are words.
+Read in C, as YAML 1.2 has it: `on`, `yes` and `no` are words. Which keys a table may have is said
+here for all files that people write.
 """
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -69,3 +70,28 @@ def check_known(words: Any, known: Collection[Any], where: str) -> None:
     listed = words if isinstance(words, list | tuple | Mapping) else [words]
     if unknown := sorted({str(word) for word in listed if word not in known}):
         raise RuleError(f"{where}: {', '.join(unknown)} is not known here")
+
+
+def odd_keys(
+    content: Mapping[str, Any], known: Collection[str], may_have: Collection[str] = ()
+) -> str:
+    """Say which keys of a table nobody knows, and which are missing; nothing if it is whole.
+
+    They stand in backticks: what is to be typed is the same in every language.
+
+    >>> odd_keys({"runs": 1}, ["run"]), odd_keys({"run": 1}, ["run"])
+    ('unknown `runs`; missing `run`', '')
+    """
+    unknown = sorted(set(content) - {*known, *may_have})
+    missing = sorted(set(known) - set(content))
+    said = [f"unknown {in_backticks(unknown)}"] if unknown else []
+    return "; ".join([*said, *([f"missing {in_backticks(missing)}"] if missing else [])])
+
+
+def in_backticks(keys: Iterable[str]) -> str:
+    """List keys as they are to be typed.
+
+    >>> in_backticks(["night", "alerts"])
+    '`night`, `alerts`'
+    """
+    return ", ".join(f"`{key}`" for key in keys)

@@ -28,10 +28,11 @@ from flows.money.sign import today
 from flows.money.whole import unwitnessed
 from flows.night.diary import district_now
 from flows.night.made_by import lock_path
-from flows.night.settings import read_settings
+from flows.night.settings import Settings, read_settings
 from flows.store import PRIVATE, Home, place_of
 from flows.typeset import NO_FONT, has_font
 from transforms.errors import WuxingError
+from transforms.money.roster import HEAD_ROLES, ROLES
 
 SHOWN = 5
 OLDEST_PYTHON = (3, 11)
@@ -72,6 +73,8 @@ def _looked(what: str, look: Callable[[], dict[str, str]]) -> dict[str, str]:
     """Look; that one thing may not be read is said of it alone."""
     try:
         return look()
+    except WuxingError as broken:
+        return check("bad", what, str(broken))
     except OSError as denied:
         return check("bad", what, f"{denied.filename}: can't be read: {denied.strerror}")
 
@@ -175,9 +178,23 @@ def _read(what: str, path: Path, read: Callable[[Home], Any]) -> dict[str, str]:
         found = read(Home(path.parent))
     except WuxingError as wrong:
         return check("bad", what, str(wrong))
-    funds = found.by_name.values() if isinstance(found, Funds) else ()
-    left = [said for fund in funds for said in fund.warnings()]
+    left = _unfilled(found)
     return check("warn" if left else "good", what, "; ".join(left) or str(path))
+
+
+def _unfilled(found: Any) -> list[str]:
+    """Say what of a configuration that can be read was not filled in yet."""
+    if isinstance(found, Funds):
+        year = date.fromisoformat(today()).year
+        return [said for fund in found.by_name.values() for said in fund.warnings(year)]
+    if not isinstance(found, Settings):
+        return []
+    ways = [way for way in (found.alerts.mail, found.alerts.webhook) if way]
+    named = [getattr(way, name, "") for way in ways for name in ("url_env", "password_env")]
+    left = [
+        f"{name} is not set in this environment" for name in named if name not in {"", *os.environ}
+    ]
+    return left if found.alerts.channels else ["no way of [alerts] is filled in: nobody is told"]
 
 
 def _fonts() -> dict[str, str]:
@@ -205,7 +222,18 @@ def _keys(home: Home) -> dict[str, str]:
     if beside:
         found = f"{len(beside)} key files lie in the home: each belongs on its holder's own machine"
         return check("warn", "keys", found)
-    return check("good", "keys", "none lies in the home")
+    if not home.ledger_path.is_file():
+        return {}
+    with open_ledger(home, only_look=True) as ledger:
+        roster = ledger.books().roster
+    if len(roster.heads()) < len(HEAD_ROLES):
+        found = "the two heads are not registered yet: `wuxing init --hr-key F --finance-key F`"
+        return check("warn", "keys", found)
+    there = {member.role for member in roster.members.values() if not member.revoked_at}
+    nobody = [role for role in ROLES if role not in there]
+    for role in nobody[:1]:
+        return check("warn", "keys", f"nobody can sign as {role} yet: `wuxing key enrol`")
+    return check("good", "keys", "heads, reviewer and approver are enrolled")
 
 
 def _returned(home: Home) -> dict[str, str]:

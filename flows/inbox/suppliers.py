@@ -14,6 +14,7 @@ from flows.store import Home, replace_file
 from transforms.errors import DropRefusedError
 from transforms.extracts.headers import kinds_of_file
 from transforms.extracts.kinds import KINDS, Kind
+from transforms.strict_yaml import odd_keys
 from transforms.visible import holds_control
 
 SAMPLE = Path(__file__).with_name("suppliers.toml")
@@ -164,11 +165,9 @@ def _delivers(supplier: str, title: str, entry: Any, where: str) -> Delivers:
 def _expect_keys(
     entry: Mapping[str, Any], keys: frozenset[str], optional: set[str], where: str
 ) -> None:
-    missing, unknown = sorted(keys - optional - entry.keys()), sorted(entry.keys() - keys)
-    if missing or unknown:
-        said = [f"missing {', '.join(missing)}"] if missing else []
-        said += [f"unknown {', '.join(unknown)}"] if unknown else []
-        raise DropRefusedError(f"{where}: {'; '.join(said)}; correct it")
+    odd = odd_keys(entry, keys - optional, keys)
+    if odd:
+        raise DropRefusedError(f"{where}: {odd}; correct it")
 
 
 def write_sample(home: Home) -> list[Path]:

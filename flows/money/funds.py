@@ -23,6 +23,7 @@ from transforms.payments.profile import (
     shipped_profile,
     writable,
 )
+from transforms.strict_yaml import in_backticks, odd_keys
 
 FUND_KEYS = ("bank_profile", "payer_name", "payer_account", "bank_code", "budget_yuan")
 OPTIONAL_KEYS = ("bank_name", "notice_not_needed")
@@ -65,9 +66,14 @@ class Fund:
             },
         }
 
-    def warnings(self) -> list[str]:
-        """Say what of the fund was not filled in yet."""
-        return payer_warnings(self.name, self.content())
+    def warnings(self, year: int) -> list[str]:
+        """Say what of the fund was not filled in yet, and that nothing can be paid in a year."""
+        said = payer_warnings(self.name, self.content())
+        if len(self.payer_account.lstrip("0")) <= 1:
+            said.append(f"{self.name}: payer_account in funds.toml is still the placeholder")
+        if not self.budget_fen.get(year):
+            said.append(f"{self.name}: no budget of {year} in funds.toml: nothing can be released")
+        return said
 
 
 def payer_warnings(fund: str, names: Mapping[str, Any]) -> list[str]:
@@ -149,13 +155,10 @@ def _fund(home: Home, name: str, entry: Any) -> Fund:
     if name not in known:
         raise DropRefusedError(f"{where}: there is no such fund; expected {', '.join(known)}")
     if not isinstance(entry, dict):
-        raise DropRefusedError(f"{where}: expected a table of {', '.join(FUND_KEYS)}")
-    missing = sorted(set(FUND_KEYS) - set(entry))
-    unknown = sorted(set(entry) - {*FUND_KEYS, *OPTIONAL_KEYS})
-    if missing or unknown:
-        said = [f"missing {', '.join(missing)}"] if missing else []
-        said += [f"unknown {', '.join(unknown)}"] if unknown else []
-        raise DropRefusedError(f"{where}: {'; '.join(said)}; correct it")
+        raise DropRefusedError(f"{where}: expected a table of {in_backticks(FUND_KEYS)}")
+    odd = odd_keys(entry, FUND_KEYS, OPTIONAL_KEYS)
+    if odd:
+        raise DropRefusedError(f"{where}: {odd}; correct it")
     for key in ("bank_profile", "payer_name", "payer_account", "bank_code"):
         if not isinstance(entry[key], str):
             raise DropRefusedError(f"{where}: {key} must be text in quotes")

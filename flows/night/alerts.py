@@ -101,7 +101,11 @@ def tell(
     finally:
         if held is not None:
             os.close(held)
-    return {"raised": len(raised), "sent": sent, "unsent": len(unsent(home))}
+    return {
+        "raised": len(raised),
+        "sent": sent,
+        "unsent": len(unsent(home, settings.alerts.channels)),
+    }
 
 
 def try_ways(home: Home, settings: Settings, now: datetime) -> dict[str, str]:
@@ -139,7 +143,10 @@ def _note(home: Home, line: Mapping[str, Any]) -> None:
 def _send(home: Home, settings: Settings, raised: Sequence[dict[str, Any]]) -> int:
     """Send what is raised; a way that fails is not tried again at once for the rest."""
     sent, broken, noted = 0, set[str](), read_lines(home.alerts_path)
-    for line in [*unsent(home), *(line for line in raised if line not in noted)]:
+    for line in [
+        *unsent(home, settings.alerts.channels),
+        *(line for line in raised if line not in noted),
+    ]:
         for way in line["by"]:
             if way not in settings.alerts.channels or way in broken:
                 continue
@@ -187,7 +194,7 @@ def _of_deliveries(late: Sequence[Mapping[str, Any]]) -> Iterator[Alert]:
     """Tell once per supplier and what is late of it, until it delivers."""
     for supplier in sorted({one["supplier"] for one in late}):
         of_supplier = [one for one in late if one["supplier"] == supplier]
-        items = [
+        told = [
             Said(
                 "alert_delivery",
                 {
@@ -197,6 +204,7 @@ def _of_deliveries(late: Sequence[Mapping[str, Any]]) -> Iterator[Alert]:
             )
             for one in of_supplier
         ]
+        items = [said for place, said in enumerate(told) if said not in told[:place]]
         # The day of the last delivery stays while nothing new comes.
         since = sorted([str(one.get(name)) for name in SINCE] for one in of_supplier)
         key = f"late:{content_digest({'supplier': supplier, 'since': since})[:16]}"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
 
 import polars as pl
 from prefect import flow, get_run_logger, task
@@ -24,10 +26,10 @@ from flows.night.parts import Parting
 from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
 from flows.store import Home
-from transforms.errors import UsageError, WuxingError
+from transforms.errors import MachineDeniedError, UsageError, WuxingError
 from transforms.masking import without_person_ids
 
-RETRY_SECONDS = 5
+RETRY_SECONDS, SERVER_SECONDS = 5, 10
 
 
 def _run_name() -> str:
@@ -173,8 +175,16 @@ def run_flow(
 ) -> dict[str, Any]:
     """Run the flow in this process and hand back what `wuxing run` would.
 
+    A night does not wait for its recorder: without an answer of Prefect's it runs plainly.
+
     Raises:  what stopped it, so that exit codes are the same as of `wuxing run`
     """
+    silent = _silent_server()
+    if silent:
+        day, parting = as_of.isoformat(), Parting(parts, executor)
+        request = request_of(str(drop) if drop else None, day, str(home), wait, parting)
+        Progress().say(f"{silent} does not answer: the night runs without Prefect's record of it")
+        return told_night(request.home, day, lambda: run_night(request, Progress()), "nightly")
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_without_traceback)
     summary: Any = nightly(
@@ -188,6 +198,22 @@ def run_flow(
     return dict(summary)
 
 
+def _silent_server() -> str:
+    """Return the address of Prefect's server if one is named that can't be reached."""
+    address = os.environ.get("PREFECT_API_URL", "")
+    if not address:
+        return ""
+    # Only what the operator named is asked, never through a proxy; any answer is one.
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(f"{address.rstrip('/')}/health", timeout=SERVER_SECONDS):
+            return ""
+    except HTTPError:
+        return ""
+    except (OSError, ValueError):
+        return address
+
+
 def _without_traceback(record: logging.LogRecord) -> bool:
     """Keep Prefect's line about a failed task, without the traceback it hangs on it."""
     record.exc_info = None
@@ -196,7 +222,16 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 def serve(home: Path, drop: Path | None) -> None:
-    """Run the nightly schedule until stopped: 02:00 in the district, one run at a time."""
+    """Run the nightly schedule until stopped: 02:00 in the district, one run at a time.
+
+    Raises:  MachineDeniedError if Prefect's server does not answer
+    """
+    silent = _silent_server()
+    if silent:
+        raise MachineDeniedError(
+            f"{silent} (PREFECT_API_URL) does not answer, and it keeps the schedule: start "
+            "Prefect's server; `wuxing nightly` runs one night without it"
+        )
     nightly.serve(
         # prefect.yaml deploys `nightly`: of one name, each would unseat the other.
         name="serve",

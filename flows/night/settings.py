@@ -11,6 +11,7 @@ from typing import Any, get_args
 from flows.money.funds import read_toml
 from flows.store import Home
 from transforms.errors import DropRefusedError, UsageError
+from transforms.strict_yaml import in_backticks, odd_keys
 
 EVENTS = ("failed", "stopped", "warned", "missed", "late", "waiting", "budget", "backup")
 VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
@@ -139,16 +140,10 @@ def read_span(text: str) -> timedelta:
 def _read(form: Any, entry: Any, where: str) -> Any:
     known = {one.name: one for one in fields(form)}
     if not isinstance(entry, Mapping):
-        raise DropRefusedError(f"{where}: expected a table of {', '.join(known)}")
-    unknown = sorted(set(entry) - set(known))
-    needed = {name for name, one in known.items() if one.default is MISSING}
-    missing = sorted(needed - set(entry))
-    if unknown or missing:
-        said = [f"unknown {', '.join(unknown)}"] if unknown else []
-        said += [f"missing {', '.join(missing)}"] if missing else []
-        raise DropRefusedError(
-            f"{where}: {'; '.join(said)}; expected {', '.join(known)}; correct it"
-        )
+        raise DropRefusedError(f"{where}: expected a table of {in_backticks(known)}")
+    odd = odd_keys(entry, [n for n, one in known.items() if one.default is MISSING], known)
+    if odd:
+        raise DropRefusedError(f"{where}: {odd}; expected {in_backticks(known)}; correct it")
     between = ", " if where.endswith(".toml") else "."
     return form(
         **{name: _value(known[name], entry[name], f"{where}{between}{name}") for name in entry}

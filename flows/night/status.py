@@ -1,6 +1,7 @@
 """How the home stands: what ran last, what is missed or late, what waits for a person."""
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,7 +63,7 @@ def look_at(
         **waiting,
         "configuration": unread,
         "backup": late_backup(home, settings.backup, now),
-        "alerts_unsent": len(unsent(home)),
+        "alerts_unsent": len(unsent(home, settings.alerts.channels)),
         "disk_free_gib": shutil.disk_usage(home.root).free >> 30,
         "nights": [night.content() for night in nights[-DAYS_LOOKED_BACK:]],
     }
@@ -165,16 +166,25 @@ def late_backup(home: Home, wanted: BackupSettings, now: datetime) -> str | None
     return str(newest["made_at"]) if age > read_span(wanted.max_age) else None
 
 
-def unsent(home: Home) -> list[dict[str, Any]]:
-    """List what there was to tell and could not be told yet by every way it goes."""
+def unsent(home: Home, ways: Sequence[str]) -> list[dict[str, Any]]:
+    """List what could not be told yet, each with the ways it is still to go.
+
+    A way that was taken out of the settings is awaited no more; what nobody heard of goes by those
+    that are there.
+    """
     lines = read_lines(home.alerts_path)
     sent = {(line["key"], line["by"]) for line in lines if line.get("event") == "sent"}
-    return [
-        line | {"by": [way for way in line["by"] if (line["key"], way) not in sent]}
-        for line in lines
-        if line.get("event") == "raised"
-        and any((line["key"], way) not in sent for way in line["by"])
+    told = {key for key, _ in sent}
+    raised = [line for line in lines if line.get("event") == "raised"]
+    waiting = [
+        line | {"by": [way for way in line["by"] if way in ways and (line["key"], way) not in sent]}
+        for line in raised
     ]
+    unheard = [
+        line | {"by": line["by"] or list(ways)} for line in waiting if line["key"] not in told
+    ]
+    heard = [line for line in waiting if line["key"] in told]
+    return [line for line in [*unheard, *heard] if line["by"]]
 
 
 def status_lines(told: dict[str, Any]) -> list[str]:
@@ -203,10 +213,16 @@ def status_lines(told: dict[str, Any]) -> list[str]:
         lines.append(f"missed: {len(others) + 1} nights did not begin, of {others[0]} to {newest}")
     elif newest:
         lines.append(f"missed: no night began on {newest}")
-    for one in told["late"]:
-        supplier, kind, state = one["supplier"], one["kind"], one["state"]
-        unknown = f"late: {supplier}, a file of unknown kind: {state}"
-        lines.append(f"late: {supplier}, {kind}: {state}" if kind else unknown)
+    of_no_kind = Counter((o["supplier"], o["state"]) for o in told["late"] if not o["kind"])
+    lines += [
+        f"late: {one['supplier']}, {one['kind']}: {one['state']}"
+        for one in told["late"]
+        if one["kind"]
+    ]
+    lines += [
+        f"{supplier}: {count} files of no kind that it delivers: {state}; see `wuxing inbox`"
+        for (supplier, state), count in of_no_kind.items()
+    ]
     for one in told["signature"]:
         amount = yuan_text(one["amount_fen"], ",")
         lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")

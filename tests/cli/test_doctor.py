@@ -17,6 +17,7 @@ import pytest
 from flows.backup.save import back_up
 from flows.cli import around, doctor, growth
 from flows.inbox.register import Line, add_lines
+from flows.money.heads import initialise_home
 from flows.money.ledger_store import open_ledger
 from flows.night.diary import district_now, record_night
 from flows.store import Home
@@ -119,7 +120,7 @@ def test_a_copy_is_told_and_a_home_of_another_user(
     assert verdict == "warn" and "you are 12345" in said
     home.settings_path.write_text("[nights]\n")
     verdict, said = found(home)["wuxing.toml"]
-    assert verdict == "bad" and "unknown nights" in said
+    assert verdict == "bad" and "unknown `nights`" in said
 
 
 @pytest.fixture()
@@ -203,3 +204,36 @@ def test_what_can_not_be_read_is_one_line_of_it(
         assert found[what]["verdict"] == "bad"
         assert found[what]["found"] == "/backup/states: can't be read: Permission denied"
     assert "services" in found
+
+
+def test_what_was_not_filled_in_is_said_before_the_first_night(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = home.funds_path.read_text(encoding="utf-8")
+    filled = text.replace("2020 = ", "2026 = 1\n2020 = ").replace(
+        "00000000000000", "62220000000000"
+    )
+    monkeypatch.setattr(doctor, "today", lambda: "2026-11-29")
+    home.funds_path.write_text(filled, encoding="utf-8")
+    assert found(home)["funds.toml"][0] == "good"
+    home.funds_path.write_text(text, encoding="utf-8")
+    verdict, said = found(home)["funds.toml"]
+    assert verdict == "warn" and "payer_account in funds.toml is still the placeholder" in said
+    assert "no budget of 2026 in funds.toml" in said
+    # Who would be told, and by what.
+    home.settings_path.write_text("", encoding="utf-8")
+    assert "nobody is told" in found(home)["wuxing.toml"][1]
+    home.settings_path.write_text('[alerts.webhook]\nurl_env = "WX_HOOK"\n', encoding="utf-8")
+    assert found(home)["wuxing.toml"] == ("warn", "WX_HOOK is not set in this environment")
+    monkeypatch.setenv("WX_HOOK", "http://127.0.0.1/x")
+    assert found(home)["wuxing.toml"][0] == "good"
+
+
+def test_that_nobody_can_sign_yet_is_said(home: Home, tmp_path: Path) -> None:
+    for key in home.root.rglob("*.key"):
+        key.unlink()
+    assert found(home)["keys"] == ("good", "heads, reviewer and approver are enrolled")
+    bare = Home(tmp_path / "bare")
+    initialise_home(bare)
+    verdict, said = found(bare)["keys"]
+    assert verdict == "warn" and "the two heads are not registered yet" in said

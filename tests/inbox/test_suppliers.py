@@ -30,15 +30,15 @@ def test_suppliers_are_read_with_what_they_deliver(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "becomes", "said"),
     [
-        ('contact = "李工"', "", "民政局: missing contact"),
-        ('contact = "李工"', 'contact = "李工"\nphone = "1"', "民政局: unknown phone"),
+        ('contact = "李工"', "", "民政局: missing `contact`"),
+        ('contact = "李工"', 'contact = "李工"\nphone = "1"', "民政局: unknown `phone`"),
         ('contact = "李工"', "contact = 1", "contact must be text"),
         ('"户籍人口" =', '"户籍" =', "there is no kind 户籍"),
         ('"户籍人口" =', '"residents" = 1\n"户籍人口" =', "residents: expected"),
         ('"nightly", deadline = "03:00"', '"nightly", deadline = "3"', "deadline must be a time"),
         ('"nightly", deadline = "03:00"', '"weekly", deadline = "03:00"', "nightly or monthly"),
         ('cadence = "monthly", due_day', 'cadence = "weekly", due_day', "nightly or monthly"),
-        ('"nightly", deadline = "03:00"', '"monthly", deadline = "03:00"', "missing due_day"),
+        ('"nightly", deadline = "03:00"', '"monthly", deadline = "03:00"', "missing `due_day`"),
         ("due_day = 5", "due_day = 31", "due_day must be a whole number from 1 to 28"),
         ("max_age_days = 2", "max_age_days = 0", "max_age_days must be a whole number"),
         ("max_age_days = 2", "max_age_days = true", "max_age_days must be a whole number"),

@@ -54,7 +54,7 @@ def test_budgets_are_exact(home: Home, written: str, fen: int) -> None:
     [
         ('["失业保险基金"]', '["失业保险基金"', "no TOML"),
         ('["失业保险基金"]', '["失业基金"]', "no such fund"),
-        ('payer_account = "0000000000000001"\n', "", "missing payer_account"),
+        ('payer_account = "0000000000000001"\n', "", "missing `payer_account`"),
         ('payer_account = "0000000000000001"', "payer_account = 1", "text in quotes"),
         ('payer_account = "0000000000000001"', 'payer_account = "37-01"', "digits"),
         ('payer_account = "0000000000000001"', 'payer_account = ""', "digits"),
@@ -64,7 +64,7 @@ def test_budgets_are_exact(home: Home, written: str, fen: int) -> None:
         ('bank_profile = "default"', 'bank_profile = "../../x"', "no bank profile"),
         ('bank_code = ""', 'bank_code = "4024530"', "12 digits"),
         ('bank_name = "请改为开户行名称"\n', "", "bank_code, or bank_name"),
-        ('bank_code = ""', 'bank_code = ""\nowner = "x"', "unknown owner"),
+        ('bank_code = ""', 'bank_code = ""\nowner = "x"', "unknown `owner`"),
         ("2020 = 0", "2020 = -1", "budget_yuan"),
         ("2020 = 0", "2020 = 1.005", "two decimals"),
         ("2020 = 0", '2020 = "1000"', "budget_yuan"),
@@ -105,11 +105,13 @@ def test_the_default_profile_need_not_be_in_the_home(home: Home) -> None:
 
 
 def test_names_that_init_wrote_are_warned_of_until_they_are_replaced(home: Home) -> None:
-    warned = read_funds(home).by_name[FUND].warnings()
-    assert len(warned) == 1 and "payer_name, bank_name" in warned[0]
+    warned = read_funds(home).by_name[FUND].warnings(2020)
+    assert "payer_name, bank_name" in warned[0] and "payer_account" in warned[1]
     rewrite(home, "请改为失业保险基金财政专户户名", "淄川区财政局失业保险基金专户")
-    assert "payer_name" not in read_funds(home).by_name[FUND].warnings()[0]
+    assert "payer_name" not in read_funds(home).by_name[FUND].warnings(2020)[0]
     rewrite(home, "请改为开户行名称", "样例银行淄川支行")
-    assert read_funds(home).by_name[FUND].warnings() == []
+    rewrite(home, "0000000000000001", "6222000000000001")
+    assert read_funds(home).by_name[FUND].warnings(2020) == []
+    assert "no budget of 2031" in read_funds(home).by_name[FUND].warnings(2031)[0]
     (checked,) = [one for one in examine(home)["checks"] if one["what"] == "funds.toml"]
     assert checked["verdict"] == "warn" and "就业补助资金" in checked["found"]

@@ -19,8 +19,8 @@ from flows.cli.console import run_command
 from flows.night.alerts import Alert, alerts_of, tell, told_night
 from flows.night.page import night_page
 from flows.night.settings import EVENTS, read_settings
-from flows.night.status import look_at, status_lines
-from flows.store import Home, read_lines
+from flows.night.status import look_at, status_lines, unsent
+from flows.store import Home, append_line, read_lines
 from tests.night.servers import HookServer, MailServer, make_certificate, serving
 from tests.night.test_status import SCHEDULED, TWO, good_night, home_with, note, raising
 from transforms.answers.deliveries import LATE
@@ -87,7 +87,7 @@ def test_each_event_is_told_and_each_has_its_words(tmp_path: Path, home_after_ru
         look_at(home_after_run, read_settings(home_after_run), now) | {"late": late}
     )
     lines = [in_chinese(line) for line in lines]
-    assert "迟到：局9，类别不明的文件：被拒收" in lines
+    assert any(line.startswith("局9：") and "不由该单位提供" in line for line in lines)
     assert "迟到：局3，死亡信息：送来的被拒收，此前没有可用的" in lines
     text = "\n".join(titles(server))
     assert "有 1 条提醒" in text and "2026-11-28 的夜间运行没有开始" in text
@@ -369,3 +369,16 @@ def test_on_a_full_disk_a_night_is_told_though_no_line_can_be_written(
     first, second = titles(server)
     assert "机器空间、内存、权限不足" in first and "没有开始" in second
     assert not read_lines(home.alerts_path) and not read_lines(home.nights_path)
+
+
+def test_a_way_that_was_taken_out_is_awaited_no_more(tmp_path: Path) -> None:
+    """What nobody heard goes by those that are there instead."""
+    home = home_with(tmp_path, SCHEDULED)
+    raised = [{"event": "raised", "key": key, "by": ["mail", "webhook"]} for key in ("old", "new")]
+    for line in (*raised, {"event": "sent", "key": "old", "by": "webhook"}):
+        append_line(home.alerts_path, line)
+    assert [line["by"] for line in unsent(home, ["mail", "webhook"])] == [raised[1]["by"], ["mail"]]
+    assert [(line["key"], line["by"]) for line in unsent(home, ["command"])] == [
+        ("new", ["command"])
+    ]
+    assert unsent(home, []) == []

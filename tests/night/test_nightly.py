@@ -247,3 +247,20 @@ def test_what_stops_a_stage_names_nobody_to_prefect() -> None:
 
     state: Any = night(return_state=True)
     assert "stands twice" in state.message and "370302198503151234" not in state.message
+
+
+def test_a_night_does_not_wait_for_a_server_that_is_down(
+    empty_home: Path, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from flows.cli import app
+
+    home = Home(tmp_path / "home")
+    shutil.copytree(empty_home, home.root)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    words = ["--as-of", AS_OF.isoformat(), "--home", str(home.root)]
+    assert run_command(app, ["nightly", str(town), *words]) == 0
+    assert "http://127.0.0.1:9/api does not answer" in capsys.readouterr().err
+    (night,) = read_nights(home)
+    assert (night.by, night.state) == ("nightly", "done")
+    assert run_command(app, ["serve", str(town), "--home", str(home.root)]) == 10
+    assert "start Prefect's server" in capsys.readouterr().err

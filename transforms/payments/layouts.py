@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from transforms.errors import DropRefusedError
+from transforms.strict_yaml import odd_keys
 
 ANSWER_WORDS = frozenset(("payment_id", "state", "reason", "date"))
 STATEMENT_WORDS = frozenset(
@@ -64,12 +65,9 @@ def check_keys(
     content: Mapping[str, Any], known: Sequence[str], where: str, may_have: Collection[str] = ()
 ) -> None:
     """Check that a table has the keys it must have, and no others."""
-    unknown = sorted(set(content) - {*known, *may_have})
-    missing = sorted(set(known) - set(content))
-    if unknown or missing:
-        said = [f"unknown {', '.join(unknown)}"] if unknown else []
-        said += [f"missing {', '.join(missing)}"] if missing else []
-        raise DropRefusedError(f"{where}: {'; '.join(said)}; compare it with the default profile")
+    odd = odd_keys(content, known, may_have)
+    if odd:
+        raise DropRefusedError(f"{where}: {odd}; compare it with the default profile")
 
 
 def check_writing(content: Mapping[str, Any], where: str) -> None:
