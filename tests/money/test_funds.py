@@ -111,6 +111,7 @@ def test_names_that_init_wrote_are_warned_of_until_they_are_replaced(home: Home)
     assert "payer_name" not in read_funds(home).by_name[FUND].warnings(2020)[0]
     rewrite(home, "请改为开户行名称", "样例银行淄川支行")
     rewrite(home, "0000000000000001", "6222000000000001")
+    rewrite(home, "2020 = 0", "2020 = 1")
     assert read_funds(home).by_name[FUND].warnings(2020) == []
     assert "no budget of 2031" in read_funds(home).by_name[FUND].warnings(2031)[0]
     (checked,) = [one for one in examine(home)["checks"] if one["what"] == "funds.toml"]
