@@ -13,8 +13,14 @@ from flows.money.funds import read_funds
 from flows.money.ledger_store import books_of
 from flows.money.whole import unwitnessed
 from flows.night.diary import DISTRICT_TIME, Night, read_nights, restored_at
-from flows.night.settings import BackupSettings, NightSettings, Settings, read_span
-from flows.store import Home, expect_home, read_lines
+from flows.night.settings import (
+    BackupSettings,
+    NightSettings,
+    Settings,
+    read_settings,
+    read_span,
+)
+from flows.store import Home, expect_home, read_lines, read_manifest
 from transforms.amounts import yuan_text
 from transforms.answers.deliveries import LATE
 from transforms.errors import WuxingError
@@ -56,6 +62,7 @@ def look_at(
         "is_too_old": not is_recent,
         "max_age": max_age or settings.night.max_age,
         "last": last and last.content(),
+        **_last_run(home, last.run_id if last else ""),
         "last_good": good[-1].content() if good else None,
         "running": [night.content() for night in nights if night.state == "running"],
         "missed": missed_days(nights, settings.night, since, now) if since else [],
@@ -140,10 +147,23 @@ def _waiting(home: Home) -> dict[str, Any]:
     }
 
 
+def _last_run(home: Home, run_id: str) -> dict[str, Any]:
+    """Say which policies a run did not run, of how many, and which page says why."""
+    try:
+        made = read_manifest(home.runs / run_id, "run") if run_id else {}
+    except WuxingError:
+        # Whoever verifies is told that it is damaged.
+        made = {}
+    policies = made.get("policies", {})
+    not_run = sorted(name for name, entry in policies.items() if entry["status"] != "ran")
+    page = str(home.runs / run_id / "report.html") if policies else ""
+    return {"not_run": not_run, "policies": len(policies), "report": page}
+
+
 def _unread(home: Home) -> list[str]:
-    """Say why the next night can't read funds.toml or suppliers.toml and will be refused."""
+    """Say why the next night can't read its configuration and will be refused."""
     said = list[str]()
-    for read in (read_funds, read_suppliers):
+    for read in (read_settings, read_funds, read_suppliers):
         try:
             read(home)
         except WuxingError as wrong:
@@ -198,6 +218,10 @@ def status_lines(told: dict[str, Any]) -> list[str]:
             f"last night: {last['state']}, as of {last['as_of']}, begun {last['started_at']}"
         )
         lines += [f"  run {last['run_id']}"] if last["run_id"] else []
+        lines += [f"  {last['warnings']} warnings: {told['report']}"] if last["warnings"] else []
+        not_run, of = len(told["not_run"]), told["policies"]
+        if not_run:
+            lines.append(f"  {not_run} of {of} policies did not run; why: {told['report']}")
         lines += [f"  {last['message']}"] if last["message"] else []
         newest = told["newest"]
         if last["run_id"] and newest and newest["run_id"] != last["run_id"]:

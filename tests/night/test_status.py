@@ -123,6 +123,17 @@ def test_a_configuration_that_the_next_night_cannot_read_is_told(
     assert not told["good"] and name in line
 
 
+def test_what_ran_is_shown_though_wuxing_toml_has_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = home_with(tmp_path, '[alerts.command]\nruns = ["x"]\n')
+    note(home, TWO, good_night(home))
+    for words in ([], ["--alert"]):
+        assert run_command(app, ["status", "--home", str(home.root), *words]) == 12
+        out = capsys.readouterr().out
+        assert "last night: done" in out and "refused: " in out and "unknown `runs`" in out
+
+
 @pytest.mark.parametrize("minutes", [0, 7, 8, 11])
 def test_a_missed_night_is_noticed_after_eight_minutes(tmp_path: Path, minutes: int) -> None:
     home = home_with(tmp_path)
@@ -287,7 +298,7 @@ def test_lines_say_what_waits(home_after_run: Home) -> None:
     assert told["signature"] and told["signature"][0]["missing"] == ["reviewer", "approver"]
     lines = status_lines(told)
     assert any("waits for reviewer, approver" in line for line in lines)
-    night = {"state": "done", "as_of": "2020-03-30", "started_at": "", "message": ""}
+    night = {"state": "done", "as_of": "2020-03-30", "started_at": "", "message": "", "warnings": 0}
     for run, is_told in (("R1", True), (told["newest"]["run_id"], False)):
         lines = status_lines(told | {"last": night | {"run_id": run}})
         assert any("only its drafts can be signed" in line for line in lines) is is_told
