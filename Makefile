@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WHEELHOUSE ?= wheelhouse
-SLOW_TESTS := tests/night tests/faults tests/audit tests/bench tests/amend tests/money/test_lives.py
+# Four groups of tests, of which the first two take longest; everything else is the last.
+NIGHT_TESTS := tests/night tests/faults
+AUDIT_TESTS := tests/audit tests/bench tests/amend tests/absence tests/answers tests/money/test_lives.py
+MONEY_TESTS := tests/money
 WAITING_TESTS := tests/night/test_worker.py
 SYSTEM_PACKAGES := chromium poppler-utils fontconfig fonts-noto-cjk
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -13,7 +16,7 @@ export GX_ANALYTICS_ENABLED := false
 # Some shells forbid it, and then each command that the tests start compiles the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check system format lint types sql-lint tests slow-tests other-tests bench bench-10m bench-cards mutants amend forgeries model deletions reading
+.PHONY: run test check system format lint types sql-lint tests night-tests audit-tests other-tests money-tests bench bench-10m bench-cards mutants amend forgeries model deletions reading
 .PHONY: wheelhouse install-offline offline bench-identity planted planted-patterns unchanged combinations fuzz weather lives kills lock clean
 
 run: $(STAMP)
@@ -24,7 +27,7 @@ test: check
 # Two at a time, in this order, so that neither core waits for the other: who ends first takes the next.
 # What is found quickly comes first, then the longest.
 check: system format lint
-	@$(MAKE) --no-print-directory -j2 types sql-lint slow-tests other-tests mutants amend
+	@$(MAKE) --no-print-directory -j2 types sql-lint night-tests audit-tests other-tests money-tests amend mutants
 
 # What the tests need of the system: a browser, a reader of PDFs, a font for Chinese. Who is root
 # gets what is missing; everybody else is told.
@@ -53,23 +56,31 @@ sql-lint: $(STAMP)
 	@echo "== SQL lint: sqlfluff"
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql expectations
 
-# The slow folders are one half of the tests, everything else the other.
 tests: $(STAMP)
-	@$(MAKE) --no-print-directory -j2 slow-tests other-tests
+	@$(MAKE) --no-print-directory -j2 night-tests audit-tests other-tests money-tests
 
-# What mostly waits (for Prefect to notice that a run was killed) waits beside the slow ones.
-# All is told at the end, not between the lines of the other half.
-slow-tests: $(STAMP)
-	@echo "== tests: the slow folders, which tell at their end: $(SLOW_TESTS)"
+# What mostly waits (for Prefect to notice that a run was killed) waits beside the others.
+# All is told at the end, not between the lines of the group that runs beside.
+night-tests: $(STAMP)
+	@echo "== tests: $(NIGHT_TESTS), which tell at their end"
 	@$(BIN)/python -m pytest $(WAITING_TESTS) > .waiting-tests.log 2>&1 & waiting=$$!; \
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING_TESTS)) $(SLOW_TESTS) > .slow-tests.log 2>&1; code=$$?; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING_TESTS)) $(NIGHT_TESTS) > .night-tests.log 2>&1; code=$$?; \
 	wait $$waiting; waiting_code=$$?; \
-	echo "== $(SLOW_TESTS)"; cat .slow-tests.log .waiting-tests.log; rm -f .slow-tests.log .waiting-tests.log; \
+	echo "== $(NIGHT_TESTS)"; cat .night-tests.log .waiting-tests.log; rm -f .night-tests.log .waiting-tests.log; \
 	exit $$((code | waiting_code))
+
+audit-tests: $(STAMP)
+	@echo "== tests: $(AUDIT_TESTS)"
+	@$(BIN)/python -m pytest $(AUDIT_TESTS)
+
+money-tests: $(STAMP)
+	@echo "== tests: $(MONEY_TESTS), which tell at their end"
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(AUDIT_TESTS)) $(MONEY_TESTS) > .money-tests.log 2>&1; code=$$?; \
+	echo "== $(MONEY_TESTS)"; cat .money-tests.log; rm -f .money-tests.log; exit $$code
 
 other-tests: $(STAMP)
 	@echo "== tests: golden cases, properties, end to end, bad files, pages, papers"
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(SLOW_TESTS))
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(NIGHT_TESTS) $(AUDIT_TESTS) $(MONEY_TESTS))
 
 # SPARK_PYTHON names a Python that has pyspark, which this project has not.
 SPARK := $(if $(SPARK_PYTHON),--spark-python $(SPARK_PYTHON))
