@@ -13,6 +13,8 @@ from flows.money.funds import read_funds
 from flows.money.standing import Standing
 from flows.night.causes import Causes
 from flows.night.determine import Determined, determine
+from flows.night.part import Means
+from flows.night.run_name import rules_name
 from flows.store import Home
 from sql.texts import policy_cards
 from tests.money.money_town import new_home
@@ -86,6 +88,7 @@ def determined(home: Home, name: str, case: Case) -> tuple[Determined, Path]:
     tables = write_tables(tables_of(cases, case.missing), snapshot / "tables")
     made = determine(tables, case.as_of, paid_lines_of(cases), threads=1, only=[case.policy])
     manifest = {"as_of": str(case.as_of), "own_rows": made.own_rows.to_dicts()}
+    manifest |= rules_name(read_funds(home).digest)
     (run / "manifest.json").write_text(json.dumps(manifest))
     made.determinations.write_parquet(run / "determinations.parquet")
     fen = pl.col("amount_fen").alias("determined_fen")
@@ -116,9 +119,11 @@ def settled(folder: Path, then: Case, now: Case) -> dict[str, dict[str, Any]]:
         snapshot_of={"then": "then"},
     )
     own = made.own_rows.to_dicts()
-    causes = Causes(home, snapshot, now.as_of, own, made.connection, standing)
+    funds = read_funds(home)
+    by_rules = funds.digest, Means()
+    causes = Causes(home, snapshot, now.as_of, own, made.connection, standing, *by_rules)
     told = build_entitlements(
-        *(made.connection, made.policies, standing, read_funds(home), causes)
+        *(made.connection, made.policies, standing, funds, causes)
     ).entitlements
     return {" ".join(key[::2]): row for key, row in own_rows(now, told).items()}
 
