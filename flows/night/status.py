@@ -237,16 +237,7 @@ def status_lines(told: dict[str, Any]) -> list[str]:
         lines.append(f"missed: {len(others) + 1} nights did not begin, of {others[0]} to {newest}")
     elif newest:
         lines.append(f"missed: no night began on {newest}")
-    of_no_kind = Counter((o["supplier"], o["state"]) for o in told["late"] if not o["kind"])
-    lines += [
-        f"late: {one['supplier']}, {one['kind']}: {one['state']}"
-        for one in told["late"]
-        if one["kind"]
-    ]
-    lines += [
-        f"{supplier}: {count} files of no kind that it delivers: {state}; see `wuxing inbox`"
-        for (supplier, state), count in of_no_kind.items()
-    ]
+    lines += _late_lines(told["late"])
     for one in told["signature"]:
         amount = yuan_text(one["amount_fen"], ",")
         lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")
@@ -259,3 +250,13 @@ def status_lines(told: dict[str, Any]) -> list[str]:
         lines.append(f"alerts that could not be sent yet: {told['alerts_unsent']}")
     lines.append(f"disk: {told['disk_free_gib']} GiB free")
     return lines
+
+
+def _late_lines(late: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what is late by supplier and kind; of what is no kind of theirs, how many files."""
+    of_no_kind = Counter((one["supplier"], one["state"]) for one in late if not one["kind"])
+    of_kinds = [f"late: {o['supplier']}, {o['kind']}: {o['state']}" for o in late if o["kind"]]
+    return of_kinds + [
+        f"{supplier}: {count} files of no kind that it delivers: {state}; see `wuxing inbox`"
+        for (supplier, state), count in of_no_kind.items()
+    ]
