@@ -24,13 +24,15 @@ SQL_TYPES = {
 
 
 def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
-    """Make a view over a kind's Parquet files; texts it had not yet when stored are empty."""
+    """Make a view over a kind's Parquet files; columns it had not yet when stored are empty."""
     # From the rows of the first file the database guesses those of all, and plans by that.
     paths = sorted(paths, key=lambda path: -path.stat().st_size)
     files = connection.read_parquet([str(path) for path in paths])
     kind = KINDS.get(name.removeprefix("delivered_"))
-    lacking = sorted(set(kind.column_named if kind else ()) - set(files.columns))
-    columns = ", ".join(["*", *(f"null::varchar as {column}" for column in lacking)])
+    known = table_schema(kind) if kind else {}
+    lacking = sorted(known.keys() - set(files.columns))
+    empty = [f"null::{SQL_TYPES[known[column]]} as {column}" for column in lacking]
+    columns = ", ".join(["*", *empty])
     files.project(columns).create_view(name, replace=True)
 
 

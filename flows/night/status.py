@@ -151,11 +151,11 @@ def _last_run(home: Home, run_id: str) -> dict[str, Any]:
     """Say which policies a run did not run, of how many, and which page says why."""
     try:
         made = read_manifest(home.runs / run_id, "run") if run_id else {}
-    except WuxingError:
+        policies = made.get("policies", {})
+        not_run = sorted(name for name, entry in policies.items() if entry["status"] != "ran")
+    except (WuxingError, AttributeError, KeyError, TypeError):
         # Whoever verifies is told that it is damaged.
-        made = {}
-    policies = made.get("policies", {})
-    not_run = sorted(name for name, entry in policies.items() if entry["status"] != "ran")
+        policies, not_run = {}, []
     page = str(home.runs / run_id / "report.html") if policies else ""
     return {"not_run": not_run, "policies": len(policies), "report": page}
 

@@ -232,6 +232,16 @@ def test_nobody_hears_from_a_letter_whom_a_bureau_looks_into(
             worded([line(policy, "undetermined")])
 
 
+@pytest.mark.parametrize(
+    ("cause", "rest"), [("paid_in_part", "正在核实"), ("rest_kept", "已经核实")]
+)
+def test_of_what_is_asked_back_in_part_the_letter_names_that_part(cause: str, rest: str) -> None:
+    amounts = {"paid_before_fen": 12000, "determined_fen": 2000, "due_fen": -6000, "cause": cause}
+    (row,) = worded([line("new_hire_subsidy", "recovery", **amounts)]).to_dicts()
+    assert "其中 60.00 元是多付的" in row["letter"] and "100.00" not in row["letter"]
+    assert rest in row["letter"] and "多发60.00元" in row["message"]
+
+
 @pytest.mark.parametrize("cause", ["rows_gone", "nothing_found", "clerk_kept", "unheard_of"])
 def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
     """Only whose rows are gone is told so and asked for proof; what is still determined is said."""

@@ -467,7 +467,7 @@ def test_what_a_clerk_superseded_is_asked_back_though_no_row_speaks_against_it(
     [
         (None, ("recovery", "paid_in_part", -60)),
         (True, ("recovery", "clerk_decided", -100)),
-        (False, ("recovery", "paid_twice", -60)),
+        (False, ("recovery", "rest_kept", -60)),
     ],
 )
 def test_what_was_paid_beyond_all_that_was_determined_is_asked_back_the_rest_by_a_clerk(

@@ -301,3 +301,16 @@ def test_plans_are_made_by_the_largest_file_of_a_kind(tmp_path: Path) -> None:
     view_kind(connection, "delivered_things", files)
     plan = connection.execute("explain select value from delivered_things").fetchall()[0][1]
     assert "~20,000 rows" in plan
+
+
+def test_a_column_that_a_kind_got_since_is_empty_and_of_its_type(tmp_path: Path) -> None:
+    """Tonight's rules are applied to what an earlier run read, too."""
+    path = tmp_path / "deaths.parquet"
+    pl.DataFrame({"person_id": [PERSONS[0]]}).write_parquet(path)
+    connection = connect()
+    view_kind(connection, "delivered_deaths", [path])
+    asked = "select died_on is null, died_on <= date '2020-01-01' from delivered_deaths"
+    assert connection.execute(asked).fetchall() == [(True, None)]
+    assert connection.execute("select typeof(died_on) from delivered_deaths").fetchone() == (
+        "DATE",
+    )

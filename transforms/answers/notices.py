@@ -17,7 +17,7 @@ from transforms.answers.page import render_page
 from transforms.errors import ContractError
 from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_person_id
-from transforms.money.claims import IN_PART
+from transforms.money.claims import IN_PART, REST_KEPT
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import NONE_STANDS
 from transforms.money.payees import STRUCK_OUT
@@ -69,7 +69,7 @@ def notices(
     Raises:  ContractError if a status has no words, or a line has two notices
     """
     held = pl.col("paid_before_fen") - pl.col("repaid_fen").fill_null(0)
-    is_in_part = pl.col("cause") == IN_PART
+    is_in_part = pl.col("cause").is_in([IN_PART, REST_KEPT])
     excess = pl.when(is_in_part).then(-pl.col("due_fen")).otherwise(held - pl.col("determined_fen"))
     ordered = lines.with_columns(excess.alias("excess_fen")).sort("status", *KEY)
     ordered = ordered.with_row_index("place", offset=1)
@@ -77,7 +77,7 @@ def notices(
     came_back = pl.when(pl.col("bank_said").is_not_null()).then(pl.lit(RETURNED))
     is_struck = (pl.col("status") == "held") & (pl.col("reason") == STRUCK_OUT)
     struck = pl.when(is_struck).then(pl.lit(STRUCK_OUT))
-    in_part = pl.when(is_in_part).then(pl.lit(IN_PART))
+    in_part = pl.when(is_in_part).then("cause")
     words = pl.coalesce("told_as", came_back, struck, in_part, "status")
     titles = {name: card.title for name, card in cards.items()}
     worded = [

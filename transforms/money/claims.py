@@ -35,7 +35,7 @@ NO_ROW = {
 }
 # A part was surely paid too much (no run determined it, or rows speak against it, where the rules
 # changed too): that is asked back, the rest waits for a clerk.
-IN_PART, TWICE = "paid_in_part", "paid_twice"
+IN_PART, REST_KEPT, TWICE = "paid_in_part", "rest_kept", "paid_twice"
 
 
 def claimed_rows(settled: pl.DataFrame) -> pl.DataFrame:
@@ -67,8 +67,9 @@ def settle_claims(
     )
     by_clerk = pl.col("is_yes").is_not_null() & ~pl.col("is_claim")
     said = pl.col("is_yes").replace_strict(CLERK, return_dtype=pl.String, default=None)
-    # What a clerk lets stand is not what was paid beyond all that was ever determined.
-    said = pl.when((pl.col("sure_fen") > 0) & ~pl.col("is_yes")).then(pl.lit(TWICE)).otherwise(said)
+    # What a clerk lets stand is not what was surely too much.
+    is_rest = (pl.col("sure_fen") > 0) & ~pl.col("is_yes")
+    said = pl.when(is_rest).then(pl.lit(REST_KEPT)).otherwise(said)
     return (
         causes.join(decided.select(ROW, "is_yes"), on=ROW, how="left", validate="1:1")
         .with_columns(
