@@ -23,17 +23,18 @@ SQL_TYPES = {
 }
 
 
-def view_kind(connection: Connection, name: str, paths: Sequence[Path]) -> None:
+def view_kind(connection: Connection, view: str, paths: Sequence[Path]) -> None:
     """Make a view over a kind's Parquet files; columns it had not yet when stored are empty."""
     # From the rows of the first file the database guesses those of all, and plans by that.
     paths = sorted(paths, key=lambda path: -path.stat().st_size)
     files = connection.read_parquet([str(path) for path in paths])
-    kind = KINDS.get(name.removeprefix("delivered_"))
+    kind = KINDS.get(view.removeprefix("delivered_"))
     known = table_schema(kind) if kind else {}
     lacking = sorted(known.keys() - set(files.columns))
-    empty = [f"null::{SQL_TYPES[known[column]]} as {column}" for column in lacking]
-    columns = ", ".join(["*", *empty])
-    files.project(columns).create_view(name, replace=True)
+    columns = ", ".join(
+        ["*", *(f"null::{SQL_TYPES[known[column]]} as {column}" for column in lacking)]
+    )
+    files.project(columns).create_view(view, replace=True)
 
 
 def empty_kind(kind: Kind) -> str:

@@ -55,7 +55,7 @@ NO_WORDS = {
     ),
     *("HTTP {code}", "application/json; charset=utf-8", "errcode {code}", "extra =="),
     *("{size} GiB", "{size} MiB"),
-    *("null::varchar as {column}", "wuxing: {message}"),
+    *("null::{sql_types} as {column}", "wuxing: {message}"),
     # Places on a card, in its own words.
     *("policy {policy}", "{where}: provision {name}", "{where}: rows of {kind}, months"),
     *(f"{{where}}: rows of {{kind}}, {word}" for word in ("only", "by", "for")),
