@@ -378,7 +378,7 @@ def test_each_bank_s_statement_in_the_form_of_its_profile(
         ({"fields": ["date", "direction", "amount"]}, "payment_id, or purpose"),
         ({"debit": ["借", "贷"]}, "none in both"),
         ({"date_format": "YYYYMM"}, "date_format"),
-        ({"more": 1}, "unknown more"),
+        ({"more": 1}, "unknown `more`"),
         ({"trailing_lines": -1}, "trailing_lines"),
         ({"amount_unit": 1}, "amount_unit"),
     ],
