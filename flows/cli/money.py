@@ -220,6 +220,7 @@ def ledger_rebuild(
     with changing(place):
         made = rebuild_ledger(place, given or [])
     lines = [f"{made['postings']} postings, {made['entries']} entries, from {made['source']}"]
+    lines += [f"{batch}: its folder is back, from its export" for batch in made["batches_put_back"]]
     lines += [
         f"! {batch}: was released, not all its files are there: `wuxing release {batch}` writes "
         "them again as they were; do not send them to the bank twice"

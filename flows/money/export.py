@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.batch import fresh_review
-from flows.money.batch_folder import digests_of, known_state
+from flows.money.batch_folder import digests_of, known_state, verify_batch
 from flows.money.keys import read_json
 from flows.money.ledger_store import open_ledger
 from flows.money.sign import Signable, signable_batch
@@ -27,14 +27,16 @@ STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def export_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
-    """Write a batch's review, manifest and digest and the ledger's postings into one file.
+    """Write a batch as it was drawn up, its review and the ledger's postings into one file.
+
+    It is what is signed, and what a lost batch comes back from.
 
     Raises:  LedgerForbidsError, DigestDiffersError, as signing at the home would
     """
     with open_ledger(home) as ledger:
         batch = signable_batch(home, ledger, batch_id)
-        state, folder = known_state(batch.books.batches, batch_id), home.batches / batch_id
-        reviews = fresh_review(home, ledger, state)
+        state = known_state(batch.books.batches, batch_id)
+        reviews, stored = fresh_review(home, ledger, state), verify_batch(home, state)
     said = {
         "batch_id": batch_id,
         "batch_digest": state.batch_digest,
@@ -44,7 +46,10 @@ def export_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
     contents = {
         BATCH: canonical_json(said).encode(),
         POSTINGS: "".join(map(posting_line, batch.postings)).encode(),
-        MANIFEST: (folder / MANIFEST).read_bytes(),
+        **{
+            name: (stored.folder / name).read_bytes()
+            for name in (MANIFEST, *sorted(stored.manifest["files"]))
+        },
         **dict(sorted(reviews.items())),
     }
     stream = io.BytesIO()
@@ -60,6 +65,20 @@ def read_export(path: Path) -> Signable:
 
     Raises:  DropRefusedError if it is no such file; DigestDiffersError if it does not hold
     """
+    return _checked(path)[0]
+
+
+def folder_in(path: Path) -> tuple[str, dict[str, bytes]]:
+    """Return an exported batch's id and the files of its folder, checked as for signing.
+
+    Rows:    returns  without the batch's tables where an older version exported it
+    Raises:  as read_export
+    """
+    signable, files = _checked(path)
+    return signable.batch_id, files
+
+
+def _checked(path: Path) -> tuple[Signable, dict[str, bytes]]:
     contents = _contents(path)
     try:
         said = json.loads(contents[BATCH])
@@ -79,9 +98,11 @@ def read_export(path: Path) -> Signable:
     _expect(path, MANIFEST, state.batch_digest, digests)
     if not is_as_posted(state, manifest):
         raise DigestDiffersError(f"{path}: the ledger in it says another thing of the batch")
+    belonging = {**state.review, **manifest["files"]}
     for name in digests.keys() - {BATCH, POSTINGS, MANIFEST}:
-        _expect(path, name, state.review.get(name, ""), digests)
-    return Signable(batch_id, postings, books, manifest, anchors)
+        _expect(path, name, belonging.get(name, ""), digests)
+    files = {name: contents[name] for name in contents.keys() - {BATCH, POSTINGS}}
+    return Signable(batch_id, postings, books, manifest, anchors), files
 
 
 def postings_in(path: Path) -> list[Posting]:

@@ -1,20 +1,22 @@
 """Rebuild a ledger that was lost or put back, from what witnesses kept and batches hold."""
 
+import json
 import os
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from flows.money.approval import APPROVAL
 from flows.money.batch_folder import verify_batch
-from flows.money.export import postings_in
+from flows.money.export import folder_in, postings_in
 from flows.money.funds import read_anchors
 from flows.money.ledger_store import open_ledger, write_ledger
 from flows.money.signatures import holds
 from flows.money.verify_batches import replayed_entries
 from flows.money.whole import unknown_payment_files
 from flows.money.witnesses import ANCHOR_FORM, read_witness, tell_witness
-from flows.store import Home, sync_path
+from flows.store import MANIFEST, Home, staged_folder, sync_path
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.money.books import Books
 from transforms.money.ledger import ENTRY_FIELDS
@@ -29,7 +31,8 @@ def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
 
     Rows:    given  exported batches and anchors' files, beside the journal and the anchor folders
     Holds:   each posting's entries are derived again from its batch and the bank's answers, and
-             are those that it posted; the old file is set aside, never removed
+             are those that it posted; a batch whose folder is gone comes back from its export; the
+             old file is set aside, never removed
     Raises:  DigestDiffersError if witnesses differ or a batch is not there as it was released;
              LedgerForbidsError if the ledger is behind nobody
     """
@@ -38,6 +41,7 @@ def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
     if books.problems:
         raise DigestDiffersError(f"{source}: {books.problems[0]}; nothing was rebuilt")
     has_ledger = _expect_behind(home, postings)
+    put_back = [*filter(None, (_put_back(home, path, books) for path in given))]
     rows = [row for posting in _with_entries(home, postings, books) for row in posting]
     making = home.root / ".making-ledger.sqlite"
     write_ledger(making, postings, rows)
@@ -50,6 +54,7 @@ def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
         "source": str(source),
         "postings": len(postings),
         "entries": len(rows),
+        "batches_put_back": put_back,
         "to_be_written_again": _without_files(home, books),
         "not_released_by_it": [str(path) for path in unknown_payment_files(home, books)],
     }
@@ -93,6 +98,20 @@ def _expect_behind(home: Home, postings: Sequence[Posting]) -> bool:
     return True
 
 
+def _put_back(home: Home, path: Path, books: Books) -> str:
+    """Put a batch's folder that is gone back from its export; return the batch's id if it did."""
+    if not zipfile.is_zipfile(path):
+        return ""
+    batch_id, files = folder_in(path)
+    is_whole = files.keys() >= json.loads(files[MANIFEST])["files"].keys()
+    if batch_id not in books.batches or (home.batches / batch_id).exists() or not is_whole:
+        return ""
+    with staged_folder(home.batches / batch_id) as folder:
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+    return batch_id
+
+
 def _with_entries(
     home: Home, postings: Sequence[Posting], books: Books
 ) -> Iterator[list[tuple[Any, ...]]]:
@@ -100,6 +119,11 @@ def _with_entries(
     derived: dict[int, list[tuple[Any, ...]]] = {}
     for batch_id in sorted({p.batch_id for p in postings if p.entry_count}):
         state = books.batches[batch_id]
+        if not (home.batches / batch_id).is_dir():
+            raise DigestDiffersError(
+                f"batch {batch_id}: its folder is not there; give the file of `wuxing batch "
+                "export` that its signers keep, or bring the folder back; nothing was rebuilt"
+            )
         stored = verify_batch(home, state)
         mine = [p for p in postings if p.batch_id == batch_id]
         for posting, entries in replayed_entries(mine, stored, state):

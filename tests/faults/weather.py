@@ -67,10 +67,10 @@ def forecast(short: bool) -> Iterator[Weather]:
     yield Weather("20 file handles", (FINE, DENIED), limited(resource.RLIMIT_NOFILE, 20))
     yield Weather("512 MiB of addresses", (FINE, DENIED), limited(resource.RLIMIT_AS, 512 * MIB))
     yield Weather("files of 64 KiB at most", (DENIED,), limited(resource.RLIMIT_FSIZE, 1 << 16))
-    yield Weather("SIGTERM after 4 s", (FINE, 143, -15), signal=(signal.SIGTERM, 4.0))
-    yield Weather("4 at once", (FINE, BUSY), at_once=4)
+    yield Weather("2 at once", (FINE, BUSY), at_once=2)
     if short:
         return
+    yield Weather("4 at once", (FINE, BUSY), at_once=4)
     for handles in (32, 48, 64):
         limit = limited(resource.RLIMIT_NOFILE, handles)
         yield Weather(f"{handles} file handles", (FINE, DENIED), limit)
@@ -80,7 +80,7 @@ def forecast(short: bool) -> Iterator[Weather]:
     for size in (1, 2, 3, 4, 6, 8):
         yield Weather(f"a disk with {size} MiB left", (FINE, DENIED), disk_bytes=size * MIB)
     yield Weather("a read-only disk", (DENIED,), disk_bytes=8 * MIB, is_read_only=True)
-    for seconds in (0.5, 2.0, 3.0, 5.0, 6.0, 8.0):
+    for seconds in (0.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0):
         yield Weather(
             f"SIGTERM after {seconds} s", (FINE, 143, -15), signal=(signal.SIGTERM, seconds)
         )

@@ -170,3 +170,33 @@ def test_payment_files_beyond_what_anybody_kept_are_named(home: Home, tmp_path: 
     for act in (lambda: verify_home(home), lambda: release_batch(home, batch)):
         with pytest.raises(DigestDiffersError):
             act()
+
+
+def test_a_batch_that_was_released_after_the_last_backup_comes_back_from_its_export(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the signers took with them holds the lines; the postings are anybody's."""
+    shutil.copytree(home.root, tmp_path / "backup")
+    rows = [*ROWS, month("benefit_to_retirement", ANN, 8)]
+    batch = night(home, "R4", rows)[1].batches[0].batch_id
+    sign_both(home, batch)
+    export_batch(home, batch, tmp_path / "b.zip")
+    release_batch(home, batch)
+    before, folder = rows_of(home), home.batches / batch
+    there = {path.name: path.read_bytes() for path in folder.iterdir()}
+    shutil.copy(home.journal_path, tmp_path / "kept.journal")
+    shutil.rmtree(home.root)
+    shutil.copytree(tmp_path / "backup", home.root)
+    with pytest.raises(DigestDiffersError, match=f"{batch}: its folder is not there"):
+        rebuild_ledger(home, [tmp_path / "kept.journal"])
+    given = [str(tmp_path / name) for name in ("kept.journal", "b.zip")]
+    words = ["--home", str(home.root)]
+    assert run_command(app, ["--lang", "zh", "ledger", "rebuild", *given, *words]) == 0
+    assert f"{batch}：文件夹已由其导出文件恢复" in capsys.readouterr().out
+    assert rows_of(home) == before
+    assert run_command(app, ["release", batch, *words]) == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == there
+    with pytest.raises(DigestDiffersError, match=r"runs/R.* is missing") as lost:
+        verify_home(home)
+    assert "batches/" not in str(lost.value), "the run is lost; the batch is whole"
+    assert night(home, "R5", rows)[1].batches == [], "nothing is paid twice"

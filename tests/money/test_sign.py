@@ -8,12 +8,19 @@ from typing import Any
 import pytest
 
 from flows.cli.console import run_command
-from flows.money.export import export_batch, read_export, read_signature, write_signature
+from flows.money.export import (
+    BATCH,
+    POSTINGS,
+    export_batch,
+    read_export,
+    read_signature,
+    write_signature,
+)
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.sign import accept_signature, sign, sign_batch, what_is_signed
 from flows.money.witnesses import seen_path
-from flows.store import Home
+from flows.store import MANIFEST, Home
 from tests.ceremony import PASSPHRASE, home_id, key_of
 from tests.money.money_town import TWO, night, pay, refund, sign_both
 from transforms.errors import (
@@ -155,7 +162,8 @@ def test_each_file_that_was_exchanged_is_noticed(home: Home, exported: Path) -> 
     for name, content in contents.items():
         for changed in (content + b" x", None, b""):
             rewrite(exported, name, changed)
-            harmless = name.startswith("review.") and changed is None
+            # An older version exported no tables: what is signed is the manifest that names them.
+            harmless = name not in (BATCH, POSTINGS, MANIFEST) and changed is None
             if harmless:
                 read_export(exported)
             else:
