@@ -13,7 +13,7 @@ from flows.night.channels import send
 from flows.night.diary import Clock, district_now, hold_file, record_night
 from flows.night.progress import Progress
 from flows.night.settings import EVENTS, Settings, read_settings
-from flows.night.status import BACKUP_UNREAD, NO_BACKUP, look_at, unsent
+from flows.night.status import BACKUP_UNREAD, NO_BACKUP, look_at, night_again, unsent
 from flows.store import Home, append_line, read_lines
 from transforms.digest import content_digest
 from transforms.errors import WuxingError
@@ -42,7 +42,8 @@ class Alert:
         title = worded(self.said, "zh", names)
         place = {"host": socket.gethostname(), "home": str(home.root.resolve())}
         steps = [f"alert_{self.event}_do"] if self.event in EVENTS else []
-        said = [Said("alert_next", {"step": Said(step)}) for step in steps]
+        values = {"night": night_again(self.said.values.get("as_of", ""))}
+        said = [Said("alert_next", {"step": Said(step, values)}) for step in steps]
         said.append(Said("alert_place", place | {"at": at}))
         lines = [title, *map(worded, said)]
         return {

@@ -32,6 +32,8 @@ EARLY = timedelta(minutes=30)
 NO_BACKUP, BACKUP_UNREAD = "no_backup", "backup_unread"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
+# A night that ended so is to be done again.
+AGAIN = ("failed", "killed")
 UNPAID = ("draft", "signed")
 
 
@@ -207,28 +209,16 @@ def unsent(home: Home, ways: Sequence[str]) -> list[dict[str, Any]]:
     return [line for line in [*unheard, *heard] if line["by"]]
 
 
+def night_again(as_of: str) -> str:
+    """Return the command that does a night again."""
+    return " ".join(["wuxing", "nightly", *(["--as-of", as_of] if as_of else [])])
+
+
 def status_lines(told: dict[str, Any]) -> list[str]:
     """Say it in a few lines, the newest night first."""
-    last, good = told["last"], told["last_good"]
+    good = told["last_good"]
     lines = [f"running since {night['started_at']}" for night in told["running"]]
-    if last is None:
-        lines.append("no night has run yet")
-    else:
-        lines.append(
-            f"last night: {last['state']}, as of {last['as_of']}, begun {last['started_at']}"
-        )
-        lines += [f"  run {last['run_id']}"] if last["run_id"] else []
-        lines += [f"  {last['warnings']} warnings: {told['report']}"] if last["warnings"] else []
-        not_run, of = len(told["not_run"]), told["policies"]
-        if not_run:
-            lines.append(f"  {not_run} of {of} policies did not run; why: {told['report']}")
-        lines += [f"  {last['message']}"] if last["message"] else []
-        newest = told["newest"]
-        if last["run_id"] and newest and newest["run_id"] != last["run_id"]:
-            lines.append(
-                f"  the newest run is {newest['run_id']}, as of {newest['as_of']}: only its drafts "
-                "can be signed"
-            )
+    lines += _last_lines(told)
     if told["is_too_old"]:
         when = good["started_at"] if good else "never"
         lines.append(f"no good night within {told['max_age']}; the last one: {when}")
@@ -249,6 +239,29 @@ def status_lines(told: dict[str, Any]) -> list[str]:
     if told["alerts_unsent"]:
         lines.append(f"alerts that could not be sent yet: {told['alerts_unsent']}")
     lines.append(f"disk: {told['disk_free_gib']} GiB free")
+    return lines
+
+
+def _last_lines(told: Mapping[str, Any]) -> list[str]:
+    """Say how the last night ended, where it stands, and what is to be done."""
+    last, newest = told["last"], told["newest"]
+    if last is None:
+        return ["no night has run yet"]
+    lines = [f"last night: {last['state']}, as of {last['as_of']}, begun {last['started_at']}"]
+    lines += [f"  run {last['run_id']}"] if last["run_id"] else []
+    lines += [f"  {last['warnings']} warnings: {told['report']}"] if last["warnings"] else []
+    not_run, of = len(told["not_run"]), told["policies"]
+    if not_run:
+        lines.append(f"  {not_run} of {of} policies did not run; why: {told['report']}")
+    lines += [f"  {last['message']}"] if last["message"] else []
+    if last["state"] in AGAIN:
+        again = night_again(last["as_of"])
+        lines.append(f"  mend it and run `{again}` again: nothing is done twice")
+    if last["run_id"] and newest and newest["run_id"] != last["run_id"]:
+        lines.append(
+            f"  the newest run is {newest['run_id']}, as of {newest['as_of']}: only its drafts "
+            "can be signed"
+        )
     return lines
 
 
