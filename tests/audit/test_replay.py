@@ -35,7 +35,7 @@ def contents(root: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("place", [0, 2, 3])
+@pytest.mark.parametrize("place", [0, 3])
 def test_each_night_replayed_after_the_last_is_identical(
     nights: tuple[Home, list[str]], place: int
 ) -> None:
@@ -158,7 +158,6 @@ def test_other_rules_than_then_are_said_and_the_stored_ones_give_the_same(
 
     said = replay_night.fn(str(home.root), runs[0], True)
     assert said["verdict"] == "identical" and said["changed_since"] == card
-    assert replay(home, runs[0], stored_rules=True)["verdict"] == "identical"
 
 
 def test_a_carried_night_is_replayed_in_an_empty_place(

@@ -69,9 +69,8 @@ def test_a_switch_turned_back_finds_the_night_that_stands(nights: Nights) -> Non
     assert verify_home(home)
 
 
-@pytest.mark.parametrize("place", [1, 2])
-def test_each_night_is_replayed_as_its_manifest_says(nights: Nights, place: int) -> None:
-    home, run = nights[0], nights[place]
-    told = replay(home, run["run_id"], threads=place)
+def test_a_night_without_candidates_is_replayed_as_its_manifest_says(nights: Nights) -> None:
+    home, _, off = nights
+    told = replay(home, off["run_id"], threads=2)
     assert told["verdict"] == "identical"
     assert told["files_same_to_the_byte"] == told["files"] > 0
