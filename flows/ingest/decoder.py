@@ -122,7 +122,7 @@ def decode_sheet(path: str) -> Decoding:
             f"its sheet is {sheet.width} columns wide, {MOST_COLUMNS} are read: delete the cells "
             "that stand far outside the table"
         )
-    marks, is_from_1904 = marks_of(path, wanted)
+    marks, said = marks_of(path, wanted)
     left = sheet.start[1] if sheet.start else 0
     rows: Iterator[list[object]] = rows_of(sheet)
     if sheet.merged_cell_ranges:
@@ -130,7 +130,7 @@ def decode_sheet(path: str) -> Decoding:
     if marks:
         rows = sheet_marks.with_marks(rows, marks, left, sheet.width)
     first = batch_of_rows(list(islice(rows, SHEET_ROWS_AT_ONCE)), sheet.width)
-    beside = json.dumps({"others": others, "hidden": hidden, "from_1904": is_from_1904})
+    beside = json.dumps({"others": others, "hidden": hidden, **said})
     yield first.replace_schema_metadata({"beside": beside})
     while some := list(islice(rows, SHEET_ROWS_AT_ONCE)):
         yield batch_of_rows(some, sheet.width)
@@ -149,11 +149,14 @@ def top_of(book: Any, name: str) -> list[list[str]]:
     return [[cell_text(cell) for cell in row] for row in islice(rows_of(sheet), ROWS_BESIDE)]
 
 
-def marks_of(path: str, name: str) -> tuple[sheet_marks.Marks, bool]:
-    """Find the cells of a sheet that only look empty, and whether its days count from 1904."""
+def marks_of(path: str, name: str) -> tuple[sheet_marks.Marks, dict[str, bool]]:
+    """Find the cells of a sheet that only look empty, and how its book shows days and numbers."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            return sheet_marks.marks_of_sheet(archive, name), sheet_marks.is_from_1904(archive)
+            return sheet_marks.marks_of_sheet(archive, name), {
+                "from_1904": sheet_marks.is_from_1904(archive),
+                "other_unit": sheet_marks.shows_other_unit(archive),
+            }
     with open(path, "rb") as old:
         content = old.read()
     if sheet_marks.OLD_ERROR.search(content):
@@ -161,7 +164,7 @@ def marks_of(path: str, name: str) -> tuple[sheet_marks.Marks, bool]:
             "holds cells with errors (#N/A and the like), which an .xls does not tell from empty "
             "ones: correct them, or save it again as .xlsx"
         )
-    return {}, sheet_marks.OLD_CALENDAR in content
+    return {}, {"from_1904": sheet_marks.OLD_CALENDAR in content, "other_unit": False}
 
 
 def refuse_bomb(path: str) -> None:

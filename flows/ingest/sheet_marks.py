@@ -24,6 +24,7 @@ OLD_ERROR = re.compile(
 )
 OLD_CALENDAR = b"\x22\x00\x02\x00\x01\x00"
 COLUMN = re.compile("([A-Z]+)[0-9]+")
+OTHER_UNIT = re.compile("[万萬亿億]")
 
 Marks = dict[int, dict[int, str]]
 Merge = tuple[tuple[int, int], tuple[int, int]]
@@ -34,6 +35,20 @@ def is_from_1904(archive: zipfile.ZipFile) -> bool:
     book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
     said = [one.get("date1904") for one in book.iter() if one.tag.endswith("}workbookPr")]
     return any(word in ("1", "true") for word in said)
+
+
+def shows_other_unit(archive: zipfile.ZipFile) -> bool:
+    """Tell whether a number format writes 万 or 亿 behind numbers: what stands there is not 元."""
+    if "xl/styles.xml" not in archive.namelist():
+        return False
+    styles = list(ElementTree.fromstring(archive.read("xl/styles.xml")).iter())
+    forms = {one.get("numFmtId"): one.get("formatCode", "") for one in _named(styles, "numFmt")}
+    cells = [xf for group in _named(styles, "cellXfs") for xf in group]
+    return any(OTHER_UNIT.search(forms.get(one.get("numFmtId"), "")) for one in cells)
+
+
+def _named(elements: Iterable[ElementTree.Element], name: str) -> list[ElementTree.Element]:
+    return [one for one in elements if one.tag.rpartition("}")[2] == name]
 
 
 def marks_of_sheet(archive: zipfile.ZipFile, name: str) -> Marks:

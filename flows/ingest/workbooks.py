@@ -69,6 +69,12 @@ def open_workbook(raw: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterato
     names: list[str | None] = [None] * header.width
     for name, position in header.positions.items():
         names[position] = name
+    money = [n for n in header.positions if kind.column_named[n].type == "money"]
+    if money and beside["other_unit"]:
+        raise DropRefusedError(
+            f"{raw.file.name}: a number format shows 万 or 亿, so what stands in a cell may not be "
+            "yuan: write the amounts in 元, as ordinary numbers or text, and deliver it again"
+        )
     header = replace(header, beside=_said_beside(kind, beside, raw.file.name))
     sheet: Iterable[list[CodedCells]] = chain([columns], some)
     if beside["from_1904"]:

@@ -527,3 +527,21 @@ def test_serials_of_a_calendar_from_1904_are_unreadable(tmp_path: Path) -> None:
     snapshot = ingest(tmp_path, {"employment.xlsx": content.getvalue()})
     assert verdicts(snapshot) == [(2, "unreadable_value", "starts_on")]
     assert table(snapshot, "employment")["starts_on"].to_list() == [date(2020, 2, 15)]
+
+
+@pytest.mark.parametrize("form", ['0.00"万"', '#,##0.00"亿元";-0', "0.00"])
+def test_an_amount_that_is_shown_in_ten_thousands_is_refused(tmp_path: Path, form: str) -> None:
+    """12.34 that reads 12.34万 on the screen was taken for 12.34 yuan."""
+    model = list(row("payroll").items())
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content) as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, [label for label, _ in model])
+        page.write_row(1, 0, [text for _, text in model])
+        place = [label for label, _ in model].index("应发工资")
+        page.write_number(1, place, 12.34, book.add_format({"num_format": form}))
+    if form == "0.00":
+        assert table(ingest(tmp_path, {"payroll.xlsx": content.getvalue()}), "payroll").height == 1
+        return
+    with pytest.raises(DropRefusedError, match="万 or 亿"):
+        ingest(tmp_path, {"payroll.xlsx": content.getvalue()})
