@@ -13,6 +13,10 @@ SYSTEM_PACKAGES := chromium poppler-utils fontconfig fonts-noto-cjk
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
+# The tests write many small files and sync each: in memory where 8 GiB of it are free, else on disk.
+MEMORY_DISK := $(shell [ "$$(df -Pk /dev/shm 2>/dev/null | awk 'END {print $$4}')" -ge 8388608 ] 2>/dev/null && echo /dev/shm)
+PYTHON_OF_TESTS := $(if $(MEMORY_DISK),TMPDIR=$(MEMORY_DISK)) $(BIN)/python
+PYTEST := $(PYTHON_OF_TESTS) -m pytest
 # Some shells forbid it, and then each command that the tests start compiles the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -63,24 +67,24 @@ tests: $(STAMP)
 # All is told at the end, not between the lines of the group that runs beside.
 night-tests: $(STAMP)
 	@echo "== tests: $(NIGHT_TESTS), which tell at their end"
-	@$(BIN)/python -m pytest $(WAITING_TESTS) > .waiting-tests.log 2>&1 & waiting=$$!; \
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING_TESTS)) $(NIGHT_TESTS) > .night-tests.log 2>&1; code=$$?; \
+	@$(PYTEST) $(WAITING_TESTS) > .waiting-tests.log 2>&1 & waiting=$$!; \
+	$(PYTEST) $(addprefix --ignore=,$(WAITING_TESTS)) $(NIGHT_TESTS) > .night-tests.log 2>&1; code=$$?; \
 	wait $$waiting; waiting_code=$$?; \
 	echo "== $(NIGHT_TESTS)"; cat .night-tests.log .waiting-tests.log; rm -f .night-tests.log .waiting-tests.log; \
 	exit $$((code | waiting_code))
 
 audit-tests: $(STAMP)
 	@echo "== tests: $(AUDIT_TESTS)"
-	@$(BIN)/python -m pytest $(AUDIT_TESTS)
+	@$(PYTEST) $(AUDIT_TESTS)
 
 money-tests: $(STAMP)
 	@echo "== tests: $(MONEY_TESTS), which tell at their end"
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(AUDIT_TESTS)) $(MONEY_TESTS) > .money-tests.log 2>&1; code=$$?; \
+	@$(PYTEST) $(addprefix --ignore=,$(AUDIT_TESTS)) $(MONEY_TESTS) > .money-tests.log 2>&1; code=$$?; \
 	echo "== $(MONEY_TESTS)"; cat .money-tests.log; rm -f .money-tests.log; exit $$code
 
 other-tests: $(STAMP)
 	@echo "== tests: golden cases, properties, end to end, bad files, pages, papers"
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(NIGHT_TESTS) $(AUDIT_TESTS) $(MONEY_TESTS))
+	@$(PYTEST) $(addprefix --ignore=,$(NIGHT_TESTS) $(AUDIT_TESTS) $(MONEY_TESTS))
 
 # SPARK_PYTHON names a Python that has pyspark, which this project has not.
 SPARK := $(if $(SPARK_PYTHON),--spark-python $(SPARK_PYTHON))
@@ -111,7 +115,7 @@ mutants: $(STAMP)
 
 amend: $(STAMP)
 	@echo "== amend: six tasks of a stranger on scratch copies, files by hand and seconds to green"
-	$(BIN)/python -m tests.amend
+	$(PYTHON_OF_TESTS) -m tests.amend
 
 # Long: the short form is among the tests.
 deletions: $(STAMP)
