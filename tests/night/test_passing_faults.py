@@ -135,19 +135,7 @@ def test_serve_and_the_deployment_bear_two_names(monkeypatch: pytest.MonkeyPatch
     assert f"name: {asked['name']}\n" not in (ROOT / "prefect.yaml").read_text("utf-8")
 
 
-def test_a_batch_over_budget_is_a_warning_of_the_run(home_after_run: Home) -> None:
-    text = home_after_run.funds_path.read_text("utf-8").replace("2020 = 5000000", "2020 = 1")
-    home_after_run.funds_path.write_text(text, "utf-8")
-    snapshot = snapshot_of(home_after_run)
-    summary = run_night(NightRequest(home_after_run, LATER, snapshot_id=snapshot), Progress())
-    told = [warning for warning in summary["warnings"] if "over budget" in warning]
-    assert len(told) == len(summary["batches"]) and told
-    page = (home_after_run.runs / summary["run_id"] / "report.html").read_text("utf-8")
-    last_section = page.rpartition("<h2>")[2]
-    assert last_section.count("超出预算") == len(told)
-
-
-def test_who_runs_again_is_told_which_drafts_can_be_signed(home_after_run: Home) -> None:
+def test_a_batch_over_budget_is_told_and_which_drafts_can_be_signed(home_after_run: Home) -> None:
     """A budget is mistyped for a later day, mended for the day before, mistyped once more."""
     home, snapshot = home_after_run, snapshot_of(home_after_run)
     funds, (first,) = home.funds_path.read_text("utf-8"), books_of(home).runs
@@ -158,6 +146,10 @@ def test_who_runs_again_is_told_which_drafts_can_be_signed(home_after_run: Home)
         return run_night(NightRequest(home, day, snapshot_id=snapshot), Progress())
 
     later = run(LATER, 1)
+    told = [warning for warning in later["warnings"] if "over budget" in warning]
+    assert len(told) == len(later["batches"]) and told
+    page = (home.runs / later["run_id"] / "report.html").read_text("utf-8")
+    assert page.rpartition("<h2>")[2].count("超出预算") == len(told)
     again = run(AS_OF, 5000000)
     assert again["run_id"] == first and again["batches"] == again["paths"]["reviews"] == []
     (told,) = [warning for warning in again["warnings"] if "stay withdrawn" in warning]
