@@ -26,6 +26,35 @@ with eligible_amounts as (
     where determinations.outcome = 'eligible' and policy_runs.kind = 'payment'
 ),
 
+-- What a clerk let stand under a policy that did not run tonight stands all the same.
+unseen_rows as (
+    select
+clerical_answers.period,
+clerical_answers.subject_id,
+policy_runs.settled_in,
+        count(*) as unseen_count
+    from clerical_answers
+    inner join policy_runs on policy_runs.policy_id = clerical_answers.policy_id
+    where
+        clerical_answers.provision = 'conflict'
+        and clerical_answers.is_yes
+        and policy_runs.status <> 'ran'
+        and policy_runs.settled_in <> ''
+    group by clerical_answers.period, clerical_answers.subject_id, policy_runs.settled_in
+),
+
+counted_amounts as (
+    select
+        eligible_amounts.*,
+        coalesce(unseen_rows.unseen_count, 0) as unseen_count,
+        eligible_amounts.settled_in in (
+            select policy_runs.settled_in from policy_runs where policy_runs.status <> 'ran'
+        ) as has_unseen
+    from eligible_amounts
+    -- One row to at most one count.
+    left join unseen_rows using (period, subject_id, settled_in)
+),
+
 -- Rulebook §4.3: of a person's month in several rows a clerk refuses one, or lets one alone stand.
 settled_amounts as (
     select
@@ -34,15 +63,18 @@ settled_amounts as (
         subject_id,
         beneficiary_id,
         amount_fen,
-        count(*) filter (where is_rival) over person_months > 1
+        (
+            count(*) filter (where is_rival) over person_months + unseen_count > 1
+            or (is_rival and is_refused and has_unseen)
+        )
         and (
             is_refused
             or (
                 is_let_stand is not true
-                and count(*) filter (where is_let_stand) over person_months = 1
+                and count(*) filter (where is_let_stand) over person_months + unseen_count = 1
             )
         ) as is_superseded
-    from eligible_amounts
+    from counted_amounts
     window person_months as (partition by period, subject_id, settled_in)
 )
 

@@ -1,8 +1,31 @@
 -- what the frames of this boundary must come to, by another route; one row
 -- A person's month in several rows counts as a clerk settled it (rulebook §4.3): the one row that
--- alone may stand, else those that were not refused.
-with person_months as (
+-- alone may stand, else those that were not refused; so it does with a policy that did not run.
+with unseen_rows as (
     select
+clerical_answers.period,
+clerical_answers.subject_id,
+policy_runs.settled_in
+    from clerical_answers
+    inner join policy_runs on policy_runs.policy_id = clerical_answers.policy_id
+    where
+        clerical_answers.provision = 'conflict'
+        and clerical_answers.is_yes
+        and policy_runs.status <> 'ran'
+),
+
+person_months as (
+    select
+        policy_runs.settled_in in (
+            select missing.settled_in from policy_runs as missing where missing.status <> 'ran'
+        ) and policy_runs.settled_in <> '' as has_unseen,
+        (
+            select count(*) from unseen_rows
+            where
+                unseen_rows.period = determinations.period
+                and unseen_rows.subject_id = determinations.subject_id
+                and unseen_rows.settled_in = policy_runs.settled_in
+        ) as unseen_count,
         count(*) filter (where determinations.amount_fen > 0 and policy_runs.settled_in <> '')
             as rival_count,
         count(*) filter (where determinations.amount_fen > 0 and clerical_answers.is_yes)
@@ -30,8 +53,9 @@ select
         coalesce(
             sum(
                 case
-                    when rival_count < 2 then all_fen
-                    when stand_count = 1 then standing_fen
+                    when rival_count = 0 then all_fen
+                    when rival_count + unseen_count < 2 and not has_unseen then all_fen
+                    when stand_count + unseen_count = 1 then coalesce(standing_fen, 0)
                     else coalesce(unrefused_fen, 0)
                 end
             ), 0

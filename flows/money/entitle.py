@@ -27,7 +27,9 @@ from transforms.money.entitlements import (
 from transforms.money.exclusions import (
     DECISION_KEY,
     PAID_UNDER_OTHER,
+    RIVAL_NOT_RUN,
     ROW,
+    awaiting_rivals,
     paid_under_another,
     turns_with_paid,
 )
@@ -36,7 +38,7 @@ from transforms.money.objections import OBJECTION, objected_rows, objection_find
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
 from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
-from transforms.policies.cards import PolicyStatus, reach_of
+from transforms.policies.cards import PolicyCard, PolicyStatus, outside_span, reach_of
 
 ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(DECISION_KEY, pl.String()), "is_yes": pl.Boolean()})
 CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
@@ -84,8 +86,9 @@ def build_entitlements(
     objections = objections_of(connection, *before)
     signed = _signed_lines(connection, standing.signed, funds, fund_of, objections)
     spans = {name: reach_of(cards[name], date.max) for name in fund_of}
+    absent = {name for name in fund_of if name not in policies or policies[name].status != "ran"}
     netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
-    settled = settle_exclusions(netted, exclusions(), answers)
+    settled = settle_exclusions(netted, exclusions(), answers, absent)
     causes = _causes(connection, claimed_rows(settled), causes_of)
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
@@ -94,6 +97,8 @@ def build_entitlements(
     elsewhere = paid_under_another(waiting, paid, settled, causes, exclusions())
     beyond = _beyond_limit(connection, waiting, paid, settled, causes)
     holds = also_held(holds, pl.concat([elsewhere, beyond]), PAID_UNDER_OTHER)
+    due = {name: spans[name] for name in absent if _should_have_run(cards[name], paid, before[1])}
+    holds = also_held(holds, awaiting_rivals(waiting, due, exclusions()), RIVAL_NOT_RUN)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     struck = _struck_out(connection, waiting, payees, standing.struck)
     holds = also_held(holds, struck, STRUCK_OUT)
@@ -106,6 +111,12 @@ def build_entitlements(
         payees=payees,
         objections=objections,
     )
+
+
+def _should_have_run(card: PolicyCard, paid: pl.DataFrame, day: str) -> bool:
+    """Say whether a policy that did not run is one of this home, and its time has not passed."""
+    has_passed = bool(day) and outside_span(card, date.fromisoformat(day)) is not None
+    return not has_passed and card.policy_id in paid["policy_id"]
 
 
 def _unfitting(connection: Connection) -> pl.DataFrame:

@@ -500,3 +500,70 @@ def test_what_was_paid_beyond_all_that_was_determined_is_asked_back_the_rest_by_
         pl.DataFrame(schema={"person_id": pl.String(), "cause": pl.String()}),
     )
     assert ("paid_without_support" in findings["finding"]) == (said is None)
+
+
+INTERN = "internship_subsidy"
+
+
+@pytest.mark.parametrize("stood", [INTERN, FLEXIBLE])
+def test_what_a_clerk_let_stand_holds_on_a_night_on_which_its_policy_does_not_run(
+    home: Home, stood: str
+) -> None:
+    """Payroll was missing for a night: the other one was paid too, against the ruling."""
+    rows = {INTERN: month(INTERN, ANN, 114600, payee=ONE), FLEXIBLE: month(FLEXIBLE, ANN, 46666)}
+    (other,) = rows.keys() - {stood}
+    answers = [answer(stood, ANN, True, payee=rows[stood]["beneficiary_id"])]
+    pay(home, "R1", [*rows.values()], town=Town(answers=answers))
+    for number, ran in enumerate((stood, other)):
+        (absent,) = rows.keys() - {ran}
+        entitled, drafted = night(
+            home, f"N{number}", [rows[ran]], Town(answers=answers), not_run=[absent]
+        )
+        wanted = (ran, "nothing_due", 0, "") if ran == stood else (ran, "superseded", 0, stood)
+        assert statuses(entitled) == [wanted] and drafted.batches == []
+
+
+@pytest.mark.parametrize("is_absent", [True, False])
+def test_what_a_clerk_refused_stays_refused_while_a_rival_does_not_run(
+    home: Home, is_absent: bool
+) -> None:
+    town = Town(answers=[answer(FLEXIBLE, ANN, False)])
+    not_run = [INTERN] if is_absent else []
+    entitled = entitle(home, [month(FLEXIBLE, ANN, 46666)], town, not_run=not_run)
+    status = "superseded" if is_absent else "payable"
+    assert [row[1] for row in statuses(entitled)] == [status]
+
+
+def test_what_was_paid_under_a_policy_that_does_not_run_is_not_paid_under_another(
+    home: Home,
+) -> None:
+    pay(home, "R1", [month(INTERN, ANN, 114600, payee=ONE)])
+    later = [month(FLEXIBLE, ANN, 46666), month(FLEXIBLE, ANN, 46666, "2020-03")]
+    assert statuses(entitle(home, later, not_run=[INTERN])) == [
+        (FLEXIBLE, "held", 46666, "paid_under_other"),
+        (FLEXIBLE, "held", 46666, "rival_not_run"),
+    ]
+    # Its rows are gone: what was paid stands until a clerk decides, and the other waits.
+    kept = determined_of(home.root / "extracts", later, Town())
+    assert statuses(draw_up(home, "R0", kept, causes=claim_none)[0]) == [
+        (FLEXIBLE, "held", 46666, "paid_under_other"),
+        (FLEXIBLE, "payable", 46666, ""),
+        (INTERN, "unsupported", 0, "not_eligible"),
+    ]
+
+
+def test_one_month_is_paid_once_though_its_employer_was_merged(home: Home) -> None:
+    pay(home, "R1", [month(GRADUATE, ANN, 61750, payee=ONE)])
+    moved = [month(GRADUATE, ANN, 61750, payee=TWO)]
+    kept = determined_of(home.root / "extracts", moved, Town())
+    assert statuses(draw_up(home, "R0", kept, causes=claim_none)[0]) == [
+        (GRADUATE, "unsupported", 0, "not_eligible"),
+        (GRADUATE, "held", 61750, "paid_under_other"),
+    ]
+    assert [row[1] for row in statuses(entitle(home, moved))] == ["recovery", "payable"]
+
+
+def test_a_policy_that_this_home_never_paid_holds_nothing(home: Home) -> None:
+    """A district without payroll pays the others all the same."""
+    entitled = entitle(home, [month(FLEXIBLE, ANN, 46666)], not_run=[INTERN])
+    assert statuses(entitled) == [(FLEXIBLE, "payable", 46666, "")]

@@ -132,6 +132,18 @@ def test_a_night_after_a_clerk_settled_a_conflict_is_not_stopped(
     assert stopping(judged(home, RIVALS, town=decided(*said))) == []
 
 
+@pytest.mark.parametrize("said", [(True, None, None), (False, None, None), (None, True, None)])
+@pytest.mark.parametrize("absent", [0, 1])
+def test_a_night_without_a_policy_that_a_clerk_spoke_about_is_not_stopped(
+    home: Home, said: tuple[bool | None, ...], absent: int
+) -> None:
+    pay(home, "R1", RIVALS[:1])
+    town, rows = decided(*said), [row for row in RIVALS if row != RIVALS[absent]]
+    not_run = [RIVALS[absent]["policy_id"]]
+    assert stopping(judged(home, rows, town=town, not_run=not_run)) == []
+    assert stopping(judged(home, rows[:1], town=town, not_run=not_run)) == []
+
+
 def test_a_row_that_no_exclusion_names_is_nobodys_rival(home: Home) -> None:
     """What a clerk lets stand of a person's month sets aside its rivals, and nothing else."""
     beside = month("new_hire_subsidy", ANN, 8, payee=ONE)

@@ -1,6 +1,6 @@
 """From determinations to what is due: exclusions, netting, holds, one status per row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -72,11 +72,15 @@ def net_against_ledger(
 
 
 def settle_exclusions(
-    netted: pl.DataFrame, exclusions: Sequence[Exclusion], answers: pl.DataFrame
+    netted: pl.DataFrame,
+    exclusions: Sequence[Exclusion],
+    answers: pl.DataFrame,
+    absent: Collection[str] = (),
 ) -> pl.DataFrame:
     """Apply the exclusions in their order.
 
     Rows:    netted   one per key; answers: a clerk's decisions `conflict`, one per row's key
+             absent   policies that did not run
              returns  the same, plus superseded_by and conflict_with (null where they do not apply)
     """
     settled = netted.with_columns(
@@ -87,7 +91,7 @@ def settle_exclusions(
         if exclusion.form == "larger_stands":
             settled = settle_larger_stands(settled, exclusion)
         else:
-            settled = settle_by_clerk(settled, exclusion, answers)
+            settled = settle_by_clerk(settled, exclusion, answers, absent)
     return settled.with_columns(
         (pl.col("determined_fen") - pl.col("paid_before_fen")).alias("open_fen")
     )

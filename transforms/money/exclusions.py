@@ -1,12 +1,13 @@
 """Which entitlements exclude each other, and what becomes of them (rulebook §4.3)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from transforms.errors import ContractError, RuleError
+from transforms.policies.cards import Reach
 from transforms.strict_yaml import read_yaml
 
 FORMS = ("larger_stands", "clerk_decides")
@@ -17,9 +18,12 @@ KEY = ["policy_id", *GROUP]
 # By what a clerk's decisions name a row.
 DECISION_KEY = ["policy_id", "period", "subject_id", "beneficiary_id"]
 YEAR_LENGTH = 4
-# Why a row waits: money was paid under the other policy of a pair, or as another row of what is
-# limited, which stands no more.
+# Why a row waits: money was paid as another row that excludes it, or of what is limited, which
+# stands no more or was not looked at.
 PAID_UNDER_OTHER = "paid_under_other"
+# Why a row waits: a policy that excludes it did not run tonight.
+RIVAL_NOT_RUN = "rival_not_run"
+PERSON_MONTH = ["period", "subject_id"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,10 @@ def paid_under_another(
     causes: pl.DataFrame,
     exclusions: Sequence[Exclusion],
 ) -> pl.DataFrame:
-    """List the rows for which another policy of their pair has paid, and does not stand beside.
+    """List the rows that another one excludes which was paid, and does not stand beside.
+
+    Of a pair that is the other policy's for the same beneficiary and period; of a person's month
+    any other of the policies that a clerk decides between, or the same at another employer.
 
     Rows:    waiting  rows that would be paid; paid: lines paid or signed
              settled  all rows: those eligible are netted with it, and of causes those asked back
@@ -123,10 +130,30 @@ def paid_under_another(
     """
     found, sums = [waiting.select(ROW).clear()], _paid_and_kept(paid, settled, causes)
     for one in exclusions:
-        if one.form == "larger_stands":
-            of_pair = pl.col("policy_id").is_in(one.policies)
-            others = sums.filter(of_pair)
-            found.append(waiting.filter(of_pair).join(others, on=GROUP, how="semi").select(ROW))
+        group = GROUP if one.form == "larger_stands" else PERSON_MONTH
+        of_these = pl.col("policy_id").is_in(one.policies)
+        others = sums.filter(of_these)
+        found.append(waiting.filter(of_these).join(others, on=group, how="semi").select(ROW))
+    return pl.concat(found).unique().sort(ROW)
+
+
+def awaiting_rivals(
+    waiting: pl.DataFrame, absent: Mapping[str, Reach], exclusions: Sequence[Exclusion]
+) -> pl.DataFrame:
+    """List the rows of a person's month of which nobody knows whether another excludes it.
+
+    Rows:    waiting  rows that would be paid; absent: policies that should have run and did not
+             returns  row_number
+    Source:  rulebook §4.3: none is paid by itself until a clerk decides
+    """
+    found = [waiting.select(ROW).clear()]
+    for one in exclusions:
+        missing = [absent[name] for name in one.policies if name in absent]
+        if one.form == "clerk_decides" and missing:
+            periods = waiting["period"].unique().to_list()
+            open_to = [of for of in periods if any(reach.covers(of) for reach in missing)]
+            is_such = pl.col("policy_id").is_in(one.policies) & pl.col("period").is_in(open_to)
+            found.append(waiting.filter(is_such).select(ROW))
     return pl.concat(found).unique().sort(ROW)
 
 
@@ -168,28 +195,36 @@ def _paid_and_kept(paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFra
 
 
 def settle_by_clerk(
-    rows: pl.DataFrame, exclusion: Exclusion, answers: pl.DataFrame
+    rows: pl.DataFrame,
+    exclusion: Exclusion,
+    answers: pl.DataFrame,
+    absent: Collection[str] = (),
 ) -> pl.DataFrame:
     """Mark a person's month that occurs more than once, unless a clerk has settled it.
 
     Rows:    rows     one per entitlement key, superseded_by and conflict_with
              answers  one per (policy_id, period, subject_id, beneficiary_id): is_yes
+             absent   policies that did not run: what a clerk said of their rows holds all the same
              returns  the same rows, superseded_by or conflict_with filled
     Holds:   two rows that a clerk both let stand settle nothing: they stay in conflict; what a
              clerk supersedes is determined 0, so that what was paid for it is asked back
     Source:  rulebook §4.3; §0, A clerk's decision
     """
-    group = ["period", "subject_id"]
+    group, missing = PERSON_MONTH, [name for name in exclusion.policies if name in absent]
+    let_stand = answers.filter(pl.col("is_yes") & pl.col("policy_id").is_in(missing))
     rivals = (
         rows.filter(
             pl.col("is_eligible")
             & (pl.col("determined_fen") > 0)
             & pl.col("policy_id").is_in(exclusion.policies)
         )
-        .filter(pl.len().over(group) > 1)
         .select(ROW, "policy_id", *group, "beneficiary_id")
         # One row to at most one answer: the two differ only where nothing is settled.
         .join(answers, on=["policy_id", *group, "beneficiary_id"], how="left", validate="m:1")
+    )
+    unseen = let_stand.with_row_index(ROW, offset=rows.height).select(rivals.columns)
+    rivals = pl.concat([rivals, unseen], how="vertical_relaxed").filter(
+        (pl.len().over(group) > 1) | (pl.lit(bool(missing)) & ~pl.col("is_yes").fill_null(True))
     )
     marked = _mark_rivals(rivals, group)
     return (
