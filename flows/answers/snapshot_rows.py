@@ -63,7 +63,8 @@ class SnapshotRows:
         beneficiary = parties_of([(row["beneficiary_kind"], row["beneficiary_id"])])
         meant = rows_asked_for(spec, subject, beneficiary, self.register)
         if meant is None or not table_files(self.folder, kind):
-            return pl.DataFrame(schema=dict.fromkeys(shown_columns(kind), pl.String))
+            types = table_schema(KINDS[kind])
+            return pl.DataFrame(schema={name: types[name] for name in shown_columns(kind)})
         persons = persons_asked_for(spec, subject, beneficiary, self.register)
         found = self._rows_once(kind, persons is not None).filter(meant)
         months = months_asked_for(spec, row["period"], self.as_of)

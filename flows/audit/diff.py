@@ -189,7 +189,8 @@ def rows_behind(difference: Difference) -> Iterator[dict[str, Any]]:
 
 
 def _rows_changed(then: pl.DataFrame, now: pl.DataFrame) -> dict[str, list[str]]:
-    content = [name for name in then.columns if name not in ("source_file", "source_line")]
+    places = ("source_file", "source_line")
+    content = [name for name in then.columns if name in now.columns and name not in places]
     went = then.join(now, on=content, how="anti", nulls_equal=True)
     came = now.join(then, on=content, how="anti", nulls_equal=True)
     return {"went": _places(went), "came": _places(came)}

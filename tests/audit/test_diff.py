@@ -2,16 +2,19 @@
 
 import re
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from flows.audit.diff import diff, rows_behind
+from flows.answers.snapshot_rows import SnapshotRows
+from flows.audit.diff import _rows_changed, diff, rows_behind
 from flows.cli.console import app, run_command
 from flows.store import Home
 from transforms.audit.changes import attribute, changed, totals_of
 from transforms.audit.diff_text import by_cause, diff_content, diff_lines, diff_page, waterfall
 from transforms.errors import ContractError
+from transforms.extracts.kinds import KINDS, table_schema
 
 DAYS = [date(2020, 3, 31), date(2020, 4, 1), date(2020, 4, 2), date(2020, 4, 3), date(2020, 4, 30)]
 
@@ -122,3 +125,21 @@ def test_a_waterfall_ends_where_it_must() -> None:
     said = "\n".join(diff_lines(told, "zh", {"p": "甲补贴"}))
     assert "基准日、数据" in said and "甲补贴" in said and "符合" in said
     assert not re.search("facts|eligible|entitlements", said.partition("\n")[2])
+
+
+def test_a_kind_that_one_night_lacks_is_rows_that_went_or_came(tmp_path: Path) -> None:
+    """`diff` ended as a fault of the program, `explain --against` called the night damaged."""
+    spec = {"kind": "deaths", "of": "subject"}
+    key = {"period": "2020-03", "subject_kind": "person", "subject_id": "370302199703040016"}
+    key |= {"beneficiary_kind": "person", "beneficiary_id": key["subject_id"]}
+    row = {"person_id": key["subject_id"], "person_key": 37030219970304001}
+    row |= {"died_on": date(2020, 1, 1), "source_file": "死亡信息.csv", "source_line": 2}
+    (tmp_path / "there/tables").mkdir(parents=True)
+    whole = pl.DataFrame([row], schema=table_schema(KINDS["deaths"]))
+    whole.write_parquet(tmp_path / "there/tables/deaths.parquet")
+    sides = [SnapshotRows(tmp_path / name, date(2020, 3, 31)) for name in ("there", "lacking")]
+    for side in sides:
+        side.expect([key])
+    then, now = (side.rows_of(spec, key) for side in sides)
+    assert then.height == 1 and now.schema == then.schema
+    assert _rows_changed(then, now) == {"went": ["死亡信息.csv:2"], "came": []}
