@@ -15,6 +15,7 @@ from transforms.errors import DigestDiffersError, DropRefusedError
 def restore(folder: Path, home: Home, state_name: str = "") -> dict[str, Any]:
     """Write a backup's newest whole state, or one asked for, into an empty place.
 
+    Rows:    returns  `passed_over`: newer states that are not whole
     Holds:   the home appears only after every file of it is on disk and was compared
     Raises:  DropRefusedError if the place is not empty; DigestDiffersError if the backup is damaged
     """
@@ -22,6 +23,7 @@ def restore(folder: Path, home: Home, state_name: str = "") -> dict[str, Any]:
         raise DropRefusedError(f"{home.root} is not empty: a home is restored into an empty folder")
     vault = Vault(folder)
     name = state_name or _newest_whole(vault)
+    newer = [] if state_name else [other for other in vault.state_names() if other > name]
     state = vault.read_state(name)
     making = home.root.absolute().with_name(f".making-{home.root.name}")
     shutil.rmtree(making, ignore_errors=True)
@@ -37,7 +39,8 @@ def restore(folder: Path, home: Home, state_name: str = "") -> dict[str, Any]:
         shutil.rmtree(making, ignore_errors=True)
     is_at_home = books_of(home).place == place_of(home)
     told = {key: state[key] for key in ("made_at", "home_id", "position", "problems")}
-    return {"state": name, **told, "files": len(entries), "is_at_home": is_at_home}
+    told |= {"files": len(entries), "is_at_home": is_at_home, "passed_over": newer}
+    return {"state": name, **told}
 
 
 def check_backup(folder: Path, state_name: str = "") -> dict[str, Any]:

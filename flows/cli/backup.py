@@ -71,6 +71,13 @@ def restore(
     told = restore_home(folder, place, state)
     note_restored(place, district_now())
     typer.echo(f"{told['files']} files of {told['made_at']} are in {target}; verifying", err=True)
+    if told["passed_over"]:
+        *_, newest = told["passed_over"]
+        typer.echo(
+            f"! {len(told['passed_over'])} newer states hold something that is not as recorded and "
+            f"were passed over: `--state {newest}` brings the newest back",
+            err=True,
+        )
     seen = verify_home(place)
     unknown = unwitnessed(place)
     here = "it lies where its heads have put it: it signs and releases here"

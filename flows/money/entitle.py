@@ -1,6 +1,6 @@
 """The step between rules and money: entitlements from determinations, ledger and accounts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -38,7 +38,7 @@ from transforms.money.objections import OBJECTION, objected_rows, objection_find
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
 from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
-from transforms.policies.cards import PolicyCard, PolicyStatus, outside_span, reach_of
+from transforms.policies.cards import PolicyStatus, outside_span, reach_of
 
 ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(DECISION_KEY, pl.String()), "is_yes": pl.Boolean()})
 CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
@@ -97,11 +97,9 @@ def build_entitlements(
     elsewhere = paid_under_another(waiting, paid, settled, causes, exclusions())
     beyond = _beyond_limit(connection, waiting, paid, settled, causes)
     holds = also_held(holds, pl.concat([elsewhere, beyond]), PAID_UNDER_OTHER)
-    due = {name: spans[name] for name in absent if _should_have_run(cards[name], paid, before[1])}
-    holds = also_held(holds, awaiting_rivals(waiting, due, exclusions()), RIVAL_NOT_RUN)
+    holds = also_held(holds, _awaiting(waiting, absent, paid, before[1]), RIVAL_NOT_RUN)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
-    struck = _struck_out(connection, waiting, payees, standing.struck)
-    holds = also_held(holds, struck, STRUCK_OUT)
+    holds = also_held(holds, _struck_out(connection, waiting, payees, standing.struck), STRUCK_OUT)
     entitlements = decide_statuses(settled, holds, causes)
     findings = [money_findings(settled, entitlements, answers, doubtful), _unfitting(connection)]
     return Entitled(
@@ -113,10 +111,20 @@ def build_entitlements(
     )
 
 
-def _should_have_run(card: PolicyCard, paid: pl.DataFrame, day: str) -> bool:
-    """Say whether a policy that did not run is one of this home, and its time has not passed."""
-    has_passed = bool(day) and outside_span(card, date.fromisoformat(day)) is not None
-    return not has_passed and card.policy_id in paid["policy_id"]
+def _awaiting(
+    waiting: pl.DataFrame, absent: Collection[str], paid: pl.DataFrame, day: str
+) -> pl.DataFrame:
+    """List the rows that wait for a policy that did not run, though this home pays by it.
+
+    Rows:    returns  row_number; of a policy whose time has passed on the day none waits
+    """
+    cards = [policy_cards()[name] for name in sorted(absent) if name in paid["policy_id"]]
+    due = {
+        card.policy_id: reach_of(card, date.max)
+        for card in cards
+        if not (day and outside_span(card, date.fromisoformat(day)))
+    }
+    return awaiting_rivals(waiting, due, exclusions())
 
 
 def _unfitting(connection: Connection) -> pl.DataFrame:

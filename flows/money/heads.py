@@ -89,6 +89,11 @@ def post_act(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     Raises:  LedgerForbidsError saying who has not signed, or what else forbids it
     """
     statement = act["statement"]
+    if statement["act"] == "move" and statement["to_place"] != place_of(home):
+        raise LedgerForbidsError(
+            f"the act says that home {statement['home_id']} lies elsewhere: give it where it was "
+            "written, or write one here with `wuxing home move`; nothing was posted"
+        )
     subject = statement.get("key_id") or (
         key_id_of(statement["public_key"]) if statement["act"] == "enrol" else ""
     )

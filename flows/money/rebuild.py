@@ -34,14 +34,16 @@ def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
              are those that it posted; a batch whose folder is gone comes back from its export; the
              old file is set aside, never removed
     Raises:  DigestDiffersError if witnesses differ or a batch is not there as it was released;
-             LedgerForbidsError if the ledger is behind nobody
+             LedgerForbidsError if the ledger is behind nobody, and no batch came back
     """
     postings, source = _longest(home, given)
     books = read_books(postings, holds)
     if books.problems:
         raise DigestDiffersError(f"{source}: {books.problems[0]}; nothing was rebuilt")
-    has_ledger = _expect_behind(home, postings)
     put_back = [*filter(None, (_put_back(home, path, books) for path in given))]
+    if put_back and _is_whole(home, postings):
+        return _made(home, books, source, batches_put_back=put_back)
+    has_ledger = _expect_behind(home, postings)
     rows = [row for posting in _with_entries(home, postings, books) for row in posting]
     making = home.root / ".making-ledger.sqlite"
     write_ledger(making, postings, rows)
@@ -50,11 +52,17 @@ def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
     os.replace(making, home.ledger_path)
     sync_path(home.root)
     tell_witness(home.journal_path, postings)
+    counts = {"postings": len(postings), "entries": len(rows)}
+    return _made(home, books, source, batches_put_back=put_back, **counts)
+
+
+def _made(home: Home, books: Books, source: Path, **made: Any) -> dict[str, Any]:
+    """Say what was made: no posting where only batches came back."""
     return {
         "source": str(source),
-        "postings": len(postings),
-        "entries": len(rows),
-        "batches_put_back": put_back,
+        "postings": 0,
+        "entries": 0,
+        **made,
         "to_be_written_again": _without_files(home, books),
         "not_released_by_it": [str(path) for path in unknown_payment_files(home, books)],
     }
@@ -84,18 +92,20 @@ def _longest(home: Home, given: Sequence[Path]) -> tuple[list[Posting], Path]:
 
 def _expect_behind(home: Home, postings: Sequence[Posting]) -> bool:
     """Say whether there is a ledger's file; one that is whole and not behind is not rebuilt."""
+    if _is_whole(home, postings):
+        raise LedgerForbidsError("the ledger is whole and behind nobody: nothing to rebuild")
+    return home.ledger_path.exists()
+
+
+def _is_whole(home: Home, postings: Sequence[Posting]) -> bool:
     if not home.ledger_path.exists():
         return False
     try:
         with open_ledger(home, only_look=True) as ledger:
             is_whole = not list(ledger.entry_problems())
-            if is_whole and ledger.books().position >= len(postings):
-                raise LedgerForbidsError(
-                    "the ledger is whole and behind nobody: nothing to rebuild"
-                )
+            return is_whole and ledger.books().position >= len(postings)
     except DigestDiffersError:
-        return True
-    return True
+        return False
 
 
 def _put_back(home: Home, path: Path, books: Books) -> str:

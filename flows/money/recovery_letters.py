@@ -111,6 +111,9 @@ def _letter(
         "policy_title": card.title,
         "clause": f"{card.authority}：{card.clause}",
         "period": named["period"],
+        "letter_subject": _masked(named["subject_id"], named["subject_kind"])
+        if named["subject_id"] != named["beneficiary_id"]
+        else "",
         "identifier": _masked(named["beneficiary_id"], named["beneficiary_kind"]),
         "payment_id": last["payment_id"],
         "letter_account": f"****{last['account_no'][-SHOWN_LAST:]}",

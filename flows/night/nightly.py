@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -232,10 +233,12 @@ def serve(home: Path, drop: Path | None) -> None:
             f"{silent} (PREFECT_API_URL) does not answer, and it keeps the schedule: start "
             "Prefect's server; `wuxing nightly` runs one night without it"
         )
-    nightly.serve(
-        # prefect.yaml deploys `nightly`: of one name, each would unseat the other.
-        name="serve",
-        schedules=[Cron("0 2 * * *", timezone=str(DISTRICT_TIME))],
-        limit=1,
-        parameters={"drop": str(drop) if drop else None, "as_of": None, "home": str(home)},
-    )
+    # So Prefect ends what it serves when it is told to.
+    with suppress(SystemExit):
+        nightly.serve(
+            # prefect.yaml deploys `nightly`: of one name, each would unseat the other.
+            name="serve",
+            schedules=[Cron("0 2 * * *", timezone=str(DISTRICT_TIME))],
+            limit=1,
+            parameters={"drop": str(drop) if drop else None, "as_of": None, "home": str(home)},
+        )

@@ -32,6 +32,7 @@ EARLY = timedelta(minutes=30)
 NO_BACKUP, BACKUP_UNREAD = "no_backup", "backup_unread"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
+LEDGER_LOST = "it is not there: `wuxing ledger rebuild`, or `wuxing restore`"
 # A night that ended so is to be done again.
 AGAIN = ("failed", "killed")
 UNPAID = ("draft", "signed")
@@ -117,7 +118,9 @@ def _waiting(home: Home) -> dict[str, Any]:
     """
     nothing: dict[str, Any] = {"signature": [], "budget": [], "ledger": "", "newest": {}}
     if not home.ledger_path.is_file():
-        return nothing
+        # Where batches were drawn up there was one.
+        is_lost = home.batches.is_dir() and any(home.batches.iterdir())
+        return {**nothing, "ledger": LEDGER_LOST} if is_lost else nothing
     try:
         unwitnessed(home)
         books = books_of(home)

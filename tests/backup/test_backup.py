@@ -156,7 +156,9 @@ def test_what_is_damaged_at_home_is_told_and_kept_as_it_was(
     assert wuxing("backup", folder, home=home).wait() == 14
     for state in (first["state"], ""):
         copy = Home(tmp_path / f"copy-{state}")
-        assert restore(folder, copy, state)["state"] == first["state"], "the newest whole one"
+        told = restore(folder, copy, state)
+        assert told["state"] == first["state"], "the newest whole one"
+        assert (second["state"] in told["passed_over"]) is (not state)
         assert verify_home(copy).problems == []
     mended = Home(tmp_path / "mended")
     restore(folder, mended, second["state"])

@@ -567,3 +567,12 @@ def test_a_policy_that_this_home_never_paid_holds_nothing(home: Home) -> None:
     """A district without payroll pays the others all the same."""
     entitled = entitle(home, [month(FLEXIBLE, ANN, 46666)], not_run=[INTERN])
     assert statuses(entitled) == [(FLEXIBLE, "payable", 46666, "")]
+
+
+def test_what_is_asked_back_needs_no_hand(home: Home) -> None:
+    """A finding said "recover it by hand" of a row that was asked back already."""
+    both = [month(INTERN, ANN, 114600, payee=ONE), month(FLEXIBLE, ANN, 46666)]
+    pay(home, "R1", both[1:])
+    entitled = entitle(home, both, Town(answers=[answer(INTERN, ANN, True, payee=ONE)]))
+    assert [row[1] for row in statuses(entitled)] == ["recovery", "payable"]
+    assert "paid_then_superseded" not in entitled.findings["finding"]

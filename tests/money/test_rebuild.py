@@ -200,3 +200,19 @@ def test_a_batch_that_was_released_after_the_last_backup_comes_back_from_its_exp
         verify_home(home)
     assert "batches/" not in str(lost.value), "the run is lost; the batch is whole"
     assert night(home, "R5", rows)[1].batches == [], "nothing is paid twice"
+
+
+def test_a_batch_folder_that_is_gone_comes_back_though_the_ledger_is_whole(
+    home: Home, tmp_path: Path
+) -> None:
+    batch = max(path.name for path in home.batches.iterdir() if not list(path.glob("*.xml")))
+    export_batch(home, batch, tmp_path / "b.zip")
+    there = {path.name: path.read_bytes() for path in (home.batches / batch).iterdir()}
+    shutil.rmtree(home.batches / batch)
+    before = rows_of(home)
+    made = rebuild_ledger(home, [tmp_path / "b.zip"])
+    assert (made["batches_put_back"], made["postings"]) == ([batch], 0)
+    assert rows_of(home) == before and not list(home.root.glob("*.before-rebuild-*"))
+    assert {path.name: path.read_bytes() for path in (home.batches / batch).iterdir()} == there
+    with pytest.raises(LedgerForbidsError, match="nothing to rebuild"):
+        rebuild_ledger(home, [tmp_path / "b.zip"])

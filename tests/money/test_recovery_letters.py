@@ -19,6 +19,7 @@ from flows.typeset import pdf_of
 from tests.ceremony import PASSPHRASE, key_of
 from tests.money.money_town import (
     ANN,
+    BOB,
     ONE,
     Town,
     account,
@@ -61,11 +62,25 @@ def test_each_claim_has_its_letter_with_amount_cause_and_where_it_goes(home: Hom
     assert (to_ann["to"], to_one["to"]) == (NAME, "淄川一厂")
     facts = dict(to_ann["facts"])
     assert facts["追回金额"] == "1,719.00 元（人民币壹仟柒佰壹拾玖元整）"
+    assert "涉及人员" not in facts, "it is the one who is written to"
     assert facts["追回原因"] == "核对时发现有记录表明不符合发放条件"
     assert ANN not in json.dumps(content, ensure_ascii=False), "the id is masked"
     assert dict(to_one["facts"])["追回金额"].startswith("4.00 元")
     assert "复核人" in facts["追回名单签字"] and "批准人" in facts["追回名单签字"]
     assert len({letter["number"] for letter in content["letters"]}) == 2
+
+
+def test_an_employer_is_told_of_whom(tmp_path: Path) -> None:
+    """Two letters to one employer, of one month and one amount, could not be told apart."""
+    home = new_home(tmp_path / "home")
+    hires = [month("graduate_hire_insurance", one, 61750, payee=ONE) for one in (ANN, BOB)]
+    pay(home, "R1", hires)
+    night(home, "R2", [])
+    keys = [key_of(home, role) for role in ("reviewer", "approver")]
+    record_list(home, countersign(list_act(home, run_name("R2")), keys))
+    letters = [dict(letter["facts"]) for letter in letters_of(home, list_of(home))["letters"]]
+    assert {facts["涉及人员"][-4:] for facts in letters} == {ANN[-4:], BOB[-4:]}
+    assert {facts["涉及人员"].count("*") for facts in letters} == {8}
 
 
 def test_only_what_is_left_is_asked_for_and_closed_claims_get_no_letter(home: Home) -> None:

@@ -346,6 +346,9 @@ def test_a_copy_signs_and_releases_only_after_both_heads_moved_it(
     with pytest.raises(LedgerForbidsError, match="not signed by finance_head"):
         heads.post_act(copy, one)
     both = acts.countersign(one, [key_of(copy, "finance_head")])
+    third = Home(shutil.copytree(copy.root, copy.root.with_name("third")))
+    with pytest.raises(LedgerForbidsError, match="lies elsewhere"):
+        heads.post_act(third, both)
     heads.post_act(copy, both)
     sign_both(copy, batch)
     release_batch(copy, batch)

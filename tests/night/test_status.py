@@ -318,3 +318,10 @@ def test_a_home_that_is_not_there_is_not_made_by_its_record(tmp_path: Path) -> N
 
 def refused() -> dict[str, Any]:
     raise DropRefusedError("there is no ledger")
+
+
+def test_a_ledger_that_is_gone_is_told(home_after_run: Home) -> None:
+    home_after_run.ledger_path.unlink()
+    told = look_at(home_after_run, Settings(), TWO)
+    assert not told["good"]
+    assert any("ledger: it is not there" in line for line in status_lines(told))

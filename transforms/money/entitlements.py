@@ -214,11 +214,12 @@ def money_findings(
              identity_conflicts     person_id and cause, one per person and cause
              returns             findings, one per policy, subject and matter; sorted
     """
-    excluded = settled.filter(pl.col("paid_before_fen") > 0)
+    # What is asked back already needs nobody's hand.
+    kept = entitlements.filter(pl.col("status") != "recovery", pl.col("paid_before_fen") > 0)
+    excluded = settled.join(kept, on=KEY, how="semi")
     is_unsupported = (pl.col("status") == "unsupported") | (pl.col("cause") == IN_PART)
-    unsupported = entitlements.filter(is_unsupported)
-    outside = unsupported.filter(reason=OUTSIDE_SPAN)
-    unsupported = unsupported.filter(pl.col("reason") != OUTSIDE_SPAN)
+    outside = entitlements.filter(is_unsupported, reason=OUTSIDE_SPAN)
+    unsupported = entitlements.filter(is_unsupported, pl.col("reason") != OUTSIDE_SPAN)
     places = pl.concat_str(pl.lit("; "), "cause", pl.lit(": "), "cause_rows")
     parts = [
         _finding(
