@@ -63,7 +63,7 @@ def test_each_claim_has_its_letter_with_amount_cause_and_where_it_goes(home: Hom
     facts = dict(to_ann["facts"])
     assert facts["追回金额"] == "1,719.00 元（人民币壹仟柒佰壹拾玖元整）"
     assert "涉及人员" not in facts, "it is the one who is written to"
-    assert facts["追回原因"] == "核对时发现有记录表明不符合发放条件"
+    assert facts["追回原因"] == "核对时发现有记录与原发放依据不符"
     assert ANN not in json.dumps(content, ensure_ascii=False), "the id is masked"
     assert dict(to_one["facts"])["追回金额"].startswith("4.00 元")
     assert "复核人" in facts["追回名单签字"] and "批准人" in facts["追回名单签字"]
