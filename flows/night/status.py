@@ -111,12 +111,13 @@ def missed_days(
 
 
 def _waiting(home: Home) -> dict[str, Any]:
-    """List the batches that wait for a signature, and those that the budget does not cover.
+    """List the batches that wait for a signature or release, and those beyond the budget.
 
     Holds:   a ledger that can't be read, or is behind a witness, keeps nobody from hearing of the
              rest; what waits in it may be paid already
     """
-    nothing: dict[str, Any] = {"signature": [], "budget": [], "ledger": "", "newest": {}}
+    nothing: dict[str, Any] = {"signature": [], "release": [], "budget": []}
+    nothing |= {"ledger": "", "newest": {}}
     if not home.ledger_path.is_file():
         # Where batches were drawn up there was one.
         is_lost = home.batches.is_dir() and any(home.batches.iterdir())
@@ -145,6 +146,7 @@ def _waiting(home: Home) -> dict[str, Any]:
     newest = books.newest_run
     return {
         "signature": [one for one in listed if one["missing"] and not one["mark"]],
+        "release": [one for one in listed if not one["missing"] and not one["mark"]],
         # One of an earlier run is never released, and the newest run drew its lines up anew.
         "budget": [one for one in listed if one["mark"] and one["run_id"] == newest],
         "ledger": "",
@@ -234,6 +236,9 @@ def status_lines(told: dict[str, Any]) -> list[str]:
     for one in told["signature"]:
         amount = yuan_text(one["amount_fen"], ",")
         lines.append(f"waits for {', '.join(one['missing'])}: {one['batch_id']}, {amount} 元")
+    for one in told["release"]:
+        amount = yuan_text(one["amount_fen"], ",")
+        lines.append(f"signed by both, waits to be released: {one['batch_id']}, {amount} 元")
     lines += [f"budget: {one['batch_id']}, {one['fund']}: {one['mark']}" for one in told["budget"]]
     lines += [f"ledger: {told['ledger']}"] if told["ledger"] else []
     lines += [f"the next night will be refused: {why}" for why in told["configuration"]]

@@ -15,10 +15,12 @@ import pytest
 
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.money.release import release_batch
 from flows.night.diary import DISTRICT_TIME, is_known, note_restored, read_nights, record_night
 from flows.night.settings import AlertSettings, Settings, read_settings
 from flows.night.status import look_at, status_lines
 from flows.store import Home, append_line, read_lines, write_manifest
+from tests.money.money_town import sign_both
 from transforms.errors import DropRefusedError, GateStoppedError, HomeBusyError, UsageError
 
 TWO = datetime(2026, 11, 27, 2, 0, tzinfo=DISTRICT_TIME)
@@ -325,3 +327,14 @@ def test_a_ledger_that_is_gone_is_told(home_after_run: Home) -> None:
     told = look_at(home_after_run, Settings(), TWO)
     assert not told["good"]
     assert any("ledger: it is not there" in line for line in status_lines(told))
+
+
+def test_what_both_have_signed_waits_to_be_released(home_after_run: Home) -> None:
+    batch, home = look_at(home_after_run, Settings(), TWO)["signature"][0], home_after_run
+    sign_both(home, batch["batch_id"])
+    told = look_at(home, Settings(), TWO)
+    assert [one["batch_id"] for one in told["release"]] == [batch["batch_id"]]
+    assert batch["batch_id"] not in [one["batch_id"] for one in told["signature"]]
+    assert any(f"waits to be released: {batch['batch_id']}" in one for one in status_lines(told))
+    release_batch(home, batch["batch_id"])
+    assert look_at(home, Settings(), TWO)["release"] == []
