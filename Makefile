@@ -130,7 +130,7 @@ planted-patterns: $(STAMP)
 unchanged: $(STAMP)
 	$(BIN)/python -m tests.audit.unchanged
 
-# Long (an hour): 200 random towns on eight dates, engine against second reading. The tests take 16 of them.
+# Long (an hour): 200 random towns on eight dates, engine against second reading. The tests take 8 of them.
 reading: $(STAMP)
 	$(BIN)/python -m tests.reading.many 0 200
 

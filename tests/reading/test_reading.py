@@ -57,7 +57,7 @@ def test_every_policy_of_the_sample_town_is_read_a_second_time() -> None:
     assert shown <= {*READINGS, *WATCHING} and len(shown) >= 26
 
 
-@pytest.mark.parametrize("seed", range(2 * len(DAYS)))
+@pytest.mark.parametrize("seed", range(len(DAYS)))
 def test_engine_and_reading_agree(seed: int) -> None:
     _, told = differences(seed, DAYS[seed % len(DAYS)])
     assert not told
