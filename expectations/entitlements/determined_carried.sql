@@ -48,7 +48,8 @@ counted_amounts as (
         eligible_amounts.*,
         coalesce(unseen_rows.unseen_count, 0) as unseen_count,
         eligible_amounts.settled_in in (
-            select policy_runs.settled_in from policy_runs where policy_runs.status <> 'ran'
+            select policy_runs.settled_in from policy_runs
+            where policy_runs.status <> 'ran' and policy_runs.is_in_force
         ) as has_unseen
     from eligible_amounts
     -- One row to at most one count.

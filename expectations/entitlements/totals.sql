@@ -17,7 +17,8 @@ policy_runs.settled_in
 person_months as (
     select
         policy_runs.settled_in in (
-            select missing.settled_in from policy_runs as missing where missing.status <> 'ran'
+            select missing.settled_in from policy_runs as missing
+            where missing.status <> 'ran' and missing.is_in_force
         ) and policy_runs.settled_in <> '' as has_unseen,
         (
             select count(*) from unseen_rows

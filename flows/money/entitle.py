@@ -1,6 +1,6 @@
 """The step between rules and money: entitlements from determinations, ledger and accounts."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -86,7 +86,7 @@ def build_entitlements(
     objections = objections_of(connection, *before)
     signed = _signed_lines(connection, standing.signed, funds, fund_of, objections)
     spans = {name: reach_of(cards[name], date.max) for name in fund_of}
-    absent = {name for name in fund_of if name not in policies or policies[name].status != "ran"}
+    absent = _absent(policies, sorted(fund_of), before[1])
     netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
     settled = settle_exclusions(netted, exclusions(), answers, absent)
     causes = _causes(connection, claimed_rows(settled), causes_of)
@@ -97,7 +97,7 @@ def build_entitlements(
     elsewhere = paid_under_another(waiting, paid, settled, causes, exclusions())
     beyond = _beyond_limit(connection, waiting, paid, settled, causes)
     holds = also_held(holds, pl.concat([elsewhere, beyond]), PAID_UNDER_OTHER)
-    holds = also_held(holds, _awaiting(waiting, absent, paid, before[1]), RIVAL_NOT_RUN)
+    holds = also_held(holds, _awaiting(waiting, absent, paid), RIVAL_NOT_RUN)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     holds = also_held(holds, _struck_out(connection, waiting, payees, standing.struck), STRUCK_OUT)
     entitlements = decide_statuses(settled, holds, causes)
@@ -111,18 +111,25 @@ def build_entitlements(
     )
 
 
-def _awaiting(
-    waiting: pl.DataFrame, absent: Collection[str], paid: pl.DataFrame, day: str
-) -> pl.DataFrame:
-    """List the rows that wait for a policy that did not run, though this home pays by it.
+def _absent(
+    policies: Mapping[str, PolicyStatus], names: Sequence[str], day: str
+) -> dict[str, bool]:
+    """Return the paying policies that did not run, and whether their time has not passed."""
+    missing = [name for name in names if name not in policies or policies[name].status != "ran"]
+    return {
+        name: not (day and outside_span(policy_cards()[name], date.fromisoformat(day)))
+        for name in missing
+    }
 
-    Rows:    returns  row_number; of a policy whose time has passed on the day none waits
-    """
-    cards = [policy_cards()[name] for name in sorted(absent) if name in paid["policy_id"]]
+
+def _awaiting(
+    waiting: pl.DataFrame, absent: Mapping[str, bool], paid: pl.DataFrame
+) -> pl.DataFrame:
+    """List the rows that wait for a policy that should have run and by which this home pays."""
     due = {
-        card.policy_id: reach_of(card, date.max)
-        for card in cards
-        if not (day and outside_span(card, date.fromisoformat(day)))
+        name: reach_of(policy_cards()[name], date.max)
+        for name, should_have_run in absent.items()
+        if should_have_run and name in paid["policy_id"]
     }
     return awaiting_rivals(waiting, due, exclusions())
 

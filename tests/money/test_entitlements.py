@@ -11,6 +11,7 @@ from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.sign import sign_batch, withdraw_batch
 from flows.store import Home
+from sql.texts import exclusions as policy_exclusions
 from sql.texts import policy_cards
 from tests.ceremony import key_of
 from tests.money.money_town import (
@@ -576,3 +577,19 @@ def test_what_is_asked_back_needs_no_hand(home: Home) -> None:
     entitled = entitle(home, both, Town(answers=[answer(INTERN, ANN, True, payee=ONE)]))
     assert [row[1] for row in statuses(entitled)] == ["recovery", "payable"]
     assert "paid_then_superseded" not in entitled.findings["finding"]
+
+
+@pytest.mark.parametrize(("should_have_run", "by"), [(True, "none_stands"), (False, None)])
+def test_who_was_refused_meets_no_policy_that_has_ended(should_have_run: bool, by: str) -> None:
+    """What was paid to him would be asked back for ever once any policy of the six has ended."""
+    row = month(FLEXIBLE, ANN, 46666) | {"row_number": 0, "is_eligible": True}
+    row |= {"determined_fen": 46666, "paid_before_fen": 46666}
+    answers = pl.DataFrame([answer(FLEXIBLE, ANN, False)]).drop("provision")
+    absent = {INTERN: should_have_run}
+    settled = settle_exclusions(
+        pl.DataFrame([row]).drop("amount_fen", "outcome", "reason_codes"),
+        policy_exclusions(),
+        answers,
+        absent,
+    )
+    assert settled["superseded_by"].to_list() == [by]

@@ -1,6 +1,6 @@
 """From determinations to what is due: exclusions, netting, holds, one status per row."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -8,6 +8,7 @@ import polars as pl
 from transforms.errors import ContractError
 from transforms.money.claims import IN_PART
 from transforms.money.exclusions import (
+    NONE_ABSENT,
     ROW,
     Exclusion,
     contradicting_answers,
@@ -75,12 +76,12 @@ def settle_exclusions(
     netted: pl.DataFrame,
     exclusions: Sequence[Exclusion],
     answers: pl.DataFrame,
-    absent: Collection[str] = (),
+    absent: Mapping[str, bool] = NONE_ABSENT,
 ) -> pl.DataFrame:
     """Apply the exclusions in their order.
 
     Rows:    netted   one per key; answers: a clerk's decisions `conflict`, one per row's key
-             absent   policies that did not run
+             absent   policies that did not run, and whether they should have
              returns  the same, plus superseded_by and conflict_with (null where they do not apply)
     """
     settled = netted.with_columns(

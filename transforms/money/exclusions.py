@@ -1,7 +1,8 @@
 """Which entitlements exclude each other, and what becomes of them (rulebook §4.3)."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -24,6 +25,7 @@ PAID_UNDER_OTHER = "paid_under_other"
 # Why a row waits: a policy that excludes it did not run tonight.
 RIVAL_NOT_RUN = "rival_not_run"
 PERSON_MONTH = ["period", "subject_id"]
+NONE_ABSENT: Mapping[str, bool] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -198,19 +200,21 @@ def settle_by_clerk(
     rows: pl.DataFrame,
     exclusion: Exclusion,
     answers: pl.DataFrame,
-    absent: Collection[str] = (),
+    absent: Mapping[str, bool] = NONE_ABSENT,
 ) -> pl.DataFrame:
     """Mark a person's month that occurs more than once, unless a clerk has settled it.
 
     Rows:    rows     one per entitlement key, superseded_by and conflict_with
              answers  one per (policy_id, period, subject_id, beneficiary_id): is_yes
-             absent   policies that did not run: what a clerk said of their rows holds all the same
+             absent   policies that did not run, and whether they should have: what a clerk said
+                      of their rows holds all the same; who is refused may meet one that should have
              returns  the same rows, superseded_by or conflict_with filled
     Holds:   two rows that a clerk both let stand settle nothing: they stay in conflict; what a
              clerk supersedes is determined 0, so that what was paid for it is asked back
     Source:  rulebook §4.3; §0, A clerk's decision
     """
     group, missing = PERSON_MONTH, [name for name in exclusion.policies if name in absent]
+    may_meet = pl.lit(any(absent[name] for name in missing))
     let_stand = answers.filter(pl.col("is_yes") & pl.col("policy_id").is_in(missing))
     rivals = (
         rows.filter(
@@ -224,7 +228,7 @@ def settle_by_clerk(
     )
     unseen = let_stand.with_row_index(ROW, offset=rows.height).select(rivals.columns)
     rivals = pl.concat([rivals, unseen], how="vertical_relaxed").filter(
-        (pl.len().over(group) > 1) | (pl.lit(bool(missing)) & ~pl.col("is_yes").fill_null(True))
+        (pl.len().over(group) > 1) | (may_meet & ~pl.col("is_yes").fill_null(True))
     )
     marked = _mark_rivals(rivals, group)
     return (
