@@ -23,8 +23,8 @@ def _marks(level: str, text: str) -> list[str]:
     told, prose = BLOCK.findall(text), BLOCK.sub("", text)
     rows = re.findall(r"^\|", prose, re.MULTILINE)
     # A translation may turn a sentence round: what is named in it counts, not its place.
-    # So does a link to the other page's own language.
-    prose = prose.replace(".zh.md", ".md")
+    # So does a link to the other page's own language, whose headings are other words.
+    prose = re.sub(r"(\.zh)?\.md(#[^)]*)?\)", ".md)", prose)
     named = sorted(re.findall(r"`[^`]+`|<http[^>]+>|\]\((?!operations)[^)]*\)", prose))
     return [level, *told, f"{len(rows)} rows", *named]
 
