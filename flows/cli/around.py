@@ -22,7 +22,7 @@ from transforms.errors import WuxingError
 SECONDS = 5
 UNITS = ("wuxing-server.service", "wuxing-worker.service")
 TIMERS = ("wuxing-status.timer", "wuxing-backup.timer")
-DEPLOYMENT = "nightly"
+DEPLOYMENT, SERVED = "nightly", "serve"
 
 
 def check(verdict: str, what: str, found: str) -> dict[str, str]:
@@ -135,20 +135,26 @@ def look_at_timers() -> dict[str, str]:
 
 
 def look_at_prefect(address: str) -> dict[str, str]:
-    """Ask Prefect's server for the nightly deployment and for a worker that is awake."""
+    """Ask Prefect's server for what runs the nights: a deployment and a worker, or `serve`."""
     if not address:
         found = "PREFECT_API_URL is not set: nights run by `wuxing nightly` or `wuxing serve` alone"
         return check("warn", "Prefect", found)
     try:
-        named = {"deployments": {"name": {"any_": [DEPLOYMENT]}}}
-        there = [one for one in _ask(address, "deployments/filter", named) if not one["paused"]]
+        named = {"deployments": {"name": {"any_": [DEPLOYMENT, SERVED]}}}
+        on = [one for one in _ask(address, "deployments/filter", named) if not one["paused"]]
+        there = [one for one in on if one["name"] == DEPLOYMENT]
+        # Ready is what somebody asked for work of late.
+        served = [one for one in on if one["name"] == SERVED and one["status"] == "READY"]
         pools = {one["work_pool_name"] for one in there if one["work_pool_name"]}
         workers = [w for p in pools for w in _ask(address, f"work_pools/{p}/workers/filter", {})]
     except (URLError, OSError, ValueError, KeyError, TypeError):
         said = f"{address} does not answer: `systemctl status wuxing-server`"
         return check("bad", "Prefect", said)
+    if served and not there:
+        return check("good", "Prefect", f"{address}: `wuxing serve` runs the nights")
     if not there:
-        return check("bad", "Prefect", "no deployment `nightly` is on: `prefect deploy --all`")
+        found = "no deployment `nightly` is on, and nobody serves: `prefect deploy --all`"
+        return check("bad", "Prefect", found)
     if not any(worker["status"] == "ONLINE" for worker in workers):
         return check("bad", "Prefect", "no worker is awake: `systemctl status wuxing-worker`")
     return check("good", "Prefect", f"{address}: nightly is deployed, a worker is awake")

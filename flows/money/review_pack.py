@@ -82,7 +82,6 @@ def read_review(
     run = read_manifest(folder, "run")
     with open_ledger(home, only_look=True) as ledger:
         entries = ledger.entries_before(books.position + 1)
-    payments = entries.filter(pl.col("kind").is_in(PAID_KINDS))
     last = _last_batch(books, manifest)
     with _readable(manifest["run_id"]), _open_snapshot(home, run) as connection:
         sample = sample_of(home, manifest, frames, digest)
@@ -97,10 +96,10 @@ def read_review(
             parties=parties,
             last=last,
             last_lines=last_lines,
-            paid=last_paid(payments),
+            paid=last_paid(entries.filter(pl.col("kind").is_in(PAID_KINDS))),
             delivered=_accounts_before(home, books, run["snapshot_id"]),
             doubts=find_doubts(
-                *(connection, manifest, doubted, parties, payments),
+                *(connection, manifest, doubted, parties, entries),
                 _found(folder / "traces.parquet", TRACE_SCHEMA),
                 _found(folder / "findings.parquet", dict.fromkeys(FINDING_COLUMNS, pl.String())),
             ),
@@ -235,13 +234,18 @@ def find_doubts(
     traces: pl.DataFrame,
     findings: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Ask every question of sql/review/doubts about a batch."""
+    """Ask every question of sql/review/doubts about a batch.
+
+    Rows:    entries  of the ledger, as it stood when the batch was drawn up: payments and returns
+    """
     types = [
         name
         for card in policy_cards().values()
         if card.fund == manifest["fund"]
         for name in card.support_types
     ]
+    ours = entries.filter(pl.col("kind").is_in(PAID_KINDS) & (pl.col("fund") == manifest["fund"]))
+    came_back = pl.col("idempotency_key").is_in(entries["reverses"].to_list())
     known = {
         "batch_lines": frames["lines"],
         "batch_payees": frames["instructions"],
@@ -250,7 +254,7 @@ def find_doubts(
         "party_names": parties.drop_nulls("subject_name"),
         "line_traces": traces,
         "run_findings": findings,
-        "paid_entries": entries.filter(pl.col("fund") == manifest["fund"]),
+        "paid_entries": ours.with_columns(came_back.alias("is_reversed")),
         "fund_support_types": pl.DataFrame(
             {"support_type": types}, schema={"support_type": pl.String}
         ),

@@ -148,13 +148,18 @@ def test_the_server_is_asked_for_the_deployment_and_a_worker(
     prefect: tuple[str, dict[str, Any]],
 ) -> None:
     address, answers = prefect
-    deployed: Mapping[str, Any] = {"paused": False, "work_pool_name": "district"}
+    deployed: Mapping[str, Any] = {"name": "nightly", "paused": False, "work_pool_name": "district"}
+    served = {"name": "serve", "paused": False, "work_pool_name": None, "status": "READY"}
     workers = "/api/work_pools/district/workers/filter"
     for there, status, verdict, word in (
         ([], "ONLINE", "bad", "prefect deploy"),
         ([{**deployed, "paused": True}], "ONLINE", "bad", "prefect deploy"),
         ([deployed], "OFFLINE", "bad", "wuxing-worker"),
         ([deployed], "ONLINE", "good", "awake"),
+        ([deployed, served], "OFFLINE", "bad", "wuxing-worker"),
+        ([served], "OFFLINE", "good", "wuxing serve"),
+        ([{**served, "status": "NOT_READY"}], "OFFLINE", "bad", "prefect deploy"),
+        ([{**served, "paused": True}], "OFFLINE", "bad", "prefect deploy"),
     ):
         answers.update({"/api/deployments/filter": there, workers: [{"status": status}]})
         said = around.look_at_prefect(address)

@@ -91,6 +91,15 @@ class Planter:
         told = {"finding": finding, "severity": "warning", "policy_id": "", "detail": detail}
         self.findings.append({**told, "subject_kind": "", "subject_id": subject})
 
+    def pay(self, entry: dict[str, Any], *, comes_back: bool, stays: bool) -> None:
+        """Post a payment that comes back, or that came back and was held after all."""
+        self.entries.append({**entry, "kind": "payment"})
+        kinds = ["return"] * (comes_back or stays) + ["restored"] * stays
+        for kind in kinds:
+            last = self.entries[-1]["idempotency_key"]
+            told = {"kind": kind, "idempotency_key": f"{kind}|{last}", "reverses": last}
+            self.entries.append({**entry, **told})
+
     def claim(self, person: str, unit: str, from_month: int, to_month: int = 202012) -> None:
         self.add(
             "unemployment_benefits",
@@ -145,7 +154,9 @@ def plant_sums(town: Planter) -> None:
 
 
 def plant_ends(town: Planter) -> None:
-    """Paid for months after death or in custody, by us or by others; honest: before and after."""
+    """Paid for months after death or in custody, by us or by others; honest: before and after,
+    and what came back from the bank.
+    """
     for place in range(PLANTED):
         person, alive = town.person(), town.person()
         if place % 2:
@@ -158,14 +169,15 @@ def plant_ends(town: Planter) -> None:
                     **{"person_id": one, "from_date": date(2019, 6, 10)},
                     **{"to_date": date(2019, 9, 20)},
                 )
-        for one, period in ((person, "2019-07"), (alive, "2019-06")):
+        for one, period in ((person, "2019-07"), (alive, "2019-06"), (alive, "2019-07")):
             if place % 4 < 2:
                 entry = {name: "" for name in ENTRY_FIELDS}
                 entry |= {"policy_id": BENEFIT, "period": period, "subject_kind": "person"}
                 entry |= {"subject_id": one, "beneficiary_kind": "person", "beneficiary_id": one}
-                entry |= {"payment_id": f"P{one}", "fund": FUND}
-                town.entries.append({**entry, "budget_year": 2019, "amount_fen": 5})
-            else:
+                entry |= {"payment_id": f"P{one}", "fund": FUND, "budget_year": 2019}
+                entry |= {"amount_fen": 5, "idempotency_key": f"payment|{period}|{one}"}
+                town.pay(entry, comes_back=(one, period) == (alive, "2019-07"), stays=one == person)
+            elif (one, period) != (alive, "2019-07"):
                 town.claim(one, "U0", 201901, int(period[:4] + period[5:]))
         town.planted.add(("paid_after_end", person))
 

@@ -29,7 +29,8 @@ paid_months as (
         cast(left(period, 4) || right(period, 2) as integer) as to_month,
         amount_fen
     from paid_entries
-    where subject_kind = 'person' and length(period) = 7
+    -- what came back from the bank was held by nobody
+    where subject_kind = 'person' and length(period) = 7 and not is_reversed
     union all
     select
         coalesce(support.payment_id, '') as payment_id,
