@@ -208,11 +208,13 @@ def recovery_show(
     claims = show_claims(Home(home), _day(as_of))
     lines = []
     for claim in claims:
-        payments, policy = " ".join(claim["payment_ids"]), policy_word(claim["policy_id"])
+        parties = dict.fromkeys((claim["subject_id"], claim["beneficiary_id"]))
+        named = {"policy": policy_word(claim["policy_id"]), "parties": "→".join(parties)}
+        named["payments"] = ",".join(claim["payment_ids"])
         line = (
-            "{payments} {policy} {period} {state}: {listed_yuan} 元 listed, {repaid_yuan} 元 "
+            "{policy} {period} {parties} {state}: {listed_yuan} 元 listed, {repaid_yuan} 元 "
             "paid back, {returned_yuan} 元 returned by the bank, {lifted_yuan} 元 lifted, "
-            "{left_yuan} 元 left, {age_days} days".format(**claim, payments=payments, policy=policy)
+            "{left_yuan} 元 left, {age_days} days; paid as {payments}".format(**claim, **named)
         )
         lines.append(grouped(line))
         if claim["asked_now_yuan"] is None:
