@@ -89,7 +89,7 @@ def test_the_sheets_stand_in_their_order_and_the_first_is_one_page_to_sign(home:
     assert (facts["明细笔数"], facts["指令笔数"], facts["金额(元)"]) == (2, 1, 2292.14)
     assert facts["大写"] == "人民币贰仟贰佰玖拾贰元壹角肆分"
     assert facts["账号校验合计（各指令账号相加）"] == batch.instructions["account_no"][0]
-    assert facts["可否放款"] == "可" and facts["抽样"] == "尚未核查"
+    assert facts["可否发放"] == "可" and facts["抽样"] == "尚未核查"
     texts = {cell.value for row in book["审批表"].iter_rows() for cell in row}
     assert {"就业补助资金支付审批表", "制表：", "复核：", "审批：", "公章："} <= texts
     page = book["审批表"]
@@ -179,7 +179,7 @@ def test_the_pack_says_in_chinese_why_a_batch_and_a_line_wait(home: Home) -> Non
     twice = [month("internship_subsidy", BOB, 5, payee=ONE), month("public_post_extension", BOB, 9)]
     batch = drawn(home, [month("internship_subsidy", ANN, 10**12, payee=ONE), *twice])
     book = pack(home, batch.batch_id)
-    assert facts_of(book)["可否放款"].startswith("超出预算：本批需要 10,000,000,000.00 元")
+    assert facts_of(book)["可否发放"].startswith("超出预算：本批需要 10,000,000,000.00 元")
     held = table_of(book, "暂缓", "状态")
     assert [(row["状态"], row["名称"], row["原因"]) for row in held] == [
         ("排斥待裁", "鲍勃", "公益性岗位延长一年"),
