@@ -46,6 +46,7 @@ NO_MONEY: dict[str, Any] = {
     "entitlement": None,
     "payments": [],
     "claimants": [],
+    "paid_as": [],
     "reviewed": {},
     "doubts": [],
     "trace": None,

@@ -8,11 +8,14 @@ from typing import Any
 
 import polars as pl
 
+from flows.money.ledger_store import open_ledger
 from flows.store import Home
+from sql.texts import exclusions, policy_cards
 from transforms.money.batch_states import BatchState
 from transforms.money.books import Books
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 from transforms.money.entitlements import KEY as POLICY_KEY
+from transforms.money.exclusions import PAID_UNDER_OTHER
 from transforms.money.payees import IDENTITY_CONFLICT
 from transforms.money.reviews import HOLD, REASONS, STRIKE
 from transforms.money.roster import ROLES
@@ -59,6 +62,7 @@ def money_of_rows(
             "entitlement": row,
             "payments": paid if row["status"] == PAYABLE else [],
             "claimants": _claimants(folder, row) if row["status"] == CONFLICT else [],
+            "paid_as": _paid_as(home, row) if row["reason"] == PAID_UNDER_OTHER else [],
             "reviewed": {name: said[name] for name in ("by", "on", "reason") if said},
             "doubts": _doubts(folder, row) if row["reason"] == IDENTITY_CONFLICT else [],
             "trace": None,
@@ -91,7 +95,26 @@ def taken_out(states: Iterable[BatchState]) -> dict[tuple[str, ...], str]:
 def _claimants(folder: Path, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List all lines in conflict over the person and month of a row, itself included."""
     same = [pl.col(name) == row[name] for name in ("period", "subject_id", "status")]
-    return entitlements_where(folder, pl.all_horizontal(same)).select(CLAIM).sort(CLAIM).to_dicts()
+    found = entitlements_where(folder, pl.all_horizontal(same)).select(CLAIM).sort(CLAIM)
+    return _titled(found.to_dicts())
+
+
+def _paid_as(home: Home, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List what a row's subject keeps of payments by other rows, of those that may hold it."""
+    excluding = [one.policies for one in exclusions() if row["policy_id"] in one.policies]
+    rivals = {policy for policies in excluding for policy in policies}
+    with open_ledger(home, only_look=True) as ledger:
+        kept = ledger.paid_lines().filter(subject_id=row["subject_id"])
+    may_hold = (pl.col("policy_id") == row["policy_id"]) | (
+        pl.col("policy_id").is_in(rivals) & (pl.col("period") == row["period"])
+    )
+    others = kept.filter(may_hold).sort("payment_id", *POLICY_KEY).to_dicts()
+    return _titled(one for one in others if any(one[name] != row[name] for name in POLICY_KEY))
+
+
+def _titled(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    titles = {name: card.title for name, card in policy_cards().items()}
+    return [{**row, "policy_title": titles.get(row["policy_id"], row["policy_id"])} for row in rows]
 
 
 def _doubts(folder: Path, row: Mapping[str, Any]) -> list[str]:

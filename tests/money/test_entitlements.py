@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 import flows.money.entitle as entitle_module
+from flows.answers.run_money import money_of_rows
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.sign import sign_batch, withdraw_batch
@@ -36,6 +37,7 @@ from tests.money.money_town import (
 )
 from transforms.answers.clerical import recovery_questions
 from transforms.errors import ContractError, LedgerForbidsError
+from transforms.money.books import Books
 from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     ENTITLEMENT_SCHEMA,
@@ -540,10 +542,17 @@ def test_what_was_paid_under_a_policy_that_does_not_run_is_not_paid_under_anothe
 ) -> None:
     pay(home, "R1", [month(INTERN, ANN, 114600, payee=ONE)])
     later = [month(FLEXIBLE, ANN, 46666), month(FLEXIBLE, ANN, 46666, "2020-03")]
-    assert statuses(entitle(home, later, not_run=[INTERN])) == [
+    entitled = entitle(home, later, not_run=[INTERN])
+    assert statuses(entitled) == [
         (FLEXIBLE, "held", 46666, "paid_under_other"),
         (FLEXIBLE, "held", 46666, "rival_not_run"),
     ]
+    # `explain` says by what payment the one is held, and of the other nothing.
+    told = money_of_rows(home, {"run_id": "R0", "batches": []}, entitled.entitlements, Books())
+    by_month = {key[1]: money["paid_as"] for key, money in told.items()}
+    (paid,) = by_month["2020-02"]
+    assert (paid["policy_id"], paid["beneficiary_id"], paid["amount_fen"]) == (INTERN, ONE, 114600)
+    assert by_month["2020-03"] == []
     # Its rows are gone: what was paid stands until a clerk decides, and the other waits.
     kept = determined_of(home.root / "extracts", later, Town())
     assert statuses(draw_up(home, "R0", kept, causes=claim_none)[0]) == [

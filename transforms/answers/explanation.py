@@ -164,6 +164,7 @@ def explanation_lines(explained: Mapping[str, Any], language: Language = "en") -
     lines += [f"  payment      {payment_text(paid)}" for paid in explained.get("payments", ())]
     lines += [f"  in doubt     {doubt}" for doubt in explained.get("doubts", ())]
     lines += [f"  claimed by   {claim_text(claim)}" for claim in explained.get("claimants", ())]
+    lines += [f"  paid as      {paid_text(paid)}" for paid in explained.get("paid_as", ())]
     if explained.get("trace"):
         lines += trace_lines(explained["trace"], language)
     for provision in explained["provisions"]:
@@ -238,6 +239,14 @@ def claim_text(claim: Mapping[str, Any]) -> str:
     return (
         f"{claim['policy_id']} {claim['period']} for {claim['beneficiary_id']}, "
         f"{yuan_text(claim['determined_fen'])} 元"
+    )
+
+
+def paid_text(paid: Mapping[str, Any]) -> str:
+    """Write a payment that its subject keeps by another row."""
+    return (
+        f"{paid['policy_id']} {paid['period']} for {paid['beneficiary_id']}, payment "
+        f"{paid['payment_id']}, {yuan_text(paid['amount_fen'])} 元"
     )
 
 
