@@ -169,7 +169,7 @@ def id_of(option: str, given: str, kind: str) -> str:
         return given
     if not re.match(FORM_OF_ID[kind], given.upper()):
         raise UsageError(
-            f"--{option}: it is about a {kind} here; that id has another form "
+            f"--{option}: the id of one {kind} is meant; this one has another form "
             "(18 characters, a person's 17 digits and 0–9 or X)"
         )
     return given.upper()

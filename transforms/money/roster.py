@@ -220,7 +220,7 @@ def signing_problem(member: Member | None, role: str, signed_on: str) -> str:
     if member is None:
         return "the key is not on the roster: `wuxing key enrol`"
     if member.role != role:
-        return f"key {member.key_id} is a {member.role}'s: it can't sign as {role}"
+        return f"key {member.key_id} signs as {member.role}: it can't sign as {role}"
     if not _counts(member):
         return f"key {member.key_id} was revoked"
     if not member.valid_from <= signed_on <= member.valid_to:
