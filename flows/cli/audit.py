@@ -148,7 +148,7 @@ def diff(
     from flows.audit.diff import diff as diff_runs
     from flows.audit.diff import rows_behind
     from sql.texts import policy_cards
-    from transforms.audit.diff_text import diff_content, diff_lines, diff_page
+    from transforms.audit.diff_text import diff_content, diff_lines, diff_page, worded_changes
     from transforms.sheets.csv_file import csv_bytes
 
     place = Home(home)
@@ -156,7 +156,7 @@ def diff(
     told = diff_content(found.changes, found.totals, found.steps, list(rows_behind(found)))
     told |= {"run_a": found.nights[0].run_id, "run_b": found.nights[1].run_id}
     if csv:
-        csv.write_bytes(csv_bytes(found.changes))
+        csv.write_bytes(csv_bytes(worded_changes(found.changes)))
     titles = {name: card.title for name, card in policy_cards().items()}
     if page:
         page.write_text(diff_page(told, titles), encoding="utf-8")

@@ -58,7 +58,9 @@ def test_the_command_writes_lines_a_page_and_every_change(
     assert run_command(app, [*words, *files]) == 0
     page = (place / "a.html").read_text("utf-8")
     assert "<svg" in page and "http" not in page.replace("http-equiv", "")
-    assert (place / "a.csv").read_bytes().startswith("\ufeff".encode())
+    header, first, *_ = (place / "a.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert header.startswith("表,政策代码,期间,主体类型") and header.endswith("现金额(元),变动原因")
+    assert first.split(",")[0] in {"认定", "应享"} and first.split(",")[3] in {"个人", "单位"}
 
 
 def frames(*rows: tuple[str, str, int]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -11,7 +11,7 @@ from transforms.audit.changes import counted_fen
 from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_keys
 from transforms.visible import table
-from transforms.words import BETWEEN, NO_NAMES, Language, word
+from transforms.words import BETWEEN, NO_NAMES, Language, word, words_column
 
 SHOWN = 40
 BAR_WIDTH, BAR_ROOM = 520, 160
@@ -54,6 +54,27 @@ def cause_words(cause: str, language: Language = "zh") -> str:
     """Word a cause, or several that were exchanged together."""
     said = [word(f"cause_{part}", language) for part in cause.split(", ")]
     return BETWEEN[language].join(said)
+
+
+def worded_changes(changes: pl.DataFrame) -> pl.DataFrame:
+    """Lay every change out for people, in their order: its row, before and after, because of what.
+
+    Rows:    changes  as `attribute` gives them; returns the same
+    """
+    return changes.select(
+        words_column("table").alias("diff_table"),
+        "policy_id",
+        "period",
+        words_column("subject_kind"),
+        "subject_id",
+        words_column("beneficiary_kind"),
+        "beneficiary_id",
+        words_column("was").alias("diff_was"),
+        words_column("is").alias("diff_is"),
+        pl.col("was_fen").alias("diff_was_fen"),
+        pl.col("is_fen").alias("diff_is_fen"),
+        pl.col("cause").map_elements(cause_words, pl.String).alias("diff_cause"),
+    )
 
 
 def diff_lines(
