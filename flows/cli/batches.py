@@ -18,7 +18,7 @@ from flows.cli.console import (
 from flows.language import headings, language, policy_word, said
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
-from transforms.policies.card_text import value_text
+from transforms.policies.card_text import titled, value_text
 from transforms.review.approval import sample_said
 from transforms.visible import table
 from transforms.words import word, worded
@@ -87,7 +87,8 @@ def _shown(batch: dict[str, Any]) -> Iterator[str]:
         yield f"not signed yet: {', '.join(batch['missing_signatures'])}"
     for number in batch["unconfirmed"]:
         value = value_text(number, language())
-        yield f"unconfirmed: {policy_word(number['policy_id'])} {number['name']} = {value}"
+        name = titled(number) if language() == "zh" else number["name"]
+        yield f"unconfirmed: {policy_word(number['policy_id'])} {name} = {value}"
     yield f"digest {batch['batch_digest']}"
     yield from (f"  {path}" for path in batch["files"])
 

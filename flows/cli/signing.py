@@ -14,7 +14,7 @@ from transforms.amounts import grouped, is_amount, yuan_text
 from transforms.answers.messages import in_chinese
 from transforms.errors import UsageError
 from transforms.money.claims import KEY
-from transforms.policies.card_text import value_text
+from transforms.policies.card_text import titled, value_text
 from transforms.review.approval import sample_said
 from transforms.visible import table
 from transforms.words import catalogue, word, worded
@@ -171,7 +171,7 @@ def _lines(shown: dict[str, Any]) -> list[str]:
     return lines + [
         said(
             "unconfirmed",
-            f"{policy_word(n['policy_id'])} {n['name']} = {value_text(n)} ({n['source']})",
+            f"{policy_word(n['policy_id'])} {titled(n)} = {value_text(n)} ({n['source']})",
         )
         for n in shown["unconfirmed"]
     ]
