@@ -8,6 +8,7 @@ from functools import cache
 
 from sql.texts import (
     FRACTION_SUFFIX,
+    exclusions,
     files_in,
     name_of,
     policy_cards,
@@ -29,7 +30,8 @@ SPARES = {"watched_persons"}
 
 @cache
 def check_cards() -> None:
-    """Hold every card to its rule, as check_card does."""
+    """Hold every card to its rule, as check_card does, and the exclusions to the cards."""
+    exclusions()
     for card in policy_cards().values():
         check_card(card)
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from transforms.digest import content_digest
 from transforms.errors import RuleError
 from transforms.extracts.kinds import DECLARED, KINDS
-from transforms.money.exclusions import Exclusion, parse_exclusions
+from transforms.money.exclusions import Exclusion, check_exclusions, parse_exclusions
 from transforms.policies.cards import PolicyCard, parse_card, parse_shared
 from transforms.policies.parameters import Parameter, is_bound
 from transforms.policies.policy_guide import AnnexItem, parse_annex
@@ -192,7 +192,13 @@ def check_taken_days(path: str, parameters: Mapping[str, Parameter]) -> None:
 @cache
 def exclusions() -> tuple[Exclusion, ...]:
     """Return which policies exclude each other, in the order in which that is settled."""
-    return read_file("policies/exclusions.yaml", parse_exclusions)
+
+    def parse(text: str) -> tuple[Exclusion, ...]:
+        found = parse_exclusions(text)
+        check_exclusions(found, policy_cards())
+        return found
+
+    return read_file("policies/exclusions.yaml", parse)
 
 
 @cache

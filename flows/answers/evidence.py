@@ -158,7 +158,9 @@ def explain_where(
     claims = entitled.join(determinations, on=["policy_id", *KEY], how="anti")
     shown = determinations.group_by("policy_id", maintain_order=True).head(most)
     entitled = entitled.join(shown, on=["policy_id", *KEY], how="semi")
-    money = money_of_rows(evidence.home, evidence.manifest, entitled, evidence.books)
+    money = money_of_rows(
+        evidence.home, evidence.folder, evidence.manifest, entitled, evidence.books
+    )
     decided = {*policy_cards(), *shown["policy_id"]}
     names = [policy] if policy else sorted(decided & evidence.manifest["policies"].keys())
     saved = {name: _saved_rows(evidence, name, _of(shown, name)) for name in names}

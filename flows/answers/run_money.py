@@ -35,16 +35,15 @@ def entitlements_where(folder: Path, wanted: pl.Expr) -> pl.DataFrame:
 
 
 def money_of_rows(
-    home: Home, manifest: Mapping[str, Any], entitled: pl.DataFrame, books: Books
+    home: Home, folder: Path, manifest: Mapping[str, Any], entitled: pl.DataFrame, books: Books
 ) -> dict[tuple[str, ...], dict[str, Any]]:
     """Return, by policy and key, each entitlement with its payments and who else claims the month.
 
-    Rows:    entitled  entitlements of one run
+    Rows:    entitled  entitlements of one run; folder: where that lies, or is being written
     Holds:   what a reviewer held or struck out is held so; payments are those of the batch that a
              review left
     """
     run_id = manifest["run_id"]
-    folder = home.runs / run_id
     batches = _after_reviews(manifest["batches"], books)
     payments = _payments(home, batches, entitled["beneficiary_id"].unique().sort())
     left = taken_out(state for state in books.batches.values() if state.run_id == run_id)

@@ -55,6 +55,7 @@ class SnapshotRows:
             (row["beneficiary_kind"], row["beneficiary_id"]) for row in listed
         )
         self.register = self._register(self.subjects, self.beneficiaries)
+        self.read = {}
 
     def rows_of(self, spec: Mapping[str, Any], row: Mapping[str, Any]) -> pl.DataFrame:
         """Return the source rows that one `rows` entry of a card means for one policy row."""

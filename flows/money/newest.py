@@ -9,9 +9,11 @@ import polars as pl
 
 from flows.money.batch_folder import StoredBatch, batch_lines, line_named, some_of
 from flows.money.evidence import expect_evidence
+from flows.money.ledger import Ledger
 from flows.money.objections import expect_no_objections
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from sql import policy_cards
+from sql.texts import exclusions
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
@@ -52,6 +54,38 @@ def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
             f"batch {stored.manifest['batch_id']}: by the newest run {run_id} it is not to be paid "
             f"as signed: {some_of(text for _, text in said)}; withdraw it and sign the batch of "
             "a new run"
+        )
+
+
+def expect_none_restored(ledger: Ledger, stored: StoredBatch) -> None:
+    """Hold a batch against what arrived after all since it was drawn up: that is paid already.
+
+    Raises:  LedgerForbidsError naming the lines
+    """
+    batches = ledger.batch_states()
+    first = batches[stored.manifest["batch_id"]]
+    while first.came_from:
+        first = batches[first.came_from]
+    back = ledger.lines_of("restored", first.drafted_at)
+    back = back.join(ledger.paid_lines(), on=["payment_id", *KEY], how="semi")
+    lines = stored.frame("lines").with_row_index("line", offset=1)
+    met = lines.join(back, on=["subject_kind", "subject_id"], how="inner", suffix="_back")
+    limited = [name for name, card in policy_cards().items() if card.limit is not None]
+    is_same_policy = pl.col("policy_id") == pl.col("policy_id_back")
+    is_same_period = pl.col("period") == pl.col("period_back")
+    is_rival = pl.any_horizontal(
+        pl.col("policy_id").is_in(one.policies) & pl.col("policy_id_back").is_in(one.policies)
+        for one in exclusions()
+    )
+    is_paid = (is_same_period & (is_same_policy | is_rival)) | (
+        is_same_policy & pl.col("policy_id").is_in(limited)
+    )
+    said = [line_named(row) for row in met.filter(is_paid).sort("line").iter_rows(named=True)]
+    if said:
+        raise LedgerForbidsError(
+            f"batch {stored.manifest['batch_id']}: what came back had arrived after all since it "
+            f"was drawn up: {some_of(dict.fromkeys(said))}; withdraw it and sign the batch of a "
+            "new run"
         )
 
 

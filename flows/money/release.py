@@ -11,7 +11,7 @@ from flows.money.batch_folder import StoredBatch, digests_of, known_state, verif
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
 from flows.money.ledger_store import Ledger, open_ledger
-from flows.money.newest import expect_nothing_since, expect_still_due
+from flows.money.newest import expect_none_restored, expect_nothing_since, expect_still_due
 from flows.money.notice import expect_announced
 from flows.money.payment_files import payment_files
 from flows.money.sign import today
@@ -118,6 +118,7 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     _expect_signatures(home, books, state)
     expect_evidence(home, state.run_id, books.runs[state.run_id])
     expect_as_run(home, stored, books)
+    expect_none_restored(ledger, stored)
     expect_still_due(home, books, stored)
     expect_nothing_since(home, books, stored, [*ledger.batches_of_payments()], today())
     expect_announced(home, books, stored, today())

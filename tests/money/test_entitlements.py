@@ -548,7 +548,9 @@ def test_what_was_paid_under_a_policy_that_does_not_run_is_not_paid_under_anothe
         (FLEXIBLE, "held", 46666, "rival_not_run"),
     ]
     # `explain` says by what payment the one is held, and of the other nothing.
-    told = money_of_rows(home, {"run_id": "R0", "batches": []}, entitled.entitlements, Books())
+    told = money_of_rows(
+        home, home.runs / "R0", {"run_id": "R0", "batches": []}, entitled.entitlements, Books()
+    )
     by_month = {key[1]: money["paid_as"] for key, money in told.items()}
     (paid,) = by_month["2020-02"]
     assert (paid["policy_id"], paid["beneficiary_id"], paid["amount_fen"]) == (INTERN, ONE, 114600)

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from transforms.errors import ContractError, RuleError
-from transforms.policies.cards import Reach
-from transforms.strict_yaml import read_yaml
+from transforms.policies.cards import PolicyCard, Reach
+from transforms.strict_yaml import check_known, check_words, read_yaml
 
 FORMS = ("larger_stands", "clerk_decides")
 NONE_STANDS = "none_stands"
@@ -43,16 +43,37 @@ def parse_exclusions(text: str) -> tuple[Exclusion, ...]:
 
     Raises:  RuleError if not
     """
-    return tuple(_exclusion(entry) for entry in read_yaml(text)["exclusions"])
+    content = read_yaml(text)
+    check_words(content, ("exclusions",), (), "exclusions")
+    return tuple(_exclusion(entry) for entry in content["exclusions"])
 
 
 def _exclusion(entry: Mapping[str, Any]) -> Exclusion:
-    name = entry["exclusion"]
+    check_words(entry, ("exclusion", "form", "policies", "authority"), (), "exclusions")
+    where, policies = f"exclusion {entry['exclusion']}", entry["policies"]
     if entry["form"] not in FORMS:
-        raise RuleError(f"exclusion {name}: form {entry['form']} is none of {', '.join(FORMS)}")
-    if not entry.get("authority") or len(entry["policies"]) < 2:
-        raise RuleError(f"exclusion {name}: needs an authority and two policies or more")
-    return Exclusion(name, entry["form"], tuple(entry["policies"]), entry["authority"].strip())
+        raise RuleError(f"{where}: form {entry['form']} is none of {', '.join(FORMS)}")
+    if not isinstance(policies, list):
+        raise RuleError(f"{where}: policies is a list: [{policies}]")
+    if not entry["authority"] or len(policies) < 2 or len(set(policies)) < len(policies):
+        raise RuleError(f"{where}: needs an authority and two policies or more, each once")
+    return Exclusion(entry["exclusion"], entry["form"], tuple(policies), entry["authority"].strip())
+
+
+def check_exclusions(exclusions: Iterable[Exclusion], cards: Mapping[str, PolicyCard]) -> None:
+    """Hold exclusions to the policies: of another grain, they would exclude nothing.
+
+    Raises:  RuleError naming the exclusion and the policies
+    """
+    for one in exclusions:
+        where = f"exclusion {one.exclusion}"
+        check_known(list(one.policies), cards, where)
+        grains = {
+            (card.subject, card.period) + ((card.beneficiary,) if one.form == FORMS[0] else ())
+            for card in (cards[name] for name in one.policies)
+        }
+        if len(grains) > 1 or (one.form == FORMS[1] and grains != {("person", "month")}):
+            raise RuleError(f"{where}: {', '.join(one.policies)} are not of one subject and period")
 
 
 def counted_once(

@@ -27,6 +27,8 @@ def read_cap(entry: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> P
         return None
     name, cap = f"policy {entry['policy']}: amount_cap", entry["amount_cap"]
     check_words(cap, ("values",), ("covers",), name)
+    if not isinstance(cap.get("covers", []), list):
+        raise RuleError(f"{name}: covers is a list: [{cap['covers']}]")
     check_known(cap.get("covers", ()), parameters, f"{name} covers")
     for value in cap["values"]:
         check_words(value, ("from", "value", "reason"), (), name)

@@ -22,6 +22,9 @@ MAY_SAY = (
     *("fund", "universe", "amount_cap", "list", "needs", "touches", "support_types", "uses"),
     *("parameters", "rows"),
 )
+# Of one bare word each letter would be taken for a word.
+LISTS = ("reads", "rows", "touches", "support_types", "uses", "insurances")
+TEXTS = ("title", "fund", "bureau", "authority", "clause", "guide")
 PARTIES = ("person", "employer", "household")
 # Whose rows a `rows` entry means, and by which side of a determination they are found.
 SIDES_OF_ROLE = {
@@ -54,6 +57,7 @@ def check_form(entry: Any) -> None:
     """
     check_words(entry, MUST_SAY, MAY_SAY, "policy")
     where = f"policy {entry['policy']}"
+    _check_values(where, entry)
     _check_kind(where, entry)
     for name in ("subject", "beneficiary"):
         check_known(entry[name], PARTIES, f"{where}: {name}")
@@ -75,9 +79,32 @@ def check_form(entry: Any) -> None:
         if not PROVISION.match(name):
             raise RuleError(f"{place}: its name must begin with s<number>_ or g_")
         check_words(provision, ("title", "holds", "clause"), ("facts", "rows", "limit"), place)
-        if not isinstance(provision.get("facts", []), list):
-            raise RuleError(f"{place}: facts is a list: [{provision['facts']}]")
+        _check_provision(place, provision)
         _check_rows(place, provision.get("rows", ()))
+
+
+def _check_values(where: str, entry: Mapping[str, Any]) -> None:
+    needs = entry["needs"] if isinstance(entry.get("needs"), Mapping) else {}
+    for name, listed in (*entry.items(), *needs.items()):
+        if name in LISTS and not isinstance(listed, list):
+            raise RuleError(f"{where}: {name} is a list: [{listed}]")
+    for name in (name for name in TEXTS if name in entry):
+        _check_text(f"{where}: {name}", entry[name])
+    if type(entry["item"]) is not int:
+        raise RuleError(f"{where}: item is the number of an item of the annex, as 7")
+
+
+def _check_provision(place: str, provision: Mapping[str, Any]) -> None:
+    for said in ("title", "clause"):
+        _check_text(f"{place}: {said}", provision[said])
+    for listed in (listed for listed in ("facts", "rows") if listed in provision):
+        if not isinstance(provision[listed], list):
+            raise RuleError(f"{place}: {listed} is a list: [{provision[listed]}]")
+
+
+def _check_text(where: str, said: Any) -> None:
+    if not isinstance(said, str) or not said.strip():
+        raise RuleError(f"{where} is empty, or no text")
 
 
 def _codes(kind: str, column: str) -> tuple[str, ...]:
@@ -115,6 +142,8 @@ def _check_rows(where: str, rows: Any, parts: Collection[str] = ()) -> None:
         check_known(row.get("only", {}), columns, place)
         check_known(row.get("by", ()), columns, f"{where}: rows of {row['kind']}, by")
         for column, said in row.get("only", {}).items():
+            if not isinstance(said, list):
+                raise RuleError(f"{place} {column} is a list: [{said}]")
             check_known(said, columns[column].codes or said, f"{place} {column}")
         months = row.get("months", "period")
         if not (isinstance(months, list) and [type(month) for month in months] == [int, int]):

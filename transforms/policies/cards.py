@@ -245,7 +245,7 @@ def outside_span(card: PolicyCard, as_of: date) -> Said | None:
 
 
 def reach_of(card: PolicyCard, as_of: date) -> Reach:
-    """Return the months a run can speak about: 202001 … min(month(D), the span's last month).
+    """Return the months a run can speak about: those of the span, from 202001 to month(D).
 
     Holds:   a yearly policy reaches its whole first year, a referral the as-of month only
     """
@@ -261,7 +261,7 @@ def reach_of(card: PolicyCard, as_of: date) -> Reach:
     if card.period == "year":
         return Reach(card.force_from.year * 100 + 1, card.force_from.year * 100 + 12)
     last = month_of(card.force_to) if card.force_to else this_month
-    return Reach(FIRST_MONTH, min(this_month, last))
+    return Reach(max(FIRST_MONTH, month_of(card.force_from)), min(this_month, last))
 
 
 def month_before(as_of: date) -> int:
@@ -274,7 +274,8 @@ def year_day(card: PolicyCard, as_of: date) -> date:
 
     Source:  rulebook §6; the levy's is the year after its fee year
     """
-    return date(as_of.year if card.period == "fee_year" else FIRST_MONTH // 100, 1, 1)
+    years = {"fee_year": as_of.year, "year": card.force_from.year}
+    return date(years.get(card.period, FIRST_MONTH // 100), 1, 1)
 
 
 def values_used(

@@ -79,6 +79,10 @@ def parse_parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
         raise RuleError(f"parameter {name}: say `on:` as_of, year, month or a date column")
     if entry["unit"] not in UNITS:
         raise RuleError(f"parameter {name}: unit {entry['unit']} is none of {', '.join(UNITS)}")
+    if name.endswith("_fen") != (entry["unit"] == "yuan"):
+        raise RuleError(f"parameter {name}: what ends in _fen has the unit yuan, and no other has")
+    if not isinstance(entry["values"], list) or not entry["values"]:
+        raise RuleError(f"parameter {name}: values is a list, of one value or more")
     for value in entry["values"]:
         day = value.get("from") if isinstance(value, Mapping) else value
         where = f"parameter {name}, value from {day}"
