@@ -9,7 +9,7 @@ from typing import TypeVar
 from transforms.digest import content_digest
 from transforms.errors import RuleError
 from transforms.extracts.kinds import DECLARED, KINDS
-from transforms.money.exclusions import Exclusion, check_exclusions, parse_exclusions
+from transforms.money.exclusion_file import Exclusion, check_exclusions, parse_exclusions
 from transforms.policies.cards import PolicyCard, parse_card, parse_shared
 from transforms.policies.parameters import Parameter, is_bound
 from transforms.policies.policy_guide import AnnexItem, parse_annex

@@ -136,7 +136,10 @@ def day_of_newest(months: Mapping[str, list[Good]]) -> date | None:
 
 
 def refused_since(lines: Sequence[Line], of: Delivers) -> list[Line]:
-    """Give the files of a kind that were refused since its last good delivery."""
+    """Give the files of a kind that were refused since its last good delivery.
+
+    Of a part that is one of the same month; of a file of no month, any of a later day.
+    """
     own = [line for line in lines if (line.supplier, line.kind) == (of.supplier, of.kind.name)]
     back = {(line.delivery, line.name) for line in own if line.state == REFUSED}
     since = list[Line]()
@@ -144,5 +147,9 @@ def refused_since(lines: Sequence[Line], of: Delivers) -> list[Line]:
         if line.state == REFUSED:
             since.append(line)
         elif (line.delivery, line.name) not in back:
-            since = []
+            since = [
+                one
+                for one in since
+                if one.month != line.month and (one.month or one.day == line.day)
+            ]
     return since

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from flows.inbox.in_force import InForce, files_in_force, list_files
-from flows.inbox.lying import look, names_in
+from flows.inbox.lying import look, names_in, unknown_files, unregistered
 from flows.inbox.register import (
     Line,
     day_of_newest,
@@ -15,10 +15,11 @@ from flows.inbox.register import (
     read_register,
     units_in_force,
 )
-from flows.inbox.suppliers import Delivers, Suppliers, expect_suppliers
+from flows.inbox.suppliers import TAKEN, Delivers, Suppliers, expect_suppliers
 from flows.inbox.take import Pause, refuse, take
 from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import Listed
+from flows.ingest.folders import is_rubbish
 from flows.money.sign import CHINA
 from flows.store import Home
 from transforms.answers.deliveries import expected_since
@@ -91,10 +92,11 @@ def read_tonight(
 
     A file in force that can't be read is refused after all, and what was good before it is read.
 
-    Raises:  DropRefusedError if nothing is in force
+    Raises:  DropRefusedError if nothing is in force, or files were taken that nobody registered
     """
     suppliers, day = expect_suppliers(home), waiting.clock().date()
     lines = take(home, suppliers, day, waiting.pause)
+    _expect_known(suppliers, lines)
     while True:
         chosen = files_in_force(suppliers, lines, as_of)
         gone = [line for line in chosen.files.values() if not _lies(suppliers, line)]
@@ -109,6 +111,19 @@ def read_tonight(
             if line is None:
                 raise
             lines = refuse(home, suppliers, _unit_of(line, chosen), str(refused), day)
+
+
+def _expect_known(suppliers: Suppliers, lines: list[Line]) -> None:
+    """Hold what was taken to the register: a restored one does not know what came after it."""
+    taken = [one for one in unregistered(suppliers, lines) if one.startswith(f"{TAKEN}/")]
+    unknown = [
+        one
+        for one in taken
+        if not is_rubbish(Path(one).name)
+        and any(map(kind_of_file, names_in(suppliers.inbox / one)))
+    ]
+    if unknown:
+        raise DropRefusedError(unknown_files(unknown))
 
 
 def refused_line(message: str, chosen: InForce) -> Line | None:

@@ -1,7 +1,6 @@
 """What speaks against money that was paid: rows of tonight that the paying run did not have."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,15 +9,13 @@ from typing import Any
 import polars as pl
 
 from flows.answers.snapshot_rows import SnapshotRows
-from flows.ingest.drop import SnapshotRef
 from flows.money.standing import Standing
-from flows.night.determine import determine
+from flows.night.by_rules import TonightsRules
 from flows.night.part import Means
 from flows.night.run_name import rules_name
 from flows.store import Home, read_manifest
 from sql import Connection, policy_cards, query, show_frame
 from transforms.answers.source_rows import PLACE
-from transforms.errors import ParameterMissingError
 from transforms.extracts.kinds import KINDS
 from transforms.money.claims import CAUSE_SCHEMA, IN_PART, NOTHING_FOUND, RULES_CHANGED, TWICE
 from transforms.money.entitlements import KEY
@@ -32,7 +29,7 @@ SHOWN_ROWS = 20
 NOT_CONTENT = (*PLACE, "serial_no")
 # Kinds of which many rows make one amount.
 ADDING_UP = ("attendance", "contributions", "payroll")
-ROW_FOUND = "row_found"
+ROW_FOUND, UNDER_BOTH = "row_found", "paid_under_both"
 SUBJECT = ("policy_id", "subject_kind", "subject_id")
 Claim = Mapping[str, Any]
 
@@ -113,59 +110,16 @@ class Causes:
             _cause(claim, tonight, [then[run] for run in many])
             for claim, many in zip(claims, runs, strict=True)
         ]
-        gave = self._by_these_rules(claims, runs, [said == ROW_FOUND for _, said, *_ in found])
+        rules = TonightsRules(
+            self.home, self.as_of, self.standing, rules_name(self.funds_digest), self.means
+        )
+        gave = rules.give(claims, runs, [said == ROW_FOUND for _, said, *_ in found])
         for place, (claim, many) in enumerate(zip(claims, runs, strict=True)):
+            if found[place][1] == UNDER_BOTH and not rules.excluded_then(claim, many):
+                found[place] = (False, RULES_CHANGED, "", 0)
             if place in gave:
                 found[place] = _cause(claim, tonight, [then[run] for run in many], gave[place])
         return [(claim[ROW], *cause) for claim, cause in zip(claims, found, strict=True)]
-
-    def _by_these_rules(
-        self, claims: Sequence[Claim], runs: Sequence[Sequence[str]], asked: Sequence[bool]
-    ) -> dict[int, int]:
-        """Say, of claims by place, what tonight's rules give over what the paying runs read.
-
-        Only where those rules were others: else what differs is due to rows, whatever they are.
-        """
-        of_runs: dict[str, list[int]] = {}
-        for place, (claim, many) in enumerate(zip(claims, runs, strict=True)):
-            if asked[place] and claim["is_own"] and any(map(self._had_other_rules, many)):
-                for run in many:
-                    of_runs.setdefault(run, []).append(place)
-        gave: dict[int, int] = {}
-        for run, places in of_runs.items():
-            amounts = self._determined_again(run, {claims[p]["policy_id"] for p in places})
-            for place in places:
-                key = tuple(claims[place][name] for name in KEY)
-                gave[place] = max(gave.get(place, 0), amounts.get(key, 0))
-        return gave
-
-    def _had_other_rules(self, run_id: str) -> bool:
-        manifest = read_manifest(self.home.runs / run_id, "run")
-        now = rules_name(self.funds_digest)
-        return any(manifest[name] != digest for name, digest in now.items())
-
-    def _determined_again(self, run_id: str, policies: Set[str]) -> dict[tuple[str, ...], int]:
-        """Apply tonight's rules to what a run read, as of its day; return what is due by key."""
-        manifest = read_manifest(self.home.runs / run_id, "run")
-        place = self.home.snapshots / self.standing.snapshot_of[run_id]
-        tables = SnapshotRef(place.name, place, read_manifest(place, "snapshot")).tables()
-        try:
-            again = determine(
-                tables,
-                date.fromisoformat(manifest["as_of"]),
-                self.standing.released,
-                ledger_payment_ids=self.standing.payment_ids,
-                threads=self.means.threads,
-                memory_limit=self.means.memory_limit,
-                temp_folder=self.means.temp_folder,
-                only=sorted(policies),
-            )
-        except ParameterMissingError:
-            # These rules say nothing about that day: it is they that differ.
-            return {}
-        with closing(again.connection):
-            rows = again.determinations.filter(outcome="eligible").select(*KEY, "amount_fen")
-            return {tuple(key): fen for *key, fen in rows.iter_rows()}
 
     def _run(self, run_id: str, asked: Sequence[Claim]) -> "RunThen":
         manifest = read_manifest(self.home.runs / run_id, "run")
@@ -207,7 +161,8 @@ def _cause(
         # Nothing is determined otherwise: the other policy of a pair was paid too, or what came
         # back had arrived after all.
         moved = claim["paid_before_fen"] > claim["own_fen"]
-        return True, "paid_under_both" if moved else TWICE, "", 0
+        return True, UNDER_BOTH if moved else TWICE, "", 0
+    paid_fen = claim["own_fen"] if claim["is_own"] else claim["paid_before_fen"]
     sure_fen = max(0, claim["own_fen"] - max(before)) if claim["is_own"] and before else 0
     found, gone = list[str](), list[str]()
     for row, by_gone, specs in _asked(claim, then):
@@ -225,7 +180,7 @@ def _cause(
         found += [] if is_less else came
     if found and gave_fen is not None:
         by_rows_fen = max(0, gave_fen - claim["determined_fen"])
-        if sure_fen + by_rows_fen < claim["own_fen"] - claim["determined_fen"]:
+        if sure_fen + by_rows_fen < paid_fen - claim["determined_fen"]:
             sure_fen += by_rows_fen
             return False, IN_PART if sure_fen else RULES_CHANGED, _listed(found), sure_fen
     if found:

@@ -135,6 +135,20 @@ def test_only_narrows_to_values_and_months_to_months(folder: Path) -> None:
     assert lines_of(folder, spec | {"months": "month_before"}) == [3]
 
 
+def test_rows_read_for_one_are_not_taken_for_all(folder: Path) -> None:
+    row = dict.fromkeys(("subject_kind", "beneficiary_kind"), "person") | {"period": "2020-03"}
+    other, mine = (
+        row | dict.fromkeys(("subject_id", "beneficiary_id"), one)
+        for one in ("370302197001010011", PERSON)
+    )
+    source, spec = SnapshotRows(folder, AS_OF), {"kind": "contributions", "of": "subject"}
+    found = []
+    for one in (other, mine):
+        source.expect([one])
+        found.append(source.rows_of(spec, one)["source_line"].to_list())
+    assert [len(lines) for lines in found] == [0, 3]
+
+
 def test_a_column_that_a_kind_got_later_is_not_in_the_rows_of_before(folder: Path) -> None:
     path = folder / "tables" / "support.parquet"
     pl.read_parquet(path).drop("months_used").write_parquet(path)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from flows.inbox.in_force import InForce, states_of_snapshot
-from flows.inbox.register import Line, read_register
+from flows.inbox.register import Line, read_register, refused_since
 from flows.inbox.standing import inbox_standing, standing_lines
+from flows.inbox.suppliers import Delivers
 from flows.inbox.tonight import Waiting, await_suppliers, refused_line
 from flows.ingest.drop import SnapshotRef, ingest_drop
 from flows.store import Home
@@ -32,6 +33,7 @@ from tests.inbox.inbox_home import (
 from tests.ingest.ingest_drops import table, write_drop
 from transforms.answers.deliveries import delivery_states, warnings_of, with_ages
 from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.extracts.kinds import KINDS
 from transforms.policies.cards import PolicyStatus
 from transforms.words import Said, worded
 
@@ -191,6 +193,29 @@ def test_a_kind_of_two_suppliers_is_read_whole_or_not_at_all(home: Home) -> None
     both = night(home)
     names = [entry["name"] for entry in both.manifest["files"] if entry["kind"] == "residents"]
     assert names == [f"公安分局-{RESIDENTS}", f"民政局-{RESIDENTS}"]
+
+
+def test_what_a_restored_register_does_not_know_stops_the_night(home: Home) -> None:
+    night(home)
+    put(home, f"taken/{NEXT}", {"Thumbs.db": "", "notes.txt": "1", f"~${PERSONS}": ""})
+    night(home, NEXT)
+    put(home, f"taken/{NEXT}/shebao", {PERSONS: persons("李四")})
+    with pytest.raises(DropRefusedError, match=f"does not know, as taken/{NEXT}/shebao/{PERSONS}"):
+        night(home, NEXT)
+
+
+def test_what_was_refused_of_one_month_is_told_beside_a_good_other(home: Home) -> None:
+    of = Delivers.__new__(Delivers)
+    object.__setattr__(of, "supplier", "社保")
+    object.__setattr__(of, "kind", KINDS["contributions"])
+
+    def line(act: int, day: str, state: str, month: str) -> Line:
+        return Line(act, act, day, "社保", "contributions", f"{act}.csv", "", state, "", "", month)
+
+    bad = [line(1, "d1", "refused", "2020-02"), line(2, "d1", "refused", "")]
+    assert refused_since([*bad, line(3, "d1", "taken", "2020-03")], of) == bad
+    assert refused_since([*bad, line(3, "d2", "taken", "2020-03")], of) == bad[:1]
+    assert refused_since([*bad, line(3, "d2", "taken", "2020-02")], of) == []
 
 
 def test_what_cannot_be_read_at_night_goes_back_and_the_older_is_read(home: Home) -> None:

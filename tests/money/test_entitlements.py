@@ -47,7 +47,7 @@ from transforms.money.entitlements import (
     net_against_ledger,
     settle_exclusions,
 )
-from transforms.money.exclusions import parse_exclusions
+from transforms.money.exclusion_file import check_exclusions, parse_exclusions
 
 GRADUATE, FLEXIBLE = "graduate_hire_insurance", "graduate_flexible_insurance"
 DIFFICULT, SPANNED = "stability_refund_difficult", "benefit_to_retirement"
@@ -444,6 +444,24 @@ def test_exclusions_without_authority_are_refused() -> None:
         parse_exclusions(
             "exclusions: [{exclusion: x, form: first, policies: [a, b], authority: law}]"
         )
+
+
+@pytest.mark.parametrize(
+    ("form", "policies", "said"),
+    [
+        ("larger_stands", "stability_refund", "policies is a list"),
+        ("larger_stands", "[stability_refund, stability_refund]", "each once"),
+        ("larger_stands", "[stability_refund, stability_refnd]", "stability_refnd is not known"),
+        ("clerk_decides", "[new_hire_subsidy, internship_subsidy]", "not of one subject"),
+        ("clerk_decides", "[stability_refund, stability_refund_difficult]", "not of one subject"),
+    ],
+)
+def test_exclusions_that_would_exclude_nothing_are_refused(
+    form: str, policies: str, said: str
+) -> None:
+    text = f"exclusions: [{{exclusion: x, form: {form}, policies: {policies}, authority: law}}]"
+    with pytest.raises(ContractError, match=said):
+        check_exclusions(parse_exclusions(text), policy_cards())
 
 
 @pytest.mark.parametrize(("superseded_by", "is_claim"), [("another_policy", True), (None, False)])

@@ -27,6 +27,7 @@ from tests.money.money_town import (
     night,
     pay,
     refund,
+    sign_both,
     statuses,
 )
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
@@ -123,6 +124,21 @@ def test_what_came_back_and_arrived_after_all_counts_as_paid(home: Home, batch: 
     assert settle(home, batch, f"{second}|成功||20200402")["restored"] == 1
     assert [row[1] for row in statuses(entitle(home, ROWS))] == ["nothing_due"] * 3
     verify_home(home)
+
+
+def test_what_arrived_after_all_is_not_paid_again_by_a_batch_drawn_up_before(
+    home: Home, batch: str
+) -> None:
+    second = ids_of(home, batch)[1]
+    settle(home, batch, f"{second}|失败|系统忙|20200401")
+    _, drafted = night(home, "R2", ROWS)
+    (again,) = [one.batch_id for one in drafted.batches]
+    settle(home, batch, f"{second}|成功||20200402")
+    sign_both(home, again)
+    with pytest.raises(LedgerForbidsError, match=r"arrived after all.* line 1"):
+        release_batch(home, again)
+    with open_ledger(home) as ledger:
+        assert ledger.paid_lines()["amount_fen"].sum() == 1507
 
 
 def test_paid_again_and_arrived_after_all_is_a_recovery(home: Home, batch: str) -> None:

@@ -16,7 +16,8 @@ from transforms.extracts.dates import read_dates
 from transforms.extracts.registers import DECISIONS as REGISTER
 from transforms.money.claims import IN_PART
 from transforms.money.entitlements import OUTSIDE_SPAN
-from transforms.money.exclusions import Exclusion, counted_once
+from transforms.money.exclusion_file import Exclusion
+from transforms.money.exclusions import counted_once
 from transforms.money.objections import OBJECTION
 from transforms.sheets.filled import refuse_rows
 from transforms.sheets.workbook import Sheet, said_lines

@@ -9,7 +9,7 @@ import polars as pl
 from transforms.answers.omitted import NO_LOSS_RULES
 from transforms.errors import ContractError
 from transforms.money.entitlements import KEY
-from transforms.money.exclusions import Exclusion
+from transforms.money.exclusion_file import Exclusion
 
 # Where each 分 that is determined is, in the order in which it is looked for.
 PLACES = ("paid", "signed", "drafted", "returned", "conflict", "held")

@@ -7,10 +7,10 @@ import polars as pl
 
 from transforms.errors import ContractError
 from transforms.money.claims import IN_PART
+from transforms.money.exclusion_file import Exclusion
 from transforms.money.exclusions import (
     NONE_ABSENT,
     ROW,
-    Exclusion,
     contradicting_answers,
     settle_by_clerk,
     settle_larger_stands,

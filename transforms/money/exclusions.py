@@ -1,17 +1,14 @@
 """Which entitlements exclude each other, and what becomes of them (rulebook §4.3)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import polars as pl
 
-from transforms.errors import ContractError, RuleError
-from transforms.policies.cards import PolicyCard, Reach
-from transforms.strict_yaml import check_known, check_words, read_yaml
+from transforms.errors import ContractError
+from transforms.money.exclusion_file import Exclusion
+from transforms.policies.cards import Reach
 
-FORMS = ("larger_stands", "clerk_decides")
 NONE_STANDS = "none_stands"
 ROW = "row_number"
 GROUP = ("period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
@@ -26,54 +23,6 @@ PAID_UNDER_OTHER = "paid_under_other"
 RIVAL_NOT_RUN = "rival_not_run"
 PERSON_MONTH = ["period", "subject_id"]
 NONE_ABSENT: Mapping[str, bool] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Exclusion:
-    """One rule of exclusion: how it is settled, between which policies, by what authority."""
-
-    exclusion: str
-    form: str
-    policies: tuple[str, ...]
-    authority: str
-
-
-def parse_exclusions(text: str) -> tuple[Exclusion, ...]:
-    """Read the exclusions; each has a form that exists, its policies and its authority.
-
-    Raises:  RuleError if not
-    """
-    content = read_yaml(text)
-    check_words(content, ("exclusions",), (), "exclusions")
-    return tuple(_exclusion(entry) for entry in content["exclusions"])
-
-
-def _exclusion(entry: Mapping[str, Any]) -> Exclusion:
-    check_words(entry, ("exclusion", "form", "policies", "authority"), (), "exclusions")
-    where, policies = f"exclusion {entry['exclusion']}", entry["policies"]
-    if entry["form"] not in FORMS:
-        raise RuleError(f"{where}: form {entry['form']} is none of {', '.join(FORMS)}")
-    if not isinstance(policies, list):
-        raise RuleError(f"{where}: policies is a list: [{policies}]")
-    if not entry["authority"] or len(policies) < 2 or len(set(policies)) < len(policies):
-        raise RuleError(f"{where}: needs an authority and two policies or more, each once")
-    return Exclusion(entry["exclusion"], entry["form"], tuple(policies), entry["authority"].strip())
-
-
-def check_exclusions(exclusions: Iterable[Exclusion], cards: Mapping[str, PolicyCard]) -> None:
-    """Hold exclusions to the policies: of another grain, they would exclude nothing.
-
-    Raises:  RuleError naming the exclusion and the policies
-    """
-    for one in exclusions:
-        where = f"exclusion {one.exclusion}"
-        check_known(list(one.policies), cards, where)
-        grains = {
-            (card.subject, card.period) + ((card.beneficiary,) if one.form == FORMS[0] else ())
-            for card in (cards[name] for name in one.policies)
-        }
-        if len(grains) > 1 or (one.form == FORMS[1] and grains != {("person", "month")}):
-            raise RuleError(f"{where}: {', '.join(one.policies)} are not of one subject and period")
 
 
 def counted_once(

@@ -1,0 +1,113 @@
+"""What tonight's rules say of what was paid by others: of the rows that the paying runs read."""
+
+from collections.abc import Mapping, Sequence, Set
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flows.ingest.drop import SnapshotRef
+from flows.money.standing import Standing
+from flows.night.determine import determine
+from flows.night.made_by import read_inputs
+from flows.night.part import Means
+from flows.store import Home, read_manifest
+from sql.texts import exclusions
+from transforms.errors import ParameterMissingError
+from transforms.money.entitlements import KEY
+from transforms.money.exclusion_file import parse_exclusions
+
+EXCLUSIONS = "sql/policies/exclusions.yaml"
+Claim = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TonightsRules:
+    """Asks the rules of tonight about nights that were by others; `digests`: their names."""
+
+    home: Home
+    as_of: date
+    standing: Standing
+    digests: Mapping[str, str]
+    means: Means
+
+    def give(
+        self, claims: Sequence[Claim], runs: Sequence[Sequence[str]], asked: Sequence[bool]
+    ) -> dict[int, int]:
+        """Say, of claims by place, what these rules give over what the paying runs read.
+
+        Rows:    asked  whether a claim is asked about; runs: those that paid it
+
+        Only where those rules were others: else what differs is due to rows, whatever they are.
+        """
+        of_runs: dict[str, list[int]] = {}
+        for place, many in enumerate(runs):
+            if asked[place] and any(map(self._had_other_rules, many)):
+                for run in many:
+                    of_runs.setdefault(run, []).append(place)
+        gave: dict[int, int] = {}
+        for run, places in of_runs.items():
+            given = {place: _given_by(claims[place]) for place in places}
+            amounts = self._determined_again(run, set().union(*given.values()))
+            for place, policies in given.items():
+                group = tuple(claims[place][name] for name in KEY[1:])
+                said = [amounts.get((policy, *group), 0) for policy in policies]
+                gave[place] = max(gave.get(place, 0), *said)
+        return gave
+
+    def _had_other_rules(self, run_id: str) -> bool:
+        manifest = read_manifest(self.home.runs / run_id, "run")
+        return any(manifest[name] != digest for name, digest in self.digests.items())
+
+    def _determined_again(self, run_id: str, policies: Set[str]) -> dict[tuple[str, ...], int]:
+        """Apply tonight's rules to what a run read; return what is due by key.
+
+        As of its day, and where they say nothing of that day, as of today.
+        """
+        manifest = read_manifest(self.home.runs / run_id, "run")
+        place = self.home.snapshots / self.standing.snapshot_of[run_id]
+        tables = SnapshotRef(place.name, place, read_manifest(place, "snapshot")).tables()
+        amounts: dict[tuple[str, ...], int] = {}
+        for day in (date.fromisoformat(manifest["as_of"]), self.as_of):
+            try:
+                again = determine(
+                    tables,
+                    day,
+                    self.standing.released,
+                    ledger_payment_ids=self.standing.payment_ids,
+                    threads=self.means.threads,
+                    memory_limit=self.means.memory_limit,
+                    temp_folder=self.means.temp_folder,
+                    only=sorted(policies),
+                )
+            except ParameterMissingError:
+                continue
+            with closing(again.connection):
+                rows = again.determinations.filter(outcome="eligible").select(*KEY, "amount_fen")
+                amounts |= {tuple(key): fen for *key, fen in rows.iter_rows()}
+            policies = {name for name in policies if again.policies[name].status != "ran"}
+            if not policies:
+                break
+        return amounts
+
+    def excluded_then(self, claim: Claim, runs: Sequence[str]) -> bool:
+        """Say whether the policies that exclude a claim's did so by the rules of all its runs."""
+        others = filter(self._had_other_rules, runs)
+        return all(self._excluded(run, _rivals(claim["policy_id"])) for run in others)
+
+    def _excluded(self, run_id: str, rivals: Set[str]) -> bool:
+        manifest = read_manifest(self.home.runs / run_id, "run")
+        texts = read_inputs(self.home, manifest["made_by"]["inputs"])["texts"]
+        then = [set(one.policies) for one in parse_exclusions(texts[EXCLUSIONS])]
+        return any(rivals <= policies for policies in then)
+
+
+def _rivals(policy: str) -> set[str]:
+    """Return the policies of which the larger stands beside a policy, itself included."""
+    pairs = (one.policies for one in exclusions() if one.form == "larger_stands")
+    return {policy}.union(*(pair for pair in pairs if policy in pair))
+
+
+def _given_by(claim: Claim) -> set[str]:
+    """Return the policies under which a claim's money was paid, or may have been."""
+    return {claim["policy_id"]} if claim["is_own"] else _rivals(claim["policy_id"])
