@@ -33,7 +33,7 @@ from transforms.words import Said
 
 SIDES = ("subject", "beneficiary")
 FORM_OF_ID = {"person": PERSON_ID_FORM, "employer": EMPLOYER_CODE_FORM}
-PERIOD = re.compile(r"\d{4}(-\d{2})?")
+PERIOD = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
 
 
 def describe_policies(policy: str | None) -> tuple[dict[str, Any], list[str]]:

@@ -12,6 +12,7 @@ import polars as pl
 from flows.answers.explain import card_named, id_of, period_of
 from flows.money.ledger_store import books_of
 from flows.money.objections import LABELS, objections_named, registered
+from flows.money.sign import today
 from flows.store import Home, replace_file
 from transforms.errors import UsageError
 from transforms.money.objections import PARTY
@@ -79,6 +80,8 @@ def _read(given: Mapping[str, str]) -> dict[str, str]:
         raise UsageError(
             f"--on takes a day written YYYY-MM-DD; found {given['raised_on']!r}"
         ) from unreadable
+    if day.isoformat() > today():
+        raise UsageError(f"--on is {day}, which has not come yet")
     period, form = given["period"], period_form(card.period)
     if period and len(period_of(period)) != len(form):
         raise UsageError(f"--period of {card.policy_id} is written {form}; found {period!r}")

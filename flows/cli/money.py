@@ -226,5 +226,10 @@ def ledger_rebuild(
         "them again as they were; do not send them to the bank twice"
         for batch in made["to_be_written_again"]
     ]
+    lines += [
+        f"! batch {name} is not released, and its folder is gone: bring its export, or give it up: "
+        f"`wuxing batch withdraw {name}`"
+        for name in made["folders_gone"]
+    ]
     lines += [f"! {path}: ask the bank whether it was paid" for path in made["not_released_by_it"]]
     show(made, as_json, lines)

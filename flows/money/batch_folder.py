@@ -113,6 +113,12 @@ def verify_batch(home: Home, state: BatchState) -> StoredBatch:
 
     Raises:  DigestDiffersError naming the file
     """
+    if not (home.batches / state.batch_id).is_dir():
+        raise DigestDiffersError(
+            f"batch {state.batch_id}: its folder is not there: `wuxing ledger rebuild FILE` puts "
+            "it back from what `wuxing batch export` wrote; what is not released can be given up: "
+            f"`wuxing batch withdraw {state.batch_id}`"
+        )
     stored = read_batch(home, state.batch_id)
     is_as_recorded = batch_digest(stored.folder) == state.batch_digest
     if not is_as_recorded or not is_as_posted(state, stored.manifest):

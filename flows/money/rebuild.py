@@ -18,7 +18,7 @@ from flows.money.whole import unknown_payment_files
 from flows.money.witnesses import ANCHOR_FORM, read_witness, tell_witness
 from flows.store import MANIFEST, Home, staged_folder, sync_path
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
-from transforms.money.books import Books
+from transforms.money.books import OPEN_STATES, Books
 from transforms.money.ledger import ENTRY_FIELDS
 from transforms.money.posting_rules import read_books
 from transforms.money.postings import Posting, entries_digest, parted_at
@@ -63,6 +63,11 @@ def _made(home: Home, books: Books, source: Path, **made: Any) -> dict[str, Any]
         "postings": 0,
         "entries": 0,
         **made,
+        "folders_gone": [
+            state.batch_id
+            for state in books.batches.values()
+            if state.state in OPEN_STATES and not (home.batches / state.batch_id).is_dir()
+        ],
         "to_be_written_again": _without_files(home, books),
         "not_released_by_it": [str(path) for path in unknown_payment_files(home, books)],
     }

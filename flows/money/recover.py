@@ -12,6 +12,7 @@ from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
+from flows.money.sign import today
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.store import Home
 from sql import policy_cards
@@ -68,6 +69,14 @@ def _claims_of(home: Home, run_id: str, books: Books, paid: Paid) -> Listing:
     if run_id != books.newest_run:
         raise LedgerForbidsError(
             f"run {run_id} is not the newest: only what run {books.newest_run} asks back is listed"
+        )
+    # Of a day that has not come nobody needs a night again.
+    come = (run["as_of"] for run in books.runs.values() if run["state"] == "done")
+    later = max((day for day in come if day <= today()), default="")
+    if recorded["as_of"] < later:
+        raise LedgerForbidsError(
+            f"run {run_id} is as of {recorded['as_of']}, and one of {later} is there: run the "
+            "night of that day again; what it asks back is listed"
         )
     expect_evidence(home, run_id, recorded)
     return _claims_in(home, run_id, books, paid)

@@ -148,6 +148,15 @@ def test_one_question_as_text_json_and_csv(
     assert run_command(app, [*words[:3], "--json"]) == 2
 
 
+def test_tables_are_joined_by_texts(opened: Connection) -> None:
+    both = "from snapshot.contributions join snapshot.deaths using (person_id)"
+    said = "from snapshot.contributions where person_id in (select person_id from snapshot.deaths)"
+    counts = [ask(opened, f"select count(distinct person_id) as n {text}") for text in (both, said)]
+    assert counts[0]["n"][0] == counts[1]["n"][0] > 0
+    with pytest.raises(UsageError, match="one name"):
+        ask(opened, "select 1 as x, 2 as x")
+
+
 @pytest.mark.parametrize("more", ["", " offset 2", " union all (select 'x' limit 1)"])
 def test_a_limit_over_filtered_files_is_answered(opened: Connection, more: str) -> None:
     asked = "(select beneficiary_id from run.entitlements where status = 'payable' limit 1"

@@ -197,6 +197,9 @@ def test_the_register_only_grows(tmp_path: Path) -> None:
         {"raised_by": ""},
         *({"reason": text} for text in ("", "=1+1", "@x", "a\nb", "a\u202eb", "长" * 501)),
         {"raised_on": "2020-13-01"},
+        # A day that has not come, and a month that none is.
+        {"raised_on": "2999-01-01"},
+        {"period": "2020-13"},
         {"period": "2020-3"},
         {"period": "2020"},
         {"subject_id": "12"},
@@ -359,6 +362,19 @@ def test_what_becomes_of_an_objection(
     assert (row["objection_state"], row["is_holding"]) == (state, is_holding)
     rows = frame([line("eligible", 1)]).with_row_index("row_number")
     assert objected_rows(rows, weighed).height == (is_holding and row["period"] is not None)
+
+
+def test_what_a_clerk_upheld_is_free_once_it_is_corrected() -> None:
+    yes, held = decided(("是", LATER)), [line("eligible", 500)]
+    first = weigh(held, held, yes)
+    second = weigh(held, [line("eligible", 640)], yes, known=first)
+    third = weigh([line("eligible", 640)], [line("eligible", 640)], yes, known=second)
+    assert [w["is_holding"].item() for w in (first, second, third)] == [True, False, False]
+    # The clerk did not take the correction that was there for the answer: it waits for another.
+    early = weigh(held, [line("eligible", 400)])
+    again = [weigh([line("eligible", 400)], [line("eligible", 400)], yes, known=early)]
+    again.append(weigh([line("eligible", 400)], [line("eligible", 400)], yes, known=again[0]))
+    assert [w["is_holding"].item() for w in again] == [True, True]
 
 
 def test_what_was_determined_first_stays_what_it_is_held_against() -> None:

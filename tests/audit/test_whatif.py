@@ -299,3 +299,9 @@ def test_effect_adds_up() -> None:
     assert told["difference_fen"] == 15 * 5 - 5 * 10
     assert told["by"]["fund"] == [{"cell": "f", "beneficiaries": 20, "fen": 25}]
     assert parse_setting("a=1@2020-01-01").since == date(2020, 1, 1)
+
+
+def test_a_change_of_what_excludes_what_is_told_by_its_lines() -> None:
+    texts, path, line = deciding_texts(), "sql/policies/exclusions.yaml", "- public_post_extension"
+    later = {**texts, path: texts[path].replace(f"      {line}\n", "")}
+    assert change_lines(texts, later) == ["exclusions.yaml:", f"  -      {line}"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -41,6 +42,7 @@ from transforms.money.books import Books
 from transforms.money.claims import CAUSE_SCHEMA, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     ENTITLEMENT_SCHEMA,
+    FINDING_COLUMNS,
     KEY,
     decide_statuses,
     money_findings,
@@ -48,6 +50,7 @@ from transforms.money.entitlements import (
     settle_exclusions,
 )
 from transforms.money.exclusion_file import check_exclusions, parse_exclusions
+from transforms.money.payees import IDENTITY_CONFLICT
 
 GRADUATE, FLEXIBLE = "graduate_hire_insurance", "graduate_flexible_insurance"
 DIFFICULT, SPANNED = "stability_refund_difficult", "benefit_to_retirement"
@@ -580,6 +583,19 @@ def test_what_was_paid_under_a_policy_that_does_not_run_is_not_paid_under_anothe
         (FLEXIBLE, "payable", 46666, ""),
         (INTERN, "unsupported", 0, "not_eligible"),
     ]
+
+
+def test_why_a_row_is_in_doubt_is_read_where_its_run_is_being_written(
+    home: Home, tmp_path: Path
+) -> None:
+    """A letter that answers an objection explains a line before its run has its place."""
+    told = dict.fromkeys(FINDING_COLUMNS, "") | {"finding": IDENTITY_CONFLICT, "subject_id": ANN}
+    pl.DataFrame([told | {"detail": "two ids"}]).write_parquet(tmp_path / "findings.parquet")
+    rows = entitle(home, [month(FLEXIBLE, ANN, 46666)]).entitlements
+    rows = rows.with_columns(status=pl.lit("held"), reason=pl.lit(IDENTITY_CONFLICT))
+    manifest = {"run_id": "R9", "batches": []}
+    (money,) = money_of_rows(home, tmp_path, manifest, rows, Books()).values()
+    assert money["doubts"] == ["two ids"]
 
 
 def test_one_month_is_paid_once_though_its_employer_was_merged(home: Home) -> None:

@@ -209,6 +209,8 @@ def test_a_batch_folder_that_is_gone_comes_back_though_the_ledger_is_whole(
     export_batch(home, batch, tmp_path / "b.zip")
     there = {path.name: path.read_bytes() for path in (home.batches / batch).iterdir()}
     shutil.rmtree(home.batches / batch)
+    with pytest.raises(DigestDiffersError, match=r"its folder is not there.*batch withdraw"):
+        export_batch(home, batch, tmp_path / "again.zip")
     before = rows_of(home)
     made = rebuild_ledger(home, [tmp_path / "b.zip"])
     assert (made["batches_put_back"], made["postings"]) == ([batch], 0)

@@ -286,6 +286,13 @@ def test_only_a_run_that_is_recorded_is_listed(home: Home) -> None:
         list_act(home, run_name("R2"))
 
 
+def test_what_a_run_of_an_earlier_day_asks_back_is_not_listed(home: Home) -> None:
+    night(home, "R2", ROWS, as_of=date(2020, 4, 30))
+    night(home, "R3", ROWS[1:])
+    with pytest.raises(LedgerForbidsError, match="run the night of that day again"):
+        list_act(home, run_name("R3"))
+
+
 def test_what_only_an_older_run_asks_back_is_not_listed(home: Home) -> None:
     night(home, "R2", ROWS[1:])
     prepared = signed(home, list_act(home, run_name("R2")))

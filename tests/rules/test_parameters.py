@@ -22,6 +22,7 @@ from transforms.policies.cards import (
     parse_shared,
     plus_months,
     reach_of,
+    year_day,
 )
 from transforms.policies.parameters import (
     fen_of,
@@ -187,6 +188,18 @@ def test_a_reach_ends_with_the_as_of_month_or_the_span(
     policy: str, as_of: date, reach: Reach
 ) -> None:
     assert reach_of(CARDS[policy], as_of) == reach
+
+
+def test_a_span_that_begins_later_pays_nothing_before_it() -> None:
+    """A successor of a policy that ended pays none of the months its predecessor paid."""
+    later = replace(CARDS["flexible_insurance_extension"], force_from=date(2020, 5, 1))
+    assert reach_of(later, date(2020, 6, 30)) == Reach(202005, 202006)
+
+
+def test_a_number_of_a_year_is_taken_on_the_first_day_of_its_own() -> None:
+    later = replace(CARDS["new_hire_subsidy"], force_from=date(2021, 1, 1))
+    assert year_day(CARDS["new_hire_subsidy"], date(2020, 5, 1)) == date(2020, 1, 1)
+    assert year_day(later, date(2021, 5, 1)) == date(2021, 1, 1)
 
 
 def test_a_reach_covers_its_months_and_its_year() -> None:

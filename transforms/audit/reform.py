@@ -219,7 +219,7 @@ def _said(path: str, before: str | None, after: str | None) -> Iterator[str]:
     if before is None or after is None:
         yield f"{name}: {'new' if before is None else 'taken out'}"
         return
-    if path.endswith(".yaml"):
+    if path.endswith(".yaml") and path not in SHARED_BY_ALL:
         told = list(_card_change(name, read_yaml(before), read_yaml(after), path == SHARED))
         if told:
             yield from told

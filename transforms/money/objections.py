@@ -106,7 +106,7 @@ def weigh_objections(
             pl.col("run_before").fill_null(run_before), pl.col("answered_on").fill_null(as_of)
         )
     )
-    weighed = _with_states(_with_decisions(lines, decisions))
+    weighed = _with_states(_with_decisions(_with_awaited(lines, old), decisions))
     return weighed.select(pl.col(name).cast(dtype) for name, dtype in OBJECTION_SCHEMA.items())
 
 
@@ -115,6 +115,15 @@ def _lines(objections: pl.DataFrame, determined: pl.DataFrame) -> pl.DataFrame:
     is_about = pl.col("objected_period").is_null() | (pl.col("objected_period") == pl.col("period"))
     # Many to many: a party's objections by the lines of the policy.
     return objections.join(determined, on=PARTY, how="inner").filter(is_about)
+
+
+def _with_awaited(lines: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Mark the lines that a clerk upheld and that waited for a correction, or have had it."""
+    awaited = (pl.col("decision") == "是") & (pl.col("is_holding") != pl.col("is_corrected"))
+    marked = known.filter(awaited).select(
+        "objection_id", *KEY, pl.lit(value=True).alias("was_awaited")
+    )
+    return lines.join(marked, on=["objection_id", *KEY], how="left", validate="m:1")
 
 
 def _with_decisions(lines: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
@@ -161,9 +170,11 @@ def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("not_upheld"))
         .otherwise(pl.lit("answered"))
     )
+    # What a clerk upheld waits for the correction; one that was there already was no answer.
+    is_answered = corrected & pl.col("was_awaited").fill_null(False)
     holding = (
         pl.when(pl.col("decision").is_not_null())
-        .then(is_yes)
+        .then(is_yes & ~is_answered)
         .when(was_about)
         .then(~corrected)
         .otherwise(state == "answered")

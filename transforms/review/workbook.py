@@ -152,8 +152,9 @@ def before_sheet(review: Review) -> Sheet:
 
 
 def _said_of_before(review: Review, counts: dict[str, int]) -> list[Said]:
-    share = int(review.top["amount_share"].sum())
-    top = Said("top_payees_have", {"count": counts.pop("top_payee"), "percent": share // 100})
+    of_all = max(int(review.instructions["amount_fen"].sum()), 1)
+    percent = (100 * int(review.top["amount_fen"].sum()) + of_all // 2) // of_all
+    top = Said("top_payees_have", {"count": counts.pop("top_payee"), "percent": percent})
     if review.last is None:
         first = Said("no_batch_before")
     else:
