@@ -234,3 +234,20 @@ def read_manifest(folder: Path, what: str) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise DigestDiffersError(f"{path} is damaged: it holds no JSON object; find out why")
     return manifest
+
+
+def read_inputs(home: Home, digest: str) -> Mapping[str, Mapping[str, str]]:
+    """Read what a night kept of the texts and the configuration that it was made by.
+
+    Raises:  DigestDiffersError if it is missing or was changed
+    """
+    path = inputs_path(home, digest)
+    if not path.is_file() or text_digest(path.read_text(encoding="utf-8")) != digest:
+        raise DigestDiffersError(f"{path} is missing or was changed; find out who changed it")
+    inputs: Mapping[str, Mapping[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+    return inputs
+
+
+def inputs_path(home: Home, digest: str) -> Path:
+    """Return where the inputs of a digest lie."""
+    return home.inputs / f"{digest}.json"

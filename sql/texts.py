@@ -289,5 +289,10 @@ def policy_grain(policy_id: str) -> str:
     >>> policy_grain("new_hire_subsidy")
     'person hired × employer, period 2020'
     """
-    found = UNIVERSE.search(sql_text(policy_path(policy_id)))
+    return grain_of(sql_text(policy_path(policy_id)))
+
+
+def grain_of(rule: str) -> str:
+    """Return the `universe:` that a policy's SQL says."""
+    found = UNIVERSE.search(rule)
     return " ".join(found.group(1).replace("\n--", " ").split()) if found else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,14 @@ import polars as pl
 
 from flows.answers.clerical import registered
 from flows.answers.delivered import delivered_cells
-from flows.answers.run_money import (
-    batches_told,
-    entitlements_where,
-    money_of_rows,
-)
+from flows.answers.law import Law, law_of
+from flows.answers.run_money import batches_told, entitlements_where, money_of_rows
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.answers.traces import traces_of_rows
 from flows.ingest.drop import LINKS as LINKS_TABLE
 from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
-from sql.texts import (
-    policy_cards,
-    policy_grain,
-    policy_path,
-    rules_digest,
-    shared_parameters,
-    sql_text,
-)
+from sql.texts import rules_digest
 from transforms.answers.amount import amount_with_numbers, numbers_taken
 from transforms.answers.explanation import KEY, SHOWN_ROWS, explain_row
 from transforms.answers.source_rows import AT
@@ -67,6 +58,11 @@ class Evidence:
     def folder(self) -> Path:
         """Return the run's folder; `place`: where it is being written."""
         return self.place or self.home.runs / str(self.manifest["run_id"])
+
+    @cached_property
+    def law(self) -> Law:
+        """Return the cards and rules that the run was made by."""
+        return law_of(self.home, self.manifest)
 
 
 def read_evidence(home: Home, run_id: str) -> Evidence:
@@ -112,7 +108,9 @@ def told_of(
     named = {name: evidence.manifest[name] for name in ("run_id", "snapshot_id", "as_of")}
     return {
         **named,
-        "rules_changed_since": evidence.manifest["rules_digest"] != rules_digest(),
+        "rules_changed_since": not evidence.law.is_todays
+        or evidence.manifest["rules_digest"] != rules_digest(),
+        "clauses_of": "run" if evidence.law.is_of_run else "today",
         "party": party,
         "policies": list(policies),
         "repairs": repairs_behind(evidence, rows),
@@ -161,7 +159,7 @@ def explain_where(
     money = money_of_rows(
         evidence.home, evidence.folder, evidence.manifest, entitled, evidence.books
     )
-    decided = {*policy_cards(), *shown["policy_id"]}
+    decided = {*evidence.law.cards, *shown["policy_id"]}
     names = [policy] if policy else sorted(decided & evidence.manifest["policies"].keys())
     saved = {name: _saved_rows(evidence, name, _of(shown, name)) for name in names}
     evidence.source.expect(row for rows in saved.values() for row in rows)
@@ -189,13 +187,13 @@ def _of(rows: pl.DataFrame, policy: str) -> pl.DataFrame:
 
 
 def _entry_of(evidence: Evidence, policy: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    card, status = policy_cards()[policy], evidence.manifest["policies"][policy]
-    known = {**shared_parameters(), **card.parameters}
+    card, status = evidence.law.cards[policy], evidence.manifest["policies"][policy]
+    known = {**evidence.law.shared, **card.parameters}
     return {
         "policy_id": policy,
         **{word: getattr(card, word) for word in ("title", "authority", "clause", "kind")},
         **{word: status.get(word) for word in ("status", "reason", "said")},
-        "universe": policy_grain(policy),
+        "universe": evidence.law.grain(policy),
         "covers": card.universe,
         "parameters": numbers_taken(rows, status["parameters_used"], known, evidence.source.as_of),
     }
@@ -214,7 +212,7 @@ def _saved_rows(evidence: Evidence, policy: str, rows: pl.DataFrame) -> list[dic
         pl.col("subject_id").is_in(rows["subject_id"].unique().to_list())
     )
     found = narrowed.collect().join(rows, on=KEY, how="semi").sort(KEY)
-    card = policy_cards().get(policy)
+    card = evidence.law.cards.get(policy)
     if not card or list(filter(PROVISION.match, found.columns)) != card.provision_names:
         raise DigestDiffersError(
             f"run {evidence.folder.name} was made with other provisions of {policy} than the rules "
@@ -230,10 +228,10 @@ def _explained(
     saved: Sequence[Mapping[str, Any]],
     money: Mapping[tuple[str, ...], dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    card, source = policy_cards()[policy], evidence.source
+    card, source = evidence.law.cards[policy], evidence.source
     of_key = {tuple(row[name] for name in KEY): row for row in rows.to_dicts()}
     used = evidence.manifest["policies"][policy]["parameters_used"]
-    rule = sql_text(policy_path(policy))
+    rule = evidence.law.rule(policy)
     explained = []
     for row in saved:
         key = tuple(row[name] for name in KEY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import polars as pl
@@ -24,7 +25,7 @@ from sql.card_words import check_cards
 from sql.texts import policy_cards, policy_grain
 from transforms.answers.explanation import sources_of
 from transforms.answers.party_changes import Rows, changes_between, determined_by_one
-from transforms.errors import UsageError
+from transforms.errors import DropRefusedError, UsageError
 from transforms.extracts.kinds import KINDS
 from transforms.identifiers import EMPLOYER_CODE_FORM, PERSON_ID_FORM
 from transforms.policies.card_text import card_lines, describe_card
@@ -92,7 +93,7 @@ def explain_line(
 
     Raises:  UsageError for words that can't be meant; DropRefusedError, DigestDiffersError
     """
-    card = card_named(policy)
+    card = policy_cards().get(policy) or _withdrawn_card(home, policy, run_id)
     beneficiary = id_of("beneficiary", beneficiary, card.beneficiary)
     asked = {"beneficiary_id": beneficiary}
     if subject:
@@ -100,6 +101,8 @@ def explain_line(
     if period:
         asked["period"] = period_of(period)
     evidence = read_evidence(home, run_id)
+    if policy not in evidence.manifest["policies"]:
+        raise UsageError(f"run {run_id} is of before {policy}: there was no such policy")
     with files_readable(run_id):
         wanted = pl.all_horizontal([pl.col(name) == value for name, value in asked.items()])
         policies = explain_where(evidence, wanted, policy)
@@ -110,6 +113,15 @@ def explain_line(
             count = evidence.source.counts_about
             told["source_row_counts"] = count(card.reads, card.beneficiary, beneficiary)
         return told
+
+
+def _withdrawn_card(home: Home, policy: str, run_id: str) -> PolicyCard:
+    """Return the card of a policy that was withdrawn since a run."""
+    with suppress(DropRefusedError):
+        card = read_evidence(home, run_id).law.cards.get(policy)
+        if card:
+            return card
+    return card_named(policy)
 
 
 def changes_since(home: Home, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Any]:
@@ -126,7 +138,8 @@ def changes_since(home: Home, was: Mapping[str, Any], now: Mapping[str, Any]) ->
 
 def _rows_there(home: Home, run_id: str, wanted: Rows) -> Rows:
     """Look in a run's snapshot for the source rows of what another run determined."""
-    source, cards = read_evidence(home, run_id).source, policy_cards()
+    evidence = read_evidence(home, run_id)
+    source, cards = evidence.source, evidence.law.cards
     with files_readable(run_id):
         source.expect(wanted.values())
         return {

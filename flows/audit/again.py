@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.ledger_store import books_of, open_ledger, write_prefix
-from flows.night.made_by import PACKAGES, ROOT, deciding_texts, funds_texts, read_inputs
-from flows.store import MANIFEST, PRIVATE, Home, read_manifest
+from flows.night.made_by import PACKAGES, ROOT, deciding_texts, funds_texts
+from flows.store import MANIFEST, PRIVATE, Home, read_inputs, read_manifest
 from transforms.errors import (
     DigestDiffersError,
     DropRefusedError,

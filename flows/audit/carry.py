@@ -16,9 +16,8 @@ from flows.money.evidence import run_files
 from flows.money.ledger_store import open_ledger, write_prefix
 from flows.money.objections import FILE as OBJECTIONS
 from flows.money.standing import Standing, read_standing
-from flows.night.made_by import inputs_path
 from flows.scratch import scratch_folder
-from flows.store import MANIFEST, Home, read_manifest
+from flows.store import MANIFEST, Home, inputs_path, read_manifest
 from transforms.audit.carry_readme import carry_readme
 from transforms.digest import canonical_json
 from transforms.errors import DropRefusedError

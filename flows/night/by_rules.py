@@ -9,9 +9,8 @@ from typing import Any
 from flows.ingest.drop import SnapshotRef
 from flows.money.standing import Standing
 from flows.night.determine import determine
-from flows.night.made_by import read_inputs
 from flows.night.part import Means
-from flows.store import Home, read_manifest
+from flows.store import Home, read_inputs, read_manifest
 from sql.texts import exclusions
 from transforms.errors import ParameterMissingError
 from transforms.money.entitlements import KEY

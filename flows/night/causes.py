@@ -113,11 +113,15 @@ class Causes:
         rules = TonightsRules(
             self.home, self.as_of, self.standing, rules_name(self.funds_digest), self.means
         )
-        gave = rules.give(claims, runs, [said == ROW_FOUND for _, said, *_ in found])
+        open_to = (ROW_FOUND, NOTHING_FOUND)
+        gave = rules.give(claims, runs, [said in open_to for _, said, *_ in found])
         for place, (claim, many) in enumerate(zip(claims, runs, strict=True)):
             if found[place][1] == UNDER_BOTH and not rules.excluded_then(claim, many):
                 found[place] = (False, RULES_CHANGED, "", 0)
-            if place in gave:
+            if found[place][1] == NOTHING_FOUND:
+                if gave.get(place, claim["paid_before_fen"]) <= claim["determined_fen"]:
+                    found[place] = (False, RULES_CHANGED, "", 0)
+            elif place in gave:
                 found[place] = _cause(claim, tonight, [then[run] for run in many], gave[place])
         return [(claim[ROW], *cause) for claim, cause in zip(claims, found, strict=True)]
 

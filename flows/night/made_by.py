@@ -1,20 +1,17 @@
 """What makes a run: the program, its libraries, and every text it goes by, kept once by digest."""
 
-import json
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from flows.money.funds import PROFILE_FOLDER, without_anchors
-from flows.store import Home, file_digest, replace_file
+from flows.store import Home, file_digest, inputs_path, replace_file
 from transforms.digest import canonical_json, content_digest, text_digest
-from transforms.errors import DigestDiffersError
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("flows", "transforms", "sql", "expectations")
@@ -102,20 +99,3 @@ def keep_inputs(home: Home) -> str:
     if not path.exists():
         replace_file(path, canonical_json(inputs).encode())
     return digest
-
-
-def read_inputs(home: Home, digest: str) -> Mapping[str, Mapping[str, str]]:
-    """Read what `keep_inputs` kept.
-
-    Raises:  DigestDiffersError if it is missing or was changed
-    """
-    path = inputs_path(home, digest)
-    if not path.is_file() or text_digest(path.read_text(encoding="utf-8")) != digest:
-        raise DigestDiffersError(f"{path} is missing or was changed; find out who changed it")
-    inputs: Mapping[str, Mapping[str, str]] = json.loads(path.read_text(encoding="utf-8"))
-    return inputs
-
-
-def inputs_path(home: Home, digest: str) -> Path:
-    """Return where the inputs of a digest lie."""
-    return home.inputs / f"{digest}.json"

@@ -308,6 +308,9 @@ def test_what_the_rules_alone_explain_is_no_claim_whatever_row_came(
     shutil.copytree(paid[1], drop)
     lines = paid[2].filter(pl.col("policy_id") == "graduate_flexible_insurance").sort(KEY)
     persons, dead = set(lines["subject_id"]), lines["subject_id"][0]
+    # Of one nothing came at all.
+    persons.remove(quiet := lines["subject_id"][-1])
+    assert quiet != dead
     row = row_of(drop, "死亡信息", 社会保障号码=dead, 死亡日期="2019-12-01")
 
     def late(rows: Table) -> Table:
@@ -327,7 +330,8 @@ def test_what_the_rules_alone_explain_is_no_claim_whatever_row_came(
     by_rule, by_both = found.filter(~both), found.filter(both)
     assert by_rule.height and {*by_rule["cause"]} == {"rules_changed"}
     assert {*by_rule["status"]} == {"unsupported"} and by_rule["due_fen"].sum() == 0
-    assert by_rule["cause_rows"].str.contains("个人缴费明细").all()
+    of_rows = by_rule["cause_rows"].str.contains("个人缴费明细")
+    assert (of_rows == (by_rule["subject_id"] != quiet)).all() and not of_rows.all()
     # What the lowered share leaves of the other's is asked back, what it takes away is not.
     assert {*by_both["cause"]} == {"paid_in_part"} and {*by_both["status"]} == {"recovery"}
     paid_fen = lines.filter(both)["due_fen"].to_list()

@@ -64,7 +64,7 @@ def test_a_withdrawn_policy_stops_the_answer_only_where_it_determined_something(
     home, run_id, determinations = paid_home
     policy = "graduate_flexible_insurance"
     cards = {name: card for name, card in policy_cards().items() if name != policy}
-    monkeypatch.setattr("flows.answers.evidence.policy_cards", lambda: cards)
+    monkeypatch.setattr("flows.answers.law.policy_cards", lambda: cards)
     people = pl.col("subject_kind") == "person"
     theirs = determinations.filter(people, policy_id=policy)["subject_id"]
     others = determinations.filter(people, ~pl.col("subject_id").is_in(theirs.to_list()))

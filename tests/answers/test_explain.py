@@ -149,6 +149,8 @@ def test_a_policy_that_was_not_run_says_why(tmp_path: Path) -> None:
     home, _ = home_of_cases(tmp_path, "stability_refund", date(2019, 1, 1))
     told = explain_line(home, "stability_refund", "91370302MA0000000X", None, None, RUN_ID)
     assert told["policies"][0]["status"] == "not_run"
+    with pytest.raises(UsageError, match="is of before new_hire_subsidy"):
+        explain_line(home, "new_hire_subsidy", "91370302MA0000000X", None, None, RUN_ID)
     assert any("not in force" in line for line in dossier_lines(told))
 
 

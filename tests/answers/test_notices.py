@@ -349,7 +349,8 @@ def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_p
     entitled = pl.read_parquet(home.runs / run_name("R1") / "entitlements.parquet")
     with open_ledger(home, only_look=True) as ledger:
         said = {"run_id": run_name("R1"), "batches": [batch.batch_id]}
-        money = money_of_rows(home, said, entitled, ledger.books())
+        folder = home.runs / run_name("R1")
+        money = money_of_rows(home, folder, said, entitled, ledger.books())
     found = {(key[3], key[1]): one for key, one in money.items()}
     shown = [
         (found[one]["entitlement"]["reason"], [p["batch_id"] for p in found[one]["payments"]])

@@ -17,10 +17,10 @@ from flows.cli.console import app, run_command
 from flows.ingest import read_before, tables
 from flows.ingest.drop import ingest_drop
 from flows.money.verify import verify_home
-from flows.night.made_by import deciding_texts, inputs_path, program, read_inputs, version_line
+from flows.night.made_by import deciding_texts, program, version_line
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
-from flows.store import MANIFEST, Home, file_digest, read_manifest
+from flows.store import MANIFEST, Home, file_digest, inputs_path, read_inputs, read_manifest
 from tests.audit.conftest import told_anew
 from transforms.errors import DigestDiffersError, DropRefusedError, GateStoppedError
 

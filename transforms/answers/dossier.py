@@ -39,7 +39,11 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
         f"{told['party']['kind']} {told['party']['id']}"
     ]
     if told["rules_changed_since"]:
-        lines.append("note: rule files were changed since this run; clauses are shown as they are")
+        lines.append(
+            "note: rule files were changed since this run; clauses are shown as they were"
+            if told["clauses_of"] == "run"
+            else "note: rule files were changed since this run; clauses are shown as they are"
+        )
     for policy in told["policies"]:
         lines += _policy_lines(policy, language) if is_inside(policy) else []
     lines += ["", *_why_nothing(told["policies"], language)]
