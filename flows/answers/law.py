@@ -12,6 +12,8 @@ from transforms.policies.parameters import Parameter
 
 FOLDER, NUMBERS = "sql/", "sql/parameters.yaml"
 CARDS = "sql/policies/"
+# What a text of then may be for the program of today.
+UNREADABLE = (RuleError, KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def law_of(home: Home, manifest: Mapping[str, Any]) -> Law:
         if stored == {path: text for path, text in _today(stored)}:
             return today
         shared = parse_shared(texts[NUMBERS])
-    except (KeyError, DigestDiffersError, RuleError):
+    except (*UNREADABLE, DigestDiffersError):
         return Law(today.cards, today.shared, {}, is_todays=False, is_of_run=False)
     cards, is_of_run = dict[str, PolicyCard](), True
     for name in sorted(path[len(CARDS) : -5] for path in stored if path.endswith(".yaml")):
@@ -57,7 +59,7 @@ def law_of(home: Home, manifest: Mapping[str, Any]) -> Law:
             continue
         try:
             cards[name] = parse_card(stored[f"{CARDS}{name}.yaml"], shared)
-        except (RuleError, KeyError, TypeError, ValueError, AttributeError):
+        except UNREADABLE:
             is_of_run = False
             cards |= {name: today.cards[name]} if name in today.cards else {}
     return Law(cards, shared, stored, is_todays=False, is_of_run=is_of_run)

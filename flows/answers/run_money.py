@@ -15,6 +15,7 @@ from transforms.money.batch_states import BatchState
 from transforms.money.books import Books
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 from transforms.money.entitlements import KEY as POLICY_KEY
+from transforms.money.exclusion_file import rivals_of
 from transforms.money.exclusions import PAID_UNDER_OTHER
 from transforms.money.payees import IDENTITY_CONFLICT
 from transforms.money.reviews import HOLD, REASONS, STRIKE
@@ -100,8 +101,7 @@ def _claimants(folder: Path, row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _paid_as(home: Home, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List what a row's subject keeps of payments by other rows, of those that may hold it."""
-    excluding = [one.policies for one in exclusions() if row["policy_id"] in one.policies]
-    rivals = {policy for policies in excluding for policy in policies}
+    rivals = rivals_of(row["policy_id"], exclusions())
     with open_ledger(home, only_look=True) as ledger:
         kept = ledger.paid_lines().filter(subject_id=row["subject_id"])
     may_hold = (pl.col("policy_id") == row["policy_id"]) | (

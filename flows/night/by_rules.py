@@ -12,11 +12,11 @@ from flows.night.determine import determine
 from flows.night.part import Means
 from flows.store import Home, read_inputs, read_manifest
 from sql.texts import exclusions
-from transforms.errors import ParameterMissingError
+from transforms.errors import ParameterMissingError, RuleError
 from transforms.money.entitlements import KEY
-from transforms.money.exclusion_file import parse_exclusions
+from transforms.money.exclusion_file import FORMS, parse_exclusions, rivals_of
 
-EXCLUSIONS = "sql/policies/exclusions.yaml"
+EXCLUSIONS, LARGER = "sql/policies/exclusions.yaml", FORMS[0]
 Claim = Mapping[str, Any]
 
 
@@ -91,22 +91,21 @@ class TonightsRules:
 
     def excluded_then(self, claim: Claim, runs: Sequence[str]) -> bool:
         """Say whether the policies that exclude a claim's did so by the rules of all its runs."""
-        others = filter(self._had_other_rules, runs)
-        return all(self._excluded(run, _rivals(claim["policy_id"])) for run in others)
+        policy, others = claim["policy_id"], filter(self._had_other_rules, runs)
+        now = rivals_of(policy, exclusions(), LARGER)
+        return all(now <= self._rivals_then(run, policy) for run in others)
 
-    def _excluded(self, run_id: str, rivals: Set[str]) -> bool:
+    def _rivals_then(self, run_id: str, policy: str) -> set[str]:
+        """Return what excluded a policy then; nothing where today's program can't read it."""
         manifest = read_manifest(self.home.runs / run_id, "run")
         texts = read_inputs(self.home, manifest["made_by"]["inputs"])["texts"]
-        then = [set(one.policies) for one in parse_exclusions(texts[EXCLUSIONS])]
-        return any(rivals <= policies for policies in then)
-
-
-def _rivals(policy: str) -> set[str]:
-    """Return the policies of which the larger stands beside a policy, itself included."""
-    pairs = (one.policies for one in exclusions() if one.form == "larger_stands")
-    return {policy}.union(*(pair for pair in pairs if policy in pair))
+        try:
+            return rivals_of(policy, parse_exclusions(texts[EXCLUSIONS]), LARGER)
+        except RuleError:
+            return set()
 
 
 def _given_by(claim: Claim) -> set[str]:
     """Return the policies under which a claim's money was paid, or may have been."""
-    return {claim["policy_id"]} if claim["is_own"] else _rivals(claim["policy_id"])
+    policy = claim["policy_id"]
+    return {policy} if claim["is_own"] else rivals_of(policy, exclusions(), LARGER)

@@ -84,3 +84,7 @@ def test_policies_that_did_not_exclude_each_other_then_are_told(
     text = f"exclusions: [{{exclusion: x, form: larger_stands, policies: [{', '.join(pair)}], "
     rules = rules_over(monkeypatch, {}, f"{text}authority: law}}]")
     assert rules.excluded_then(claim_of(REFUND, is_own=True), ["R1"]) is was_there
+    # A pair that a clerk decided between was another law; what can't be read is none.
+    for other in (f"{text}authority: law}}]".replace("larger_stands", "clerk_decides"), "a: [1"):
+        rules = rules_over(monkeypatch, {}, other)
+        assert not rules.excluded_then(claim_of(REFUND, is_own=True), ["R1"])

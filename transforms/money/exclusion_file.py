@@ -43,6 +43,16 @@ def _exclusion(entry: Mapping[str, Any]) -> Exclusion:
     return Exclusion(entry["exclusion"], entry["form"], tuple(policies), entry["authority"].strip())
 
 
+def rivals_of(policy: str, exclusions: Iterable[Exclusion], form: str = "") -> set[str]:
+    """Return a policy and those that exclude it: by exclusions of one form, or by any.
+
+    >>> rivals_of("a", [Exclusion("x", "larger_stands", ("a", "b"), "law")], "clerk_decides")
+    {'a'}
+    """
+    listed = (one.policies for one in exclusions if one.form == form or not form)
+    return {policy}.union(*(policies for policies in listed if policy in policies))
+
+
 def check_exclusions(exclusions: Iterable[Exclusion], cards: Mapping[str, PolicyCard]) -> None:
     """Hold exclusions to the policies: of another grain, they would exclude nothing.
 
