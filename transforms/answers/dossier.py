@@ -42,7 +42,8 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
         lines.append(
             "note: rule files were changed since this run; clauses are shown as they were"
             if told["clauses_of"] == "run"
-            else "note: rule files were changed since this run; clauses are shown as they are"
+            else "note: the rules of this run were changed since, or can't be read; clauses are "
+            "today's"
         )
     for policy in told["policies"]:
         lines += _policy_lines(policy, language) if is_inside(policy) else []
