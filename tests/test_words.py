@@ -42,6 +42,7 @@ PRODUCT = [
 ]
 PYTHON = [path for path in PRODUCT if path.suffix == ".py"]
 MONEY = [ROOT / "transforms" / "money" / name for name in ("payees.py", "entitlements.py")]
+MONEY.append(ROOT / "flows" / "money" / "identity.py")
 FORMS = {"", "word", "yuan", "count", "some", "places"}
 PAGES = [
     *(ROOT / "transforms" / "answers").rglob("*.py"),
@@ -99,7 +100,7 @@ def codes_of_money(path: Path) -> list[str]:
         node for node in tree if isinstance(node, ast.Call) and ast.unparse(node.func) == "pl.lit"
     ]
     found = [text for call in lits for text in literals(call.args[0])]
-    found += [text for call in calls_of(path, "_finding") for text in literals(call.args[1])]
+    found += [text for call in calls_of(path, "money_finding") for text in literals(call.args[1])]
     return [text for text in found if re.fullmatch(r"[a-z_]{2,}", text) and text != "person"]
 
 

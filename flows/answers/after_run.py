@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.answers.lists import names_of, write_lists
 from flows.data_package import DETERMINATIONS, POLICIES, scan_tables, write_table
-from flows.money.entitle import identity_conflicts
+from flows.money.identity import identity_conflicts
 from sql import Connection, run_sql, show_frame
 from sql.texts import exclusions, policy_cards
 from transforms.answers.clerical import (

@@ -8,11 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from flows.money.funds import Funds
+from flows.money.identity import identity_conflicts, paid_of_one_person
 from flows.money.objections import objections_of
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows
-from sql.texts import FOLDER, exclusions
+from sql.texts import exclusions
 from transforms.answers.open_questions import unfitting_findings
 from transforms.money.claims import CAUSE_SCHEMA, NO_ROW, claimed_rows, settle_claims
 from transforms.money.entitlements import (
@@ -33,7 +34,6 @@ from transforms.money.exclusions import (
     paid_under_another,
     turns_with_paid,
 )
-from transforms.money.identity import DOUBT_SCHEMA, with_causes
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
 from transforms.money.reviews import facts_digest
@@ -44,8 +44,6 @@ ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(DECISION_KEY, pl.String()), "is_yes":
 CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
 Before = tuple[Path | None, str]
 FIRST_NIGHT: Before = (None, "")
-PAIRS, CONFLICTS = "money/one_person_pairs.sql", "money/identity_conflicts.sql"
-NAMES = "names_differ"
 
 
 @dataclass(frozen=True)
@@ -101,11 +99,11 @@ def build_entitlements(
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     holds = also_held(holds, _struck_out(connection, waiting, payees, standing.struck), STRUCK_OUT)
     entitlements = decide_statuses(settled, holds, causes)
-    findings = [money_findings(settled, entitlements, answers, doubtful), _unfitting(connection)]
+    findings = money_findings(settled, entitlements, answers, doubtful)
     return Entitled(
         signed_lines=signed,
         entitlements=entitlements,
-        findings=pl.concat([*findings, objection_findings(objections)]),
+        findings=pl.concat([findings, *_told_beside(connection, standing.paid, objections)]),
         payees=payees,
         objections=objections,
     )
@@ -134,8 +132,16 @@ def _awaiting(
     return awaiting_rivals(waiting, due, exclusions())
 
 
-def _unfitting(connection: Connection) -> pl.DataFrame:
-    return unfitting_findings(query(connection, "select * from decisions_in_force"), policy_cards())
+def _told_beside(
+    connection: Connection, paid: pl.DataFrame, objections: pl.DataFrame
+) -> list[pl.DataFrame]:
+    """List the findings that tonight's rows of money do not decide."""
+    decided = query(connection, "select * from decisions_in_force")
+    return [
+        paid_of_one_person(connection, paid),
+        unfitting_findings(decided, policy_cards()),
+        objection_findings(objections),
+    ]
 
 
 def _causes(connection: Connection, claims: pl.DataFrame, causes_of: CausesOf) -> pl.DataFrame:
@@ -242,27 +248,6 @@ def _payees(connection: Connection, waiting: pl.DataFrame) -> pl.DataFrame:
     delivered = run_sql(connection, "money/delivered_accounts.sql", {})
     payees = run_sql(connection, "payees.sql", {})
     return account_reasons(payees, is_delivered=delivered["is_delivered"][0]).sort(PAYEE)
-
-
-def identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.DataFrame:
-    """List the doubts of who the persons are that some rows of money are about.
-
-    Rows:    returns  DOUBT_SCHEMA and cause, one per person, doubt and other id
-    Source:  rulebook §4.6
-    """
-    roles = [
-        waiting.filter(pl.col(f"{role}_kind") == "person").select(person_id=f"{role}_id")
-        for role in ("subject", "beneficiary")
-    ]
-    concerned = pl.concat(roles).unique().sort("person_id")
-    show_frame(connection, "concerned_persons", concerned)
-    if not (FOLDER / PAIRS).is_file():
-        # The stored rules of a night before there were pairs: they give the cause in words.
-        told = run_sql(connection, CONFLICTS, {})
-        known = {"other_id": pl.col("person_id"), "doubt": pl.lit(NAMES), "evidence": pl.lit(NAMES)}
-        return told.select("person_id", **known, cause="cause")
-    show_frame(connection, "one_person_pairs", run_sql(connection, PAIRS, {}))
-    return with_causes(run_sql(connection, CONFLICTS, {}).cast(DOUBT_SCHEMA))
 
 
 def _unwritable(waiting: pl.DataFrame, payees: pl.DataFrame, funds: Funds) -> pl.DataFrame:

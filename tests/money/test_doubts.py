@@ -23,6 +23,7 @@ AS_OF = date(2020, 3, 31)
 PLANTED, HONEST = 20, 300
 FUND = "失业保险基金"
 BENEFIT, REFUND, HIRE = "benefit_to_retirement", "stability_refund", "new_hire_subsidy"
+POST = "public_post_extension"
 PARTY_SCHEMA = dict.fromkeys(("subject_kind", "subject_id", "subject_name"), pl.String)
 
 
@@ -210,6 +211,21 @@ def plant_other_ids(town: Planter) -> None:
         town.lapse(born_else, payee if place % 2 else born_else, fen)
 
 
+def plant_other_codes(town: Planter) -> None:
+    """Paid to an employer of another code; honest: of another amount."""
+    for place in range(PLANTED):
+        (payee, _, _), (other, _, _), (gone, _, _) = (town.employer() for _ in range(3))
+        person, fen = town.person(), 2_345_67 + place
+        told, honest = (payee, other) if place % 2 else (person, town.person())
+        policy = REFUND if place % 2 else POST
+        for subject in (told, honest):
+            due = fen if subject == told else fen + 5_000_00
+            town.line(policy, subject, due, payee if subject == told else other)
+            lapsed = gone if place % 2 else subject
+            town.lapse(lapsed, gone, fen if subject == told else due + 1)
+        town.planted.add(("paid_under_other_id", told))
+
+
 def plant_limited(town: Planter) -> None:
     """Paid for the same person elsewhere, which stands no more; honest: nothing limits it."""
     for place in range(PLANTED):
@@ -280,6 +296,7 @@ def town() -> Planter:
         plant_ends,
         plant_traces,
         plant_other_ids,
+        plant_other_codes,
         plant_limited,
         plant_rows_set_aside,
     ):

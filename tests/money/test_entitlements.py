@@ -249,6 +249,21 @@ def test_a_clerk_who_says_two_ids_are_one_person_holds_both(home: Home) -> None:
     assert {row[1] for row in statuses(entitle(home, rows, denied))} == {"payable"}
 
 
+def test_what_was_paid_under_both_ids_of_one_person_is_told(home: Home) -> None:
+    rows = [month(FLEXIBLE, ANN, 5), month(GRADUATE, BOB, 7, payee=ONE)]
+    pay(home, "R1+", rows)
+    told = {}
+    for said in (True, False):
+        town = Town(answers=[answer("any", ANN, said, BOB, "same_person")])
+        findings = entitle(home, rows, town).findings
+        told[said] = findings.filter(finding="paid_under_two_ids").rows(named=True)
+    assert not told[False]
+    (found,) = told[True]
+    assert (found["subject_id"], found["policy_id"]) in {(ANN, FLEXIBLE), (BOB, GRADUATE)}
+    assert ANN in found["subject_id"] + found["detail"]
+    assert BOB in found["subject_id"] + found["detail"]
+
+
 def test_what_was_held_is_paid_by_a_later_run_once_mended(home: Home) -> None:
     rows = [month(FLEXIBLE, ANN, 70)]
     _, drafted = night(home, "R1", rows, Town(accounts=[]))

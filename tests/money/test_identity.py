@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from data_samples.town.naming import person_names
-from flows.money import entitle as stage
+from flows.money import identity as stage
 from flows.store import Home
 from sql import FactStore, connect, query, register_frame, register_tables, run_sql
 from tests.money.money_town import (

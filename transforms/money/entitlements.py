@@ -223,29 +223,29 @@ def money_findings(
     unsupported = entitlements.filter(is_unsupported, pl.col("reason") != OUTSIDE_SPAN)
     places = pl.concat_str(pl.lit("; "), "cause", pl.lit(": "), "cause_rows")
     parts = [
-        _finding(
+        money_finding(
             unsupported.with_columns(pl.concat_str("period", places).alias("period")),
             "paid_without_support",
             "more was paid than is determined now, and no row says that it was wrong; "
             "a clerk decides",
         ),
-        _finding(
+        money_finding(
             excluded.filter(pl.col("superseded_by").is_not_null()),
             "paid_then_superseded",
             "money was paid for a row that another policy supersedes; recover it by hand if due",
         ),
-        _finding(
+        money_finding(
             excluded.filter(pl.col("conflict_with").is_not_null()),
             "paid_then_in_conflict",
             "money was paid for a row that is now in conflict with another",
         ),
-        _finding(
+        money_finding(
             outside,
             "paid_outside_span",
             "money was paid for a period outside the policy's span as it is now; nothing is asked "
             "back",
         ),
-        _finding(
+        money_finding(
             contradicting_answers(settled, answers),
             "conflict_decisions_contradict",
             "a clerk let two rows of one person's month stand; that settles nothing",
@@ -266,7 +266,8 @@ def _doubts(identity_conflicts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _finding(rows: pl.DataFrame, finding: str, detail: str) -> pl.DataFrame:
+def money_finding(rows: pl.DataFrame, finding: str, detail: str) -> pl.DataFrame:
+    """Make of rows of money findings; what differs stands in their period, behind the detail."""
     return rows.select(
         pl.lit(finding).alias("finding"),
         pl.lit("warning").alias("severity"),

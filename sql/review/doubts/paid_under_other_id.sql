@@ -1,10 +1,12 @@
 -- As much was paid for the same policy and period under another id that stands no more: to the same
--- employer, or to a person born on the same day and of the same sex. An id that was corrected is
--- two persons to every extract. Rows: one per line. Reads: batch_lines, unpaid_rows.
+-- employer, to a person born on the same day and of the same sex, or to an employer for itself or
+-- for the same person, where no limit tells of it. Who got another id or code is two parties to
+-- every extract. Rows: one per line. Reads: batch_lines, unpaid_rows.
 with lapsed_rows as (
     select
         policy_id,
         period,
+        subject_kind,
         subject_id,
         beneficiary_kind,
         beneficiary_id,
@@ -12,7 +14,6 @@ with lapsed_rows as (
     from unpaid_rows
     where
         status = 'unsupported'
-        and subject_kind = 'person'
         and determined_fen = 0
 ),
 
@@ -22,29 +23,43 @@ alike_rows as (
         batch_lines.period,
         batch_lines.subject_id,
         count(*) as found_count,
-        string_agg(lapsed_rows.subject_id, '、' order by lapsed_rows.subject_id) as found
+        string_agg(
+            case
+                when batch_lines.subject_id = lapsed_rows.subject_id then lapsed_rows.beneficiary_id
+                else lapsed_rows.subject_id
+            end,
+            '、' order by lapsed_rows.subject_id, lapsed_rows.beneficiary_id
+        ) as found
     from batch_lines
     -- a line to the few rows that lapsed and are alike
     inner join lapsed_rows
         on
             batch_lines.policy_id = lapsed_rows.policy_id
             and batch_lines.period = lapsed_rows.period
+            and batch_lines.subject_kind = lapsed_rows.subject_kind
             and batch_lines.beneficiary_kind = lapsed_rows.beneficiary_kind
             and batch_lines.determined_fen = lapsed_rows.paid_before_fen
-            and batch_lines.subject_id <> lapsed_rows.subject_id
+            and (
+                batch_lines.subject_id <> lapsed_rows.subject_id
+                or batch_lines.beneficiary_id <> lapsed_rows.beneficiary_id
+            )
     where
-        batch_lines.subject_kind = 'person'
-        and (
-            (
-                batch_lines.beneficiary_kind = 'employer'
-                and batch_lines.beneficiary_id = lapsed_rows.beneficiary_id
-            )
-            or (
-                batch_lines.beneficiary_kind = 'person'
-                and substr(batch_lines.subject_id, 7, 8) = substr(lapsed_rows.subject_id, 7, 8)
-                and substr(batch_lines.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
-                = substr(lapsed_rows.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
-            )
+        batch_lines.subject_kind = 'employer'
+        or (
+            batch_lines.subject_id = lapsed_rows.subject_id
+            and not list_contains($limited_policies, batch_lines.policy_id)
+        )
+        or (
+            batch_lines.subject_id <> lapsed_rows.subject_id
+            and batch_lines.beneficiary_kind = 'employer'
+            and batch_lines.beneficiary_id = lapsed_rows.beneficiary_id
+        )
+        or (
+            batch_lines.beneficiary_kind = 'person'
+            and batch_lines.subject_id <> lapsed_rows.subject_id
+            and substr(batch_lines.subject_id, 7, 8) = substr(lapsed_rows.subject_id, 7, 8)
+            and substr(batch_lines.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
+            = substr(lapsed_rows.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
         )
     group by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
 )
