@@ -81,7 +81,7 @@ def build_entitlements(
     ).filter(pl.col("policy_id").is_in(sorted(fund_of)))
     paid = pl.concat([standing.paid, standing.signed])
     answers = _answers_about(connection, "conflict")
-    objections = objections_of(connection, *before)
+    objections = objections_of(connection, standing.paid, *before)
     signed = _signed_lines(connection, standing.signed, funds, fund_of, objections)
     spans = {name: reach_of(cards[name], date.max) for name in fund_of}
     absent = _absent(policies, sorted(fund_of), before[1])

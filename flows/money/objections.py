@@ -25,6 +25,7 @@ from transforms.money.objections import (
 
 FILE = "objections.parquet"
 LABELS = OBJECTIONS.headings
+CLAIM = ["line", "policy_id", "period"]
 
 
 def home_run(home: Home, run_id: str) -> Path | None:
@@ -38,10 +39,14 @@ def objected_after(home: Home, snapshot: SnapshotRef, before: str) -> str | None
     return before if rows or (before and (home.runs / before / FILE).is_file()) else None
 
 
-def objections_of(connection: Connection, before: Path | None, as_of: str) -> pl.DataFrame:
+def objections_of(
+    connection: Connection, paid: pl.DataFrame, before: Path | None, as_of: str
+) -> pl.DataFrame:
     """Weigh the objections that a night's snapshot holds against the run before it.
 
-    Rows:    before   folder of that run; None on a first night
+    Rows:    paid     one per line that is paid: of it a clerk can decide though nothing is
+                      determined any more
+             before   folder of that run; None on a first night
              returns  OBJECTION_SCHEMA; none where nobody objects
     Holds:   one that the run before knew is weighed though no file says it any more
     """
@@ -59,6 +64,9 @@ def objections_of(connection: Connection, before: Path | None, as_of: str) -> pl
         f"select {columns} from determinations semi join objected_parties using (policy_id, "
         "subject_id)",
     )
+    ours = paid.select(KEY).unique().join(now, on=KEY, how="anti")
+    ours = ours.join(objections, on=PARTY, how="semi").sort(KEY)
+    now = pl.concat([now, ours], how="diagonal")
     decisions = query(
         connection,
         "select policy_id, period, subject_id, beneficiary_id, decision, decided_on, decided_by "
@@ -128,18 +136,29 @@ def objections_named(texts: pl.DataFrame) -> pl.DataFrame:
 
 
 def objected_claims(home: Home, run_id: str, claims: Sequence[Sequence[Any]]) -> list[str]:
-    """Name the claims of a list that somebody objects to, by the run or since, and not decided."""
+    """Name the claims of a list that somebody objects to, not decided yet or upheld by a clerk."""
     weighed = _known(home.runs / run_id)
     since = registered(home).join(weighed, on="objection_id", how="anti")
+    is_yes = pl.col("is_holding") & (pl.col("decision") == "是")
+    upheld = weighed.filter(is_yes.fill_null(False)).select(KEY).unique()
     waiting = weighed.filter(pl.col("objection_state") == "answered").select(since.columns)
     keys = [claim[: len(KEY)] for claim in claims]
     lines = pl.DataFrame(keys, schema=dict.fromkeys(KEY, pl.String), orient="row")
-    met = _met(lines.with_row_index("line", offset=1), pl.concat([waiting, since]))
-    more = [f"{met.height - SHOWN} more claims are objected to"] if met.height > SHOWN else []
-    return [
-        f"claim {line} ({policy}, {period}): somebody objects, and nothing is decided yet"
-        for line, policy, period in met.select("line", "policy_id", "period").head(SHOWN).rows()
-    ] + more
+    lines = lines.with_row_index("line", offset=1)
+    open_ones = _met(lines, pl.concat([waiting, since])).select(*CLAIM, is_upheld=pl.lit(False))
+    decided = lines.join(upheld, on=KEY).select(*CLAIM, is_upheld=pl.lit(True))
+    told = pl.concat([open_ones, decided]).sort("line", "is_upheld")
+    more = [f"{told.height - SHOWN} more claims are objected to"] if told.height > SHOWN else []
+    return [_warning(*row) for row in told.head(SHOWN).iter_rows()] + more
+
+
+def _warning(line: int, policy: str, period: str, is_upheld: bool) -> str:
+    if is_upheld:
+        return (
+            f"claim {line} ({policy}, {period}): a clerk upheld an objection; where nothing is to "
+            "be asked back, answer `recovery` 否"
+        )
+    return f"claim {line} ({policy}, {period}): somebody objects, and nothing is decided yet"
 
 
 def _met(lines: pl.DataFrame, objections: pl.DataFrame) -> pl.DataFrame:

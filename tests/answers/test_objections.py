@@ -23,15 +23,17 @@ from flows.cli.console import run_command
 from flows.ingest.drop import ingest_drop, name_snapshot
 from flows.ingest.files import digest_file, list_drop
 from flows.ingest.registers import with_registers
-from flows.money.objections import register_problems, registered
+from flows.money.objections import objections_of, register_problems, registered
 from flows.money.release import release_batch
 from flows.money.sign import sign_batch
 from flows.money.verify import verify_home
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
+from sql import connect, show_frame
 from tests.ceremony import key_of
 from tests.conftest import AS_OF
+from transforms.answers.clerical import objection_questions
 from transforms.answers.objections import (
     answer_clock,
     determined_text,
@@ -375,6 +377,45 @@ def test_what_a_clerk_upheld_is_free_once_it_is_corrected() -> None:
     again = [weigh([line("eligible", 400)], [line("eligible", 400)], yes, known=early)]
     again.append(weigh([line("eligible", 400)], [line("eligible", 400)], yes, known=again[0]))
     assert [w["is_holding"].item() for w in again] == [True, True]
+
+
+@pytest.mark.parametrize(("said", "state"), [("否", "not_upheld"), ("是", "upheld")])
+def test_of_a_payment_that_nothing_is_determined_of_a_clerk_decides(said: str, state: str) -> None:
+    raised_one = {"policy_id": "p", "period": "2020-02", "subject_id": ANN, "raised_by": "安娜"}
+    raised_one |= {"raised_on": date(2020, 3, 5), "reason": "没有多领", "document_no": None}
+    types = dict.fromkeys(raised_one, pl.String) | {"raised_on": pl.Date}
+    paid = frame([line("eligible", 500)])
+    weighed = []
+    for answers in (decided(), decided((said, LATER))):
+        connection = connect(threads=1)
+        show_frame(connection, "objections", pl.DataFrame([raised_one], schema=types))
+        show_frame(connection, "determinations", frame([]))
+        decisions = answers.with_columns(provision=pl.lit("objection"))
+        show_frame(connection, "decisions_in_force", decisions)
+        weighed.append(objections_of(connection, paid, None, "2020-03-06"))
+    first, then = weighed
+    assert first.select("period", "objection_state", "is_holding").row(0) == (
+        *("2020-02", "answered", True),
+    )
+    asked = objection_questions(first)
+    assert asked.select("subject_id", "provision").rows() == [(ANN, "objection")]
+    assert (then["objection_state"].item(), then["decision"].item()) == (state, said)
+    assert not objection_questions(then).height
+
+
+def test_a_letter_says_when_less_is_due_than_was_objected_to() -> None:
+    card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
+    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": []}
+    for fen, answers, is_said in ((400, (), True), (600, (), False), (400, ("是",), False)):
+        weighed = weigh(
+            [line("eligible", 500)],
+            [line("eligible", fen)],
+            decided(*((answer, LATER) for answer in answers)),
+        )
+        letters = objections_pages(objection_register(weighed, {}, {}, 15), weighed, {}, told)[1]
+        assert ("金额比提出异议时减少" in letters) == is_said
+        assert ("您的异议成立" in letters) != is_said
 
 
 def test_what_was_determined_first_stays_what_it_is_held_against() -> None:

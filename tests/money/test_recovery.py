@@ -15,7 +15,7 @@ from flows.cli.console import run_command
 from flows.money.acts import act_digest, countersign, unsigned
 from flows.money.ledger_store import open_ledger
 from flows.money.lift import lift_act, record_lift
-from flows.money.objections import objected_claims
+from flows.money.objections import objected_claims, registered
 from flows.money.rebuild import rebuild_ledger
 from flows.money.recover import (
     list_act,
@@ -47,6 +47,7 @@ from tests.money.money_town import (
 )
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.claims import KEY, Paid, claims_to_list, list_statement
+from transforms.money.objections import OBJECTION_SCHEMA, no_objections
 
 ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
 DAY = date(2020, 4, 30)
@@ -192,6 +193,15 @@ def test_a_list_says_which_claims_somebody_objects_to(
     out = ["--out", str(home.root / "l.json"), "--home", str(home.root)]
     assert run_command(app, ["recovery", "list", run_name("R2"), *out]) == 0
     assert f"warning: {told[0]}" in capsys.readouterr().out
+    # Once a run has weighed it and a clerk upheld it, the list says what is to be answered.
+    (new,) = registered(home).rows(named=True)
+    key = dict(zip(KEY, act["claims"][1], strict=False))
+    upheld = {**new, **key, "decision": "是", "is_holding": True, "objection_state": "upheld"}
+    weighed = pl.DataFrame([upheld], schema_overrides=OBJECTION_SCHEMA)
+    rows = pl.concat([no_objections(), weighed], how="diagonal_relaxed")
+    rows.write_parquet(home.runs / act["run_id"] / "objections.parquet")
+    (told,) = objected_claims(home, act["run_id"], act["claims"])
+    assert told.startswith("claim 2 (stability_refund, 2020): a clerk upheld an objection")
 
 
 def test_a_document_is_booked_once_however_it_is_typed(home: Home) -> None:

@@ -81,7 +81,7 @@ def objection_questions(weighed: pl.DataFrame) -> pl.DataFrame:
 
     Rows:    weighed  the night's objections; returns  one per line, with the questions' columns
     """
-    pending = pl.col("is_holding") & pl.col("decision").is_null() & pl.col("outcome").is_not_null()
+    pending = pl.col("is_holding") & pl.col("decision").is_null()
     asked = weighed.filter(pending).sort("objection_id").unique(KEY, keep="first")
     return asked.select(
         *KEY,
@@ -89,7 +89,7 @@ def objection_questions(weighed: pl.DataFrame) -> pl.DataFrame:
         pl.lit(word(OBJECTION)).alias("title"),
         pl.lit(word("objection_clause")).alias("clause"),
         said_column("objection_says", reason="objection_reason").alias("missing"),
-        "amount_fen",
+        pl.coalesce("amount_fen", "amount_before_fen", pl.lit(0)).alias("amount_fen"),
     ).pipe(_of_whole_row)
 
 

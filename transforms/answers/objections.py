@@ -20,6 +20,7 @@ from transforms.words import word, words_column
 # Whoever objects to what is longer ago is answered, but not by this clock.
 CLOCK_DAYS = 730
 SHOWN_LINES, SHOWN_PLACES = 12, 5
+SIDES = ("outcome_before", "outcome")
 TIMED = ["answer_due_on", "working_days", "is_late"]
 
 
@@ -134,8 +135,18 @@ def _letter(
         "is_news": any(lines["is_news"]),
         "state": first["objection_state"],
         "lines": shown if first["period"] is not None else [],
+        "is_determined": any(any(line[one] for one in SIDES) for line in lines.to_dicts()),
+        "is_lowered": _is_lowered(lines),
         "left": max(0, lines.height - SHOWN_LINES),
     }
+
+
+def _is_lowered(lines: pl.DataFrame) -> bool:
+    """Say whether no clerk upheld it, and whatever was corrected is less now than it was."""
+    fens = [pl.col(name).fill_null(0) for name in ("amount_before_fen", "amount_fen")]
+    upheld = (pl.col("decision") == "是").fill_null(False)
+    told = lines.filter(pl.col("is_corrected") | upheld)
+    return told.height > 0 and told.select((~upheld & (fens[1] < fens[0])).all()).item()
 
 
 def _line(
