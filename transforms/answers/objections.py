@@ -20,7 +20,6 @@ from transforms.words import word, words_column
 # Whoever objects to what is longer ago is answered, but not by this clock.
 CLOCK_DAYS = 730
 SHOWN_LINES, SHOWN_PLACES = 12, 5
-SIDES = ("outcome_before", "outcome")
 TIMED = ["answer_due_on", "working_days", "is_late"]
 
 
@@ -135,7 +134,7 @@ def _letter(
         "is_news": any(lines["is_news"]),
         "state": first["objection_state"],
         "lines": shown if first["period"] is not None else [],
-        "is_determined": any(any(line[one] for one in SIDES) for line in lines.to_dicts()),
+        "is_determined": lines["outcome"].is_not_null().any(),
         "is_lowered": _is_lowered(lines),
         "left": max(0, lines.height - SHOWN_LINES),
     }
