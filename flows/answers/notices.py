@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import polars as pl
 
 from flows.answers.accounts import returned_lines
 from flows.answers.explain import id_of
+from flows.answers.law import law_of
 from flows.answers.objected import LETTERS as OBJECTION_LETTERS
 from flows.answers.run_money import taken_out
 from flows.data_package import write_table
@@ -22,7 +24,6 @@ from flows.money.notice import announced_from
 from flows.store import Home, read_manifest, staged_folder
 from flows.typeset import pdf_of
 from sql import connect, register_tables, run_sql, show_frame
-from sql.texts import policy_cards
 from transforms.amounts import is_amount
 from transforms.answers.asked_back import told_of_claims
 from transforms.answers.notices import LINE_SCHEMA, letter_pages, messages, notices
@@ -33,6 +34,7 @@ from transforms.money.batch_states import LEFT_BEHIND
 from transforms.money.entitlements import KEY
 from transforms.money.posting_rules import read_books
 from transforms.payments.notice import notice_window
+from transforms.policies.cards import PolicyCard
 from transforms.sheets.csv_file import csv_bytes
 
 FOLDER = "notices"
@@ -69,13 +71,15 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
     stored, day = _batch(home, identifier) if identifier.startswith("B") else (None, None)
     run_id = str(stored.manifest["run_id"]) if stored else identifier
     manifest = _run(home, run_id)
-    lines = _lines_of_batch(home, stored) if stored else _lines_of_run(home, run_id, asked)
+    # As they were: a card may have been withdrawn since.
+    cards = law_of(home, manifest).cards
+    lines = _lines_of_batch(home, stored) if stored else _lines_of_run(home, run_id, asked, cards)
     as_of = date.fromisoformat(manifest["as_of"])
     day = day or as_of
     told = notices(
         lines,
         _parties(home, str(manifest["snapshot_id"]), as_of, lines),
-        policy_cards(),
+        cards,
         (day, notice_window(day)[1]),
         identifier[:SERIES_LENGTH],
     )
@@ -147,12 +151,14 @@ def _run(home: Home, run_id: str) -> dict[str, Any]:
     return manifest
 
 
-def _lines_of_run(home: Home, run_id: str, asked: Asked) -> pl.DataFrame:
+def _lines_of_run(
+    home: Home, run_id: str, asked: Asked, cards: Mapping[str, PolicyCard]
+) -> pl.DataFrame:
     folder = home.runs / run_id
     entitled = _as_it_stands(home, run_id, pl.read_parquet(folder / "entitlements.parquet"))
     told = ["undetermined", *(["ineligible"] if asked.party else [])]
     # Whoever is told that they are on no such list can tell when they are.
-    watching = [name for name, card in policy_cards().items() if card.kind == "warning"]
+    watching = [name for name, card in cards.items() if card.kind == "warning"]
     others = (
         pl.scan_parquet(folder / "determinations.parquet")
         .filter(pl.col("outcome").is_in(told) & ~pl.col("policy_id").is_in(watching))

@@ -23,7 +23,7 @@ from flows.money.review import import_review
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
-from sql.texts import policy_cards
+from sql.texts import policy_cards, sql_text
 from tests.ceremony import key_of
 from tests.money.money_town import (
     BOB,
@@ -186,6 +186,25 @@ def test_the_same_again_and_the_home_is_as_recorded(
     (home_after_run.runs / run_id / "beside.txt").write_text("x")
     with pytest.raises(Exception, match="does not belong there"):
         verify_home(home_after_run)
+
+
+def test_whose_card_was_withdrawn_since_is_told_as_then(
+    told: tuple[Path, str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, run_id, folder = told
+    kept = {name: card for name, card in policy_cards().items() if name != "new_hire_subsidy"}
+
+    def text(path: str) -> str:
+        if "new_hire_subsidy" in path:
+            raise FileNotFoundError(path)
+        return sql_text(path)
+
+    monkeypatch.setattr("flows.answers.law.policy_cards", lambda: kept)
+    monkeypatch.setattr("flows.answers.law.sql_text", text)
+    write_notices(Home(home), run_id, Asked(), tmp_path / "again")
+    assert (tmp_path / "again" / "messages.csv").read_bytes() == (
+        folder / "messages.csv"
+    ).read_bytes()
 
 
 def test_one_person_hears_of_refusals_too(told: tuple[Path, str, Path], tmp_path: Path) -> None:
