@@ -129,6 +129,15 @@ def test_a_window_that_ends_before_it_begins_is_refused() -> None:
         parse_card(text.replace("value: 2020-03-10", "value: 2020-01-09"), shared_parameters())
 
 
+def test_what_is_paid_is_not_taken_on_the_day_of_the_night() -> None:
+    text = (ROOT / "sql" / "policies" / "new_hire_subsidy.yaml").read_text(encoding="utf-8")
+    head, amount = text.split("  hire_amount_fen:", 1)
+    assert "    on: starts_on\n" in amount
+    slipped = f"{head}  hire_amount_fen:{amount.replace('on: starts_on', 'on: as_of', 1)}"
+    with pytest.raises(ContractError, match="hire_amount_fen is paid, and taken `on: as_of`"):
+        parse_card(slipped, shared_parameters())
+
+
 def test_months_cross_the_year() -> None:
     assert months_between(201911, 202002) == [201911, 201912, 202001, 202002]
     assert months_between(202002, 202001) == []

@@ -11,6 +11,7 @@ from transforms.policies.card_form import check_form
 from transforms.policies.parameters import (
     Parameter,
     ParameterValue,
+    check_paid,
     check_windows,
     month_first_day,
     months_between,
@@ -149,6 +150,8 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
         key: parse_parameter(key, value) for key, value in entry.get("parameters", {}).items()
     }
     check_windows(parameters, name)
+    if entry["kind"] == "payment":
+        check_paid(parameters, name)
     provisions = tuple(_provision(key, value) for key, value in entry["provisions"].items())
     limits = [provision.limit for provision in provisions]
     if any(limits[:-1]) or (isinstance(limits[-1], str) and limits[-1] not in parameters):

@@ -135,6 +135,19 @@ def check_windows(parameters: Mapping[str, Parameter], policy: str) -> None:
                 raise RuleError(f"policy {policy}: {name} is before {first.name} from {day}")
 
 
+def check_paid(parameters: Mapping[str, Parameter], policy: str) -> None:
+    """Hold what is paid to a day of its row: a raise would be paid once more on what was settled.
+
+    Raises:  RuleError naming the parameter
+    """
+    for name, parameter in parameters.items():
+        if parameter.unit == "yuan" and parameter.on == "as_of":
+            raise RuleError(
+                f"policy {policy}: {name} is paid, and taken `on: as_of`: a raise would be paid "
+                "once more on what was settled; say `on:` year, month or a date column"
+            )
+
+
 def check_days(values: Sequence[ParameterValue], where: str) -> None:
     """Hold dated values to the order of their days, each on a day of its own.
 
