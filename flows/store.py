@@ -79,7 +79,8 @@ def place_of(home: Home) -> str:
 def sweep_leftovers(home: Home) -> None:
     """Remove what a killed process left half made; only the holder of the lock may call this."""
     for spilled in home.temporary.glob("[!.]*"):
-        shutil.rmtree(spilled) if spilled.is_dir() else spilled.unlink()
+        is_folder = spilled.is_dir() and not spilled.is_symlink()
+        shutil.rmtree(spilled) if is_folder else spilled.unlink()
     sweep_scratch(home.temporary)
     kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs, home.cache)
     parts = (*home.runs.glob("*/"), *home.batches.glob("*/"), *home.batches.glob("*/answers/"))

@@ -11,6 +11,7 @@ from flows.money.batch_folder import StoredBatch, batch_lines, line_named, some_
 from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
 from flows.money.objections import expect_no_objections
+from flows.money.sign import today
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from sql import policy_cards
 from sql.texts import exclusions
@@ -35,6 +36,13 @@ def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
     """
     run_id = books.newest_run
     expect_no_objections(home, stored, run_id)
+    later = books.later_day(run_id, today())
+    if later:
+        raise LedgerForbidsError(
+            f"batch {stored.manifest['batch_id']}: the newest run {run_id} is as of "
+            f"{books.runs[run_id]['as_of']}, and one of {later} is there: run the night of that "
+            "day again; what it still finds due is paid"
+        )
     if run_id == stored.manifest["run_id"]:
         return
     expect_evidence(home, run_id, books.runs[run_id])

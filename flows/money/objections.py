@@ -23,7 +23,7 @@ from transforms.money.objections import (
     weigh_objections,
 )
 
-FILE = "objections.parquet"
+FILE, DETERMINATIONS = "objections.parquet", "determinations.parquet"
 LABELS = OBJECTIONS.headings
 CLAIM = ["line", "policy_id", "period"]
 
@@ -50,6 +50,9 @@ def objections_of(
              returns  OBJECTION_SCHEMA; none where nobody objects
     Holds:   one that the run before knew is weighed though no file says it any more
     """
+    if before is not None and not (before / DETERMINATIONS).is_file():
+        # Its folder is lost, as `wuxing verify` says: the night is weighed as a first one.
+        before = None
     known = _known(before)
     said = named_by_id(query(connection, "select * from objections"), policy_cards())
     raised = name_objections(said)
@@ -88,7 +91,7 @@ def _then(folder: Path | None, parties: pl.DataFrame, like: pl.DataFrame) -> pl.
     """Read what the run before determined about some parties."""
     if folder is None:
         return like.clear()
-    determined = pl.scan_parquet(folder / "determinations.parquet").select(*KEY, *DETERMINED)
+    determined = pl.scan_parquet(folder / DETERMINATIONS).select(*KEY, *DETERMINED)
     return determined.join(parties.lazy(), on=PARTY, how="semi").collect()
 
 

@@ -70,10 +70,8 @@ def _claims_of(home: Home, run_id: str, books: Books, paid: Paid) -> Listing:
         raise LedgerForbidsError(
             f"run {run_id} is not the newest: only what run {books.newest_run} asks back is listed"
         )
-    # Of a day that has not come nobody needs a night again.
-    come = (run["as_of"] for run in books.runs.values() if run["state"] == "done")
-    later = max((day for day in come if day <= today()), default="")
-    if recorded["as_of"] < later:
+    later = books.later_day(run_id, today())
+    if later:
         raise LedgerForbidsError(
             f"run {run_id} is as of {recorded['as_of']}, and one of {later} is there: run the "
             "night of that day again; what it asks back is listed"
@@ -225,8 +223,8 @@ def recovered_act(
                 "meant; name one with --period and --subject, and no more than it"
             )
         row = lines.row(0, named=True)
-        key = tuple(row[name] for name in KEY)
         books = ledger.books()
+        key = books.claim_key([row[name] for name in KEY], payment_id)
         claim, asked = books.claims.get(key), asked_of(home, books, paid_now(ledger))
         if claim and amount_fen > claim.open_fen:
             raise LedgerForbidsError(

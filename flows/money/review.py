@@ -16,7 +16,7 @@ from flows.money.ledger_store import open_ledger
 from flows.money.payment_files import rendered
 from flows.money.review_pack import sample_of
 from flows.money.sign import person_named, today
-from flows.money.whole import expect_at_home, expect_whole
+from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.store import Home, file_digest
 from transforms.amounts import yuan_text
 from transforms.errors import DropRefusedError, LedgerForbidsError
@@ -127,7 +127,7 @@ def post_review(
         # Its copy says who holds what and why: it is made from the ledger with this review in it.
         reviewed_books = ledger.books_after("reviewed", said, state.batch_id, workbook)
         posted = posted_batch(home, reviewed_books, left, None)
-    with ledger.transaction():
+    with witnessed(home, ledger):
         ledger.post("reviewed", said, state.batch_id, workbook)
         if left and posted:
             ledger.post("drafted", posted, left.batch_id, state.run_id)

@@ -38,7 +38,9 @@ def expect_whole(home: Home, ledger: Ledger) -> None:
     if problem:
         raise DigestDiffersError(f"{home.ledger_path}, {problem}; {ADVICE}")
     tell_witness(home.journal_path, postings)
-    expect_anchors(former_anchors(home, told_anchors(postings)), books.home_id, books.hashes)
+    # A copy pays nothing, and a night computed again is of a day that anchors have gone on from.
+    if books.place == place_of(home):
+        expect_anchors(former_anchors(home, told_anchors(postings)), books.home_id, books.hashes)
     expect_anchors(read_anchors(home), books.home_id, books.hashes)
     unknown = unknown_payment_files(home, books)
     if unknown:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import openpyxl
@@ -17,11 +18,13 @@ from flows.answers.clerical import import_decisions
 from flows.answers.explain import explain_line, explain_party
 from flows.audit.again import call_program, stage_code
 from flows.money.ledger_store import open_ledger
-from flows.night import causes
+from flows.night import against, causes
 from flows.night.made_by import deciding_texts
+from flows.night.part import Means
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
+from sql import connect, show_frame
 from sql.texts import policy_cards
 from tests.answers.test_clerical import FIRST_ROW, decided, fill
 from tests.conftest import AS_OF, make_home
@@ -31,6 +34,7 @@ from transforms.answers.source_rows import months_asked_for
 from transforms.extracts.kinds import KINDS
 from transforms.money.entitlements import KEY
 from transforms.policies.cards import ABSENCE
+from transforms.policies.evidence import excluding_rows, rows_against
 
 NUMBERS = "sql/parameters.yaml"
 LATER = AS_OF + timedelta(days=1)
@@ -250,6 +254,27 @@ def test_months_that_a_provision_does_not_look_at_do_not_speak() -> None:
     assert asked is not None and days.filter(asked)["ended_on"].to_list() == [date(2019, 12, 31)]
 
 
+@pytest.mark.parametrize(
+    ("policy", "provision", "kind"),
+    [
+        ("new_hire_subsidy", "s1_insured", "employment"),
+        ("internship_subsidy", "s7_three_months_first", "employment"),
+        ("graduate_hire_insurance", "s7_not_employed_before", "graduates"),
+        ("graduate_hire_insurance", "s7_not_employed_before", "employment"),
+        ("benefit_to_retirement", "s20_not_reemployed", "unemployment_benefits"),
+    ],
+)
+def test_a_row_that_dates_what_is_asked_speaks_and_pays_nothing_by_its_absence(
+    policy: str, provision: str, kind: str
+) -> None:
+    """A contract's start or a last month corrected: what is looked for lies elsewhere now."""
+    card = policy_cards()[policy]
+    ((_, specs),) = rows_against(card, [provision])
+    dating = [spec for spec in specs if spec["kind"] == kind]
+    assert [spec["for"] for spec in dating] == [["dates"]]
+    assert kind == "employment" or {} not in excluding_rows([card]).get(kind, ())
+
+
 def test_a_payment_that_came_back_is_due_though_it_was_echoed_without_its_id(
     paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
 ) -> None:
@@ -403,7 +428,7 @@ def test_rows_are_held_against_every_run_that_paid() -> None:
     names = {"source_file": ["a.csv"] * 3, "source_line": [2, 3, 4]}
     tonight = pl.DataFrame({"person_id": ["x", "x", "y"], **names})
     first, second = tonight.head(1), tonight.head(2)
-    left = causes._without(causes._without(tonight, first), second)
+    left = against._without(against._without(tonight, first), second)
     assert left.rows() == [("y", "a.csv", 4)]
 
 
@@ -414,8 +439,8 @@ def test_the_bank_did_not_pay_twice_what_was_paid_under_the_other_policy(
     employer = ("2020", "employer", "A", "employer", "A")
     line = dict(zip(KEY, ("stability_refund_difficult", *employer), strict=True))
     claim = {**line, "determined_fen": 50, "paid_before_fen": before, "own_fen": 100}
-    then: Any = causes.RunThen(Any, {tuple(line.values()): 50}, {})  # type: ignore[arg-type]
-    found = causes._cause({**claim, "is_eligible": True, "is_own": True}, Any, [then])  # type: ignore[arg-type]
+    then: Any = against.RunThen(Any, {tuple(line.values()): 50}, {})  # type: ignore[arg-type]
+    found = against.cause_of({**claim, "is_eligible": True, "is_own": True}, Any, [then])  # type: ignore[arg-type]
     assert found == (True, said, "", 0)
 
 
@@ -436,6 +461,40 @@ def test_what_no_run_determined_is_a_claim_though_the_rest_lost_its_rows(
     key = ("graduate_flexible_insurance", "2020-03", "person", "A", "person", "A")
     claim = dict(zip(KEY, key, strict=True)) | {"own_fen": 120, "paid_before_fen": 120}
     claim |= {"determined_fen": determined, "is_eligible": is_eligible, "is_own": True}
-    then: Any = causes.RunThen(Rows(1), {key: 60}, {})  # type: ignore[arg-type]
-    found = causes._cause({**claim, "reason_codes": None}, Rows(0), [then])  # type: ignore[arg-type]
+    then: Any = against.RunThen(Rows(1), {key: 60}, {})  # type: ignore[arg-type]
+    found = against.cause_of({**claim, "reason_codes": None}, Rows(0), [then])  # type: ignore[arg-type]
     assert found == (False, "paid_in_part", "a.csv:2", 60)
+
+
+def test_what_was_paid_under_both_is_a_claim_only_where_a_row_speaks_against_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refund was topped up under the other policy, of which rows vanished since."""
+    group = ("2020", "employer", "A", "employer", "A")
+    refund, other = ("stability_refund", *group), ("stability_refund_difficult", *group)
+    row = [*other, "eligible", 50, []]
+    schema = {**dict.fromkeys([*KEY, "outcome"], pl.String), "amount_fen": pl.Int64}
+    schema |= {"reason_codes": pl.List(pl.String)}
+    connection = connect(threads=1)
+    show_frame(connection, "determinations", pl.DataFrame([row], schema=schema, orient="row"))
+    paid = pl.DataFrame(
+        [[*other, "P2", 20]],
+        schema={**dict.fromkeys([*KEY, "payment_id"], pl.String), "amount_fen": pl.Int64},
+        orient="row",
+    )
+    standing = SimpleNamespace(paid=paid, signed=paid.clear(), determined_by={"P2": "R2"})
+    asker: Any = causes.Causes(
+        *(Home(tmp_path), tmp_path, AS_OF, [], connection, standing, "", Means())  # type: ignore[arg-type]
+    )
+    claim = dict(zip(KEY, refund, strict=True)) | {"paid_before_fen": 120}
+    asked: list[Any] = []
+    monkeypatch.setattr(causes.Causes, "_read", lambda *_: (None, {"R2": "then"}))
+    for said in ((False, "rows_gone", "a.csv:2", 0), (True, "row_found", "b.csv:9", 0)):
+        monkeypatch.setattr(causes, "cause_of", lambda *told, said=said: asked.append(told) or said)
+        assert asker._of_partners({4: claim}) == {4: said}
+    partner, _, then = asked[0]
+    assert tuple(partner[name] for name in KEY) == other and then == ["then"]
+    assert (partner["determined_fen"], partner["own_fen"], partner["is_eligible"]) == (50, 20, True)
+    # Determined as it was: both were paid in full, and that stays a claim.
+    monkeypatch.setattr(causes, "cause_of", lambda *_: (True, "paid_twice", "", 0))
+    assert asker._of_partners({4: claim}) == {} == asker._of_partners({})

@@ -9,7 +9,7 @@ import pytest
 
 from flows.answers.snapshot_rows import SnapshotRows, table_files
 from flows.ingest.tables import buckets_of
-from flows.night.causes import _without as without
+from flows.night.against import _without as without
 from transforms.answers.source_rows import (
     months_asked_for,
     parties_of,

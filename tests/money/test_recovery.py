@@ -341,6 +341,28 @@ def test_nothing_is_ever_set_off_against_a_payment(home: Home) -> None:
         assert ledger.books().claims[key].repaid == []
 
 
+def test_a_claim_is_closed_by_the_payment_that_its_letter_names(home: Home) -> None:
+    """The refund was topped up under the policy that excludes it, and that is asked back."""
+    difficult = refund(1200, policy="stability_refund_difficult")
+    pay(home, "R2", [*ROWS, difficult])
+    lowered = [*ROWS, refund(900, policy="stability_refund_difficult")]
+    listed_by = night(home, "R3", lowered)[0].entitlements.filter(status="recovery")
+    assert listed_by["due_fen"].to_list() == [-200]
+    listed(home, "R3")
+    with open_ledger(home) as ledger:
+        ((key, claim),) = ledger.books().claims.items()
+        paid = ledger.paid_lines().filter(policy_id="stability_refund_difficult")
+    (payment,) = paid["payment_id"].to_list()
+    assert key[0] == "stability_refund" and payment in claim.payments
+    act = recovered_act(home, payment, 200, "DOC-9", {})
+    record_recovered(home, signed(home, act))
+    with open_ledger(home) as ledger:
+        assert ledger.books().claims[key].open_fen == 0
+    with pytest.raises(LedgerForbidsError):
+        recovered_act(home, payment_of(home, ONE), 200, "DOC-10", {})
+    verify_home(home)
+
+
 def test_money_signed_and_never_paid_is_not_asked_back(home: Home) -> None:
     drawn = night(home, "R2", [*ROWS, refund(900, policy="new_hire_subsidy")])[1].batches
     sign_batch(home, drawn[0].batch_id, "reviewer", key_of(home, "reviewer"))

@@ -1,6 +1,6 @@
 """What the ledger's postings add up to, and what a signature of a batch states."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,29 @@ class Books:
     def newest_run(self) -> str:
         """Return the run that was recorded last, of those that were not stopped."""
         return next((r for r in reversed(self.runs) if self.runs[r]["state"] == "done"), "")
+
+    def later_day(self, run_id: str, today: str) -> str:
+        """Return the last day that has come of whose night there is a run; none beyond a run's own.
+
+        Of a day that has not come nobody needs a night again.
+        """
+        come = (run["as_of"] for run in self.runs.values() if run["state"] == "done")
+        later = max((day for day in come if day <= today), default="")
+        return later if later > self.runs[run_id]["as_of"] else ""
+
+    def claim_key(self, line: Sequence[str], payment_id: str) -> tuple[str, ...]:
+        """Return the key of the claim that money given back of a line closes.
+
+        A claim may name the payment of a policy that excludes its own. Where there is none, the
+        line's own key.
+        """
+        key = tuple(line)
+        behind = (
+            other
+            for other, claim in sorted(self.claims.items())
+            if other[1:] == key[1:] and payment_id in claim.payments
+        )
+        return key if key in self.claims else next(behind, key)
 
     def may_stand_again(self, run_id: str) -> bool:
         """Say whether a run that is done once more is the newest again, as before what came since.

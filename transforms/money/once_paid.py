@@ -46,7 +46,8 @@ def _recovered(books: Books, posting: Posting, holds: Holds) -> str:
         return f"batch {posting.batch_id} is not released"
     state.recovered.append(posting.said)
     said = posting.said["act"]["statement"]
-    claim = books.claims.get(tuple(said["line"][name] for name in KEY))
+    line = [said["line"][name] for name in KEY]
+    claim = books.claims.get(books.claim_key(line, said["payment_id"]))
     if claim:
         if said["amount_fen"] > claim.open_fen:
             return (

@@ -37,7 +37,7 @@ SIDES_OF_ROLE = {
 }
 NEEDED_MONTHS = ("any", "month_before", "two_months_before", "base_year")
 # What rests on the rows of a card; the universe where a `rows` entry does not say.
-PARTS_OF_CARD = ("universe", "amount")
+PARTS_OF_CARD, PARTS_OF_PROVISION = ("universe", "amount"), ("dates",)
 ROW_MONTHS = ("period", "to_period", "base_year", "month_before")
 
 
@@ -80,7 +80,7 @@ def check_form(entry: Any) -> None:
             raise RuleError(f"{place}: its name must begin with s<number>_ or g_")
         check_words(provision, ("title", "holds", "clause"), ("facts", "rows", "limit"), place)
         _check_provision(place, provision)
-        _check_rows(place, provision.get("rows", ()))
+        _check_rows(place, provision.get("rows", ()), PARTS_OF_PROVISION)
 
 
 def _check_values(where: str, entry: Mapping[str, Any]) -> None:
@@ -130,11 +130,9 @@ def _check_span(where: str, span: Any) -> None:
         raise RuleError(f"{where}: in_force: tail_months is a whole number")
 
 
-def _check_rows(where: str, rows: Any, parts: Collection[str] = ()) -> None:
+def _check_rows(where: str, rows: Any, parts: Collection[str]) -> None:
     for row in rows:
-        check_words(
-            row, ("kind", "of"), ("only", "months", "by", *(["for"] if parts else [])), where
-        )
+        check_words(row, ("kind", "of"), ("only", "months", "by", "for"), where)
         check_known(row.get("for", ()), parts, f"{where}: rows of {row['kind']}, for")
         check_known(row["kind"], KINDS, f"{where}: rows of kind")
         check_known(row["of"], SIDES_OF_ROLE, f"{where}: rows of")

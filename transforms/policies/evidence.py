@@ -12,7 +12,8 @@ def excluding_rows(cards: Iterable[PolicyCard]) -> dict[str, tuple[Only, ...]]:
     """Return the rows by whose absence provisions of payments hold, by kind of extract.
 
     Rows:    returns  a row of a kind is such one if for one entry all columns hold a word of it;
-             an entry without columns means every row
+             an entry without columns means every row; rows that say `for: [dates]` only date what
+             is asked, and their absence pays nothing
     Source:  rulebook §4b
 
     >>> excluding_rows([])
@@ -22,7 +23,7 @@ def excluding_rows(cards: Iterable[PolicyCard]) -> dict[str, tuple[Only, ...]]:
     for card in cards:
         for provision in card.provisions:
             if card.kind == "payment" and provision.holds == ABSENCE:
-                for spec in provision.rows:
+                for spec in (spec for spec in provision.rows if "for" not in spec):
                     only = spec.get("only", {})
                     entry = tuple(sorted((name, tuple(words)) for name, words in only.items()))
                     found.setdefault(spec["kind"], set()).add(entry)

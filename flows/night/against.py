@@ -1,0 +1,136 @@
+"""What speaks against one claim: rows of tonight, held against those of the runs that paid it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from flows.answers.snapshot_rows import SnapshotRows
+from sql import policy_cards
+from transforms.answers.source_rows import PLACE
+from transforms.extracts.kinds import KINDS
+from transforms.money.claims import IN_PART, NOTHING_FOUND, RULES_CHANGED, TWICE
+from transforms.money.entitlements import KEY
+from transforms.policies.evidence import rows_against
+
+SHOWN_ROWS = 20
+# The supplier's own number of a row says nothing about anybody.
+NOT_CONTENT = (*PLACE, "serial_no")
+# Kinds of which many rows make one amount.
+ADDING_UP = ("attendance", "contributions", "payroll")
+ROW_FOUND, UNDER_BOTH = "row_found", "paid_under_both"
+Claim = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunThen:
+    """A run that determined a payment: its rows, and what it determined by key, and why not."""
+
+    rows: SnapshotRows
+    determined_fen: Mapping[tuple[str, ...], int]
+    reason_codes: Mapping[tuple[str, ...], Sequence[str]]
+
+
+def cause_of(
+    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen], gave_fen: int | None = None
+) -> tuple[bool, str, str, int]:
+    """Say whether a claim is one, the cause, the rows, and what of it is sure if it is none.
+
+    `gave_fen`: what tonight's rules give over the rows of then, where those of then were others.
+    Rows speak against what that is more than tonight's amount; the rest is the rules' doing.
+    """
+    key = tuple(claim[name] for name in KEY)
+    before = [run.determined_fen[key] for run in then if key in run.determined_fen]
+    is_same = bool(before) and claim["determined_fen"] >= max(before)
+    if claim["is_eligible"] and claim["is_own"] and is_same:
+        # Nothing is determined otherwise: the other policy of a pair was paid too, or what came
+        # back had arrived after all.
+        moved = claim["paid_before_fen"] > claim["own_fen"]
+        return True, UNDER_BOTH if moved else TWICE, "", 0
+    paid_fen = claim["own_fen"] if claim["is_own"] else claim["paid_before_fen"]
+    sure_fen = max(0, claim["own_fen"] - max(before)) if claim["is_own"] and before else 0
+    found, gone = list[str](), list[str]()
+    for row, by_gone, specs in _asked(claim, then):
+        came, is_less = list[str](), False
+        for spec in specs:
+            now = tonight.rows_of(spec, row)
+            olds = [run.rows.rows_of(spec, row) for run in then]
+            new = now
+            for old in olds:
+                new = _without(new, old)
+                gone += _places(_without(old, now))
+                is_less |= by_gone and _is_less(spec["kind"], now, old)
+            came += _places(new) if then else []
+        # Where rows are gone, what came beside them does not say that less was due.
+        found += [] if is_less else came
+    if found and gave_fen is not None:
+        by_rows_fen = max(0, gave_fen - claim["determined_fen"])
+        if sure_fen + by_rows_fen < paid_fen - claim["determined_fen"]:
+            sure_fen += by_rows_fen
+            return False, IN_PART if sure_fen else RULES_CHANGED, _listed(found), sure_fen
+    if found:
+        return True, ROW_FOUND, _listed(found), 0
+    if sure_fen:
+        return False, IN_PART, _listed(gone), sure_fen
+    return False, "rows_gone" if gone else NOTHING_FOUND, _listed(gone), 0
+
+
+def _asked(
+    claim: Claim, then: Sequence[RunThen]
+) -> Iterator[tuple[Claim, bool, Sequence[Mapping[str, Any]]]]:
+    """Give what is looked into, and of which row: of the claim's, and of those that came before it.
+
+    Of a row that counts towards a limit tonight and did not then: what is true of it only now.
+    """
+    card = policy_cards()[claim["policy_id"]]
+    reasons = [] if claim["is_eligible"] else claim["reason_codes"]
+    for by_gone, specs in rows_against(card, reasons):
+        yield claim, by_gone, specs
+    for other in rows_before(claim):
+        for run in then:
+            known = run.reason_codes.get(tuple(other[name] for name in KEY))
+            were = None if known is None else {*known} - {card.provision_names[-1]}
+            if were is None or were:
+                for by_gone, specs in rows_against(card, were, now_true=True):
+                    yield other, by_gone, specs
+
+
+def rows_before(claim: Claim) -> Sequence[Claim]:
+    """Return the rows of the same subject that a limit let stand before that of a claim."""
+    limit = policy_cards()[claim["policy_id"]].provisions[-1]
+    is_beyond = limit.limit is not None and limit.name in (claim["reason_codes"] or ())
+    return (claim["counted"] or ()) if is_beyond else ()
+
+
+def _is_less(kind: str, now: pl.DataFrame, old: pl.DataFrame) -> bool:
+    """Say whether rows are gone and none came in their place; of those that add up, the same."""
+    gone, new = _without(old, now), _without(now, old)
+    if kind in ADDING_UP:
+        return _without(gone, new, KINDS[kind].stands_by).height > 0
+    return gone.height > new.height
+
+
+def _without(rows: pl.DataFrame, others: pl.DataFrame, content: Sequence[str] = ()) -> pl.DataFrame:
+    """Take off rows of the same content, one for one; file, line and serial are no content.
+
+    Nor is a column that a kind got between the two nights: no row is another by it.
+    """
+    both = [name for name in rows.columns if name in others.columns]
+    content = content or [name for name in both if name not in NOT_CONTENT]
+    counted = [
+        frame.sort(PLACE).with_columns(pl.int_range(pl.len()).over(content).alias("nth"))
+        for frame in (rows, others.select(both))
+    ]
+    left = counted[0].join(counted[1], on=[*content, "nth"], how="anti", nulls_equal=True)
+    return left.drop("nth")
+
+
+def _places(rows: pl.DataFrame) -> list[str]:
+    return [f"{file}:{line}" for file, line in rows.select(PLACE).iter_rows()]
+
+
+def _listed(places: Sequence[str]) -> str:
+    shown = sorted(set(places))
+    more = f"; {len(shown) - SHOWN_ROWS} more" if len(shown) > SHOWN_ROWS else ""
+    return "; ".join(shown[:SHOWN_ROWS]) + more
