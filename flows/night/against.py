@@ -85,8 +85,10 @@ def _asked(
     """
     card = policy_cards()[claim["policy_id"]]
     reasons = [] if claim["is_eligible"] else claim["reason_codes"]
+    # What is unknown tonight is so for want of a row.
+    is_unknown = claim.get("outcome") == "undetermined"
     for by_gone, specs in rows_against(card, reasons):
-        yield claim, by_gone, specs
+        yield claim, by_gone or is_unknown, specs
     for other in rows_before(claim):
         for run in then:
             known = run.reason_codes.get(tuple(other[name] for name in KEY))

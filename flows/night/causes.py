@@ -65,7 +65,8 @@ class Causes:
     def _with_reasons(self, claims: pl.DataFrame) -> pl.DataFrame:
         """Add tonight's reasons and the payments: its own, else those of an excluded policy."""
         show_frame(self.connection, "claimed_keys", claims.select(KEY))
-        text = f"select {', '.join(KEY)}, reason_codes from determinations semi join claimed_keys"
+        names = ", ".join([*KEY, "reason_codes", "outcome"])
+        text = f"select {names} from determinations semi join claimed_keys"
         reasons = query(self.connection, f"{text} using ({', '.join(KEY)})")
         paid = pl.concat([self.standing.paid, self.standing.signed])
         own = paid.group_by(KEY).agg(
@@ -200,6 +201,7 @@ def _partner(
         "own_fen": own_fen,
         "paid_before_fen": claim["paid_before_fen"],
         "reason_codes": row["reason_codes"],
+        "outcome": row["outcome"],
         "payments": own["payment_id"].to_list(),
         "counted": None,
     }

@@ -572,3 +572,16 @@ def test_a_payment_file_that_no_release_names_stops_all_that_spends(
         sign_both(home, batch)
     with pytest.raises(DigestDiffersError, match=name):
         release_batch(home, batch)
+
+
+def test_a_night_of_an_earlier_day_pays_nothing_past_a_later_one(home: Home) -> None:
+    """Of a day that has come: what is known since would be passed over."""
+    rows = [month("benefit_to_retirement", ANN, 70)]
+    night(home, "R7", [], as_of=date(2020, 7, 31))
+    _, drafted = night(home, "R8", rows)
+    (batch,) = drafted.batches
+    sign_both(home, batch.batch_id)
+    with pytest.raises(LedgerForbidsError, match="and one of 2020-07-31 is there"):
+        release_batch(home, batch.batch_id)
+    night(home, "R9", rows, as_of=date(2020, 7, 31))
+    release_batch(home, batch.batch_id)

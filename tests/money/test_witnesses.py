@@ -119,6 +119,23 @@ def test_what_an_anchor_saw_stays_seen_when_funds_toml_names_another(home: Home)
         assert looked["verdict"] == "bad"
 
 
+def test_a_night_computed_again_elsewhere_is_not_behind_an_anchor_that_went_on(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An audit's scratch place has the ledger of then, and names no anchor: it pays nothing."""
+    pay(home, "R1", ROWS)
+    scratch = Home(home.root.with_name("scratch"))
+    shutil.copytree(home.root, scratch.root)
+    text = home.funds_path.read_text(encoding="utf-8")
+    named = text.replace(f'["{home.root.with_name("anchor")}"]', "[]")
+    scratch.funds_path.write_text(named, "utf-8")
+    pay(home, "R2", [refund(2000), refund(9, TWO)])
+    monkeypatch.setattr(whole, "place_of", lambda h: PLACE if h == home else str(h.root))
+    expect(scratch)
+    home.funds_path.write_text(named, "utf-8")
+    expect(home)
+
+
 def test_a_witness_that_is_not_there_can_not_vouch(home: Home) -> None:
     def looked() -> tuple[str, str]:
         found = {one["what"]: one for one in doctor.examine(home)["checks"]}["anchors"]
