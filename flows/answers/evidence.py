@@ -114,7 +114,7 @@ def told_of(
         "party": party,
         "policies": list(policies),
         "repairs": repairs_behind(evidence, rows),
-        "set_aside": _rows_set_aside(evidence, {party.get("id"), *_parties_of(rows)}),
+        "set_aside": _rows_set_aside(evidence, party.get("id") or "", _parties_of(rows)),
         "batches": batches_told(evidence.books, [*paid, *batches]),
     }
 
@@ -124,15 +124,16 @@ def _parties_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield from (row["subject_id"], row["beneficiary_id"])
 
 
-def _rows_set_aside(evidence: Evidence, parties: Iterable[str | None]) -> list[dict[str, Any]]:
-    """List the quarantined rows that would speak against a party, had they been in order."""
+def _rows_set_aside(evidence: Evidence, party: str, parties: Iterable[str]) -> list[dict[str, Any]]:
+    """List the quarantined rows about a party, and those that would speak against others named."""
     path = evidence.source.folder / "quarantine.parquet"
     if not path.is_file():
         return []
-    found = pl.read_parquet(path).filter(
-        pl.col("kind").is_in(EXCLUDING),
-        pl.col("rule") != "duplicate_row",
-        pl.col("subject_id").is_in(list(filter(None, parties))),
+    against = pl.col("kind").is_in(EXCLUDING) & pl.col("subject_id").is_in([*parties])
+    found = (
+        pl.read_parquet(path)
+        .filter(against | (pl.col("subject_id") == party), pl.col("rule") != "duplicate_row")
+        .head(ROWS_A_POLICY)
     )
     place = pl.concat_str("source_file", pl.lit(":"), "source_line")
     return found.select("kind", place.alias("source"), "rule", "column").to_dicts()

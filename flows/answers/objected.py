@@ -10,11 +10,15 @@ from typing import Any
 import polars as pl
 
 from flows.answers.evidence import Evidence, explain_where
+from flows.answers.lists import names_of
 from flows.answers.snapshot_rows import SnapshotRows
+from flows.ingest.drop import load_snapshot
 from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
+from sql import connect, register_tables
 from sql.texts import policy_cards, shared_parameters
 from transforms.answers.objections import objection_register, objections_pages
+from transforms.answers.open_questions import both_sides
 from transforms.errors import DigestDiffersError
 from transforms.money.entitlements import KEY
 from transforms.money.objections import PARTY
@@ -52,6 +56,7 @@ def write_objections(
     }
     asked = frames["entitlements"].filter(pl.col("status") == "recovery")
     told["asked_back"] = asked.select(*PARTY, "period", fen=-pl.col("due_fen")).rows()
+    told["names"] = _names(home, manifest, weighed)
     register = objection_register(weighed, told["titles"], told["provisions"], told["answer_days"])
     explained: Explained = {}
     for evidence in _nights(home, folder, weighed, manifest):
@@ -61,6 +66,16 @@ def write_objections(
         (PAGE, LETTERS), objections_pages(register, weighed, explained, told), strict=True
     ):
         (folder / name).write_text(page, encoding="utf-8")
+
+
+def _names(home: Home, manifest: Mapping[str, Any], weighed: pl.DataFrame) -> dict[str, str]:
+    """Look up by which names the subjects and payees are on record, by id."""
+    as_of = date.fromisoformat(manifest["as_of"])
+    with connect() as connection:
+        tables = load_snapshot(home.snapshots, str(manifest["snapshot_id"])).tables()
+        register_tables(connection, tables, as_of)
+        named = names_of(both_sides(weighed.drop_nulls(KEY), "subject"), connection)
+    return dict(named.select("subject_id", "subject_name").drop_nulls().iter_rows())
 
 
 def _nights(

@@ -148,8 +148,9 @@ class Causes:
         schema = dict.fromkeys(KEY[1:], pl.String)
         frame = pl.DataFrame(sorted(groups), schema=schema, orient="row")
         show_frame(self.connection, "claimed_groups", frame)
-        text = f"select {', '.join(KEY)}, outcome, amount_fen, reason_codes from determinations"
-        rows = query(self.connection, f"{text} semi join claimed_groups using ({GROUP})")
+        names = ", ".join([*KEY, "outcome", "amount_fen", "reason_codes"])
+        text = f"select {names} from determinations semi join claimed_groups using ({GROUP})"
+        rows = query(self.connection, text)
         now = {tuple(row[name] for name in KEY): row for row in rows.to_dicts()}
         paid = pl.concat([self.standing.paid, self.standing.signed])
         partners = {}

@@ -315,7 +315,7 @@ def test_a_cell_that_ingest_mended_is_marked(
     assert "去空格、15位升18位" in dossier_page(told)
 
 
-def test_a_row_set_aside_that_may_speak_against_a_payee_is_named(
+def test_a_row_set_aside_of_whoever_is_asked_about_is_named(
     paid_home: tuple[Home, str, pl.DataFrame], tmp_path: Path
 ) -> None:
     home, run_id, determinations = paid_home
@@ -333,6 +333,6 @@ def test_a_row_set_aside_that_may_speak_against_a_payee_is_named(
     ]
     pl.DataFrame(rows, pl.read_parquet_schema(path), orient="row").write_parquet(path)
     told = explain_party(copy, "person", person, run_id)
-    assert [one["source"] for one in told["set_aside"]] == ["a.csv:2"]
+    assert [one["source"] for one in told["set_aside"]] == ["a.csv:2", "a.csv:4"]
     assert "a.csv:2" in dossier_page(told) and "a.csv:2" in "\n".join(dossier_lines(told))
     assert [one for one in dossier_lines(told, "zh") if "a.csv:2" in one] != []

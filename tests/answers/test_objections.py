@@ -406,7 +406,7 @@ def test_of_a_payment_that_nothing_is_determined_of_a_clerk_decides(said: str, s
 def test_a_letter_says_when_less_is_due_than_was_objected_to() -> None:
     card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
     told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
-    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": []}
+    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": [], "names": {}}
     for fen, answers, is_said in ((400, (), True), (600, (), False), (400, ("是",), False)):
         weighed = weigh(
             [line("eligible", 500)],
@@ -416,6 +416,23 @@ def test_a_letter_says_when_less_is_due_than_was_objected_to() -> None:
         letters = objections_pages(objection_register(weighed, {}, {}, 15), weighed, {}, told)[1]
         assert ("金额比提出异议时减少" in letters) == is_said
         assert ("您的异议成立" in letters) != is_said
+
+
+@pytest.mark.parametrize(("name", "is_shown"), [("安娜", True), ("安 娜", True), ("邻居", False)])
+def test_only_whom_it_is_about_reads_facts_and_rows(name: str, is_shown: bool) -> None:
+    card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
+    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": [], "names": {ANN: "安娜"}}
+    row = line("eligible", 500)
+    weighed = weigh([row], [row]).with_columns(raised_by=pl.lit(name))
+    place = {"kind": "deaths", "row_count": 1, "rows": [{"file:line": "a.csv:7"}]}
+    entry = {"provision": "g_alive", "title": "在世", "clause": "规则读法", "value": "false"}
+    entry |= {"facts": {"died_on": "2020-01-05"}, "sources": [place], "clerk_answer": None}
+    explained: Any = {("R1", *(row[one] for one in KEY)): {"provisions": [entry]}}
+    register = objection_register(weighed, {}, {}, 15)
+    letters = objections_pages(register, weighed, explained, told)[1]
+    assert "在世" in letters and ("2020-01-05" in letters) == ("a.csv:7" in letters) == is_shown
+    assert ("不列个人数据" in letters) != is_shown
 
 
 def test_what_was_determined_first_stays_what_it_is_held_against() -> None:
@@ -508,7 +525,7 @@ def test_who_objects_to_what_is_asked_back_reads_of_it() -> None:
     card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
     asked = [("p", ANN, "2020-02", 171900)]
     told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
-    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": asked}
+    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": asked, "names": {}}
     for rows, period in (([line("eligible", 500)], None), ([], None), ([], "2020-02")):
         weighed = weigh(rows, rows, objections=raised(period, date(2020, 3, 5)))
         letters = objections_pages(objection_register(weighed, {}, {}, 15), weighed, {}, told)[1]
@@ -532,7 +549,7 @@ def test_what_a_drop_says_is_no_formula_and_no_markup(hostile: str) -> None:
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
     card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "")
     told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
-    told |= {"provisions": {}, "cards": {hostile: card}, "asked_back": []}
+    told |= {"provisions": {}, "cards": {hostile: card}, "asked_back": [], "names": {}}
     for page in objections_pages(register, weighed, {}, told):
         assert "<b>x" not in page
     assert "没有这项政策" in page, "whoever names no policy is answered too"

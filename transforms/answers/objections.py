@@ -1,5 +1,6 @@
 """Objections answered: the register with its clock, and a letter with both sides of each line."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -93,7 +94,8 @@ def objections_pages(
 
     Rows:    explained  by (run, policy, *key): a determination explained, as far as it can be
              told       run_id, as_of, titles, provisions, cards (policy's clause and authority),
-                        asked_back (policy, subject, period, fen of each recovery of tonight)
+                        asked_back (policy, subject, period, fen of each recovery of tonight),
+                        names (by id: who is nobody of them reads no facts and rows)
              returns    the letters' page says so if nobody gets one
     """
     letters = [
@@ -136,8 +138,20 @@ def _letter(
         "lines": shown if first["period"] is not None else [],
         "is_determined": lines["outcome"].is_not_null().any(),
         "is_lowered": _is_lowered(lines),
+        "is_party": _plain(row["raised_by"])
+        in {_plain(told["names"].get(one, "")) for one in _parties(lines)},
+        "is_corrected": lines["is_corrected"].any(),
         "left": max(0, lines.height - SHOWN_LINES),
     }
+
+
+def _parties(lines: pl.DataFrame) -> set[str]:
+    return {*lines["subject_id"].drop_nulls(), *lines["beneficiary_id"].drop_nulls()}
+
+
+def _plain(name: str) -> str:
+    """Return a name as it is compared; of nobody another one than any."""
+    return "".join(unicodedata.normalize("NFKC", name).split()) or "?"
 
 
 def _is_lowered(lines: pl.DataFrame) -> bool:
