@@ -20,6 +20,11 @@ ADVICE = (
     "docs/commands.md)"
 )
 
+MENDED = (
+    "pay nothing; find out who changed it, and put its own backup back, or move it away and name "
+    "another folder (see docs/commands.md)"
+)
+
 
 # How an anchor folder names what it keeps of a home's ledger.
 ANCHOR_FORM = "wuxing-*.anchor"
@@ -40,10 +45,10 @@ def read_witness(path: Path) -> list[Posting]:
     try:
         postings = read_postings(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as broken:
-        raise DigestDiffersError(f"{path} is damaged: it holds no postings; {ADVICE}") from broken
+        raise DigestDiffersError(f"{path} is damaged: it holds no postings; {MENDED}") from broken
     position = broken_link(postings)
     if position:
-        raise DigestDiffersError(f"{path}, posting {position} is not as it was written; {ADVICE}")
+        raise DigestDiffersError(f"{path}, posting {position} is not as it was written; {MENDED}")
     return postings
 
 
