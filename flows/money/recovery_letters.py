@@ -1,6 +1,6 @@
 """A letter for each claim of a signed list: what is asked back, why, where it goes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from flows.store import Home, replace_file
 from flows.typeset import pdf_of
 from sql import policy_cards
 from transforms.amounts import yuan_text
+from transforms.answers.notices import OWN_MATTERS
 from transforms.answers.page import render_page
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.claims import KEY, LISTED
 from transforms.money.ledger import PAID_KINDS
+from transforms.policies.cards import Provision
 from transforms.words import Said, word, worded
 
 SHOWN_LAST = 4
@@ -105,22 +107,20 @@ def _letter(
     fund = funds.by_name.get(last["fund"])
     payer = f"{fund.payer_name} {fund.payer_account}" if fund else ""
     unmet = [one for one in card.provisions if one.name in reasons.get(tuple(key), ())]
-    titles = ["、".join(one.title for one in unmet)] if unmet else []
+    is_of_other = named["subject_id"] != named["beneficiary_id"]
+    hidden = {one.name for one in unmet if is_of_other} & {*OWN_MATTERS}
     is_dead = any(one.name == ALIVE for one in unmet)
     facts = {
         "policy_title": card.title,
         "clause": f"{card.authority}：{card.clause}",
         "period": named["period"],
-        "letter_subject": _masked(named["subject_id"], named["subject_kind"])
-        if named["subject_id"] != named["beneficiary_id"]
-        else "",
+        "letter_subject": _masked(named["subject_id"], named["subject_kind"]) * is_of_other,
         "identifier": _masked(named["beneficiary_id"], named["beneficiary_kind"]),
         "payment_id": last["payment_id"],
         "letter_account": f"****{last['account_no'][-SHOWN_LAST:]}",
         "letter_asked_back": f"{yuan_text(left_fen, ',')} 元（{amount_in_capitals(left_fen)}）",
-        "cause": "：".join([word(CAUSES.get(cause, cause)), *titles]),
-        # What a clerk decided rests on no row of tonight: those named are gone.
-        "cause_rows": word("letter_no_rows") if cause == "clerk_decided" else places,
+        "cause": "：".join([word(CAUSES.get(cause, cause)), *_unmet_words(unmet, hidden)]),
+        "cause_rows": "" if hidden else _places(cause, places),
         "letter_pay_to": word("letter_ask") if not payer or PLACEHOLDER in payer else payer,
     }
     why = {
@@ -140,6 +140,18 @@ def _letter(
         "from": card.bureau,
         "day": statement["signed_on"],
     }
+
+
+def _places(cause: str, places: str) -> str:
+    """Say which rows; what a clerk decided rests on none of tonight: those named are gone."""
+    return word("letter_no_rows") if cause == "clerk_decided" else places
+
+
+def _unmet_words(unmet: Sequence[Provision], hidden: Set[str]) -> list[str]:
+    """Say which provisions are not met; those of the person's own matters without their names."""
+    own = word("letter_own_matter")
+    titles = "、".join(own if one.name in hidden else one.title for one in unmet)
+    return [worded(Said("letter_unmet", {"titles": titles}))] if unmet else []
 
 
 def _paragraphs(why: Mapping[str, Any], number: str, left_fen: int) -> list[str]:

@@ -15,6 +15,7 @@ from flows.answers.notices import Asked, letters_pdf, write_notices
 from flows.answers.run_money import money_of_rows
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.money import recovery_letters
 from flows.money.acts import countersign
 from flows.money.ledger_store import open_ledger
 from flows.money.recover import list_act, record_list, record_recovered, recovered_act
@@ -455,6 +456,21 @@ def test_a_reason_that_nobody_worded_is_told_in_general() -> None:
     assert letter_texts()["held"]["other"]["why"] in row["letter"]
     with pytest.raises(ContractError, match="no words for status unheard_of"):
         worded([line("benefit_to_retirement", "unheard_of")])
+
+
+def test_nobody_else_is_told_who_is_in_prison() -> None:
+    """An employer of its worker: the condition stays the worker's own matter."""
+    whose = {"subject_kind": "person", "subject_id": ANN}
+    flexible = "graduate_flexible_insurance"
+    title = next(p.title for p in policy_cards()[flexible].provisions if p.name == "g_free")
+    own = line(flexible, "ineligible", reason_codes=["g_free"])
+    other = line("public_post_extension", "ineligible", reason_codes=["g_free"], **whose)
+    for row, is_told in ((own, True), (other, False)):
+        letter = worded([row])["letter"].item()
+        assert (title in letter) == is_told and ("由本人查询" in letter) != is_told
+    unmet = [p for p in policy_cards()["public_post_extension"].provisions if p.name == "g_free"]
+    assert title in recovery_letters._unmet_words(unmet, set())[0]
+    assert title not in recovery_letters._unmet_words(unmet, {"g_free"})[0]
 
 
 def test_only_what_a_list_asks_for_is_told_of_it() -> None:

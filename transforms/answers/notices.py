@@ -28,6 +28,8 @@ from transforms.words import words_column
 AMOUNTS = ("due", "determined", "paid_before", "excess", "left")
 LETTERS = Path(__file__).parent.parent / "letters.yaml"
 MESSAGE_LENGTH = 70
+# Provisions that a letter to somebody else does not name.
+OWN_MATTERS = ("g_free",)
 LAST_DIGITS = 4
 OTHER, NO_TOWN, RETURNED = "other", "0", "returned"
 # What a line brings: its key, what is due and why, where it would be paid, what the bank said if it
@@ -166,9 +168,11 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
     other = (
         pl.when(is_about_another).then(pl.col("subject_name").fill_null("")).otherwise(pl.lit(""))
     )
-    codes, plain = pl.element(), provisions | letter_texts()["plain"]
-    unknown = pl.col("reason_codes").list.eval(codes.replace(provisions)).list.join("、")
-    asked = pl.col("reason_codes").list.eval(codes.replace(plain)).list.join("；")
+    plain = provisions | letter_texts()["plain"]
+    # Who is in prison is told to nobody but the one.
+    masked = provisions | dict.fromkeys(OWN_MATTERS, parts["own_matter"])
+    unknown = pl.when(is_about_another).then(_reasons(masked)).otherwise(_reasons(provisions))
+    asked = _reasons(plain, "；")
     return [
         *(pl.lit(text).alias(name) for name, text in texts.items()),
         *(yuan_column(f"{name}_fen", ",").alias(name) for name in AMOUNTS),
@@ -191,6 +195,10 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         pl.col("bank_name").fill_null(parts["account_unknown"]).alias("bank"),
         pl.col("account_no").str.tail(LAST_DIGITS).fill_null(parts["no_digits"]).alias("last_four"),
     ]
+
+
+def _reasons(titles: Mapping[str, str], between: str = "、") -> pl.Expr:
+    return pl.col("reason_codes").list.eval(pl.element().replace(titles)).list.join(between)
 
 
 def _day(day: date) -> str:

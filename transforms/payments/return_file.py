@@ -166,7 +166,8 @@ def check_late(days: Sequence[str], as_of: date, where: str) -> None:
 
     Raises:  DropRefusedError naming the day
     """
-    first, last = f"{as_of:%Y%m%d}", f"{as_of.year + 1}{as_of:%m%d}"
+    until = as_of.replace(day=28) if (as_of.month, as_of.day) == (2, 29) else as_of
+    first, last = f"{as_of:%Y%m%d}", f"{as_of.year + 1}{until:%m%d}"
     outside = [day for day in days if not first <= day <= last]
     if outside:
         raise DropRefusedError(
