@@ -15,6 +15,7 @@ from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.extracts.registers import OBJECTIONS, REGISTERS, extract_of
 from transforms.money.entitlements import KEY
 from transforms.money.objections import (
+    CONFLICT,
     DETERMINED,
     OBJECTION,
     PARTY,
@@ -72,8 +73,8 @@ def objections_of(
     now = pl.concat([now, ours], how="diagonal")
     decisions = query(
         connection,
-        "select policy_id, period, subject_id, beneficiary_id, decision, decided_on, decided_by "
-        f"from decisions_in_force where provision = '{OBJECTION}'",
+        "select policy_id, period, subject_id, beneficiary_id, provision, decision, decided_on, "
+        f"decided_by from decisions_in_force where provision in ('{OBJECTION}', '{CONFLICT}')",
     )
     then = _then(before, objections.select(PARTY).unique(), now)
     return weigh_objections(

@@ -304,6 +304,7 @@ def raised(period: str | None = "2020-02", on: date = date(2020, 3, 5)) -> pl.Da
 
 def decided(*answers: tuple[str, date]) -> pl.DataFrame:
     key = {"policy_id": "p", "period": "2020-02", "subject_id": ANN, "beneficiary_id": ANN}
+    key["provision"] = "objection"
     rows = [{**key, "decision": a, "decided_on": on, "decided_by": "甲"} for a, on in answers]
     types = dict.fromkeys([*key, "decision", "decided_by"], pl.String) | {"decided_on": pl.Date}
     return pl.DataFrame(rows, schema=types)
@@ -390,8 +391,7 @@ def test_of_a_payment_that_nothing_is_determined_of_a_clerk_decides(said: str, s
         connection = connect(threads=1)
         show_frame(connection, "objections", pl.DataFrame([raised_one], schema=types))
         show_frame(connection, "determinations", frame([]))
-        decisions = answers.with_columns(provision=pl.lit("objection"))
-        show_frame(connection, "decisions_in_force", decisions)
+        show_frame(connection, "decisions_in_force", answers)
         weighed.append(objections_of(connection, paid, None, "2020-03-06"))
     first, then = weighed
     assert first.select("period", "objection_state", "is_holding").row(0) == (
@@ -416,6 +416,32 @@ def test_a_letter_says_when_less_is_due_than_was_objected_to() -> None:
         letters = objections_pages(objection_register(weighed, {}, {}, 15), weighed, {}, told)[1]
         assert ("金额比提出异议时减少" in letters) == is_said
         assert ("您的异议成立" in letters) != is_said
+
+
+def test_what_is_decided_of_another_objection_opens_none_again() -> None:
+    rows, other = [line("eligible", 500)], raised(on=date(2020, 3, 12))
+    no, yes = ("否", LATER), ("是", date(2020, 3, 15))
+    first = weigh(rows, rows, decided(no))
+    assert first["objection_state"].to_list() == ["not_upheld"]
+    both = pl.concat([raised(), other]).sort("objection_id")
+    by_two = decided(no, yes).with_columns(decided_by=pl.Series(["甲", "乙"]))
+    then = weigh(rows, rows, by_two, known=first, objections=both).sort("raised_on")
+    assert then["objection_state"].to_list() == ["not_upheld", "upheld"]
+    assert then["is_news"].to_list() == [False, True]
+    # Two clerks who differ about one and the same settle nothing, as ever.
+    alone = weigh(rows, rows, by_two, known=first)
+    assert alone["objection_state"].to_list() == ["answered"]
+
+
+def test_what_a_clerk_upheld_and_let_stand_is_free() -> None:
+    """Who objected that this policy was left out, and not the other, is paid by it."""
+    rows = [line("eligible", 500)]
+    upheld = decided(("是", LATER))
+    stands = pl.concat([upheld, upheld.with_columns(provision=pl.lit("conflict"))])
+    for answers, is_holding in ((upheld, True), (stands, False)):
+        weighed = weigh(rows, rows, answers)
+        assert weighed["objection_state"].to_list() == ["upheld"]
+        assert weighed["is_holding"].to_list() == [is_holding]
 
 
 @pytest.mark.parametrize(("name", "is_shown"), [("安娜", True), ("安 娜", True), ("邻居", False)])

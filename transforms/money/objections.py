@@ -10,7 +10,7 @@ from transforms.digest import short_id
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.money.exclusions import DECISION_KEY, ROW
 
-OBJECTION = "objection"
+OBJECTION, CONFLICT = "objection", "conflict"
 PARTY = ["policy_id", "subject_id"]
 SAID = ["raised_by", "raised_on", "objection_reason", "document_no"]
 BEFORE = ["outcome_before", "amount_before_fen", "reasons_before"]
@@ -77,7 +77,8 @@ def weigh_objections(
              now, before  determinations of tonight and of `run_before` about their parties
              known       what that run said of objections, OBJECTION_SCHEMA: what was determined
                          when one was first seen stays what it is held against
-             decisions   a clerk's, by the line's key: decision, decided_by, decided_on
+             decisions   clerks', by the line's key: provision (of objections or conflicts),
+                         decision, decided_by, decided_on
              returns     one per objection and line, OBJECTION_SCHEMA; one without a line where
                          nothing was ever determined
     Holds:   every objection is in it
@@ -106,7 +107,7 @@ def weigh_objections(
             pl.col("run_before").fill_null(run_before), pl.col("answered_on").fill_null(as_of)
         )
     )
-    weighed = _with_states(_with_decisions(_with_awaited(lines, old), decisions))
+    weighed = _with_states(_with_decisions(_with_awaited(lines, old), decisions, old))
     return weighed.select(pl.col(name).cast(dtype) for name, dtype in OBJECTION_SCHEMA.items())
 
 
@@ -126,19 +127,35 @@ def _with_awaited(lines: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     return lines.join(marked, on=["objection_id", *KEY], how="left", validate="m:1")
 
 
-def _with_decisions(lines: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
-    """Add to each line what was decided since; two decisions that differ settle nothing."""
+def _with_decisions(
+    lines: pl.DataFrame, decisions: pl.DataFrame, known: pl.DataFrame
+) -> pl.DataFrame:
+    """Add to each line what was decided since; two decisions that differ settle nothing.
+
+    One that settled an objection goes on settling it while it is in force: what is decided of
+    another objection to the same line opens it no more.
+    """
+    lines = lines.with_columns(pl.col("raised_on").max().over(KEY).alias("last_raised_on"))
     decided = lines.join(decisions, on=DECISION_KEY).filter(
         pl.col("decided_on") >= pl.col("raised_on")
     )
+    stands = decided.filter(provision=CONFLICT, decision="是").select("objection_id", *KEY).unique()
+    decided = decided.filter(provision=OBJECTION).drop("provision")
+    same = ["objection_id", *KEY]
+    settled = decided.join(known, on=[*same, "decision", "decided_on", "decided_by"], how="semi")
+    settled = settled.filter(pl.col("last_raised_on") >= pl.col("decided_on"))
     told = (
-        decided.group_by("objection_id", *KEY)
+        pl.concat([settled, decided.join(settled, on=same, how="anti")])
+        .group_by("objection_id", *KEY)
         .agg(pl.col("decision").unique(), pl.col("decided_on").max(), pl.col("decided_by").min())
         .filter(pl.col("decision").list.len() == 1)
         .with_columns(pl.col("decision").list.first())
     )
+    stands = stands.with_columns(pl.lit(value=True).alias("is_let_stand"))
     # A line without a determination has no decision either.
-    return lines.join(told, on=["objection_id", *KEY], how="left", validate="m:1")
+    for more in (told, stands):
+        lines = lines.join(more, on=["objection_id", *KEY], how="left", validate="m:1")
+    return lines
 
 
 def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
@@ -170,8 +187,10 @@ def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("not_upheld"))
         .otherwise(pl.lit("answered"))
     )
-    # What a clerk upheld waits for the correction; one that was there already was no answer.
+    # What a clerk upheld waits for the correction; one that was there already was no answer. That
+    # the line stands, and not what it is in conflict with, is one.
     is_answered = corrected & pl.col("was_awaited").fill_null(False)
+    is_answered |= pl.col("is_let_stand").fill_null(False)
     holding = (
         pl.when(pl.col("decision").is_not_null())
         .then(is_yes & ~is_answered)
