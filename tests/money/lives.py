@@ -176,7 +176,9 @@ class Model:
         is_new = any(self.objected.get(key) == self.runs for key in batch.lines)
         has_fallen = batch.run != self.runs and bool(self.fallen & batch.lines.keys())
         is_signed = batch.state == "signed" and batch.roles == set(BOTH)
-        return is_signed and not is_new and not has_fallen
+        # Past a later day's night, what one of an earlier day says pays nothing.
+        is_stale = any(night[0] > self.nights[-1][0] for night in self.nights)
+        return is_signed and not is_new and not has_fallen and not is_stale
 
 
 # --- the machine ----------------------------------------------------------------------------------
