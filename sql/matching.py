@@ -41,6 +41,11 @@ CANDIDATES: dict[str, Any] = {
 MOST_KNOWN = Fraction(49, 50)
 
 
+def clerical_links(connection: Connection) -> pl.DataFrame:
+    """Return what clerks decided on damaged rows, as the snapshot holds it."""
+    return query(connection, "select * from clerical_links order by all")
+
+
 def can_match() -> bool:
     """Tell whether these are rules that match: those of before had no model."""
     return (FOLDER / MODEL).is_file()

@@ -14,7 +14,8 @@ from flows.data_package import POLICIES, scan_tables
 from flows.ingest.filled import read_filled
 from flows.money.ledger_store import books_of
 from flows.store import Home, expect_digests, read_manifest, replace_file
-from sql import Connection, query
+from sql import Connection
+from sql.matching import clerical_links
 from sql.texts import policy_cards
 from transforms.answers.identity import (
     CANDIDATES,
@@ -30,7 +31,7 @@ from transforms.answers.identity import (
 from transforms.answers.identity_opened import agreement, opened_sheets
 from transforms.errors import DropRefusedError
 from transforms.extracts.kinds import KINDS
-from transforms.extracts.links import id_column, links_in_force, links_of_file, settle_links
+from transforms.extracts.links import id_column, unanswered
 from transforms.extracts.registers import LINKS
 from transforms.sheets.filled import named_rows
 from transforms.sheets.workbook import workbook_bytes
@@ -51,7 +52,7 @@ def write_review(
     """
     if DAMAGED not in frames:
         return
-    damaged = unanswered(frames[DAMAGED], connection)
+    damaged = unanswered(frames[DAMAGED], clerical_links(connection))
     candidates = frames[CANDIDATES]
     if not damaged.height:
         return
@@ -64,18 +65,6 @@ def write_review(
     employers = named.select(employer_code="subject_id", employer_name="subject_name")
     sheet = identity_sheet(damaged, candidates, frames.get(STAKES), cards, employers, run_id)
     (folder / NAME).write_bytes(workbook_bytes([sheet]))
-
-
-def unanswered(damaged: pl.DataFrame, connection: Connection) -> pl.DataFrame:
-    """Leave out the damaged rows of which clerks say that they are nobody known."""
-    links = links_in_force(query(connection, "select * from clerical_links order by all"))
-    waiting = [damaged.clear()]
-    for (kind, digest), rows in damaged.group_by("kind", "file_digest", maintain_order=True):
-        said = settle_links(links_of_file(links, KINDS[str(kind)], str(digest)), rows)
-        is_nobody = pl.col("person_id").is_null() & pl.col("decided_by").is_not_null()
-        nobody = said.filter(is_nobody)["line"]
-        waiting.append(rows.filter(~pl.col("line").is_in(nobody.implode())))
-    return pl.concat(waiting)
 
 
 def read_review(

@@ -24,13 +24,13 @@ from transforms.answers.returns import (
 from transforms.extracts.cells import TypedCells
 from transforms.extracts.headers import IN_FORCE_NAME
 from transforms.extracts.kinds import KINDS
+from transforms.extracts.links import DAMAGED_ID
 from transforms.extracts.registers import REGISTERS
 from transforms.sheets.workbook import workbook_bytes
 
 RETURNS = "returns"
 NIGHTS = 14
 REVIEW_COLUMNS = {"kind": "数据类别", "file_digest": "文件摘要", "line": "行号"}
-DAMAGED_ID = "invalid_person_id"
 # What stood in a cell is looked up again in files of this size at most.
 LOOKED_UP_BYTES = 64 << 20
 

@@ -1,9 +1,13 @@
 """Who are they? Ids in doubt that money is about, and what both of them were paid."""
 
+from pathlib import Path
+
 import polars as pl
 
 from sql import Connection, policy_cards, run_sql, show_frame
+from sql.matching import clerical_links
 from sql.texts import FOLDER, exclusions
+from transforms.extracts.links import DAMAGED_ID, unanswered
 from transforms.money.entitlements import FINDING_COLUMNS, money_finding
 from transforms.money.exclusion_file import rivals_of
 from transforms.money.identity import DOUBT_SCHEMA, with_causes
@@ -11,6 +15,9 @@ from transforms.money.identity import DOUBT_SCHEMA, with_causes
 PAIRS, CONFLICTS = "money/one_person_pairs.sql", "money/identity_conflicts.sql"
 BOTH_PAID = "money/paid_of_one_person.sql"
 NAMES = "names_differ"
+SET_ASIDE = ["kind", "source_file", "source_line", "rule", "subject_id"]
+# More likely than not: a clerk is asked of each row; signers read of those alone.
+LIKELY_PPM = 500_000
 
 
 def identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.DataFrame:
@@ -32,6 +39,31 @@ def identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.Data
         return told.select("person_id", **known, cause="cause")
     show_frame(connection, "one_person_pairs", run_sql(connection, PAIRS, {}))
     return with_causes(run_sql(connection, CONFLICTS, {}).cast(DOUBT_SCHEMA))
+
+
+def rows_set_aside(connection: Connection, run: Path, quarantine: Path) -> pl.DataFrame:
+    """List the quarantined rows with whom they are about; of a damaged id, who it likely is.
+
+    Rows:    run      its folder, which has the damaged rows and their candidates, if any
+             returns  kind, source_file, source_line, rule, subject_id
+    Holds:   a row that clerks called nobody's speaks against nobody
+    """
+    listed = pl.read_parquet(quarantine).select(SET_ASIDE)
+    damaged, candidates = run / "damaged_rows.parquet", run / "identity_candidates.parquet"
+    if not (damaged.is_file() and candidates.is_file()):
+        return listed
+    waiting = unanswered(pl.read_parquet(damaged), clerical_links(connection))
+    likely = pl.read_parquet(candidates).filter(rank=1)
+    likely = likely.filter(pl.col("probability_ppm") >= LIKELY_PPM)
+    row = ["kind", "file_digest", "line"]
+    told = waiting.join(likely.select(*row, "person_id"), on=row, how="inner", validate="1:1")
+    renamed = told.select(
+        *("kind", "source_file"),
+        pl.col("line").alias("source_line"),
+        pl.lit(DAMAGED_ID).alias("rule"),
+        pl.col("person_id").alias("subject_id"),
+    )
+    return pl.concat([listed, renamed.cast(listed.schema)])
 
 
 def paid_of_one_person(connection: Connection, paid: pl.DataFrame) -> pl.DataFrame:

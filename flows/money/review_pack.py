@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.drop import SnapshotRef
+from flows.money.identity import rows_set_aside
 from flows.money.ledger_store import open_ledger
 from flows.money.reviewed import read_reviewed
 from flows.store import Home, read_manifest
@@ -88,7 +89,7 @@ def read_review(
         last_lines = _lines_of(home, last)
         parties = _parties(connection, [*frames.values(), sample, last_lines])
         quarantine = home.snapshots / run["snapshot_id"] / "quarantine.parquet"
-        doubted = {**frames, "set_aside": pl.read_parquet(quarantine)}
+        doubted = {**frames, "set_aside": rows_set_aside(connection, folder, quarantine)}
         return Review(
             manifest=manifest,
             digest=digest,

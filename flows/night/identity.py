@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from flows.answers.identity import unanswered
-from flows.answers.returns import DAMAGED_ID
 from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import DropFile, RawFile
 from flows.ingest.kind import open_part
@@ -18,14 +16,14 @@ from flows.night.part import Means
 from flows.night.run_record import RunSoFar
 from flows.night.stakes import stakes_of
 from sql import connect, register_tables
-from sql.matching import DAMAGED, READ, can_match, propose_persons
+from sql.matching import DAMAGED, READ, can_match, clerical_links, propose_persons
 from sql.town import can_weigh
 from transforms.answers.identity import STAKES
 from transforms.errors import WuxingError
 from transforms.extracts.cells import Piece, TypedCells
 from transforms.extracts.damaged_ids import read_damaged_ids
 from transforms.extracts.kinds import KINDS
-from transforms.extracts.links import row_contents
+from transforms.extracts.links import DAMAGED_ID, row_contents, unanswered
 from transforms.extracts.rows import read_piece
 from transforms.words import Said
 
@@ -61,7 +59,7 @@ def with_proposed(
     with connect(means.threads, means.memory_limit, means.temp_folder) as connection:
         register_tables(connection, run.snapshot.tables(), run.as_of)
         proposed = propose_persons(connection, damaged_rows(pieces))
-        waiting = unanswered(proposed[0], connection)
+        waiting = unanswered(proposed[0], clerical_links(connection))
     frames = {name: frame.clone for name, frame in zip(TABLES, proposed, strict=True)}
     run = replace(run, frames={**run.frames, **frames})
     if not can_weigh():

@@ -1,5 +1,6 @@
 """Two ids that may be one person, one id that may be two: held until a clerk decides."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from data_samples.town.naming import person_names
 from flows.money import identity as stage
+from flows.money.identity import SET_ASIDE, rows_set_aside
 from flows.store import Home
 from sql import FactStore, connect, query, register_frame, register_tables, run_sql
+from tests.answers.identity_rows import candidate, damaged_row, frames_of
 from tests.money.money_town import (
     AS_OF,
     ONE,
@@ -22,6 +25,8 @@ from tests.money.money_town import (
     statuses,
 )
 from transforms.extracts.kinds import KINDS, table_schema
+from transforms.extracts.links import DAMAGED_ID
+from transforms.extracts.registers import LINKS
 from transforms.identifiers import with_check_character
 
 FLEXIBLE, HIRE = "graduate_flexible_insurance", "graduate_hire_insurance"
@@ -296,3 +301,30 @@ def test_stored_rules_of_before_there_were_pairs_give_the_cause_in_words(
     made = entitle(home, rows, town_of())
     assert [status for _, status, *_ in statuses(made)] == ["held"]
     assert told in made.findings["detail"].to_list()
+
+
+def test_a_row_whose_id_is_damaged_is_told_of_whom_it_likely_means(tmp_path: Path) -> None:
+    likely, far, nobody = (damaged_row(line, kind="deaths") for line in (12, 13, 14))
+    people = [
+        candidate(likely, 1, ANN, (-12000, 9000, 6500)),
+        candidate(likely, 2, TWIN, (-12000, 9000, 5000)),
+        candidate(far, 1, TWIN, (-12000, 9000, -1500)),
+        candidate(nobody, 1, TWIN, (-12000, 9000, 6500)),
+    ]
+    for name, frame in frames_of([likely, far, nobody], people).items():
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+    fallen = [("deaths", "a.csv", 12, DAMAGED_ID, None), ("custody", "b.csv", 2, "x", TWIN)]
+    schema = {**dict.fromkeys(SET_ASIDE, pl.String()), "source_line": pl.Int64()}
+    listed = pl.DataFrame(fallen, schema=schema, orient="row")
+    listed.write_parquet(tmp_path / "quarantine.parquet")
+    said = {"file_digest": nobody["file_digest"], "line": 14, "kind": "deaths"}
+    link = {**said, "decided_by": "王核", "decided_on": date(2020, 3, 1)}
+    link |= {"source_file": "links.csv", "source_line": 2}
+    path = tmp_path / "clerical_links.parquet"
+    pl.DataFrame([link], schema=table_schema(LINKS.kind)).write_parquet(path)
+    with connect(threads=1) as connection:
+        register_tables(connection, {"clerical_links": [path]}, date(2020, 3, 31))
+        told = rows_set_aside(connection, tmp_path, tmp_path / "quarantine.parquet")
+        alone = rows_set_aside(connection, tmp_path / "none", tmp_path / "quarantine.parquet")
+    assert told["subject_id"].to_list() == [None, TWIN, ANN]
+    assert alone.equals(listed)

@@ -9,11 +9,13 @@ import polars as pl
 
 from transforms.digest import content_digest
 from transforms.extracts.cells import Cells, Piece, ReadColumn, Rows, TypedCells
-from transforms.extracts.kinds import Kind
+from transforms.extracts.kinds import KINDS, Kind
 from transforms.extracts.registers import LINKS
 from transforms.words import Said
 
 REPAIR = "clerical_link"
+# The rule by which a row falls into quarantine whose person a clerk may recognise.
+DAMAGED_ID = "invalid_person_id"
 AS_PERSON = "subject_id as 个人"
 # A decision with this line names a row by its content, in every file of its kind.
 BY_CONTENT = 0
@@ -141,6 +143,20 @@ def settle_links(links: pl.DataFrame | None, damaged: pl.DataFrame) -> pl.DataFr
     )
     rows = votes.select("row").unique().join(settled, on="row", how="left", validate="1:1")
     return rows.rename({"row": "line"}).select(SETTLED.columns).sort("line")
+
+
+def unanswered(damaged: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the damaged rows of which clerks say that they are nobody known.
+
+    Rows:    damaged  as a run keeps them; links: all decisions of its snapshot
+    """
+    given, waiting = links_in_force(links), [damaged.clear()]
+    for (kind, digest), rows in damaged.group_by("kind", "file_digest", maintain_order=True):
+        said = settle_links(links_of_file(given, KINDS[str(kind)], str(digest)), rows)
+        is_nobody = pl.col("person_id").is_null() & pl.col("decided_by").is_not_null()
+        nobody = said.filter(is_nobody)["line"]
+        waiting.append(rows.filter(~pl.col("line").is_in(nobody.implode())))
+    return pl.concat(waiting)
 
 
 def links_said(links: pl.DataFrame | None, damaged: Sequence[pl.DataFrame]) -> list[list[Any]]:

@@ -1,5 +1,6 @@
 -- A row of deaths, custody or designations about subject or payee was quarantined for what else
--- stood in it: it decides nothing, though it may speak against the line. Rows: one per line.
+-- stood in it, or for a damaged id that is likely theirs: it decides nothing, though it may speak
+-- against the line. Rows: one per line.
 -- Reads: batch_lines, rows_set_aside.
 with told_rows as (
     select
