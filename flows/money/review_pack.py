@@ -240,7 +240,7 @@ def find_doubts(
     Rows:    entries  of the ledger, as it stood when the batch was drawn up: payments and returns
     """
     types = [
-        name
+        (card.policy_id, name)
         for card in policy_cards().values()
         if card.fund == manifest["fund"]
         for name in card.support_types
@@ -257,7 +257,7 @@ def find_doubts(
         "run_findings": findings,
         "paid_entries": ours.with_columns(came_back.alias("is_reversed")),
         "fund_support_types": pl.DataFrame(
-            {"support_type": types}, schema={"support_type": pl.String}
+            types, schema=dict.fromkeys(("policy_id", "support_type"), pl.String), orient="row"
         ),
     }
     for name, frame in known.items():

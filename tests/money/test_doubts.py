@@ -254,6 +254,27 @@ def plant_rows_set_aside(town: Planter) -> None:
         town.planted.add(("faulty_row", told))
 
 
+def plant_grants_without_id(town: Planter) -> None:
+    """It came back, and a row without our number covers it; honest: it did not, or a number is."""
+    type_of, from_month = ("续发", "unemployment_benefits"), 202003
+    for place in range(PLANTED):
+        told, stood, named, earlier = (town.person() for _ in range(4))
+        for person in (told, stood, named, earlier):
+            town.line(BENEFIT, person, 171_900)
+            entry = {"policy_id": BENEFIT, "subject_kind": "person", "beneficiary_kind": "person"}
+            entry |= {"subject_id": person, "beneficiary_id": person, "period": "2020-03"}
+            entry |= {"idempotency_key": f"G{person}", "payment_id": f"G{person}", "fund": FUND}
+            town.pay(entry | {"amount_fen": 171_900}, comes_back=person != stood, stays=False)
+            month = from_month - (person == earlier)
+            town.add(
+                type_of[1],
+                **{"person_id": person, "person_key": int(person[:17]), "source_file": "b.csv"},
+                **{"from_month": month, "to_month": month, "benefit_type": type_of[0]},
+                **{"payment_id": "PX" if person == named else None, "source_line": place + 2},
+            )
+        town.planted.add(("granted_without_id", told))
+
+
 def found_in(town: Planter, folder: Path) -> pl.DataFrame:
     tables = {}
     for kind, rows in town.rows.items():
@@ -299,6 +320,7 @@ def town() -> Planter:
         plant_other_codes,
         plant_limited,
         plant_rows_set_aside,
+        plant_grants_without_id,
     ):
         plant(made)
     return made

@@ -15,7 +15,7 @@ AUDIT_FINDINGS = (
 # Each of the others is a file of sql/review/doubts, in which its pattern stands.
 DOUBTS = (
     *("shared_account", "account_of_other", "paid_after_end", "paid_under_other_id"),
-    *("paid_beyond_limit", "faulty_row"),
+    *("paid_beyond_limit", "faulty_row", "granted_without_id"),
     *AUDIT_FINDINGS,
     *("round_sum", "paid_without_trace"),
 )
@@ -73,6 +73,7 @@ def _clue() -> pl.Expr:
             "paid_under_other_id": said_column("paid_under_other_id_clue", count=by, found=found),
             "paid_beyond_limit": said_column("paid_beyond_limit_clue", count=by, found=found),
             "faulty_row": said_column("faulty_row_clue", count=by, found=found),
+            "granted_without_id": said_column("granted_without_id_clue", count=by, found=found),
             "payroll_after_end": said_column("payroll_after_end_clue", found=found),
             "attended_on_benefit": said_column("attended_on_benefit_clue", found=found),
             "short_insured": said_column("short_insured_clue", found=found),

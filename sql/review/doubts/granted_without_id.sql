@@ -1,0 +1,80 @@
+-- What was paid for the line came back from the bank, and a grant or extended benefit without our
+-- payment's number stands for the period: perhaps ours come back, perhaps another office paid since.
+-- Rows: one per line. Reads: batch_lines, paid_entries, fund_support_types, support,
+-- unemployment_benefits.
+with unnamed_rows as (
+    select
+        fund_support_types.policy_id,
+        support.subject_id,
+        support.from_month,
+        support.to_month,
+        concat(support.source_file, ':', support.source_line) as place
+    from support
+    -- a type to the policies that grant it
+    inner join fund_support_types on support.support_type = fund_support_types.support_type
+    where support.payment_id is null
+    union all
+    select
+        fund_support_types.policy_id,
+        unemployment_benefits.person_id as subject_id,
+        unemployment_benefits.from_month,
+        unemployment_benefits.to_month,
+        concat(unemployment_benefits.source_file, ':', unemployment_benefits.source_line) as place
+    from unemployment_benefits
+    inner join fund_support_types
+        on unemployment_benefits.benefit_type = fund_support_types.support_type
+    where
+        unemployment_benefits.payment_id is null
+        and unemployment_benefits.benefit_type = '续发'
+),
+
+told_lines as (
+    select
+        batch_lines.payment_id,
+        batch_lines.period,
+        batch_lines.subject_id,
+        count(distinct unnamed_rows.place) as found_count,
+        string_agg(distinct unnamed_rows.place, '、' order by unnamed_rows.place) as found
+    from batch_lines
+    -- a line to what came back of it, then to the few rows of its subject
+    inner join paid_entries
+        on
+            batch_lines.policy_id = paid_entries.policy_id
+            and batch_lines.period = paid_entries.period
+            and batch_lines.subject_id = paid_entries.subject_id
+            and batch_lines.beneficiary_id = paid_entries.beneficiary_id
+    inner join unnamed_rows
+        on
+            batch_lines.policy_id = unnamed_rows.policy_id
+            and batch_lines.subject_id = unnamed_rows.subject_id
+            and case
+                when length(batch_lines.period) = 4
+                    then cast(batch_lines.period as integer) = unnamed_rows.from_month // 100
+                else
+                    cast(replace(batch_lines.period, '-', '') as integer)
+                    between unnamed_rows.from_month and unnamed_rows.to_month
+            end
+    where paid_entries.is_reversed
+    group by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
+)
+
+select
+    'granted_without_id' as doubt,
+    batch_lines.policy_id,
+    batch_lines.period,
+    batch_lines.subject_kind,
+    batch_lines.subject_id,
+    batch_lines.beneficiary_kind,
+    batch_lines.beneficiary_id,
+    batch_lines.payment_id,
+    batch_lines.amount_fen,
+    told_lines.found_count,
+    told_lines.found
+from batch_lines
+-- one row to at most one: a line is its payment, period and subject
+inner join told_lines
+    on
+        batch_lines.payment_id = told_lines.payment_id
+        and batch_lines.period = told_lines.period
+        and batch_lines.subject_id = told_lines.subject_id
+order by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
