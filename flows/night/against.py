@@ -19,8 +19,10 @@ SHOWN_ROWS = 20
 NOT_CONTENT = (*PLACE, "serial_no")
 # Kinds of which many rows make one amount.
 ADDING_UP = ("attendance", "contributions", "payroll")
-ROW_FOUND, UNDER_BOTH = "row_found", "paid_under_both"
+ROW_FOUND, UNDER_BOTH, ROWS_GONE = "row_found", "paid_under_both", "rows_gone"
 Claim = Mapping[str, Any]
+# Whether a claim is one, the cause, its rows, and what of it is sure where it is none.
+Cause = tuple[bool, str, str, int]
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class RunThen:
 
 def cause_of(
     claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen], gave_fen: int | None = None
-) -> tuple[bool, str, str, int]:
+) -> Cause:
     """Say whether a claim is one, the cause, the rows, and what of it is sure if it is none.
 
     `gave_fen`: what tonight's rules give over the rows of then, where those of then were others.
@@ -60,7 +62,7 @@ def cause_of(
             for old in olds:
                 new = _without(new, old)
                 gone += _places(_without(old, now))
-                is_less |= by_gone and _is_less(spec["kind"], now, old)
+                is_less |= by_gone and vanished(spec["kind"], now, old).height > 0
             came += _places(new) if then else []
         # Where rows are gone, what came beside them does not say that less was due.
         found += [] if is_less else came
@@ -68,12 +70,12 @@ def cause_of(
         by_rows_fen = max(0, gave_fen - claim["determined_fen"])
         if sure_fen + by_rows_fen < paid_fen - claim["determined_fen"]:
             sure_fen += by_rows_fen
-            return False, IN_PART if sure_fen else RULES_CHANGED, _listed(found), sure_fen
+            return False, IN_PART if sure_fen else RULES_CHANGED, listed_rows(found), sure_fen
     if found:
-        return True, ROW_FOUND, _listed(found), 0
+        return True, ROW_FOUND, listed_rows(found), 0
     if sure_fen:
-        return False, IN_PART, _listed(gone), sure_fen
-    return False, "rows_gone" if gone else NOTHING_FOUND, _listed(gone), 0
+        return False, IN_PART, listed_rows(gone), sure_fen
+    return False, ROWS_GONE if gone else NOTHING_FOUND, listed_rows(gone), 0
 
 
 def _asked(
@@ -105,12 +107,15 @@ def rows_before(claim: Claim) -> Sequence[Claim]:
     return (claim["counted"] or ()) if is_beyond else ()
 
 
-def _is_less(kind: str, now: pl.DataFrame, old: pl.DataFrame) -> bool:
-    """Say whether rows are gone and none came in their place; of those that add up, the same."""
+def vanished(kind: str, now: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that are gone and in whose place none came; of those that add up, the same.
+
+    Rows:    now, old, returns  rows of one kind, with their PLACE
+    """
     gone, new = _without(old, now), _without(now, old)
     if kind in ADDING_UP:
-        return _without(gone, new, KINDS[kind].stands_by).height > 0
-    return gone.height > new.height
+        return _without(gone, new, KINDS[kind].stands_by)
+    return gone if gone.height > new.height else gone.clear()
 
 
 def _without(rows: pl.DataFrame, others: pl.DataFrame, content: Sequence[str] = ()) -> pl.DataFrame:
@@ -132,7 +137,8 @@ def _places(rows: pl.DataFrame) -> list[str]:
     return [f"{file}:{line}" for file, line in rows.select(PLACE).iter_rows()]
 
 
-def _listed(places: Sequence[str]) -> str:
+def listed_rows(places: Sequence[str]) -> str:
+    """Write the places of rows, file:line, so many of them."""
     shown = sorted(set(places))
     more = f"; {len(shown) - SHOWN_ROWS} more" if len(shown) > SHOWN_ROWS else ""
     return "; ".join(shown[:SHOWN_ROWS]) + more

@@ -46,7 +46,7 @@ class TonightsRules:
                     of_runs.setdefault(run, []).append(place)
         gave: dict[int, int] = {}
         for run, places in of_runs.items():
-            given = {place: _given_by(claims[place]) for place in places}
+            given = {place: given_by(claims[place]) for place in places}
             amounts = self._determined_again(run, set().union(*given.values()))
             for place, policies in given.items():
                 group = tuple(claims[place][name] for name in KEY[1:])
@@ -105,7 +105,7 @@ class TonightsRules:
             return set()
 
 
-def _given_by(claim: Claim) -> set[str]:
+def given_by(claim: Claim) -> set[str]:
     """Return the policies under which a claim's money was paid, or may have been."""
     policy = claim["policy_id"]
     return {policy} if claim["is_own"] else rivals_of(policy, exclusions(), LARGER)

@@ -10,14 +10,24 @@ import polars as pl
 
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.money.standing import Standing
-from flows.night.against import ROW_FOUND, UNDER_BOTH, RunThen, cause_of, rows_before
+from flows.night.against import (
+    ROW_FOUND,
+    ROWS_GONE,
+    UNDER_BOTH,
+    Cause,
+    RunThen,
+    cause_of,
+    listed_rows,
+    rows_before,
+)
 from flows.night.by_rules import TonightsRules
+from flows.night.given_back import GivenBack
 from flows.night.part import Means
 from flows.night.run_name import rules_name
 from flows.store import Home, read_manifest
 from sql import Connection, query, show_frame
 from sql.texts import exclusions
-from transforms.money.claims import CAUSE_SCHEMA, NOTHING_FOUND, RULES_CHANGED, TWICE
+from transforms.money.claims import CAUSE_SCHEMA, IN_PART, NOTHING_FOUND, RULES_CHANGED, TWICE
 from transforms.money.entitlements import KEY
 from transforms.money.exclusion_file import FORMS, rivals_of
 from transforms.money.exclusions import ROW
@@ -112,6 +122,13 @@ class Causes:
                     found[place] = (False, RULES_CHANGED, "", 0)
             elif place in gave:
                 found[place] = cause_of(claim, tonight, [then[run] for run in many], gave[place])
+        back = GivenBack(self.home, self.snapshot, self.as_of, self.standing, self.means)
+        met = [place for place, (_, said, *_) in enumerate(found) if said == ROW_FOUND]
+        asked = {place: claims[place] for place in met}
+        for place, (due_fen, rows) in back.give(
+            asked, tonight, {place: [then[run] for run in runs[place]] for place in met}
+        ).items():
+            found[place] = _with_rows_back(claims[place], found[place], due_fen, rows)
         both = [place for place, (_, said, *_) in enumerate(found) if said == UNDER_BOTH]
         for place, cause in self._of_partners({place: claims[place] for place in both}).items():
             # What the other policy's money stood on is gone, and nothing says that it was wrong.
@@ -136,7 +153,7 @@ class Causes:
         tonight.expect(asked)
         return tonight, then
 
-    def _of_partners(self, claims: Mapping[int, Claim]) -> dict[int, tuple[bool, str, str, int]]:
+    def _of_partners(self, claims: Mapping[int, Claim]) -> dict[int, Cause]:
         """Say what speaks against the money that the policy paid which excludes a claim's own.
 
         Rows:    claims, returns  by place; none of a claim whose other policy paid nothing, or is
@@ -185,6 +202,16 @@ class Causes:
 
         amounts = known("entitlements", "determined_fen")
         return RunThen(rows, amounts, known("determinations", "reason_codes"))
+
+
+def _with_rows_back(claim: Claim, found: Cause, due_fen: int, rows: Sequence[str]) -> Cause:
+    """Ask back only what would not be due with the rows that vanished: the rest nothing refutes."""
+    sure_fen = claim["paid_before_fen"] - max(due_fen, claim["determined_fen"])
+    if due_fen <= claim["determined_fen"]:
+        return found
+    if sure_fen > 0:
+        return False, IN_PART, found[2], sure_fen
+    return False, ROWS_GONE, listed_rows(rows), 0
 
 
 def _partner(

@@ -164,16 +164,20 @@ def _with_rows(
     into = folder / "given" / kind.name
     into.mkdir(parents=True)
     beside = list(paths) if fallen.height == 0 else [_without(path, fallen, into) for path in paths]
-    stays = rows.join(fallen, on=PLACE, how="anti")
+    return [*beside, *rows_beside(kind.name, rows.join(fallen, on=PLACE, how="anti"), paths, into)]
+
+
+def rows_beside(name: str, rows: pl.DataFrame, paths: Sequence[Path], into: Path) -> list[Path]:
+    """Write rows of a kind as files beside its table's, in buckets where those are."""
     if not any(path.name.startswith(BUCKET) for path in paths):
-        stays.write_parquet(into / f"{kind.name}.supposed.parquet")
-        return [*beside, into / f"{kind.name}.supposed.parquet"]
-    numbers = pl.Series("bucket", buckets_of(stays["person_key"]))
-    for (number,), of_bucket in stays.with_columns(numbers).group_by("bucket"):
-        path = into / f"{BUCKET}{number:02d}.supposed.parquet"
-        of_bucket.drop("bucket").write_parquet(path)
-        beside.append(path)
-    return beside
+        rows.write_parquet(into / f"{name}.supposed.parquet")
+        return [into / f"{name}.supposed.parquet"]
+    written = []
+    numbers = pl.Series("bucket", buckets_of(rows["person_key"]))
+    for (number,), of_bucket in rows.with_columns(numbers).group_by("bucket"):
+        written.append(into / f"{BUCKET}{number:02d}.supposed.parquet")
+        of_bucket.drop("bucket").write_parquet(written[-1])
+    return written
 
 
 def _fallen(run: RunSoFar, kind: Kind, rows: pl.DataFrame) -> pl.DataFrame:

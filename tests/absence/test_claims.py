@@ -237,6 +237,38 @@ def test_an_ordinary_row_beside_one_that_vanished_is_no_claim(
     assert {*left["cause"]} == {"rows_gone"}
 
 
+@pytest.mark.parametrize("is_discredited", [False, True])
+def test_a_row_speaks_only_where_it_does_so_beside_those_that_vanished(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path, *, is_discredited: bool
+) -> None:
+    """The year's last contributions are gone, and what came beside is no layoff, or a discredit."""
+    lines = paid[2].filter(policy_id="stability_refund").sort("subject_id")
+    runs, drop = paid[0].runs, paid[1]
+    facts = pl.concat(
+        pl.read_parquet(path).select("subject_id", "headcount_end")
+        for path in runs.glob("*/policies/stability_refund.parquet")
+    )
+    employer = lines.join(facts, on="subject_id").sort("headcount_end", "subject_id")["subject_id"]
+    code = employer[-1]
+    units = csv.reader(io.StringIO((drop / "单位参保信息.csv").read_text("utf-8")))
+    (*_, (employer_name, numbers)) = [(row[2], {row[0]}) for row in units if row[1] == code]
+    files = [*drop.glob("个人缴费明细*.csv")]
+    read = [row for path in files for row in csv.reader(io.StringIO(path.read_text("utf-8")))]
+    is_last = [r for r in read if numbers & {*r} and "201912" in r and "失业" in r]
+    _, _, name, person, *_ = is_last[0]
+    left = [code, name, person, "固定期限", "2018-01-01", "", "2019-11-20", "本人辞职"]
+    told = {
+        "个人缴费明细": lambda rows: [r for r in rows if r not in is_last[1:]],
+        "就业登记": adding(left),
+    }
+    if is_discredited:
+        told["认定名单"] = adding(["严重失信", "单位", code, employer_name, "2020-01-01", "", ""])
+    _, _, found = night(paid, tmp_path / "night", told)
+    (line,) = found.filter(policy_id="stability_refund", subject_id=code).to_dicts()
+    assert line["status"] == ("recovery" if is_discredited else "unsupported")
+    assert line["cause"] == ("row_found" if is_discredited else "rows_gone")
+
+
 def test_months_that_a_provision_does_not_look_at_do_not_speak() -> None:
     """A contribution that comes every month can speak only for the months that are asked for."""
     for card in policy_cards().values():

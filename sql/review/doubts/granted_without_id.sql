@@ -1,5 +1,5 @@
 -- What was paid for the line came back from the bank, and a grant or extended benefit without our
--- payment's number stands for the period: perhaps ours come back, perhaps another office paid since.
+-- payment's number stands for the period: perhaps ours, perhaps another office has paid since.
 -- Rows: one per line. Reads: batch_lines, paid_entries, fund_support_types, support,
 -- unemployment_benefits.
 with unnamed_rows as (
@@ -19,7 +19,7 @@ with unnamed_rows as (
         unemployment_benefits.person_id as subject_id,
         unemployment_benefits.from_month,
         unemployment_benefits.to_month,
-        concat(unemployment_benefits.source_file, ':', unemployment_benefits.source_line) as place
+        concat(source_file, ':', source_line) as place
     from unemployment_benefits
     inner join fund_support_types
         on unemployment_benefits.benefit_type = fund_support_types.support_type
