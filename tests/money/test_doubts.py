@@ -207,6 +207,14 @@ def plant_other_ids(town: Planter) -> None:
         town.planted.add(("paid_under_other_id", one))
         honest = town.person()
         town.line(policy, honest, fen, other if place % 2 else honest)
+        if place % 4 == 0:
+            # An id whose birth date was corrected: the name says it.
+            name = town.names[-3]["subject_name"]
+            lapsed = lapsed[:6] + f"1951{place:04d}" + lapsed[14:]
+            town.lapsed[-1] |= {"subject_id": lapsed, "beneficiary_id": lapsed}
+            town.names.append(
+                {"subject_kind": "person", "subject_id": lapsed, "subject_name": name}
+            )
         born_else = lapsed[:6] + "19600101" + lapsed[14:]
         town.lapse(born_else, payee if place % 2 else born_else, fen)
 
@@ -221,8 +229,11 @@ def plant_other_codes(town: Planter) -> None:
         for subject in (told, honest):
             due = fen if subject == told else fen + 5_000_00
             town.line(policy, subject, due, payee if subject == told else other)
+            if place % 4 == 1 and subject == told:
+                # An employer that took another in: its share comes on top of what was paid.
+                town.lines[-1] |= {"determined_fen": 3 * due, "amount_fen": due + 1}
             lapsed = gone if place % 2 else subject
-            town.lapse(lapsed, gone, fen if subject == told else due + 1)
+            town.lapse(lapsed, gone, fen if subject == told else due + 100)
         town.planted.add(("paid_under_other_id", told))
 
 
