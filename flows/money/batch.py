@@ -13,6 +13,7 @@ import polars as pl
 from flows.money.batch_folder import (
     FRAMES,
     digests_of,
+    is_filled_in,
     known_state,
     read_batch,
     verify_batch,
@@ -266,7 +267,7 @@ def show_batch(home: Home, batch_id: str) -> dict[str, Any]:
 def pack_batch(home: Home, batch_id: str) -> dict[str, Any]:
     """Write a batch's review pack again; it must come out the same to the byte.
 
-    Rows:    returns  `review`: its path; `kept`: copies that were filled in, under other names
+    Rows:    returns  `review`: its path; `kept`: workbooks that were filled in, under other names
     Raises:  DigestDiffersError if it does not
     """
     with open_ledger(home) as ledger:
@@ -274,7 +275,7 @@ def pack_batch(home: Home, batch_id: str) -> dict[str, Any]:
     folder, kept = home.batches / batch_id, []
     for name, content in made.items():
         path = folder / name
-        if path.is_file() and path.read_bytes() != content:
+        if is_filled_in(name) and path.is_file() and path.read_bytes() != content:
             kept.append(str(path.rename(_free_name(path))))
         replace_file(path, content)
     return {"batch_id": batch_id, "review": str(folder / REVIEW), "kept": kept}

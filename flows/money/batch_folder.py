@@ -9,7 +9,14 @@ from typing import Any
 import polars as pl
 
 from flows.data_package import write_data_package, write_table
-from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
+from flows.store import (
+    Home,
+    digest_problems,
+    file_digest,
+    read_manifest,
+    staged_folder,
+    write_manifest,
+)
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, is_as_posted
 from transforms.money.batches import DraftBatch
@@ -177,3 +184,24 @@ def _read_frame(path: Path) -> pl.DataFrame:
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as broken:
         raise DigestDiffersError(f"{path} is missing or damaged: find out why") from broken
+
+
+def is_filled_in(name: str) -> bool:
+    """Say whether a file of the reviewer's copy is one to fill in: it proves nothing by itself."""
+    return name.endswith(".xlsx")
+
+
+def expect_pages(home: Home, state: BatchState) -> None:
+    """Hold the pages that signers read against what was drawn up; who has none read none here.
+
+    Raises:  DigestDiffersError naming the page, and how it is drawn up again
+    """
+    folder = home.batches / state.batch_id
+    pages = [(folder / name, digest) for name, digest in state.review.items()]
+    pages = [(path, d) for path, d in pages if path.is_file() and not is_filled_in(path.name)]
+    changed = digest_problems(pages)
+    if changed:
+        raise DigestDiffersError(
+            f"{changed[0]}: what it shows is not the batch; nothing was signed; `wuxing batch pack "
+            f"{state.batch_id}` draws it up again: read that"
+        )

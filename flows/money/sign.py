@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.as_run import expect_as_run
-from flows.money.batch_folder import known_state, verify_batch
+from flows.money.batch_folder import expect_pages, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors
 from flows.money.keys import SigningKey
@@ -54,6 +54,7 @@ def signable_batch(home: Home, ledger: Ledger, batch_id: str) -> Signable:
     books = ledger.books()
     state = known_state(books.batches, batch_id)
     stored = verify_batch(home, state)
+    expect_pages(home, state)
     expect_evidence(home, state.run_id, books.runs[state.run_id])
     expect_as_run(home, stored, books)
     anchors = [str(folder) for folder in read_anchors(home)]

@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.money.approval import APPROVAL, approval_sheet
 from flows.money.as_run import expect_as_run
-from flows.money.batch_folder import StoredBatch, read_batch
+from flows.money.batch_folder import StoredBatch, is_filled_in, read_batch
 from flows.money.ledger import ENTRY_SCHEMA, Ledger
 from flows.money.notice import NOTICE, notice_bytes
 from flows.money.reconcile import RECONCILIATION, STATEMENT, posted_again, reconciliation_files
@@ -115,11 +115,6 @@ def _origin_problems(
         manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
         if dict(drawn.manifest) != manifest:
             yield f"{stored.folder} is not what the review of batch {state.came_from} leaves"
-
-
-def is_filled_in(name: str) -> bool:
-    """Say whether a file of the reviewer's copy is one to fill in: it proves nothing by itself."""
-    return name.endswith(".xlsx")
 
 
 def _copies(folder: Path, state: BatchState) -> list[Path]:

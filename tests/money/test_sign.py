@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flows.cli.console import run_command
+from flows.money.batch import pack_batch
 from flows.money.export import (
     BATCH,
     POSTINGS,
@@ -226,6 +227,17 @@ def test_the_run_behind_a_batch_must_be_as_recorded(home: Home, batch: str) -> N
     manifest.write_text(manifest.read_text() + " ")
     with pytest.raises(DigestDiffersError, match=r"manifest\.json"):
         sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+
+
+def test_a_page_that_shows_something_else_is_not_signed_by(home: Home, batch: str) -> None:
+    page = home.batches / batch / "review.html"
+    shown = page.read_bytes()
+    page.write_bytes(shown + b"<p>1.00</p>")
+    with pytest.raises(DigestDiffersError, match=rf"review\.html .*batch pack {batch}"):
+        sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+    assert pack_batch(home, batch)["kept"] == [] and page.read_bytes() == shown
+    page.unlink()
+    sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
 
 
 def test_by_command_on_a_machine_without_the_home(
