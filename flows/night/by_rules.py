@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from flows.ingest.drop import SnapshotRef
@@ -18,6 +19,7 @@ from transforms.money.exclusion_file import FORMS, parse_exclusions, rivals_of
 
 EXCLUSIONS, LARGER = "sql/policies/exclusions.yaml", FORMS[0]
 Claim = Mapping[str, Any]
+Amounts = dict[tuple[str, ...], int]
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class TonightsRules:
         manifest = read_manifest(self.home.runs / run_id, "run")
         return any(manifest[name] != digest for name, digest in self.digests.items())
 
-    def _determined_again(self, run_id: str, policies: Set[str]) -> dict[tuple[str, ...], int]:
+    def _determined_again(self, run_id: str, policies: Set[str]) -> Amounts:
         """Apply tonight's rules to what a run read; return what is due by key.
 
         As of its day, and where they say nothing of that day, as of today.
@@ -66,25 +68,15 @@ class TonightsRules:
         manifest = read_manifest(self.home.runs / run_id, "run")
         place = self.home.snapshots / self.standing.snapshot_of[run_id]
         tables = SnapshotRef(place.name, place, read_manifest(place, "snapshot")).tables()
-        amounts: dict[tuple[str, ...], int] = {}
+        amounts: Amounts = {}
+        policies = set(policies)
         for day in (date.fromisoformat(manifest["as_of"]), self.as_of):
             try:
-                again = determine(
-                    tables,
-                    day,
-                    self.standing.released,
-                    ledger_payment_ids=self.standing.payment_ids,
-                    threads=self.means.threads,
-                    memory_limit=self.means.memory_limit,
-                    temp_folder=self.means.temp_folder,
-                    only=sorted(policies),
-                )
+                found, ran = amounts_due(tables, day, self.standing, self.means, policies)
             except ParameterMissingError:
                 continue
-            with closing(again.connection):
-                rows = again.determinations.filter(outcome="eligible").select(*KEY, "amount_fen")
-                amounts |= {tuple(key): fen for *key, fen in rows.iter_rows()}
-            policies = {name for name in policies if again.policies[name].status != "ran"}
+            amounts |= found
+            policies -= ran
             if not policies:
                 break
         return amounts
@@ -103,6 +95,33 @@ class TonightsRules:
             return rivals_of(policy, parse_exclusions(texts[EXCLUSIONS]), LARGER)
         except RuleError:
             return set()
+
+
+def amounts_due(
+    tables: Mapping[str, Sequence[Path]],
+    day: date,
+    standing: Standing,
+    means: Means,
+    policies: Set[str],
+) -> tuple[Amounts, set[str]]:
+    """Apply policies to tables; return what is due by key, and which of them ran.
+
+    Raises:  ParameterMissingError where the rules say nothing of the day
+    """
+    found = determine(
+        tables,
+        day,
+        standing.released,
+        ledger_payment_ids=standing.payment_ids,
+        threads=means.threads,
+        memory_limit=means.memory_limit,
+        temp_folder=means.temp_folder,
+        only=sorted(policies),
+    )
+    with closing(found.connection):
+        rows = found.determinations.filter(outcome="eligible").select(*KEY, "amount_fen")
+        ran = {name for name, status in found.policies.items() if status.status == "ran"}
+        return {tuple(key): fen for *key, fen in rows.iter_rows()}, ran
 
 
 def given_by(claim: Claim) -> set[str]:

@@ -1,7 +1,6 @@
 """What would be due tonight if the rows were still there that vanished since money was paid."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,8 +11,7 @@ from flows.answers.snapshot_rows import SnapshotRows, scan_kind, table_files
 from flows.ingest.drop import SnapshotRef
 from flows.money.standing import Standing
 from flows.night.against import Claim, RunThen, vanished
-from flows.night.by_rules import given_by
-from flows.night.determine import determine
+from flows.night.by_rules import Amounts, amounts_due, given_by
 from flows.night.part import Means
 from flows.night.stakes import rows_beside
 from flows.scratch import scratch_folder
@@ -66,9 +64,7 @@ class GivenBack:
             told[place] = due_fen, sorted(at)
         return told
 
-    def _determined_with(
-        self, gone: Iterable[Gone], policies: set[str]
-    ) -> dict[tuple[str, ...], int]:
+    def _determined_with(self, gone: Iterable[Gone], policies: set[str]) -> Amounts:
         snapshot = read_manifest(self.snapshot, "snapshot")
         tables = SnapshotRef(self.snapshot.name, self.snapshot, snapshot).tables()
         with scratch_folder(self.home.temporary) as folder:
@@ -76,19 +72,7 @@ class GivenBack:
                 (folder / kind).mkdir()
                 paths = list(tables.get(kind, ()))
                 tables[kind] = [*paths, *rows_beside(kind, rows, paths, folder / kind)]
-            again = determine(
-                tables,
-                self.as_of,
-                self.standing.released,
-                ledger_payment_ids=self.standing.payment_ids,
-                threads=self.means.threads,
-                memory_limit=self.means.memory_limit,
-                temp_folder=self.means.temp_folder,
-                only=sorted(policies),
-            )
-            with closing(again.connection):
-                rows = again.determinations.filter(outcome="eligible").select(*KEY, "amount_fen")
-                return {tuple(key): fen for *key, fen in rows.iter_rows()}
+            return amounts_due(tables, self.as_of, self.standing, self.means, policies)[0]
 
 
 def _gone_of(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> Gone:
