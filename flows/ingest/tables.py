@@ -4,7 +4,7 @@ In buckets the rows of each big file lie apart: where the same file comes again,
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from transforms.identifiers import BUCKETS, MIXER, person_keys
 
 ROWS_BEFORE_BUCKETS = 1_000_000
 ROW_GROUP_ROWS = 250_000
+# How the file of a bucket begins.
+BUCKET = "bucket-"
 PAGE_BYTES = 64 << 20
 # So many big files are read side by side: one keeps three processors busy, reading, laying out and
 # writing, and takes a third of a GiB.
@@ -103,7 +105,7 @@ class TablePart:
     kind changes nothing here but rows that fall."""
 
     def __init__(self, folder: Path, number: int) -> None:
-        name = f"bucket-{{:02d}}.{number:04d}.parquet"
+        name = f"{BUCKET}{{:02d}}.{number:04d}.parquet"
         self.buckets = [RowGroups(folder / name.format(bucket)) for bucket in range(BUCKETS)]
         self.files: set[str] = set()
         self.digests: dict[Path, str] = {}
@@ -276,3 +278,16 @@ def _rewrite(path: Path, fallen: pl.DataFrame, extra: pl.DataFrame | None = None
         rewritten.add(kept if extra is None else put_column(kept, extra))
     rewritten.close()
     fresh.replace(path)
+
+
+def rows_beside(name: str, rows: pl.DataFrame, paths: Sequence[Path], into: Path) -> list[Path]:
+    """Write rows of a kind as files beside its table's, in buckets where those are."""
+    if not any(path.name.startswith(BUCKET) for path in paths):
+        rows.write_parquet(into / f"{name}.supposed.parquet")
+        return [into / f"{name}.supposed.parquet"]
+    written = []
+    numbers = pl.Series("bucket", buckets_of(rows["person_key"]))
+    for (number,), of_bucket in rows.with_columns(numbers).group_by("bucket"):
+        written.append(into / f"{BUCKET}{number:02d}.supposed.parquet")
+        of_bucket.drop("bucket").write_parquet(written[-1])
+    return written

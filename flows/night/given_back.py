@@ -9,11 +9,11 @@ import polars as pl
 
 from flows.answers.snapshot_rows import SnapshotRows, scan_kind, table_files
 from flows.ingest.drop import SnapshotRef
+from flows.ingest.tables import rows_beside
 from flows.money.standing import Standing
 from flows.night.against import Claim, RunThen, vanished
 from flows.night.by_rules import Amounts, amounts_due, given_by
 from flows.night.part import Means
-from flows.night.stakes import rows_beside
 from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest
 from sql import policy_cards

@@ -14,7 +14,7 @@ import polars as pl
 
 from flows.ingest.files import RawFile
 from flows.ingest.kind import take_piece
-from flows.ingest.tables import TableWriter, buckets_of
+from flows.ingest.tables import TableWriter, rows_beside
 from flows.ingest.tally import FileTally, KindTally
 from flows.money.standing import Standing
 from flows.night.determine import determine
@@ -39,7 +39,6 @@ from transforms.identifiers import person_keys
 Tables = Mapping[str, Sequence[Path]]
 Pieces = Sequence[tuple[RawFile, Piece]]
 PLACE = ["source_file", "source_line"]
-BUCKET = "bucket-"
 
 
 def stakes_of(
@@ -165,19 +164,6 @@ def _with_rows(
     into.mkdir(parents=True)
     beside = list(paths) if fallen.height == 0 else [_without(path, fallen, into) for path in paths]
     return [*beside, *rows_beside(kind.name, rows.join(fallen, on=PLACE, how="anti"), paths, into)]
-
-
-def rows_beside(name: str, rows: pl.DataFrame, paths: Sequence[Path], into: Path) -> list[Path]:
-    """Write rows of a kind as files beside its table's, in buckets where those are."""
-    if not any(path.name.startswith(BUCKET) for path in paths):
-        rows.write_parquet(into / f"{name}.supposed.parquet")
-        return [into / f"{name}.supposed.parquet"]
-    written = []
-    numbers = pl.Series("bucket", buckets_of(rows["person_key"]))
-    for (number,), of_bucket in rows.with_columns(numbers).group_by("bucket"):
-        written.append(into / f"{BUCKET}{number:02d}.supposed.parquet")
-        of_bucket.drop("bucket").write_parquet(written[-1])
-    return written
 
 
 def _fallen(run: RunSoFar, kind: Kind, rows: pl.DataFrame) -> pl.DataFrame:
