@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,12 +18,13 @@ from transforms.policies.evidence import rows_against
 SHOWN_ROWS = 20
 # The supplier's own number of a row says nothing about anybody.
 NOT_CONTENT = (*PLACE, "serial_no")
-# Kinds of which many rows make one amount.
-ADDING_UP = ("attendance", "contributions", "payroll")
 ROW_FOUND, UNDER_BOTH, ROWS_GONE = "row_found", "paid_under_both", "rows_gone"
 Claim = Mapping[str, Any]
 # Whether a claim is one, the cause, its rows, and what of it is sure where it is none.
 Cause = tuple[bool, str, str, int]
+# File and line of rows; of rows of before, by the snapshot that has them and their kind.
+Places = set[tuple[str, int]]
+Lost = dict[tuple[Path, str], Places]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def cause_of(
             for old in olds:
                 new = _without(new, old)
                 gone += _places(_without(old, now))
-                is_less |= by_gone and vanished(spec["kind"], now, old).height > 0
+                is_less |= by_gone and _vanished(spec["kind"], now, old).height > 0
             came += _places(new) if then else []
         # Where rows are gone, what came beside them does not say that less was due.
         found += [] if is_less else came
@@ -107,14 +109,55 @@ def rows_before(claim: Claim) -> Sequence[Claim]:
     return (claim["counted"] or ()) if is_beyond else ()
 
 
-def vanished(kind: str, now: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows that are gone and in whose place none came; of those that add up, the same.
+def rows_changed(
+    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]
+) -> tuple[dict[str, Places], Lost]:
+    """List what came where a row could speak, by kind, and what is gone there.
 
-    Rows:    now, old, returns  rows of one kind, with their PLACE
+    Rows:    returns  places of rows of tonight; and of rows of before, by snapshot and kind
+    """
+    came: dict[str, Places] = {}
+    gone: Lost = {}
+    for row, _, specs in _asked(claim, then):
+        for spec in specs:
+            now = new = tonight.rows_of(spec, row)
+            for run in then:
+                old = run.rows.rows_of(spec, row)
+                new = _without(new, old)
+                _note(gone, (run.rows.folder, spec["kind"]), _without(old, now))
+            _note(came, spec["kind"], new)
+    return came, gone
+
+
+def rows_vanished(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> Lost:
+    """List the rows in whose place none came, of all that a card looks at.
+
+    Rows:    returns  places, by snapshot and kind
+    """
+    card, lost = policy_cards()[claim["policy_id"]], Lost()
+    for spec in (*card.rows, *(spec for one in card.provisions for spec in one.rows)):
+        now = tonight.rows_of(spec, claim)
+        for run in then:
+            old = run.rows.rows_of(spec, claim)
+            _note(lost, (run.rows.folder, spec["kind"]), _vanished(spec["kind"], now, old))
+    return lost
+
+
+def _note(found: dict[Any, Places], where: Any, rows: pl.DataFrame) -> None:
+    if rows.height:
+        found.setdefault(where, set()).update(rows.select(PLACE).iter_rows())
+
+
+def _vanished(kind: str, now: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that are gone and in whose place none came.
+
+    That is one by which it is found again; of kinds that declare none, as many as are gone.
     """
     gone, new = _without(old, now), _without(now, old)
-    if kind in ADDING_UP:
-        return _without(gone, new, KINDS[kind].stands_by)
+    declared = KINDS[kind]
+    required = {column.name for column in declared.columns if column.required}
+    if {*declared.stands_by} != required and {*declared.stands_by} <= {*gone.columns}:
+        return _without(gone, new, declared.stands_by)
     return gone if gone.height > new.height else gone.clear()
 
 

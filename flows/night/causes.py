@@ -21,13 +21,13 @@ from flows.night.against import (
     rows_before,
 )
 from flows.night.by_rules import TonightsRules
-from flows.night.given_back import GivenBack
 from flows.night.part import Means
 from flows.night.run_name import rules_name
+from flows.night.spoken import Spoken
 from flows.store import Home, read_manifest
 from sql import Connection, query, show_frame
 from sql.texts import exclusions
-from transforms.money.claims import CAUSE_SCHEMA, IN_PART, NOTHING_FOUND, RULES_CHANGED, TWICE
+from transforms.money.claims import CAUSE_SCHEMA, NOTHING_FOUND, RULES_CHANGED, TWICE
 from transforms.money.entitlements import KEY
 from transforms.money.exclusion_file import FORMS, rivals_of
 from transforms.money.exclusions import ROW
@@ -122,13 +122,12 @@ class Causes:
                     found[place] = (False, RULES_CHANGED, "", 0)
             elif place in gave:
                 found[place] = cause_of(claim, tonight, [then[run] for run in many], gave[place])
-        back = GivenBack(self.home, self.snapshot, self.as_of, self.standing, self.means)
         met = [place for place, (_, said, *_) in enumerate(found) if said == ROW_FOUND]
-        asked = {place: claims[place] for place in met}
-        for place, (due_fen, rows) in back.give(
-            asked, tonight, {place: [then[run] for run in runs[place]] for place in met}
-        ).items():
-            found[place] = _with_rows_back(claims[place], found[place], due_fen, rows)
+        spoken = Spoken(self.home, self.snapshot, self.as_of, self.standing, self.means)
+        behind = {place: [then[run] for run in runs[place]] for place in met}
+        said = spoken.taken_away({place: claims[place] for place in met}, tonight, behind)
+        for place, (fen, gone) in said.items():
+            found[place] = _as_spoken(claims[place], tonight, behind[place], fen, gone)
         both = [place for place, (_, said, *_) in enumerate(found) if said == UNDER_BOTH]
         for place, cause in self._of_partners({place: claims[place] for place in both}).items():
             # What the other policy's money stood on is gone, and nothing says that it was wrong.
@@ -204,14 +203,14 @@ class Causes:
         return RunThen(rows, amounts, known("determinations", "reason_codes"))
 
 
-def _with_rows_back(claim: Claim, found: Cause, due_fen: int, rows: Sequence[str]) -> Cause:
-    """Ask back only what would not be due with the rows that vanished: the rest nothing refutes."""
-    sure_fen = claim["paid_before_fen"] - max(due_fen, claim["determined_fen"])
-    if due_fen <= claim["determined_fen"]:
+def _as_spoken(
+    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen], fen: int, gone: Sequence[str]
+) -> Cause:
+    """Ask back no more than rows take away by themselves: the rest nothing refutes."""
+    found = cause_of(claim, tonight, then, claim["determined_fen"] + max(0, fen))
+    if found[1] != RULES_CHANGED:
         return found
-    if sure_fen > 0:
-        return False, IN_PART, found[2], sure_fen
-    return False, ROWS_GONE, listed_rows(rows), 0
+    return False, ROWS_GONE if gone else NOTHING_FOUND, listed_rows(gone), 0
 
 
 def _partner(
