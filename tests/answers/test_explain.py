@@ -102,6 +102,24 @@ def test_parameters_come_with_source_and_confirmation(asked: Asked) -> None:
         assert not re.search("[A-Za-z]", said), "the rest is said in Chinese"
 
 
+def test_in_chinese_reasons_are_titles_and_every_amount_has_its_unit(asked: Asked) -> None:
+    for row in few_rows(asked):
+        names = ("beneficiary_id", "subject_id", "period")
+        told = explain_line(asked.home, asked.policy, *(row[name] for name in names), RUN_ID)
+        lines = [in_chinese(line) for line in dossier_lines(told, "zh")]
+        for line in lines:
+            assert not re.match(r"  原因 .*[a-z]", line)
+            assert not re.search(r"_fen=[0-9.,]+(?! ?元|[0-9.,])", line), line
+            assert "（（" not in line and "_as_" not in line and not line.endswith("none")
+        unknown = [
+            p["title"]
+            for p in told["policies"][0]["rows"][0]["provisions"]
+            if p["value"] == "unknown" and not p["clerk_answer"]
+        ]
+        (why,) = [line for line in lines if line.startswith("  原因")] or [""]
+        assert all(f"{title}（尚不能确定）" in why for title in unknown)
+
+
 def test_a_clerks_answer_is_shown_where_it_was_used(asked: Asked) -> None:
     answered = asked.policy_rows.filter(pl.col("clerk_answers").list.len() > 0)
     for row in answered.to_dicts():

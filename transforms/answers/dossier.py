@@ -5,15 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from transforms.amounts import yuan_text
+from transforms.amounts import is_amount, yuan_text
 from transforms.answers.explanation import (
+    NO_MONEY,
     SHOWN_ROWS,
     cell_words,
-    entitlement_text,
     explanation_lines,
     short_lines,
     used_parameter_lines,
 )
+from transforms.answers.money_text import entitlement_text
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.answers.party_changes import change_lines
@@ -21,6 +22,7 @@ from transforms.answers.source_rows import AT, shown_columns
 from transforms.extracts.kinds import names_of_kinds
 from transforms.extracts.links import REPAIR
 from transforms.policies.card_form import PROVISION
+from transforms.policies.card_text import value_text
 from transforms.words import Language, Said, said_of, word, worded
 
 CODED = ("outcome", "entitlement", "policy_state")
@@ -34,6 +36,7 @@ FUNCTIONS = ("half_up", "rounded_down", "least", "greatest")
 
 def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[str]:
     """Write what a run says about a party for the terminal: rows first, then what it is not in."""
+    titles = {policy["policy_id"]: policy["title"] for policy in told["policies"]}
     lines = [
         f"run {told['run_id']} as of {told['as_of']}, snapshot {told['snapshot_id']}: "
         f"{told['party']['kind']} {told['party']['id']}"
@@ -46,7 +49,7 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
             "today's"
         )
     for policy in told["policies"]:
-        lines += _policy_lines(policy, language) if is_inside(policy) else []
+        lines += _policy_lines(policy, language, titles) if is_inside(policy) else []
     lines += ["", *_why_nothing(told["policies"], language)]
     if "source_row_counts" in told:
         counts = (
@@ -63,7 +66,8 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
     for entry in told.get("ledger", ()):
         bank = f"  {entry['bank_said']} {entry['bank_day']}" if entry["bank_day"] else ""
         lines.append(
-            f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 {entry['policy_id']} "
+            f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 "
+            f"{word(entry['policy_id'], language, titles)} "
             f"{entry['period']} {entry['payment_id']}{bank}"
         )
     if "changes" not in told:
@@ -88,30 +92,57 @@ def is_inside(policy: Mapping[str, Any]) -> bool:
     return bool(policy["rows"] or policy["claims"])
 
 
-def _policy_lines(policy: Mapping[str, Any], language: Language) -> list[str]:
+def _policy_lines(
+    policy: Mapping[str, Any], language: Language, titles: Mapping[str, str]
+) -> list[str]:
     lines = ["", f"{policy['policy_id']}  {policy['title']}  {policy['authority']}"]
     lines.append(f"  {policy['clause']}")
     for row in policy["rows"]:
         lines += [
-            *explanation_lines(row, language),
-            f"  formula      {_formula_line(row['formula'])}",
+            *explanation_lines(row, language, titles),
+            *_formula_lines(row["formula"], language),
         ]
     lines += [
         f"{claim['period']}  {claim['subject_id']} → {claim['beneficiary_id']}: "
-        f"not determined; entitlement {entitlement_text(claim, language)}"
+        f"not determined; entitlement {entitlement_text(claim, language, titles)}"
         for claim in policy["claims"]
     ]
     left = policy["more_rows"]
     if left:
         lines.append(f"{len(left):,} more rows; --policy, --subject and --period narrow:")
-        lines += short_lines(left[:SHORT_ROWS], language)
+        lines += short_lines(left[:SHORT_ROWS], language, _titles_of_provisions([policy]))
     return [*lines, "parameters that these rows took", *used_parameter_lines(policy["parameters"])]
 
 
-def _formula_line(formula: Mapping[str, Any]) -> str:
-    numbers = ", ".join(f"{one['name']}={one['value']}" for one in formula["numbers"])
-    amount = yuan_text(formula["fen"]) if formula["fen"] is not None else "unknown"
-    return f"{formula['formula']} = {amount} 元" + (f"  ({numbers})" if numbers else "")
+def _formula_lines(formula: Mapping[str, Any], language: Language) -> list[str]:
+    if formula["formula"] == NO_MONEY:
+        return []
+    numbers = ", ".join(_number_text(one, language) for one in formula["numbers"])
+    amount = word("value_unknown", language)
+    if formula["fen"] is not None:
+        amount = f"{yuan_text(formula['fen'])} 元"
+    told = f"{formula['formula']} = {amount}" + (f"  ({numbers})" if numbers else "")
+    return [f"  formula      {told}"]
+
+
+def _number_text(number: Mapping[str, Any], language: Language) -> str:
+    """Write a number of a formula: of the law or of the facts, an amount always in yuan.
+
+    >>> _number_text({"name": "self_paid_fen", "value": 10000}, "zh")
+    '本人缴费金额 self_paid_fen=100.00 元'
+    >>> _number_text({"name": "minimum_wage_fen", "unit": "yuan", "value": "1910.00"}, "en")
+    'minimum_wage_fen=1910.00 yuan'
+    """
+    name, value = number["name"], number["value"]
+    if "unit" in number:
+        value = value_text(number, language)
+    elif is_amount(name) and value is not None:
+        value = f"{yuan_text(value)} {word('yuan', language)}"
+    elif language == "zh":
+        value = cell_words(name, value)
+    title = number.get("title") or fact_label(name)
+    named = f"{title} {name}" if language == "zh" and title != name else name
+    return f"{named}={value}"
 
 
 def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
@@ -128,7 +159,7 @@ def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
         batches={batch["batch_id"]: batch for batch in told["batches"]},
         names=names_of_kinds(),
         titles={policy["policy_id"]: policy["title"] for policy in told["policies"]},
-        provisions=_titles_of_provisions(told),
+        provisions=_titles_of_provisions(told["policies"]),
         tables=partial(source_table, told["repairs"], raw),
         changed=changed_words,
         chinese=chinese_part,
@@ -212,10 +243,10 @@ def _changed(name: str, was: Any, now: Any) -> str:
     return f"{fact_label(name)}：{changed_words(name, was)} → {changed_words(name, now)}"
 
 
-def _titles_of_provisions(told: Mapping[str, Any]) -> dict[str, str]:
+def _titles_of_provisions(policies: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {
         entry["provision"]: entry["title"]
-        for policy in told["policies"]
+        for policy in policies
         for row in policy["rows"][:1]
         for entry in row["provisions"]
     }

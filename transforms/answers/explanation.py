@@ -7,16 +7,19 @@ from typing import Any
 import polars as pl
 
 from transforms.amounts import yuan_text
+from transforms.answers.money_text import claim_text, entitlement_text, paid_text, payment_text
 from transforms.answers.open_questions import fact_label
 from transforms.answers.source_rows import AT, PLACE
 from transforms.answers.traces import trace_lines
 from transforms.policies.card_text import confirmation, titled
 from transforms.policies.cards import PolicyCard, Provision
-from transforms.words import Language, word
+from transforms.words import BETWEEN, NO_NAMES, Language, word
 
 WORD_OF_VALUE = {True: "true", False: "false", None: "unknown"}
 SHOWN_ROWS = 20
 MOST_ROWS = 10_000
+# The formula of a list that pays nothing.
+NO_MONEY = "0"
 KEY = ("period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
 RowsOf = Callable[[Mapping[str, Any], Mapping[str, Any]], pl.DataFrame]
 
@@ -142,29 +145,35 @@ def cell_text(name: str, cell: Any, language: Language = "en", kind: str = "") -
     return f"{name}={cell}"
 
 
-def explanation_lines(explained: Mapping[str, Any], language: Language = "en") -> list[str]:
-    """Write one explained row as lines a person reads."""
+def explanation_lines(
+    explained: Mapping[str, Any],
+    language: Language = "en",
+    titles: Mapping[str, str] = NO_NAMES,
+) -> list[str]:
+    """Write one explained row as lines a person reads; in Chinese, policies by their `titles`."""
     subject, beneficiary = (
         f"{word(explained[f'{one}_kind'], language)} {explained[f'{one}_id']}"
         for one in ("subject", "beneficiary")
     )
+    spoken, pays = (language, titles), explained.get("formula", {}).get("formula") != NO_MONEY
     lines = [
         f"{explained['period']}  {subject} → {beneficiary}",
         f"  outcome      {explained['outcome']}, {yuan_text(explained['amount_fen'])} 元",
     ]
     if explained["outcome"] != "eligible":
-        reasons = ", ".join(explained["reason_codes"])
-        lines.append(f"  because of   {reasons}")
+        lines.append(f"  because of   {reason_text(explained, language)}")
         worth = yuan_text(explained["amount_if_eligible_fen"])
-        lines.append(f"  it would be  {worth} 元 if every provision were true")
+        if pays:
+            lines.append(f"  it would be  {worth} 元 if every provision were true")
     if explained.get("entitlement"):
-        lines.append(f"  entitlement  {entitlement_text(explained['entitlement'], language)}")
+        lines.append(f"  entitlement  {entitlement_text(explained['entitlement'], *spoken)}")
     if said := explained.get("reviewed"):
         lines.append(f"  reviewer     {said['by']}, {said['on']}: {said['reason']}")
     lines += [f"  payment      {payment_text(paid)}" for paid in explained.get("payments", ())]
     lines += [f"  in doubt     {doubt}" for doubt in explained.get("doubts", ())]
-    lines += [f"  claimed by   {claim_text(claim)}" for claim in explained.get("claimants", ())]
-    lines += [f"  paid as      {paid_text(paid)}" for paid in explained.get("paid_as", ())]
+    claims, paid = (explained.get(name, ()) for name in ("claimants", "paid_as"))
+    lines += [f"  claimed by   {claim_text(claim, *spoken)}" for claim in claims]
+    lines += [f"  paid as      {paid_text(one, *spoken)}" for one in paid]
     if explained.get("trace"):
         lines += trace_lines(explained["trace"], language)
     for provision in explained["provisions"]:
@@ -177,6 +186,24 @@ def explanation_lines(explained: Mapping[str, Any], language: Language = "en") -
         for row in explained.get("clerical_decisions", ())
     ]
     return lines
+
+
+def reason_text(explained: Mapping[str, Any], language: Language = "en") -> str:
+    """Write which provisions are not true, and of which of them that is not known.
+
+    >>> row = {"reason_codes": ["s5_a"], "provisions": [
+    ...     {"provision": "s5_a", "title": "参保企业", "value": "unknown"}]}
+    >>> reason_text(row), reason_text(row, "zh")
+    ('s5_a (not known)', '参保企业（尚不能确定）')
+    """
+    known = {entry["provision"]: entry for entry in explained["provisions"]}
+    told = []
+    for code in explained["reason_codes"]:
+        entry = known.get(code, {"title": code, "value": WORD_OF_VALUE[False]})
+        named, beside = (entry["title"], "（{}）") if language == "zh" else (code, " ({})")
+        is_unknown = entry["value"] == WORD_OF_VALUE[None] and not entry.get("clerk_answer")
+        told.append(named + beside.format(word("not_certain", language)) * is_unknown)
+    return BETWEEN[language].join(told)
 
 
 def _provision_lines(provision: Mapping[str, Any], language: Language) -> list[str]:
@@ -208,48 +235,6 @@ def _source_lines(source: Mapping[str, Any], language: Language) -> list[str]:
     return lines
 
 
-def entitlement_text(entitlement: Mapping[str, Any], language: Language = "en") -> str:
-    """Write an entitlement: status, reason, and how its amount came about."""
-    status, reason = entitlement["status"], entitlement["reason"]
-    if language == "zh":
-        status, reason = word(status), word(reason)
-    reason = f" ({reason})" if reason else ""
-    # A run of before claims had causes has none.
-    cause = entitlement.get("cause") or ""
-    if cause:
-        rows = f" [{entitlement['cause_rows']}]" if entitlement["cause_rows"] else ""
-        reason += f", {word(cause, language)}{rows}"
-    return (
-        f"{status}{reason}: determined {yuan_text(entitlement['determined_fen'])} 元, "
-        f"paid before {yuan_text(entitlement['paid_before_fen'])} 元, "
-        f"due {yuan_text(entitlement['due_fen'])} 元"
-    )
-
-
-def payment_text(payment: Mapping[str, Any]) -> str:
-    """Write the instruction a row is part of."""
-    return (
-        f"batch {payment['batch_id']}, payment {payment['payment_id']}, "
-        f"lines: {payment['line_count']}, together {yuan_text(payment['amount_fen'])} 元"
-    )
-
-
-def claim_text(claim: Mapping[str, Any]) -> str:
-    """Write one of the lines that claim the same person and month."""
-    return (
-        f"{claim['policy_id']} {claim['period']} for {claim['beneficiary_id']}, "
-        f"{yuan_text(claim['determined_fen'])} 元"
-    )
-
-
-def paid_text(paid: Mapping[str, Any]) -> str:
-    """Write a payment that its subject keeps by another row."""
-    return (
-        f"{paid['policy_id']} {paid['period']} for {paid['beneficiary_id']}, payment "
-        f"{paid['payment_id']}, {yuan_text(paid['amount_fen'])} 元"
-    )
-
-
 def used_parameter_lines(used: Sequence[Mapping[str, Any]]) -> list[str]:
     """Write the dated numbers a run used, each with its source and whether it is confirmed."""
     return [
@@ -259,11 +244,19 @@ def used_parameter_lines(used: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def short_lines(rows: Sequence[Mapping[str, Any]], language: Language = "en") -> list[str]:
+def _reasons(row: Mapping[str, Any], language: Language, titles: Mapping[str, str]) -> str:
+    return BETWEEN[language].join(word(code, language, titles) for code in row["reason_codes"])
+
+
+def short_lines(
+    rows: Sequence[Mapping[str, Any]],
+    language: Language = "en",
+    provisions: Mapping[str, str] = NO_NAMES,
+) -> list[str]:
     """Write determinations one a line, where there are too many to explain at once."""
     return [
         f"  {row['period']}  {row['subject_id']} → {row['beneficiary_id']}  "
-        f"{word(row['outcome'], language)}  "
-        f"{yuan_text(row['amount_fen'])} 元  {', '.join(row['reason_codes'])}".rstrip()
+        f"{word(row['outcome'], language)}  {yuan_text(row['amount_fen'])} 元  "
+        f"{_reasons(row, language, provisions)}".rstrip()
         for row in rows
     ]
