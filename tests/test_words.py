@@ -57,7 +57,8 @@ PAGES = [
 # writes a formula, in which a fact stands under its name.
 ESCAPES = {
     *("transforms/sheets/rows.py", "transforms/answers/amount.py"),
-    *("transforms/answers/notices.py", "transforms/review/page.py"),
+    *("transforms/answers/letter_pages.py", "transforms/answers/notices.py"),
+    "transforms/review/page.py",
 }
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 

@@ -26,7 +26,9 @@ from flows.typeset import pdf_of
 from sql import connect, register_tables, run_sql, show_frame
 from transforms.amounts import is_amount
 from transforms.answers.asked_back import told_of_claims
-from transforms.answers.notices import LINE_SCHEMA, letter_pages, messages, notices
+from transforms.answers.letter_pages import letter_pages
+from transforms.answers.not_known import with_not_known
+from transforms.answers.notices import ASKED_ONLY, LINE_SCHEMA, messages, notices
 from transforms.answers.open_questions import both_sides
 from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
 from transforms.identifiers import EMPLOYER_CODE_FORM
@@ -63,9 +65,9 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
     """Write the notices of a run (R…) or a batch (B…) into a folder, whole or not at all.
 
     Holds:   exactly one notice per line of every status; the same batch, or the same run and
-             ledger, gives the same bytes; of
-             those who are not eligible only whoever is asked for by id; nobody hears from a letter
-             whom a bureau looks into
+             ledger, gives the same bytes; of those who are not eligible, or are for what pays
+             nothing, only whoever is asked for by id; nobody hears from a letter whom a bureau
+             looks into
     Raises:  UsageError, DropRefusedError; DigestDiffersError if the evidence was changed
     """
     stored, day = _batch(home, identifier) if identifier.startswith("B") else (None, None)
@@ -156,7 +158,8 @@ def _lines_of_run(
 ) -> pl.DataFrame:
     folder = home.runs / run_id
     entitled = _as_it_stands(home, run_id, pl.read_parquet(folder / "entitlements.parquet"))
-    told = ["undetermined", *(["ineligible"] if asked.party else [])]
+    # What is payable has an entitlement: of who is eligible only lists that pay nothing are left.
+    told = ["undetermined", *(ASKED_ONLY if asked.party else [])]
     # Whoever is told that they are on no such list can tell when they are.
     watching = [name for name, card in cards.items() if card.kind == "warning"]
     others = (
@@ -164,9 +167,11 @@ def _lines_of_run(
         .filter(pl.col("outcome").is_in(told) & ~pl.col("policy_id").is_in(watching))
         .join(entitled.lazy(), on=KEY, how="anti")
         .collect()
-        .rename({"outcome": "status"})
+        .rename({"outcome": "status", "amount_fen": "determined_fen"})
     )
-    return _as_lines(pl.concat([entitled, others.drop("amount_fen")], how="diagonal"))
+    policies = folder / "policies"
+    reasoned = with_not_known(others, lambda one: pl.scan_parquet(policies / f"{one}.parquet"))
+    return _as_lines(pl.concat([entitled, reasoned], how="diagonal"))
 
 
 def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,8 @@ from flows.store import Home, replace_file
 from flows.typeset import pdf_of
 from sql import policy_cards
 from transforms.amounts import yuan_text
-from transforms.answers.notices import OWN_MATTERS
+from transforms.answers.not_known import with_not_known
+from transforms.answers.notices import OWN_MATTERS, letter_texts
 from transforms.answers.page import render_page
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
@@ -149,8 +150,9 @@ def _places(cause: str, places: str) -> str:
 
 def _unmet_words(unmet: Sequence[Provision], hidden: Set[str]) -> list[str]:
     """Say which provisions are not met; those of the person's own matters without their names."""
-    own = word("letter_own_matter")
-    titles = "、".join(own if one.name in hidden else one.title for one in unmet)
+    own, plain = word("letter_own_matter"), letter_texts()["plain"]
+    said = (own if one.name in hidden else plain.get(one.name, one.title) for one in unmet)
+    titles = "；".join(said)
     return [worded(Said("letter_unmet", {"titles": titles}))] if unmet else []
 
 
@@ -167,15 +169,18 @@ def _paragraphs(why: Mapping[str, Any], number: str, left_fen: int) -> list[str]
 
 
 def _reasons(home: Home, statement: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
-    """Return which provisions the listing run found not met, by key of the claims."""
+    """Return which provisions the listing run knew not to be met, by key of the claims."""
     path = home.runs / statement["run_id"] / "determinations.parquet"
     if not path.is_file():
         return {}
     keys = [claim[: len(KEY)] for claim in statement["claims"]]
     asked = pl.LazyFrame(keys, schema=dict.fromkeys(KEY, pl.String), orient="row").unique()
     found = pl.scan_parquet(path).filter(pl.col("outcome") == "ineligible")
-    rows = found.join(asked, on=list(KEY), how="semi").select(*KEY, "reason_codes").collect()
-    return {tuple(row[:-1]): row[-1] for row in rows.iter_rows()}
+    rows = found.join(asked, on=list(KEY), how="semi").rename({"outcome": "status"}).collect()
+    policies = path.parent / "policies"
+    split = with_not_known(rows, lambda one: pl.scan_parquet(policies / f"{one}.parquet"))
+    unmet = pl.col("reason_codes").list.set_difference("not_known").list.sort()
+    return {tuple(row[:-1]): row[-1] for row in split.select(*KEY, unmet).iter_rows()}
 
 
 def _masked(identifier: str, kind: str) -> str:

@@ -40,10 +40,11 @@ from tests.money.money_town import (
 from tests.money.test_review import filled
 from transforms.amounts import yuan_text
 from transforms.answers.asked_back import told_of_claims
+from transforms.answers.letter_pages import letter_pages
+from transforms.answers.not_known import with_not_known
 from transforms.answers.notices import (
     LINE_SCHEMA,
     MESSAGE_LENGTH,
-    letter_pages,
     letter_texts,
     messages,
     notices,
@@ -66,6 +67,7 @@ HOLDS = set(
 )
 HOLDS |= {STRUCK_OUT, OBJECTION, PAID_UNDER_OTHER}
 WATCHING = [name for name, card in policy_cards().items() if card.kind == "warning"]
+LISTS = [name for name, card in policy_cards().items() if card.kind in ("relief", "referral")]
 TOLD = [name for name in policy_cards() if name not in WATCHING]
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -227,6 +229,42 @@ def test_one_person_hears_of_refusals_too(told: tuple[Path, str, Path], tmp_path
     for asked in (Asked(person), Asked(town="none")):
         with pytest.raises(UsageError):
             write_notices(Home(root), run_id, asked, None)
+
+
+def test_who_asks_is_told_of_lists_too_and_no_number_is_another_s(
+    told: tuple[Path, str, Path], tmp_path: Path
+) -> None:
+    root, run_id, out = told
+    determined = pl.read_parquet(root / "runs" / run_id / "determinations.parquet")
+    listed = determined.filter(pl.col("outcome") == "eligible", pl.col("policy_id").is_in(LISTS))
+    person = listed.filter(pl.col("beneficiary_kind") == "person")["beneficiary_id"].sort()[0]
+    made = write_notices(Home(root), run_id, Asked(person), tmp_path / "one")
+    assert made["counts"]["eligible"] >= 1
+    one, whole = (pl.read_parquet(path / "notices.parquet") for path in (tmp_path / "one", out))
+    letters = one.filter(pl.col("status") == "eligible")["letter"]
+    assert all("符合条件" in letter and "不发钱" in letter for letter in letters)
+    of_all = dict(whole.select("notice_no", "letter").iter_rows())
+    asked_only = one.filter(pl.col("status").is_in(["eligible", "ineligible"]))
+    assert not of_all.keys() & set(asked_only["notice_no"])
+    both = one.filter(~pl.col("status").is_in(["eligible", "ineligible"]))
+    assert all(of_all[no] == letter for no, letter in both.select("notice_no", "letter").rows())
+
+
+def test_what_is_not_known_is_not_told_as_unmet() -> None:
+    codes = ["s11_age", "s11_willing"]
+    row = line("youth_training", "ineligible", reason_codes=codes)
+    own = {name: row[name] for name in KEY[1:]}
+    for answer, not_known in (("", ["s11_willing"]), ("s11_willing=否 裁1号", [])):
+        rule = pl.LazyFrame([{**own, "s11_age": False, "s11_willing": None}]).with_columns(
+            pl.lit([answer] if answer else [], pl.List(pl.String())).alias("clerk_answers")
+        )
+        lines = pl.DataFrame([row], schema=LINE_SCHEMA).drop("not_known")
+        split = with_not_known(lines, {"youth_training": rule}.__getitem__)
+        assert split["not_known"].to_list() == [not_known]
+        letter = worded(split.to_dicts())["letter"][0]
+        said = "没有满足的条件是：20岁以下。另有条件尚不能确定：有就业意愿。"
+        assert (said in letter) == bool(not_known)
+        assert ("条件是：20岁以下；有就业意愿。" in letter) != bool(not_known)
 
 
 def test_nobody_hears_from_a_letter_whom_a_bureau_looks_into(
@@ -417,7 +455,7 @@ def test_what_is_not_known_is_asked_by_what_the_policy_is(
         assert office in row["message"] and office in row["letter"]
 
 
-@pytest.mark.parametrize("status", [*STATUSES, "undetermined", "ineligible"])
+@pytest.mark.parametrize("status", [*STATUSES, "undetermined", "ineligible", "eligible"])
 def test_every_status_of_every_policy_has_words(status: str) -> None:
     reason = {"superseded": "stability_refund", "conflict": "internship_subsidy,stability_refund"}
     rows = [line(policy, status, reason.get(status, "")) for policy in TOLD]

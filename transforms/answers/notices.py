@@ -3,7 +3,7 @@
 The words stand in letters.yaml; a sentence is filled in column by column, for all lines at once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any
 import polars as pl
 
 from transforms.amounts import yuan_column
-from transforms.answers.page import render_page
 from transforms.errors import ContractError
 from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_person_id
@@ -31,7 +30,7 @@ MESSAGE_LENGTH = 70
 # Provisions that a letter to somebody else does not name.
 OWN_MATTERS = ("g_free",)
 LAST_DIGITS = 4
-OTHER, NO_TOWN, RETURNED = "other", "0", "returned"
+OTHER, RETURNED = "other", "returned"
 # What a line brings: its key, what is due and why, where it would be paid, what the bank said if it
 # came back from there, and under which words it is told if not under its status.
 LINE_SCHEMA = pl.Schema(
@@ -41,9 +40,13 @@ LINE_SCHEMA = pl.Schema(
         # Given back of what was paid before, and left of what a signed list asks for.
         **dict.fromkeys(["repaid_fen", "left_fen"], pl.Int64()),
         "reason_codes": pl.List(pl.String()),
+        # Of a refusal those of the reasons that are not known, rather than known not to hold.
+        "not_known": pl.List(pl.String()),
         **dict.fromkeys(["bank_name", "account_no", "bank_said", "told_as"], pl.String()),
     }
 )
+# Who asks is told of these, too: they come last, so that every other number is the same for all.
+ASKED_ONLY = ("eligible", "ineligible")
 NOTICE = ["notice_no", *KEY, "status", "name", "town", "title", "letter", "message"]
 
 
@@ -66,14 +69,16 @@ def notices(
     Rows:    lines    LINE_SCHEMA, one per key
              parties  party_kind, party_id, name, division_code: as they are on record; is_dead
              days     of the notice, and the last one to say that something is wrong
-             returns  NOTICE, in the order of status and key; `letter`: paragraphs by line ends
+             returns  NOTICE, in the order of status and key, those of ASKED_ONLY last; `letter`:
+                      paragraphs by line ends
     Holds:   a message has at most 70 characters and names nobody
     Raises:  ContractError if a status has no words, or a line has two notices
     """
     held = pl.col("paid_before_fen") - pl.col("repaid_fen").fill_null(0)
     is_in_part = pl.col("cause").is_in([IN_PART, REST_KEPT])
     excess = pl.when(is_in_part).then(-pl.col("due_fen")).otherwise(held - pl.col("determined_fen"))
-    ordered = lines.with_columns(excess.alias("excess_fen")).sort("status", *KEY)
+    is_last = pl.col("status").is_in(ASKED_ONLY)
+    ordered = lines.with_columns(excess.alias("excess_fen")).sort(is_last, "status", *KEY)
     ordered = ordered.with_row_index("place", offset=1)
     known = _with_parties(ordered, parties)
     came_back = pl.when(pl.col("bank_said").is_not_null()).then(pl.lit(RETURNED))
@@ -132,9 +137,12 @@ def _worded(
     if status not in texts["statuses"]:
         raise ContractError(f"letters.yaml has no words for status {status}")
     said = texts["statuses"][status]
-    # Twice: why, and what to do about it, name columns themselves.
+    # Twice: why, what to do about it and what comes of it name columns themselves.
     given = lines.with_columns(*_values(card, days), _other(status, titles).alias("other"))
-    given = given.with_columns(_why(status, name) for name in ("why", "how", "brief"))
+    given = given.with_columns(
+        *(_why(status, name) for name in ("why", "how", "brief")),
+        _filled(texts["parts"]["listed"][card.kind]).alias("listed"),
+    )
     sentences = [_filled(sentence) for sentence in (*said["body"], texts["closing"])]
     letter = pl.concat_str("meant", pl.concat_str(sentences, separator="\n"))
     sign = pl.lit(texts["signature"])
@@ -150,7 +158,6 @@ def _worded(
 def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
     """Give the columns that sentences name: of the policy, and of each line."""
     parts, kinds = letter_texts()["parts"], names_of_kinds()
-    provisions = {entry.name: entry.title for entry in card.provisions}
     texts = {
         "policy": card.title,
         "authority": card.authority,
@@ -168,11 +175,6 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
     other = (
         pl.when(is_about_another).then(pl.col("subject_name").fill_null("")).otherwise(pl.lit(""))
     )
-    plain = provisions | letter_texts()["plain"]
-    # Who is in prison is told to nobody but the one.
-    masked = provisions | dict.fromkeys(OWN_MATTERS, parts["own_matter"])
-    unknown = pl.when(is_about_another).then(_reasons(masked)).otherwise(_reasons(provisions))
-    asked = _reasons(plain, "；")
     return [
         *(pl.lit(text).alias(name) for name, text in texts.items()),
         *(yuan_column(f"{name}_fen", ",").alias(name) for name in AMOUNTS),
@@ -189,16 +191,39 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         .then(_filled(parts["back"], repaid=yuan_column("repaid_fen", ",")))
         .otherwise(pl.lit(""))
         .alias("back"),
-        unknown.fill_null("").alias("unknown"),
-        asked.fill_null("").alias("asked"),
+        *_conditions(card, is_about_another),
         pl.col("bank_said").replace("", parts["nothing_said"]),
         pl.col("bank_name").fill_null(parts["account_unknown"]).alias("bank"),
         pl.col("account_no").str.tail(LAST_DIGITS).fill_null(parts["no_digits"]).alias("last_four"),
     ]
 
 
-def _reasons(titles: Mapping[str, str], between: str = "、") -> pl.Expr:
-    return pl.col("reason_codes").list.eval(pl.element().replace(titles)).list.join(between)
+def _conditions(card: PolicyCard, is_about_another: pl.Expr) -> list[pl.Expr]:
+    """Give the columns that name conditions: those not met, those not known, all of them."""
+    texts = letter_texts()
+    provisions = {entry.name: entry.title for entry in card.provisions} | texts["plain"]
+    # Who is in prison is told to nobody but the one.
+    masked = provisions | dict.fromkeys(OWN_MATTERS, texts["parts"]["own_matter"])
+    uncertain = pl.col("not_known").fill_null(pl.lit([], pl.List(pl.String())))
+    unmet = pl.col("reason_codes").list.set_difference(uncertain).list.sort()
+    unmet, not_known, asked = (
+        pl.when(is_about_another)
+        .then(_reasons(codes, masked))
+        .otherwise(_reasons(codes, provisions))
+        for codes in (unmet, uncertain, pl.col("reason_codes"))
+    )
+    return [
+        unmet.fill_null("").alias("unmet"),
+        asked.fill_null("").alias("asked"),
+        pl.when(uncertain.list.len() > 0)
+        .then(_filled(texts["parts"]["not_known"], titles=not_known))
+        .otherwise(pl.lit(""))
+        .alias("not_certain"),
+    ]
+
+
+def _reasons(codes: pl.Expr, titles: Mapping[str, str]) -> pl.Expr:
+    return codes.list.eval(pl.element().replace(titles)).list.join("；")
 
 
 def _day(day: date) -> str:
@@ -256,39 +281,3 @@ def messages(told: pl.DataFrame) -> pl.DataFrame:
         words_column("status").alias("notice_status"),
         "message",
     )
-
-
-def letter_pages(told: pl.DataFrame, most: int) -> Iterator[tuple[str, str]]:
-    """Lay letters out as pages, by town and so many to a page.
-
-    Rows:    returns  the page's name, without its ending, and its HTML
-    Holds:   nothing that a name or clause holds is read as markup; nothing is loaded from anywhere
-    """
-    head, foot = render_page("letters.html.j2", pages="\x00").split("\x00")
-    sections = pl.concat_str(
-        pl.lit('<section class="letter"><h2>'),
-        _escaped("title"),
-        pl.lit(" <code>"),
-        _escaped("notice_no"),
-        pl.lit("</code></h2><p>"),
-        _escaped("name"),
-        pl.lit("：</p><p>"),
-        _escaped("letter").str.split("\n").list.join("</p><p>"),
-        pl.lit("</p></section>\n"),
-    )
-    laid_out = told.select(town=_file_name("town"), section=sections)
-    for (town,), letters in laid_out.group_by("town", maintain_order=True):
-        for number, part in enumerate(letters.iter_slices(most), start=1):
-            yield f"{town}-{number:03d}", head + "".join(part["section"]) + foot
-
-
-def _file_name(column: str) -> pl.Expr:
-    kept = pl.col(column).str.extract(r"^([0-9A-Za-z]{1,12})$")
-    return kept.fill_null(NO_TOWN)
-
-
-def _escaped(column: str) -> pl.Expr:
-    text = pl.col(column)
-    for plain, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        text = text.str.replace_all(plain, safe, literal=True)
-    return text
