@@ -23,7 +23,13 @@ from tests.money.money_town import (
 from transforms.errors import ContractError, DropRefusedError, ParameterMissingError
 from transforms.payments.bank_file import PAYMENT_SCHEMA, bank_files
 from transforms.payments.pain001 import NAMESPACE, check_pain001, pain001
-from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile, writable
+from transforms.payments.profile import (
+    DEFAULT_PROFILE,
+    default_profile,
+    parse_profile,
+    profile_of,
+    writable,
+)
 from transforms.payments.working_days import next_working_day
 
 AS_OF = date(2020, 3, 31)
@@ -181,6 +187,30 @@ def test_the_default_file_is_gb18030_with_crlf_and_bars() -> None:
     assert lines[0] == "H|B1|370001|失业保险基金|202003|1|5|1"
     assert lines[1] == (f"D|1|62220|𠮷娜|居民身份证|{ANN}|5|农商行|402453000012|稳岗|P1")
     assert lines[2].startswith("T|1|5|") and lines[3] == ""
+
+
+def test_permits_are_not_called_citizens_cards_where_the_profile_says_so() -> None:
+    ids = {
+        ANN: "居民身份证",
+        "81" + ANN[2:]: "港澳居民居住证",
+        "9" + ANN[1:]: "外国人永久居留身份证",
+    }
+    own = parse_profile(DEFAULT_PROFILE.read_text(), "")
+    rows = frame_of([payment(n, 5, beneficiary_id=one) for n, one in enumerate(ids, 1)])
+    told = bank_files(rows, HEADER, own)["bank.txt"].decode("gb18030")
+    assert [line.split("|")[4] for line in told.split("\r\n") if line[:2] == "D|"] == [
+        *ids.values()
+    ]
+    before = {k: v for k, v in own.content.items() if k != "id_type_by_prefix"}
+    told = bank_files(rows, HEADER, profile_of(before, ""))["bank.txt"].decode("gb18030")
+    assert told.count("|居民身份证|") == 3, "a profile of before says what it said"
+
+
+@pytest.mark.parametrize("text", ["[[id_type_by_prefix]]", "[id_type_by_prefix]\n9 = 1"])
+def test_names_of_permits_are_a_table_of_texts(text: str) -> None:
+    written = DEFAULT_PROFILE.read_text().partition("[id_type_by_prefix]")[0]
+    with pytest.raises(DropRefusedError, match=r"id_type_by_prefix|9 must be text"):
+        parse_profile(f"{written}{text}\n", "mine")
 
 
 @pytest.mark.parametrize(

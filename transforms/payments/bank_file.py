@@ -60,10 +60,20 @@ def _one_file(payments: pl.DataFrame, batch: Mapping[str, Any], profile: Profile
 
 def _detail_columns(payments: pl.DataFrame, profile: Profile) -> dict[str, pl.Series]:
     told = payments.with_row_index("number", offset=1).with_columns(
-        pl.col("beneficiary_kind").replace_strict(profile.id_types).alias("id_type"),
+        _id_type(profile).alias("id_type"),
         pl.col("beneficiary_id").alias("id"),
     )
     return {field.word: told[field.word].cast(pl.String) for field in profile.detail if field.word}
+
+
+def _id_type(profile: Profile) -> pl.Expr:
+    """Name the kind of id; of two prefixes that both fit, the longer one counts."""
+    said = pl.col("beneficiary_kind").replace_strict(profile.id_types)
+    is_person = pl.col("beneficiary_kind") == "person"
+    for prefix in sorted(profile.id_types_by_prefix, key=len):
+        begins = is_person & pl.col("beneficiary_id").str.starts_with(prefix)
+        said = pl.when(begins).then(pl.lit(profile.id_types_by_prefix[prefix])).otherwise(said)
+    return said
 
 
 def _line(fields: Iterable[Field], values: Mapping[str, Any], profile: Profile) -> bytes:

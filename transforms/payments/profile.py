@@ -45,6 +45,8 @@ PROFILE_KEYS = (*TEXTS, "row_limit", "header", "detail", "trailer")
 # What a bank sends back. A profile that does not say has the default's; only the answer's layout
 # is frozen in a batch, by the others nothing is paid.
 RECEIVED = ("answer", "statement", "returns")
+# What the bank calls an id of a person that begins so; a profile of before has none of it.
+BY_PREFIX = "id_type_by_prefix"
 LINE_ENDINGS = {"CRLF": "\r\n", "LF": "\n"}
 # Control and invisible characters, and what XML 1.0 can't hold: none belongs in a payment line.
 UNPRINTABLE = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u{FFFE}\u{FFFF}]"
@@ -66,6 +68,7 @@ class Profile:
     row_limit: int
     version: str
     id_types: Mapping[str, str]
+    id_types_by_prefix: Mapping[str, str]
     header: tuple[Field, ...]
     detail: tuple[Field, ...]
     trailer: tuple[Field, ...]
@@ -105,9 +108,12 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
 
     Raises:  DropRefusedError saying where, what was expected and what was found
     """
-    check_keys(content, PROFILE_KEYS, where, may_have=RECEIVED)
-    for key in TEXTS:
-        if not isinstance(content[key], str):
+    check_keys(content, PROFILE_KEYS, where, may_have=(*RECEIVED, BY_PREFIX))
+    by_prefix = content.get(BY_PREFIX, {})
+    if not isinstance(by_prefix, dict):
+        raise DropRefusedError(f"{where}, {BY_PREFIX} must be a table: [{BY_PREFIX}]")
+    for key, text in [*((key, content[key]) for key in TEXTS), *by_prefix.items()]:
+        if not isinstance(text, str):
             raise DropRefusedError(f"{where}: {key} must be text in quotes")
     check_writing(content, where)
     if content["line_ending"] not in LINE_ENDINGS:
@@ -133,6 +139,7 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
         row_limit=content["row_limit"],
         version=content["version"],
         id_types={"person": content["id_type_person"], "employer": content["id_type_employer"]},
+        id_types_by_prefix=by_prefix,
         header=lines["header"],
         detail=lines["detail"],
         trailer=lines["trailer"],
