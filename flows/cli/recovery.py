@@ -244,8 +244,14 @@ def recovery_letters(
     path = out or Path(f"{list_id}.{'pdf' if pdf else 'html'}")
     written = write_letters(Home(home), list_id, path, as_pdf=pdf)
     lines = [f"{written['path']}: {written['letters']} letters"]
-    closed = f"{written['closed']} claims of the list are closed: they get no letter"
-    show(written, as_json, [*lines, closed] if written["closed"] else lines)
+    if written["closed"]:
+        lines.append(f"{written['closed']} claims of the list are closed: they get no letter")
+    if written["doubted"]:
+        lines.append(
+            f"warning: of {written['doubted']} letters the newest run asks nothing any more, and "
+            "they say so: `wuxing recovery lift` before they are sent"
+        )
+    show(written, as_json, lines)
 
 
 @app.command()

@@ -9,6 +9,7 @@ import polars as pl
 from flows.money.funds import PLACEHOLDER, Funds, read_funds
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.recover import asked_of, paid_now
 from flows.store import Home, replace_file
 from flows.typeset import pdf_of
 from sql import policy_cards
@@ -43,14 +44,15 @@ def write_letters(home: Home, list_id: str, path: Path, *, as_pdf: bool = False)
     else:
         made = render_page("recovery.html.j2", **content).encode()
     replace_file(path, made)
-    counts = {"letters": len(content["letters"]), "closed": content["closed"]}
+    counts = {"letters": len(content["letters"])} | {n: content[n] for n in ("closed", "doubted")}
     return {"list_id": list_id, "path": str(path), **counts}
 
 
 def letters_of(home: Home, list_id: str) -> dict[str, Any]:
     """Return what the letters of a signed list say of what is left of its claims.
 
-    Rows:    returns  title, letters, and `closed`: how many claims get none, as nothing is left
+    Rows:    returns  title, letters, `closed`: how many claims get none, as nothing is left, and
+                      `doubted`: of how many letters the newest run asks nothing any more
     """
     funds = read_funds(home)
     with open_ledger(home, only_look=True) as ledger:
@@ -66,15 +68,31 @@ def letters_of(home: Home, list_id: str) -> dict[str, Any]:
         reasons = _reasons(home, statement)
         # Lists of before they named their payments may ask for money that was never paid.
         left = [books.claims[tuple(one[: len(KEY)])].left_of(list_id) for one in claims]
+        now = asked_of(home, books, paid_now(ledger))
+        doubted = [now.get(tuple(one[: len(KEY)]), (None,))[0] == 0 for one in claims]
         letters = [
             _letter(statement, claim, f"{list_id}-{number:04d}", fen, (paid[-1], funds, reasons))
             for number, (claim, paid, fen) in enumerate(zip(claims, found, left, strict=True), 1)
             if paid and fen
         ]
         signers = _signers(books, books.lists[list_id]["act"])
+    numbers = {f"{list_id}-{number:04d}" for number, one in enumerate(doubted, 1) if one}
     for letter in letters:
+        if letter["number"] in numbers:
+            letter["paragraphs"] = _doubted(letter)
         letter["facts"].append([word("letter_signed_by"), signers])
-    return {"title": word("letter_recovery"), "letters": letters, "closed": left.count(0)}
+    return {
+        "title": word("letter_recovery"),
+        "letters": letters,
+        "closed": left.count(0),
+        "doubted": sum(letter["number"] in numbers for letter in letters),
+    }
+
+
+def _doubted(letter: Mapping[str, Any]) -> list[str]:
+    """Say first that the newest run asks for it no more, and leave out how it would be paid."""
+    how = worded(Said("letter_how", {"number": letter["number"]}))
+    return [word("letter_doubted"), *(said for said in letter["paragraphs"] if said != how)]
 
 
 def _signers(books: Books, act: Mapping[str, Any]) -> str:

@@ -97,6 +97,16 @@ def test_only_what_is_left_is_asked_for_and_closed_claims_get_no_letter(home: Ho
     assert "1.50 元已经退回" in to_one["paragraphs"][1]
 
 
+def test_a_letter_says_when_the_newest_run_asks_nothing_any_more(home: Home) -> None:
+    night(home, "R3", [refund(600), month("benefit_to_retirement", ANN, 171900)])
+    path = home.root / "letters.html"
+    assert write_letters(home, list_of(home), path)["doubted"] == 1
+    to_ann, to_one = letters_of(home, list_of(home))["letters"]
+    assert to_ann["paragraphs"][0].startswith("按最近一次核对的数据，这一项不再要求退回")
+    assert "退回下表所列账户" not in "".join(to_ann["paragraphs"])
+    assert "不再要求退回" not in "".join(to_one["paragraphs"])
+
+
 def test_what_a_clerk_decided_names_no_rows_that_are_gone(home: Home) -> None:
     night(home, "R3", [refund(500)], causes=claim_by_clerk)
     act = list_act(home, run_name("R3"))
