@@ -17,11 +17,11 @@ from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from sql import connect, register_tables
 from sql.texts import policy_cards, shared_parameters
-from transforms.answers.objections import objection_register, objections_pages
+from transforms.answers.objections import instead_text, objection_register, objections_pages
 from transforms.answers.open_questions import both_sides
 from transforms.errors import DigestDiffersError
 from transforms.money.entitlements import KEY
-from transforms.money.objections import PARTY
+from transforms.money.objections import CONFLICT, PARTY
 from transforms.policies.parameters import value_on
 from transforms.sheets.csv_file import csv_bytes
 
@@ -56,6 +56,11 @@ def write_objections(
     }
     asked = frames["entitlements"].filter(pl.col("status") == "recovery")
     told["asked_back"] = asked.select(*PARTY, "period", fen=-pl.col("due_fen")).rows()
+    besides = frames["entitlements"].filter(pl.col("status").is_in(["superseded", CONFLICT]))
+    told["instead"] = {
+        tuple(key): instead_text(status, reason, told["titles"])
+        for *key, status, reason in besides.select(*KEY, "status", "reason").iter_rows()
+    }
     told["names"] = _names(home, manifest, weighed)
     register = objection_register(weighed, told["titles"], told["provisions"], told["answer_days"])
     explained: Explained = {}

@@ -405,7 +405,7 @@ def test_of_a_payment_that_nothing_is_determined_of_a_clerk_decides(said: str, s
 
 def test_a_letter_says_when_less_is_due_than_was_objected_to() -> None:
     card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
-    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}, "instead": {}}
     told |= {"provisions": {}, "cards": {"p": card}, "asked_back": [], "names": {}}
     for fen, answers, is_said in ((400, (), True), (600, (), False), (400, ("是",), False)):
         weighed = weigh(
@@ -447,7 +447,7 @@ def test_what_a_clerk_upheld_and_let_stand_is_free() -> None:
 @pytest.mark.parametrize(("name", "is_shown"), [("安娜", True), ("安 娜", True), ("邻居", False)])
 def test_only_whom_it_is_about_reads_facts_and_rows(name: str, is_shown: bool) -> None:
     card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
-    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}, "instead": {}}
     told |= {"provisions": {}, "cards": {"p": card}, "asked_back": [], "names": {ANN: "安娜"}}
     row = line("eligible", 500)
     weighed = weigh([row], [row]).with_columns(raised_by=pl.lit(name))
@@ -550,7 +550,7 @@ def test_a_register_that_was_changed_is_noticed(
 def test_who_objects_to_what_is_asked_back_reads_of_it() -> None:
     card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
     asked = [("p", ANN, "2020-02", 171900)]
-    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}, "instead": {}}
     told |= {"provisions": {}, "cards": {"p": card}, "asked_back": asked, "names": {}}
     for rows, period in (([line("eligible", 500)], None), ([], None), ([], "2020-02")):
         weighed = weigh(rows, rows, objections=raised(period, date(2020, 3, 5)))
@@ -574,7 +574,7 @@ def test_what_a_drop_says_is_no_formula_and_no_markup(hostile: str) -> None:
     )
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
     card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "")
-    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}, "instead": {}}
     told |= {"provisions": {}, "cards": {hostile: card}, "asked_back": [], "names": {}}
     for page in objections_pages(register, weighed, {}, told):
         assert "<b>x" not in page

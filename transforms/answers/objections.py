@@ -10,11 +10,13 @@ import polars as pl
 
 from transforms.amounts import yuan_text
 from transforms.answers.explanation import cell_words
+from transforms.answers.notices import letter_texts
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.extracts.kinds import names_of_kinds
 from transforms.money.entitlements import KEY
-from transforms.money.objections import upheld_shares
+from transforms.money.exclusions import NONE_STANDS
+from transforms.money.objections import CONFLICT, upheld_shares
 from transforms.payments.working_days import working_day_after, working_days_between
 from transforms.words import word, words_column
 
@@ -94,6 +96,7 @@ def objections_pages(
 
     Rows:    explained  by (run, policy, *key): a determination explained, as far as it can be
              told       run_id, as_of, titles, provisions, cards (policy's clause and authority),
+                        instead (by key: why what is eligible tonight is not paid as such),
                         asked_back (policy, subject, period, fen of each recovery of tonight),
                         names (by id: who is nobody of them reads no facts and rows)
              returns    the letters' page says so if nobody gets one
@@ -174,6 +177,7 @@ def _line(
     asked = [line["reasons_before"] or [], line["reason_codes"] or []]
     return {
         **line,
+        "instead": told["instead"].get(key, ""),
         "was": determined_text(line["outcome_before"], line["amount_before_fen"], asked[0], told),
         "became": determined_text(line["outcome"], line["amount_fen"], asked[1], told),
         "provisions": [
@@ -181,6 +185,20 @@ def _line(
             for name in dict.fromkeys([*sides[1], *sides[0]])
         ],
     }
+
+
+def instead_text(status: str, reason: str, titles: Mapping[str, str]) -> str:
+    """Say what stands instead of a superseded line, or what a line is in conflict with.
+
+    >>> instead_text("conflict", "internship_subsidy", {"internship_subsidy": "就业见习补贴"})
+    '与它重复的是：就业见习补贴。同月只能享受一项，由经办人裁定。'
+    """
+    parts = letter_texts()["parts"]
+    name = "、".join(titles.get(one, one) for one in reason.split(","))
+    if status == CONFLICT:
+        return str(parts["same_month"].format(name=name) + parts["one_of_them"])
+    said = parts["none_stands" if reason == NONE_STANDS else "stands_instead"]
+    return str(said.format(name=name))
 
 
 def determined_text(
