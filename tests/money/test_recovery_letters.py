@@ -130,7 +130,7 @@ def test_of_a_death_the_family_is_told_and_the_condition(
     to_ann, to_one = letters_of(home, list_of(home))["letters"]
     assert to_ann["to"] == f"{NAME}的家属（继承人）" and "您" not in to_ann["paragraphs"][0]
     assert (
-        "没有满足的条件是“在世" in dict(to_ann["facts"])["追回原因"]
+        "没有满足的条件是“登记中没有死亡记录" in dict(to_ann["facts"])["追回原因"]
         and "您" in to_one["paragraphs"][0]
     )
 
