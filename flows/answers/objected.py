@@ -28,6 +28,7 @@ from transforms.sheets.csv_file import csv_bytes
 REGISTER, PAGE, LETTERS = "objections.csv", "objections.html", "objection_letters.html"
 MOST_LINES = 10_000
 SAID_OF_CARD = ("authority", "clause", "bureau", "universe")
+PAYING = ("payment",)
 Explained = dict[tuple[str, ...], Mapping[str, Any]]
 
 
@@ -51,6 +52,7 @@ def write_objections(
         "provisions": {one.name: one.title for card in cards.values() for one in card.provisions},
         "cards": {
             name: {said: getattr(cards.get(name), said, "") for said in SAID_OF_CARD}
+            | {"pays": getattr(cards.get(name), "kind", "") in PAYING}
             for name in sorted({*cards, *weighed["policy_id"]})
         },
     }

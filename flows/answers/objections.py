@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from flows.answers.explain import card_named, id_of, period_of
+from flows.language import policy_word
 from flows.money.ledger_store import books_of
 from flows.money.objections import LABELS, objections_named, registered
 from flows.money.sign import today
@@ -55,8 +56,9 @@ def _warnings(home: Home, row: Mapping[str, str]) -> Iterator[str]:
         path = home.runs / newest / "determinations.parquet"
         if not pl.scan_parquet(path).filter(is_meant).head(1).collect().height:
             policy_id, subject_id = (row[name] for name in PARTY)
+            named = policy_word(policy_id)
             yield (
-                f"the newest run has no line of {policy_id} about {subject_id}: look at the code "
+                f"the newest run has no line of {named} about {subject_id}: look at the code "
                 "again; it is answered by a letter all the same"
             )
 

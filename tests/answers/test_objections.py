@@ -562,6 +562,27 @@ def test_who_objects_to_what_is_asked_back_reads_of_it() -> None:
     assert "没有关于此对象的认定。" in letters and "1,719.00" not in letters
 
 
+def test_a_stranger_reads_nothing_of_what_is_the_persons_own_matter() -> None:
+    card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局、区财政局")
+    rows = [line("ineligible", 0)]
+    weighed = weigh(rows, rows, objections=raised(None, date(2020, 3, 5)))
+    key = tuple(weighed.select(KEY).row(0))
+    entry = {"provision": "g_free", "title": "未在服刑", "clause": "〔〕", "value": "false"}
+    entry |= {"clerk_answer": None, "facts": {}, "sources": []}
+    told: dict[str, Any] = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
+    told |= {"provisions": {"g_free": "未在服刑"}, "cards": {"p": card}, "asked_back": []}
+    told["instead"] = {key: "与它重复的是：甲。"}
+    register = objection_register(weighed, {}, {}, 15)
+    by = register["raised_by"].item()
+    for name, is_told in ((by, True), ("别人", False)):
+        told["names"] = {ANN: name}
+        letters = objections_pages(
+            register, weighed, {("R1", *key): {"provisions": [entry]}}, told
+        )[1]
+        assert ("未在服刑" in letters, "与它重复的是" in letters) == (is_told, is_told)
+        assert "再到区人社局提出" in letters
+
+
 @pytest.mark.parametrize("hostile", ["=1+1", "@a", "+1", "-1", "<b>x</b>", 'a","b', "a\u202eb"])
 def test_what_a_drop_says_is_no_formula_and_no_markup(hostile: str) -> None:
     row = {"policy_id": hostile, "period": None, "subject_id": ANN, "raised_by": hostile}

@@ -14,7 +14,7 @@ from transforms.answers.explanation import (
     short_lines,
     used_parameter_lines,
 )
-from transforms.answers.money_text import entitlement_text
+from transforms.answers.money_text import day_text, entitlement_text
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.answers.party_changes import change_lines
@@ -64,7 +64,7 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
         signed = ", ".join(f"{one['name']} {one['signed_on']}" for one in batch["signatures"])
         lines.append(f"batch {batch['batch_id']}: {batch['state']}, signed by {signed or 'nobody'}")
     for entry in told.get("ledger", ()):
-        bank = f"  {entry['bank_said']} {entry['bank_day']}" if entry["bank_day"] else ""
+        bank = f"  {entry['bank_said']} {day_text(entry['bank_day'])}" if entry["bank_day"] else ""
         lines.append(
             f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 "
             f"{word(entry['policy_id'], language, titles)} "
@@ -72,7 +72,13 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
         )
     if "changes" not in told:
         return lines
-    return lines + change_lines(told["changes"], *([_changed] if language == "zh" else []))
+    if language == "en":
+        return lines + change_lines(told["changes"])
+    named = partial(_changed, _titles_of_provisions(told["policies"]))
+    changes = [
+        {**one, "policy_id": word(one["policy_id"], "zh", titles)} for one in told["changes"]
+    ]
+    return lines + change_lines(changes, named)
 
 
 def _why_nothing(policies: Sequence[Mapping[str, Any]], language: Language) -> Iterator[str]:
@@ -162,6 +168,7 @@ def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
         provisions=_titles_of_provisions(told["policies"]),
         tables=partial(source_table, told["repairs"], raw),
         changed=changed_words,
+        day=day_text,
         chinese=chinese_part,
         cell=cell_words,
         label=fact_label,
@@ -239,8 +246,9 @@ def changed_words(name: str, value: Any) -> str:
     return word(f"value_{value}") if PROVISION.match(name) else cell_words(name, value)
 
 
-def _changed(name: str, was: Any, now: Any) -> str:
-    return f"{fact_label(name)}：{changed_words(name, was)} → {changed_words(name, now)}"
+def _changed(provisions: Mapping[str, str], name: str, was: Any, now: Any) -> str:
+    label = provisions.get(name) or fact_label(name)
+    return f"{label}：{changed_words(name, was)} → {changed_words(name, now)}"
 
 
 def _titles_of_provisions(policies: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -6,6 +6,9 @@ from typing import Any
 from transforms.amounts import yuan_text
 from transforms.words import BETWEEN, NO_NAMES, Language, word
 
+# So many digits has a day without signs between.
+BARE_DAY = 8
+
 
 def entitlement_text(
     entitlement: Mapping[str, Any],
@@ -58,3 +61,13 @@ def paid_text(
         f"{policy} {paid['period']} for {paid['beneficiary_id']}, payment "
         f"{paid['payment_id']}, {yuan_text(paid['amount_fen'])} 元"
     )
+
+
+def day_text(day: str) -> str:
+    """Write a day of the bank's as every other day; what it wrote otherwise stays as it is.
+
+    >>> day_text("20200410"), day_text("2020-04-10"), day_text("")
+    ('2020-04-10', '2020-04-10', '')
+    """
+    is_bare = len(day) == BARE_DAY and day.isdecimal()
+    return f"{day[:4]}-{day[4:6]}-{day[6:]}" if is_bare else day

@@ -10,7 +10,7 @@ import polars as pl
 
 from transforms.amounts import yuan_text
 from transforms.answers.explanation import cell_words
-from transforms.answers.notices import letter_texts
+from transforms.answers.notices import OWN_MATTERS, letter_texts
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.extracts.kinds import names_of_kinds
@@ -126,6 +126,9 @@ def _letter(
     explained: Mapping[tuple[str, ...], Mapping[str, Any]],
     told: Mapping[str, Any],
 ) -> dict[str, Any]:
+    names = {_plain(told["names"].get(one, "")) for one in _parties(lines)}
+    is_party = _plain(row["raised_by"]) in names
+    told = told if is_party else _without_own_matters(told)
     shown = [_line(line, explained, told) for line in lines.head(SHOWN_LINES).to_dicts()]
     first = lines.row(0, named=True)
     party, only = (first["policy_id"], first["subject_id"]), first["objected_period"]
@@ -135,17 +138,23 @@ def _letter(
     return {
         "asked_back_fen": sum(asked),
         **row,
+        "pays": True,
         **told["cards"][first["policy_id"]],
         "is_news": any(lines["is_news"]),
         "state": first["objection_state"],
         "lines": shown if first["period"] is not None else [],
         "is_determined": lines["outcome"].is_not_null().any(),
         "is_lowered": _is_lowered(lines),
-        "is_party": _plain(row["raised_by"])
-        in {_plain(told["names"].get(one, "")) for one in _parties(lines)},
+        "is_party": is_party,
         "is_corrected": lines["is_corrected"].any(),
         "left": max(0, lines.height - SHOWN_LINES),
     }
+
+
+def _without_own_matters(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what nobody else is told: who is in prison, what else somebody is entitled to."""
+    masked = dict.fromkeys(OWN_MATTERS, letter_texts()["parts"]["own_matter"])
+    return {**told, "provisions": {**told["provisions"], **masked}, "instead": {}, "hidden": masked}
 
 
 def _parties(lines: pl.DataFrame) -> set[str]:
@@ -183,6 +192,7 @@ def _line(
         "provisions": [
             (sides[0].get(name), sides[1].get(name))
             for name in dict.fromkeys([*sides[1], *sides[0]])
+            if name not in told.get("hidden", {})
         ],
     }
 
