@@ -1,6 +1,7 @@
 """A letter for each claim of a signed list: what is asked back, why, where it goes."""
 
 from collections.abc import Mapping, Sequence, Set
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from flows.typeset import pdf_of
 from sql import policy_cards
 from transforms.amounts import yuan_text
 from transforms.answers.not_known import with_not_known
-from transforms.answers.notices import OWN_MATTERS, letter_texts
+from transforms.answers.notices import OWN_MATTERS, day_text, letter_texts
 from transforms.answers.page import render_page
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
@@ -132,7 +133,7 @@ def _letter(
     facts = {
         "policy_title": card.title,
         "clause": f"{card.authority}：{card.clause}",
-        "period": named["period"],
+        "period": _period_text(named["period"]),
         "letter_subject": _masked(named["subject_id"], named["subject_kind"]) * is_of_other,
         "identifier": _masked(named["beneficiary_id"], named["beneficiary_kind"]),
         "payment_id": last["payment_id"],
@@ -145,7 +146,7 @@ def _letter(
     why = {
         "reader": last["holder"] if is_dead else word("letter_you"),
         "policy": card.title,
-        "period": named["period"],
+        "period": _period_text(named["period"]),
         "amount_fen": amount_fen,
         "cause": CAUSES.get(cause, cause),
     }
@@ -157,8 +158,15 @@ def _letter(
         "paragraphs": _paragraphs(why, number, left_fen),
         "facts": [[word(name), value] for name, value in facts.items() if value],
         "from": card.bureau,
-        "day": statement["signed_on"],
+        "day": day_text(date.fromisoformat(statement["signed_on"])),
     }
+
+
+def _period_text(period: str) -> str:
+    """Write a year or a month as in every other letter."""
+    parts, (year, _, month) = letter_texts()["parts"], period.partition("-")
+    said = parts["month"] if month else parts["year"]
+    return str(said.format(year=year, month=month.lstrip("0")))
 
 
 def _places(cause: str, places: str) -> str:

@@ -103,7 +103,8 @@ def test_every_policy_answers_for_every_person(
                 assert card.universe in page
                 assert any(entry["universe"] in line for line in lines)
             for row in entry["rows"]:
-                assert yuan_text(row["amount_fen"], ",") in page
+                amount = "—" if card.kind == "referral" else yuan_text(row["amount_fen"], ",")
+                assert amount in page
                 assert all(told["clause"] in page for told in row["provisions"])
 
 
@@ -122,7 +123,14 @@ def test_money_on_the_page_is_what_the_ledger_knows(
         (batch,) = [one for one in told["batches"] if one["batch_id"] == batch_id]
         assert [one["name"] for one in batch["signatures"]] == ["孙三立", "李四光"]
         page = TAGS.sub(" ", dossier_page(told))
-        for words in (first["payment_id"], "账号户名不符", "20200401", "孙三立", "李四光", "退回"):
+        for words in (
+            first["payment_id"],
+            "账号户名不符",
+            "2020-04-01",
+            "孙三立",
+            "李四光",
+            "退回",
+        ):
             assert words in page
 
 

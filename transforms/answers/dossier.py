@@ -14,7 +14,7 @@ from transforms.answers.explanation import (
     short_lines,
     used_parameter_lines,
 )
-from transforms.answers.money_text import day_text, entitlement_text
+from transforms.answers.money_text import bank_day_text, entitlement_text
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.answers.party_changes import change_lines
@@ -64,7 +64,11 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
         signed = ", ".join(f"{one['name']} {one['signed_on']}" for one in batch["signatures"])
         lines.append(f"batch {batch['batch_id']}: {batch['state']}, signed by {signed or 'nobody'}")
     for entry in told.get("ledger", ()):
-        bank = f"  {entry['bank_said']} {day_text(entry['bank_day'])}" if entry["bank_day"] else ""
+        bank = (
+            f"  {entry['bank_said']} {bank_day_text(entry['bank_day'])}"
+            if entry["bank_day"]
+            else ""
+        )
         lines.append(
             f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 "
             f"{word(entry['policy_id'], language, titles)} "
@@ -168,7 +172,7 @@ def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
         provisions=_titles_of_provisions(told["policies"]),
         tables=partial(source_table, told["repairs"], raw),
         changed=changed_words,
-        day=day_text,
+        day=bank_day_text,
         chinese=chinese_part,
         cell=cell_words,
         label=fact_label,

@@ -63,10 +63,10 @@ def paid_text(
     )
 
 
-def day_text(day: str) -> str:
+def bank_day_text(day: str) -> str:
     """Write a day of the bank's as every other day; what it wrote otherwise stays as it is.
 
-    >>> day_text("20200410"), day_text("2020-04-10"), day_text("")
+    >>> bank_day_text("20200410"), bank_day_text("2020-04-10"), bank_day_text("")
     ('2020-04-10', '2020-04-10', '')
     """
     is_bare = len(day) == BARE_DAY and day.isdecimal()

@@ -166,8 +166,8 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         "office": card.bureau.split("、")[0],
         "question": parts["question"][card.kind],
         "records": "、".join(kinds[kind] for kind in card.reads),
-        "day": _day(days[0]),
-        "until": _day(days[1]),
+        "day": day_text(days[0]),
+        "until": day_text(days[1]),
         "by": f"{days[1].month}月{days[1].day}日",
     }
     year, month = pl.col("period").str.head(4), pl.col("period").str.slice(5)
@@ -226,7 +226,8 @@ def _reasons(codes: pl.Expr, titles: Mapping[str, str]) -> pl.Expr:
     return codes.list.eval(pl.element().replace(titles)).list.join("；")
 
 
-def _day(day: date) -> str:
+def day_text(day: date) -> str:
+    """Write a day as letters do."""
     return f"{day.year}年{day.month}月{day.day}日"
 
 
