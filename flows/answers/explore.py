@@ -74,7 +74,10 @@ def table_text(rows: pl.DataFrame) -> str:
     ):
         shown = str(rows.head(MOST_ROWS))
     left = rows.height - MOST_ROWS
-    return f"{shown}\n{rows.height:,} rows" + (f", {left:,} not shown" if left > 0 else "")
+    counted = f"rows: {rows.height:,}"
+    if left > 0:
+        counted = f"rows: {rows.height:,}, not shown: {left:,}"
+    return f"{shown}\n{counted}"
 
 
 def flat_csv(rows: pl.DataFrame) -> str:

@@ -132,7 +132,7 @@ def test_one_question_as_text_json_and_csv(
     )
     words = ["sql", "--home", str(home.root), "--query", query]
     assert run_command(app, words) == 0
-    assert "3 rows" in capsys.readouterr().out
+    assert "rows: 3" in capsys.readouterr().out
     assert run_command(app, [*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["columns"] == ["policy_id", "reason_codes", "amount_fen"]
@@ -189,7 +189,7 @@ def test_the_prompt_answers_each_question_and_goes_on_after_a_mistake(
 
 def test_a_long_answer_is_cut_and_says_so() -> None:
     rows = pl.DataFrame({"n": range(1000)})
-    assert "1,000 rows, 800 not shown" in table_text(rows)
+    assert "rows: 1,000, not shown: 800" in table_text(rows)
     assert len(flat_csv(rows).splitlines()) == 1001
 
 
