@@ -72,3 +72,40 @@ def test_no_secret_stands_in_the_environment_file() -> None:
     assert not [name for name in named if "PASSWORD" in name and named[name]]
     assert named["TZ"] == "Asia/Shanghai"
     assert "backup" in tomllib.loads(INITIAL_SETTINGS.read_text(encoding="utf-8"))
+
+
+PREFECT = """#!/bin/sh
+echo "$*" >> "$0.said"
+case "$*" in
+*inspect*) test -e "$0.pool" ;;
+*create*) touch "$0.pool"; exit 1 ;;
+esac
+"""
+PYTHON = """#!/bin/sh
+case "$2" in
+*health*) echo asked >> "$0.asked"; test "$(wc -l < "$0.asked")" -ge 3 ;;
+*) pwd ;;
+esac
+"""
+
+
+def test_deploy_waits_for_a_server_just_started_and_for_a_worker_that_made_the_pool(
+    tmp_path: Path,
+) -> None:
+    scripts = {"prefect": PREFECT, "python": PYTHON, "wuxing": "#!/bin/sh\n"}
+    scripts |= {"id": "#!/bin/sh\necho wuxing\n", "sleep": "#!/bin/sh\n"}
+    programs, share = tmp_path / "bin", tmp_path / "share" / "wuxing"
+    programs.mkdir()
+    share.mkdir(parents=True)
+    for name, text in scripts.items():
+        (programs / name).write_text(text, encoding="utf-8")
+        (programs / name).chmod(0o755)
+    script = share / "wuxing-deploy.sh"
+    text = (FOLDER / script.name).read_text(encoding="utf-8")
+    settings = FOLDER / "wuxing.env"
+    script.write_text(text.replace("/etc/wuxing/wuxing.env", str(settings)), encoding="utf-8")
+    path = {"PATH": f"{programs}:/usr/bin:/bin"}
+    subprocess.run(["sh", script], env=path, check=True)
+    assert len((programs / "python.asked").read_text(encoding="utf-8").splitlines()) == 3
+    *_, last = (programs / "prefect.said").read_text(encoding="utf-8").splitlines()
+    assert "deploy --all" in last
