@@ -197,8 +197,8 @@ def ledger(
         for b in content["balances"]
     ]
     lines += [
-        f"{e['entry_id']} {policy_word(e['policy_id'])} {e['period']} {e['amount_yuan']} 元 "
-        f"{e['payment_id']}"
+        f"{e['entry_id']} {headings(e['kind'])[0]}: {policy_word(e['policy_id'])} {e['period']} "
+        f"{e['amount_yuan']} 元 {e['payment_id']}"
         for e in content["entries"]
     ]
     show(content, as_json, lines or ["the ledger is empty"])

@@ -206,3 +206,12 @@ def test_what_arrived_after_all_waits_for_nobody(home: Home, batch: str) -> None
     assert len(list_returned(home, DAY)["lines"]) == 1
     settle(home, batch, f"{second}|成功||20200402".encode())
     assert list_returned(home, DAY)["lines"] == []
+
+
+def test_the_ledger_names_what_each_entry_is(
+    home: Home, batch: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settle(home, batch, text_of(home, batch).encode())
+    assert run_command(app, ["ledger", "--beneficiary", TWO, "--home", str(home.root)]) == 0
+    told = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert [line.split()[1] for line in told] == ["payment", "return"]
