@@ -74,6 +74,20 @@ def test_no_secret_stands_in_the_environment_file() -> None:
     assert "backup" in tomllib.loads(INITIAL_SETTINGS.read_text(encoding="utf-8"))
 
 
+def test_a_shell_reads_the_environment_file_as_systemd_does(tmp_path: Path) -> None:
+    """What holds a character of the shell's stands in single quotes, which systemd takes, too."""
+    told = "https://example.cn/send?key=a&x=$1;b #c"
+    text = (FOLDER / "wuxing.env").read_text(encoding="utf-8")
+    path = tmp_path / "wuxing.env"
+    path.write_text(text.replace("# WUXING_WEBHOOK=", f"WUXING_WEBHOOK='{told}'"), encoding="utf-8")
+    words = ["sh", "-c", f'set -a; . "{path}"; env']
+    said = subprocess.run(words, env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=True)
+    lines = said.stdout.decode().splitlines()
+    plain = re.findall(r"^[A-Z_]+=.*$", text, re.MULTILINE)
+    assert {f"WUXING_WEBHOOK={told}", *plain} <= set(lines)
+    assert "'single quotes'" in text
+
+
 PREFECT = """#!/bin/sh
 echo "$*" >> "$0.said"
 case "$*" in
