@@ -3,7 +3,7 @@
 import csv
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -75,23 +75,30 @@ def adding(*rows: list[str]) -> Callable[[Table], Table]:
 
 
 @pytest.fixture(scope="module")
-def paid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Path, pl.DataFrame]]:
+def paid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Path, pl.DataFrame]:
     """A home whose first night was paid whole, its drop, and what was paid."""
+    home, drop, lines = paid_town(tmp_path_factory.mktemp("claims"), {})
+    assert lines.height > 100
+    return home, drop, lines
+
+
+def paid_town(
+    root: Path, told: dict[str, Callable[[Table], Table]]
+) -> tuple[Home, Path, pl.DataFrame]:
     from data_samples.town.write import write_sample
     from flows.money.batch import list_batches
     from flows.money.release import release_batch
 
-    root = tmp_path_factory.mktemp("claims")
     drop = root / "drop"
     write_sample(drop, 300, 7, AS_OF, formats="csv-utf8")
+    if told:
+        change(drop, told)
     home: Home = make_home(root / "home")
     summary = run_night(NightRequest(home, AS_OF, drop=drop), Progress())
     for batch in list_batches(home):
         sign_both(home, batch["batch_id"])
         release_batch(home, batch["batch_id"])
-    lines = entitlements(home, summary).filter(pl.col("status") == "payable")
-    assert lines.height > 100
-    yield home, drop, lines
+    return home, drop, entitlements(home, summary).filter(pl.col("status") == "payable")
 
 
 def entitlements(home: Home, summary: dict[str, Any]) -> pl.DataFrame:
@@ -267,6 +274,43 @@ def test_a_row_speaks_only_where_it_does_so_beside_those_that_vanished(
     (line,) = found.filter(policy_id="stability_refund", subject_id=code).to_dicts()
     assert line["status"] == ("recovery" if is_discredited else "unsupported")
     assert line["cause"] == ("row_found" if is_discredited else "rows_gone")
+
+
+def test_a_listing_that_ran_its_term_is_no_claim_whatever_harmless_row_comes(
+    tmp_path: Path,
+) -> None:
+    """It was known when it was paid that it ends that day; an older one is delivered, too."""
+    difficult = "经营困难且恢复有望企业"
+
+    def ends(rows: Table) -> Table:
+        return [[*r[:5], str(AS_OF), r[6]] if r[0] == difficult else r for r in rows]
+
+    town = paid_town(tmp_path / "town", {"认定名单": ends})
+    asked = town[2].filter(policy_id="stability_refund_difficult")["subject_id"].to_list()
+    (path,) = town[1].glob("认定名单*.csv")
+    rows = csv.reader(io.StringIO(path.read_text("utf-8")))
+    older = [[*r[:4], "2018-01-01", "2018-12-31", ""] for r in rows if r[2] in asked]
+    _, _, found = night(town, tmp_path / "night", {"认定名单": adding(*older)})
+    mine = found.filter(pl.col("subject_id").is_in(asked))
+    lines = mine.filter(policy_id="stability_refund_difficult").select("status", "cause").rows()
+    assert lines == [("unsupported", "nothing_found")] * len(asked) and asked
+
+
+def test_a_renewal_delivered_as_the_state_of_today_is_no_claim(
+    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
+) -> None:
+    """Lists and contracts as they are today: the old row is away, the new one begins tonight."""
+    listed, _ = somebody_paid(paid[2], "flexible_insurance_extension")
+    hired, _ = somebody_paid(paid[2], "new_hire_subsidy")
+    told = {
+        "认定名单": lambda rows: [[*r[:4], str(LATER), *r[5:]] if listed in r else r for r in rows],
+        "就业登记": lambda rows: [[*r[:4], str(LATER), *r[5:]] if hired in r else r for r in rows],
+    }
+    _, _, found = night(paid, tmp_path / "night", told)
+    about = found.filter(pl.col("subject_id").is_in([listed, hired]))
+    left = about.filter(pl.col("determined_fen") < pl.col("paid_before_fen"))
+    assert {*left["policy_id"]} >= {"flexible_insurance_extension", "new_hire_subsidy"}
+    assert {*left.select("status", "cause").rows()} == {("unsupported", "rows_gone")}
 
 
 def test_months_that_a_provision_does_not_look_at_do_not_speak() -> None:
