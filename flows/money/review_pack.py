@@ -255,7 +255,9 @@ def find_doubts(
         "party_names": parties.drop_nulls("subject_name"),
         "line_traces": traces,
         "run_findings": findings,
-        "paid_entries": ours.with_columns(came_back.alias("is_reversed")),
+        "paid_entries": ours.with_columns(came_back.alias("is_reversed")).with_row_index(
+            "entry_no"
+        ),
         "fund_support_types": pl.DataFrame(
             types, schema=dict.fromkeys(("policy_id", "support_type"), pl.String), orient="row"
         ),

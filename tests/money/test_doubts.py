@@ -286,6 +286,24 @@ def plant_grants_without_id(town: Planter) -> None:
         town.planted.add(("granted_without_id", told))
 
 
+def plant_returned_accounts(town: Planter) -> None:
+    """The last payment to the account came back; honest: one before it, or of another account."""
+    for place in range(PLANTED):
+        told, later, other = (town.person() for _ in range(3))
+        for person in (told, later, other):
+            town.line(BENEFIT, person, 171_900)
+            account = town.accounts[person]
+            entry = {"policy_id": BENEFIT, "subject_kind": "person", "beneficiary_kind": "person"}
+            entry |= {"subject_id": person, "beneficiary_id": person, "period": "2020-01"}
+            entry |= {"idempotency_key": f"A{person}", "payment_id": f"A{person}", "fund": FUND}
+            entry |= {"amount_fen": 171_900, "account_no": account if person != other else "6"}
+            town.pay(entry, comes_back=place % 2 == 0 or person != told, stays=False)
+            if person != other:
+                again = {"idempotency_key": f"B{person}", "payment_id": f"B{person}"}
+                town.pay(entry | again, comes_back=person == told, stays=False)
+        town.planted.add(("returned_account", told))
+
+
 def found_in(town: Planter, folder: Path) -> pl.DataFrame:
     tables = {}
     for kind, rows in town.rows.items():
@@ -332,6 +350,7 @@ def town() -> Planter:
         plant_limited,
         plant_rows_set_aside,
         plant_grants_without_id,
+        plant_returned_accounts,
     ):
         plant(made)
     return made

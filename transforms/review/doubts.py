@@ -14,8 +14,8 @@ AUDIT_FINDINGS = (
 )
 # Each of the others is a file of sql/review/doubts, in which its pattern stands.
 DOUBTS = (
-    *("shared_account", "account_of_other", "paid_after_end", "paid_under_other_id"),
-    *("paid_beyond_limit", "faulty_row", "granted_without_id"),
+    *("shared_account", "account_of_other", "returned_account", "paid_after_end"),
+    *("paid_under_other_id", "paid_beyond_limit", "faulty_row", "granted_without_id"),
     *AUDIT_FINDINGS,
     *("round_sum", "paid_without_trace"),
 )
@@ -69,6 +69,7 @@ def _clue() -> pl.Expr:
         {
             "shared_account": said_column("shared_account_clue", count=by, found=found),
             "account_of_other": said_column("account_of_other_clue", count=by, found=found),
+            "returned_account": said_column("returned_account_clue", found=found),
             "paid_after_end": said_column("paid_after_end_clue", count=by, found=found),
             "paid_under_other_id": said_column("paid_under_other_id_clue", count=by, found=found),
             "paid_beyond_limit": said_column("paid_beyond_limit_clue", count=by, found=found),
