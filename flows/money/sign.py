@@ -21,6 +21,7 @@ from flows.money.witnesses import expect_seen, read_seen, write_seen
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError, UsageError
+from transforms.money.batch_states import release_obstacle
 from transforms.money.books import (
     Books,
     batch_statement,
@@ -184,6 +185,10 @@ def _post(home: Home, ledger: Ledger, batch: Signable, signed: Mapping[str, Any]
     with witnessed(home, ledger):
         ledger.post("rejected" if act == "reject" else "signed", signed, batch.batch_id, role)
     state = ledger.batch_states()[batch.batch_id]
+    warnings = payer_warnings(state.fund, batch.manifest["funding"])
+    if state.mark:
+        # Both may sign it all the same; nobody is to think that it is paid then.
+        warnings.append(release_obstacle(state))
     return {
         "batch_id": batch.batch_id,
         "role": role,
@@ -191,7 +196,7 @@ def _post(home: Home, ledger: Ledger, batch: Signable, signed: Mapping[str, Any]
         "state": state.state,
         "fingerprint": signed["statement"]["key_id"],
         "missing_signatures": state.missing_roles,
-        "warnings": payer_warnings(state.fund, batch.manifest["funding"]),
+        "warnings": warnings if act == "sign" else [],
     }
 
 
