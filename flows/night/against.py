@@ -135,7 +135,10 @@ def rows_vanished(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) 
     Rows:    returns  places, by snapshot and kind
     """
     card, lost = policy_cards()[claim["policy_id"]], Lost()
-    for spec in (*card.rows, *(spec for one in card.provisions for spec in one.rows)):
+    listed = (*card.rows, *(spec for one in card.provisions for spec in one.rows))
+    meant = [{name: value for name, value in spec.items() if name != "for"} for spec in listed]
+    # Several provisions look at the same rows.
+    for spec in {repr(sorted(spec.items())): spec for spec in meant}.values():
         now = tonight.rows_of(spec, claim)
         for run in then:
             old = run.rows.rows_of(spec, claim)
@@ -153,8 +156,10 @@ def _vanished(kind: str, now: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
 
     That is one by which it is found again; of kinds that declare none, as many as are gone.
     """
-    gone, new = _without(old, now), _without(now, old)
-    declared = KINDS[kind]
+    gone = _without(old, now)
+    if not gone.height:
+        return gone
+    new, declared = _without(now, old), KINDS[kind]
     required = {column.name for column in declared.columns if column.required}
     if {*declared.stands_by} != required and {*declared.stands_by} <= {*gone.columns}:
         return _without(gone, new, declared.stands_by)
@@ -166,6 +171,8 @@ def _without(rows: pl.DataFrame, others: pl.DataFrame, content: Sequence[str] = 
 
     Nor is a column that a kind got between the two nights: no row is another by it.
     """
+    if not rows.height or not others.height:
+        return rows
     both = [name for name in rows.columns if name in others.columns]
     content = content or [name for name in both if name not in NOT_CONTENT]
     counted = [

@@ -127,7 +127,8 @@ class Causes:
         behind = {place: [then[run] for run in runs[place]] for place in met}
         said = spoken.taken_away({place: claims[place] for place in met}, tonight, behind)
         for place, (fen, gone) in said.items():
-            found[place] = _as_spoken(claims[place], tonight, behind[place], fen, gone)
+            if claims[place]["determined_fen"] + fen < claims[place]["paid_before_fen"]:
+                found[place] = _as_spoken(claims[place], tonight, behind[place], fen, gone)
         both = [place for place, (_, said, *_) in enumerate(found) if said == UNDER_BOTH]
         for place, cause in self._of_partners({place: claims[place] for place in both}).items():
             # What the other policy's money stood on is gone, and nothing says that it was wrong.
