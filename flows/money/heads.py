@@ -99,7 +99,7 @@ def post_act(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     )
     with open_ledger(home) as ledger:
         expect_whole(home, ledger)
-        with witnessed(home, ledger):
+        with witnessed(home, ledger, is_move=statement["act"] == "move"):
             ledger.post(POSTED_AS[statement["act"]], act, subject=subject)
         return roster_view(ledger)
 

@@ -14,7 +14,7 @@ from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.funds import read_funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.sign import today
-from flows.money.whole import expect_whole, witnessed
+from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.store import Home, file_digest, replace_file
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
@@ -49,6 +49,7 @@ def settle_batch(
         stored, state = released_batch(home, ledger, batch_id)
         taken = [said for said in state.settled if said["file_digest"] == digest]
         if not taken:
+            expect_at_home(home, ledger.books())
             said = settlement_of(stored, state, content, str(path))
             answers = _answers(stored, content, str(path))
             check_days(answers, state.as_of, today(), str(path))
@@ -260,8 +261,12 @@ def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
 
 
 def about_batch(ledger: Ledger, batch_id: str) -> dict[str, Any]:
-    """State which batch, ledger and day an act is for."""
+    """State which batch, ledger and day an act is for.
+
+    Raises:  LedgerForbidsError in a copy, which can't post it
+    """
     books = ledger.books()
+    expect_at_home(ledger.home, books)
     return {
         "home_id": books.home_id,
         "batch_id": batch_id,

@@ -106,16 +106,20 @@ def expect_at_home(home: Home, books: Books) -> None:
     if books.place != place_of(home):
         raise LedgerForbidsError(
             f"this is a copy of home {books.home_id}, or it was moved: it can be looked at, "
-            "replayed and verified; to sign and release here, both heads sign `wuxing home move`"
+            "replayed and verified; to sign, release and take the bank's answers here, both heads "
+            "sign `wuxing home move`"
         )
 
 
 @contextmanager
-def witnessed(home: Home, ledger: Ledger) -> Iterator[None]:
+def witnessed(home: Home, ledger: Ledger, *, is_move: bool = False) -> Iterator[None]:
     """Post inside: every anchor folder is reached before, and holds the new head afterwards.
 
-    Raises:  LedgerForbidsError if an anchor folder is not there: nothing is posted
+    Raises:  LedgerForbidsError if an anchor folder is not there, or this is a copy, which would
+             part the anchors from its home, and is not moved by this: nothing is posted
     """
+    if not is_move:
+        expect_at_home(home, ledger.books())
     folders, home_id = read_anchors(home), ledger.books().home_id
     tell_anchors(folders, home_id, ledger.postings())
     with ledger.transaction():

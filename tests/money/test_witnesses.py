@@ -14,8 +14,10 @@ from flows.cli.console import run_command
 from flows.money import acts, heads, whole
 from flows.money.ledger_store import open_ledger
 from flows.money.notice import write_notice
+from flows.money.reconcile import reconcile_batch
+from flows.money.recover import record_recovered, recovered_act
 from flows.money.release import release_batch
-from flows.money.settle import settle_batch
+from flows.money.settle import late_return_act, settle_batch
 from flows.money.sign import sign_batch, withdraw_batch
 from flows.money.verify import verify_home
 from flows.money.witnesses import anchor_path, expect_witnessed
@@ -373,6 +375,41 @@ def test_a_copy_signs_and_releases_only_after_both_heads_moved_it(
         heads.post_act(copy, both)
     with pytest.raises(DigestDiffersError, match="anchor"):
         sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+
+
+def test_a_copy_tells_no_anchor(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the bank said, what was given back, a key revoked: posted in a copy it parts the two."""
+    batch = pay(home, "R1", ROWS)[0]
+    first, second = _payment_ids(home, batch)
+    answer, late, statement = (home.root / name for name in ("answer", "late", "statement"))
+    answer.write_text(f"{first}|成功||20200401", "gb18030")
+    late.write_text(f"{first}|失败|销户|20200402", "gb18030")
+    statement.write_text("日期|借贷|金额|对方账号|对方户名|摘要", "gb18030")
+    both = [key_of(home, "reviewer"), key_of(home, "approver")]
+    heads_keys = [key_of(home, "hr_head"), key_of(home, "finance_head")]
+    settle_batch(home, batch, answer)
+    recovered = recovered_act(home, second, 1, "缴款书1", {})
+    revoked = heads.revoke_act(home, both[0].key_id, "调离")
+    acted = late_return_act(home, batch, late)
+    copy, path = kept_copy(home), anchor_path(home.root.with_name("anchor"), home_id(home))
+    seen = path.read_bytes()
+    monkeypatch.setattr(whole, "place_of", lambda h: PLACE if h == home else str(h.root))
+    assert settle_batch(copy, batch, answer)["arrived"] == 1, "taken before: nothing is posted"
+    for act in (
+        lambda: settle_batch(copy, batch, late),
+        lambda: settle_batch(copy, batch, late, acts.countersign(acted, both)),
+        lambda: late_return_act(copy, batch, late),
+        lambda: reconcile_batch(copy, batch, statement),
+        lambda: recovered_act(copy, second, 1, "缴款书1", {}),
+        lambda: record_recovered(copy, acts.countersign(recovered, both)),
+        lambda: heads.post_act(copy, acts.countersign(revoked, heads_keys)),
+    ):
+        with pytest.raises(LedgerForbidsError, match="copy of home"):
+            act()
+    night(copy, "R2", ROWS)
+    verify_home(copy)
+    assert path.read_bytes() == seen
+    settle_batch(home, batch, late, acts.countersign(acted, both))
 
 
 def test_a_place_is_this_machine_and_path(tmp_path: Path) -> None:
