@@ -19,10 +19,9 @@ from flows.cli import policies as cli_policies
 from flows.cli import recovery as cli_recovery
 from flows.cli import run as cli_run
 from flows.cli import status as cli_status
-from flows.cli.console import app, run_command
+from flows.cli.console import Denied, app, run_command
 from flows.cli.stopped import heed_signals
 from flows.store import PRIVATE
-from transforms.errors import MachineDeniedError
 
 COMMAND_MODULES = (
     *(cli_run, cli_keys, cli_batches, cli_money, cli_recovery),
@@ -54,10 +53,19 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     code = run_command(app, sys.argv[1:])
-    if code == MachineDeniedError.exit_code:
+    if isinstance(code, Denied):
+        _stop_prefect()
         # All is told. What was half loaded when memory ended may crash as it is taken apart.
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _stop_prefect() -> None:
+    """End the server that Prefect started for this process alone: it would outlive it."""
+    prefect_server = sys.modules.get("prefect.server.api.server")
+    if prefect_server:
+        with suppress(Exception):
+            prefect_server.SubprocessASGIServer().stop()

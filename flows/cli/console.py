@@ -60,6 +60,12 @@ ExecutorOption = Annotated[
     str,
     typer.Option("--executor", metavar="WHERE", help="Who makes parts: local, dask[:ADDRESS]."),
 ]
+
+
+class Denied(int):
+    """The exit code of what the machine denied, told apart from a drop's refusal: both are 10."""
+
+
 app = typer.Typer(
     name="wuxing",
     help="无形认证: find who is entitled to which subsidy, and draft the payment batches.",
@@ -237,7 +243,9 @@ def _told(stop: BaseException) -> tuple[str, int]:
             "(--memory-limit, or memory in wuxing.toml), or get the right to write there, and "
             "repeat the command"
         )
-        return f"{place}: {told}" if place else told, MachineDeniedError.exit_code
+        return f"{place}: {told}" if place else told, Denied(MachineDeniedError.exit_code)
+    if isinstance(stop, MachineDeniedError):
+        return str(stop), Denied(stop.exit_code)
     if isinstance(stop, WuxingError):
         return str(stop), stop.exit_code
     return describe_bug(stop), 1

@@ -2,7 +2,10 @@
 
 import asyncio
 import inspect
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -113,6 +116,36 @@ def test_refusal_keeps_its_exit_code_and_shows_no_traceback(
     _, _, artifacts = asyncio.run(recorded())
     pages = [found["data"] for found in artifacts if found["key"] == "wuxing-nightly"]
     assert any("# 无形夜间运行：失败" in page and "退出码 10" in page for page in pages)
+
+
+TOO_LONG = "pipeline.read_funds = lambda _: os.stat('/' + 'x' * 999)"
+
+
+@pytest.mark.parametrize("denied", ["", TOO_LONG], ids=["refused", "denied"])
+def test_prefects_own_server_ends_with_the_night(
+    empty_home: Path, tmp_path: Path, denied: str
+) -> None:
+    """It holds what the night writes to: whoever reads that to its end would wait for ever."""
+    shutil.copytree(empty_home, tmp_path / "home")
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop" / "nobody-knows.csv").write_text("a;b\n1;2\n")
+    words = [tmp_path / "drop", "--as-of", "2020-03-31", "--home", tmp_path / "home"]
+    code = f"import os; from flows.night import pipeline; {denied or 'pass'}\n"
+    code += "from flows.cli import main; main()"
+    # Whether there is a lasting server is the operator's: here is none.
+    kept = {name: said for name, said in os.environ.items() if name != "PREFECT_API_URL"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "nightly", *map(str, words)],
+        env={**kept, "PREFECT_HOME": str(tmp_path / "prefect")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert ended.returncode == DropRefusedError.exit_code
+    assert "temporary server" in ended.stdout + ended.stderr
+    assert ("the machine" in ended.stderr or "too long" in ended.stderr) == bool(denied)
 
 
 @pytest.mark.usefixtures("prefect_server")
