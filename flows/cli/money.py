@@ -148,7 +148,7 @@ def settle(
         for r in settled["returned_by_owner"]
     ]
     lines += table([headings(*names), *rows], {4}) if rows else []
-    show(settled, as_json, lines)
+    show(settled, as_json, lines + [f"warning: {said}" for said in settled["warnings"]])
 
 
 @app.command()

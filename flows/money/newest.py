@@ -12,9 +12,9 @@ from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
 from flows.money.objections import expect_no_objections
 from flows.money.sign import today
+from flows.money.twice import pays_the_same
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from sql import policy_cards
-from sql.texts import exclusions
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
@@ -82,14 +82,7 @@ def expect_none_restored(ledger: Ledger, stored: StoredBatch) -> None:
     met = lines.join(back, on=["subject_kind", "subject_id"], how="inner", suffix="_back")
     limited = [name for name, card in policy_cards().items() if card.limit is not None]
     is_same_policy = pl.col("policy_id") == pl.col("policy_id_back")
-    is_same_period = pl.col("period") == pl.col("period_back")
-    is_rival = pl.any_horizontal(
-        pl.col("policy_id").is_in(one.policies) & pl.col("policy_id_back").is_in(one.policies)
-        for one in exclusions()
-    )
-    is_paid = (is_same_period & (is_same_policy | is_rival)) | (
-        is_same_policy & pl.col("policy_id").is_in(limited)
-    )
+    is_paid = pays_the_same() | (is_same_policy & pl.col("policy_id").is_in(limited))
     said = [line_named(row) for row in met.filter(is_paid).sort("line").iter_rows(named=True)]
     if said:
         raise LedgerForbidsError(

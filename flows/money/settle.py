@@ -14,6 +14,7 @@ from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.funds import read_funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.sign import today
+from flows.money.twice import paid_twice, twice_warnings
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.store import Home, file_digest, replace_file
 from transforms.amounts import yuan_text
@@ -64,6 +65,7 @@ def settle_batch(
             state = ledger.batch_states()[batch_id]
         else:
             said = taken[0]
+        twice = paid_twice(ledger, batch_id)
     if digest in {kept["file_digest"] for kept in state.settled}:
         keep(stored, digest, content)
     returned = returned_of(state)
@@ -80,6 +82,8 @@ def settle_batch(
         "returned_yuan": yuan_text(_sum_of(stored, [*returned])),
         "file": {"arrived": told[True], "returned": told[False]},
         "returned_by_owner": _by_owner(stored, returned, codes),
+        "paid_twice": twice,
+        "warnings": twice_warnings(twice),
     }
 
 

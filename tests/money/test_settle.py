@@ -4,6 +4,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
+import polars as pl
 import pytest
 from lxml import etree
 
@@ -14,6 +15,7 @@ from flows.money.ledger_store import open_ledger
 from flows.money.recover import record_recovered, recovered_act
 from flows.money.release import release_batch
 from flows.money.settle import late_return_act, settle_batch
+from flows.money.twice import pays_the_same
 from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import key_of
@@ -144,10 +146,54 @@ def test_what_arrived_after_all_is_not_paid_again_by_a_batch_drawn_up_before(
 def test_paid_again_and_arrived_after_all_is_a_recovery(home: Home, batch: str) -> None:
     second = ids_of(home, batch)[1]
     settle(home, batch, f"{second}|失败|系统忙|20200401")
-    pay(home, "R2", ROWS)
-    settle(home, batch, f"{second}|成功||20200402")
+    again = pay(home, "R2", ROWS)[0]
+    told = settle(home, batch, f"{second}|成功||20200402")
+    (later,) = ids_of(home, again)
+    (twice,) = told["paid_twice"]  # type: ignore[misc]
+    assert (twice["payment_id"], twice["again_payment_id"]) == (second, later)
+    assert (twice["again_batch_id"], twice["again_yuan"]) == (again, "5.00")
+    (said,) = told["warnings"]  # type: ignore[misc]
+    assert later in said and again in said and "stop" in said
+    assert settle(home, batch, f"{second}|成功||20200402") == told, "as long as both stand"
     assert ("recovery", -500) in [row[1:3] for row in statuses(entitle(home, ROWS))]
     verify_home(home)
+
+
+def test_what_was_paid_twice_is_told_until_one_of_both_is_gone(home: Home, batch: str) -> None:
+    first, second, _ = ids_of(home, batch)
+    settle(home, batch, f"{second}|失败|系统忙|20200401")
+    again = pay(home, "R2", ROWS)[0]
+    (later,) = ids_of(home, again)
+    assert settle(home, again, f"{later}|失败|止付|20200402")["warnings"] == []
+    assert settle(home, batch, f"{second}|成功||20200402")["warnings"] == []
+    settle(home, batch, f"{first}|失败|系统忙|20200402")
+    assert settle(home, batch, f"{first}|成功||20200403")["paid_twice"] == []
+
+
+def test_a_top_up_of_what_had_come_back_is_no_second_payment(home: Home, batch: str) -> None:
+    second = ids_of(home, batch)[1]
+    pay(home, "R2", [refund(1000), refund(800, TWO), ROWS[2]])
+    settle(home, batch, f"{second}|失败|系统忙|20200401")
+    assert settle(home, batch, f"{second}|成功||20200402")["paid_twice"] == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "period", "other", "other_period", "is_same"),
+    [
+        ("stability_refund", "2020", "stability_refund", "2020", True),
+        ("stability_refund", "2020", "stability_refund", "2019", False),
+        ("stability_refund", "2020", "stability_refund_difficult", "2020", True),
+        ("stability_refund", "2020", "internship_subsidy", "2020", False),
+        ("new_hire_subsidy", "2020-01", "new_hire_subsidy", "2020-02", True),
+        ("internship_subsidy", "2020-01", "internship_subsidy", "2020-02", False),
+    ],
+)
+def test_what_pays_the_same(
+    policy: str, period: str, other: str, other_period: str, is_same: bool
+) -> None:
+    names = ("policy_id", "period", "policy_id_back", "period_back")
+    joined = dict(zip(names, ([policy], [period], [other], [other_period]), strict=True))
+    assert pl.DataFrame(joined).select(pays_the_same()).item() == is_same
 
 
 def late(home: Home, batch: str, payment_id: str, day: str, *roles: str) -> dict[str, object]:
