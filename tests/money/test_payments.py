@@ -263,6 +263,9 @@ def test_what_should_have_been_held_is_never_mangled(holder: str) -> None:
         ('encoding = "gb18030"', 'encoding = "ebcdic-x"', "encoding"),
         ('encoding = "gb18030"', 'encoding = "latin-1"', "encoding"),
         ('encoding = "gb18030"', "encoding = 18030", "text in quotes"),
+        ('encoding = "gb18030"', 'encoding = "UTF_8_SIG"', "byte order mark.*; use utf-8$"),
+        ('encoding = "gb18030"', 'encoding = "utf-16"', "byte order mark.*; use utf-16-le$"),
+        ('encoding = "gb18030"', 'encoding = "utf-32"', "byte order mark.*; use utf-32-le$"),
         ('line_ending = "CRLF"', 'line_ending = "CR"', "line_ending"),
         ('separator = "|"', 'separator = "||"', "separator"),
         ('separator = "|"', 'separator = "0"', "separator '0' stands in names"),
@@ -296,6 +299,19 @@ def test_bad_bank_profiles(old: str, new: str, said: str) -> None:
     assert old in text
     with pytest.raises(DropRefusedError, match=said):
         parse_profile(text.replace(old, new, 1), "profile")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "gbk"])
+def test_an_encoding_writes_no_mark(encoding: str) -> None:
+    text = DEFAULT_PROFILE.read_text(encoding="utf-8").replace("gb18030", encoding)
+    made = bank_files(frame_of([payment(1, 5)]), HEADER, parse_profile(text, "profile"))
+    lines = made["bank.txt"].decode(encoding).splitlines()
+    assert len(lines) == 3 and not [line for line in lines if line.startswith("\ufeff")]
+
+
+def test_what_was_drawn_up_with_a_mark_is_still_read() -> None:
+    kept = {**default_profile().content, "encoding": "utf-8-sig"}
+    assert profile_of(kept, "batch B").encoding == "utf-8-sig"
 
 
 # --- working days ------------------------------------------------------------------------------

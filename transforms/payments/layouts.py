@@ -88,6 +88,20 @@ def check_writing(content: Mapping[str, Any], where: str) -> None:
         )
 
 
+def check_unmarked(encoding: str, where: str) -> None:
+    """Check that an encoding begins no text with a mark: the parts of a file are written apart.
+
+    Raises:  DropRefusedError naming the encoding without it
+    """
+    if "".encode(encoding):
+        name = codecs.lookup(encoding).name
+        plain = name.removesuffix("-sig") if name.endswith("-sig") else f"{name}-le"
+        raise DropRefusedError(
+            f"{where}: encoding {encoding!r} puts a byte order mark before the first payment, too; "
+            f"use {plain}"
+        )
+
+
 def check_count(content: Mapping[str, Any], key: str, where: str) -> None:
     """Check that a key holds a whole number."""
     count = content[key]

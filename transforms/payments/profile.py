@@ -18,6 +18,7 @@ from transforms.payments.layouts import (
     check_carried,
     check_count,
     check_keys,
+    check_unmarked,
     check_writing,
     fields_of,
     return_codes,
@@ -100,7 +101,10 @@ def parse_profile(text: str, where: str) -> Profile:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as broken:
         raise DropRefusedError(f"{where} is no TOML: {broken}; correct it") from broken
-    return profile_of(content, where)
+    profile = profile_of(content, where)
+    # What is drawn up already keeps its form, and is settled in it.
+    check_unmarked(profile.encoding, where)
+    return profile
 
 
 def profile_of(content: Mapping[str, Any], where: str) -> Profile:
