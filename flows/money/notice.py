@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.ledger_store import open_ledger
-from flows.money.sign import today
+from flows.money.sign import expect_come, today
 from flows.money.whole import expect_at_home, expect_whole
 from flows.store import Home, replace_file
 from transforms.errors import LedgerForbidsError, UsageError
@@ -40,6 +40,7 @@ def write_notice(home: Home, batch_id: str, put_up: str = "") -> dict[str, Any]:
         stored = verify_batch(home, state)
         if put_up and put_up not in state.announced:
             expect_at_home(home, ledger.books())
+            expect_come(state)
             _expect_day(put_up, state)
             with ledger.transaction():
                 ledger.post("announced", {"put_up_on": put_up}, batch_id, put_up)

@@ -21,7 +21,7 @@ from flows.money.witnesses import expect_seen, read_seen, write_seen
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError, UsageError
-from transforms.money.batch_states import release_obstacle
+from transforms.money.batch_states import BatchState, release_obstacle
 from transforms.money.books import (
     Books,
     batch_statement,
@@ -152,6 +152,7 @@ def sign(
         "anchors": batch.anchors,
     }
     if reason is None:
+        expect_come(state)
         obstacle = signing_obstacle(books, batch.batch_id, signer, books.position)
         statement = batch_statement(books, state, signer, books.position)
     else:
@@ -168,6 +169,18 @@ def today() -> str:
     return datetime.now(CHINA).date().isoformat()
 
 
+def expect_come(state: BatchState) -> None:
+    """Check that a batch's day has come: what is due then nobody knows before.
+
+    Raises:  LedgerForbidsError saying which day it is of
+    """
+    if state.as_of > today():
+        raise LedgerForbidsError(
+            f"batch {state.batch_id} is as of {state.as_of}, a day to come (today is {today()}): "
+            "run the night of today and sign its batch, or wait until that day"
+        )
+
+
 def accept_signature(home: Home, signed: Mapping[str, Any]) -> dict[str, Any]:
     """Post a signature that was made elsewhere, after the same checks as at home.
 
@@ -176,6 +189,8 @@ def accept_signature(home: Home, signed: Mapping[str, Any]) -> dict[str, Any]:
     with open_ledger(home) as ledger:
         batch = signable_batch(home, ledger, signed["statement"]["batch_id"])
         expect_at_home(home, batch.books)
+        if signed["statement"]["act"] != "reject":
+            expect_come(known_state(batch.books.batches, batch.batch_id))
         return _post(home, ledger, batch, signed)
 
 

@@ -9,6 +9,7 @@ from flows.inbox.standing import delivery_lines
 from flows.language import counted, headings, policy_word, said, with_titles
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.sign import today
 from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.visible import table
@@ -28,7 +29,7 @@ def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: manifest[name] for name in ("run_id", "snapshot_id", "as_of", "counts")},
         "batches": batches,
-        "warnings": [*manifest["warnings"], *told],
+        "warnings": [*_to_come(as_of), *manifest["warnings"], *told],
         "paths": {
             "run": str(run_folder),
             "report": str(run_folder / "report.html"),
@@ -43,6 +44,15 @@ def summarise_run(home: Home, manifest: Mapping[str, Any]) -> dict[str, Any]:
             for name, entry in manifest["policies"].items()
         },
     }
+
+
+def _to_come(as_of: str) -> Iterator[str]:
+    """Say that a run is of a day to come; told and not recorded, for the day will have come."""
+    if as_of > today():
+        yield (
+            f"{as_of} is a day to come (today is {today()}): no draft of it can be signed before; "
+            "for drafts to sign, run the night of today"
+        )
 
 
 def _withdrawn(ledger: Ledger, manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from flows.money.export import (
     write_signature,
 )
 from flows.money.ledger_store import open_ledger
+from flows.money.notice import write_notice
 from flows.money.release import release_batch
 from flows.money.sign import accept_signature, sign, sign_batch, what_is_signed
 from flows.money.witnesses import seen_path
@@ -69,6 +70,31 @@ def test_two_signatures_made_elsewhere_release_the_batch(home: Home, exported: P
         accepted = accept_signature(home, read_signature(exported.with_name(role)))
     assert accepted["missing_signatures"] == []
     release_batch(home, accepted["batch_id"])
+
+
+def test_a_batch_of_a_day_to_come_is_signed_by_nobody(
+    home: Home, batch: str, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = signed_elsewhere(home, exported, "reviewer")
+    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-30")
+    for act in (
+        lambda: signed_elsewhere(home, exported, "approver"),
+        lambda: sign_batch(home, batch, "approver", key_of(home, "approver")),
+        lambda: accept_signature(home, elsewhere),
+        lambda: write_notice(home, batch, "2020-03-30"),
+    ):
+        with pytest.raises(LedgerForbidsError, match=r"2020-03-31, a day to come .*2020-03-30"):
+            act()
+    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-31")
+    sign_both(home, batch)
+
+
+def test_a_batch_of_a_day_to_come_may_be_refused(
+    home: Home, batch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-30")
+    told = sign_batch(home, batch, "reviewer", key_of(home, "reviewer"), reason="那一天还没有到")
+    assert told["state"] == "rejected"
 
 
 def test_the_same_batch_is_exported_to_the_same_bytes(

@@ -19,6 +19,7 @@ from flows.money.sign import sign_batch
 from flows.night.determine import determine
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
+from flows.night.summary import summarise_run
 from flows.store import Home
 from sql.texts import policy_cards
 from tests.ceremony import key_of
@@ -167,6 +168,18 @@ def test_same_bytes_whatever_the_threads(
     assert again["run_id"] == summary["run_id"]
     for folder in ("snapshots", "runs", "batches"):
         assert files_of(tmp_path / "home", folder) == files_of(root, folder)
+
+
+def test_a_night_of_a_day_to_come_says_so(
+    run_home: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, summary = run_home
+    manifest = json.loads((root / "runs" / summary["run_id"] / "manifest.json").read_text())
+    assert summarise_run(Home(root), manifest) == summary
+    monkeypatch.setattr("flows.night.summary.today", lambda: "2020-03-30")
+    first, *others = summarise_run(Home(root), manifest)["warnings"]
+    assert "2020-03-31 is a day to come (today is 2020-03-30)" in first
+    assert others == summary["warnings"]
 
 
 def test_same_run_twice_leaves_its_draft_standing(town: Path, home_after_run: Home) -> None:
