@@ -23,8 +23,9 @@ def restore(folder: Path, home: Home, state_name: str = "") -> dict[str, Any]:
         raise DropRefusedError(f"{home.root} is not empty: a home is restored into an empty folder")
     vault = Vault(folder)
     name = state_name or _newest_whole(vault)
-    newer = [] if state_name else [other for other in vault.state_names() if other > name]
     state = vault.read_state(name)
+    names = [] if state_name else vault.state_names()
+    newer = names[names.index(name) + 1 :] if names else []
     making = home.root.absolute().with_name(f".making-{home.root.name}")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
@@ -61,9 +62,9 @@ def check_backup(folder: Path, state_name: str = "") -> dict[str, Any]:
 
 
 def _newest_whole(vault: Vault) -> str:
-    names = vault.state_names()
-    whole = [name for name in names if not vault.read_state(name)["problems"]]
-    return next(iter([*whole[-1:], *names[-1:]]), "")
+    names = vault.state_names()[::-1]
+    whole = (name for name in names if not vault.read_state(name)["problems"])
+    return next(whole, next(iter(names), ""))
 
 
 def _entries(vault: Vault, state: dict[str, Any]) -> Iterator[tuple[str, Entry]]:

@@ -1,8 +1,10 @@
 """Where backups lie: contents by digest, each once; trees that name them; dated states over these.
 
     DIR/content/ab/abcd…    a file's bytes, named by their SHA-256
-    DIR/states/DAY-DIGEST.json    one backup: the home, its ledger's position, a tree per folder
+    DIR/states/DAY-POSITION-NUMBER-DIGEST.json
+                            one backup: the home, its ledger's position, a tree per folder
 
+The newest is the state of the longest ledger, of these the one written last: a clock can be wrong.
 Nothing here is ever written in place. A state appears last, after all that it names is on disk.
 """
 
@@ -11,8 +13,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyErro
 NAME_DIGITS = 12
 # How often a file is read again that changes while it is read.
 TRIES = 3
+# Clocks may differ so much.
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -110,14 +115,31 @@ class Vault:
 
     def put_state(self, made_at: str, content: Mapping[str, Any]) -> str:
         """Write a state; only now the backup exists. Return its name."""
-        stamp = "".join(sign for sign in made_at[:19] if sign not in "-:")
-        name = f"{stamp}-{content_digest(content)[:NAME_DIGITS]}"
+        number = 1 + max((self._order(name)[1] for name in self.state_names()), default=0)
+        digest = content_digest(content)[:NAME_DIGITS]
+        name = f"{_stamp(made_at)}-{content['position']}-{number}-{digest}"
         replace_file(self.states / f"{name}.json", canonical_json(content).encode())
         return name
 
     def state_names(self) -> list[str]:
         """List the backups that are there, the oldest first."""
-        return sorted(path.stem for path in self.states.glob("[!.]*.json"))
+        return sorted((path.stem for path in self.states.glob("[!.]*.json")), key=self._order)
+
+    def ahead(self, now: datetime) -> list[str]:
+        """List the backups that are dated after now: a clock ran ahead then, or is behind now."""
+        until = _stamp((now + CLOCKS_DIFFER).isoformat())
+        return [name for name in self.state_names() if name.partition("-")[0] > until]
+
+    def _order(self, name: str) -> tuple[int, int, str]:
+        """Say when a state was written: after which entry of the ledger, after how many others."""
+        told = name.split("-")[1:-1]
+        if len(told) == 2 and all(one.isdecimal() for one in told):
+            return int(told[0]), int(told[1]), name
+        # Names of old say no position. Whoever reads the state finds what is wrong with it.
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            state = json.loads((self.states / f"{name}.json").read_bytes())
+            return int(state["position"]), 0, name
+        return 0, 0, name
 
     def read_state(self, name: str) -> dict[str, Any]:
         """Read a state.
@@ -172,6 +194,22 @@ class Vault:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.rename(making, path)
         sync_path(path.parent)
+
+
+def dated_ahead(vault: Vault, now: datetime) -> list[str]:
+    """Say of states that are dated after now that they are, and what tells the newest."""
+    names = vault.ahead(now)
+    if not names:
+        return []
+    return [
+        f"states in {vault.root} that are dated after now: {len(names)}, as {names[-1]}. The clock "
+        "ran ahead then, or is behind now (`timedatectl set-ntp true`). Which state is the newest "
+        "is told by its ledger, not by its day"
+    ]
+
+
+def _stamp(moment: str) -> str:
+    return "".join(sign for sign in moment[:19] if sign not in "-:")
 
 
 def _copy(source: Path, target: Path) -> str:

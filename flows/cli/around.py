@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.error import URLError
 
-from flows.backup.vault import Vault
+from flows.backup.vault import CLOCKS_DIFFER, Vault, dated_ahead
 from flows.inbox.lying import unknown_files, unregistered
 from flows.inbox.register import read_register
 from flows.inbox.suppliers import read_suppliers
@@ -90,12 +90,13 @@ def look_at_backup(home: Home, now: datetime) -> dict[str, str]:
         found = f"none in {vault.root}: connect it, or make the first: `wuxing backup {vault.root}`"
         return check("bad", "backup", found)
     age = now - datetime.fromisoformat(newest["made_at"])
-    found = f"the newest is of {newest['made_at']} in {vault.root}"
+    is_ahead, ahead = age < -CLOCKS_DIFFER, dated_ahead(vault, now)
+    found = "; ".join([f"the newest is of {newest['made_at']} in {vault.root}", *ahead])
     if newest["problems"]:
         return check("bad", "backup", f"{found}; not all is as recorded: `wuxing verify`")
     if age > read_span(settings.max_age):
         return check("bad", "backup", f"{found}; older than {settings.max_age}: `wuxing backup`")
-    return check("good", "backup", found)
+    return check("warn" if is_ahead else "good", "backup", found)
 
 
 def look_at_clock(home: Home, now: datetime) -> dict[str, str]:

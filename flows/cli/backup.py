@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.language import said
 from flows.store import Home
 from transforms.errors import DigestDiffersError, DropRefusedError, UsageError
 
@@ -43,11 +44,15 @@ def backup(
     folder = folder or _configured(place)
     if check:
         told = check_backup(folder, state)
-        show(told, as_json, [f"{told['state']}: {told['contents']} contents read, all are right"])
+        warnings = _dates(folder)
+        lines = [f"{told['state']}: {told['contents']} contents read, all are right", *warnings]
+        show({**told, "warnings": warnings}, as_json, lines)
         return
     told = back_up(place, folder, district_now(), read_suppliers(place).inbox)
     new = f"{told['new_bytes'] / (1 << 20):,.1f} MiB of them new"
-    show(told, as_json, [f"{told['state']}: {told['files']} files, {new}, read back and compared"])
+    warnings = [*_dates(folder), *_longer(folder, told["state"])]
+    lines = [f"{told['state']}: {told['files']} files, {new}, read back and compared", *warnings]
+    show({**told, "warnings": warnings}, as_json, lines)
     _expect_none(
         told,
         "are not as recorded; the backup keeps them as they were, if it had them: `wuxing verify`",
@@ -70,16 +75,20 @@ def restore(
     place = Home(target)
     told = restore_home(folder, place, state)
     note_restored(place, district_now())
-    typer.echo(f"{told['files']} files of {told['made_at']} are in {target}; verifying", err=True)
+    dates = _dates(folder)
+    begun = [f"{told['files']} files of {told['made_at']} are in {target}; verifying"]
     if told["passed_over"]:
         *_, newest = told["passed_over"]
-        typer.echo(
+        begun.append(
             f"! {len(told['passed_over'])} newer states hold something that is not as recorded and "
-            f"were passed over: `--state {newest}` brings the newest back",
-            err=True,
+            f"were passed over: `--state {newest}` brings the newest back"
         )
+    # Said before the home is verified: that may end it.
+    for one in (*begun, *dates):
+        typer.echo(said(one), err=True)
     seen = verify_home(place)
     unknown = unwitnessed(place)
+    warnings = [*seen.warnings, *unknown]
     here = "it lies where its heads have put it: it signs and releases here"
     if unknown:
         here = (
@@ -93,12 +102,33 @@ def restore(
     lines = [
         f"{target} is home {told['home_id']} as of {told['made_at']}, verified",
         f"what was signed or released after {told['made_at']} is not in it",
-        *(f"warning: {said}" for said in dict.fromkeys([*seen.warnings, *unknown])),
+        *(f"warning: {one}" for one in dict.fromkeys(warnings)),
         here if told["is_at_home"] else elsewhere,
         *_inbox_elsewhere(place),
     ]
-    show({**told, "warnings": [*seen.warnings, *unknown]}, as_json, lines)
+    show({**told, "warnings": [*warnings, *dates]}, as_json, lines)
     _expect_none(told, "were not as recorded when the backup was made")
+
+
+def _dates(folder: Path) -> list[str]:
+    """Say which states of a backup are dated after now."""
+    from flows.backup.vault import Vault, dated_ahead
+    from flows.night.diary import district_now
+
+    return dated_ahead(Vault(folder), district_now())
+
+
+def _longer(folder: Path, made: str) -> list[str]:
+    """Say that a state just made is not the newest, as another is of a longer ledger."""
+    from flows.backup.vault import Vault
+
+    newest = Vault(folder).state_names()[-1]
+    if newest == made:
+        return []
+    return [
+        f"{newest} is of a longer ledger and stays the newest, which `restore` brings back: this "
+        "home came from an older state; give it a folder of its own"
+    ]
 
 
 def _inbox_elsewhere(home: Home) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flows.backup.vault import Vault
+from flows.backup.vault import CLOCKS_DIFFER, Vault
 from flows.inbox.suppliers import read_suppliers
 from flows.machine import denial
 from flows.money.funds import read_funds
@@ -29,7 +29,7 @@ from transforms.words import word
 # A night may begin a little before or after its hour.
 EARLY = timedelta(minutes=30)
 # Why there is no day of a newest backup.
-NO_BACKUP, BACKUP_UNREAD = "no_backup", "backup_unread"
+NO_BACKUP, BACKUP_UNREAD, BACKUP_AHEAD = "no_backup", "backup_unread", "backup_ahead"
 GRACE = timedelta(minutes=8)
 DAYS_LOOKED_BACK = 31
 LEDGER_LOST = "it is not there: `wuxing ledger rebuild`, or `wuxing restore`"
@@ -190,6 +190,8 @@ def late_backup(home: Home, wanted: BackupSettings, now: datetime) -> str | None
     except (WuxingError, OSError):
         return BACKUP_UNREAD
     age = now - datetime.fromisoformat(newest["made_at"])
+    if age < -CLOCKS_DIFFER:
+        return BACKUP_AHEAD
     return str(newest["made_at"]) if age > read_span(wanted.max_age) else None
 
 

@@ -16,6 +16,7 @@ from flows.backup.restore import check_backup, restore
 from flows.backup.save import back_up
 from flows.backup.vault import Vault
 from flows.cli.console import app, run_command
+from flows.money.ledger_store import books_of, open_ledger, write_prefix
 from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import PLACE
@@ -169,14 +170,67 @@ def test_a_ledger_that_went_back_is_no_new_backup(home_after_run: Home, tmp_path
     home, folder = home_after_run, tmp_path / "backup"
     lines = home.journal_path.read_text().splitlines(keepends=True)
     back_up(home, folder, NOW)
-    from flows.money.ledger_store import open_ledger, write_prefix
-
     with open_ledger(home, only_look=True) as ledger:
         write_prefix(ledger, len(lines) - 1, tmp_path / "older.sqlite")
     (tmp_path / "older.sqlite").replace(home.ledger_path)
     with pytest.raises(DigestDiffersError, match="older than"):
         back_up(home, folder, NOW + timedelta(days=1))
     assert len(Vault(folder).state_names()) == 1
+
+
+AHEAD, BEHIND = datetime(2099, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
+
+
+def before_its_last_entry(home: Home, root: Path) -> Home:
+    """Copy a home as it stood before the last entry of its ledger."""
+    shutil.copytree(home.root, root)
+    older = Home(root)
+    lines = home.journal_path.read_text().splitlines(keepends=True)
+    with open_ledger(home, only_look=True) as ledger:
+        write_prefix(ledger, len(lines) - 1, older.ledger_path)
+    older.journal_path.write_text("".join(lines[:-1]))
+    return older
+
+
+@pytest.mark.parametrize(("first", "then"), [(AHEAD, NOW), (NOW, BEHIND)])
+@pytest.mark.parametrize("is_named_as_of_old", [False, True])
+def test_the_newest_is_of_the_longest_ledger_whatever_the_clock_said(
+    first: datetime,
+    then: datetime,
+    is_named_as_of_old: bool,
+    home_after_run: Home,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, copy = tmp_path / "backup", tmp_path / "copy"
+    older = back_up(before_its_last_entry(home_after_run, tmp_path / "older"), folder, first)
+    if is_named_as_of_old:
+        stamp, *_, digest = older["state"].split("-")
+        path = folder / "states" / f"{older['state']}.json"
+        path.rename(path.with_name(f"{stamp}-{digest}.json"))
+    newer = back_up(home_after_run, folder, then)
+    assert newer["position"] == older["position"] + 1
+    assert Vault(folder).newest()["position"] == newer["position"]
+    assert check_backup(folder)["state"] == newer["state"]
+    assert run_command(app, ["--lang", "zh", "restore", str(folder), str(copy)]) == 0
+    assert books_of(Home(copy)).position == newer["position"]
+    assert ("有 1 个备份点的日期晚于现在" in capsys.readouterr().err) is (first == AHEAD)
+    again = back_up(home_after_run, folder, then - timedelta(days=9))
+    assert Vault(folder).state_names()[-1] == again["state"], "of one ledger, the one written last"
+
+
+def test_a_state_of_a_day_to_come_is_named_and_so_is_a_longer_ledger(
+    home_after_run: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "backup"
+    ahead = back_up(home_after_run, folder, AHEAD)["state"]
+    for words in (["backup", str(folder)], ["backup", str(folder), "--check"]):
+        assert run_command(app, [*words, "--home", str(home_after_run.root)]) == 0
+        said = capsys.readouterr().out
+        assert f"dated after now: 1, as {ahead}" in said and "longer ledger" not in said
+    older = before_its_last_entry(home_after_run, tmp_path / "older")
+    assert run_command(app, ["backup", str(folder), "--home", str(older.root)]) == 0
+    assert f"{Vault(folder).state_names()[-1]} is of a longer ledger" in capsys.readouterr().out
 
 
 def test_a_damaged_backup_restores_nothing(home_after_run: Home, tmp_path: Path) -> None:

@@ -20,8 +20,12 @@ from flows.inbox.register import Line, add_lines
 from flows.money.heads import initialise_home
 from flows.money.ledger_store import open_ledger
 from flows.night.diary import district_now, record_night
+from flows.night.settings import read_settings
+from flows.night.status import BACKUP_AHEAD, late_backup
 from flows.store import Home
+from transforms.answers.messages import in_chinese
 from transforms.errors import UsageError
+from transforms.words import catalogue
 
 SUPPLIERS = """
 ["人社局"]
@@ -88,6 +92,23 @@ def test_it_says_how_old_the_backup_is(home: Home, tmp_path: Path) -> None:
     assert (look()["verdict"], "older than 26h" in look()["found"]) == ("bad", True)
     back_up(home, folder, datetime.now(UTC))
     assert look()["verdict"] == "good"
+
+
+def test_a_newest_backup_of_a_day_to_come_is_told_until_there_is_another(
+    home: Home, tmp_path: Path
+) -> None:
+    now, folder = district_now(), tmp_path / "backup"
+    home.settings_path.write_text(f'[backup]\nfolder = "{folder}"\nmax_age = "26h"\n')
+    back_up(home, folder, now + timedelta(days=1000))
+    said = around.look_at_backup(home, now)
+    assert said["verdict"] == "warn" and "dated after now" in said["found"]
+    assert "日期晚于现在" in in_chinese(said["found"])
+    late = late_backup(home, read_settings(home).backup, now)
+    assert late == BACKUP_AHEAD and catalogue()[late]["en"].startswith("dated after now")
+    back_up(home, folder, now)
+    said = around.look_at_backup(home, now)
+    assert said["verdict"] == "good" and "dated after now" in said["found"]
+    assert late_backup(home, read_settings(home).backup, now) is None
 
 
 def test_a_clock_that_went_back_is_noticed(home: Home) -> None:

@@ -336,7 +336,7 @@ def test_a_backup_that_is_too_old_is_told_once_until_there_is_a_newer(tmp_path: 
             if made:
                 Vault(folder).put_state(
                     (TWO + timedelta(hours=1)).isoformat(),
-                    {"made_at": (TWO + timedelta(hours=1)).isoformat()},
+                    {"made_at": (TWO + timedelta(hours=1)).isoformat(), "position": 1},
                 )
             tell(home, TWO + timedelta(hours=hours))
     told = [body["title"] for _, body in server.taken if body["event"] == "backup"]
