@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.backup.vault import Entry, Vault, hold_vault
+from flows.inbox.lying import is_mark
+from flows.inbox.suppliers import INBOX, REFUSED, TAKEN
 from flows.ingest.drop import raw_files, snapshot_files
 from flows.money.batch_folder import read_batch
 from flows.money.evidence import run_files
@@ -29,7 +31,7 @@ from transforms.money.books import Books
 KEYS = ("*.key", "*.seen", ".*")
 LEFT_OUT = (*KEYS, "keys", "tmp", "cache", "ledger.sqlite*", "ledger.journal")
 # Of the inbox: what was taken, and what was refused with its reason.
-DELIVERED = ("taken", "refused")
+DELIVERED = (TAKEN, REFUSED)
 # What is smaller is read each time; what is larger and has the same size and time, is the same.
 ALWAYS_READ_BYTES = 1 << 20
 # How often all is looked through again if the ledger has grown meanwhile.
@@ -39,13 +41,17 @@ FORMAT = 1
 
 @dataclass
 class Saving:
-    """One backup on its way: where to, what the backup before it knew, what can't be saved."""
+    """One backup on its way: where to, what the backup before it knew, what can't be saved.
+
+    `unread`: what can't be read either, but was refused when it came, or is an empty mark.
+    """
 
     home: Home
     vault: Vault
     before: Mapping[str, Entry]
     trees: dict[str, list[Entry]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     new_bytes: int = 0
 
     def keep(self, folder: str, path: Path, name: str, expected: str = "") -> None:
@@ -60,11 +66,21 @@ class Saving:
         except DigestDiffersError as differs:
             self.problems.append(str(differs))
         except (FileNotFoundError, PermissionError) as gone:
+            is_closed = isinstance(gone, PermissionError)
+            if is_closed and _is_read_by_nobody(folder, path):
+                self.unread.append(str(path))
             # What no record names may have gone since it was listed.
-            if expected or isinstance(gone, PermissionError):
+            elif expected or is_closed:
                 self.problems.append(f"{path} is missing or can't be read")
         if entry:
             self.trees.setdefault(folder, []).append(entry)
+
+
+def _is_read_by_nobody(folder: str, path: Path) -> bool:
+    """Say of a file of the inbox whether no night reads it: it was refused, or it is a mark."""
+    return folder.startswith(f"{INBOX}/{REFUSED}") or (
+        folder.startswith(f"{INBOX}/{TAKEN}") and is_mark(path)
+    )
 
 
 def _is_same(path: Path, known: Entry) -> bool:
@@ -87,13 +103,13 @@ def back_up(home: Home, folder: Path, now: datetime, inbox: Path | None = None) 
     with hold_vault(folder) as vault:
         last = vault.newest()
         for _ in range(PASSES):
-            state, saving = _pass(home, vault, last, inbox or home.root / "inbox")
+            state, saving = _pass(home, vault, last, inbox or home.root / INBOX)
             if state["position"] == books_of(home).position:
                 break
         files = sum(len(entries) for entries in saving.trees.values())
         made_at = now.isoformat(timespec="seconds")
         name = vault.put_state(made_at, {**state, "made_at": made_at})
-    told = {name: state[name] for name in ("home_id", "position", "problems")}
+    told = {name: state[name] for name in ("home_id", "position", "problems", "unread")}
     return {"state": name, "files": files, "new_bytes": saving.new_bytes, **told}
 
 
@@ -118,7 +134,8 @@ def _pass(
         for where, entries in sorted(saving.trees.items())
     }
     said = {"home_id": books.home_id, "position": books.position, "head": books.head}
-    return {"format": FORMAT, **said, "trees": listed, "problems": saving.problems}, saving
+    left_out = {"problems": saving.problems, "unread": saving.unread}
+    return {"format": FORMAT, **said, "trees": listed, **left_out}, saving
 
 
 def _keep_ledger(saving: Saving, scratch: Home) -> Books:
@@ -186,7 +203,7 @@ def _others(home: Home, inbox: Path) -> Iterator[tuple[str, Path, str, str]]:
     known = {home.snapshots, home.runs, home.batches, inbox}
     tops = [(path, path.name, KEYS) for path in _below(home.root, LEFT_OUT) if path not in known]
     # What is being delivered is its supplier's until it is taken. An inbox may lie elsewhere.
-    delivered = [(inbox / name, f"inbox/{name}", (".making-*",)) for name in DELIVERED]
+    delivered = [(inbox / name, f"{INBOX}/{name}", (".making-*",)) for name in DELIVERED]
     for path, told, left_out in [*tops, *(one for one in delivered if one[0].is_dir())]:
         for file in [path] if path.is_file() else _files_below(path, left_out):
             name = f"{told}/{file.relative_to(path).as_posix()}".removesuffix("/.")

@@ -1,7 +1,9 @@
 """Commands for the day a disk dies: backup, restore."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -50,7 +52,7 @@ def backup(
         return
     told = back_up(place, folder, district_now(), read_suppliers(place).inbox)
     new = f"{told['new_bytes'] / (1 << 20):,.1f} MiB of them new"
-    warnings = [*_dates(folder), *_longer(folder, told["state"])]
+    warnings = [*_dates(folder), *_longer(folder, told["state"]), *_unread(told["unread"])]
     lines = [f"{told['state']}: {told['files']} files, {new}, read back and compared", *warnings]
     show({**told, "warnings": warnings}, as_json, lines)
     _expect_none(
@@ -129,6 +131,20 @@ def _longer(folder: Path, made: str) -> list[str]:
         f"{newest} is of a longer ledger and stays the newest, which `restore` brings back: this "
         "home came from an older state; give it a folder of its own"
     ]
+
+
+def _unread(paths: list[str]) -> list[str]:
+    """Say which refused files and marks a backup has not, as they can't be read, and the cure."""
+    from flows.cli.around import user_name
+
+    me = user_name(os.geteuid())
+    rest = [f"… and {len(paths) - SHOWN} more"] if len(paths) > SHOWN else []
+    said_of = (
+        f"not in this backup, as it can't be read (and no night reads it): {path}; as root: "
+        f"`chown {me} {quote(path)}`"
+        for path in paths[:SHOWN]
+    )
+    return [*said_of, *rest]
 
 
 def _inbox_elsewhere(home: Home) -> list[str]:

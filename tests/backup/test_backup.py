@@ -1,5 +1,6 @@
 """A home in a second place: whole at any moment, each content once, never worse than before."""
 
+import errno
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import pytest
 from flows.backup.restore import check_backup, restore
 from flows.backup.save import back_up
 from flows.backup.vault import Vault
+from flows.cli.around import user_name
 from flows.cli.console import app, run_command
 from flows.money.ledger_store import books_of, open_ledger, write_prefix
 from flows.money.verify import verify_home
@@ -313,3 +315,35 @@ def test_what_goes_meanwhile_is_no_damage_and_what_is_closed_is_told(
     monkeypatch.setattr(Vault, "take", deny)
     (problem,) = back_up(home, tmp_path / "backup", NOW)["problems"]
     assert "closed.csv is missing or can't be read" in problem
+
+
+def test_what_was_refused_as_unreadable_is_named_and_no_problem(
+    home_after_run: Home,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A supplier's file of mode 0600; tests may run as root, whom nothing is denied."""
+    home, day = home_after_run, "2020-03-31/社保"
+    names = [f"refused/{day}/a b.csv", f"taken/{day}/_READY", f"taken/{day}/c.csv"]
+    closed = [home.root / "inbox" / name for name in names]
+    for path in closed:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    opened, denied = Path.open, list(closed)
+
+    def deny(path: Path, *form: Any, **forms: Any) -> Any:
+        if path in denied:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *form, **forms)
+
+    monkeypatch.setattr(Path, "open", deny)
+    told = back_up(home, tmp_path / "backup", NOW)
+    assert told["problems"] == [f"{closed[2]} is missing or can't be read"]
+    assert told["unread"] == [str(closed[1]), str(closed[0])]
+    denied.pop()
+    words = ["backup", str(tmp_path / "backup"), "--home", str(home.root)]
+    assert run_command(app, ["--lang", "zh", *words]) == 0
+    said = capsys.readouterr().out
+    assert f"`chown {user_name(os.geteuid())} '{closed[0]}'`" in said and "没有进入此备份" in said
+    assert not Vault(tmp_path / "backup").newest()["problems"]
