@@ -102,6 +102,21 @@ def _names(lines: Sequence[Line]) -> dict[Line, str]:
     return names
 
 
+def _replaced(goods: list[Good]) -> dict[str, str]:
+    """Name what came on the day of the one in force, was other, and does not count; and what does.
+
+    Their places are named, as both may be called the same.
+    """
+    good = goods[-1]
+    others = [one for one in goods[:-1] if one.day == good.day and one.content != good.content]
+    if not others:
+        return {}
+    return {
+        "replaced_file": ", ".join(line.lies for one in others for line in one.lines),
+        "counting_file": ", ".join(line.lies for line in good.lines),
+    }
+
+
 def _rows(goods: list[Good], names: Mapping[Line, str], newest: date) -> Iterator[dict[str, str]]:
     good = goods[-1]
     since = good.day
@@ -123,6 +138,7 @@ def _rows(goods: list[Good], names: Mapping[Line, str], newest: date) -> Iterato
             "month_from": line.month_from,
             "delivered_on": good.day.isoformat(),
             "same_since": since.isoformat(),
+            **_replaced(goods),
         }
 
 

@@ -104,13 +104,22 @@ def sizes_of(lying: Lying) -> Sizes:
 
 
 def at_rest(lying: Lying, before: Sizes) -> list[Whole]:
-    """Give the deliveries none of whose files has changed since an earlier look."""
+    """Give the deliveries none of whose files has changed since an earlier look.
+
+    Holds:   in the order in which they became whole: the newest of their files tells, then names
+    """
     now = sizes_of(lying)
-    return [
+    rest = [
         one
         for one in lying.whole
         if all(now.get(path, 0) == before.get(path) for path in (*one.files, *one.beside))
     ]
+
+    def arrived(one: Whole) -> tuple[int, Path, tuple[Path, ...]]:
+        newest = max(now[path][1] for path in (*one.files, *one.beside))
+        return newest, one.folder, one.files
+
+    return sorted(rest, key=arrived)
 
 
 def _is_folder(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """In force is the last good delivery of each kind, of a part month by month; its age is said."""
 
+import os
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -327,3 +328,61 @@ def test_the_inbox_tells_what_is_in_force_what_waits_and_what_was_refused(home: 
     assert f"  民政局/ {why}\n    {RESIDENTS}\n" in lines
     assert "required column missing: 姓名" in lines and "x.docx: can't tell what kind" in lines
     assert tree(home) == before
+
+
+def two_in_one_night(home: Home, *folders: str) -> SnapshotRef:
+    """Put two deliveries of one kind in, an hour apart, and run the night."""
+    hours = zip(folders, ("王五", "赵六"), (7200, 3600), strict=True)
+    for folder, name, age in hours:
+        put(home, f"shebao/{folder}", {PERSONS: persons(name), "_READY": ""})
+        for path in (home.root / "inbox" / "shebao" / folder).iterdir():
+            moment = path.stat().st_mtime - age
+            os.utime(path, (moment, moment))
+    return night(home, NEXT)
+
+
+@pytest.mark.parametrize("folders", [("a", "b"), ("b", "a")])
+def test_of_two_deliveries_in_one_night_the_later_one_counts_and_it_is_said(
+    home: Home, folders: tuple[str, str]
+) -> None:
+    snapshot = two_in_one_night(home, *folders)
+    assert table(snapshot, "insured_persons")["name"].to_list() == ["赵六"]
+    first, then = (f"taken/{NEXT}/shebao-{folder}/{PERSONS}" for folder in folders)
+    found = states_of_snapshot(snapshot.folder, NEXT)
+    (state,) = (one for one in found if one.replaced_file)
+    assert (state.kind, state.replaced_file, state.counting_file) == (
+        "insured_persons",
+        first,
+        then,
+    )
+    said = warnings_of(found)[-1]
+    assert f"what came later counts ({then}), what came before does not ({first})" in str(said)
+    assert f"以后到的为准（{then}），先到的不算（{first}）" in worded(said)
+    later = NEXT + timedelta(days=1)
+    assert not any(
+        one.replaced_file for one in states_of_snapshot(night(home, later).folder, later)
+    )
+
+
+def test_deliveries_of_one_moment_count_by_name_and_equal_ones_are_not_told(home: Home) -> None:
+    for folder in ("b", "a"):
+        put(home, f"shebao/{folder}", {PERSONS: persons(folder), "_READY": ""})
+        for path in (home.root / "inbox" / "shebao" / folder).iterdir():
+            os.utime(path, (1_500_000_000, 1_500_000_000))
+    assert table(night(home, NEXT), "insured_persons")["name"].to_list() == ["b"]
+    put(home, "shebao/c", {PERSONS: persons("b"), "_READY": ""})
+    (state,) = (
+        one for one in states_of_snapshot(night(home, NEXT).folder, NEXT) if one.replaced_file
+    )
+    assert state.replaced_file == f"taken/{NEXT}/shebao-a/{PERSONS}"
+
+
+def test_a_note_of_before_has_no_word_of_what_was_replaced(home: Home) -> None:
+    snapshot = night(home)
+    path = snapshot.folder / "raw" / "in_force.csv"
+    lines = path.read_text("utf-8").splitlines()
+    assert lines[0].endswith(",refused_file,replaced_file,counting_file")
+    before = "\n".join(
+        line.removesuffix(",replaced_file,counting_file").removesuffix(",,") for line in lines
+    )
+    assert not any(one.replaced_file for one in delivery_states(before, FIRST))

@@ -14,7 +14,7 @@ from transforms.words import Said
 COLUMNS = (
     *("file", "rows", "amount", "sha256", "removed_rows", "why"),
     *("supplier", "kind", "month", "month_from", "delivered_on", "same_since"),
-    *("due_day", "max_age_days", "left_out", "refused_file"),
+    *("due_day", "max_age_days", "left_out", "refused_file", "replaced_file", "counting_file"),
 )
 NOT_IN_TIME = ("late", "too_old", "missing", "unusable", "nobody")
 # What is to be asked for at a supplier.
@@ -28,7 +28,8 @@ class DeliveryState:
     `state`: fresh, same (came again unchanged), old (in force, nothing was due), late, refused (an
     older one is in force); and, with the kind left out, too_old, missing (nothing ever came) or
     unusable (what came was refused, and nothing good before), nobody (suppliers.toml names nobody
-    for it any more). `is_used`: it is read.
+    for it any more). `is_used`: it is read. `replaced_file`, `counting_file`: where two that came
+    on one day and differ lie, the former replaced by the latter; told on that day alone.
     """
 
     supplier: str
@@ -41,6 +42,8 @@ class DeliveryState:
     refused_file: str
     max_age_days: int
     is_used: bool
+    replaced_file: str = ""
+    counting_file: str = ""
 
     @property
     def state_word(self) -> str:
@@ -95,7 +98,15 @@ def _state(rows: Sequence[Mapping[str, str]], as_of: date) -> DeliveryState:
         refused_file=row["refused_file"],
         max_age_days=int(row["max_age_days"] or 0),
         is_used=bool(row["file"]),
+        replaced_file=_places("replaced_file", rows, as_of),
+        counting_file=_places("counting_file", rows, as_of),
     )
+
+
+def _places(column: str, rows: Sequence[Mapping[str, str]], as_of: date) -> str:
+    """Join what the rows of a night say; notes of before have not the column."""
+    new = [row.get(column) for row in rows if row["delivered_on"] >= as_of.isoformat()]
+    return ", ".join(sorted({place for place in new if place}))
 
 
 def _word(row: Mapping[str, str], newest: Sequence[Mapping[str, str]], as_of: date) -> str:
@@ -147,9 +158,10 @@ def _with_age(reason: Said | None, old: Collection[str], nobody: Collection[str]
 
 
 def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
-    """Say what is late, too old, missing, left out for another supplier's sake, or refused."""
+    """Say what is late, too old, missing, left out for another's sake, refused, or replaced."""
     groups: dict[tuple[str, str, str], list[DeliveryState]] = {}
     refused = list[Said]()
+    replaced = list[Said]()
     for one in states:
         is_left_out = one.max_age_days and not one.is_used
         code = "supplier_left_out" if is_left_out else ""
@@ -158,6 +170,10 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
             groups.setdefault((code, one.supplier, one.delivered_on), []).append(one)
         if one.refused_file:
             refused.append(Said("inbox_refused", {"file": one.refused_file}))
+        if one.replaced_file:
+            places = {"counts": one.counting_file, "replaced": one.replaced_file}
+            who = {"supplier": one.supplier, "kinds": [one.kind]}
+            replaced.append(Said("supplier_replaced", {**who, **places}))
     said = list[Said]()
     for (code, supplier, delivered_on), group in sorted(groups.items()):
         values = {
@@ -167,4 +183,4 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
             "age_days": group[0].age_days,
         }
         said.append(Said(code, values))
-    return said + refused
+    return said + refused + replaced
