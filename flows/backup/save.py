@@ -221,9 +221,7 @@ def _files_below(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
 
 
 def _below(folder: Path, left_out: Sequence[str]) -> list[Path]:
-    """List a folder without what is left out; a link is not followed."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if not path.is_symlink() and not any(path.match(form) for form in left_out)
-    )
+    """List a folder without what is left out; a link is not followed, a device or pipe not read."""
+    there = (path for path in folder.iterdir() if not path.is_symlink())
+    kept = (path for path in there if not any(path.match(form) for form in left_out))
+    return sorted(path for path in kept if path.is_dir() or path.is_file())

@@ -317,6 +317,18 @@ def test_what_goes_meanwhile_is_no_damage_and_what_is_closed_is_told(
     assert "closed.csv is missing or can't be read" in problem
 
 
+def test_a_pipe_that_was_refused_is_not_waited_for(home_after_run: Home, tmp_path: Path) -> None:
+    refused = home_after_run.root / "inbox" / "refused" / "2020-03-31" / "社保"
+    refused.mkdir(parents=True)
+    os.mkfifo(refused / "a.csv")
+    (refused / "a.csv.reason.txt").write_text("a device")
+    assert wuxing("backup", tmp_path / "backup", home=home_after_run).wait(timeout=60) == 0
+    restore(tmp_path / "backup", Home(tmp_path / "copy"))
+    assert [path.name for path in (tmp_path / "copy" / "inbox").rglob("a.*")] == [
+        "a.csv.reason.txt"
+    ]
+
+
 def test_what_was_refused_as_unreadable_is_named_and_no_problem(
     home_after_run: Home,
     tmp_path: Path,
