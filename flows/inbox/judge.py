@@ -1,12 +1,11 @@
 """Judge a delivery file by file: what is taken, what is refused, and why."""
 
-import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 
-from flows.inbox.lying import Whole, names_in, read_note
+from flows.inbox.lying import FILE_FAULTS, Whole, denied_is_refused, names_in, read_note
 from flows.inbox.part_month import day_named, month_of_part, months_named
 from flows.inbox.register import BESIDE, Good, Line, Unit, good_deliveries
 from flows.inbox.suppliers import REFUSED, TAKEN, Delivers, Supplier, Suppliers
@@ -22,8 +21,6 @@ from transforms.extracts.kinds import KINDS, Kind
 from transforms.extracts.registers import REGISTERS
 from transforms.visible import holds_control
 
-# The file's own fault; what else the machine denies stops the night.
-FILE_FAULTS = {errno.EACCES, errno.EPERM, errno.EIO, errno.ELOOP, errno.ENXIO}
 # A refused file, and the kinds it may be of.
 Refused = tuple[Line, set[str]]
 
@@ -78,7 +75,8 @@ def _unpacked(path: Path, unpacked: Path) -> list[Path]:
     _expect_file(path)
     place = unpacked / str(len(list(unpacked.iterdir())) if unpacked.exists() else 0)
     place.mkdir(parents=True)
-    return unpack(path, place, [])
+    with denied_is_refused(path.name):
+        return unpack(path, place, [])
 
 
 def _line(inbox: Path, path: Path, own: Supplier | None, sha256: str | None = None) -> Line:

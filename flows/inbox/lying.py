@@ -1,9 +1,10 @@
 """What lies in the inbox: deliveries that are whole, and files that wait, each with the reason."""
 
+import errno
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -22,6 +23,8 @@ MARK, LOOKS = "_ready", 5
 REASON_NAME = ".reason.txt"
 # So programs call a file that they are still writing.
 BEING_WRITTEN = (".part", ".filepart", ".partial", ".tmp", ".crdownload", ".writing")
+# The file's own fault; what else the machine denies stops the night.
+FILE_FAULTS = {errno.EACCES, errno.EPERM, errno.EIO, errno.ELOOP, errno.ENXIO}
 Sizes = Mapping[Path, tuple[int, int]]
 
 
@@ -209,9 +212,24 @@ def read_note(path: Path) -> Delivery:
     """
     if not S_ISREG(path.lstat().st_mode):
         raise DropRefusedError(f"{path.name}: is a link or a device; put the file itself there")
-    note = read_delivery([digest_file(DropFile(path, None, "csv"))], path.parent)
+    with denied_is_refused(path.name):
+        note = read_delivery([digest_file(DropFile(path, None, "csv"))], path.parent)
     assert note is not None
     return note
+
+
+@contextmanager
+def denied_is_refused(name: str) -> Iterator[None]:
+    """Refuse a file that the machine denies, where that is the file's own fault.
+
+    Raises:  DropRefusedError if it is
+    """
+    try:
+        yield
+    except OSError as denied:
+        if denied.errno not in FILE_FAULTS:
+            raise
+        raise DropRefusedError(f"{name}: can't be read: {denied.strerror}") from denied
 
 
 def names_in(path: Path) -> set[str]:

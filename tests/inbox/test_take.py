@@ -355,6 +355,30 @@ def test_what_comes_after_a_kill_under_the_same_name_is_a_delivery_of_its_own(ho
     assert states(take_all(home)) and len(read_register(home)) == 2 * len(lines)
 
 
+@pytest.mark.parametrize("closed", ["a.zip", NOTE])
+def test_an_archive_or_note_of_mode_0600_is_refused_alone(
+    closed: str, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests may run as root, whom nothing is denied."""
+    put(home, "shebao", {closed: archive({PERSONS: persons()}), PERSONS: persons()})
+    put(home, "shebao", {} if closed == NOTE else {"_READY": ""})
+    put(home, "民政局", {RESIDENTS: residents(), "_READY": ""})
+
+    def deny(opened: Callable[..., Any]) -> Callable[..., Any]:
+        def given(file: Any, *form: Any, **forms: Any) -> Any:
+            if Path(str(file)).name == closed:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+            return opened(file, *form, **forms)
+
+        return given
+
+    monkeypatch.setattr(Path, "open", deny(Path.open))
+    monkeypatch.setattr("zipfile.io.open", deny(io.open))
+    lines = take_all(home)
+    assert reason_of(lines, closed) == f"{closed}: can't be read: Permission denied"
+    assert states(lines)[RESIDENTS] == "taken"
+
+
 def test_a_share_that_is_not_connected_refuses_nothing_for_good(home: Home) -> None:
     put(home, "shebao", {PERSONS: persons(), "_READY": ""})
     lines = take_all(home)
