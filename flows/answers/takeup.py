@@ -151,7 +151,9 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
         home.snapshots / run["snapshot_id"],
     ).of_periods(first, last)
     unsupported = of_periods(entitlements.filter(status="unsupported"), first, last)
-    more_fen = pl.col("paid_before_fen") - pl.col("determined_fen")
+    released = lines.filter(place="paid").group_by(KEY).agg(held_fen=pl.sum("amount_fen"))
+    held = unsupported.join(released, on=KEY, how="inner", validate="1:1")
+    more_fen = (pl.col("held_fen") - pl.col("determined_fen")).clip(lower_bound=0)
     return {
         "run_id": run_id,
         "as_of": run["as_of"],
@@ -160,7 +162,7 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
         "periods": taken.by(*GROUP).to_dicts(),
         "policies": taken.by("policy_id").to_dicts(),
         "total": taken.total(),
-        "unsupported_fen": unsupported.select(more_fen.sum()).item(),
+        "unsupported_fen": held.select(more_fen.sum()).item(),
         "nights": nights,
     }
 

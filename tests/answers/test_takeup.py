@@ -33,13 +33,16 @@ from tests.money.money_town import (
     ONE,
     TWO,
     Town,
+    claim_none,
     determined_of,
     draw_up,
     leave_run,
     month,
     new_home,
+    night,
     refund,
     run_name,
+    sign_both,
 )
 from transforms.answers.takeup import GROUP, set_aside_rows
 from transforms.errors import DropRefusedError, LedgerForbidsError
@@ -168,7 +171,7 @@ def recount(home: Home, entitled: list[Row], since: int | None, tonight: date) -
     told: dict[Any, Row] = {}
     for row in (row for row in entitled if row["status"] in DUE):
         key, at = key_in(row), sums.places(row)
-        more = max(0, sums.of["paid"][key] + sums.of["signed"][key] - row["determined_fen"])
+        more = max(0, sums.of["paid"][key] - row["determined_fen"])
         is_row = row["status"] != "recovery" or row["determined_fen"] > 0
         if not is_row and not more:
             continue
@@ -359,6 +362,19 @@ def test_a_second_reading_counts_the_same_after_each_step(lives: Life) -> None:
         (AS_OF + timedelta(days=number)).isoformat() for number in range(lives.nights)
     ]
     assert len(takeup_lines(told)) == len(told["policies"]) + lives.nights + 7
+
+
+@pytest.mark.parametrize("causes", [None, claim_none])
+def test_what_is_signed_and_not_released_is_nowhere_to_be_recovered(
+    tmp_path: Path, causes: Any
+) -> None:
+    home, rows = new_home(tmp_path / "home"), [month("benefit_to_retirement", BOB, 1719_00)]
+    (batch,) = night(home, "R1+", rows)[1].batches
+    sign_both(home, batch.batch_id)
+    night(home, "R2+", [month("benefit_to_retirement", ANN, 700)], causes=causes)
+    told = take_up_today(home)
+    assert (told["total"]["paid_fen"], told["total"]["to_recover_fen"]) == (0, 0)
+    assert told["unsupported_fen"] == 0
 
 
 def test_rows_set_aside_are_counted_where_they_would_be_read() -> None:

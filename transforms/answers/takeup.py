@@ -44,6 +44,7 @@ def rows_taken_up(
 
     Rows:    lines    LINE_SCHEMA; what is paid under a row that another supersedes counts there
              returns  one per entitlement but superseded and unsupported: FENS, to_recover_fen,
+                      signed_above_fen (signed beyond what is determined: nobody holds it),
                       is_counted (it is determined), came_back, executed_on of the last release
     Units:   fen
     Holds:   the six places add up to determined_fen, row by row
@@ -61,17 +62,18 @@ def rows_taken_up(
         rows = rows.with_columns(found.alias(f"{place}_fen"))
         left = left - pl.col(f"{place}_fen")
     in_conflict = pl.col("status") == "conflict"
-    more = pl.col("paid_sum") + pl.col("signed_sum") - pl.col("determined_fen")
+    more = pl.col("paid_sum") - pl.col("determined_fen")
     return rows.with_columns(
         pl.when(in_conflict).then(left).otherwise(0).alias("conflict_fen"),
         pl.when(in_conflict).then(0).otherwise(left).alias("held_fen"),
         more.clip(lower_bound=0).alias("to_recover_fen"),
+        (pl.col("signed_sum") - pl.col("signed_fen")).alias("signed_above_fen"),
         ((pl.col("determined_fen") > 0) | (pl.col("status") != "recovery")).alias("is_counted"),
         (pl.col("returns_sum") > 0).alias("came_back"),
     ).select(
         *KEY,
         *("determined_fen", "paid_before_fen", "status", *FENS, "to_recover_fen"),
-        *("is_counted", "came_back", "executed_on"),
+        *("signed_above_fen", "is_counted", "came_back", "executed_on"),
     )
 
 
@@ -113,7 +115,7 @@ def expect_netted(rows: pl.DataFrame) -> None:
     Raises:  ContractError naming the first sum that differs
     """
     of, due = pl.col("status"), pl.col("determined_fen") - pl.col("paid_before_fen")
-    before = pl.col("paid_fen") + pl.col("signed_fen") + pl.col("to_recover_fen")
+    before = pl.sum_horizontal("paid_fen", "signed_fen", "to_recover_fen", "signed_above_fen")
     holds = {
         "paid_before_fen": before == pl.col("paid_before_fen"),
         "drafted_fen": pl.when(of == "payable").then(due).otherwise(0) == pl.col("drafted_fen"),
