@@ -109,6 +109,22 @@ def returned_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").unique([*KEY, "account_no"], keep="last")
 
 
+def held_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:
+    """Say of every line that was ever released how much went out and what its payee holds of it.
+
+    Rows:    before  a posting: as it was then
+             returns  KEY, sent_fen, and now_fen: 0 of what came back
+    Units:   fen
+    """
+    sent, held = ledger.lines_of("payment", before=before), ledger.paid_lines(before)
+    sums = [
+        lines.group_by(KEY).agg(pl.col("amount_fen").sum().alias(name))
+        for lines, name in ((sent, "sent_fen"), (held, "now_fen"))
+    ]
+    both = sums[0].join(sums[1], on=KEY, how="left", validate="1:1")
+    return both.with_columns(pl.col("now_fen").fill_null(0))
+
+
 def _standing_returns(entries: pl.DataFrame) -> Iterator[dict[str, Any]]:
     arrived = entries["reverses"].to_list()
     yield from entries.filter(

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.answers.accounts import returned_lines
+from flows.answers.accounts import held_lines, returned_lines
 from flows.answers.explain import id_of
 from flows.answers.law import law_of
 from flows.answers.objected import LETTERS as OBJECTION_LETTERS
@@ -182,8 +182,7 @@ def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
     with open_ledger(home, only_look=True) as ledger:
         books = ledger.books()
         states = [state for state in books.batches.values() if state.run_id == run_id]
-        paid = ledger.paid_lines().group_by(KEY).agg(pl.col("amount_fen").sum().alias("now_fen"))
-        returned = returned_lines(ledger)
+        paid, returned = held_lines(ledger), returned_lines(ledger)
     known = [_accounts(read_batch(home, state.batch_id)) for state in states]
     accounts = pl.concat([*known, pl.DataFrame(schema=_ACCOUNTS)]).unique(KEY)
     left = pl.DataFrame(
@@ -191,7 +190,7 @@ def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
         schema=dict.fromkeys([*KEY, "said"], pl.String()),
         orient="row",
     )
-    for more in (accounts, left, paid):
+    for more in (accounts, left, paid.drop("sent_fen")):
         lines = lines.join(more, on=KEY, how="left", validate="1:1")
     now, before = pl.col("now_fen").fill_null(0), pl.col("paid_before_fen")
     is_payable, is_out = pl.col("status") == "payable", pl.col("said").is_not_null()
@@ -229,7 +228,7 @@ def _lines_of_batch(home: Home, stored: StoredBatch) -> pl.DataFrame:
         drafted_at = ledger.batch_states()[stored.manifest["batch_id"]].drafted_at
         returned = returned_lines(ledger, drafted_at)
         before = read_books(ledger.postings()[:drafted_at], lambda *_: True)
-        paid = ledger.paid_lines(drafted_at).group_by(KEY).agg(now_fen=pl.sum("amount_fen"))
+        paid = held_lines(ledger, drafted_at)
     lines = stored.frame("lines").join(_accounts(stored), on=KEY, validate="1:1")
     due = lines.rename({"amount_fen": "due_fen"}).with_columns(
         pl.lit("payable").alias("status"),

@@ -93,11 +93,12 @@ class Ledger:
         (count,) = self.connection.execute("select count(*) from entries").fetchone()
         return int(count)
 
-    def lines_of(self, kind: str, after: int = 0) -> pl.DataFrame:
-        """Return the lines of a kind of entries posted after a position, as they were posted."""
+    def lines_of(self, kind: str, after: int = 0, before: int = NEVER) -> pl.DataFrame:
+        """Return the lines of a kind of entries posted between two positions, as they were."""
         names = ", ".join(PAID_SCHEMA)
         return self._frame(
-            f"select {names} from entries where kind = ? and sequence > ?", (kind, after)
+            f"select {names} from entries where kind = ? and sequence > ? and sequence < ?",
+            (kind, after, before),
         )
 
     def batches_of_payments(self) -> dict[str, str]:

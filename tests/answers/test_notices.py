@@ -360,6 +360,25 @@ def test_what_is_signed_and_not_released_is_not_told_as_paid(tmp_path: Path) -> 
         assert "此前已经发给您" in row["letter"] and "此前已发" in row["message"]
 
 
+@pytest.mark.parametrize("causes", [None, claim_none])
+def test_what_is_signed_and_fell_is_neither_asked_back_nor_settled(
+    tmp_path: Path, causes: Any
+) -> None:
+    """Nobody got it: neither that it was given back nor that more was paid is true."""
+    home, fewer = new_home(tmp_path / "home"), [row for row in WHO if row["subject_id"] != BOB]
+    (batch,) = night(home, "R1", WHO)[1].batches
+    sign_both(home, batch.batch_id)
+    less = [*fewer, month("benefit_to_retirement", ANN, 7, "2020-01")]
+    (later,) = night(home, "R2", less, causes=causes)[1].batches
+    write_notices(home, later.batch_id, EVERYTHING, tmp_path / "of_batch")
+    of_batch = pl.read_parquet(tmp_path / "of_batch" / "notices.parquet").filter(subject_id=BOB)
+    for row in (told_of_run(home, "R2")[BOB, "2020-02"], *of_batch.to_dicts()):
+        said = row["letter"] + row["message"]
+        assert row["title"] == "没有发放，正在核实" and "您不需要退款" in said
+        assert not re.search("已经退回|已经了结|发给您|多发", said)
+    assert of_batch.height == 1
+
+
 def test_who_is_asked_to_pay_back_is_told_so_until_it_is_closed(tmp_path: Path) -> None:
     home, keys = new_home(tmp_path / "home"), ("reviewer", "approver")
     pay(home, "R1", WHO)
@@ -514,11 +533,12 @@ def test_nobody_else_is_told_who_is_in_prison() -> None:
 def test_only_what_a_list_asks_for_is_told_of_it() -> None:
     plain = [line("benefit_to_retirement", status) for status in ("payable", "recovery")]
     rows = pl.DataFrame([plain[0], {**plain[1], "period": "2020-11"}], schema=LINE_SCHEMA)
-    none = pl.DataFrame(schema=dict.fromkeys(KEY, pl.String()) | {"now_fen": pl.Int64()})
-    held = rows.select(*KEY, now_fen=pl.lit(900_000_000_000))
-    assert told_of_claims(rows, Books(), held)["told_as"].to_list() == [None, None]
-    back = told_of_claims(rows, Books(), none)
+    sent = rows.select(*KEY, sent_fen=pl.lit(900_000_000_000), now_fen=pl.lit(900_000_000_000))
+    assert told_of_claims(rows, Books(), sent)["told_as"].to_list() == [None, None]
+    back = told_of_claims(rows, Books(), sent.with_columns(now_fen=pl.lit(0)))
     assert back["told_as"].to_list() == [None, "recovery_closed"], "nothing of it is paid any more"
+    never = told_of_claims(rows, Books(), sent.clear())
+    assert never["told_as"].to_list() == [None, "not_sent"], "nothing of it ever was"
 
 
 def test_a_firm_is_spoken_to_as_one_and_no_clerk_s_label_is_asked() -> None:
