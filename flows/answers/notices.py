@@ -13,6 +13,7 @@ import polars as pl
 from flows.answers.accounts import held_lines, returned_lines
 from flows.answers.explain import id_of
 from flows.answers.law import law_of
+from flows.answers.notice_reasons import refused_lines, with_reasons
 from flows.answers.objected import LETTERS as OBJECTION_LETTERS
 from flows.answers.run_money import taken_out
 from flows.data_package import write_table
@@ -27,7 +28,6 @@ from sql import connect, register_tables, run_sql, show_frame
 from transforms.amounts import is_amount
 from transforms.answers.asked_back import told_of_claims
 from transforms.answers.letter_pages import letter_pages
-from transforms.answers.not_known import with_not_known
 from transforms.answers.notices import ASKED_ONLY, LINE_SCHEMA, messages, notices
 from transforms.answers.open_questions import both_sides
 from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
@@ -162,16 +162,8 @@ def _lines_of_run(
     told = ["undetermined", *(ASKED_ONLY if asked.party else [])]
     # Whoever is told that they are on no such list can tell when they are.
     watching = [name for name, card in cards.items() if card.kind == "warning"]
-    others = (
-        pl.scan_parquet(folder / "determinations.parquet")
-        .filter(pl.col("outcome").is_in(told) & ~pl.col("policy_id").is_in(watching))
-        .join(entitled.lazy(), on=KEY, how="anti")
-        .collect()
-        .rename({"outcome": "status", "amount_fen": "determined_fen"})
-    )
-    policies = folder / "policies"
-    reasoned = with_not_known(others, lambda one: pl.scan_parquet(policies / f"{one}.parquet"))
-    return _as_lines(pl.concat([entitled, reasoned], how="diagonal"))
+    others = refused_lines(folder, told, watching, entitled)
+    return _as_lines(pl.concat([with_reasons(folder, entitled), others], how="diagonal"))
 
 
 def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
@@ -236,8 +228,9 @@ def _lines_of_batch(home: Home, stored: StoredBatch) -> pl.DataFrame:
         pl.lit(None, pl.String).alias("told_as"),
     )
     unpaid = stored.frame("unpaid_lines").with_columns(pl.lit(None, pl.String).alias("told_as"))
-    told = [_with_returns(due, returned), told_of_claims(unpaid, before, paid)]
-    return _as_lines(pl.concat(told, how="diagonal"))
+    told = told_of_claims(unpaid, before, paid)
+    reasoned = with_reasons(home.runs / str(stored.manifest["run_id"]), told)
+    return _as_lines(pl.concat([_with_returns(due, returned), reasoned], how="diagonal"))
 
 
 def _with_returns(lines: pl.DataFrame, returned: pl.DataFrame) -> pl.DataFrame:

@@ -15,8 +15,8 @@ from flows.store import Home, replace_file
 from flows.typeset import pdf_of
 from sql import policy_cards
 from transforms.amounts import yuan_text
+from transforms.answers.letter_sentences import CAUSES, OWN_MATTERS, day_text, letter_texts
 from transforms.answers.not_known import with_not_known
-from transforms.answers.notices import OWN_MATTERS, day_text, letter_texts
 from transforms.answers.page import render_page
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
@@ -29,8 +29,6 @@ from transforms.words import Said, word, worded
 SHOWN_LAST = 4
 # The provision that a death speaks against: then the family is written to.
 ALIVE = "g_alive"
-# A cause as somebody reads it who does not know the program.
-CAUSES = {"row_found": "letter_row_found", "clerk_decided": "letter_clerk_decided"}
 
 
 def write_letters(home: Home, list_id: str, path: Path, *, as_pdf: bool = False) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from flows.answers.accounts import write_wanted
+from flows.answers.notice_reasons import with_reasons
 from flows.answers.notices import Asked, letters_pdf, write_notices
 from flows.answers.run_money import money_of_rows
 from flows.cli import app
@@ -41,11 +42,11 @@ from tests.money.test_review import filled
 from transforms.amounts import yuan_text
 from transforms.answers.asked_back import told_of_claims
 from transforms.answers.letter_pages import letter_pages
+from transforms.answers.letter_sentences import letter_texts
 from transforms.answers.not_known import with_not_known
 from transforms.answers.notices import (
     LINE_SCHEMA,
     MESSAGE_LENGTH,
-    letter_texts,
     messages,
     notices,
 )
@@ -310,6 +311,50 @@ def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
     assert ("看不到原来" in letter) == ("能证明的材料" in letter) == (cause == "rows_gone")
     assert ("没有看到变化" in letter) == (cause == "nothing_found")
     assert ("正在核实" in letter) == ("正在核实" in row["message"]) == (cause != "clerk_kept")
+
+
+def test_who_is_asked_to_pay_back_is_told_why_as_the_signed_list_says_it() -> None:
+    """And of somebody else's own matter no more than the recovery letter says."""
+    policy, amounts = "public_post_extension", {"paid_before_fen": 100, "determined_fen": 0}
+    dead = line(policy, "recovery", cause="row_found", reason_codes=["g_alive"], **amounts)
+    own = {name: ANN for name in ("subject_id", "beneficiary_id")} | dict.fromkeys(
+        ("subject_kind", "beneficiary_kind"), "person"
+    )
+    said = "原因：核对时发现有记录与原发放依据不符：没有满足的条件是“登记中没有死亡记录”。"
+    assert said in worded([dead | own])["letter"].item()
+    free = next(p.title for p in policy_cards()[policy].provisions if p.name == "g_free")
+    for status, cause in (("recovery", "row_found"), ("unsupported", "rows_gone")):
+        for who, is_told in ((own, True), ({"subject_kind": "person", "subject_id": ANN}, False)):
+            row = line(policy, status, cause=cause, reason_codes=["g_free"], **amounts) | who
+            letter = worded([row])["letter"].item()
+            assert f"没有满足的条件是“{free if is_told else '本人情况（由本人查询）'}”" in letter
+            assert (free in letter) == is_told
+    plain = worded([line(policy, "recovery", cause="paid_twice", reason_codes=[], **amounts)])
+    assert "原因：银行付了两次。请" in plain["letter"].item().replace("\n", "")
+
+
+def test_of_what_is_not_supported_the_letter_says_what_is_not_met_or_not_known(
+    tmp_path: Path,
+) -> None:
+    lines = [
+        line("youth_training", status, cause="rows_gone", paid_before_fen=100, determined_fen=0)
+        | {"period": period}
+        for status, period in (("unsupported", "2020-11"), ("recovery", "2020-12"))
+    ]
+    found = pl.DataFrame([{name: one[name] for name in KEY} for one in lines]).with_columns(
+        outcome=pl.Series(["ineligible", "undetermined"]),
+        amount_fen=pl.lit(0),
+        reason_codes=pl.Series([["s11_age", "s11_willing"], ["s11_willing"]]),
+    )
+    found.write_parquet(tmp_path / "determinations.parquet")
+    (tmp_path / "policies").mkdir()
+    rule = found.select(*KEY[1:], s11_age=pl.lit(False), s11_willing=pl.lit(None, pl.Boolean))
+    rule = rule.with_columns(clerk_answers=pl.lit([], pl.List(pl.String())))
+    rule.write_parquet(tmp_path / "policies" / "youth_training.parquet")
+    bare = pl.DataFrame(lines, schema=LINE_SCHEMA).drop("reason_codes", "not_known")
+    told = worded(with_reasons(tmp_path, bare).to_dicts()).sort("period")["letter"]
+    assert "没有满足的条件是“20岁以下”。另有条件尚不能确定：有就业意愿。现在的数据" in told[0]
+    assert "没有满足" not in told[1], "what is not known is not told as not met"
 
 
 def test_of_who_died_the_family_is_written_to(told: tuple[Path, str, Path], tmp_path: Path) -> None:

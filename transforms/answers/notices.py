@@ -5,32 +5,31 @@ The words stand in letters.yaml; a sentence is filled in column by column, for a
 
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
-from pathlib import Path
-from string import Formatter
-from typing import Any
 
 import polars as pl
 
 from transforms.amounts import yuan_column
+from transforms.answers.letter_sentences import (
+    conditions,
+    day_text,
+    filled,
+    letter_texts,
+    other_named,
+    why_said,
+)
 from transforms.errors import ContractError
 from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_person_id
 from transforms.money.claims import IN_PART, REST_KEPT
 from transforms.money.entitlements import KEY
-from transforms.money.exclusions import NONE_STANDS
 from transforms.money.payees import STRUCK_OUT
 from transforms.policies.cards import PolicyCard
-from transforms.strict_yaml import read_yaml
 from transforms.words import words_column
 
 AMOUNTS = ("due", "determined", "paid_before", "excess", "left")
-LETTERS = Path(__file__).parent.parent / "letters.yaml"
 MESSAGE_LENGTH = 70
-# Provisions that a letter to somebody else does not name.
-OWN_MATTERS = ("g_free",)
 LAST_DIGITS = 4
-OTHER, RETURNED = "other", "returned"
+RETURNED = "returned"
 # What a line brings: its key, what is due and why, where it would be paid, what the bank said if it
 # came back from there, and under which words it is told if not under its status.
 LINE_SCHEMA = pl.Schema(
@@ -48,13 +47,6 @@ LINE_SCHEMA = pl.Schema(
 # Who asks is told of these, too: they come last, so that every other number is the same for all.
 ASKED_ONLY = ("eligible", "ineligible")
 NOTICE = ["notice_no", *KEY, "status", "name", "town", "title", "letter", "message"]
-
-
-@cache
-def letter_texts() -> Mapping[str, Any]:
-    """Return the words of letters.yaml."""
-    texts: dict[str, Any] = read_yaml(LETTERS.read_text(encoding="utf-8"))
-    return texts
 
 
 def notices(
@@ -114,7 +106,7 @@ def _with_parties(lines: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
         )
     parts = letter_texts()["parts"]
     is_dead = pl.col("name_is_dead").fill_null(False) & pl.col("name").is_not_null()
-    family, meant = (_filled(parts[text]) for text in ("family", "meant"))
+    family, meant = (filled(parts[text]) for text in ("family", "meant"))
     return lines.with_columns(
         pl.when(is_dead)
         .then(family)
@@ -138,15 +130,15 @@ def _worded(
         raise ContractError(f"letters.yaml has no words for status {status}")
     said = texts["statuses"][status]
     # Twice: why, what to do about it and what comes of it name columns themselves.
-    given = lines.with_columns(*_values(card, days), _other(status, titles).alias("other"))
+    given = lines.with_columns(*_values(card, days), other_named(status, titles).alias("other"))
     given = given.with_columns(
-        *(_why(status, name) for name in ("why", "how", "brief")),
-        _filled(texts["parts"]["listed"][card.kind]).alias("listed"),
+        *(why_said(status, name) for name in ("why", "how", "brief")),
+        filled(texts["parts"]["listed"][card.kind]).alias("listed"),
     )
-    sentences = [_filled(sentence) for sentence in (*said["body"], texts["closing"])]
+    sentences = [filled(sentence) for sentence in (*said["body"], texts["closing"])]
     letter = pl.concat_str("meant", pl.concat_str(sentences, separator="\n"))
     sign = pl.lit(texts["signature"])
-    message, short = (pl.concat_str(sign, _filled(said[name])) for name in ("message", "short"))
+    message, short = (pl.concat_str(sign, filled(said[name])) for name in ("message", "short"))
     fits = message.str.len_chars() <= MESSAGE_LENGTH
     return given.with_columns(
         pl.lit(said["title"]).alias("title"),
@@ -179,90 +171,23 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         *(pl.lit(text).alias(name) for name, text in texts.items()),
         *(yuan_column(f"{name}_fen", ",").alias(name) for name in AMOUNTS),
         pl.when(month == "")
-        .then(_filled(parts["year"], year=year))
-        .otherwise(_filled(parts["month"], year=year, month=month.str.strip_chars_start("0")))
+        .then(filled(parts["year"], year=year))
+        .otherwise(filled(parts["month"], year=year, month=month.str.strip_chars_start("0")))
         .alias("months"),
         pl.col("beneficiary_kind").replace(parts["own"]).alias("own"),
         pl.when(other == "")
         .then(pl.lit(""))
-        .otherwise(_filled(parts["about"], name=other))
+        .otherwise(filled(parts["about"], name=other))
         .alias("about"),
         pl.when(pl.col("repaid_fen") > 0)
-        .then(_filled(parts["back"], repaid=yuan_column("repaid_fen", ",")))
+        .then(filled(parts["back"], repaid=yuan_column("repaid_fen", ",")))
         .otherwise(pl.lit(""))
         .alias("back"),
-        *_conditions(card, is_about_another),
+        *conditions(card, is_about_another),
         pl.col("bank_said").replace("", parts["nothing_said"]),
         pl.col("bank_name").fill_null(parts["account_unknown"]).alias("bank"),
         pl.col("account_no").str.tail(LAST_DIGITS).fill_null(parts["no_digits"]).alias("last_four"),
     ]
-
-
-def _conditions(card: PolicyCard, is_about_another: pl.Expr) -> list[pl.Expr]:
-    """Give the columns that name conditions: those not met, those not known, all of them."""
-    texts = letter_texts()
-    provisions = {entry.name: entry.title for entry in card.provisions} | texts["plain"]
-    # Who is in prison is told to nobody but the one.
-    masked = provisions | dict.fromkeys(OWN_MATTERS, texts["parts"]["own_matter"])
-    uncertain = pl.col("not_known").fill_null(pl.lit([], pl.List(pl.String())))
-    unmet = pl.col("reason_codes").list.set_difference(uncertain).list.sort()
-    unmet, not_known, asked = (
-        pl.when(is_about_another)
-        .then(_reasons(codes, masked))
-        .otherwise(_reasons(codes, provisions))
-        for codes in (unmet, uncertain, pl.col("reason_codes"))
-    )
-    return [
-        unmet.fill_null("").alias("unmet"),
-        asked.fill_null("").alias("asked"),
-        pl.when(uncertain.list.len() > 0)
-        .then(_filled(texts["parts"]["not_known"], titles=not_known))
-        .otherwise(pl.lit(""))
-        .alias("not_certain"),
-    ]
-
-
-def _reasons(codes: pl.Expr, titles: Mapping[str, str]) -> pl.Expr:
-    return codes.list.eval(pl.element().replace(titles)).list.join("；")
-
-
-def day_text(day: date) -> str:
-    """Write a day as letters do."""
-    return f"{day.year}年{day.month}月{day.day}日"
-
-
-def _other(status: str, titles: Mapping[str, str]) -> pl.Expr:
-    """Say which other policies stand instead, or are claimed for the same month."""
-    parts = letter_texts()["parts"]
-    named = words_column("reason", titles)
-    if status == "superseded":
-        instead = _filled(parts["stands_instead"], name=named)
-        none = pl.lit(parts["none_stands"])
-        return pl.when(pl.col("reason") == NONE_STANDS).then(none).otherwise(instead)
-    return _filled(parts["same_month"], name=named)
-
-
-def _why(status: str, name: str) -> pl.Expr:
-    """Give what the catalogue says of a reason to be held, or of the cause of money unsupported.
-
-    Of one that it does not know, in general.
-    """
-    column, listed = ("cause", status) if status == "unsupported" else ("reason", "held")
-    why = letter_texts()[listed]
-    said = _filled(why[OTHER][name])
-    for code, texts in why.items():
-        said = pl.when(pl.col(column) == code).then(_filled(texts[name])).otherwise(said)
-    return said.alias(name)
-
-
-def _filled(sentence: str, **given: pl.Expr) -> pl.Expr:
-    """Fill a sentence in, row by row: each {name} is given, or a column."""
-    parts: list[pl.Expr] = []
-    for text, name, _, _ in Formatter().parse(sentence):
-        parts += [pl.lit(text)] if text else []
-        if name:
-            parts.append(given[name] if name in given else pl.col(name))
-    return pl.concat_str(parts)
 
 
 def messages(told: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import polars as pl
 
 from transforms.amounts import yuan_text
 from transforms.answers.explanation import cell_words
-from transforms.answers.notices import OWN_MATTERS, letter_texts
+from transforms.answers.letter_sentences import OWN_MATTERS, letter_texts
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.extracts.kinds import names_of_kinds

@@ -1,0 +1,114 @@
+"""Sentences of letters.yaml filled in, column by column: which conditions, what else, why."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import polars as pl
+
+from transforms.money.exclusions import NONE_STANDS
+from transforms.policies.cards import PolicyCard
+from transforms.strict_yaml import read_yaml
+from transforms.words import said_column, vocabulary, word, words_column
+
+LETTERS = Path(__file__).parent.parent / "letters.yaml"
+# Provisions that a letter to somebody else does not name.
+OWN_MATTERS = ("g_free",)
+# A cause as somebody reads it who does not know the program.
+CAUSES = {"row_found": "letter_row_found", "clerk_decided": "letter_clerk_decided"}
+OTHER = "other"
+
+
+@cache
+def letter_texts() -> Mapping[str, Any]:
+    """Return the words of letters.yaml."""
+    texts: dict[str, Any] = read_yaml(LETTERS.read_text(encoding="utf-8"))
+    return texts
+
+
+def conditions(card: PolicyCard, is_about_another: pl.Expr) -> list[pl.Expr]:
+    """Give the columns that name conditions: those not met, those not known, all of them."""
+    texts = letter_texts()
+    provisions = {entry.name: entry.title for entry in card.provisions} | texts["plain"]
+    # Who is in prison is told to nobody but the one.
+    masked = provisions | dict.fromkeys(OWN_MATTERS, texts["parts"]["own_matter"])
+    uncertain = pl.col("not_known").fill_null(pl.lit([], pl.List(pl.String())))
+    unmet = pl.col("reason_codes").list.set_difference(uncertain).list.sort()
+    unmet, not_known, asked = (
+        pl.when(is_about_another)
+        .then(_reasons(codes, masked))
+        .otherwise(_reasons(codes, provisions))
+        for codes in (unmet, uncertain, pl.col("reason_codes"))
+    )
+    unmet = unmet.fill_null("")
+    not_certain = (
+        pl.when(uncertain.list.len() > 0)
+        .then(filled(texts["parts"]["not_known"], titles=not_known))
+        .otherwise(pl.lit(""))
+    )
+    said = said_column("letter_unmet", titles=unmet)
+    return [
+        unmet.alias("unmet"),
+        asked.fill_null("").alias("asked"),
+        not_certain.alias("not_certain"),
+        _grounds(pl.when(unmet == "").then(pl.lit("")).otherwise(said)).alias("grounds"),
+        pl.when(unmet == "")
+        .then(not_certain)
+        .otherwise(filled("{said}。{more}", said=said, more=not_certain))
+        .alias("lacking"),
+    ]
+
+
+def _grounds(unmet: pl.Expr) -> pl.Expr:
+    """Say why money is asked back, as the letter of a signed list does; nothing without a cause."""
+    causes = vocabulary() | {code: word(said) for code, said in CAUSES.items()}
+    cause = pl.col("cause").fill_null("").replace(causes)
+    both = pl.when(unmet == "").then(cause).otherwise(filled("{c}：{u}", c=cause, u=unmet))
+    said = filled(letter_texts()["parts"]["grounds"], grounds=both)
+    return pl.when(cause == "").then(pl.lit("")).otherwise(said)
+
+
+def _reasons(codes: pl.Expr, titles: Mapping[str, str]) -> pl.Expr:
+    return codes.list.eval(pl.element().replace(titles)).list.join("；")
+
+
+def day_text(day: date) -> str:
+    """Write a day as letters do."""
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def other_named(status: str, titles: Mapping[str, str]) -> pl.Expr:
+    """Say which other policies stand instead, or are claimed for the same month."""
+    parts = letter_texts()["parts"]
+    named = words_column("reason", titles)
+    if status == "superseded":
+        instead = filled(parts["stands_instead"], name=named)
+        none = pl.lit(parts["none_stands"])
+        return pl.when(pl.col("reason") == NONE_STANDS).then(none).otherwise(instead)
+    return filled(parts["same_month"], name=named)
+
+
+def why_said(status: str, name: str) -> pl.Expr:
+    """Give what the catalogue says of a reason to be held, or of the cause of money unsupported.
+
+    Of one that it does not know, in general.
+    """
+    column, listed = ("cause", status) if status == "unsupported" else ("reason", "held")
+    why = letter_texts()[listed]
+    said = filled(why[OTHER][name])
+    for code, texts in why.items():
+        said = pl.when(pl.col(column) == code).then(filled(texts[name])).otherwise(said)
+    return said.alias(name)
+
+
+def filled(sentence: str, **given: pl.Expr) -> pl.Expr:
+    """Fill a sentence in, row by row: each {name} is given, or a column."""
+    parts: list[pl.Expr] = []
+    for text, name, _, _ in Formatter().parse(sentence):
+        parts += [pl.lit(text)] if text else []
+        if name:
+            parts.append(given[name] if name in given else pl.col(name))
+    return pl.concat_str(parts)
