@@ -17,6 +17,7 @@ from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from sql import connect, register_tables
 from sql.texts import policy_cards, shared_parameters
+from transforms.answers.letter_sentences import titles_beside
 from transforms.answers.objections import instead_text, objection_register, objections_pages
 from transforms.answers.open_questions import both_sides
 from transforms.errors import DigestDiffersError
@@ -60,7 +61,7 @@ def write_objections(
     told["asked_back"] = asked.select(*PARTY, "period", fen=-pl.col("due_fen")).rows()
     besides = frames["entitlements"].filter(pl.col("status").is_in(["superseded", CONFLICT]))
     told["instead"] = {
-        tuple(key): instead_text(status, reason, told["titles"])
+        tuple(key): instead_text(status, reason, titles_beside(key[0], told["titles"]))
         for *key, status, reason in besides.select(*KEY, "status", "reason").iter_rows()
     }
     told["names"] = _names(home, manifest, weighed)

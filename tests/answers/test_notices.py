@@ -560,6 +560,21 @@ def test_a_reason_that_nobody_worded_is_told_in_general() -> None:
         worded([line("benefit_to_retirement", "unheard_of")])
 
 
+def test_the_same_policy_at_two_employers_names_the_other_line_and_not_itself() -> None:
+    """And not the other firm: a letter goes to one of the two."""
+    policy, title = "internship_subsidy", policy_cards()["internship_subsidy"].title
+    other = policy_cards()["public_post_extension"].title
+    for reason, said in (
+        (policy, "另一单位的同一项"),
+        (f"{policy},public_post_extension", f"另一单位的同一项、{other}"),
+    ):
+        (row,) = worded([line(policy, "conflict", reason)]).to_dicts()
+        assert f"与它重复的是：{said}。" in row["letter"] and "其他项目" not in row["message"]
+        assert row["letter"].split("\n")[0].count(title) == 1, "what it is about, once"
+    (row,) = worded([line(policy, "superseded", policy)]).to_dicts()
+    assert "改按“另一单位的同一项”办理" in row["letter"]
+
+
 def test_nobody_else_is_told_who_is_in_prison() -> None:
     """An employer of its worker: the condition stays the worker's own matter."""
     whose = {"subject_kind": "person", "subject_id": ANN}

@@ -80,10 +80,15 @@ def day_text(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
 
-def other_named(status: str, titles: Mapping[str, str]) -> pl.Expr:
+def titles_beside(policy: str, titles: Mapping[str, str]) -> dict[str, str]:
+    """Return what a line of a policy calls the others: its own is the line of another employer."""
+    return {**titles, policy: letter_texts()["parts"]["elsewhere"]}
+
+
+def other_named(status: str, policy: str, titles: Mapping[str, str]) -> pl.Expr:
     """Say which other policies stand instead, or are claimed for the same month."""
     parts = letter_texts()["parts"]
-    named = words_column("reason", titles)
+    named = words_column("reason", titles_beside(policy, titles))
     if status == "superseded":
         instead = filled(parts["stands_instead"], name=named)
         none = pl.lit(parts["none_stands"])

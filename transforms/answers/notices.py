@@ -130,7 +130,9 @@ def _worded(
         raise ContractError(f"letters.yaml has no words for status {status}")
     said = texts["statuses"][status]
     # Twice: why, what to do about it and what comes of it name columns themselves.
-    given = lines.with_columns(*_values(card, days), other_named(status, titles).alias("other"))
+    given = lines.with_columns(
+        *_values(card, days), other_named(status, card.policy_id, titles).alias("other")
+    )
     given = given.with_columns(
         *(why_said(status, name) for name in ("why", "how", "brief")),
         filled(texts["parts"]["listed"][card.kind]).alias("listed"),
