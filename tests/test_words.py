@@ -137,6 +137,18 @@ def test_every_code_of_the_rules_has_words(code: str) -> None:
     assert code in catalogue()
 
 
+def test_every_method_of_the_law_has_words() -> None:
+    """They are values of parameters, which Chinese pages show."""
+    facts = [path.read_text(encoding="utf-8") for path in (ROOT / "sql" / "facts").glob("*.sql")]
+    choices = [
+        code
+        for text in facts
+        for named in re.findall(r"case \$\w+_method\n(.*?)\n    end", text, re.DOTALL)
+        for code in re.findall(r"when '(\w+)'", named)
+    ]
+    assert len(choices) == 3 and [code for code in choices if code not in catalogue()] == []
+
+
 def test_codes_are_looked_for_where_they_are() -> None:
     assert {"account_missing", "paid_then_superseded", "two_ids_one_name", "cell_emptied"} <= set(
         KNOWN_CODES

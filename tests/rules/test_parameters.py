@@ -46,6 +46,11 @@ def test_before_the_first_value_there_is_an_error_that_names_parameter_and_date(
         value_on(WAGE, date(2017, 5, 31))
 
 
+def test_what_the_law_counts_in_employers_is_no_number_of_persons() -> None:
+    warned = CARDS["layoff_warning"].parameters
+    assert (warned["region_employers"].unit, warned["region_gone"].unit) == ("firms", "persons")
+
+
 @pytest.mark.parametrize("yuan", ["0.001", "1.005"])
 def test_an_amount_with_parts_of_a_fen_is_refused(yuan: str) -> None:
     with pytest.raises(ContractError, match="whole number of fen"):

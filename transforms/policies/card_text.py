@@ -144,18 +144,20 @@ def _value_lines(value: Mapping[str, Any]) -> list[str]:
 
 
 def value_text(number: Mapping[str, Any], language: Language = "zh") -> str:
-    """Write the value of a number of the law: an amount, which is kept in yuan, with its unit.
+    """Write the value of a number of the law: an amount with its unit, a method in words.
 
     >>> value_text({"name": "benefit_fen", "value": "1719.00"})
     '1719.00 元'
     >>> value_text({"name": "size_limits", "value": "a table of 90 rows"})
     '共 90 行的表'
+    >>> value_text({"name": "layoff_rate_method", "value": "start_less_attrition"})
+    '扣除自然减员，除以期初参保人数'
     """
     value = str(number["value"])
     if is_amount(number["name"]):
         return f"{value} {word('yuan', language)}"
     if not value.endswith(" rows"):
-        return value
+        return word(value, language)
     return worded(Said("table_of_rows", {"count": value.split()[-2]}), language)
 
 

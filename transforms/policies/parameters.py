@@ -24,7 +24,7 @@ from transforms.strict_yaml import check_known, check_words
 
 UNITS = (
     *("yuan", "fraction", "percent", "permille", "multiple", "months", "years", "days", "persons"),
-    *("month", "date", "period", "method", "size", "bp", "tenths", "trace"),
+    *("firms", "month", "date", "period", "method", "size", "bp", "tenths", "trace"),
 )
 BOUND_DAYS = ("as_of", "year")
 WRITTEN = {"yuan": r"[0-9][0-9 ]*(\.[0-9]{1,2})?", "fraction": r"[0-9]+/[1-9][0-9]*"}
