@@ -21,6 +21,7 @@ from transforms.extracts.kinds import COLUMNS, names_of_kinds
 from transforms.extracts.rules import RULES
 from transforms.money.entitlements import STATUSES
 from transforms.policies.card_form import KINDS_OF_POLICY
+from transforms.policies.card_text import kind_word
 from transforms.policies.parameters import UNITS
 from transforms.words import (
     CATALOGUE,
@@ -147,6 +148,15 @@ def test_every_method_of_the_law_has_words() -> None:
         for code in re.findall(r"when '(\w+)'", named)
     ]
     assert len(choices) == 3 and [code for code in choices if code not in catalogue()] == []
+
+
+def test_one_thing_has_one_word_in_chinese() -> None:
+    """A subject is 主体, a payment id 发放流水号, a list that warns 预警 (GLOSSARY.md)."""
+    others = re.compile("警示|发放编号|付款编号|领取人|<th>对象|关于此对象")
+    texts = [path for path in PRODUCT if path.suffix in {".yaml", ".j2"}]
+    found = [relative(p) for p in (*texts, CATALOGUE, MESSAGES) if others.search(p.read_text())]
+    assert found == []
+    assert (kind_word("warning"), word("warning")) == ("预警", "提醒"), "a list, and a check"
 
 
 def test_codes_are_looked_for_where_they_are() -> None:

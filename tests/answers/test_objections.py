@@ -556,10 +556,10 @@ def test_who_objects_to_what_is_asked_back_reads_of_it() -> None:
         weighed = weigh(rows, rows, objections=raised(period, date(2020, 3, 5)))
         letters = objections_pages(objection_register(weighed, {}, {}, 15), weighed, {}, told)[1]
         assert "已经付款的 1,719.00 元，按现在的数据应当退回" in letters
-        assert "不受影响" not in letters and ("没有关于此对象的认定。" in letters) is False
+        assert "不受影响" not in letters and ("没有关于此主体的认定。" in letters) is False
     other = weigh([], [], objections=raised("2020-05", date(2020, 3, 5)))
     letters = objections_pages(objection_register(other, {}, {}, 15), other, {}, told)[1]
-    assert "没有关于此对象的认定。" in letters and "1,719.00" not in letters
+    assert "没有关于此主体的认定。" in letters and "1,719.00" not in letters
 
 
 def test_a_stranger_reads_nothing_of_what_is_the_persons_own_matter() -> None:

@@ -162,7 +162,7 @@ def test_the_page_shows_each_figure_and_no_month_that_is_not_known() -> None:
 def test_a_run_without_contributions_says_so() -> None:
     page = render_trend(summary(), figures().clear(), NOBODY)
     assert "没有可画的数字" in page and "<svg" not in page
-    assert "<h2>一、本夜的警示和名单" in page
+    assert "<h2>一、本夜的预警和名单" in page
 
 
 def test_moves_that_do_not_lead_on_are_no_figures() -> None:

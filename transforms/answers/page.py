@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from transforms.amounts import share_in, share_text, yuan_text
 from transforms.answers.messages import in_chinese
 from transforms.masking import without_long_numbers
-from transforms.policies.card_text import value_text
+from transforms.policies.card_text import kind_word, value_text
 from transforms.words import Said, place_words, word, worded
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,5 +45,6 @@ def _environment() -> Environment:
     environment.filters["in_chinese"] = in_chinese
     environment.filters["place"] = _place
     environment.filters["value"] = value_text
+    environment.filters["kind_word"] = kind_word
     environment.filters["n"] = "{:,}".format
     return environment

@@ -161,6 +161,15 @@ def value_text(number: Mapping[str, Any], language: Language = "zh") -> str:
     return worded(Said("table_of_rows", {"count": value.split()[-2]}), language)
 
 
+def kind_word(kind: str) -> str:
+    """Word what a policy is: a list that warns is not what a check says by way of warning.
+
+    >>> kind_word("warning"), kind_word("relief")
+    ('预警', '减免')
+    """
+    return word("warning_list" if kind == "warning" else kind)
+
+
 def said_value(cell: Any) -> str:
     """Write a cell of a table: a code in both languages, a number as it is.
 
