@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from expectations.suites import load_suite
 from flows.audit.again import Night, read_night, run_again
-from flows.language import headings
+from flows.language import headings, language, policy_word
 from flows.money.batch_folder import batch_digest
 from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import books_of
@@ -16,8 +17,10 @@ from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.digest import content_digest
+from transforms.gates import BOUNDARIES
 from transforms.masking import masked_keys
 from transforms.visible import table
+from transforms.words import BETWEEN, word
 
 GOES_IN = ("snapshot_id", "as_of", "rules_digest", "parameters_digest", "ledger_digest")
 LATER = ("determinations", "entitlements", "signed_lines", "traces", "findings")
@@ -195,28 +198,41 @@ def table_difference(a: pl.DataFrame, b: pl.DataFrame) -> dict[str, Any]:
 def replay_lines(told: Mapping[str, Any]) -> list[str]:
     """Write a replay as a table of then and now, and its verdict."""
     lines = [f"replay of {told['run_id']} by the rules of {told['rules']}"]
+    checks = {one.check: one.title for name in BOUNDARIES for one in load_suite(name).thresholds}
     rows = [[*headings("stage", "rows_then", "rows_now", "digest_then", "digest_now"), ""]]
     for stage in told["stages"]:
         mark = "" if stage["then"] == stage["now"] else "≠"
         counts = (f"{stage[f'{when}_rows']:,}" for when in ("then", "now"))
         digests = (stage["then"][:12], stage["now"][:12])
-        rows.append([*headings(stage["stage"]), *counts, *digests, mark])
+        rows.append([_stage_text(stage["stage"], checks), *counts, *digests, mark])
     lines += (f"  {line}" for line in table(rows, {1, 2}))
     lines.append(
         f"  files the same to the byte: {told['files_same_to_the_byte']} of {told['files']}"
     )
     if told["changed_since"]:
-        lines.append(f"  changed since that night: {', '.join(told['changed_since'])}")
+        changed = BETWEEN[language()].join(headings(*told["changed_since"]))
+        lines.append(f"  changed since that night: {changed}")
     first = told["first_difference"]
     if first:
-        lines += _difference_lines(first)
+        lines += _difference_lines(first, _stage_text(first["stage"], checks))
     if told["verdict"] != "identical" and told["rules"] == "today" and told["other_inputs"]:
         lines.append("  other rules or numbers than then: try again with --rules stored")
     return [*lines, f"verdict: {told['verdict']}"]
 
 
-def _difference_lines(first: Mapping[str, Any]) -> Iterator[str]:
-    yield f"  first difference: {first['stage']}"
+def _stage_text(stage: str, checks: Mapping[str, str]) -> str:
+    """Name a stage: in Chinese by the title of its policy or check, else as its file is named."""
+    if language() == "en":
+        return word(stage, "en")
+    if stage.startswith("batch "):
+        return stage.replace("batch", word("batch_id"), 1)
+    folder, _, name = stage.rpartition("/")
+    titled = {"policies": policy_word(name), "checks": checks.get(name, name)}.get(folder)
+    return f"{word(f'stage_{folder}')} {titled}" if titled else word(stage)
+
+
+def _difference_lines(first: Mapping[str, Any], stage: str) -> Iterator[str]:
+    yield f"  first difference: {stage}"
     if "columns" not in first:
         return
     yield f"    columns: {', '.join([*first['only_columns'], *first['columns']]) or 'whole rows'}"

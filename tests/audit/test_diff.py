@@ -32,6 +32,9 @@ def test_the_same_night_does_not_differ(nights: tuple[Home, list[str]]) -> None:
     home, runs = nights
     found = diff(home, runs[1], runs[1])
     assert found.steps == () and not found.changes.height
+    told = diff_content(found.changes, found.totals, found.steps, [])
+    lines = diff_lines(told | {"run_a": runs[1], "run_b": runs[1]})
+    assert lines[1].strip() == "nothing is changed", "no headings over nothing"
 
 
 def test_a_planted_row_and_a_payment_are_told_apart(nights: tuple[Home, list[str]]) -> None:

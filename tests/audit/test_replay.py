@@ -21,8 +21,11 @@ from flows.night.made_by import deciding_texts, program, version_line
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import MANIFEST, Home, file_digest, inputs_path, read_inputs, read_manifest
+from sql.texts import policy_cards
 from tests.audit.conftest import told_anew
+from transforms.answers.messages import in_chinese
 from transforms.errors import DigestDiffersError, DropRefusedError, GateStoppedError
+from transforms.visible import display_width
 
 assert main, "importing it names every command"
 
@@ -33,6 +36,30 @@ def contents(root: Path) -> dict[str, str]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.name.endswith(("-wal", "-shm"))
     }
+
+
+def test_in_chinese_stages_have_titles_and_stand_in_their_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WUXING_LANG", "zh")
+    names = ("policies/assistance_referral", "checks/rows_grown", "takeup", "trend", "batch B1")
+    stage = {"then": "0" * 64, "now": "0" * 64, "then_rows": 1, "now_rows": 1}
+    first = {"stage": "takeup"}
+    told = {"stages": [{"stage": name, **stage} for name in names], "first_difference": first}
+    told |= {"run_id": "R1", "rules": "stored", "verdict": "differs", "other_inputs": []}
+    told |= {"files_same_to_the_byte": 1, "files": 1, "changed_since": ["commit", "code_digest"]}
+    lines = [in_chinese(line) for line in replay_lines(told)]
+    titled = (
+        f"政策 {policy_cards()['assistance_referral'].title}",
+        "检查 没有一类数据一夜之间多出一半",
+        "应享已享",
+        "趋势",
+        "批次 B1",
+    )
+    for name, line in zip(titled, lines[2:7], strict=True):
+        assert line.strip().startswith(f"{name} "), line
+    assert len({display_width(line) for line in lines[2:7]}) == 1
+    assert "程序提交、程序摘要" in lines[8] and lines[9].endswith("应享已享")
 
 
 @pytest.mark.parametrize("place", [0, 3])

@@ -96,7 +96,9 @@ def diff_lines(
         policy, cause = say(entry.get("policy_id", "sum")), cause_words(entry["cause"], language)
         sums.append([say(entry["table"]), policy, cause, f"{entry['rows']:,}"])
         sums[-1].append(yuan_text(entry["fen"], ","))
-    lines += (f"  {line}" for line in table(sums, {3, 4}))
+    lines += (
+        [f"  {line}" for line in table(sums, {3, 4})] if len(sums) > 1 else ["  nothing is changed"]
+    )
     shown = masked_changes(told["changes"][:SHOWN])
     lines += [
         f"    {say(row['policy_id'])} {row['period']} {row['subject_id']} → "
