@@ -10,14 +10,13 @@ from typing import Any
 import polars as pl
 
 from flows.answers.evidence import (
-    Evidence,
     explain_where,
     files_readable,
     read_evidence,
     told_of,
 )
 from flows.answers.run_money import bank_answer
-from flows.answers.snapshot_rows import scan_kind, table_files
+from flows.answers.snapshot_rows import households_of
 from flows.language import language
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
@@ -73,7 +72,8 @@ def explain_party(home: Home, kind: str, identifier: str, run_id: str) -> dict[s
     identifier = id_of(kind, identifier, kind)
     evidence = read_evidence(home, run_id)
     with files_readable(run_id):
-        households = _households(evidence, identifier) if kind == "person" else []
+        is_person = kind == "person"
+        households = households_of(evidence.source.folder, identifier) if is_person else []
         policies = explain_where(evidence, _is_about(identifier, households))
         with open_ledger(home, only_look=True) as ledger:
             entries = ledger.entries_about(identifier)
@@ -186,15 +186,6 @@ def id_of(option: str, given: str, kind: str) -> str:
             "(18 characters, a person's 17 digits and 0–9 or X)"
         )
     return given.upper()
-
-
-def _households(evidence: Evidence, person: str) -> list[str]:
-    folder = evidence.source.folder
-    if not table_files(folder, "residents"):
-        return []
-    mine = scan_kind(folder, "residents").filter(pl.col("person_key") == int(person[:17]))
-    numbers = mine.select("household_no").unique().drop_nulls().collect()
-    return numbers["household_no"].sort().to_list()
 
 
 def _is_about(identifier: str, households: Sequence[str]) -> pl.Expr:

@@ -16,6 +16,7 @@ from flows.answers.law import law_of
 from flows.answers.notice_reasons import refused_lines, with_reasons
 from flows.answers.objected import LETTERS as OBJECTION_LETTERS
 from flows.answers.run_money import taken_out
+from flows.answers.snapshot_rows import households_of
 from flows.data_package import write_table
 from flows.ingest.drop import load_snapshot
 from flows.money.batch_folder import StoredBatch, known_state, read_batch, verify_batch
@@ -86,7 +87,7 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
         identifier[:SERIES_LENGTH],
     )
     whole = told.height
-    told = _narrowed(told, asked)
+    told = _narrowed(told, asked, home.snapshots / str(manifest["snapshot_id"]))
     if asked.pdf and told.height > MOST_IN_A_PDF:
         raise UsageError(
             f"{told.height} letters are too many for one PDF, at most {MOST_IN_A_PDF}: narrow them "
@@ -268,11 +269,15 @@ def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> 
     )
 
 
-def _narrowed(told: pl.DataFrame, asked: Asked) -> pl.DataFrame:
+def _narrowed(told: pl.DataFrame, asked: Asked, snapshot: Path) -> pl.DataFrame:
     if asked.party:
         kind = "employer" if pl.Series([asked.party]).str.contains(EMPLOYER_CODE_FORM)[0] else ""
         party = id_of("person", asked.party, kind or "person")
-        told = told.filter((pl.col("beneficiary_id") == party) | (pl.col("subject_id") == party))
+        # A member is told what the household's letter says, and of no other household.
+        own = households_of(snapshot, party) if party[:17].isdigit() else []
+        is_own = (pl.col("subject_kind") == "household") & pl.col("subject_id").is_in(own)
+        is_theirs = (pl.col("beneficiary_id") == party) | (pl.col("subject_id") == party)
+        told = told.filter(is_theirs | is_own)
     if asked.town:
         told = told.filter(pl.col("town") == asked.town)
     if asked.is_part and not told.height:

@@ -171,6 +171,15 @@ def scan_kind(folder: Path, kind: str) -> pl.LazyFrame:
     return pl.scan_parquet(table_files(folder, kind))
 
 
+def households_of(folder: Path, person: str) -> list[str]:
+    """Return the numbers of the households that a snapshot has a person in."""
+    if not table_files(folder, "residents"):
+        return []
+    mine = scan_kind(folder, "residents").filter(pl.col("person_key") == int(person[:17]))
+    numbers = mine.select("household_no").unique().drop_nulls().collect()
+    return numbers["household_no"].sort().to_list()
+
+
 def _files_of(files: list[Path], persons: Sequence[str] | None) -> list[Path]:
     """Leave out the buckets that hold none of the persons; at least one file stays."""
     if not persons or len(files) < 2:

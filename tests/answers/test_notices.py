@@ -14,6 +14,7 @@ from flows.answers.accounts import write_wanted
 from flows.answers.notice_reasons import with_reasons
 from flows.answers.notices import Asked, letters_pdf, write_notices
 from flows.answers.run_money import money_of_rows
+from flows.answers.snapshot_rows import scan_kind
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.money import recovery_letters
@@ -222,7 +223,8 @@ def test_one_person_hears_of_refusals_too(told: tuple[Path, str, Path], tmp_path
     made = write_notices(Home(root), run_id, Asked(person, pdf=True), tmp_path / "one")
     assert made["counts"]["ineligible"] >= 1
     found = pl.read_parquet(tmp_path / "one" / "notices.parquet")
-    assert ((found["subject_id"] == person) | (found["beneficiary_id"] == person)).all()
+    persons = found.filter(pl.col("subject_kind") != "household")
+    assert ((persons["subject_id"] == person) | (persons["beneficiary_id"] == person)).all()
     assert (tmp_path / "one" / "letters.pdf").read_bytes().startswith(b"%PDF")
     towns = pl.read_parquet(out / "notices.parquet").filter(pl.col("town") != "")
     made = write_notices(Home(root), run_id, Asked(town=towns["town"][0]), tmp_path / "town")
@@ -249,6 +251,26 @@ def test_who_asks_is_told_of_lists_too_and_no_number_is_another_s(
     assert not of_all.keys() & set(asked_only["notice_no"])
     both = one.filter(~pl.col("status").is_in(["eligible", "ineligible"]))
     assert all(of_all[no] == letter for no, letter in both.select("notice_no", "letter").rows())
+
+
+def test_a_member_hears_of_the_own_household_and_of_no_other(
+    told: tuple[Path, str, Path], tmp_path: Path
+) -> None:
+    root, run_id, _ = told
+    folder = root / "runs" / run_id
+    manifest = json.loads((folder / "manifest.json").read_text())
+    snapshot = root / "snapshots" / manifest["snapshot_id"]
+    determined = pl.read_parquet(folder / "determinations.parquet")
+    asked = determined.filter(pl.col("subject_kind") == "household")["subject_id"].sort()
+    found = scan_kind(snapshot, "residents").filter(pl.col("household_no").is_in(asked.to_list()))
+    members = found.select("person_id", "household_no").drop_nulls().collect()
+    person, household = members.sort("person_id").row(0)
+    write_notices(Home(root), run_id, Asked(person), tmp_path / "one")
+    heard = pl.read_parquet(tmp_path / "one" / "notices.parquet")
+    households = heard.filter(pl.col("subject_kind") == "household")
+    assert set(households["subject_id"]) == {household}
+    others = heard.filter(pl.col("subject_kind") != "household")
+    assert ((others["subject_id"] == person) | (others["beneficiary_id"] == person)).all()
 
 
 def test_what_is_not_known_is_not_told_as_unmet() -> None:
