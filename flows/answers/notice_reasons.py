@@ -19,11 +19,19 @@ def refused_lines(
 
     Of policies that nobody hears of, and of keys that have a line, there are none.
 
-    Rows:    returns  as determined, the outcome as `status`; reason_codes, not_known
+    Rows:    returns  as determined, the outcome as `status`; reason_codes, not_known, and
+                      is_objected where an objection to it is still open
     """
     is_told = pl.col("outcome").is_in(told) & ~pl.col("policy_id").is_in(unheard)
     rows = _determined(folder).filter(is_told)
-    return _with_reasons(folder, rows.join(without.lazy(), on=KEY, how="anti"))
+    refused = _with_reasons(folder, rows.join(without.lazy(), on=KEY, how="anti"))
+    path = folder / "objections.parquet"
+    if not path.is_file():
+        return refused
+    is_open = pl.col("objection_state") == "answered"
+    keys = pl.scan_parquet(path).filter(is_open).select(KEY).unique().collect()
+    objected = keys.with_columns(is_objected=pl.lit(value=True))
+    return refused.join(objected, on=KEY, how="left", validate="1:1")
 
 
 def with_reasons(folder: Path, lines: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from flows.answers.accounts import write_wanted
-from flows.answers.notice_reasons import with_reasons
+from flows.answers.notice_reasons import refused_lines, with_reasons
 from flows.answers.notices import Asked, letters_pdf, write_notices
 from flows.answers.run_money import money_of_rows
 from flows.answers.snapshot_rows import scan_kind
@@ -595,6 +595,26 @@ def test_the_same_policy_at_two_employers_names_the_other_line_and_not_itself() 
         assert row["letter"].split("\n")[0].count(title) == 1, "what it is about, once"
     (row,) = worded([line(policy, "superseded", policy)]).to_dicts()
     assert "改按“另一单位的同一项”办理" in row["letter"]
+
+
+def test_a_refusal_says_that_an_objection_to_it_is_weighed(tmp_path: Path) -> None:
+    rows = [line("youth_training", "ineligible", period=f"2020-{of}") for of in (10, 11, 12)]
+    states = [None, "answered", "not_upheld"]
+    keys = pl.DataFrame([{name: one[name] for name in KEY} for one in rows])
+    made = keys.with_columns(outcome=pl.lit("ineligible"), amount_fen=pl.lit(0))
+    made = made.with_columns(reason_codes=pl.lit(["s11_age"]))
+    made.write_parquet(tmp_path / "determinations.parquet")
+    keys.with_columns(objection_state=pl.Series(states)).write_parquet(
+        tmp_path / "objections.parquet"
+    )
+    (tmp_path / "policies").mkdir()
+    rule = keys.select(*KEY[1:], s11_age=pl.lit(value=False))
+    rule = rule.with_columns(clerk_answers=pl.lit([], pl.List(pl.String())))
+    rule.write_parquet(tmp_path / "policies" / "youth_training.parquet")
+    found = refused_lines(tmp_path, ["ineligible"], [], keys.clear())
+    told = worded([a | b for a, b in zip(rows, found.sort("period").to_dicts(), strict=True)])
+    said = ["正在核实，核实后由区人社局告知结果" in one for one in told.sort("period")["letter"]]
+    assert said == [False, True, False]
 
 
 def test_nobody_else_is_told_who_is_in_prison() -> None:

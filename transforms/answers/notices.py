@@ -42,6 +42,8 @@ LINE_SCHEMA = pl.Schema(
         # Of a refusal those of the reasons that are not known, rather than known not to hold.
         "not_known": pl.List(pl.String()),
         **dict.fromkeys(["bank_name", "account_no", "bank_said", "told_as"], pl.String()),
+        # Whether somebody objected to it, and no clerk has decided yet.
+        "is_objected": pl.Boolean(),
     }
 )
 # Who asks is told of these, too: they come last, so that every other number is the same for all.
@@ -136,6 +138,10 @@ def _worded(
     given = given.with_columns(
         *(why_said(status, name) for name in ("why", "how", "brief")),
         filled(texts["parts"]["listed"][card.kind]).alias("listed"),
+        pl.when("is_objected")
+        .then(filled(texts["parts"]["objected"]))
+        .otherwise(pl.lit(""))
+        .alias("objected"),
     )
     sentences = [filled(sentence) for sentence in (*said["body"], texts["closing"])]
     letter = pl.concat_str("meant", pl.concat_str(sentences, separator="\n"))
