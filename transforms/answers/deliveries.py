@@ -171,9 +171,12 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
         if one.refused_file:
             refused.append(Said("inbox_refused", {"file": one.refused_file}))
         if one.replaced_file:
-            places = {"counts": one.counting_file, "replaced": one.replaced_file}
-            who = {"supplier": one.supplier, "kinds": [one.kind]}
-            replaced.append(Said("supplier_replaced", {**who, **places}))
+            counts, gone = one.counting_file, one.replaced_file
+            told = Said(
+                "supplier_replaced",
+                {"supplier": one.supplier, "kinds": [one.kind], "counts": counts, "replaced": gone},
+            )
+            replaced.append(told)
     said = list[Said]()
     for (code, supplier, delivered_on), group in sorted(groups.items()):
         values = {
