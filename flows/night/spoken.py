@@ -11,15 +11,14 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.answers.snapshot_rows import SnapshotRows, scan_kind
-from flows.ingest.drop import SnapshotRef
+from flows.answers.snapshot_rows import SnapshotRows, scan_kind, table_files
 from flows.ingest.tables import rows_beside
 from flows.money.standing import Standing
 from flows.night.against import Claim, Lost, Places, RunThen, rows_changed, rows_vanished
 from flows.night.by_rules import Amounts, amounts_due, given_by
 from flows.night.part import Means
 from flows.scratch import scratch_folder
-from flows.store import Home, read_manifest
+from flows.store import Home
 from sql import connect, register_tables
 from sql.town import can_weigh, small_town
 from transforms.answers.source_rows import PLACE
@@ -114,8 +113,7 @@ class Spoken:
 
     def _town(self, parties: pl.DataFrame, folder: Path) -> Tables:
         """Cut tonight's tables to those near the claims; by rules that can't, take them whole."""
-        snapshot = read_manifest(self.snapshot, "snapshot")
-        tables = SnapshotRef(self.snapshot.name, self.snapshot, snapshot).tables()
+        tables = {kind: files for kind in KINDS if (files := table_files(self.snapshot, kind))}
         if not can_weigh():
             return tables
         with connect(self.means.threads, self.means.memory_limit, self.means.temp_folder) as con:

@@ -17,6 +17,7 @@ import pytest
 from flows.answers.clerical import import_decisions
 from flows.answers.explain import explain_line, explain_party
 from flows.audit.again import call_program, stage_code
+from flows.audit.diff import diff
 from flows.money.ledger_store import open_ledger
 from flows.night import against, causes
 from flows.night.made_by import deciding_texts
@@ -270,10 +271,15 @@ def test_a_row_speaks_only_where_it_does_so_beside_those_that_vanished(
     }
     if is_discredited:
         told["认定名单"] = adding(["严重失信", "单位", code, employer_name, "2020-01-01", "", ""])
-    _, _, found = night(paid, tmp_path / "night", told)
+    home, summary, found = night(paid, tmp_path / "night", told)
     (line,) = found.filter(policy_id="stability_refund", subject_id=code).to_dicts()
     assert line["status"] == ("recovery" if is_discredited else "unsupported")
     assert line["cause"] == ("row_found" if is_discredited else "rows_gone")
+    if is_discredited:
+        # Nights are computed again over tables of both: of a claim, too.
+        (first,) = {path.name for path in home.runs.iterdir()} - {summary["run_id"]}
+        told_apart = diff(home, first, summary["run_id"])
+        assert told_apart.totals["residual_fen"] == 0 and told_apart.changes.height
 
 
 def test_a_listing_that_ran_its_term_is_no_claim_whatever_harmless_row_comes(
