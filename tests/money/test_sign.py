@@ -76,23 +76,23 @@ def test_a_batch_of_a_day_to_come_is_signed_by_nobody(
     home: Home, batch: str, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = signed_elsewhere(home, exported, "reviewer")
-    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-30")
+    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-29")
     for act in (
         lambda: signed_elsewhere(home, exported, "approver"),
         lambda: sign_batch(home, batch, "approver", key_of(home, "approver")),
         lambda: accept_signature(home, elsewhere),
-        lambda: write_notice(home, batch, "2020-03-30"),
+        lambda: write_notice(home, batch, "2020-03-29"),
     ):
-        with pytest.raises(LedgerForbidsError, match=r"2020-03-31, a day to come .*2020-03-30"):
+        with pytest.raises(LedgerForbidsError, match=r"2020-03-31, a day to come .*2020-03-29"):
             act()
-    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-31")
+    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-30")
     sign_both(home, batch)
 
 
 def test_a_batch_of_a_day_to_come_may_be_refused(
     home: Home, batch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-30")
+    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-29")
     told = sign_batch(home, batch, "reviewer", key_of(home, "reviewer"), reason="那一天还没有到")
     assert told["state"] == "rejected"
 
