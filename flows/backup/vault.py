@@ -144,7 +144,7 @@ class Vault:
     def read_state(self, name: str) -> dict[str, Any]:
         """Read a state.
 
-        Raises:  DropRefusedError if there is none; DigestDiffersError if it was changed
+        Raises:  DropRefusedError if there is none; DigestDiffersError if it was changed or renamed
         """
         path = self.states / f"{name}.json"
         if not path.is_file():
@@ -154,6 +154,9 @@ class Vault:
                 else f"there is no backup yet in {self.root}"
             )
         state: dict[str, Any] = json.loads(self._checked(path, name.rpartition("-")[2]))
+        if self._order(name)[0] != state["position"]:
+            # By its name it would be newer or older than it is.
+            raise DigestDiffersError(self._damaged(path))
         return state
 
     def newest(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What speaks against one claim: rows of tonight, held against those of the runs that paid it."""
+"""What may speak against one claim: rows of tonight, held against those of the runs that paid it.
+
+Whether it does, the rules are asked (`spoken.py`).
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -62,7 +62,8 @@ class Causes:
         Rows:    claims   row_number and key, is_eligible, determined_fen, paid_before_fen
                  returns  CAUSE_SCHEMA; cause_rows are file:line: those that are new tonight, else
                           those that are gone
-        Holds:   no row speaks against what tonight's rules don't give over the rows of then either
+        Holds:   no row speaks against what tonight's rules don't give over the rows of then either,
+                 nor by standing where one could: it takes away by itself what is asked back
         """
         asked = self._with_reasons(claims)
         found = [

@@ -235,6 +235,18 @@ def test_a_state_of_a_day_to_come_is_named_and_so_is_a_longer_ledger(
     assert f"{Vault(folder).state_names()[-1]} is of a longer ledger" in capsys.readouterr().out
 
 
+def test_a_state_that_was_renamed_is_not_the_newest(home_after_run: Home, tmp_path: Path) -> None:
+    folder, copy = tmp_path / "backup", Home(tmp_path / "copy")
+    older = back_up(before_its_last_entry(home_after_run, tmp_path / "older"), folder, NOW)
+    back_up(home_after_run, folder, NOW)
+    stamp, position, number, digest = older["state"].split("-")
+    path = folder / "states" / f"{older['state']}.json"
+    path.rename(path.with_name(f"{stamp}-{int(position) + 9}-{number}-{digest}.json"))
+    with pytest.raises(DigestDiffersError, match=f"{digest}.json is missing or was changed"):
+        restore(folder, copy)
+    assert not copy.root.exists()
+
+
 def test_a_damaged_backup_restores_nothing(home_after_run: Home, tmp_path: Path) -> None:
     folder, copy = tmp_path / "backup", Home(tmp_path / "copy")
     back_up(home_after_run, folder, NOW)
