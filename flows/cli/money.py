@@ -201,7 +201,8 @@ def ledger(
         f"{e['amount_yuan']} 元 {e['payment_id']}"
         for e in content["entries"]
     ]
-    show(content, as_json, lines or ["the ledger is empty"])
+    none = f"the ledger has no entry of {beneficiary}" if beneficiary else "the ledger is empty"
+    show(content, as_json, lines or [none])
 
 
 @ledger_app.command("rebuild")

@@ -215,3 +215,6 @@ def test_the_ledger_names_what_each_entry_is(
     assert run_command(app, ["ledger", "--beneficiary", TWO, "--home", str(home.root)]) == 0
     told = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[-2:]]
     assert [line.split()[1] for line in told] == ["payment", "return"]
+    words = ["--lang", "zh", "ledger", "--beneficiary", "无此人", "--home", str(home.root)]
+    assert run_command(app, words) == 0
+    assert capsys.readouterr().out == "账本中没有 无此人 的记录\n"
