@@ -270,7 +270,17 @@ def find_doubts(
     values = {"audit_findings": [*AUDIT_FINDINGS], "as_of_month": as_of_month}
     values |= {"limited_policies": limited}
     found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in doubt_names()]
-    return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in found])
+    told = [_of_lines(rows, frames["lines"]).select(list(DOUBT_SCHEMA)) for rows in found]
+    return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in told])
+
+
+def _of_lines(rows: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Add to doubts that say of which line they are what stands on it."""
+    if "policy_id" in rows.columns:
+        return rows
+    line = ["payment_id", "period", "subject_id"]
+    kept = lines.select(n for n in DOUBT_SCHEMA if n in lines.columns)
+    return rows.join(kept, on=line, how="inner", validate="m:1", maintain_order="left")
 
 
 @contextmanager

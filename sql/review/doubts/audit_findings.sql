@@ -15,47 +15,25 @@ with line_parties as (
         subject_id,
         beneficiary_id as party_id
     from batch_lines
-),
-
-line_findings as (
-    select
-        line_parties.payment_id,
-        line_parties.period,
-        line_parties.subject_id,
-        run_findings.finding,
-        count(*) as found_count,
-        string_agg(
-            distinct split_part(run_findings.detail, ': ', 2), '; '
-            order by split_part(run_findings.detail, ': ', 2)
-        ) as found
-    from line_parties
-    -- many to many: the few findings of a party
-    inner join run_findings on line_parties.party_id = run_findings.subject_id
-    where list_contains($audit_findings, run_findings.finding)
-    group by
-        line_parties.payment_id,
-        line_parties.period,
-        line_parties.subject_id,
-        run_findings.finding
 )
 
 select
-    line_findings.finding as doubt,
-    batch_lines.policy_id,
-    batch_lines.period,
-    batch_lines.subject_kind,
-    batch_lines.subject_id,
-    batch_lines.beneficiary_kind,
-    batch_lines.beneficiary_id,
-    batch_lines.payment_id,
-    batch_lines.amount_fen,
-    line_findings.found_count,
-    line_findings.found
-from batch_lines
--- one to many: a line may have several findings
-inner join line_findings
-    on
-        batch_lines.payment_id = line_findings.payment_id
-        and batch_lines.period = line_findings.period
-        and batch_lines.subject_id = line_findings.subject_id
-order by doubt, batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
+    line_parties.payment_id,
+    line_parties.period,
+    line_parties.subject_id,
+    run_findings.finding as doubt,
+    count(*) as found_count,
+    string_agg(
+        distinct split_part(run_findings.detail, ': ', 2), '; '
+        order by split_part(run_findings.detail, ': ', 2)
+    ) as found
+from line_parties
+-- many to many: the few findings of a party
+inner join run_findings on line_parties.party_id = run_findings.subject_id
+where list_contains($audit_findings, run_findings.finding)
+group by
+    line_parties.payment_id,
+    line_parties.period,
+    line_parties.subject_id,
+    run_findings.finding
+order by doubt, payment_id, period, subject_id

@@ -29,36 +29,15 @@ told_lines as (
         told_rows.place
     from batch_lines
     inner join told_rows on batch_lines.beneficiary_id = told_rows.party_id
-),
-
-counted_lines as (
-    select
-        payment_id,
-        period,
-        subject_id,
-        count(*) as found_count,
-        string_agg(place, '、' order by place) as found
-    from told_lines
-    group by payment_id, period, subject_id
 )
 
 select
     'faulty_row' as doubt,
-    batch_lines.policy_id,
-    batch_lines.period,
-    batch_lines.subject_kind,
-    batch_lines.subject_id,
-    batch_lines.beneficiary_kind,
-    batch_lines.beneficiary_id,
-    batch_lines.payment_id,
-    batch_lines.amount_fen,
-    counted_lines.found_count,
-    counted_lines.found
-from batch_lines
--- one row to at most one: a line is its payment, period and subject
-inner join counted_lines
-    on
-        batch_lines.payment_id = counted_lines.payment_id
-        and batch_lines.period = counted_lines.period
-        and batch_lines.subject_id = counted_lines.subject_id
-order by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
+    payment_id,
+    period,
+    subject_id,
+    count(*) as found_count,
+    string_agg(place, '、' order by place) as found
+from told_lines
+group by payment_id, period, subject_id
+order by payment_id, period, subject_id

@@ -26,55 +26,34 @@ with unnamed_rows as (
     where
         unemployment_benefits.payment_id is null
         and unemployment_benefits.benefit_type = '续发'
-),
-
-told_lines as (
-    select
-        batch_lines.payment_id,
-        batch_lines.period,
-        batch_lines.subject_id,
-        count(distinct unnamed_rows.place) as found_count,
-        string_agg(distinct unnamed_rows.place, '、' order by unnamed_rows.place) as found
-    from batch_lines
-    -- a line to what came back of it, then to the few rows of its subject
-    inner join paid_entries
-        on
-            batch_lines.policy_id = paid_entries.policy_id
-            and batch_lines.period = paid_entries.period
-            and batch_lines.subject_id = paid_entries.subject_id
-            and batch_lines.beneficiary_id = paid_entries.beneficiary_id
-    inner join unnamed_rows
-        on
-            batch_lines.policy_id = unnamed_rows.policy_id
-            and batch_lines.subject_id = unnamed_rows.subject_id
-            and case
-                when length(batch_lines.period) = 4
-                    then cast(batch_lines.period as integer) = unnamed_rows.from_month // 100
-                else
-                    cast(replace(batch_lines.period, '-', '') as integer)
-                    between unnamed_rows.from_month and unnamed_rows.to_month
-            end
-    where paid_entries.is_reversed
-    group by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
 )
 
 select
     'granted_without_id' as doubt,
-    batch_lines.policy_id,
-    batch_lines.period,
-    batch_lines.subject_kind,
-    batch_lines.subject_id,
-    batch_lines.beneficiary_kind,
-    batch_lines.beneficiary_id,
     batch_lines.payment_id,
-    batch_lines.amount_fen,
-    told_lines.found_count,
-    told_lines.found
+    batch_lines.period,
+    batch_lines.subject_id,
+    count(distinct unnamed_rows.place) as found_count,
+    string_agg(distinct unnamed_rows.place, '、' order by unnamed_rows.place) as found
 from batch_lines
--- one row to at most one: a line is its payment, period and subject
-inner join told_lines
+-- a line to what came back of it, then to the few rows of its subject
+inner join paid_entries
     on
-        batch_lines.payment_id = told_lines.payment_id
-        and batch_lines.period = told_lines.period
-        and batch_lines.subject_id = told_lines.subject_id
-order by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
+        batch_lines.policy_id = paid_entries.policy_id
+        and batch_lines.period = paid_entries.period
+        and batch_lines.subject_id = paid_entries.subject_id
+        and batch_lines.beneficiary_id = paid_entries.beneficiary_id
+inner join unnamed_rows
+    on
+        batch_lines.policy_id = unnamed_rows.policy_id
+        and batch_lines.subject_id = unnamed_rows.subject_id
+        and case
+            when length(batch_lines.period) = 4
+                then cast(batch_lines.period as integer) = unnamed_rows.from_month // 100
+            else
+                cast(replace(batch_lines.period, '-', '') as integer)
+                between unnamed_rows.from_month and unnamed_rows.to_month
+        end
+where paid_entries.is_reversed
+group by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
+order by payment_id, period, subject_id

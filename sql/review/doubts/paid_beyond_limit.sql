@@ -13,45 +13,24 @@ with lapsed_rows as (
         status in ('unsupported', 'recovery')
         and determined_fen = 0
         and list_contains($limited_policies, policy_id)
-),
-
-found_rows as (
-    select
-        batch_lines.payment_id,
-        batch_lines.period,
-        batch_lines.subject_id,
-        count(*) as found_count,
-        string_agg(
-            concat(lapsed_rows.period, ' ', lapsed_rows.beneficiary_id),
-            '、' order by lapsed_rows.period, lapsed_rows.beneficiary_id
-        ) as found
-    from batch_lines
-    -- a line to the few rows of its subject that lapsed
-    inner join lapsed_rows
-        on
-            batch_lines.policy_id = lapsed_rows.policy_id
-            and batch_lines.subject_kind = lapsed_rows.subject_kind
-            and batch_lines.subject_id = lapsed_rows.subject_id
-    group by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
 )
 
 select
     'paid_beyond_limit' as doubt,
-    batch_lines.policy_id,
-    batch_lines.period,
-    batch_lines.subject_kind,
-    batch_lines.subject_id,
-    batch_lines.beneficiary_kind,
-    batch_lines.beneficiary_id,
     batch_lines.payment_id,
-    batch_lines.amount_fen,
-    found_rows.found_count,
-    found_rows.found
+    batch_lines.period,
+    batch_lines.subject_id,
+    count(*) as found_count,
+    string_agg(
+        concat(lapsed_rows.period, ' ', lapsed_rows.beneficiary_id),
+        '、' order by lapsed_rows.period, lapsed_rows.beneficiary_id
+    ) as found
 from batch_lines
--- one row to at most one: a line is its payment, period and subject
-inner join found_rows
+-- a line to the few rows of its subject that lapsed
+inner join lapsed_rows
     on
-        batch_lines.payment_id = found_rows.payment_id
-        and batch_lines.period = found_rows.period
-        and batch_lines.subject_id = found_rows.subject_id
-order by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
+        batch_lines.policy_id = lapsed_rows.policy_id
+        and batch_lines.subject_kind = lapsed_rows.subject_kind
+        and batch_lines.subject_id = lapsed_rows.subject_id
+group by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
+order by payment_id, period, subject_id

@@ -19,88 +19,67 @@ with lapsed_rows as (
     where
         status = 'unsupported'
         and determined_fen = 0
-),
-
-alike_rows as (
-    select
-        batch_lines.payment_id,
-        batch_lines.period,
-        batch_lines.subject_id,
-        count(*) as found_count,
-        string_agg(
-            case
-                when batch_lines.subject_id = lapsed_rows.subject_id then lapsed_rows.beneficiary_id
-                else lapsed_rows.subject_id
-            end,
-            '、' order by lapsed_rows.subject_id, lapsed_rows.beneficiary_id
-        ) as found
-    from batch_lines
-    -- a line to the few rows that lapsed and are alike
-    inner join lapsed_rows
-        on
-            batch_lines.policy_id = lapsed_rows.policy_id
-            and batch_lines.period = lapsed_rows.period
-            and batch_lines.subject_kind = lapsed_rows.subject_kind
-            and batch_lines.beneficiary_kind = lapsed_rows.beneficiary_kind
-            and (
-                batch_lines.determined_fen = lapsed_rows.paid_before_fen
-                or (
-                    batch_lines.subject_kind = 'employer'
-                    and abs(batch_lines.amount_fen - lapsed_rows.paid_before_fen) <= 1
-                )
-            )
-            and (
-                batch_lines.subject_id <> lapsed_rows.subject_id
-                or batch_lines.beneficiary_id <> lapsed_rows.beneficiary_id
-            )
-    -- one row to at most one
-    left join party_names
-        on
-            batch_lines.subject_kind = party_names.subject_kind
-            and batch_lines.subject_id = party_names.subject_id
-    where
-        batch_lines.subject_kind = 'employer'
-        or (
-            batch_lines.subject_id = lapsed_rows.subject_id
-            and not list_contains($limited_policies, batch_lines.policy_id)
-        )
-        or (
-            batch_lines.subject_id <> lapsed_rows.subject_id
-            and batch_lines.beneficiary_kind = 'employer'
-            and batch_lines.beneficiary_id = lapsed_rows.beneficiary_id
-        )
-        or (
-            batch_lines.beneficiary_kind = 'person'
-            and batch_lines.subject_id <> lapsed_rows.subject_id
-            and (
-                party_names.subject_name = lapsed_rows.subject_name
-                or (
-                    substr(batch_lines.subject_id, 7, 8) = substr(lapsed_rows.subject_id, 7, 8)
-                    and substr(batch_lines.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
-                    = substr(lapsed_rows.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
-                )
-            )
-        )
-    group by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
 )
 
 select
     'paid_under_other_id' as doubt,
-    batch_lines.policy_id,
-    batch_lines.period,
-    batch_lines.subject_kind,
-    batch_lines.subject_id,
-    batch_lines.beneficiary_kind,
-    batch_lines.beneficiary_id,
     batch_lines.payment_id,
-    batch_lines.amount_fen,
-    alike_rows.found_count,
-    alike_rows.found
+    batch_lines.period,
+    batch_lines.subject_id,
+    count(*) as found_count,
+    string_agg(
+        case
+            when batch_lines.subject_id = lapsed_rows.subject_id then lapsed_rows.beneficiary_id
+            else lapsed_rows.subject_id
+        end,
+        '、' order by lapsed_rows.subject_id, lapsed_rows.beneficiary_id
+    ) as found
 from batch_lines
--- one row to at most one: a line is its payment, period and subject
-inner join alike_rows
+-- a line to the few rows that lapsed and are alike
+inner join lapsed_rows
     on
-        batch_lines.payment_id = alike_rows.payment_id
-        and batch_lines.period = alike_rows.period
-        and batch_lines.subject_id = alike_rows.subject_id
-order by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
+        batch_lines.policy_id = lapsed_rows.policy_id
+        and batch_lines.period = lapsed_rows.period
+        and batch_lines.subject_kind = lapsed_rows.subject_kind
+        and batch_lines.beneficiary_kind = lapsed_rows.beneficiary_kind
+        and (
+            batch_lines.determined_fen = lapsed_rows.paid_before_fen
+            or (
+                batch_lines.subject_kind = 'employer'
+                and abs(batch_lines.amount_fen - lapsed_rows.paid_before_fen) <= 1
+            )
+        )
+        and (
+            batch_lines.subject_id <> lapsed_rows.subject_id
+            or batch_lines.beneficiary_id <> lapsed_rows.beneficiary_id
+        )
+-- one row to at most one
+left join party_names
+    on
+        batch_lines.subject_kind = party_names.subject_kind
+        and batch_lines.subject_id = party_names.subject_id
+where
+    batch_lines.subject_kind = 'employer'
+    or (
+        batch_lines.subject_id = lapsed_rows.subject_id
+        and not list_contains($limited_policies, batch_lines.policy_id)
+    )
+    or (
+        batch_lines.subject_id <> lapsed_rows.subject_id
+        and batch_lines.beneficiary_kind = 'employer'
+        and batch_lines.beneficiary_id = lapsed_rows.beneficiary_id
+    )
+    or (
+        batch_lines.beneficiary_kind = 'person'
+        and batch_lines.subject_id <> lapsed_rows.subject_id
+        and (
+            party_names.subject_name = lapsed_rows.subject_name
+            or (
+                substr(batch_lines.subject_id, 7, 8) = substr(lapsed_rows.subject_id, 7, 8)
+                and substr(batch_lines.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
+                = substr(lapsed_rows.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
+            )
+        )
+    )
+group by batch_lines.payment_id, batch_lines.period, batch_lines.subject_id
+order by payment_id, period, subject_id
