@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 
 from flows.answers.snapshot_rows import SnapshotRows
+from flows.night.by_rules import given_by
 from sql import policy_cards
 from transforms.answers.source_rows import PLACE
 from transforms.extracts.kinds import KINDS
-from transforms.money.claims import IN_PART, NOTHING_FOUND, RULES_CHANGED, TWICE
+from transforms.money.claims import IN_PART, NOTHING_FOUND, TWICE
 from transforms.money.entitlements import KEY
 from transforms.policies.evidence import rows_against
 
@@ -39,13 +40,10 @@ class RunThen:
     reason_codes: Mapping[tuple[str, ...], Sequence[str]]
 
 
-def cause_of(
-    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen], gave_fen: int | None = None
-) -> Cause:
-    """Say whether a claim is one, the cause, the rows, and what of it is sure if it is none.
+def cause_of(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> Cause:
+    """Say whether a claim may be one, the cause, the rows, and what is sure without any row.
 
-    `gave_fen`: what tonight's rules give over the rows of then, where those of then were others.
-    Rows speak against what that is more than tonight's amount; the rest is the rules' doing.
+    New rows where one could speak make it one as far as the rules agree (`limited`).
     """
     key = tuple(claim[name] for name in KEY)
     before = [run.determined_fen[key] for run in then if key in run.determined_fen]
@@ -55,54 +53,49 @@ def cause_of(
         # back had arrived after all.
         moved = claim["paid_before_fen"] > claim["own_fen"]
         return True, UNDER_BOTH if moved else TWICE, "", 0
-    paid_fen = claim["own_fen"] if claim["is_own"] else claim["paid_before_fen"]
     sure_fen = max(0, claim["own_fen"] - max(before)) if claim["is_own"] and before else 0
     found, gone = list[str](), list[str]()
-    for row, by_gone, specs in _asked(claim, then):
-        came, is_less = list[str](), False
-        for spec in specs:
-            now = tonight.rows_of(spec, row)
-            olds = [run.rows.rows_of(spec, row) for run in then]
-            new = now
-            for old in olds:
-                new = _without(new, old)
-                gone += _places(_without(old, now))
-                is_less |= by_gone and _vanished(spec["kind"], now, old).height > 0
-            came += _places(new) if then else []
-        # Where rows are gone, what came beside them does not say that less was due.
-        found += [] if is_less else came
-    if found and gave_fen is not None:
-        by_rows_fen = max(0, gave_fen - claim["determined_fen"])
-        if sure_fen + by_rows_fen < paid_fen - claim["determined_fen"]:
-            sure_fen += by_rows_fen
-            return False, IN_PART if sure_fen else RULES_CHANGED, listed_rows(found), sure_fen
+    for row, spec in _asked(claim, then):
+        now = new = tonight.rows_of(spec, row)
+        for old in (run.rows.rows_of(spec, row) for run in then):
+            new = _without(new, old)
+            gone += _places(_without(old, now))
+        found += _places(new) if then else []
     if found:
-        return True, ROW_FOUND, listed_rows(found), 0
+        return True, ROW_FOUND, listed_rows(found), sure_fen
     if sure_fen:
         return False, IN_PART, listed_rows(gone), sure_fen
     return False, ROWS_GONE if gone else NOTHING_FOUND, listed_rows(gone), 0
 
 
-def _asked(
-    claim: Claim, then: Sequence[RunThen]
-) -> Iterator[tuple[Claim, bool, Sequence[Mapping[str, Any]]]]:
+def limited(claim: Claim, cause: Cause, by_rows_fen: int, else_: str, gone: str = "") -> Cause:
+    """Ask back no more of a claim than rows take away, and what is sure without them.
+
+    `else_`: the cause, where they take away nothing; `gone`: the rows that vanished
+    """
+    _, _, rows, sure_fen = cause
+    sure_fen += max(0, by_rows_fen)
+    if sure_fen >= claim["paid_before_fen"] - claim["determined_fen"]:
+        return cause
+    return (False, IN_PART, rows, sure_fen) if sure_fen else (False, else_, gone, 0)
+
+
+def _asked(claim: Claim, then: Sequence[RunThen]) -> Iterator[tuple[Claim, Mapping[str, Any]]]:
     """Give what is looked into, and of which row: of the claim's, and of those that came before it.
 
     Of a row that counts towards a limit tonight and did not then: what is true of it only now.
     """
     card = policy_cards()[claim["policy_id"]]
     reasons = [] if claim["is_eligible"] else claim["reason_codes"]
-    # What is unknown tonight is so for want of a row.
-    is_unknown = claim.get("outcome") == "undetermined"
-    for by_gone, specs in rows_against(card, reasons):
-        yield claim, by_gone or is_unknown, specs
+    for spec in rows_against(card, reasons):
+        yield claim, spec
     for other in rows_before(claim):
         for run in then:
             known = run.reason_codes.get(tuple(other[name] for name in KEY))
             were = None if known is None else {*known} - {card.provision_names[-1]}
             if were is None or were:
-                for by_gone, specs in rows_against(card, were, now_true=True):
-                    yield other, by_gone, specs
+                for spec in rows_against(card, were):
+                    yield other, spec
 
 
 def rows_before(claim: Claim) -> Sequence[Claim]:
@@ -121,24 +114,24 @@ def rows_changed(
     """
     came: dict[str, Places] = {}
     gone: Lost = {}
-    for row, _, specs in _asked(claim, then):
-        for spec in specs:
-            now = new = tonight.rows_of(spec, row)
-            for run in then:
-                old = run.rows.rows_of(spec, row)
-                new = _without(new, old)
-                _note(gone, (run.rows.folder, spec["kind"]), _without(old, now))
-            _note(came, spec["kind"], new)
+    for row, spec in _asked(claim, then):
+        now = new = tonight.rows_of(spec, row)
+        for run in then:
+            old = run.rows.rows_of(spec, row)
+            new = _without(new, old)
+            _note(gone, (run.rows.folder, spec["kind"]), _without(old, now))
+        _note(came, spec["kind"], new)
     return came, gone
 
 
 def rows_vanished(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> Lost:
-    """List the rows in whose place none came, of all that a card looks at.
+    """List the rows in whose place none came, of all that the cards of its money look at.
 
     Rows:    returns  places, by snapshot and kind
     """
-    card, lost = policy_cards()[claim["policy_id"]], Lost()
-    listed = (*card.rows, *(spec for one in card.provisions for spec in one.rows))
+    cards, lost = [policy_cards()[name] for name in sorted(given_by(claim))], Lost()
+    provisions = (one for card in cards for one in card.provisions)
+    listed = [spec for rows in (cards, provisions) for one in rows for spec in one.rows]
     meant = [{name: value for name, value in spec.items() if name != "for"} for spec in listed]
     # Several provisions look at the same rows.
     for spec in {repr(sorted(spec.items())): spec for spec in meant}.values():

@@ -127,4 +127,5 @@ def amounts_due(
 def given_by(claim: Claim) -> set[str]:
     """Return the policies under which a claim's money was paid, or may have been."""
     policy = claim["policy_id"]
-    return {policy} if claim["is_own"] else rivals_of(policy, exclusions(), LARGER)
+    is_own = claim["is_own"] and claim["own_fen"] >= claim["paid_before_fen"]
+    return {policy} if is_own else rivals_of(policy, exclusions(), LARGER)

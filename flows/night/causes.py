@@ -17,6 +17,7 @@ from flows.night.against import (
     Cause,
     RunThen,
     cause_of,
+    limited,
     listed_rows,
     rows_before,
 )
@@ -106,35 +107,47 @@ class Causes:
     def _causes(self, claims: list[dict[str, Any]]) -> list[tuple[int, bool, str, str, int]]:
         runs = self._runs_of(claims)
         tonight, then = self._read(claims, runs)
-        found = [
-            cause_of(claim, tonight, [then[run] for run in many])
-            for claim, many in zip(claims, runs, strict=True)
+        behind = [[then[run] for run in many] for many in runs]
+        found = [cause_of(claim, tonight, of) for claim, of in zip(claims, behind, strict=True)]
+        self._by_other_rules(claims, runs, found)
+        asked: dict[int, Claim] = dict(enumerate(claims))
+        both = [place for place, (_, said, *_) in enumerate(found) if said == UNDER_BOTH]
+        partners = self._partners({place: claims[place] for place in both})
+        for place, (partner, of, cause) in partners.items():
+            # The other policy's money is asked after as one claim with this one's.
+            asked[place], behind[place], found[place] = partner, of, cause
+        met = {place: asked[place] for place, cause in enumerate(found) if cause[1] == ROW_FOUND}
+        spoken = Spoken(self.home, self.snapshot, self.as_of, self.standing, self.means)
+        said = spoken.taken_away(met, tonight, {place: behind[place] for place in met})
+        for place, (fen, gone) in said.items():
+            else_ = ROWS_GONE if gone else NOTHING_FOUND
+            found[place] = limited(claims[place], found[place], fen, else_, listed_rows(gone))
+        for place in partners:
+            if found[place][0]:
+                found[place] = (True, UNDER_BOTH, found[place][2], 0)
+        return [
+            (claim[ROW], is_claim, said, rows, 0 if is_claim else sure_fen)
+            for claim, (is_claim, said, rows, sure_fen) in zip(claims, found, strict=True)
         ]
+
+    def _by_other_rules(
+        self, claims: Sequence[Claim], runs: Sequence[Sequence[str]], found: list[Cause]
+    ) -> None:
+        """Correct what was found of money paid by other rules than tonight's."""
         rules = TonightsRules(
             self.home, self.as_of, self.standing, rules_name(self.funds_digest), self.means
         )
         open_to = (ROW_FOUND, NOTHING_FOUND)
         gave = rules.give(claims, runs, [said in open_to for _, said, *_ in found])
-        for place, (claim, many) in enumerate(zip(claims, runs, strict=True)):
-            if found[place][1] == UNDER_BOTH and not rules.excluded_then(claim, many):
+        for place, claim in enumerate(claims):
+            by_rows_fen = gave.get(place, claim["paid_before_fen"]) - claim["determined_fen"]
+            cause = found[place][1]
+            is_excluded = cause != UNDER_BOTH or rules.excluded_then(claim, runs[place])
+            if not is_excluded or (cause == NOTHING_FOUND and by_rows_fen <= 0):
                 found[place] = (False, RULES_CHANGED, "", 0)
-            if found[place][1] == NOTHING_FOUND:
-                if gave.get(place, claim["paid_before_fen"]) <= claim["determined_fen"]:
-                    found[place] = (False, RULES_CHANGED, "", 0)
-            elif place in gave:
-                found[place] = cause_of(claim, tonight, [then[run] for run in many], gave[place])
-        met = [place for place, (_, said, *_) in enumerate(found) if said == ROW_FOUND]
-        spoken = Spoken(self.home, self.snapshot, self.as_of, self.standing, self.means)
-        behind = {place: [then[run] for run in runs[place]] for place in met}
-        said = spoken.taken_away({place: claims[place] for place in met}, tonight, behind)
-        for place, (fen, gone) in said.items():
-            if claims[place]["determined_fen"] + fen < claims[place]["paid_before_fen"]:
-                found[place] = _as_spoken(claims[place], tonight, behind[place], fen, gone)
-        both = [place for place, (_, said, *_) in enumerate(found) if said == UNDER_BOTH]
-        for place, cause in self._of_partners({place: claims[place] for place in both}).items():
-            # What the other policy's money stood on is gone, and nothing says that it was wrong.
-            found[place] = cause if not cause[0] else (True, UNDER_BOTH, cause[2], 0)
-        return [(claim[ROW], *cause) for claim, cause in zip(claims, found, strict=True)]
+            elif cause == ROW_FOUND and place in gave:
+                rows = found[place][2]
+                found[place] = limited(claim, found[place], by_rows_fen, RULES_CHANGED, rows)
 
     def _runs_of(self, claims: Sequence[Claim]) -> list[list[str]]:
         made_by = self.standing.determined_by
@@ -154,8 +167,10 @@ class Causes:
         tonight.expect(asked)
         return tonight, then
 
-    def _of_partners(self, claims: Mapping[int, Claim]) -> dict[int, Cause]:
-        """Say what speaks against the money that the policy paid which excludes a claim's own.
+    def _partners(
+        self, claims: Mapping[int, Claim]
+    ) -> dict[int, tuple[Claim, list[RunThen], Cause]]:
+        """Find the money that the policy paid which excludes a claim's own, and what speaks there.
 
         Rows:    claims, returns  by place; none of a claim whose other policy paid nothing, or is
                  determined as it was
@@ -181,12 +196,13 @@ class Causes:
                     partners[place] = _partner(claim, policy, row, own)
         runs = self._runs_of([*partners.values()])
         tonight, then = self._read([*partners.values()], runs)
+        behind = [[then[run] for run in many] for many in runs]
         found = {
-            place: cause_of(partner, tonight, [then[run] for run in many])
-            for (place, partner), many in zip(partners.items(), runs, strict=True)
+            place: (partner, of, cause_of(partner, tonight, of))
+            for (place, partner), of in zip(partners.items(), behind, strict=True)
         }
         return {
-            place: cause for place, cause in found.items() if cause[1] not in (UNDER_BOTH, TWICE)
+            place: known for place, known in found.items() if known[2][1] not in (UNDER_BOTH, TWICE)
         }
 
     def _run(self, run_id: str, asked: Sequence[Claim]) -> RunThen:
@@ -203,16 +219,6 @@ class Causes:
 
         amounts = known("entitlements", "determined_fen")
         return RunThen(rows, amounts, known("determinations", "reason_codes"))
-
-
-def _as_spoken(
-    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen], fen: int, gone: Sequence[str]
-) -> Cause:
-    """Ask back no more than rows take away by themselves: the rest nothing refutes."""
-    found = cause_of(claim, tonight, then, claim["determined_fen"] + max(0, fen))
-    if found[1] != RULES_CHANGED:
-        return found
-    return False, ROWS_GONE if gone else NOTHING_FOUND, listed_rows(gone), 0
 
 
 def _partner(

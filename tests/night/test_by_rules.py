@@ -46,8 +46,9 @@ def rules_over(
     return TonightsRules(Home(Path("/nowhere")), NOW, standing, {"rules_digest": "now"}, means)
 
 
-def claim_of(policy: str, *, is_own: bool) -> dict[str, Any]:
-    return {**dict(zip(KEY, (policy, *PARTY), strict=True)), "is_own": is_own}
+def claim_of(policy: str, *, is_own: bool, moved_fen: int = 0) -> dict[str, Any]:
+    sums = {"own_fen": 80 if is_own else None, "paid_before_fen": 80 + moved_fen}
+    return {**dict(zip(KEY, (policy, *PARTY), strict=True)), **sums, "is_own": is_own}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,8 @@ def test_what_was_paid_under_the_other_of_a_pair_is_asked_of_both(
 ) -> None:
     rules = rules_over(monkeypatch, {THEN: {REFUND: 70, DIFFICULT: 120}})
     claims = [claim_of(REFUND, is_own=own) for own in (True, False)]
-    assert rules.give(claims, [["R1"], ["R1"]], [True, True]) == {0: 70, 1: 120}
+    claims.append(claim_of(REFUND, is_own=True, moved_fen=40))
+    assert rules.give(claims, [["R1"]] * 3, [True] * 3) == {0: 70, 1: 120, 2: 120}
 
 
 @pytest.mark.parametrize(

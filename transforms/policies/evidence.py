@@ -1,9 +1,9 @@
 """Which rows a card rests on: by whose absence it pays, and which speak against what was paid."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from transforms.policies.cards import ABSENCE, PRESENCE, PolicyCard
+from transforms.policies.cards import ABSENCE, PolicyCard
 
 Only = Mapping[str, tuple[Any, ...]]
 
@@ -33,21 +33,16 @@ def excluding_rows(cards: Iterable[PolicyCard]) -> dict[str, tuple[Only, ...]]:
     }
 
 
-def rows_against(
-    card: PolicyCard, reasons: Collection[str] | None, now_true: bool = False
-) -> list[tuple[bool, Sequence[Mapping[str, Any]]]]:
+def rows_against(card: PolicyCard, reasons: Collection[str] | None) -> list[Mapping[str, Any]]:
     """Return the `rows` entries among which a row can speak against money that was paid.
 
     `reasons`: the provisions that are not true tonight; none: only the amount is less; None: the
-    policy has no such row any more. `now_true`: of another row, which counts tonight and did not
-    then: the provisions that were not true then; None: there was no such row.
+    policy has no such row any more. Of another row, which counts tonight and did not then: the
+    provisions that were not true then; None: there was no such row.
 
-    Rows:    returns  whether rows that are gone would explain it, and the entries
     Source:  rulebook §4.4
     """
     if not reasons:
         part = "universe" if reasons is None else "amount"
-        specs = [spec for spec in card.rows if part in spec.get("for", ("universe",))]
-        return [(not now_true, specs)]
-    asked = [p for p in card.provisions if p.name in reasons]
-    return [((p.holds == PRESENCE) != now_true, p.rows) for p in asked]
+        return [spec for spec in card.rows if part in spec.get("for", ("universe",))]
+    return [spec for p in card.provisions if p.name in reasons for spec in p.rows]
