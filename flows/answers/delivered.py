@@ -1,16 +1,18 @@
 """Reads again what stood in the cells of source rows before anything was read out of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flows.answers.evidence import files_readable
 from flows.ingest.files import DropFile, RawFile
 from flows.ingest.kind import open_part
-from flows.store import expect_digests, read_manifest
-from transforms.answers.source_rows import shown_columns
+from flows.store import Home, expect_digests, read_manifest
+from transforms.answers.explanation import SHOWN_ROWS, sources_behind
+from transforms.answers.source_rows import AT, shown_columns
 from transforms.extracts.cells import CodedCells, Piece
 from transforms.extracts.kinds import KINDS
 
@@ -62,3 +64,16 @@ def _texts_of(piece: Piece, row: int, names: Iterable[str]) -> dict[str, str]:
             if text is not None and text.strip():
                 texts[name] = text
     return texts
+
+
+def raw_cells(home: Home, told: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return, by file:line and column, the cells of the rows that a page shows, as delivered."""
+    shown = [
+        found[AT]
+        for policy in told["policies"]
+        for row in (*policy["rows"], *policy["claims"])
+        for source in sources_behind(row)
+        for found in source["rows"][:SHOWN_ROWS]
+    ]
+    with files_readable(told["run_id"]):
+        return delivered_cells(home.snapshots / told["snapshot_id"], shown)

@@ -13,7 +13,6 @@ from typing import Any
 import polars as pl
 
 from flows.answers.clerical import registered
-from flows.answers.delivered import delivered_cells
 from flows.answers.law import Law, law_of
 from flows.answers.run_money import batches_told, entitlements_where, money_of_rows
 from flows.answers.snapshot_rows import SnapshotRows
@@ -23,12 +22,18 @@ from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from sql.texts import rules_digest
 from transforms.answers.amount import amount_with_numbers, numbers_taken
-from transforms.answers.explanation import KEY, SHOWN_ROWS, explain_row
+from transforms.answers.explanation import (
+    KEY,
+    explain_row,
+    sources_behind,
+    sources_of,
+)
 from transforms.answers.source_rows import AT
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import DOCUMENT, LINKS
 from transforms.money.books import Books
 from transforms.policies.card_form import PROVISION
+from transforms.policies.evidence import rows_against
 
 ROWS_A_POLICY = 40
 # A row of these may speak against a payment (sql/review/doubts/faulty_row.sql).
@@ -102,9 +107,9 @@ def told_of(
     batches: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Put around explained policies what stands on every page: run, repairs, signatures."""
-    rows = [row for policy in policies for row in policy["rows"]]
+    rows = [row for policy in policies for row in (*policy["rows"], *policy["claims"])]
     name_clerks(evidence, rows)
-    paid = [payment["batch_id"] for row in rows for payment in row["payments"]]
+    paid = [payment["batch_id"] for row in rows for payment in row.get("payments", ())]
     named = {name: evidence.manifest[name] for name in ("run_id", "snapshot_id", "as_of")}
     return {
         **named,
@@ -163,7 +168,9 @@ def explain_where(
     decided = {*evidence.law.cards, *shown["policy_id"]}
     names = [policy] if policy else sorted(decided & evidence.manifest["policies"].keys())
     saved = {name: _saved_rows(evidence, name, _of(shown, name)) for name in names}
-    evidence.source.expect(row for rows in saved.values() for row in rows)
+    # Of what is not determined any more only the universe can say why: so many of each policy.
+    asked = claims.group_by("policy_id", maintain_order=True).head(most).to_dicts()
+    evidence.source.expect(row for rows in (*saved.values(), asked) for row in rows)
     for key, trace in traces_of_rows(folder, evidence.source, entitled).items():
         money[key]["trace"] = trace
     entries = []
@@ -177,10 +184,18 @@ def explain_where(
                 "row_count": about.height,
                 "rows": explained,
                 "more_rows": rest,
-                "claims": _of(claims, name).to_dicts(),
+                "claims": [
+                    claim | _of_universe(evidence, claim) if claim in asked else claim
+                    for claim in _of(claims, name).to_dicts()
+                ],
             }
         )
     return entries
+
+
+def _of_universe(evidence: Evidence, claim: Mapping[str, Any]) -> dict[str, Any]:
+    specs = rows_against(evidence.law.cards[claim["policy_id"]], None)
+    return {"sources": sources_of(specs, claim, evidence.source.rows_of)}
 
 
 def _of(rows: pl.DataFrame, policy: str) -> pl.DataFrame:
@@ -267,8 +282,7 @@ def name_clerks(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _source_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    sources = [s for row in rows for entry in row["provisions"] for s in entry["sources"]]
-    return [found for source in sources for found in source["rows"]]
+    return [found for row in rows for source in sources_behind(row) for found in source["rows"]]
 
 
 def repairs_behind(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -283,17 +297,3 @@ def repairs_behind(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dic
     for found in mended.with_columns(place.alias("place")).collect().iter_rows(named=True):
         repairs.setdefault(found["place"], {})[found["column"]] = found["repair"]
     return repairs
-
-
-def raw_cells(home: Home, told: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return, by file:line and column, the cells of the rows that a page shows, as delivered."""
-    shown = [
-        found[AT]
-        for policy in told["policies"]
-        for row in policy["rows"]
-        for entry in row["provisions"]
-        for source in entry["sources"]
-        for found in source["rows"][:SHOWN_ROWS]
-    ]
-    with files_readable(told["run_id"]):
-        return delivered_cells(home.snapshots / told["snapshot_id"], shown)

@@ -145,7 +145,7 @@ def _rows_there(home: Home, run_id: str, wanted: Rows) -> Rows:
         return {
             key: {
                 "provisions": [
-                    {"sources": sources_of(entry, row, source.rows_of)}
+                    {"sources": sources_of(entry.rows, row, source.rows_of)}
                     for entry in cards[key[0]].provisions
                 ]
             }

@@ -9,11 +9,11 @@ from typing import Any
 
 import polars as pl
 
+from flows.answers.delivered import raw_cells
 from flows.answers.evidence import (
     Evidence,
     explain_where,
     files_readable,
-    raw_cells,
     read_evidence,
     told_of,
 )

@@ -82,7 +82,7 @@ def _explain(
     page: Path | None,
     as_json: bool,
 ) -> None:
-    from flows.answers.evidence import raw_cells
+    from flows.answers.delivered import raw_cells
     from flows.answers.explain import changes_since
     from flows.answers.nights import find_run
     from transforms.answers.dossier import dossier_lines, dossier_page

@@ -352,10 +352,19 @@ def test_a_listing_that_ran_its_term_is_no_claim_whatever_harmless_row_comes(
     (path,) = town[1].glob("认定名单*.csv")
     rows = csv.reader(io.StringIO(path.read_text("utf-8")))
     older = [[*r[:4], "2018-01-01", "2018-12-31", ""] for r in rows if r[2] in asked]
-    _, _, found = night(town, tmp_path / "night", {"认定名单": adding(*older)})
+    home, summary, found = night(town, tmp_path / "night", {"认定名单": adding(*older)})
     mine = found.filter(pl.col("subject_id").is_in(asked))
     lines = mine.filter(policy_id="stability_refund_difficult").select("status", "cause").rows()
     assert lines == [("unsupported", "nothing_found")] * len(asked) and asked
+    # Whoever asks why sees whom the policy covers, and the listing that ended.
+    policy, code = "stability_refund_difficult", asked[0]
+    told = explain_line(home, policy, code, code, "2020", summary["run_id"])
+    (claim,) = told["policies"][0]["claims"]
+    listing, paid_in = claim["sources"]
+    assert (listing["kind"], paid_in["kind"]) == ("designations", "contributions")
+    assert str(AS_OF) in {row.get("valid_to") for row in listing["rows"]}
+    assert policy_cards()[policy].universe in dossier_page(told)
+    assert f"{difficult} on D" in "\n".join(dossier_lines(told))
 
 
 def test_a_renewal_delivered_as_the_state_of_today_is_no_claim(

@@ -11,7 +11,7 @@ import pytest
 from flows.answers.delivered import MOST_BYTES, delivered_cells
 from tests.ingest.ingest_drops import JIA, LI, ROWS, ZHANG, csv_text, ingest, listed, row
 from transforms.answers.dossier import source_table
-from transforms.answers.explanation import _source_lines, row_list
+from transforms.answers.explanation import row_list, source_lines
 from transforms.answers.source_rows import AT
 from transforms.errors import DigestDiffersError
 
@@ -89,7 +89,7 @@ def test_a_row_keeps_its_place_though_its_kind_has_a_column_source() -> None:
     source = {"kind": "deaths", "of": "subject", "row_count": 1, "rows": [row]}
     (line,) = source_table({}, {}, keys, source)["rows"]
     assert line["place"] == "死亡信息.csv:2" and line["cells"]["source"]["value"] == "公安注销"
-    last = _source_lines(source, "en")[-1]
+    last = source_lines(source, "en")[-1]
     assert last.split() == ["死亡信息.csv:2", "died_on=2020-02-11", "source=公安注销"]
 
 

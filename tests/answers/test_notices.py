@@ -639,6 +639,9 @@ def test_only_what_a_list_asks_for_is_told_of_it() -> None:
     assert told_of_claims(rows, Books(), sent)["told_as"].to_list() == [None, None]
     back = told_of_claims(rows, Books(), sent.with_columns(now_fen=pl.lit(0)))
     assert back["told_as"].to_list() == [None, "recovery_closed"], "nothing of it is paid any more"
+    doubted = rows.with_columns(pl.col("status").replace("recovery", "unsupported"))
+    back = told_of_claims(doubted, Books(), sent.with_columns(now_fen=pl.lit(0)))
+    assert back["told_as"].to_list() == [None, "recovery_closed"], "nobody reads of 0.00 sent"
     never = told_of_claims(rows, Books(), sent.clear())
     assert never["told_as"].to_list() == [None, "not_sent"], "nothing of it ever was"
 

@@ -37,6 +37,9 @@ def told_of_claims(lines: pl.DataFrame, books: Books, paid: pl.DataFrame) -> pl.
         .then(pl.lit("recovery_closed"))
         .when(is_open & pl.col("status").is_in(["unsupported", "nothing_due"]))
         .then(pl.lit("recovery_doubted"))
+        # The bank brought it back since.
+        .when(is_back & (above <= 0))
+        .then(pl.lit("recovery_closed"))
     )
     left = pl.when(is_asked).then(pl.min_horizontal("open_fen", above)).otherwise("open_fen")
     sent = pl.when(is_back).then(pl.col("held_fen") + pl.col("repaid_fen"))

@@ -12,6 +12,7 @@ from transforms.answers.explanation import (
     cell_words,
     explanation_lines,
     short_lines,
+    source_lines,
     used_parameter_lines,
 )
 from transforms.answers.money_text import bank_day_text, entitlement_text
@@ -29,6 +30,7 @@ CODED = ("outcome", "entitlement", "policy_state")
 LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
 SHORT_ROWS = 200
 RawCells = Mapping[str, Mapping[str, str]]
+Titles = Mapping[str, str]
 NO_CELLS: RawCells = {}
 NO_CELL: Mapping[str, str] = {}
 FUNCTIONS = ("half_up", "rounded_down", "least", "greatest")
@@ -102,9 +104,7 @@ def is_inside(policy: Mapping[str, Any]) -> bool:
     return bool(policy["rows"] or policy["claims"])
 
 
-def _policy_lines(
-    policy: Mapping[str, Any], language: Language, titles: Mapping[str, str]
-) -> list[str]:
+def _policy_lines(policy: Mapping[str, Any], language: Language, titles: Titles) -> list[str]:
     lines = ["", f"{policy['policy_id']}  {policy['title']}  {policy['authority']}"]
     lines.append(f"  {policy['clause']}")
     for row in policy["rows"]:
@@ -112,16 +112,28 @@ def _policy_lines(
             *explanation_lines(row, language, titles),
             *_formula_lines(row["formula"], language),
         ]
-    lines += [
-        f"{claim['period']}  {claim['subject_id']} → {claim['beneficiary_id']}: "
-        f"not determined; entitlement {entitlement_text(claim, language, titles)}"
-        for claim in policy["claims"]
-    ]
+    for claim in policy["claims"]:
+        lines += _claim_lines(claim, policy, language, titles)
     left = policy["more_rows"]
     if left:
         lines.append(f"{len(left):,} more rows; --policy, --subject and --period narrow:")
         lines += short_lines(left[:SHORT_ROWS], language, _titles_of_provisions([policy]))
     return [*lines, "parameters that these rows took", *used_parameter_lines(policy["parameters"])]
+
+
+def _claim_lines(
+    claim: Mapping[str, Any], policy: Mapping[str, Any], language: Language, titles: Titles
+) -> Iterator[str]:
+    """Write what was paid and is not determined: whom the policy covers, and the rows of that."""
+    yield (
+        f"{claim['period']}  {claim['subject_id']} → {claim['beneficiary_id']}: "
+        f"not determined; entitlement {entitlement_text(claim, language, titles)}"
+    )
+    if "sources" in claim:
+        universe = policy["covers" if language == "zh" else "universe"]
+        yield f"           not in its universe, which is: {universe}"
+    for source in claim.get("sources", ()):
+        yield from source_lines(source, language)
 
 
 def _formula_lines(formula: Mapping[str, Any], language: Language) -> list[str]:

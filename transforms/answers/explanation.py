@@ -1,6 +1,6 @@
 """Why a row was determined as it was: every provision with its value, clause, facts and rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -69,16 +69,24 @@ def _provision(
         "value": WORD_OF_VALUE[row[entry.name]],
         "clerk_answer": answer,
         "facts": {name: plain(row[name]) for name in entry.facts if name in row},
-        "sources": sources_of(entry, row, rows_of),
+        "sources": sources_of(entry.rows, row, rows_of),
     }
 
 
-def sources_of(entry: Provision, row: Mapping[str, Any], rows_of: RowsOf) -> list[dict[str, Any]]:
-    """List the source rows that a provision looks at, by kind of extract."""
+def sources_of(
+    specs: Sequence[Mapping[str, Any]], row: Mapping[str, Any], rows_of: RowsOf
+) -> list[dict[str, Any]]:
+    """List the source rows that `rows` of a card look at, by kind of extract."""
     return [
         {"kind": spec["kind"], "of": spec["of"], **row_list(rows_of(spec, row), row)}
-        for spec in entry.rows
+        for spec in specs
     ]
+
+
+def sources_behind(explained: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Go through the source rows of an explained determination, or of its universe."""
+    for holder in (explained, *explained.get("provisions", ())):
+        yield from holder.get("sources", ())
 
 
 def row_list(frame: pl.DataFrame, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,11 +227,12 @@ def _provision_lines(provision: Mapping[str, Any], language: Language) -> list[s
         facts = "  ".join(cell_text(name, cell, language) for name, cell in cells)
         lines.append(f"           facts: {facts}")
     for source in provision["sources"]:
-        lines += _source_lines(source, language)
+        lines += source_lines(source, language)
     return lines
 
 
-def _source_lines(source: Mapping[str, Any], language: Language) -> list[str]:
+def source_lines(source: Mapping[str, Any], language: Language) -> list[str]:
+    """Write the source rows of one kind, so many of them."""
     rows, count = source["rows"], source["row_count"]
     lines = [f"           {source['kind']} of {source['of']}, rows: {count:,}"]
     for row in rows[:SHOWN_ROWS]:
