@@ -11,8 +11,8 @@ from flows.audit.diff import made_by_this_program, mixture_of, recorded
 from flows.audit.recompute import Computed, Mixture, compute
 from flows.language import headings, policy_word, said
 from flows.store import Home
-from transforms.amounts import yuan_text
-from transforms.audit.effect import BENEFICIARY, SMALLEST, effect
+from transforms.amounts import is_amount, yuan_text
+from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, lists_changed
 from transforms.audit.reform import (
     change_lines,
     never_asked,
@@ -26,6 +26,7 @@ from transforms.strict_yaml import read_yaml
 from transforms.visible import table
 
 HIDDEN = "not shown"
+SUMS = ("rows_changed", "was_listed", "is_listed", "was_fen", "is_fen")
 # Which extract says where somebody belongs to, by kind of beneficiary, and its column of ids.
 TOWNS = {
     "person": ("residents", "person_id"),
@@ -91,7 +92,11 @@ def _effect(
         if path.startswith("sql/policies/") and path.removesuffix(".yaml") + ".sql" in texts
     ]
     funds = {card["policy"]: card["fund"] for card in cards if "fund" in card}
-    return effect(by_law.entitlements, by_reform.entitlements, funds, _towns(law.tables))
+    lists = [card["policy"] for card in cards if "fund" not in card]
+    return {
+        **effect(by_law.entitlements, by_reform.entitlements, funds, _towns(law.tables)),
+        "lists": lists_changed(by_law.determinations, by_reform.determinations, lists),
+    }
 
 
 def _towns(tables: Mapping[str, Sequence[Path]]) -> pl.DataFrame:
@@ -127,6 +132,13 @@ def whatif_lines(told: Mapping[str, Any]) -> list[str]:
         f"more {_count(told['winners'])}, less {_count(told['losers'])}, "
         f"the same {_count(told['unchanged'])}, newly reached {_count(told['newly_reached'])}"
     )
+    for one in told["lists"]:
+        sums = {name: _yuan(one[name]) if is_amount(name) else _count(one[name]) for name in SUMS}
+        lines.append(
+            f"  list {policy_word(one['policy_id'])}: rows changed {sums['rows_changed']}; "
+            f"on it {sums['was_listed']} before, {sums['is_listed']} now; "
+            f"amounts {sums['was_fen']} before, {sums['is_fen']} now"
+        )
     rows = [headings("group", "cell", "payee_count", "amount_fen")]
     for dimension, cells in told["by"].items():
         for cell in cells:

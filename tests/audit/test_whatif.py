@@ -25,7 +25,14 @@ from tests.audit.conftest import eligible
 from tests.audit.test_replay import contents
 from tests.audit.unchanged import SAME, moved
 from transforms.answers.messages import in_chinese
-from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, suppressed, within_funds
+from transforms.audit.effect import (
+    BENEFICIARY,
+    SMALLEST,
+    effect,
+    lists_changed,
+    suppressed,
+    within_funds,
+)
 from transforms.audit.reform import (
     SHARED,
     Setting,
@@ -263,6 +270,9 @@ def due(*fen: int) -> pl.DataFrame:
     )
 
 
+NOTHING = {"run_id": "R", "as_of": "d", "change": [], "never_asked": [], "lists": []}
+
+
 @pytest.mark.parametrize(
     ("reform", "told"),
     [
@@ -277,10 +287,31 @@ def test_no_count_of_few_is_shown_anywhere(reform: tuple[int, ...], told: dict[s
     towns = towns.cast(pl.String)
     found = effect(base, due(*reform), {"p": "f"}, towns)
     assert {name: found[name] for name in told} == told
-    lines = "\n".join(
-        whatif_lines({"run_id": "R", "as_of": "d", "change": [], "never_asked": [], **found})
-    )
+    lines = "\n".join(whatif_lines({**NOTHING, **found}))
     assert ("more 3" in lines) is False and (None not in told.values() or "not shown" in lines)
+
+
+@pytest.mark.parametrize(("amounts", "is_told"), [((10,) * 5, True), ((10,) * 4, False)])
+def test_a_number_of_a_list_is_told_though_nothing_is_due(
+    amounts: tuple[int, ...], is_told: bool
+) -> None:
+    """Of a list that pays nothing: who is on it, and what it determines; not of a few."""
+    on = due(*amounts).rename({"due_fen": "amount_fen"}).with_columns(outcome=pl.lit("eligible"))
+    off = on.with_columns(amount_fen=pl.lit(0), outcome=pl.lit("ineligible"))
+    sums = {"rows_changed": 5, "was_listed": 5, "is_listed": 0, "was_fen": 50, "is_fen": 0}
+    (told,) = lists_changed(on, off, ["p"])
+    assert told == {"policy_id": "p", **(sums if is_told else dict.fromkeys(sums))}
+    assert lists_changed(on, off, ["q"]) == lists_changed(on, on, ["p"]) == []
+    same = effect(due(1), due(1), {"p": "f"}, on.select(*BENEFICIARY, town=pl.lit("t")))
+    lines = whatif_lines({**NOTHING, **same, "lists": [told]})
+    assert all(in_chinese(line) != line for line in lines if "on it" in line)
+
+
+def test_a_list_is_told_of_by_a_whole_what_if(nights: tuple[Home, list[str]]) -> None:
+    home, runs = nights
+    told = whatif(home, runs[0], ["levy_exempt_persons=1@2020-01-01"], [])
+    assert [one["policy_id"] for one in told["lists"]] == ["disability_levy_relief"]
+    assert told["rows_changed"] == 0 and told["lists"][0]["rows_changed"] != 0
 
 
 def test_newly_reached_do_not_tell_who_only_gets_more() -> None:

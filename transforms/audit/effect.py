@@ -1,6 +1,6 @@
 """What a reform would cost, and whom it would reach: sums by policy, fund, month and town."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import polars as pl
@@ -45,6 +45,47 @@ def effect(
         **_counts(people),
         "by": {**by, **{name: suppressed(by[name]) for name in ("period", "town")}},
     }
+
+
+def lists_changed(
+    base: pl.DataFrame, reform: pl.DataFrame, lists: Collection[str]
+) -> list[dict[str, Any]]:
+    """Compare what lists hold by the law in force and by a reform: they pay nothing.
+
+    Rows:    base, reform  determinations of one night
+             returns       one per list that differs: rows that do, who is on it, and the amounts;
+                           None: not shown, since it is about few
+    Units:   fen
+    """
+    is_on = pl.col("outcome") == "eligible"
+    was, now = (
+        rows.filter(pl.col("policy_id").is_in(list(lists))).select(
+            *KEY,
+            is_on.cast(pl.Int64).alias("is_on"),
+            pl.when(is_on).then("amount_fen").otherwise(0).alias("fen"),
+            "outcome",
+        )
+        for rows in (base, reform)
+    )
+    both = was.join(now, on=KEY, how="full", coalesce=True, validate="1:1", suffix="_now")
+    differs = pl.any_horizontal(
+        pl.col(name).ne_missing(pl.col(f"{name}_now")) for name in ("outcome", "fen")
+    )
+    told = []
+    for (policy,), rows in both.sort(KEY).group_by("policy_id", maintain_order=True):
+        changed = rows.filter(differs)
+        sums: dict[str, Any] = {
+            "rows_changed": changed.height,
+            "was_listed": rows["is_on"].sum(),
+            "is_listed": rows["is_on_now"].sum(),
+            "was_fen": rows["fen"].sum(),
+            "is_fen": rows["fen_now"].sum(),
+        }
+        if changed.select(pl.struct(BENEFICIARY).n_unique()).item() < SMALLEST:
+            sums = dict.fromkeys(sums)
+        if changed.height:
+            told.append({"policy_id": policy, **sums})
+    return told
 
 
 def _paired(base: pl.DataFrame, reform: pl.DataFrame) -> pl.DataFrame:
