@@ -1,9 +1,11 @@
 """The dialogue of signing: what is shown, and what the signer types before the key is used."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,6 +20,9 @@ from transforms.policies.card_text import titled, value_text
 from transforms.review.approval import sample_said
 from transforms.visible import table
 from transforms.words import catalogue, word, worded
+
+if TYPE_CHECKING:
+    from flows.money.keys import SigningKey
 
 Typed = tuple[int | None, str | None]
 # What the lists in an act hold, row by row.
@@ -40,7 +45,6 @@ def sign_at_home(
     out: Path | None,
 ) -> dict[str, Any]:
     """Sign a batch where its home is; count and amount are held against it where given."""
-    from flows.money.keys import open_key
     from flows.money.sign import sign_batch, state_for_seal
 
     read = _read_typed(typed)
@@ -49,7 +53,17 @@ def sign_at_home(
             path = out or Path(f"{batch_id}.{role}.statement")
             signed = state_for_seal(home, batch_id, role, _seal(seal, path), read)
             return _written(path, signed)
-        return sign_batch(home, batch_id, role, open_key(_key(key), ask_passphrase(False)), read)
+        return sign_batch(home, batch_id, role, _open_for(home, batch_id, key), read)
+
+
+def _open_for(home: Home, batch_id: str, key: Path | None) -> SigningKey:
+    """Ask for a passphrase, once it is known that there is such a batch."""
+    from flows.money.batch_folder import known_state
+    from flows.money.keys import open_key
+    from flows.money.ledger_store import books_of
+
+    known_state(books_of(home).batches, batch_id)
+    return open_key(_key(key), ask_passphrase(False))
 
 
 def sign_file(
@@ -112,12 +126,10 @@ def reject_at_home(
     home: Home, batch_id: str, role: str, key: Path | None, reason: str
 ) -> dict[str, Any]:
     """Refuse a batch where its home is."""
-    from flows.money.keys import open_key
     from flows.money.sign import sign_batch
 
     with changing(home):
-        opened = open_key(_key(key), ask_passphrase(False))
-        return sign_batch(home, batch_id, role, opened, reason=reason)
+        return sign_batch(home, batch_id, role, _open_for(home, batch_id, key), reason=reason)
 
 
 def reject_file(file: Path, role: str, key: Path | None, reason: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flows.cli.console import run_command
+from flows.cli.signing import reject_at_home, sign_at_home
 from flows.money.batch import pack_batch
 from flows.money.export import (
     BATCH,
@@ -287,6 +288,18 @@ def test_by_command_on_a_machine_without_the_home(
     assert run_command(app, accept) == 0
     assert "not signed yet: approver" in capsys.readouterr().out
     assert run_command(app, accept) == 13
+
+
+@pytest.mark.parametrize("refusal", [None, "no"])
+def test_nobody_is_asked_for_a_passphrase_for_a_batch_that_is_not_there(
+    home: Home, tmp_path: Path, refusal: str | None
+) -> None:
+    key = tmp_path / "no.key"
+    with pytest.raises(LedgerForbidsError, match="knows no batch B0"):
+        if refusal:
+            reject_at_home(home, "B0", "reviewer", key, refusal)
+        else:
+            sign_at_home(home, "B0", "reviewer", key, None, (1, "1.00"), None)
 
 
 def test_a_second_night_is_signed_on_from_the_first(home: Home) -> None:
