@@ -107,6 +107,25 @@ def test_of_namesakes_none_is_certain_and_together_they_are_one(
     assert found["probability_ppm"].max() < 400_000
 
 
+@pytest.mark.parametrize("letter", ["×", "Х", "某", "𠀀", "é"])
+def test_a_letter_that_is_no_ascii_is_one_wrong_place(
+    folder: Path, proposed: Proposed, letter: str
+) -> None:
+    """Ids are compared byte by byte: it stopped the night."""
+    register = pl.read_parquet(folder / "tables" / "insured_persons.parquet")
+    person = register.sort("person_id").row(0, named=True)
+    none = dict.fromkeys(
+        ("employer_code", "months", "unit_no", "insurance"), pl.lit(None, pl.String)
+    )
+    known = {"id_text": person["person_id"][:17] + letter, "name": person["name"]}
+    row = proposed[0].head(1).with_columns(**none, month=pl.lit(None, pl.Int64))
+    row = row.with_columns(pl.lit(text).alias(column) for column, text in known.items())
+    _, found, _ = propose(folder, row.hstack(read_damaged_ids(row["id_text"])), 1)
+    best = found.filter(rank=1).row(0, named=True)
+    (level,) = (one["level"] for one in best["evidence"] if one["field"] == "id_digits")
+    assert (best["person_id"], level) == (person["person_id"], "one_wrong")
+
+
 def test_evidence_adds_up_to_the_probability(proposed: Proposed) -> None:
     fields = {
         field: [level["level"] for level in levels] for field, levels in comparisons().items()
@@ -142,7 +161,8 @@ def test_a_beginning_that_agrees_in_part_is_shown_as_far_as_it_does(proposed: Pr
         ("3.703021985e17", "370302198", None),
         (" 37030219850315001 ", None, "37030219850315001"),
         ("３７０３０２１９８５０３１５００１７", None, "370302198503150017"),
-        ("不详", None, "不详"),
+        ("不详", None, "??"),
+        ("37030219850315001×", None, "37030219850315001?"),
     ],
 )
 def test_what_is_left_of_an_id_is_read(text: str, prefix: str | None, digits: str | None) -> None:

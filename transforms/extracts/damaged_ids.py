@@ -21,10 +21,13 @@ def read_damaged_ids(texts: pl.Series) -> pl.DataFrame:
 
     >>> read_damaged_ids(pl.Series(["3.70302E+17", "370302850315001"])).rows()
     [('370302', None, 18, None), (None, '37030219850315001', 17, '19850315')]
+    >>> read_damaged_ids(pl.Series(["37030219600810231×"]))["digits"].item()
+    '37030219600810231?'
     """
     bare = texts.str.normalize("NFKC").str.replace_all(rf"\s|{INVISIBLE}", "")
     clean = bare.str.strip_chars("'").str.to_uppercase().str.replace(r"\.0+$", "")
-    seen = pl.DataFrame({"text": clean})
+    # One place stays one byte: what is no ASCII (× for X, Х of another alphabet) is a wrong one.
+    seen = pl.DataFrame({"text": clean.str.replace_all(r"[^ -~]", "?")})
     mantissa = pl.concat_str(
         pl.col("text").str.extract(AS_FLOAT, 1),
         pl.col("text").str.extract(AS_FLOAT, 2).fill_null(""),
