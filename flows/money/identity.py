@@ -4,12 +4,14 @@ from pathlib import Path
 
 import polars as pl
 
+from flows.store import Home
 from sql import Connection, policy_cards, run_sql, show_frame
 from sql.matching import clerical_links
 from sql.texts import FOLDER, exclusions
 from transforms.extracts.links import DAMAGED_ID, unanswered
+from transforms.money.books import Books
 from transforms.money.entitlements import FINDING_COLUMNS, money_finding
-from transforms.money.exclusion_file import rivals_of
+from transforms.money.exclusion_file import FORMS, rivals_of
 from transforms.money.identity import DOUBT_SCHEMA, with_causes
 
 PAIRS, CONFLICTS = "money/one_person_pairs.sql", "money/identity_conflicts.sql"
@@ -64,6 +66,33 @@ def rows_set_aside(connection: Connection, run: Path, quarantine: Path) -> pl.Da
         pl.col("person_id").alias("subject_id"),
     )
     return pl.concat([listed, renamed.cast(listed.schema)])
+
+
+def units_then(
+    home: Home, books: Books, unpaid: pl.DataFrame, entries: pl.DataFrame
+) -> pl.DataFrame:
+    """List the insured units that employers had in the nights whose money stands no more.
+
+    Rows:    unpaid   rows of a night that are not paid; entries: of the ledger
+             returns  employer_code, unit_no; none of a snapshot that is not kept here
+    """
+    gone = unpaid.filter(status="unsupported", beneficiary_kind="employer", determined_fen=0)
+    paid = entries.join(gone, on="beneficiary_id", how="semi")["batch_id"].unique().sort()
+    runs = {books.batches[batch].run_id for batch in paid if batch in books.batches}
+    found = [pl.DataFrame(schema=dict.fromkeys(("employer_code", "unit_no"), pl.String))]
+    for snapshot in sorted({books.runs[run]["snapshot_id"] for run in runs}):
+        path = home.snapshots / snapshot / "tables" / "insured_units.parquet"
+        if path.is_file():
+            units = pl.scan_parquet(path).select(found[0].columns)
+            codes = gone["beneficiary_id"].unique().to_list()
+            found.append(units.filter(pl.col("employer_code").is_in(codes)).collect())
+    return pl.concat(found).unique().sort(pl.all())
+
+
+def paired_policies() -> list[str]:
+    """Name each policy with itself, and with the one of which only the larger amount stands."""
+    pairs = [(one, rivals_of(one, exclusions(), FORMS[0])) for one in policy_cards()]
+    return [f"{one} {other}" for one, others in pairs for other in sorted(others)]
 
 
 def paid_of_one_person(connection: Connection, paid: pl.DataFrame) -> pl.DataFrame:

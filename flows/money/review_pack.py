@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.drop import SnapshotRef
-from flows.money.identity import rows_set_aside
+from flows.money.identity import paired_policies, rows_set_aside, units_then
 from flows.money.ledger_store import open_ledger
 from flows.money.reviewed import read_reviewed
 from flows.store import Home, read_manifest
@@ -89,7 +89,11 @@ def read_review(
         last_lines = _lines_of(home, last)
         parties = _parties(connection, [*frames.values(), sample, last_lines])
         quarantine = home.snapshots / run["snapshot_id"] / "quarantine.parquet"
-        doubted = {**frames, "set_aside": rows_set_aside(connection, folder, quarantine)}
+        doubted = {
+            **frames,
+            "set_aside": rows_set_aside(connection, folder, quarantine),
+            "units_then": units_then(home, books, frames["unpaid_lines"], entries),
+        }
         return Review(
             manifest=manifest,
             digest=digest,
@@ -252,6 +256,7 @@ def find_doubts(
         "batch_payees": frames["instructions"],
         "unpaid_rows": frames["unpaid_lines"],
         "rows_set_aside": frames["set_aside"],
+        "units_then": frames["units_then"],
         "party_names": parties.drop_nulls("subject_name"),
         "line_traces": traces,
         "run_findings": findings,
@@ -268,7 +273,7 @@ def find_doubts(
     as_of_month = month_of(date.fromisoformat(manifest["as_of"]))
     limited = [name for name, card in policy_cards().items() if card.limit is not None]
     values = {"audit_findings": [*AUDIT_FINDINGS], "as_of_month": as_of_month}
-    values |= {"limited_policies": limited}
+    values |= {"limited_policies": limited, "pairs": paired_policies()}
     found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in doubt_names()]
     told = [_of_lines(rows, frames["lines"]).select(list(DOUBT_SCHEMA)) for rows in found]
     return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in told])

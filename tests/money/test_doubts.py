@@ -40,6 +40,7 @@ class Planter:
         self.findings: list[dict[str, Any]] = []
         self.lapsed: list[dict[str, Any]] = []
         self.set_aside: list[dict[str, Any]] = []
+        self.units_then: list[dict[str, str]] = []
         self.planted: set[tuple[str, str]] = set()
         self.count = 0
 
@@ -215,6 +216,20 @@ def plant_other_ids(town: Planter) -> None:
             town.names.append(
                 {"subject_kind": "person", "subject_id": lapsed, "subject_name": name}
             )
+        if place % 4 == 2:
+            # An id of which no extract has a name any more: the account, or its holder, says it.
+            lapsed = lapsed[:6] + f"1952{place:04d}" + lapsed[14:]
+            town.lapsed[-1] |= {"subject_id": lapsed, "beneficiary_id": lapsed}
+            kept = {"account_no": town.accounts[one]} if place % 8 == 2 else {"holder": f"持{one}"}
+            town.entries.append(
+                {**dict.fromkeys(ENTRY_FIELDS, ""), **town.lapsed[-1], **kept}
+                | {
+                    "kind": "payment",
+                    "fund": FUND,
+                    "idempotency_key": f"O{one}",
+                    "budget_year": 2020,
+                }
+            )
         born_else = lapsed[:6] + "19600101" + lapsed[14:]
         town.lapse(born_else, payee if place % 2 else born_else, fen)
 
@@ -234,6 +249,11 @@ def plant_other_codes(town: Planter) -> None:
                 town.lines[-1] |= {"determined_fen": 3 * due, "amount_fen": due + 1}
             lapsed = gone if place % 2 else subject
             town.lapse(lapsed, gone, fen if subject == told else due + 100)
+        if place % 4 == 3:
+            # Its insured units are the payee's now: whatever was paid it, by the other of a pair.
+            town.lapsed[-2] |= {"policy_id": f"{REFUND}_difficult", "paid_before_fen": 7}
+            town.units_then.append({"employer_code": gone, "unit_no": f"U{told[-8:].lstrip('0')}"})
+            town.units_then.append({"employer_code": told, "unit_no": f"U{told[-8:].lstrip('0')}"})
         town.planted.add(("paid_under_other_id", told))
 
 
@@ -313,13 +333,17 @@ def found_in(town: Planter, folder: Path) -> pl.DataFrame:
     register_tables(connection, tables, AS_OF)
     lines = pl.DataFrame(town.lines)
     payees = lines.group_by("payment_id", "policy_id", "beneficiary_kind", "beneficiary_id").agg(
-        pl.col("amount_fen").sum(), pl.col("account_no").min(), pl.len().alias("line_count")
+        pl.col("amount_fen").sum(),
+        pl.col("account_no").min(),
+        pl.len().alias("line_count"),
+        pl.concat_str(pl.lit("持"), pl.col("beneficiary_id").first()).alias("holder"),
     )
     frames = {
         "lines": _with_all(lines, LINE_SCHEMA),
         "instructions": _with_all(payees, INSTRUCTION_SCHEMA),
         "unpaid_lines": _with_all(pl.DataFrame(town.lapsed), ENTITLEMENT_SCHEMA),
         "set_aside": pl.DataFrame(town.set_aside),
+        "units_then": pl.DataFrame(town.units_then),
     }
     numbers = {"budget_year": pl.Int64, "amount_fen": pl.Int64}
     schema = {name: numbers.get(name, pl.String) for name in ENTRY_FIELDS}
