@@ -1,6 +1,8 @@
 """The public notice of a batch: a file beside it, the day it was put up, and whether it is over."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -25,7 +27,7 @@ def write_notice(home: Home, batch_id: str, put_up: str = "") -> dict[str, Any]:
     """Write notice.csv of a batch, masked; record the day it is put up, if that is given.
 
     Rows:    put_up  YYYY-MM-DD, from the batch's as-of date to today: five working days follow it
-    Holds:   the same batch and day give the same bytes
+    Holds:   the same batch and day give the same bytes; no day is recorded without its list
     Raises:  LedgerForbidsError for a batch that was left behind; UsageError for a day that
              can't be; DigestDiffersError for a changed batch
     """
@@ -37,17 +39,19 @@ def write_notice(home: Home, batch_id: str, put_up: str = "") -> dict[str, Any]:
             raise LedgerForbidsError(
                 f"batch {batch_id} is {state.state}: it is not to be announced"
             )
-        stored = verify_batch(home, state)
-        if put_up and put_up not in state.announced:
+        stored, states = verify_batch(home, state), ledger.batch_states()
+        is_new = bool(put_up) and put_up not in state.announced
+        if is_new:
             expect_at_home(home, ledger.books())
             expect_come(state)
             _expect_day(put_up, state)
-            with ledger.transaction():
+            state = replace(state, announced=[*state.announced, put_up])
+        window, path = notice_window(announced_from(state, states)), stored.folder / NOTICE
+        content = notice_bytes(stored, state, states)
+        with ledger.transaction() if is_new else nullcontext():
+            if is_new:
                 ledger.post("announced", {"put_up_on": put_up}, batch_id, put_up)
-            state = ledger.batch_states()[batch_id]
-        states = ledger.batch_states()
-    window, path = notice_window(announced_from(state, states)), stored.folder / NOTICE
-    replace_file(path, notice_bytes(stored, state, states))
+            replace_file(path, content)
     return {
         "batch_id": batch_id,
         "path": str(path),

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from flows.money import notice as notice_module
+from flows.money.ledger_store import open_ledger
 from flows.money.notice import write_notice
+from flows.money.verify import verify_home
 from tests.money.money_town import ANN, ONE, Town, account, month, new_home, night, refund
-from transforms.errors import LedgerForbidsError
+from transforms.errors import LedgerForbidsError, ParameterMissingError
 from transforms.payments.notice import notice_window
 
 
@@ -40,6 +43,34 @@ def test_persons_are_masked_units_are_not_and_no_account_is_shown(tmp_path: Path
     night(home, "R2", rows)
     with pytest.raises(LedgerForbidsError, match="withdrawn"):
         write_notice(home, batch)
+
+
+def test_a_day_is_recorded_only_with_its_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = new_home(tmp_path / "home")
+    batch = night(home, "R1", [refund(1)])[1].batches[0].batch_id
+
+    def announced() -> list[str]:
+        with open_ledger(home) as ledger:
+            return ledger.batch_states()[batch].announced
+
+    def unknown(*_: object) -> None:
+        raise ParameterMissingError("the holidays of 2027 are not known")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for step, fault in (("notice_window", unknown), ("replace_file", full)):
+        with monkeypatch.context() as broken:
+            broken.setattr(notice_module, step, fault)
+            with pytest.raises((ParameterMissingError, OSError)):
+                write_notice(home, batch, "2020-04-01")
+        assert announced() == []
+        assert not (home.batches / batch / notice_module.NOTICE).exists()
+    assert write_notice(home, batch, "2020-04-01")["last_day"] == "2020-04-09"
+    assert announced() == ["2020-04-01"]
+    verify_home(home)
 
 
 def test_a_name_is_never_read_as_a_formula(tmp_path: Path) -> None:
