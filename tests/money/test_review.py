@@ -455,21 +455,23 @@ def test_who_acts_is_named_even_where_nobody_has_a_name(
 # --- pure parts ----------------------------------------------------------------------------------
 
 
-def test_amounts_are_compared_to_the_cent_however_they_are_written() -> None:
+@pytest.mark.parametrize("amount", ["1146.07", "1,146.07", " 1,146.070"])
+def test_amounts_are_compared_to_the_cent_however_they_are_written(amount: str) -> None:
     table = pl.DataFrame(
         {"number": [1, 2], "amount_fen": [114607, 5], "verdict": ["", ""], "remark": ["", ""]}
     )
     cells = {
         "row_number": [5, 6],
         "序号": ["2", "1"],
-        "金额(元)": ["0.05", "1146.07"],
+        "金额(元)": ["0.05", amount],
         "意见": ["", "剔除"],
         "原因": ["", "重复"],
     }
     read = read_verdicts(pl.DataFrame(cells), table, "x.xlsx")
     assert read.rows() == [("verdict_strike", "重复"), ("verdict_agreed", "")]
-    with pytest.raises(DropRefusedError, match="row 6: altered"):
-        read_verdicts(pl.DataFrame({**cells, "金额(元)": ["0.05", "1146.08"]}), table, "x.xlsx")
+    for other in ("1146.08", "1,146.08", "11,46.07", "1,146,07"):
+        with pytest.raises(DropRefusedError, match="row 6: altered"):
+            read_verdicts(pl.DataFrame({**cells, "金额(元)": ["0.05", other]}), table, "x.xlsx")
     with pytest.raises(DropRefusedError, match="row 5: 意见 is missing"):
         read_verdicts(pl.DataFrame({**cells, "原因": ["请暂缓", "重复"]}), table, "x.xlsx")
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from transforms.amounts import is_amount, yuan_column
+from transforms.amounts import is_amount, read_fen
 from transforms.errors import DropRefusedError
 from transforms.money.reviews import AGREED, HOLD, OPEN, STRIKE, VERDICTS
 from transforms.sheets.filled import ROW_NUMBER, named_rows, refuse_rows
@@ -26,7 +26,7 @@ def read_verdicts(filled: pl.DataFrame, table: pl.DataFrame, file_name: str) -> 
         raise DropRefusedError(f"{file_name}: column missing: {', '.join(missing)}; restore it")
     cells = filled.select(ROW_NUMBER, *(pl.col(label).alias(n) for n, label in labels.items()))
     written = table.select(_as_written(name) for name in table.columns)
-    read = cells.with_columns(_as_read(name) for name in table.columns)
+    read = cells.with_columns(_as_read(cells[name]) for name in table.columns)
     known = written.rename({name: f"{name}_written" for name in table.columns if name != NUMBER})
     both = read.join(known, on=NUMBER, how="left", maintain_order="left", validate="m:1")
     kept = [name for name in table.columns if name not in (NUMBER, *OPEN)]
@@ -62,14 +62,14 @@ def read_verdicts(filled: pl.DataFrame, table: pl.DataFrame, file_name: str) -> 
 
 def _as_written(name: str) -> pl.Expr:
     """Write a column of a sheet as a text that tells amounts to the cent and counts apart."""
-    if is_amount(name):
-        return yuan_column(name).alias(name)
     return pl.col(name).cast(pl.String).fill_null("").str.strip_chars()
 
 
-def _as_read(name: str) -> pl.Expr:
-    stripped = pl.col(name).str.strip_chars()
-    if is_amount(name):
-        cents = stripped.cast(pl.Decimal(30, 2), strict=False)
-        return pl.when(cents.is_null()).then(stripped).otherwise(cents.cast(pl.String)).alias(name)
-    return stripped.alias(name)
+def _as_read(texts: pl.Series) -> pl.Series:
+    """Read a column the same way; amounts as people write them: 2,832.08."""
+    stripped = texts.str.strip_chars()
+    if not is_amount(texts.name):
+        return stripped
+    cents = stripped.cast(pl.Decimal(30, 2), strict=False)
+    fen = (cents * 100).cast(pl.Int64).fill_null(read_fen(stripped))
+    return fen.cast(pl.String).fill_null(stripped)
