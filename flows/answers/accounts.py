@@ -83,7 +83,8 @@ def returned_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:
     """List the lines whose payment came back: from which account, when, and what was said.
 
     Rows:    before  a posting: as it was then
-             returns  KEY, account_no, bank_said, found_on, is_payees: whether its payee, or a
+             returns  KEY, account_no, bank_said, found_on (none if the bank named no day),
+                      is_payees: whether its payee, or a
                       bureau with the payee, has to act; the last of a line and account
     """
     states = [state for state in ledger.books().batches.values() if state.settled]
@@ -92,7 +93,7 @@ def returned_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:
     said = {
         payment: (
             words,
-            f"{day[:4]}-{day[4:6]}-{day[6:]}",
+            f"{day[:4]}-{day[4:6]}-{day[6:]}" if day else None,
             owner_of(words, codes[state.fund])["owner"] not in PAYING_SIDE,
         )
         for state in states

@@ -150,6 +150,26 @@ def test_a_night_of_answered_forms_passes_its_gates_and_pays(
     assert now.height and set(now["status"]) == {"payable"}
 
 
+def test_what_came_back_on_no_day_waits_too(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home", budget_yuan=10_000_000)
+    profile = home.root / "bank_profiles" / "default.toml"
+    text = profile.read_text(encoding="utf-8")
+    dated = 'fields = ["payment_id", "state", "reason", "date"]'
+    assert dated in text
+    profile.write_text(text.replace(dated, dated.replace(', "date"', "")), encoding="utf-8")
+    town = a_town([account_of(0)])
+    (batch,) = pay(home, "R1", ROWS[:1], town=town)
+    paid = pl.read_parquet(home.batches / batch / "instructions.parquet")
+    answer = tmp_path / "answer.txt"
+    answer.write_bytes(f"{paid['payment_id'].item()}|失败|账户已销户\r\n".encode("gb18030"))
+    settle_batch(home, batch, answer)
+    night(home, "R2", ROWS[:1], town)
+    made = write_wanted(home, tmp_path / "form.xlsx")
+    assert made["by_reason"] == {"account_returned": 1}
+    _, sheet, places = form_of(tmp_path / "form.xlsx")
+    assert sheet.cell(HEADER_ROW + 1, places["自何日起"]).value is None
+
+
 def test_rows_left_open_are_no_noise_and_rows_without_proof_are_refused(tmp_path: Path) -> None:
     form = tmp_path / "form.xlsx"
     form.write_bytes(workbook_bytes(wanted_sheets(wanted_of(5), "2020-04-30", "R0123456")))
