@@ -20,6 +20,8 @@ RUN_GOES_IN = (
     "run_before",
     # whether persons are proposed, where they are not
     "matching",
+    # whether the working day of payment is known, where it is not
+    "holidays",
 )
 
 

@@ -11,6 +11,7 @@ from flows.night.settings import read_settings
 from flows.store import Home, read_manifest
 from sql.texts import parameters_digest, rules_digest
 from transforms.digest import content_digest, short_id
+from transforms.payments.working_days import is_unknown
 
 
 def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot: SnapshotRef) -> str:
@@ -89,6 +90,9 @@ def run_identity(
     # Only where somebody objects: a night without is named as before there were any.
     if before is not None:
         goes_in["run_before"] = before
+    # Only where no working day is known: with a newer calendar the same night is another run.
+    if is_unknown(as_of):
+        goes_in["holidays"] = "unknown"
     # Only where it is off: the same night with candidates is another run, that stands beside it.
     if read_settings(home).matching.candidates == "off":
         goes_in["matching"] = "off"

@@ -196,3 +196,20 @@ def test_a_clock_that_goes_back_a_day_costs_nothing(
         drafts = [one for one in list_batches(home) if one["batch_id"] in night["batches"]]
         assert batch["fund"] not in {one["fund"] for one in drafts}
     verify_home(home)
+
+
+def test_a_night_without_known_holidays_is_done_again_once_they_are(
+    home_after_run: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_day: date) -> bool:
+        raise NotImplementedError
+
+    request = NightRequest(home_after_run, LATER, snapshot_id=snapshot_of(home_after_run))
+    with monkeypatch.context() as old_calendar:
+        old_calendar.setattr("transforms.payments.working_days.is_workday", unknown)
+        before = run_night(request, Progress())
+        assert any("newer chinesecalendar" in warning for warning in before["warnings"])
+    after = run_night(request, Progress())
+    assert after["run_id"] != before["run_id"] and after["batches"]
+    assert not any("can't be released" in warning for warning in after["warnings"])
+    verify_home(home_after_run)

@@ -26,6 +26,18 @@ def next_working_day(day: date) -> date:
     return day
 
 
+def is_unknown(day: date) -> bool:
+    """Say whether the day that a payment of a day is asked for can't be named yet.
+
+    >>> is_unknown(date(2020, 1, 24)), is_unknown(date(2099, 1, 24))
+    (False, True)
+    """
+    try:
+        return not next_working_day(day)
+    except ParameterMissingError:
+        return True
+
+
 def working_day_after(day: date, count: int) -> date:
     """Return the day by which so many working days have passed since a day.
 
