@@ -6,7 +6,7 @@ import pwd
 import shutil
 import subprocess
 import urllib.request
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.error import URLError
 
@@ -18,8 +18,10 @@ from flows.night.diary import read_nights
 from flows.night.settings import read_settings, read_span
 from flows.store import Home
 from transforms.errors import WuxingError
+from transforms.payments.working_days import next_working_day
 
 SECONDS = 5
+DAYS_AHEAD = 60
 UNITS = ("wuxing-server.service", "wuxing-worker.service")
 TIMERS = ("wuxing-status.timer", "wuxing-backup.timer")
 DEPLOYMENT, SERVED = "nightly", "serve"
@@ -117,6 +119,16 @@ def look_at_clock(home: Home, now: datetime) -> dict[str, str]:
         )
         return check("bad", "clock", found)
     return check("good", "clock", f"{now:%Y-%m-%d %H:%M}, Asia/Shanghai")
+
+
+def look_at_calendar(day: date) -> dict[str, str]:
+    """Say whether the working days to come are known: payments and notices count by them."""
+    last = day + timedelta(days=DAYS_AHEAD)
+    try:
+        next_working_day(last)
+    except WuxingError as unknown:
+        return check("warn", "holidays", str(unknown))
+    return check("good", "holidays", f"known until {last}")
 
 
 def look_at_timers() -> dict[str, str]:

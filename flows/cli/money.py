@@ -120,17 +120,16 @@ def settle(
     from flows.money.settle import late_return_act, settle_batch
 
     place, keys = Home(home), both(reviewer_key, approver_key)
+    post = partial(settle_batch, place, batch_id, file)
     with changing(place):
-        if signed or keys or out:
-            act = (
-                read_act(signed, "late_return")
-                if signed
-                else late_return_act(place, batch_id, file)
-            )
-            post = partial(settle_batch, place, batch_id, file)
+        asked = bool(signed or keys or out)
+        act = read_act(signed, "late_return") if signed else None
+        if asked and not signed:
+            act = late_return_act(place, batch_id, file)
+        if act:
             settled = post_or_write(act, keys, out or Path(f"late-{batch_id}.json"), post)
         else:
-            settled = settle_batch(place, batch_id, file)
+            settled = post()
     if "to_be_signed" in settled:
         show(settled, as_json, to_be_signed(settled))
         return
@@ -139,6 +138,7 @@ def settle(
         f"back ({settled['returned_yuan']} 元), {settled['unanswered']} not answered"
     )
     lines = [line, "this file: {arrived} arrived, {returned} came back".format(**settled["file"])]
+    lines += ["nothing of it is new: no late return is to be confirmed"] * (asked and not act)
     names = ("owner", "payment_id", "policy_title", "holder", "amount_fen", "reason", "action")
     rows = [
         [

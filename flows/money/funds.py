@@ -73,6 +73,11 @@ class Fund:
             said.append(f"{self.name}: payer_account in funds.toml is still the placeholder")
         if not self.budget_fen.get(year):
             said.append(f"{self.name}: no budget of {year} in funds.toml: nothing can be released")
+        if "date" not in {field.word for field in self.profile.answer.fields}:
+            said.append(
+                f"{self.name}: the bank profile's answer has no date: what came back and arrived "
+                "after all can't be taken; add date where the bank's file has it"
+            )
         return said
 
 

@@ -215,14 +215,7 @@ def recovered_act(
     if not number:
         raise LedgerForbidsError("recovered money has a document number: give --document")
     with open_ledger(home) as ledger:
-        lines = ledger.paid_lines().filter(payment_id=payment_id, **line)
-        paid_fen = int(lines["amount_fen"].sum())
-        if lines.height != 1 or not 0 < amount_fen <= paid_fen:
-            raise LedgerForbidsError(
-                f"payment {payment_id}: {lines.height} paid lines of {yuan_text(paid_fen)} 元 are "
-                "meant; name one with --period and --subject, and no more than it"
-            )
-        row = lines.row(0, named=True)
+        row = _line_meant(ledger, payment_id, amount_fen, line)
         books = ledger.books()
         key = books.claim_key([row[name] for name in KEY], payment_id)
         claim, asked = books.claims.get(key), asked_of(home, books, paid_now(ledger))
@@ -250,6 +243,22 @@ def recovered_act(
             **({"asked_now_fen": asked[key][0]} if key in asked else {}),
         }
         return unsigned({**said, **about_batch(ledger, batch_id)})
+
+
+def _line_meant(
+    ledger: Ledger, payment_id: str, amount_fen: int, line: Mapping[str, str]
+) -> dict[str, Any]:
+    lines = ledger.paid_lines().filter(payment_id=payment_id, **line)
+    paid_fen = int(lines["amount_fen"].sum())
+    if lines.height != 1:
+        raise LedgerForbidsError(
+            f"payment {payment_id}: {lines.height} paid lines of {yuan_text(paid_fen)} 元 are "
+            "meant; name one with --period and --subject"
+        )
+    if not 0 < amount_fen <= paid_fen:
+        most = yuan_text(paid_fen)
+        raise LedgerForbidsError(f"payment {payment_id}: 0.01 to {most} 元 of it can come back")
+    return lines.row(0, named=True)
 
 
 def record_recovered(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,12 +21,13 @@ from flows.money.witnesses import tell_anchors
 from flows.store import Home, file_digest, sync_path
 from flows.typeset import NO_FONT
 from transforms.amounts import yuan_text
-from transforms.errors import DigestDiffersError, LedgerForbidsError
+from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, release_obstacle, reserving
 from transforms.money.batches import budget_mark
 from transforms.money.books import Books
 from transforms.money.ledger import payment_entries
 from transforms.money.roster import statement_bytes
+from transforms.payments.profile import expect_unchanged, profile_of
 
 REHEARSED_HERE = "a rehearsal: its lines count as paid in this home; pay from another one"
 
@@ -113,6 +114,7 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     obstacle = release_obstacle(state)
     if obstacle:
         raise LedgerForbidsError(obstacle)
+    _expect_profile(state, stored)
     _expect_anchors_agreed(home, state)
     books = ledger.books()
     _expect_signatures(home, books, state)
@@ -137,6 +139,15 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
             "one reserves, or correct funds.toml"
         )
     raise LedgerForbidsError(f"batch {state.batch_id}: {mark}; correct funds.toml")
+
+
+def _expect_profile(state: BatchState, stored: StoredBatch) -> None:
+    """Check the bank profile of a batch that was drawn up before it was held to say the truth."""
+    where = f"batch {state.batch_id}, its bank profile"
+    try:
+        expect_unchanged(profile_of(stored.manifest["funding"]["profile"], where), where)
+    except DropRefusedError as untrue:
+        raise LedgerForbidsError(f"{untrue}; then make a new run") from untrue
 
 
 def _expect_signatures(home: Home, books: Books, state: BatchState) -> None:

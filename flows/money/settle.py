@@ -48,6 +48,7 @@ def settle_batch(
     content, digest = read_file(path)
     with open_ledger(home) as ledger:
         stored, state = released_batch(home, ledger, batch_id)
+        codes = read_funds(home).profile_of(state.fund).returns
         taken = [said for said in state.settled if said["file_digest"] == digest]
         if not taken:
             expect_at_home(home, ledger.books())
@@ -71,7 +72,6 @@ def settle_batch(
     returned = returned_of(state)
     answered = sum(kept["new_count"] for kept in state.settled)
     told = Counter(answer.arrived for answer in _answers(stored, content, str(path)))
-    codes = read_funds(home).profile_of(state.fund).returns
     return {
         "batch_id": batch_id,
         "state": state.state,
@@ -247,15 +247,19 @@ def _expect_confirmable(
         )
 
 
-def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
+def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any] | None:
     """Prepare the act by which two persons confirm the late returns in a file.
 
+    Rows:    returns  none where all that the file says was taken before
     Raises:  DropRefusedError, LedgerForbidsError, as `settle_batch`
     """
     content, digest = read_file(path)
     with open_ledger(home) as ledger:
         stored, state = released_batch(home, ledger, batch_id)
-        late = settlement_of(stored, state, content, str(path))["late"]
+        found = settlement_of(stored, state, content, str(path))
+        late = found["late"]
+        if not late and not found["new_count"] and not found["restored"]:
+            return None
         if not late:
             raise LedgerForbidsError(f"{path} holds no late return: nothing is to be confirmed")
         answers = _answers(stored, content, str(path))

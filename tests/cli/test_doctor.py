@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections import namedtuple
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,16 @@ def test_an_installation_is_held_against_the_lock_version_by_version(
     lock.write_text(text.replace("\npolars==", "\npolars==9.9.9 \\\n# "), encoding="utf-8")
     verdict, said = found(home)["packages"]
     assert verdict == "bad" and "the lock says 9.9.9" in said and "install again" in said
+
+
+def test_the_calendar_may_be_newer_than_the_lock(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = doctor.lock_path().read_text(encoding="utf-8")
+    older = text.replace("\nchinesecalendar==", "\nchinesecalendar==1.0.0 \\\n# ")
+    (tmp_path / "lock").write_text(older, encoding="utf-8")
+    monkeypatch.setattr(doctor, "lock_path", lambda: tmp_path / "lock")
+    assert older != text and found(home)["packages"][0] == "good"
 
 
 def test_a_full_disk_is_foreseen_and_what_may_lie_elsewhere_is_said(
@@ -125,6 +135,16 @@ def test_a_clock_that_went_back_is_noticed(home: Home) -> None:
     day = str((now + timedelta(days=300)).date())
     add_lines(home, [], [Line(1, 1, day, "", "", "", "", "taken", "", "")])
     assert f"was taken on {day}" in around.look_at_clock(home, now)["found"]
+
+
+def test_holidays_that_are_not_known_are_told_before_they_are_needed(home: Home) -> None:
+    assert around.look_at_calendar(date(2020, 11, 1)) == around.check(
+        "good", "holidays", "known until 2020-12-31"
+    )
+    said = around.look_at_calendar(date(2098, 11, 2))
+    assert said["verdict"] == "warn" and "newer chinesecalendar" in said["found"]
+    assert "请安装较新的" in in_chinese(said["found"])
+    assert "holidays" in found(home)
 
 
 def test_a_copy_is_told_and_a_home_of_another_user(

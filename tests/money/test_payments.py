@@ -249,6 +249,43 @@ detail = [
     assert held.to_list() == [True, True, False]
 
 
+NUMBERS_TOLD = ("number", "amount_fen", "count", "sum_fen", "version")
+CODES = ("account_no", "id", "bank_code", "payment_id", "batch_id", "payer_account", "month")
+
+
+@pytest.mark.parametrize(
+    ("words", "how", "said"),
+    [
+        (NUMBERS_TOLD, 'fill = "0"', 'is another number; add align = "right"'),
+        (NUMBERS_TOLD, 'fill = "9", align = "right"', "'9' reads as another one; fill it with bl"),
+        (NUMBERS_TOLD, 'fill = "-", align = "right"', "'-' reads as another one"),
+        (NUMBERS_TOLD, 'fill = "."', "'.' reads as another one"),
+        (NUMBERS_TOLD, 'fill = "0", align = "right"', ""),
+        (NUMBERS_TOLD, 'align = "right"', ""),
+        (CODES, 'fill = "0"', "'0' reads as another one"),
+        (CODES, 'fill = "0", align = "right"', "'0' reads as another one"),
+        (("holder", "purpose", "project"), 'fill = "X"', "'X' reads as another one"),
+        (("holder", "account_no"), 'fill = "*"', ""),
+        (("holder",), "fill = 0", "filled by one letter"),
+        (("holder",), 'fill = "\\n"', "filled by one letter"),
+        (("=H",), 'fill = "0"', ""),
+    ],
+)
+def test_a_field_is_never_filled_up_to_another_value(
+    words: Sequence[str], how: str, said: str
+) -> None:
+    text = DEFAULT_PROFILE.read_text(encoding="utf-8")
+    start = text.index("header = [")
+    for word in words:
+        field = f'{{field = "{word}", width = 64, {how}}}'
+        filled = text[:start] + text[start:].replace(f'"{word}"', field, 1)
+        if not said:
+            assert field in filled and parse_profile(filled, "mine")
+            continue
+        with pytest.raises(DropRefusedError, match=said):
+            parse_profile(filled, "mine")
+
+
 @pytest.mark.parametrize("holder", ["安|娜", "安\n娜", "安\u200b娜"])
 def test_what_should_have_been_held_is_never_mangled(holder: str) -> None:
     assert not writable(pl.Series([holder]), "holder", default_profile()).item()

@@ -386,7 +386,7 @@ def test_a_year_without_known_holidays_is_marked_before_anybody_signs(
     batch = night(home, "R1", ROWS, as_of=date(2099, 3, 31))[1].batches[0]
     assert "2099" in batch.mark and batch.manifest["mark_said"]["code"] == "not_writable"
     sign_both(home, batch.batch_id)
-    with pytest.raises(LedgerForbidsError, match="2099"):
+    with pytest.raises(LedgerForbidsError, match=r"2099.*calendar; correct that, then make a"):
         release_batch(home, batch.batch_id)
     assert posted(home) == [] and list_batches(home)[0]["state"] == "signed"
 
@@ -418,6 +418,24 @@ def test_a_profile_too_narrow_for_an_amount_is_found_before_anybody_signs(
         release_batch(home, batch.batch_id)
     else:
         assert "amount_fen is wider than its 5 bytes" in batch.mark
+
+
+def test_a_batch_drawn_up_by_an_untrue_profile_is_not_released(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = home.root / "bank_profiles" / "default.toml"
+    text = path.read_text(encoding="utf-8")
+    wide = '{field = "account_no", width = 22, fill = "0"}'
+    path.write_text(text.replace('"account_no"', wide, 1), encoding="utf-8")
+    with monkeypatch.context() as before:
+        before.setattr("transforms.payments.profile.expect_unchanged", lambda *_: None)
+        batch = night(home, "R1", ROWS)[1].batches[0].batch_id
+        sign_both(home, batch)
+        with pytest.raises(LedgerForbidsError, match=r"account_no filled with '0'.*; then make a"):
+            release_batch(home, batch)
+    assert posted(home) == []
+    with pytest.raises(DropRefusedError, match="account_no filled with '0'"):
+        night(home, "R2", ROWS)
 
 
 def test_a_placeholder_payer_is_a_rehearsal_and_says_so(home: Home) -> None:

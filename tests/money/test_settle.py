@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 from lxml import etree
 
+from flows.cli import app
+from flows.cli.console import run_command
 from flows.money.acts import countersign
 from flows.money.batch import list_batches
 from flows.money.funds import read_funds
@@ -286,7 +288,7 @@ def test_recovered_money_is_recorded_with_its_document(home: Home, batch: str) -
         assert sorted(ledger.paid_lines()["amount_fen"]) == [7, 500, 600]
         assert ledger.spent_fen("失业保险基金", 2020) == 1107
     for fen in (601, 0, -1):
-        with pytest.raises(LedgerForbidsError, match="no more than it"):
+        with pytest.raises(LedgerForbidsError, match=r"0.01 to 6.00 元 of it can come back"):
             recovered_act(home, payment_id, fen, "追〔2020〕2号", {})
     with pytest.raises(LedgerForbidsError, match="document"):
         recovered_act(home, payment_id, 1, " ", {})
@@ -383,6 +385,8 @@ def test_files_that_do_not_fit_are_refused_whole(
     ("content", "said"),
     [
         (b"P|\xff\xff||20200401", "line 1: is not gb18030"),
+        (b"PK\x03\x04\x14\x00", "is a workbook.*save it as text"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a workbook.*save it as text"),
         (b"<a><b></a>", "no XML"),
         (b"<Document xmlns='urn:x'/>", "expected a pain.002"),
     ],
@@ -473,6 +477,44 @@ def test_each_bank_answers_in_the_form_of_its_profile(
     with open_ledger(home) as ledger:
         (taken,) = ledger.batch_states()[batch].settled
     assert taken["returned"] == [[two, *said]]
+
+
+def test_without_days_two_persons_say_what_is_later(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    profile = home.root / "bank_profiles" / "default.toml"
+    text = profile.read_text(encoding="utf-8")
+    profile.write_text(text[: text.index("[answer]")] + BANK_WITHOUT_DATES, encoding="utf-8")
+    fund = read_funds(home).by_name["失业保险基金"]
+    assert any("answer has no date" in said for said in fund.warnings(2020))
+    batch = pay(home, "R1", ROWS)[0]
+    one, two, _ = ids_of(home, batch)
+    settle(home, batch, f"N;{one}", f"Y;{two}")
+    with pytest.raises(DropRefusedError, match=r"line 1: says without a day.* pain\.002"):
+        settle(home, batch, f"Y;{one}", f"Y;{two}")
+    path = home.root / "late.txt"
+    path.write_text(f"N;{two}\n")
+    act = late_return_act(home, batch, path)
+    assert act
+    both = [key_of(home, role) for role in ("reviewer", "approver")]
+    settled = settle_batch(home, batch, path, countersign(act, both))
+    assert (settled["arrived"], settled["returned"]) == (0, 2)
+    with pytest.raises(DropRefusedError, match="says without a day"):
+        settle(home, batch, f"Y;{two}")
+    verify_home(home)
+
+
+def test_a_late_return_given_again_is_nothing_new(
+    home: Home, batch: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = ids_of(home, batch)[1]
+    settle(home, batch, f"{second}|成功||20200401")
+    settled = late(home, batch, second, "20200501", "reviewer", "approver")
+    path = home.root / "late.txt"
+    assert late_return_act(home, batch, path) is None
+    again = ["settle", batch, str(path), "--out", str(home.root / "act.json")]
+    assert run_command(app, [*again, "--home", str(home.root)]) == 0
+    assert "nothing of it is new" in capsys.readouterr().out
+    assert not (home.root / "act.json").exists() and late_again(home, batch) == settled
 
 
 def answer_of(form: Layout, **said: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from transforms.digest import content_digest
 from transforms.money.roster import ROLES
+from transforms.words import Said
 
 RESERVING_STATES = ("signed", "released", "settled")
 # Why a batch in one of these states is never released, whatever its signatures.
@@ -133,6 +134,8 @@ def release_obstacle(state: BatchState) -> str:
     if state.released is not None:
         return f"batch {batch_id} is already released: nothing is paid again"
     if state.mark:
+        if state.mark.startswith(str(Said("not_writable", {"why": ""}))):
+            return f"batch {batch_id}: {state.mark}; correct that, then make a new run"
         return f"batch {batch_id}: {state.mark}; set the budget in funds.toml and make a new run"
     if state.missing_roles:
         return f"batch {batch_id}: signature missing: {', '.join(state.missing_roles)}"

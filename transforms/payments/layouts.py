@@ -20,6 +20,8 @@ LAYOUT_KEYS = ("encoding", "separator", "heading_lines", "fields", "date_format"
 STATEMENT_KEYS = ("amount_unit", "trailing_lines")
 # Besides letters and digits: what stands in the cells of every bank, so it can't part them.
 IN_CELLS = ".-"
+# What these say is as good with zeros before it.
+NUMBERS = frozenset(("number", "amount_fen", "count", "sum_fen", "version"))
 FEN_A_UNIT = {"元": 100, "分": 1}
 # Who can act on a payment that came back.
 OWNERS = ("人社", "财政", "银行", "收款人")
@@ -100,6 +102,26 @@ def check_unmarked(encoding: str, where: str) -> None:
             f"{where}: encoding {encoding!r} puts a byte order mark before the first payment, too; "
             f"use {plain}"
         )
+
+
+def check_fills(fields: Sequence[Field], where: str) -> None:
+    """Check that no field is filled up to another amount, account, id or name than it holds.
+
+    Raises:  DropRefusedError naming the field and its cure
+    """
+    for field in fields:
+        is_zeros = field.fill == "0" and field.word in NUMBERS
+        if is_zeros and field.width and field.align == "left":
+            raise DropRefusedError(
+                f"{where}: {field.word} filled with 0 behind it is another number; "
+                'add align = "right"'
+            )
+        is_cell = field.fill.isalnum() or field.fill in (*IN_CELLS, "+", ",")
+        if is_cell and field.width and field.word and not is_zeros:
+            raise DropRefusedError(
+                f"{where}: {field.word} filled with {field.fill!r} reads as another one; "
+                'fill it with blanks (fill = " ")'
+            )
 
 
 def check_count(content: Mapping[str, Any], key: str, where: str) -> None:
@@ -230,6 +252,7 @@ def _field(entry: Any, words: frozenset[str], is_fixed: bool, where: str) -> Fie
     )
     if is_fixed and (not isinstance(field.width, int) or field.width < 1):
         raise DropRefusedError(f"{where}: fixed width, so {word!r} needs a width of 1 or more")
-    if field.align not in ("left", "right") or len(field.fill) != 1 or not field.fill.isascii():
+    is_one = isinstance(field.fill, str) and len(field.fill) == 1
+    if field.align not in ("left", "right") or not is_one or not " " <= field.fill <= "~":
         raise DropRefusedError(f"{where}: {word!r} is aligned left or right, filled by one letter")
     return field

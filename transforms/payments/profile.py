@@ -17,6 +17,7 @@ from transforms.payments.layouts import (
     answer_layout,
     check_carried,
     check_count,
+    check_fills,
     check_keys,
     check_unmarked,
     check_writing,
@@ -104,7 +105,17 @@ def parse_profile(text: str, where: str) -> Profile:
     profile = profile_of(content, where)
     # What is drawn up already keeps its form, and is settled in it.
     check_unmarked(profile.encoding, where)
+    expect_unchanged(profile, where)
     return profile
+
+
+def expect_unchanged(profile: Profile, where: str) -> None:
+    """Check that the bank's file holds amounts, accounts, ids and names as they are.
+
+    Raises:  DropRefusedError naming the line, the field and its cure
+    """
+    for name in ("header", "detail", "trailer"):
+        check_fills(getattr(profile, name), f"{where}, {name}")
 
 
 def profile_of(content: Mapping[str, Any], where: str) -> Profile:

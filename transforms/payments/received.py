@@ -12,6 +12,8 @@ from transforms.errors import DropRefusedError
 from transforms.payments.layouts import Field, Layout
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# How a workbook begins: .xlsx, .xls.
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 # Chinese text of another encoding that happens to be UTF-8 turns into these letters.
 MISREAD = re.compile("[\u0080-\u07ff]")
 LINE_END = re.compile("\r\n|\n|\r")
@@ -55,6 +57,11 @@ def decoded(content: bytes, encoding: str, where: str) -> tuple[str, str]:
     >>> decoded("成功".encode(), "gb18030", "x"), decoded("目录".encode("gb18030"), "gb18030", "x")
     (('成功', 'utf-8'), ('目录', 'gb18030'))
     """
+    if content.startswith(WORKBOOKS):
+        raise DropRefusedError(
+            f"{where}: is a workbook, and the bank's profile describes lines of text: save it as "
+            "text with the profile's separator, or ask the bank for its text file"
+        )
     is_marked = content.startswith(BYTE_ORDER_MARK)
     try:
         text = content.decode("utf-8-sig")

@@ -133,6 +133,13 @@ def settle_answers(
     again = [(answer, known[a]) for answer in answers if (a := answer.payment_id) in known]
     altered = [now.line for now, old in again if _is_altered(now, old)]
     refuse(altered[:1], where, "differs from what an earlier file said of the same payment")
+    undated = [now.line for now, old in again if now.arrived > old.arrived and not now.answered_on]
+    refuse(
+        undated[:1],
+        where,
+        "says without a day that a payment arrived which had come back, and it may be the older "
+        "answer: ask the bank for its pain.002, which has the day",
+    )
     return Settlement(
         new=[answer for answer in answers if answer.payment_id not in known],
         late=[now for now, old in again if old.arrived and not now.arrived],
@@ -164,11 +171,13 @@ def check_days(answers: Sequence[Answer], as_of: str, today: str, where: str) ->
 def check_late(days: Sequence[str], as_of: date, where: str) -> None:
     """Refuse late returns from before the batch or more than a year after it.
 
+    Of one without a day, the bank's profile has none, two persons confirm that it is the later.
+
     Raises:  DropRefusedError naming the day
     """
     until = as_of.replace(day=28) if (as_of.month, as_of.day) == (2, 29) else as_of
     first, last = f"{as_of:%Y%m%d}", f"{as_of.year + 1}{until:%m%d}"
-    outside = [day for day in days if not first <= day <= last]
+    outside = [day for day in days if day and not first <= day <= last]
     if outside:
         raise DropRefusedError(
             f"{where}: a late return of {outside[0]}; expected a day from {first} to {last}"
