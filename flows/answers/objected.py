@@ -17,7 +17,7 @@ from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from sql import connect, register_tables
 from sql.texts import policy_cards, shared_parameters
-from transforms.answers.letter_sentences import titles_beside
+from transforms.answers.letter_sentences import own_matters, titles_beside
 from transforms.answers.objections import instead_text, objection_register, objections_pages
 from transforms.answers.open_questions import both_sides
 from transforms.errors import DigestDiffersError
@@ -54,6 +54,7 @@ def write_objections(
         "cards": {
             name: {said: getattr(cards.get(name), said, "") for said in SAID_OF_CARD}
             | {"pays": getattr(cards.get(name), "kind", "") in PAYING}
+            | {"own_matters": own_matters(cards[name]) if name in cards else []}
             for name in sorted({*cards, *weighed["policy_id"]})
         },
     }

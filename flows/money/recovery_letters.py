@@ -15,7 +15,7 @@ from flows.store import Home, replace_file
 from flows.typeset import pdf_of
 from sql import policy_cards
 from transforms.amounts import yuan_text
-from transforms.answers.letter_sentences import CAUSES, OWN_MATTERS, day_text, letter_texts
+from transforms.answers.letter_sentences import CAUSES, day_text, letter_texts, own_matters
 from transforms.answers.not_known import with_not_known
 from transforms.answers.page import render_page
 from transforms.errors import LedgerForbidsError
@@ -126,8 +126,8 @@ def _letter(
     payer = f"{fund.payer_name} {fund.payer_account}" if fund else ""
     unmet = [one for one in card.provisions if one.name in reasons.get(tuple(key), ())]
     is_of_other = named["subject_id"] != named["beneficiary_id"]
-    hidden = {one.name for one in unmet if is_of_other} & {*OWN_MATTERS}
-    is_dead = any(one.name == ALIVE for one in unmet)
+    hidden = {one.name for one in unmet if is_of_other} & {*own_matters(card)}
+    is_dead = not is_of_other and any(one.name == ALIVE for one in unmet)
     facts = {
         "policy_title": card.title,
         "clause": f"{card.authority}：{card.clause}",
@@ -175,8 +175,8 @@ def _places(cause: str, places: str) -> str:
 def _unmet_words(unmet: Sequence[Provision], hidden: Set[str]) -> list[str]:
     """Say which provisions are not met; those of the person's own matters without their names."""
     own, plain = word("letter_own_matter"), letter_texts()["plain"]
-    said = (own if one.name in hidden else plain.get(one.name, one.title) for one in unmet)
-    titles = "；".join(said)
+    said = {own if one.name in hidden else plain.get(one.name, one.title) for one in unmet}
+    titles = "；".join(sorted(said))
     return [worded(Said("letter_unmet", {"titles": titles}))] if unmet else []
 
 

@@ -351,8 +351,35 @@ def test_who_is_asked_to_pay_back_is_told_why_as_the_signed_list_says_it() -> No
             letter = worded([row])["letter"].item()
             assert f"没有满足的条件是“{free if is_told else '本人情况（由本人查询）'}”" in letter
             assert (free in letter) == is_told
+    to_employer = {
+        worded([line(policy, "recovery", cause="row_found", reason_codes=[one], **amounts) | of])[
+            "letter"
+        ].item()
+        for one in ("g_alive", "g_free", "s9_not_owner", "s9_not_insured_elsewhere")
+        for of in [{"subject_kind": "person", "subject_id": ANN}]
+    }
+    assert len(to_employer) == 1, "one phrase for all: alone behind it, each would be told by it"
     plain = worded([line(policy, "recovery", cause="paid_twice", reason_codes=[], **amounts)])
     assert "原因：银行付了两次。请" in plain["letter"].item().replace("\n", "")
+
+
+def test_a_letter_to_another_tells_nothing_of_the_person_by_what_it_names_or_by_its_order() -> None:
+    """A register that only the person's own matters rest on is not named among those looked at."""
+    policy, of = "public_post_extension", {"subject_kind": "person", "subject_id": ANN}
+    letters = {
+        tuple(codes): worded([line(policy, "ineligible", reason_codes=codes) | of])["letter"].item()
+        for codes in (["g_free"], ["g_alive", "g_free"], ["g_alive", "s9_not_owner"])
+    }
+    assert len(set(letters.values())) == 1
+    letter = letters["g_free",]
+    assert "服刑" not in letter and "死亡" not in letter and "认定名单" in letter
+    aged = [
+        worded([line(policy, "undetermined", reason_codes=[one, "s9_before_retirement"]) | of])
+        for one in ("g_free", "s9_not_owner")
+    ]
+    assert aged[0].equals(aged[1])
+    own = worded([line("benefit_to_retirement", "ineligible", reason_codes=["g_free"])])
+    assert "死亡信息、服刑信息" in own["letter"].item() and "未在服刑" in own["letter"].item()
 
 
 def test_of_what_is_not_supported_the_letter_says_what_is_not_met_or_not_known(

@@ -562,10 +562,12 @@ def test_who_objects_to_what_is_asked_back_reads_of_it() -> None:
     assert "没有关于此主体的认定。" in letters and "1,719.00" not in letters
 
 
-def test_a_stranger_reads_nothing_of_what_is_the_persons_own_matter() -> None:
-    card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局、区财政局")
+def test_nobody_else_reads_what_is_the_persons_own_matter() -> None:
+    card: dict[str, Any] = dict.fromkeys(("authority", "clause", "universe"), "区人社局")
+    card |= {"bureau": "区人社局、区财政局", "own_matters": ["g_free"]}
     rows = [line("ineligible", 0)]
     weighed = weigh(rows, rows, objections=raised(None, date(2020, 3, 5)))
+    weighed = weighed.with_columns(beneficiary_id=pl.lit("U1"))
     key = tuple(weighed.select(KEY).row(0))
     entry = {"provision": "g_free", "title": "未在服刑", "clause": "〔〕", "value": "false"}
     entry |= {"clerk_answer": None, "facts": {}, "sources": []}
@@ -574,12 +576,18 @@ def test_a_stranger_reads_nothing_of_what_is_the_persons_own_matter() -> None:
     told["instead"] = {key: "与它重复的是：甲。"}
     register = objection_register(weighed, {}, {}, 15)
     by = register["raised_by"].item()
-    for name, is_told in ((by, True), ("别人", False)):
-        told["names"] = {ANN: name}
+    for names, is_own, is_party in (
+        ({ANN: by, "U1": "淄川一厂"}, True, True),
+        ({ANN: "某甲", "U1": by}, False, True),
+        ({ANN: "某甲", "U1": "淄川一厂"}, False, False),
+    ):
+        told["names"] = names
         letters = objections_pages(
             register, weighed, {("R1", *key): {"provisions": [entry]}}, told
         )[1]
-        assert ("未在服刑" in letters, "与它重复的是" in letters) == (is_told, is_told)
+        assert ("未在服刑" in letters, "与它重复的是" in letters) == (is_own, is_party)
+        assert ("只涉及本人的情况" in letters) != is_own
+        assert ("不列个人数据" in letters) != is_party
         assert "再到区人社局提出" in letters
 
 

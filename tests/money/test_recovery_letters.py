@@ -83,6 +83,25 @@ def test_an_employer_is_told_of_whom(tmp_path: Path) -> None:
     assert {facts["涉及人员"].count("*") for facts in letters} == {8}
 
 
+def test_an_employer_is_told_nothing_of_the_persons_own_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, policy = new_home(tmp_path / "home"), "public_post_extension"
+    pay(home, "R1", [month(policy, ANN, 191000, payee=ONE)])
+    night(home, "R2", [])
+    keys = [key_of(home, role) for role in ("reviewer", "approver")]
+    record_list(home, countersign(list_act(home, run_name("R2")), keys))
+    letters = []
+    for unmet in (["g_alive"], ["g_free"], ["g_alive", "g_free"], ["s9_not_owner"]):
+        key = (policy, "2020-02", "person", ANN, "employer", ONE)
+        reasons = {key: unmet}
+        monkeypatch.setattr("flows.money.recovery_letters._reasons", lambda *_, r=reasons: r)
+        letters += letters_of(home, list_of(home))["letters"]
+    assert letters == letters[:1] * 4
+    assert letters[0]["to"] == "淄川一厂", "an employer has no family"
+    assert "本人情况（由本人查询）" in dict(letters[0]["facts"])["追回原因"]
+
+
 def test_only_what_is_left_is_asked_for_and_closed_claims_get_no_letter(home: Home) -> None:
     keys = [key_of(home, role) for role in ("reviewer", "approver")]
     with open_ledger(home) as ledger:

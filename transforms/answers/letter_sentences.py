@@ -10,13 +10,14 @@ from typing import Any
 import polars as pl
 
 from transforms.money.exclusions import NONE_STANDS
-from transforms.policies.cards import PolicyCard
+from transforms.policies.card_form import SIDES_OF_ROLE
+from transforms.policies.cards import ABSENCE, PolicyCard, Provision
 from transforms.strict_yaml import read_yaml
 from transforms.words import said_column, vocabulary, word, words_column
 
 LETTERS = Path(__file__).parent.parent / "letters.yaml"
-# Provisions that a letter to somebody else does not name.
-OWN_MATTERS = ("g_free",)
+# What is granted for a person, and whom an employer reports: the reader must know of it.
+TOLD_TO_OTHERS = ("support", "employment")
 # A cause as somebody reads it who does not know the program.
 CAUSES = {"row_found": "letter_row_found", "clerk_decided": "letter_clerk_decided"}
 OTHER = "other"
@@ -29,12 +30,37 @@ def letter_texts() -> Mapping[str, Any]:
     return texts
 
 
+def own_matters(card: PolicyCard) -> list[str]:
+    """Name the provisions that a letter to another than the subject does not name.
+
+    Those that rows of the person alone speak against (dead, in custody, insured elsewhere), all
+    behind one phrase: alone behind it, each would be told by it.
+    """
+    if card.subject == "employer":
+        return []
+    return [entry.name for entry in card.provisions if _is_own_matter(entry)]
+
+
+def _is_own_matter(entry: Provision) -> bool:
+    rests_on = [(SIDES_OF_ROLE[row["of"]], row["kind"]) for row in entry.rows]
+    are_own = (of == ("subject",) and kind not in TOLD_TO_OTHERS for of, kind in rests_on)
+    return entry.holds == ABSENCE and bool(rests_on) and all(are_own)
+
+
+def kinds_for_others(card: PolicyCard) -> list[str]:
+    """Return the kinds a policy reads, without those that only its own matters rest on."""
+    own = own_matters(card)
+    behind = {row["kind"] for one in card.provisions if one.name in own for row in one.rows}
+    others = [one.rows for one in card.provisions if one.name not in own]
+    told = {row["kind"] for rows in (card.rows, *others) for row in rows}
+    return [kind for kind in card.reads if kind not in behind - told]
+
+
 def conditions(card: PolicyCard, is_about_another: pl.Expr) -> list[pl.Expr]:
     """Give the columns that name conditions: those not met, those not known, all of them."""
     texts = letter_texts()
     provisions = {entry.name: entry.title for entry in card.provisions} | texts["plain"]
-    # Who is in prison is told to nobody but the one.
-    masked = provisions | dict.fromkeys(OWN_MATTERS, texts["parts"]["own_matter"])
+    masked = provisions | dict.fromkeys(own_matters(card), texts["parts"]["own_matter"])
     uncertain = pl.col("not_known").fill_null(pl.lit([], pl.List(pl.String())))
     unmet = pl.col("reason_codes").list.set_difference(uncertain).list.sort()
     unmet, not_known, asked = (
@@ -72,7 +98,8 @@ def _grounds(unmet: pl.Expr) -> pl.Expr:
 
 
 def _reasons(codes: pl.Expr, titles: Mapping[str, str]) -> pl.Expr:
-    return codes.list.eval(pl.element().replace(titles)).list.join("；")
+    # In an order, and as often, as tells nothing of what stands behind a title.
+    return codes.list.eval(pl.element().replace(titles).unique().sort()).list.join("；")
 
 
 def day_text(day: date) -> str:

@@ -13,6 +13,7 @@ from transforms.answers.letter_sentences import (
     conditions,
     day_text,
     filled,
+    kinds_for_others,
     letter_texts,
     other_named,
     why_said,
@@ -165,7 +166,6 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         # Of several bureaus the first is in charge: a person is sent to one door.
         "office": card.bureau.split("、")[0],
         "question": parts["question"][card.kind],
-        "records": "、".join(kinds[kind] for kind in card.reads),
         "day": day_text(days[0]),
         "until": day_text(days[1]),
         "by": f"{days[1].month}月{days[1].day}日",
@@ -175,8 +175,12 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
     other = (
         pl.when(is_about_another).then(pl.col("subject_name").fill_null("")).otherwise(pl.lit(""))
     )
+    own, others = (
+        "、".join(map(kinds.__getitem__, k)) for k in (card.reads, kinds_for_others(card))
+    )
     return [
         *(pl.lit(text).alias(name) for name, text in texts.items()),
+        pl.when(is_about_another).then(pl.lit(others)).otherwise(pl.lit(own)).alias("records"),
         *(yuan_column(f"{name}_fen", ",").alias(name) for name in AMOUNTS),
         pl.when(month == "")
         .then(filled(parts["year"], year=year))

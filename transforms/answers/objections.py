@@ -10,7 +10,7 @@ import polars as pl
 
 from transforms.amounts import yuan_text
 from transforms.answers.explanation import cell_words
-from transforms.answers.letter_sentences import OWN_MATTERS, letter_texts
+from transforms.answers.letter_sentences import letter_texts
 from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.extracts.kinds import names_of_kinds
@@ -23,6 +23,8 @@ from transforms.words import word, words_column
 # Whoever objects to what is longer ago is answered, but not by this clock.
 CLOCK_DAYS = 730
 SHOWN_LINES, SHOWN_PLACES = 12, 5
+# Who may object to a line about themselves; the first alone reads of the person's own matters.
+SIDES = ("subject_id", "beneficiary_id")
 TIMED = ["answer_due_on", "working_days", "is_late"]
 
 
@@ -95,10 +97,11 @@ def objections_pages(
     """Render two pages: the register with what is upheld, and a letter for each that has news.
 
     Rows:    explained  by (run, policy, *key): a determination explained, as far as it can be
-             told       run_id, as_of, titles, provisions, cards (policy's clause and authority),
-                        instead (by key: why what is eligible tonight is not paid as such),
-                        asked_back (policy, subject, period, fen of each recovery of tonight),
-                        names (by id: who is nobody of them reads no facts and rows)
+             told       run_id, as_of, titles, provisions, cards (policy's clause, authority and
+                        own_matters: provisions that the subject alone reads), instead (by key: why
+                        what is eligible tonight is not paid as such), asked_back (policy,
+                        subject, period, fen of each recovery of tonight), names (by id: who is
+                        nobody of them reads no facts and rows)
              returns    the letters' page says so if nobody gets one
     """
     letters = [
@@ -126,11 +129,12 @@ def _letter(
     explained: Mapping[tuple[str, ...], Mapping[str, Any]],
     told: Mapping[str, Any],
 ) -> dict[str, Any]:
-    names = {_plain(told["names"].get(one, "")) for one in _parties(lines)}
-    is_party = _plain(row["raised_by"]) in names
-    told = told if is_party else _without_own_matters(told)
-    shown = [_line(line, explained, told) for line in lines.head(SHOWN_LINES).to_dicts()]
     first = lines.row(0, named=True)
+    is_own, is_party = (_is_raised_by(row, lines, told, sides) for sides in (SIDES[:1], SIDES))
+    if not is_own:
+        told = _without_own_matters(told, told["cards"][first["policy_id"]])
+    told = told if is_party else {**told, "instead": {}}
+    shown = [_line(line, explained, told) for line in lines.head(SHOWN_LINES).to_dicts()]
     party, only = (first["policy_id"], first["subject_id"]), first["objected_period"]
     asked = [
         fen for *of, period, fen in told["asked_back"] if (*of, only or period) == (*party, period)
@@ -145,20 +149,25 @@ def _letter(
         "lines": shown if first["period"] is not None else [],
         "is_determined": lines["outcome"].is_not_null().any(),
         "is_lowered": _is_lowered(lines),
+        "is_own": is_own,
         "is_party": is_party,
         "is_corrected": lines["is_corrected"].any(),
         "left": max(0, lines.height - SHOWN_LINES),
     }
 
 
-def _without_own_matters(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what nobody else is told: who is in prison, what else somebody is entitled to."""
-    masked = dict.fromkeys(OWN_MATTERS, letter_texts()["parts"]["own_matter"])
-    return {**told, "provisions": {**told["provisions"], **masked}, "instead": {}, "hidden": masked}
+def _is_raised_by(
+    row: Mapping[str, Any], lines: pl.DataFrame, told: Mapping[str, Any], sides: Sequence[str]
+) -> bool:
+    """Say whether who objects is called as one on a side of the lines is."""
+    parties = {party for side in sides for party in lines[side].drop_nulls()}
+    return _plain(row["raised_by"]) in {_plain(told["names"].get(one, "")) for one in parties}
 
 
-def _parties(lines: pl.DataFrame) -> set[str]:
-    return {*lines["subject_id"].drop_nulls(), *lines["beneficiary_id"].drop_nulls()}
+def _without_own_matters(told: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what nobody but the subject is told: who died or is in custody, for example."""
+    masked = dict.fromkeys(card.get("own_matters", ()), letter_texts()["parts"]["own_matter"])
+    return {**told, "provisions": {**told["provisions"], **masked}, "hidden": masked}
 
 
 def _plain(name: str) -> str:
@@ -218,5 +227,6 @@ def determined_text(
     if outcome is None:
         return word("not_determined")
     text = f"{word(outcome)}，{yuan_text(fen or 0, ',')} 元"
-    names = "、".join(told["provisions"].get(reason, reason) for reason in reasons)
+    # In an order, and as often, as tells nothing of what stands behind a title.
+    names = "、".join(sorted({told["provisions"].get(reason, reason) for reason in reasons}))
     return f"{text}（{names}）" if names else text
