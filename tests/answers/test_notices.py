@@ -98,15 +98,27 @@ def line(policy: str, status: str, reason: str = "", **other: Any) -> dict[str, 
     return made | other
 
 
-def worded(rows: list[dict[str, Any]], name: str = "安娜", town: str = "370302001") -> pl.DataFrame:
+def worded(
+    rows: list[dict[str, Any]],
+    name: str | None = "安娜",
+    town: str = "370302001",
+    *,
+    is_dead: bool | None = None,
+) -> pl.DataFrame:
     lines = pl.DataFrame(rows, schema=LINE_SCHEMA)
     sides = ("person", ANN), ("employer", ONE), ("household", "户1")
     parties = pl.DataFrame(
         [
-            {"party_kind": k, "party_id": i, "name": name, "division_code": town, "is_dead": None}
+            {
+                "party_kind": k,
+                "party_id": i,
+                "name": name,
+                "division_code": town,
+                "is_dead": is_dead,
+            }
             for k, i in sides
         ],
-        schema_overrides={"is_dead": pl.Boolean},
+        schema_overrides={"name": pl.String, "is_dead": pl.Boolean},
     )
     return notices(lines, parties, policy_cards(), DAYS, "R0123456")
 
@@ -533,9 +545,9 @@ def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_p
     assert reviewed == [("周审核", on, "本人放弃"), ("周审核", on, "查账号"), ()]
     told = told_of_run(home, "R1")
     assert [told[one]["title"] for one in (struck, held, paid)] == [
-        *("审核后暂不发放", "待补一件事", "发放通知")
+        *("审核后暂不发放", "暂时发不出", "发放通知")
     ]
-    assert "补齐以后" not in told[struck]["letter"] and "剔除" in told[struck]["message"]
+    assert "办好以后" not in told[struck]["letter"] and "剔除" in told[struck]["message"]
     sign_both(home, after)
     release_batch(home, after)
     assert told_of_run(home, "R1")[paid]["title"] == "已经发放"
@@ -600,6 +612,37 @@ def test_every_reason_to_hold_says_what_is_missing_and_how_to_give_it(reason: st
     texts = letter_texts()["held"][reason]
     assert texts["why"].format(own="您本人") in row["letter"] and "怎么办：" in row["letter"]
     assert texts["brief"] in row["message"]
+
+
+def test_of_an_employee_the_employer_is_not_spoken_to_as_the_one() -> None:
+    """And what is found first is not said to be all that is missing."""
+    who = {"subject_kind": "person", "subject_id": ANN}
+    (row,) = worded([line("new_hire_subsidy", "held", "identity_conflict") | who]).to_dicts()
+    assert "安娜的身份信息有一处对不上" in row["letter"] and "请转告安娜" in row["letter"]
+    assert "您的身份" not in row["letter"] and "也是您的" not in row["letter"]
+    (own,) = worded([line("benefit_to_retirement", "held", "identity_conflict")]).to_dicts()
+    assert "您的身份信息" in own["letter"] and "请带身份证" in own["letter"]
+    assert not [one for one in (row, own) if "一件事" in one["title"] + one["letter"]]
+    gone = {"cause": "nothing_found", "paid_before_fen": 100, "determined_fen": 0}
+    (row,) = worded([line("new_hire_subsidy", "unsupported", **gone) | who]).to_dicts()
+    assert "在贵单位和安娜的数据里" in row["letter"]
+    (row,) = worded([line("new_hire_subsidy", "unsupported", **gone) | who], None).to_dicts()
+    assert "在贵单位和有关人员的数据里" in row["letter"]
+
+
+@pytest.mark.parametrize("is_dead", [True, False])
+def test_the_family_of_who_died_is_asked_for_no_account_of_the_dead(*, is_dead: bool) -> None:
+    accounts = [reason for reason in HOLDS if reason.startswith("account_")]
+    assert len(accounts) == 4
+    rows = [
+        line("benefit_to_retirement", "held", reason, period=f"2020-{month:02d}")
+        for month, reason in enumerate(accounts, 1)
+    ]
+    rows.append(line("benefit_to_retirement", "payable", bank_said="账户已销户"))
+    for row in worded(rows, is_dead=is_dead).to_dicts():
+        how = next(said for said in row["letter"].split("\n") if said.startswith("怎么办"))
+        assert ("继承人" in how and "死亡证明" in how) == is_dead
+        assert ("由家属（继承人）办理" in row["letter"]) == is_dead
 
 
 def test_a_reason_that_nobody_worded_is_told_in_general() -> None:

@@ -21,6 +21,8 @@ TOLD_TO_OTHERS = ("support", "employment")
 # A cause as somebody reads it who does not know the program.
 CAUSES = {"row_found": "letter_row_found", "clerk_decided": "letter_clerk_decided"}
 OTHER = "other"
+IS_ABOUT_ANOTHER = pl.col("subject_id") != pl.col("beneficiary_id")
+IS_TO_FAMILY = pl.col("meant") != ""
 
 
 @cache
@@ -56,7 +58,7 @@ def kinds_for_others(card: PolicyCard) -> list[str]:
     return [kind for kind in card.reads if kind not in behind - told]
 
 
-def conditions(card: PolicyCard, is_about_another: pl.Expr) -> list[pl.Expr]:
+def conditions(card: PolicyCard) -> list[pl.Expr]:
     """Give the columns that name conditions: those not met, those not known, all of them."""
     texts = letter_texts()
     provisions = {entry.name: entry.title for entry in card.provisions} | texts["plain"]
@@ -64,7 +66,7 @@ def conditions(card: PolicyCard, is_about_another: pl.Expr) -> list[pl.Expr]:
     uncertain = pl.col("not_known").fill_null(pl.lit([], pl.List(pl.String())))
     unmet = pl.col("reason_codes").list.set_difference(uncertain).list.sort()
     unmet, not_known, asked = (
-        pl.when(is_about_another)
+        pl.when(IS_ABOUT_ANOTHER)
         .then(_reasons(codes, masked))
         .otherwise(_reasons(codes, provisions))
         for codes in (unmet, uncertain, pl.col("reason_codes"))
@@ -132,8 +134,17 @@ def why_said(status: str, name: str) -> pl.Expr:
     why = letter_texts()[listed]
     said = filled(why[OTHER][name])
     for code, texts in why.items():
-        said = pl.when(pl.col(column) == code).then(filled(texts[name])).otherwise(said)
+        said = pl.when(pl.col(column) == code).then(_to_reader(texts, name)).otherwise(said)
     return said.alias(name)
+
+
+def _to_reader(texts: Mapping[str, Any], name: str) -> pl.Expr:
+    """Take the words for whoever reads: the family of who died, another, or the one it is about."""
+    said = filled(texts[name])
+    for reader, is_reader in (("to_others", IS_ABOUT_ANOTHER), ("to_family", IS_TO_FAMILY)):
+        if name in texts.get(reader, {}):
+            said = pl.when(is_reader).then(filled(texts[reader][name])).otherwise(said)
+    return said
 
 
 def filled(sentence: str, **given: pl.Expr) -> pl.Expr:

@@ -10,6 +10,8 @@ import polars as pl
 
 from transforms.amounts import yuan_column
 from transforms.answers.letter_sentences import (
+    IS_ABOUT_ANOTHER,
+    IS_TO_FAMILY,
     conditions,
     day_text,
     filled,
@@ -132,11 +134,15 @@ def _worded(
     if status not in texts["statuses"]:
         raise ContractError(f"letters.yaml has no words for status {status}")
     said = texts["statuses"][status]
-    # Twice: why, what to do about it and what comes of it name columns themselves.
+    # Thrice: why, what to do about it and what comes of it name columns themselves.
     given = lines.with_columns(
         *_values(card, days), other_named(status, card.policy_id, titles).alias("other")
     )
+    heirs, other_account = (filled(texts["parts"][text]) for text in ("heirs", "other_account"))
     given = given.with_columns(
+        heirs.alias("heirs"),
+        pl.when(IS_TO_FAMILY).then(heirs).otherwise(other_account).alias("other_account"),
+    ).with_columns(
         *(why_said(status, name) for name in ("why", "how", "brief")),
         filled(texts["parts"]["listed"][card.kind]).alias("listed"),
         pl.when("is_objected")
@@ -171,22 +177,22 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         "by": f"{days[1].month}月{days[1].day}日",
     }
     year, month = pl.col("period").str.head(4), pl.col("period").str.slice(5)
-    is_about_another = pl.col("subject_id") != pl.col("beneficiary_id")
     other = (
-        pl.when(is_about_another).then(pl.col("subject_name").fill_null("")).otherwise(pl.lit(""))
+        pl.when(IS_ABOUT_ANOTHER).then(pl.col("subject_name").fill_null("")).otherwise(pl.lit(""))
     )
     own, others = (
         "、".join(map(kinds.__getitem__, k)) for k in (card.reads, kinds_for_others(card))
     )
     return [
         *(pl.lit(text).alias(name) for name, text in texts.items()),
-        pl.when(is_about_another).then(pl.lit(others)).otherwise(pl.lit(own)).alias("records"),
+        pl.when(IS_ABOUT_ANOTHER).then(pl.lit(others)).otherwise(pl.lit(own)).alias("records"),
         *(yuan_column(f"{name}_fen", ",").alias(name) for name in AMOUNTS),
         pl.when(month == "")
         .then(filled(parts["year"], year=year))
         .otherwise(filled(parts["month"], year=year, month=month.str.strip_chars_start("0")))
         .alias("months"),
         pl.col("beneficiary_kind").replace(parts["own"]).alias("own"),
+        pl.col("subject_name").fill_null(parts["nameless"]).alias("subject"),
         pl.when(other == "")
         .then(pl.lit(""))
         .otherwise(filled(parts["about"], name=other))
@@ -195,7 +201,7 @@ def _values(card: PolicyCard, days: tuple[date, date]) -> list[pl.Expr]:
         .then(filled(parts["back"], repaid=yuan_column("repaid_fen", ",")))
         .otherwise(pl.lit(""))
         .alias("back"),
-        *conditions(card, is_about_another),
+        *conditions(card),
         pl.col("bank_said").replace("", parts["nothing_said"]),
         pl.col("bank_name").fill_null(parts["account_unknown"]).alias("bank"),
         pl.col("account_no").str.tail(LAST_DIGITS).fill_null(parts["no_digits"]).alias("last_four"),
