@@ -61,6 +61,7 @@ def test_the_index_links_to_what_is_there(nights: tuple[Home, list[str]]) -> Non
     links = re.findall(r'href="([^"]+)"', page)
     assert len(links) > len(runs) and all((home.root / link).is_file() for link in links)
     assert not re.search(r"[0-9]{17}[0-9X]", page), "no person on it"
+    assert "没有任何个人信息" not in page and "除签名人的姓名外" in page, "it names who signed"
     manifest = home.runs / runs[0] / "manifest.json"
     content = manifest.read_text("utf-8")
     manifest.write_text(json.dumps({**json.loads(content), "warnings": ["a"]}), "utf-8")
