@@ -1,6 +1,7 @@
 """What each type of cell accepts, and what it refuses."""
 
 import re
+import unicodedata
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from tests.ingest.ingest_drops import csv_text, ingest, row
 from transforms.amounts import read_fen, yuan_text
 from transforms.extracts.dates import read_dates, read_months
-from transforms.extracts.kinds import KINDS
-from transforms.extracts.readers import read_column, read_names
+from transforms.extracts.kinds import KINDS, KindColumn
+from transforms.extracts.readers import LATER_CODES, read_column, read_names
 
 
 def read(kind: str, column: str, *texts: str) -> list[object]:
@@ -135,9 +136,24 @@ def test_names_of_one_person_are_one() -> None:
         "阿依古丽．买买提",
         "阿依古丽.买买提",
         "阿依古丽 ∙ 买买提",
+        "阿依古丽\u2027买买提",
+        "阿依古丽\u22c5买买提",
     ]
     assert read_names(pl.Series(written)).unique().to_list() == ["阿依古丽·买买提"]
     assert read_names(pl.Series(["𠮷田㛃", "J. Smith"])).to_list() == ["𠮷田㛃", "J.Smith"]
+
+
+def test_a_character_of_an_old_table_is_the_one_of_today() -> None:
+    """Of those that have no other code point in GB18030 nothing is guessed."""
+    assert read_names(pl.Series(["龚\ue863", "龚䶮", "龚\ue864", "龚\ue000"])).to_list() == [
+        *("龚䶮", "龚䶮", "龚\ue864", "龚\ue000")
+    ]
+    assert len(LATER_CODES) == 66
+    assert all(unicodedata.category(later) != "Co" for later in LATER_CODES.values())
+    named = KindColumn("name", True, "name", ())
+    told = read_column(named, pl.Series(["龚\ue863", "龚䶮"]), None).repairs
+    assert told is not None and told.to_list() == ["old_code_point", None]
+    assert read_column(named, pl.Series(["龚䶮"]), None).repairs is None
 
 
 def test_a_holder_is_kept_as_it_was_delivered(tmp_path: Path) -> None:

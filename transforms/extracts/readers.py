@@ -26,7 +26,16 @@ SPACED_DIGITS = "^[0-9]+(?: +[0-9]+)*$"
 PLAIN_NAME = r"^[\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{20000}-\x{2a6df}]{1,20}$"
 BANK_CODE = "^[0-9]{12}$"
 # Dots that mean the middle dot of a transliterated name; NFKC has narrowed the wide ones.
-DOT_IN_NAME = r"(\p{Han})[•.・∙](\p{Han})"
+DOT_IN_NAME = r"(\p{Han})[•.・∙‧⋅](\p{Han})"
+# Of FE50 to FEA0 old tables of GBK made U+E815 to U+E864, code points of private use, in this
+# order; today's GB18030 says which characters these are. Where it does not they stay as they are.
+GBK_TRAILS = (*range(0x50, 0x7F), *range(0x80, 0xA1))
+LATER_CODES = {
+    chr(old): later
+    for old, trail in enumerate(GBK_TRAILS, 0xE815)
+    if (later := bytes((0xFE, trail)).decode("gb18030")) != chr(old)
+}
+OLD_CODE = f"[{''.join(LATER_CODES)}]"
 
 RULE_OF_TYPE: dict[ColumnType, str] = {
     "person_id": "invalid_person_id",
@@ -65,7 +74,7 @@ def read_column(column: KindColumn, texts: pl.Series, is_number: pl.Series | Non
         # A number with an exponent lost its low digits, as a text it would look whole; nan, inf.
         spoilt = is_number & (cleaned.str.contains("[en]") | (column.type == "account_no"))
         values, bad = values.zip_with(~spoilt, _nothing(pl.String())), bad | spoilt
-    return Reading(values, bad, rule)
+    return Reading(values, bad, rule, _old_codes(cleaned) if column.type == "name" else None)
 
 
 def _read_ids(
@@ -125,6 +134,8 @@ def _read_verbatim(texts: pl.Series) -> pl.Series:
 def read_names(texts: pl.Series) -> pl.Series:
     """Read names: NFKC, no spaces, one kind of middle dot between two Han characters.
 
+    A code point of private use in which old tables of GBK put a character becomes that character.
+
     >>> read_names(pl.Series(["阿・卜．都", "张 三"])).to_list()
     ['阿·卜·都', '张三']
     """
@@ -134,8 +145,16 @@ def read_names(texts: pl.Series) -> pl.Series:
     return texts
 
 
+def _old_codes(texts: pl.Series) -> pl.Series | None:
+    """Note which names held old code points; nothing where none did."""
+    is_old = texts.str.contains(OLD_CODE)
+    noted = pl.repeat("old_code_point", len(texts), eager=True)
+    return noted.zip_with(is_old, _nothing(pl.String())) if is_old.any() else None
+
+
 def _clean_names(texts: pl.Series) -> pl.Series:
-    bare = texts.str.normalize("NFKC").str.replace_all(r"\s", "")
+    known = texts.str.replace_many(LATER_CODES)
+    bare = known.str.normalize("NFKC").str.replace_all(r"\s", "")
     # Twice: the character between two dots belongs to both.
     dotted = bare.str.replace_all(DOT_IN_NAME, "$1·$2").str.replace_all(DOT_IN_NAME, "$1·$2")
     return _legible(dotted)
