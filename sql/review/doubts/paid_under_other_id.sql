@@ -132,7 +132,8 @@ where
                     or list_contains(lapsed_rows.accounts, batch_payees.account_no)
                     or list_contains(lapsed_rows.holders, batch_payees.holder)
                     or (
-                        substr(batch_lines.subject_id, 7, 8) = substr(lapsed_rows.subject_id, 7, 8)
+                        substr(batch_lines.subject_id, 7, 8)
+                        = substr(lapsed_rows.subject_id, 7, 8)
                         and substr(batch_lines.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
                         = substr(lapsed_rows.subject_id, 17, 1) in ('1', '3', '5', '7', '9')
                     )
