@@ -3,7 +3,10 @@
 import errno
 import os
 import re
+import resource
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 from transforms.errors import DigestDiffersError, WuxingError
 
@@ -56,3 +59,18 @@ def _denial(error: BaseException, denials: set[int]) -> str:
     numbers = denials.intersection(map(int, NUMBERED.findall(said)))
     found = IN_WORDS.search(said)
     return found.group().capitalize() if found else os.strerror(min(numbers)) if numbers else ""
+
+
+def where_broken(bug: BaseException) -> str:
+    """Say what broke the program without its data: type and place, never the message's values."""
+    frames = traceback.extract_tb(bug.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown place"
+    return f"unexpected {type(bug).__name__} at {place}"
+
+
+def keep_limit(limit: int, most: int) -> None:
+    """Lower a limit of this process, or raise it as far as is allowed."""
+    _, hard = resource.getrlimit(limit)
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(limit, (soft, hard))

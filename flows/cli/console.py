@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -24,7 +23,7 @@ from flows.cli.stopped import (
     what_stands,
 )
 from flows.language import OPTION, said, speaking
-from flows.machine import denial
+from flows.machine import denial, where_broken
 from flows.midway import midway
 from flows.store import Home, expect_home, hold_home
 from transforms.amounts import grouped
@@ -253,11 +252,8 @@ def _told(stop: BaseException) -> tuple[str, int]:
 
 def describe_bug(bug: BaseException) -> str:
     """Say where the program broke without its data: type and place, never the message's values."""
-    frames = traceback.extract_tb(bug.__traceback__)
-    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
-    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown place"
     return (
-        f"unexpected {type(bug).__name__} at {place}: this is a bug of wuxing, not of your data; "
+        f"{where_broken(bug)}: this is a bug of wuxing, not of your data; "
         "please report this line together with the command and the output of `wuxing doctor`"
     )
 

@@ -31,7 +31,7 @@ def status(
     from flows.night.alerts import tell
     from flows.night.diary import district_now
     from flows.night.settings import Settings, read_settings
-    from flows.night.status import look_at, status_lines
+    from flows.night.status import look_at, mail_refused, status_lines
 
     place = Home(home)
     if test:
@@ -47,6 +47,7 @@ def status(
     if alert:
         told |= {"alerts": tell(place, now, told)}
         told["alerts_unsent"] = told["alerts"]["unsent"]
+        told["alerts_refused"] = mail_refused(place, settings)
     show(told, as_json, status_lines(told))
     if not told["good"]:
         raise typer.Exit(GateStoppedError.exit_code)

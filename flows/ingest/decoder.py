@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.ingest import sheet_marks
+from flows.machine import keep_limit
 from transforms.extracts.cell_text import cell_text
 
 MEMORY_BYTES = 2 << 30
@@ -69,13 +70,6 @@ def main() -> None:
             raise
         except Exception as broken:
             raise refuse(f"is no {TITLES[form]} that can be read (damaged?); {AGAIN}") from broken
-
-
-def keep_limit(limit: int, most: int) -> None:
-    """Lower a limit of this process, or raise it as far as is allowed."""
-    _, hard = resource.getrlimit(limit)
-    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(limit, (soft, hard))
 
 
 def answer(decoding: Decoding) -> None:

@@ -3,12 +3,14 @@
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from flows.machine import where_broken
 from flows.night.channels import send
 from flows.night.diary import Clock, district_now, hold_file, record_night
 from flows.night.progress import Progress
@@ -22,6 +24,8 @@ from transforms.words import Said, worded
 
 # What lies longer back than this is no news, for whoever switches alerts on today.
 NEWS = timedelta(days=7)
+# Seconds after which a way begins no further alert: whoever tells holds others up meanwhile.
+PATIENCE = 10.0
 # As which event a night is told that ended so.
 TOLD_AS = {"failed": "failed", "killed": "failed", "stopped": "stopped", "warned": "warned"}
 SINCE = ("kind", "state", "delivered_on", "refused")
@@ -74,8 +78,10 @@ def told_night(
     finally:
         try:
             tell(home, clock(), unnoted=unnoted)
-        except (WuxingError, OSError) as fault:
-            Progress().say(f"nobody could be told how the night ended: {fault}")
+        except Exception as fault:
+            is_said = isinstance(fault, WuxingError | OSError)
+            why = str(fault) if is_said else where_broken(fault)
+            Progress().say(f"nobody could be told how the night ended: {why}")
 
 
 def tell(
@@ -89,7 +95,8 @@ def tell(
 
     Rows:    returns  how many were `raised` now, `sent` now, and are `unsent` still
     Holds:   each is raised once, whoever asks at the same time, and sent once by each way; after a
-             kill between sending and noting it, or while no line can be written, once more
+             kill between sending and noting it, or while no line can be written, once more; who
+             asks meanwhile waits for three minutes at most
     """
     settings = read_settings(home)
     if not settings.alerts.channels:
@@ -113,7 +120,7 @@ def try_ways(home: Home, settings: Settings, now: datetime) -> dict[str, str]:
     """Send a test by every way of wuxing.toml; say of each why it could not be sent."""
     alert = Alert("test", f"test:{now.isoformat()}", Said("alert_test"))
     content = alert.content(home, now.isoformat())
-    return {way: send(settings.alerts, way, content) for way in settings.alerts.channels}
+    return {way: send(settings.alerts, way, content).said for way in settings.alerts.channels}
 
 
 def _raise(
@@ -142,23 +149,25 @@ def _note(home: Home, line: Mapping[str, Any]) -> None:
 
 
 def _send(home: Home, settings: Settings, raised: Sequence[dict[str, Any]]) -> int:
-    """Send what is raised; a way that fails is not tried again at once for the rest."""
-    sent, broken, noted = 0, set[str](), read_lines(home.alerts_path)
+    """Send what is raised; a way that fails or is slow goes on with the rest at the next look."""
+    sent, noted = 0, read_lines(home.alerts_path)
+    left = dict.fromkeys(settings.alerts.channels, PATIENCE)
     for line in [
         *unsent(home, settings.alerts.channels),
         *(line for line in raised if line not in noted),
     ]:
         for way in line["by"]:
-            if way not in settings.alerts.channels or way in broken:
+            if left.get(way, 0) <= 0:
                 continue
-            fault = send(settings.alerts, way, line["alert"])
-            note = {"event": "failed" if fault else "sent", "key": line["key"], "by": way}
-            note |= {"reason": fault} if fault else {}
-            if fault:
-                broken.add(way)
+            began = time.monotonic()
+            done = send(settings.alerts, way, line["alert"])
+            left[way] = 0 if done.fault else left[way] - (time.monotonic() - began)
+            note = {"event": "failed" if done.fault else "sent", "key": line["key"], "by": way}
+            note |= {"reason": done.fault} if done.fault else {}
+            note |= {"refused": list(done.refused)} if done.refused else {}
             if note not in noted:
                 _note(home, note)
-            sent += not fault
+            sent += not done.fault
     return sent
 
 

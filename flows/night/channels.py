@@ -2,100 +2,76 @@
 
 import json
 import os
-import smtplib
-import ssl
 import subprocess
-import urllib.error
-import urllib.request
+import sys
 from collections.abc import Mapping
-from datetime import datetime
-from email.message import EmailMessage
-from email.utils import format_datetime
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from flows.night.settings import AlertSettings, Command, Mail, Webhook
+from flows.machine import where_broken
+from flows.night.settings import AlertSettings, Command
 from transforms.digest import text_digest
 
-SECONDS = 20
-# Of text that WeCom takes; DingTalk takes more.
-MOST_BYTES = 2000
+ROOT = Path(__file__).parent.parent.parent
+# Of one sending, from its beginning to its end, whatever a server answers meanwhile.
+SECONDS, COMMAND_SECONDS = 25, 60
 
 
-class UnsentError(Exception):
-    """An alert could not be sent, and why, in words that hold no secret."""
+@dataclass(frozen=True)
+class Sending:
+    """What became of a sending: why it reached nobody, nothing if it was sent; whom it missed."""
+
+    fault: str = ""
+    refused: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """Say what is to be mended; nothing if it reached everybody."""
+        missed = ", ".join(self.refused)
+        return f"it was taken, but not for {missed}" if missed else self.fault
 
 
-def send(settings: AlertSettings, way: str, alert: Mapping[str, Any]) -> str:
-    """Send an alert; return why it could not be sent, nothing if it was."""
+def send(settings: AlertSettings, way: str, alert: Mapping[str, Any]) -> Sending:
+    """Send an alert by one way; whatever goes wrong there is a fault of that way."""
     try:
-        if way == "mail" and settings.mail:
-            _mail(settings.mail, alert)
-        elif way == "webhook" and settings.webhook:
-            _webhook(settings.webhook, alert)
-        elif settings.command:
-            _command(settings.command, alert)
-    except UnsentError as fault:
-        return str(fault)
-    except urllib.error.HTTPError as refused:
-        return f"HTTP {refused.code}"
-    except urllib.error.URLError as fault:
-        return type(fault.reason).__name__
-    # What a server answers may repeat what it was sent.
-    except (OSError, ValueError, smtplib.SMTPException, subprocess.SubprocessError) as fault:
-        return type(fault).__name__
-    return ""
+        if way == "command" and settings.command:
+            return _command(settings.command, alert)
+        return _apart(way, asdict(getattr(settings, way)), alert)
+    except subprocess.TimeoutExpired as slow:
+        return Sending(f"it did not end within {slow.timeout:.0f} seconds")
+    except (OSError, ValueError, subprocess.SubprocessError) as fault:
+        return Sending(type(fault).__name__)
+    except Exception as bug:
+        return Sending(where_broken(bug))
 
 
-def _secret(variable: str) -> str:
-    value = os.environ.get(variable, "")
-    if not value:
-        raise UnsentError(f"the variable {variable} is not set")
-    return value
-
-
-def _mail(mail: Mail, alert: Mapping[str, Any]) -> None:
-    message = EmailMessage()
-    message["Subject"], message["From"], message["To"] = alert["title"], mail.sender, mail.to
-    message["Date"] = format_datetime(datetime.fromisoformat(alert["at"]))
-    # The same alert is the same message: a server may know it again.
+def _apart(way: str, settings: Mapping[str, Any], alert: Mapping[str, Any]) -> Sending:
+    """Send in a process of its own, which is ended when its time is up."""
     name = text_digest(f"{alert['home']} {alert['key']}")[:32]
-    message["Message-ID"] = f"<{name}@{alert['host']}>"
-    message.set_content(alert["text"])
-    context = ssl.create_default_context()
-    if mail.security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(
-            mail.host, mail.port, timeout=SECONDS, context=context
-        )
-    else:
-        server = smtplib.SMTP(mail.host, mail.port, timeout=SECONDS)
-    with server:
-        if mail.security == "starttls":
-            server.starttls(context=context)
-        if mail.user:
-            server.login(mail.user, _secret(mail.password_env))
-        server.send_message(message)
-
-
-def _webhook(hook: Webhook, alert: Mapping[str, Any]) -> None:
-    is_chat = hook.form != "json"
-    text = alert["text"].encode()[:MOST_BYTES].decode(errors="ignore")
-    body = {"msgtype": "text", "text": {"content": text}} if is_chat else dict(alert)
-    request = urllib.request.Request(
-        hook.url or _secret(hook.url_env),
-        json.dumps(body, ensure_ascii=False).encode(),
-        {"Content-Type": "application/json; charset=utf-8"},
-    )
-    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-        said = answer.read(1 << 16)
-    # Both chats answer 200 to what they refuse.
-    if is_chat and (code := json.loads(said).get("errcode")) != 0:
-        raise UnsentError(f"errcode {code}")
-
-
-def _command(command: Command, alert: Mapping[str, Any]) -> None:
-    text = json.dumps(alert, ensure_ascii=False)
+    asked = {"way": way, "settings": settings, "alert": {**alert, "name": name}}
     ran = subprocess.run(
-        command.run, input=text.encode(), timeout=SECONDS * 3, capture_output=True, check=False
+        [sys.executable, "-P", "-m", "flows.night.sending"],
+        input=json.dumps(asked).encode() + b"\n",
+        timeout=SECONDS,
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     if ran.returncode:
-        raise UnsentError(f"exit code {ran.returncode}")
+        return Sending(f"exit code {ran.returncode}")
+    told = json.loads(ran.stdout)
+    return Sending(told["fault"], tuple(told["refused"]))
+
+
+def _command(command: Command, alert: Mapping[str, Any]) -> Sending:
+    # What it leaves running may hold its output open: only its exit code says that it is done.
+    ran = subprocess.run(
+        command.run,
+        input=json.dumps(alert, ensure_ascii=False).encode(),
+        timeout=COMMAND_SECONDS,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return Sending(f"exit code {ran.returncode}" if ran.returncode else "")

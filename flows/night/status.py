@@ -74,6 +74,7 @@ def look_at(
         "configuration": unread,
         "backup": late_backup(home, settings.backup, now),
         "alerts_unsent": len(unsent(home, settings.alerts.channels)),
+        "alerts_refused": mail_refused(home, settings),
         "disk_free_gib": shutil.disk_usage(home.root).free >> 30,
         "nights": [night.content() for night in nights[-DAYS_LOOKED_BACK:]],
     }
@@ -216,6 +217,13 @@ def unsent(home: Home, ways: Sequence[str]) -> list[dict[str, Any]]:
     return [line for line in [*unheard, *heard] if line["by"]]
 
 
+def mail_refused(home: Home, settings: Settings) -> list[str]:
+    """List for whom the mail server did not take the newest mail, though it took it for others."""
+    sent = [one for one in read_lines(home.alerts_path) if one.get("event") == "sent"]
+    mails = [one for one in sent if one["by"] == "mail"]
+    return mails[-1].get("refused", []) if mails and settings.alerts.mail else []
+
+
 def night_again(as_of: str) -> str:
     """Return the command that does a night again."""
     return " ".join(["wuxing", "nightly", *(["--as-of", as_of] if as_of else [])])
@@ -248,6 +256,9 @@ def status_lines(told: dict[str, Any]) -> list[str]:
         lines.append(f"backup too old: {word(told['backup'], 'en')}")
     if told["alerts_unsent"]:
         lines.append(f"alerts that could not be sent yet: {told['alerts_unsent']}")
+    if told["alerts_refused"]:
+        missed = ", ".join(told["alerts_refused"])
+        lines.append(f"the newest mail was not taken for {missed}: correct `to` in wuxing.toml")
     lines.append(f"disk: {told['disk_free_gib']} GiB free")
     return lines
 

@@ -3,10 +3,12 @@
 import base64
 import datetime
 import json
+import socket
 import socketserver
 import ssl
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,7 +31,7 @@ class MailServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _MailTalk)
         self.certificate, self.password = certificate, password
         self.taken: list[EmailMessage] = []
-        self.refuses = False
+        self.refuses, self.refused, self.farewell = False, "nobody@", "221 bye"
 
 
 class _MailTalk(socketserver.StreamRequestHandler):
@@ -51,10 +53,11 @@ class _MailTalk(socketserver.StreamRequestHandler):
                 is_known = given == self.server.password
                 self.say("235 welcome" if is_known else "535 no")
             elif word == "QUIT":
-                self.say("221 bye")
+                self.say(self.server.farewell)
                 return
             elif word != "DATA":
                 allowed = is_safe and is_known and not self.server.refuses
+                allowed &= self.server.refused not in line
                 self.say("250 well" if allowed or word == "RSET" else "554 not here")
             else:
                 self.say("354 go on")
@@ -77,6 +80,31 @@ class _MailTalk(socketserver.StreamRequestHandler):
         while (line := self.rfile.readline()) != b".\r\n":
             lines.append(line.removeprefix(b"."))
         return message_from_bytes(b"".join(lines), EmailMessage, policy=policy.default)
+
+
+class OddServer(socketserver.ThreadingTCPServer):
+    """Says what it was told to whoever comes; then, if it was told to, the same for ever."""
+
+    daemon_threads, block_on_close = True, False
+
+    def __init__(self, answer: bytes, again: bytes = b"") -> None:
+        super().__init__(("127.0.0.1", 0), _OddTalk)
+        self.answer, self.again = answer, again
+
+
+class _OddTalk(socketserver.StreamRequestHandler):
+    server: OddServer
+
+    def handle(self) -> None:
+        self.wfile.write(self.server.answer)
+        with suppress(OSError):
+            while self.server.again:
+                self.wfile.write(self.server.again)
+                time.sleep(0.1)
+            # Whoever is hung up on before all was read hears of that alone.
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.rfile.read(1 << 16):
+                pass
 
 
 class HookServer(ThreadingHTTPServer):

@@ -5,7 +5,9 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -18,10 +20,11 @@ from flows.cli import app
 from flows.cli.console import run_command
 from flows.night.alerts import Alert, alerts_of, tell, told_night
 from flows.night.page import night_page
+from flows.night.sending import fault_of
 from flows.night.settings import EVENTS, read_settings
 from flows.night.status import look_at, status_lines, unsent
 from flows.store import Home, append_line, read_lines
-from tests.night.servers import HookServer, MailServer, make_certificate, serving
+from tests.night.servers import HookServer, MailServer, OddServer, make_certificate, serving
 from tests.night.test_status import SCHEDULED, TWO, good_night, home_with, note, raising
 from transforms.answers.deliveries import LATE
 from transforms.answers.messages import in_chinese
@@ -222,6 +225,143 @@ def test_mail_goes_out(tmp_path: Path, security: str, monkeypatch: pytest.Monkey
     assert "secret" not in home.alerts_path.read_text("utf-8")
 
 
+ODD = {
+    "BadStatusLine": b"220 mail.example.cn ESMTP\r\n",
+    "RemoteDisconnected": b"",
+    "LineTooLong": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
+    "HTTP 302: it redirects; write the address where it leads": (
+        b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "IncompleteRead": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n{",
+    "it answered no JSON with an errcode: is it the robot's address?": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
+    ),
+}
+BY_COMMAND = '[alerts.command]\nrun = ["/bin/true"]\n'
+
+
+def reasons(home: Home) -> list[str]:
+    return [line["reason"] for line in read_lines(home.alerts_path) if "reason" in line]
+
+
+@pytest.mark.parametrize("fault", ODD)
+def test_an_odd_answer_is_that_ways_fault_and_stops_nothing(tmp_path: Path, fault: str) -> None:
+    with serving(OddServer(ODD[fault])) as server:
+        home = hooked(tmp_path, server, "dingtalk", BY_COMMAND)
+        with pytest.raises(DropRefusedError):
+            told_night(home, "2026-11-27", raising(REFUSED), "nightly", clock=lambda: TWO)
+    assert reasons(home) == [fault]
+    assert [one["by"] for one in unsent(home, ["webhook", "command"])] == [["webhook"]]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://a.cn/ ?token=SECRET",
+        "'http://a.cn/SECRET'",
+        "http://a.cn:x/SECRET",
+        "http:///SECRET",
+    ],
+)
+def test_an_address_that_is_none_is_told_by_its_variable(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_HOOK", address)
+    home = home_with(tmp_path, '[alerts.webhook]\nurl_env = "TEST_HOOK"\n')
+    note(home, TWO, good_night(home, warnings=["w"]))
+    assert tell(home, TWO)["unsent"] == 1
+    (said,) = reasons(home)
+    assert said.startswith("TEST_HOOK: expected an address") and "SECRET" not in said
+
+
+@pytest.mark.parametrize("way", ["webhook", "mail"])
+def test_a_server_that_never_comes_to_an_end_holds_nobody(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.night.channels.SECONDS", 2)
+    drips = (b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n") if way == "webhook" else (b"", b"220-hi\r\n")
+    with serving(OddServer(*drips)) as server:
+        home = hooked(tmp_path, server)
+        if way == "mail":
+            port = server.server_address[1]
+            home.settings_path.write_text(
+                f'[alerts.mail]\nhost = "127.0.0.1"\nport = {port}\nsender = "a@b"\nto = ["a@b"]\n'
+            )
+        note(home, TWO, good_night(home, warnings=["w"]))
+        began = time.monotonic()
+        tell(home, TWO)
+        assert time.monotonic() - began < 8
+    assert reasons(home) == ["it did not end within 2 seconds"]
+
+
+def test_a_bug_in_telling_hides_no_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def bug(*_given: object) -> None:
+        raise ZeroDivisionError("张三")
+
+    home = home_with(tmp_path, BY_COMMAND)
+    monkeypatch.setattr("flows.night.alerts.alerts_of", bug)
+    assert told_night(home, "2026-11-27", good_night(home), "run")["run_id"] == "R1"
+    said = capsys.readouterr().err
+    assert "unexpected ZeroDivisionError at test_alerts.py" in said and "张三" not in said
+    monkeypatch.undo()
+    monkeypatch.setattr("flows.night.channels._command", bug)
+    note(home, TWO, good_night(home, warnings=["w"]))
+    tell(home, TWO)
+    assert reasons(home)[0].startswith("unexpected ZeroDivisionError at test_alerts.py")
+
+
+def test_a_fault_from_outside_is_its_type_and_one_of_ours_its_place() -> None:
+    assert fault_of(MemoryError("SECRET")) == "MemoryError"
+    assert fault_of(KeyError("SECRET")) == "unexpected KeyError at unknown place"
+
+
+def test_a_slow_way_goes_on_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.night.alerts.PATIENCE", 1e-9)
+    home = home_with(tmp_path, BY_COMMAND)
+    for hour in range(3):
+        note(home, TWO + timedelta(hours=hour), good_night(home, warnings=["w"]))
+    assert [tell(home, LATER)["unsent"] for _ in range(4)] == [2, 1, 0, 0]
+
+
+def test_whom_the_mail_server_refuses_is_named_and_the_others_hear_it_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(MailServer()) as server:
+        server.refused, server.farewell = "bad@", "421 bye"
+        home = home_with(
+            tmp_path,
+            f'[alerts.mail]\nhost = "localhost"\nport = {server.server_address[1]}\n'
+            'sender = "wuxing@example.cn"\nto = ["a@example.cn", "bad@example.cn"]\n',
+        )
+        words = ["status", "--home", str(home.root)]
+        note(home, TWO, good_night(home, warnings=["w"]))
+        assert [tell(home, TWO)["sent"] for _ in range(2)] == [1, 0]
+        run_command(app, words)
+        missed = "the newest mail was not taken for bad@example.cn: correct `to` in wuxing.toml"
+        assert missed in capsys.readouterr().out
+        assert run_command(app, [*words, "--test"]) == 10
+        assert "it was taken, but not for bad@example.cn" in capsys.readouterr().out
+        server.refused = "nobody@"
+        note(home, LATER, good_night(home, warnings=["w"]))
+        tell(home, LATER)
+        run_command(app, words)
+        assert "not taken" not in capsys.readouterr().out
+    assert len(server.taken) == 3
+
+
+def test_a_command_is_done_when_it_ends_whatever_it_leaves_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.night.channels.COMMAND_SECONDS", 3)
+    home = home_with(tmp_path, '[alerts.command]\nrun = ["/bin/sh", "-c", "sleep 9 & exit 0"]\n')
+    note(home, TWO, good_night(home, warnings=["w"]))
+    assert tell(home, TWO)["sent"] == 1
+
+
 def test_a_command_takes_the_json(tmp_path: Path) -> None:
     program = tmp_path / "tell.py"
     program.write_text(
@@ -353,8 +493,12 @@ def test_a_backup_that_is_too_old_is_told_once_until_there_is_a_newer(tmp_path: 
 def test_on_a_full_disk_a_night_is_told_though_no_line_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_handle: int, _text: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    write = os.write
+
+    def full(handle: int, text: bytes) -> int:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(handle, text)
 
     full_disk = sqlite3.OperationalError("database or disk is full")
     with serving(HookServer()) as server:
