@@ -21,7 +21,8 @@ from flows.cli.around import (
     user_name,
 )
 from flows.cli.growth import foresee_disk
-from flows.inbox.suppliers import read_suppliers
+from flows.inbox.suppliers import INBOX, read_suppliers
+from flows.machine import denial
 from flows.money.funds import Funds, read_anchors, read_funds
 from flows.money.ledger_store import open_ledger
 from flows.money.returned import list_returned
@@ -30,7 +31,7 @@ from flows.money.whole import unwitnessed
 from flows.night.diary import district_now
 from flows.night.made_by import lock_path
 from flows.night.settings import Settings, read_settings
-from flows.store import PRIVATE, Home, place_of
+from flows.store import MANIFEST, PRIVATE, Home, digest_problems, place_of
 from flows.typeset import NO_FONT, has_font
 from transforms.errors import WuxingError
 from transforms.money.roster import HEAD_ROLES, ROLES
@@ -56,6 +57,7 @@ def examine(home: Home) -> dict[str, Any]:
         ("home folder", lambda: _home(home)),
         ("ledger", lambda: _place(home)),
         ("anchors", lambda: _anchors(home)),
+        ("records", lambda: _records(home)),
         ("rights", lambda: _modes(home)),
         ("disk space", lambda: foresee_disk(home, now)),
         *((what, partial(_read, what, path, read)) for what, path, read in _configuration(home)),
@@ -79,8 +81,11 @@ def _looked(what: str, look: Callable[[], dict[str, str]]) -> dict[str, str]:
         return look()
     except WuxingError as broken:
         return check("bad", what, str(broken))
-    except OSError as denied:
-        return check("bad", what, f"{denied.filename}: can't be read: {denied.strerror}")
+    except Exception as stop:
+        why, place = denial(stop)
+        if not why:
+            raise
+        return check("bad", what, f"{place}: can't be read: {why}" if place else why)
 
 
 def _python() -> dict[str, str]:
@@ -166,6 +171,27 @@ def _anchors(home: Home) -> dict[str, str]:
     return check("warn" if found else "good", "anchors", said)
 
 
+def _records(home: Home) -> dict[str, str]:
+    """Say whether the manifests of all that the ledger names are there and as they were written.
+
+    Whether the files that they name are so, too, takes longer: `wuxing verify` looks at that.
+    """
+    if not home.ledger_path.is_file():
+        return {}
+    with open_ledger(home, only_look=True) as ledger:
+        books = ledger.books()
+    runs = books.runs.items()
+    named = {(home.runs / run_id, run["run_manifest"]) for run_id, run in runs}
+    named |= {(home.snapshots / run["snapshot_id"], run["snapshot_manifest"]) for _, run in runs}
+    wrong = digest_problems(sorted((folder / MANIFEST, digest) for folder, digest in named))
+    batches = [home.batches / batch_id / MANIFEST for batch_id in books.batches]
+    wrong += [f"{path} is missing or can't be read" for path in batches if not path.is_file()]
+    if wrong:
+        told = f"{len(wrong)} not as recorded: {wrong[0]}; `wuxing verify` names them all"
+        return check("bad", "records", told)
+    return check("good", "records", f"{len(named) + len(batches)} manifests as recorded")
+
+
 def _configuration(home: Home) -> list[tuple[str, Path, Callable[[Home], Any]]]:
     return [
         ("funds.toml", home.funds_path, read_funds),
@@ -210,6 +236,13 @@ def _fonts() -> dict[str, str]:
 def _modes(home: Home) -> dict[str, str]:
     """Find what others than its owner can read or write: names, accounts and amounts lie there."""
     there = [home.root, *home.root.rglob("*")] if home.root.is_dir() else []
+    # What suppliers laid down may be theirs, and is looked at with the inbox.
+    ours = [path for path in there if home.root / INBOX not in (path, *path.parents)]
+    closed = [path for path in ours if not os.access(path, os.R_OK | os.W_OK)]
+    if closed:
+        name, me = user_name(closed[0].lstat().st_uid), user_name(os.geteuid())
+        found = f"{len(closed)} can't be read and written by {me}: {closed[0]} is {name}'s"
+        return check("bad", "rights", found)
     open_to_others = [
         path for path in there if not path.is_symlink() and path.stat().st_mode & PRIVATE
     ]

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import sqlite3
 import threading
 from collections import namedtuple
 from collections.abc import Iterator, Mapping
@@ -283,3 +284,38 @@ def test_that_nobody_can_sign_yet_is_said(home: Home, tmp_path: Path) -> None:
     initialise_home(bare)
     verdict, said = found(bare)["keys"]
     assert verdict == "warn" and "the two heads are not registered yet" in said
+
+
+@pytest.mark.parametrize("lost", ["runs", "snapshots", "batches", "manifest"])
+def test_records_that_are_gone_or_torn_are_named(home_after_run: Home, lost: str) -> None:
+    assert found(home_after_run)["records"][0] == "good"
+    (run,) = home_after_run.runs.iterdir()
+    if lost == "manifest":
+        (run / "manifest.json").write_text("{", encoding="utf-8")
+    else:
+        shutil.rmtree(home_after_run.root / lost)
+    verdict, said = found(home_after_run)["records"]
+    assert verdict == "bad" and "manifest.json" in said and "wuxing verify" in said
+    assert f"/{lost}/" in said or run.name in said
+    assert in_chinese(said) != said
+
+
+def test_what_another_owns_is_named_and_the_rest_is_looked_at(
+    home_after_run: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home_after_run.root / "inbox").mkdir(exist_ok=True)
+    closed = {home_after_run.ledger_path, home_after_run.root / "inbox"}
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, how: path not in closed and access(path, how))
+
+    def denied(*_given: object, **_named: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(doctor, "open_ledger", denied)
+    told = found(home_after_run)
+    assert told["rights"][0] == "bad" and "ledger.sqlite is " in told["rights"][1]
+    assert (
+        told["rights"][1].startswith("1 can't")
+        and in_chinese(told["rights"][1]) != told["rights"][1]
+    )
+    assert told["ledger"] == told["records"] == ("bad", "Unable to open database file")
