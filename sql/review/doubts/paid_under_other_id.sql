@@ -1,9 +1,9 @@
 -- Money was paid for the same policy and period under another id that stands no more. Who got
--- another id or code is two parties to every extract: as much to a person of the same name, account,
--- or birth date and sex, or to an employer for itself or for the same person, where no limit tells
--- of it. Whose employer took in another is due the other's share on top, but for a fen of rounding;
--- whose insured units are now a payee's, whatever was paid it under the policy or the other of a
--- pair. Rows: one per line. Reads: batch_lines, batch_payees, unpaid_rows, party_names,
+-- another id or code is two parties to every extract: as much to a person of the same name,
+-- account, or birth date and sex, or to an employer for itself or for the same person, where no
+-- limit tells of it. Whose employer took in another is due the other's share on top, but for a fen
+-- of rounding; whose insured units are now a payee's, whatever was paid it under the policy or the
+-- other of a pair. Rows: one per line. Reads: batch_lines, batch_payees, unpaid_rows, party_names,
 -- paid_entries, units_then, insured_units.
 with earlier_payments as (
     select
