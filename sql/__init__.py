@@ -23,7 +23,6 @@ import duckdb
 import polars as pl
 
 from sql.card_words import check_cards
-from sql.limits import check_limits
 from sql.spilling import spill_apart
 from sql.texts import (
     COMMENT,
@@ -186,7 +185,6 @@ class FactStore:
 
     def __post_init__(self) -> None:
         """Refuse rules that ask a fact for what it does not hold, or an extract unsaid."""
-        check_limits()
         check_cards()
 
     def build_under(self, path: str) -> None:

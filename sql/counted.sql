@@ -5,11 +5,10 @@
 with limited_rows as (
     select
         *,
-        try_cast(replace(period, '-', '') as integer) as month
+        try_cast(replace(period, '-', '') as integer) as month,
+        -- of a limit that does not ask what others granted
+        0 as none_used_before
     from keyed_rows
-    union all by name
-    -- no row, but a column: not every limit knows what was used before
-    select cast(null as bigint) as months_used_before where false
 ),
 
 judged_rows as (
@@ -48,7 +47,7 @@ select
     beneficiary_kind,
     beneficiary_id,
     columns('^(s[0-9]+|g)_'),
-    coalesce(months_used_before, 0) + earlier_months + 1 <= $limit_count as is_within_limit,
+    columns($used_before) + earlier_months + 1 <= $limit_count as is_within_limit,
     amount_fen,
     columns($facts_shown)
 from counted_rows

@@ -5,7 +5,8 @@ A fact that does not hold everything says so in its header, one line for each li
     -- limited to: insurance in (养老, 失业)             rows of these codes, no others
     -- limited to: persons of (graduations, grants)     rows of persons in these facts, no others
 
-"No" is never the answer to a question that was not prepared: asking elsewhere is an error.
+"No" is never the answer to a question that was not prepared: asking elsewhere is an error. So is
+asking for a word that no row can have, of a column that has codes (the name of a list is any).
 """
 
 import re
@@ -25,12 +26,15 @@ from sql.texts import (
     sql_words,
 )
 from transforms.errors import RuleError
+from transforms.extracts.kinds import KINDS
 
 LIMIT = re.compile(r"^-- limited to: (\w+) (?:in|of) \((.+)\)$", re.MULTILINE)
 MACRO = re.compile(r"macro \w+\(([^)]*)\)")
+COMPARED = r"\b({}) (?:=|<>|!=|in|not in) (\([^)]*\)|'[^']*')"
 LITERAL = re.compile(r"'([^']*)'")
 SOURCE = re.compile(r"\b(?:from|join) (\w+)")
 PERSONS = "persons"
+RULES = ("facts/", "questions/", "policies/")
 
 
 @cache
@@ -40,8 +44,53 @@ def check_limits() -> None:
     Raises:  RuleError naming the file, the fact and what is asked of it
     """
     for path in sorted(found.relative_to(FOLDER).as_posix() for found in FOLDER.rglob("*.sql")):
-        for offence in asked_elsewhere(path, sql_text(path)):
+        text = sql_text(path)
+        for offence in (*words_unknown(path, text), *asked_elsewhere(path, text)):
             raise RuleError(offence)
+
+
+def words_unknown(path: str, text: str) -> Iterator[str]:
+    """Say which words a rule asks for, by comparison or of a question, that no row can have."""
+    if not path.startswith(RULES):
+        return
+    code, known = COMMENT.sub("", text), words_of_columns()
+    compared = re.finditer(COMPARED.format("|".join(known)), code)
+    asked = [(at.start(), at[1], at[2]) for at in compared]
+    for question in sorted(set(re.findall(r"\w+", code)) & set(question_names())):
+        for start, handed in _calls(code, question):
+            asked += [(start, name, argument) for name, argument in handed.items()]
+    for start, name, literals in asked:
+        column = name if name in known else name.removesuffix("s")
+        for word in LITERAL.findall(literals) if column in known else ():
+            if word not in known[column]:
+                line = code.count("\n", 0, start) + 1
+                words = ", ".join(sorted(known[column]))
+                yield f"sql/{path}:{line}: {word} is no word of {column}: {words}"
+
+
+def misfitting_lines(path: str, column: str) -> list[str]:
+    """Return the lines on which a file hands another column to a question than it asks for."""
+    code = COMMENT.sub("", sql_text(path))
+    return sorted(
+        {
+            str(code.count("\n", 0, start) + 1)
+            for question in sorted(sql_words(path) & set(question_names()))
+            for start, handed in _calls(code, question)
+            if column in handed and handed[column].rpartition(".")[2] != column
+        }
+    )
+
+
+@cache
+def words_of_columns() -> dict[str, frozenset[str]]:
+    """Return the codes that rows can have, by column, of all kinds together."""
+    found: dict[str, set[str]] = {}
+    for kind in KINDS.values():
+        for column in (column for column in kind.columns if column.codes):
+            found.setdefault(column.name, set()).update(column.codes)
+    # What is prolonged of a benefit is judged as support, too.
+    found["support_type"] |= found["benefit_type"]
+    return {column: frozenset(words) for column, words in found.items()}
 
 
 def asked_elsewhere(path: str, text: str) -> Iterator[str]:
@@ -86,12 +135,17 @@ def _codes_compared(code: str, column: str) -> list[str]:
 
 def _codes_handed(code: str, question: str, column: str) -> set[str]:
     """Return the codes that the calls of a question hand over; `no literal` where there is none."""
+    asked: set[str] = set()
+    for _, handed in _calls(code, question):
+        for name in handed.keys() & {column, f"{column}s"}:
+            asked |= set(LITERAL.findall(handed[name])) or {"told by no literal"}
+    return asked
+
+
+def _calls(code: str, question: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Give where a file asks a question, and what it hands over by the question's own names."""
     (signature,) = MACRO.findall(sql_text(question_path(question)))
     names = [name.strip() for name in signature.split(",")]
-    places = [place for place, name in enumerate(names) if name in (column, f"{column}s")]
-    asked: set[str] = set()
     for found in re.finditer(rf"(?<!macro )\b{question}\(", code):
-        arguments = split_list(code[found.end() :])
-        for place in places:
-            asked |= set(LITERAL.findall(arguments[place])) or {"told by no literal"}
-    return asked
+        # Too few or too many the database tells.
+        yield found.start(), dict(zip(names, split_list(code[found.end() :]), strict=False))

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from sql import KEY_COLUMNS, Connection, FactStore
+from sql.card_words import USED_BEFORE, counts_used
 from sql.spilling import query_pieces
 from sql.texts import (
     finding_names,
@@ -54,6 +55,7 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
     is_limited = card.limit is not None
     _make(store, "keyed_rows" if is_limited else f"policy_{name}", "keyed.sql", {}, values)
     if is_limited:
+        _check_turns(store.connection, path)
         limit = {"limit_count": card.limit} if isinstance(card.limit, Parameter) else {}
         _make(store, f"policy_{name}", "counted.sql", limit, values)
         renamed = f"alter table policy_{name} rename column {LIMIT_COLUMN} to "
@@ -61,6 +63,16 @@ def run_policy(store: FactStore, card: PolicyCard, reach: Reach) -> None:
     store.connection.execute(f"create or replace view policy_rows as from policy_{name}")
     _make(store, f"determination_{name}", "determination.sql", {}, values)
     check_policy(store, card)
+
+
+def _check_turns(connection: Connection, path: str) -> None:
+    """Refuse a turn that is not known: it is no other one's, and a limit would not count it."""
+    types = {row[0]: str(row[1]) for row in connection.execute("describe keyed_rows").fetchall()}
+    is_struct = types["turn"].startswith("STRUCT") and not types["turn"].endswith("]")
+    turns = f"select {'unnest(turn)' if is_struct else 'turn'} from keyed_rows"
+    counts = connection.execute(f"select count(*), count(columns(*)) from ({turns})").fetchone()
+    if counts and min(counts) < counts[0]:
+        raise RuleError(f"sql/{path} gives no turn for a row: take columns that are never empty")
 
 
 def check_policy(store: FactStore, card: PolicyCard) -> None:
@@ -146,6 +158,7 @@ def _card_values(store: FactStore, card: PolicyCard, reach: Reach) -> dict[str, 
         "beneficiary_kind": card.beneficiary,
         "beneficiary": ["beneficiary_id" if "beneficiary_id" in columns else "subject_id"],
         "facts": facts,
+        "used_before": [USED_BEFORE if USED_BEFORE in columns else "none_used_before"],
         "facts_shown": [name for name in facts if name != "turn"] + earlier,
         "provisions": card.provision_names,
         "other_provisions": card.provision_names[:-1],
@@ -163,6 +176,7 @@ def check_sentences(card: PolicyCard, columns: Mapping[str, str]) -> None:
     said = card.provision_names[: -1 if is_limited else None]
     given = [name for name in columns if PROVISION.match(name)]
     needed = [*said, "subject_id", "amount_fen", *(["turn"] if is_limited else [])]
+    needed += [USED_BEFORE] if counts_used(card) else []
     if lacking := [name for name in needed if name not in columns]:
         raise RuleError(f"{where} gives no column {', '.join(lacking)}")
     if astray := sorted(set(given) - set(said)):

@@ -193,9 +193,11 @@ def check_taken_days(path: str, parameters: Mapping[str, Parameter]) -> None:
 def exclusions() -> tuple[Exclusion, ...]:
     """Return which policies exclude each other, in the order in which that is settled."""
 
+    cards = policy_cards()  # what is amiss on a card is not told with this file's name
+
     def parse(text: str) -> tuple[Exclusion, ...]:
         found = parse_exclusions(text)
-        check_exclusions(found, policy_cards())
+        check_exclusions(found, cards)
         return found
 
     return read_file("policies/exclusions.yaml", parse)

@@ -22,7 +22,6 @@ OTHERS = {
     "flows/cli/demonstration.py": "make run shows commands, and beside them what each one says",
     "sql/compared.py": "queries",
     "sql/parts.py": "queries",
-    "sql/limits.py": "rules of the program itself, checked by its tests",
     "transforms/audit/carry_readme.py": "a page in Chinese",
     "transforms/columns.py": "the same as kinds.py",
     "transforms/extracts/kinds.py": "kinds.yaml is read before the catalogue, which names them",
@@ -46,6 +45,7 @@ NO_WORDS = {
     ),
     *("02:00 Asia/Shanghai", "describe policy_sentences", "describe {table}", "{name} is null"),
     *("* replace ({emptied})", "policy.{key} = outcome.{key2}", "policy.{key} = {only}.{key2}"),
+    *("Mismatch Type Error:", "Out of Range Error:", "describe keyed_rows"),
     *("Catalog Error:", "Binder Error:", "Parser Error:", "Conversion Error:", "{name} covers"),
     *(
         "{table}: a fact that its card shows",
@@ -57,7 +57,14 @@ NO_WORDS = {
     *("{size} GiB", "{size} MiB"),
     *("null::{sql_types} as {column}", "wuxing: {message}"),
     # Places on a card, in its own words.
-    *("policy {policy}", "{where}: provision {name}", "{where}: rows of {kind}, months"),
+    *(
+        "policy {policy}",
+        "policy {policy}: limit",
+        "{persons} of ({held})",
+        "told by no literal",
+        "{where}: provision {name}",
+        "{where}: rows of {kind}, months",
+    ),
     *(f"{{where}}: rows of {{kind}}, {word}" for word in ("only", "by", "for")),
     *("{where}: needs, insurances", "{where}: needs, months"),
     *(f"{{where}}: {word}" for word in ("in_force", "kind", "list", "needs", "period", "reads")),

@@ -9,7 +9,7 @@ PLAIN = "^(-?)([0-9]{1,13})(?:[.]([0-9]{1,2}))?$"
 # A sign or brackets, ￥, thousands by commas, at most two decimals that are not zero, 元.
 WRITTEN = r"^(-?)¥?(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2})0*)?(?:UNIT)?$"
 RATE = r"^(-?[0-9]{1,4})(?:[.]([0-9]{1,6}?)0*)?(%?)$"
-PLAIN_YUAN = re.compile(r"(?<![\w.,])[0-9]{4,}(?=[.][0-9]{2}(?: ?元|$))")
+PLAIN_YUAN = re.compile(r"(?<![\w.,'])[0-9]{4,}(?=[.][0-9]{2}(?: ?元|$))")
 BRACKETS = r"^\((.*)\)$"
 SHARE_UNITS = 10_000
 Part = TypeVar("Part", int, pl.Expr)
@@ -88,8 +88,12 @@ def yuan_text(fen: int, grouping: str = "") -> str:
 def grouped(text: str) -> str:
     """Part the thousands of the amounts of a text for people: those before 元, or one alone.
 
+    What is quoted stays as it was written.
+
     >>> grouped("-1146.50 元，共 1298155.65元"), grouped("1146.00"), grouped("B1146.00")
     ('-1,146.50 元，共 1,298,155.65元', '1,146.00', 'B1146.00')
+    >>> grouped("'1146.00元'")
+    "'1146.00元'"
     """
     return PLAIN_YUAN.sub(lambda found: f"{int(found[0]):,}", text)
 

@@ -14,7 +14,7 @@ from sql.card_words import check_card
 from sql.policy_runs import check_sentences
 from sql.texts import check_taken_days, policy_cards, policy_path, read_file, shared_parameters
 from sql.told import told
-from tests.rules.golden_run import cases_of, run_cases
+from tests.rules.golden_run import cases_of, group_of, run_cases
 from transforms.errors import ContractError, RuleError
 from transforms.policies import card_form
 from transforms.policies.cards import PolicyCard, parse_card
@@ -94,6 +94,21 @@ def read_card(old: str, new: str) -> PolicyCard:
         ("beneficiary}\n", "beneficiary, months: perid}\n", "months: perid is not known"),
         ("clause: 每新吸纳1人按", "clause: 1000 #", "clause is empty, or no text"),
         ("item: 1", "item: 第1项", "item is the number"),
+        ("item: 1\n", "item: 25\n", "item is the number of an item of the annex, 1 to 24"),
+        ("reading: true", "reading: 是", "in_force: reading is 是, not true or false"),
+        ("beneficiary: employer", "beneficiary: household", "a household has no account"),
+        ("    limit: 1", "    limit: -1", "limit -1 is no whole number from 1"),
+        ("    limit: 1", "    limit: 0", "limit 0 is no whole number from 1"),
+        ("    limit: 1", "    limit: 1.5", "limit 1.5 is no whole number from 1"),
+        ("    limit: 1", "    limit: true", "limit True is no whole number from 1"),
+        ("    limit: 1", "    limit:", "limit None is no whole number from 1"),
+        ("    limit: 1", "    limit: hire_limit", "limit: hire_limit is not known here"),
+        ("    limit: 1", "    limit: hire_amount_fen", "limit hire_amount_fen is no whole number"),
+        (
+            "    title: 签订1年",
+            "    limit: 1\n    title: 签订1年",
+            "s1_contract_one_year has a limit",
+        ),
         ("support_types: [一次性吸纳就业补贴]", "support_types: 一次性吸纳就业补贴", "is a list"),
         ("insurances: [养老]", "insurances: 养老", "insurances is a list"),
         ("only: {insurance: [养老]", "only: {insurance: 养老", "insurance is a list"),
@@ -129,7 +144,8 @@ def test_the_card_itself_is_read_and_on_is_a_word() -> None:
 )
 def test_the_databases_words_are_told_with_the_file(failure: str, said: str) -> None:
     assert said in str(told("policies/a.sql", failure))
-    assert told("policies/a.sql", "Conversion Error: 'a' to INT64") is None
+    misfit = str(told("policies/a.sql", "Conversion Error: 'a' to INT64\n\nLINE 3: a"))
+    assert misfit.startswith("sql/policies/a.sql:3: a value is too large") and "'a'" not in misfit
     assert told("policies/a.sql", "Out of Memory Error: LINE 1: no value: ") is None
 
 
@@ -158,6 +174,112 @@ def test_a_fact_on_the_card_that_its_rule_does_not_give_is_refused(
     monkeypatch.setattr("flows.night.determine.policy_cards", lambda: cards)
     with pytest.raises(ContractError, match=r"policy_new_hire_subsidy: .*: contract_tipe"):
         run_cases(cases_of("new_hire_subsidy")[:1], ["new_hire_subsidy"])
+
+
+def planted(old: str, new: str) -> Any:
+    """Return `sql_text` as if the rule of the hire subsidy said something else."""
+    path, known = policy_path("new_hire_subsidy"), texts.sql_text
+    assert old in known(path)
+    return lambda asked: known(asked).replace(old, new) if asked == path else known(asked)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "$hire_amount_fen as",
+            "$hire_amount_fenn as",
+            ":30 takes hire_amount_fenn, which nothing",
+        ),
+        ("$hire_amount_fen as", "$aid_amount_fen as", ":30 takes aid_amount_fen, which nothing"),
+        ("$hire_amount_fen as", "$minimum_wage_fen as", ":30 .*: add minimum_wage_fen to `uses:`"),
+        ("$hire_amount_fen as", "$hire_amount_fen_numerator as", ":30 .*: a fraction has two"),
+    ],
+)
+def test_a_misspelt_number_is_told_with_its_line_before_what_stands_idle(
+    old: str, new: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sql.card_words.sql_text", planted(old, new))
+    with pytest.raises(RuleError, match=f"^sql/policies/new_hire_subsidy.sql{said}"):
+        check_card(policy_cards()["new_hire_subsidy"])
+
+
+def test_a_monthly_day_in_a_yearly_policy_is_the_fault_of_on() -> None:
+    card = policy_cards()["new_hire_subsidy"]
+    monthly = replace(card.parameters["hire_amount_fen"], on="month")
+    with pytest.raises(RuleError, match=r"takes hire_amount_fen on month, .*: correct `on:`"):
+        check_card(replace(card, parameters=card.parameters | {"hire_amount_fen": monthly}))
+
+
+def test_a_limit_does_not_take_what_others_granted_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name, card = "internship_subsidy", policy_cards()["internship_subsidy"]
+    said = "^sql/policies/internship_subsidy.sql gives no column months_used_before"
+    words = texts.sql_words(policy_path(name)) - {"months_used_before"}
+    monkeypatch.setattr("sql.card_words.sql_words", lambda _: words)
+    with pytest.raises(RuleError, match=said):
+        check_card(card)
+    columns = {**dict.fromkeys(card.provision_names[:-1], "BOOLEAN"), "turn": "INTEGER"}
+    columns |= {"subject_id": "VARCHAR", "beneficiary_id": "VARCHAR", "amount_fen": "BIGINT"}
+    with pytest.raises(RuleError, match=said):
+        check_sentences(card, columns | {"months_used": "BIGINT"})
+    check_sentences(card, columns | {"months_used_before": "BIGINT"})
+
+
+def test_what_others_granted_is_unknown_where_it_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name, known = "internship_subsidy", texts.sql_text
+    asked = "used_months('就业见习补贴', person_key) as"
+    monkeypatch.setattr(
+        "sql.sql_text", lambda path: known(path).replace(asked, "cast(null as bigint) as")
+    )
+    rows = run_cases(group_of(cases_of(name)[0]), [name]).determinations
+    assert rows.height and all("s7_within_twelve_months" in said for said in rows["reason_codes"])
+    assert set(rows["outcome"]) <= {"undetermined", "ineligible"}
+
+
+TURN = "struct_pack(starts_on := starts_on, employer_code := employer_code) as turn"
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "null as turn",
+        "cast(null as date) as turn",
+        "struct_pack(day := starts_on, last := nullif(ends_on, ends_on)) as turn",
+        "case when ends_on is null then struct_pack(day := starts_on) end as turn",
+    ],
+)
+def test_a_turn_that_is_not_known_pays_nobody(turn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sql.sql_text", planted(TURN, turn))
+    with pytest.raises(
+        RuleError, match=r"^sql/policies/new_hire_subsidy.sql gives no turn for a r"
+    ):
+        run_cases(cases_of("new_hire_subsidy")[:1], ["new_hire_subsidy"])
+
+
+def test_an_argument_of_another_type_is_told_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    slip = planted("good_standing(employer_code)", "good_standing(starts_on)")
+    for place in ("sql", "sql.limits"):
+        monkeypatch.setattr(f"{place}.sql_text", slip)
+    with pytest.raises(
+        RuleError, match=r"^sql/policies/new_hire_subsidy.sql:24: a value is "
+    ) as told_so:
+        run_cases(cases_of("new_hire_subsidy")[:1], ["new_hire_subsidy"])
+    assert not re.search(r"\d{6}", str(told_so.value)), "no row is quoted"
+
+
+def test_what_is_amiss_on_a_card_is_not_told_with_the_exclusions_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> None:
+        raise RuleError("sql/policies/a.yaml: amiss")
+
+    monkeypatch.setattr(texts, "policy_cards", broken)
+    with pytest.raises(RuleError, match=r"^sql/policies/a.yaml: amiss"):
+        texts.exclusions.__wrapped__()
 
 
 @pytest.mark.parametrize(

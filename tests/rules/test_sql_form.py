@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sql.limits import asked_elsewhere, check_limits
+from sql.limits import asked_elsewhere, check_limits, words_unknown
 from sql.texts import (
     COMMENT,
     DOLLAR,
@@ -289,3 +289,22 @@ def test_a_planted_question_outside_of_what_a_fact_holds_is_noticed(
     path: str, text: str, told: str
 ) -> None:
     assert any(told in offence for offence in asked_elsewhere(path, text))
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (
+            "was_granted('一次性吸纳就业补助', '个人', p)",
+            "sql/policies/new.sql:2: 一次性吸纳就业补助 is no w",
+        ),
+        ("was_granted('一次性吸纳就业补贴', '人', p)", "人 is no word of subject_kind: 个人, 单位"),
+        ("contract_type not in ('固定期限', '固定期')", "固定期 is no word of contract_type"),
+        ("is_insured_by_between(p, u, ['养老保险'], 1, 2)", "养老保险 is no word of insurance"),
+        ("was_granted('一次性吸纳就业补贴', '个人', p)", ""),
+        ("is_valid_on('新的名单', '个人', p, d) or is_dispatcher()", ""),
+    ],
+)
+def test_a_planted_word_that_no_row_has_is_noticed(rule: str, told: str) -> None:
+    said = list(words_unknown("policies/new.sql", f"select\n    {rule} as s1_a from employers"))
+    assert [told in one for one in said] == [True] * bool(told)

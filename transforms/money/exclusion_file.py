@@ -28,7 +28,11 @@ def parse_exclusions(text: str) -> tuple[Exclusion, ...]:
     """
     content = read_yaml(text)
     check_words(content, ("exclusions",), (), "exclusions")
-    return tuple(_exclusion(entry) for entry in content["exclusions"])
+    found = tuple(_exclusion(entry) for entry in content["exclusions"])
+    names = [one.exclusion for one in found]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RuleError(f"exclusion {', '.join(twice)} stands twice")
+    return found
 
 
 def _exclusion(entry: Mapping[str, Any]) -> Exclusion:

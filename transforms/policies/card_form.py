@@ -9,6 +9,7 @@ from transforms.errors import RuleError
 from transforms.extracts.kinds import KINDS
 from transforms.strict_yaml import check_known, check_words
 
+ITEM_COUNT = 24
 PROVISION = re.compile(r"(s[0-9]+|g)_")
 KINDS_OF_POLICY = ("payment", "relief", "referral", "warning")
 # recent_month: months before the as-of month, whatever their year (monitoring has no reach).
@@ -58,9 +59,9 @@ def check_form(entry: Any) -> None:
     check_words(entry, MUST_SAY, MAY_SAY, "policy")
     where = f"policy {entry['policy']}"
     _check_values(where, entry)
-    _check_kind(where, entry)
     for name in ("subject", "beneficiary"):
         check_known(entry[name], PARTIES, f"{where}: {name}")
+    _check_kind(where, entry)
     check_known(entry["reads"], KINDS, f"{where}: reads")
     insurances, granted = _codes("contributions", "insurance"), _codes("support", "support_type")
     granted += _codes("unemployment_benefits", "benefit_type")
@@ -90,8 +91,8 @@ def _check_values(where: str, entry: Mapping[str, Any]) -> None:
             raise RuleError(f"{where}: {name} is a list: [{listed}]")
     for name in (name for name in TEXTS if name in entry):
         _check_text(f"{where}: {name}", entry[name])
-    if type(entry["item"]) is not int:
-        raise RuleError(f"{where}: item is the number of an item of the annex, as 7")
+    if type(entry["item"]) is not int or not 1 <= entry["item"] <= ITEM_COUNT:
+        raise RuleError(f"{where}: item is the number of an item of the annex, 1 to {ITEM_COUNT}")
 
 
 def _check_provision(place: str, provision: Mapping[str, Any]) -> None:
@@ -119,6 +120,8 @@ def _check_kind(where: str, entry: Mapping[str, Any]) -> None:
         raise RuleError(f"{where}: a payment has a fund and rows, what pays nothing a list")
     if (kind in ("payment", "relief")) != ("amount_cap" in entry):
         raise RuleError(f"{where}: a payment and a relief have an amount_cap, no other")
+    if pays and entry["beneficiary"] == "household":
+        raise RuleError(f"{where}: a household has no account: pay a person or an employer")
 
 
 def _check_span(where: str, span: Any) -> None:
@@ -128,6 +131,8 @@ def _check_span(where: str, span: Any) -> None:
         raise RuleError(f"{where}: in_force from {first} to {last}: days YYYY-MM-DD, in order")
     if type(span["tail_months"]) is not int or span["tail_months"] < 0:
         raise RuleError(f"{where}: in_force: tail_months is a whole number")
+    if type(span.get("reading", False)) is not bool:
+        raise RuleError(f"{where}: in_force: reading is {span['reading']}, not true or false")
 
 
 def _check_rows(where: str, rows: Any, parts: Collection[str]) -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from transforms.errors import RuleError
 from transforms.policies.amount_cap import read_cap
 from transforms.policies.card_form import check_form
 from transforms.policies.parameters import (
     Parameter,
     ParameterValue,
+    check_limit,
     check_paid,
     check_windows,
     month_first_day,
@@ -153,9 +153,7 @@ def parse_card(text: str, shared: Mapping[str, Parameter]) -> PolicyCard:
     if entry["kind"] == "payment":
         check_paid(parameters, name)
     provisions = tuple(_provision(key, value) for key, value in entry["provisions"].items())
-    limits = [provision.limit for provision in provisions]
-    if any(limits[:-1]) or (isinstance(limits[-1], str) and limits[-1] not in parameters):
-        raise RuleError(f"policy {name}: a limit stands on the last provision, or no parameter")
+    check_limit(entry["provisions"], parameters, name)
     return PolicyCard(
         policy_id=name,
         title=entry["title"],

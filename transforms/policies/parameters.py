@@ -148,6 +148,28 @@ def check_paid(parameters: Mapping[str, Parameter], policy: str) -> None:
             )
 
 
+def check_limit(
+    provisions: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, Parameter], policy: str
+) -> None:
+    """Hold a limit to the last provision, and to a whole number from 1 whenever it is taken.
+
+    Raises:  RuleError naming the provision, or the limit
+    """
+    *others, last = provisions
+    for name in (name for name in others if "limit" in provisions[name]):
+        raise RuleError(f"policy {policy}: {name} has a limit: it stands on the last provision")
+    if "limit" not in provisions[last]:
+        return
+    limit, counts = provisions[last]["limit"], [provisions[last]["limit"]]
+    if isinstance(limit, str):
+        check_known(limit, parameters, f"policy {policy}: limit")
+        counts = [value.value for value in parameters[limit].values]
+    if any(type(count) is not int or count < 1 for count in counts):
+        raise RuleError(
+            f"policy {policy}: limit {limit} is no whole number from 1, nor a parameter of such"
+        )
+
+
 def check_days(values: Sequence[ParameterValue], where: str) -> None:
     """Hold dated values to the order of their days, each on a day of its own.
 

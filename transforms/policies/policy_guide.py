@@ -6,12 +6,12 @@ from typing import Any
 
 from transforms.errors import RuleError
 from transforms.extracts.kinds import heading
+from transforms.policies.card_form import ITEM_COUNT
 from transforms.policies.card_text import confirmation, describe_card, said_value, span_text
 from transforms.policies.cards import PolicyCard
 from transforms.strict_yaml import read_yaml
 from transforms.words import word
 
-ITEM_COUNT = 24
 WORDS = {
     "policy": "pays",
     "list": "list",
