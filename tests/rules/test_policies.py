@@ -1,12 +1,23 @@
 """The golden cases: every policy against the rulebook, one test per sentence."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
 from sql.texts import policy_cards
 from tests.rules.golden import Case, employer_code, person_id
-from tests.rules.golden_run import all_cases, background, case_id, determined_of, judge, run_cases
+from tests.rules.golden_run import (
+    all_cases,
+    background,
+    card_with,
+    case_id,
+    determined_of,
+    judge,
+    run_cases,
+)
+from transforms.policies.card_form import period_form
+from transforms.policies.cards import PolicyCard
 
 READS = {name: card.reads for name, card in policy_cards().items()}
 KINDS_READ = sorted({kind for reads in READS.values() for kind in reads})
@@ -60,6 +71,46 @@ def test_every_provision_is_failed_alone_by_a_case(policy: str) -> None:
     never_false = {"s5_not_dispatcher", "s6_entity_known"}
     provisions = set(policy_cards()[policy].provision_names) - never_false
     assert provisions <= alone, f"no case fails only {sorted(provisions - alone)}"
+
+
+def months_missed(card: PolicyCard) -> list[str]:
+    """Name provisions whose rows are shown of fewer months than a window and its look-back ask."""
+    numbers = card.parameters
+    back = [max(v.value for v in n.values) for k, n in numbers.items() if "look_back_months" in k]
+    if not back:
+        return []
+    first, last = -max(back), -1
+    if len(period_form(card.period)) == 4:
+        days = [v.value for n in numbers.values() if n.unit == "date" for v in n.values]
+        months = [(day.year - card.force_from.year) * 12 + day.month - 1 for day in days]
+        first, last = first + min(months), last + max(months)
+    return [
+        f"{one.name}: months {row['months']} do not reach [{first}, {last}]"
+        for one in card.provisions
+        for row in one.rows
+        if isinstance(row.get("months"), list)
+        and not (row["months"][0] <= first and last <= row["months"][1])
+    ]
+
+
+@pytest.mark.parametrize("policy", policy_cards())
+def test_what_is_shown_reaches_the_months_that_are_asked(policy: str) -> None:
+    assert not months_missed(policy_cards()[policy])
+
+
+@pytest.mark.parametrize(
+    ("moved", "reach"),
+    [
+        ({"hire_window_to": date(2020, 6, 30)}, "[-5, 4]"),
+        ({"hire_look_back_months": 12}, "[-11, 1]"),
+        ({"hire_window_from": date(2020, 1, 1)}, "[-6, 1]"),
+    ],
+)
+def test_a_window_that_moved_away_from_what_is_shown_is_noticed(
+    moved: dict[str, Any], reach: str
+) -> None:
+    said = f"s1_newly_hired: months [-5, 1] do not reach {reach}"
+    assert months_missed(card_with(policy_cards()["new_hire_subsidy"], moved)) == [said]
 
 
 def test_ids_made_for_cases_are_valid() -> None:
