@@ -165,6 +165,25 @@ def test_a_budget_runs_out_in_the_first_month_it_lacks_each_year_by_itself() -> 
     assert fund_forecast("f", DAY, now, going, {2020: 160 + 800, 2021: 300}).runs_out == ""
 
 
+@pytest.mark.parametrize(
+    ("of_this_year", "left"),
+    [(50, 31), (49, -19), (0, -19), (None, -19)],
+)
+def test_what_a_december_night_draws_up_takes_of_its_own_year(
+    of_this_year: int | None, left: int
+) -> None:
+    """What is held is paid by a later run: of the next year. So is what this year has no money for.
+
+    As is shown: 50 payable, 9 held, 10 that go on are paid in January, whatever year they take.
+    """
+    budgets = {2020: of_this_year, 2021: 50}
+    found = fund_forecast(
+        "f", date(2020, 12, 31), {"payable": 50, "held": 9}, {"a": [10] + [0] * 11}, budgets
+    )
+    assert found.months.row(0) == ("2021-01", 50, 9, 10, 69, left)
+    assert found.runs_out == ("" if left > 0 else "2021-01")
+
+
 def test_every_policy_that_pays_by_the_month_says_until_when() -> None:
     monthly = {c.policy_id for c in policy_cards().values() if c.fund and c.period == "month"}
     assert set(going_on()) == monthly

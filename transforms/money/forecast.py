@@ -123,6 +123,10 @@ def fund_forecast(
 ) -> FundForecast:
     """Set what a fund will pay, month by month, against what is left of each year's budget.
 
+    What is payable is drawn up on the day itself: it takes of the day's year, in December too. Only
+    if that year lacks the budget for all of it, it waits for a run of the next year, as what is
+    held does.
+
     Rows:    waiting       what is payable and held now, paid in the first month
              going         per policy what goes on, month by month
              left_by_year  what is left of a year's budget; none where there is no budget
@@ -131,13 +135,15 @@ def fund_forecast(
     """
     first, rows = _number_of(as_of) + 1, []
     left = dict(left_by_year)
+    has_budget = (left.get(as_of.year) or 0) >= waiting["payable"]
     runs_out = ""
     for place in range(MONTHS):
         year, month = (first + place) // 12, month_text(first + place)
         payable, held = (waiting[name] if place == 0 else 0 for name in ("payable", "held"))
         goes_on = sum(sums[place] for sums in going.values())
         total, budget = payable + held + goes_on, left.get(year)
-        left[year] = None if budget is None else budget - total
+        drawn_up = payable if has_budget and year > as_of.year else 0
+        left[year] = None if budget is None else budget - (total - drawn_up)
         after = left[year]
         if after is not None and after < 0 and not runs_out:
             runs_out = month
