@@ -14,7 +14,7 @@ from flows.money.evidence import expect_evidence
 from flows.money.funds import read_funds
 from flows.money.ledger import NEVER, Ledger
 from flows.money.ledger_store import open_ledger
-from flows.money.settle import owner_of
+from flows.money.returned import owner_of
 from flows.store import Home, replace_file
 from sql import connect, register_tables, run_sql, show_frame
 from transforms.answers.accounts import REASONS, count_wanted, wanted_accounts, wanted_sheets

@@ -21,8 +21,9 @@ from flows.data_package import write_table
 from flows.ingest.drop import load_snapshot
 from flows.money.batch_folder import StoredBatch, known_state, read_batch, verify_batch
 from flows.money.evidence import expect_evidence
-from flows.money.ledger_store import books_of, open_ledger
+from flows.money.ledger_store import Ledger, books_of, open_ledger
 from flows.money.notice import announced_from
+from flows.money.returned import over_lines
 from flows.store import Home, read_manifest, staged_folder
 from flows.typeset import pdf_of
 from sql import connect, register_tables, run_sql, show_frame
@@ -46,6 +47,7 @@ MOST_IN_A_PDF = 5_000
 SERIES_LENGTH = 8
 # What a line is told as by what the ledger says of it, where its status is not enough.
 NOT_YET_PAID, RETURNED_OURS = "not_yet_paid", "returned_ours"
+RETURNED_OVER = "returned_over"
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
     with open_ledger(home, only_look=True) as ledger:
         books = ledger.books()
         states = [state for state in books.batches.values() if state.run_id == run_id]
-        paid, returned = held_lines(ledger), returned_lines(ledger)
+        paid, returned, over = held_lines(ledger), returned_lines(ledger), _over(ledger)
     known = [_accounts(read_batch(home, state.batch_id)) for state in states]
     accounts = pl.concat([*known, pl.DataFrame(schema=_ACCOUNTS)]).unique(KEY)
     left = pl.DataFrame(
@@ -183,13 +185,14 @@ def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
         schema=dict.fromkeys([*KEY, "said"], pl.String()),
         orient="row",
     )
-    for more in (accounts, left, paid.drop("sent_fen")):
+    for more in (accounts, left, paid.drop("sent_fen"), over):
         lines = lines.join(more, on=KEY, how="left", validate="1:1")
     now, before = pl.col("now_fen").fill_null(0), pl.col("paid_before_fen")
     is_payable, is_out = pl.col("status") == "payable", pl.col("said").is_not_null()
     is_paid = is_payable & (now >= pl.col("determined_fen"))
     is_held = is_payable & is_out & ~is_paid
     is_waiting = (pl.col("status") == "nothing_due") & (now < before)
+    is_over = ((is_payable & ~is_paid) | is_waiting) & pl.col("over_fen").is_not_null()
     told = lines.with_columns(
         pl.when(is_paid)
         .then(pl.lit("nothing_due"))
@@ -198,9 +201,21 @@ def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
         .otherwise("status")
         .alias("status"),
         pl.when(is_held).then("said").otherwise("reason").alias("reason"),
-        pl.when(is_waiting).then(pl.lit(NOT_YET_PAID)).alias("told_as"),
+        pl.when(is_over)
+        .then(pl.lit(RETURNED_OVER))
+        .when(is_waiting)
+        .then(pl.lit(NOT_YET_PAID))
+        .alias("told_as"),
+        pl.when(is_over).then("over_fen").otherwise("due_fen").alias("due_fen"),
     )
     return _with_returns(told_of_claims(told, books, paid), returned)
+
+
+def _over(ledger: Ledger) -> pl.DataFrame:
+    """Say of every line that came back and that no night pays any more how much it is."""
+    schema = {**dict.fromkeys(KEY, pl.String), "over_fen": pl.Int64}
+    rows = [{**line, "over_fen": line["amount_fen"]} for line in over_lines(ledger)]
+    return pl.DataFrame(rows, schema=schema).group_by(KEY).agg(pl.sum("over_fen"))
 
 
 _ACCOUNTS = dict.fromkeys([*KEY, "bank_name", "account_no"], pl.String())

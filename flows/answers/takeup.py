@@ -11,6 +11,7 @@ from flows.language import headings, language, policy_word
 from flows.money.batch_folder import batch_lines, signed_lines
 from flows.money.evidence import run_files
 from flows.money.ledger_store import Ledger, open_ledger
+from flows.money.returned import over_lines
 from flows.money.standing import Standing
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from sql.texts import exclusions, policy_cards
@@ -130,7 +131,9 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
 
     Rows:    first, last  months (YYYY-MM), both within
              returns      `policies` by policy and period, `total`, `nights` with their totals;
-                          `unsupported_fen`: paid above what is determined, in none of these
+                          `unsupported_fen`: paid above what is determined, in none of these;
+                          `over_fen`: came back and is paid by no night any more, in these only if
+                          the newest run determined it
     Units:   fen
     Raises:  LedgerForbidsError if no run has finished; DigestDiffersError for a changed one
     """
@@ -145,6 +148,8 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
         rows = rows_taken_up(entitlements, lines, exclusions())
         found = first_found(home, runs, rows, date.fromisoformat(run["as_of"]))
         nights = list(_nights(home, runs, first, last))
+        schema = {"period": pl.String(), "amount_fen": pl.Int64()}
+        over = of_periods(pl.DataFrame(over_lines(ledger), schema=schema), first, last)
     taken = _beside(
         with_days(rows, found),
         pl.scan_parquet(folder / "determinations.parquet"),
@@ -163,6 +168,7 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
         "policies": taken.by("policy_id").to_dicts(),
         "total": taken.total(),
         "unsupported_fen": held.select(more_fen.sum()).item(),
+        "over_fen": over["amount_fen"].sum(),
         "nights": nights,
     }
 
@@ -207,10 +213,11 @@ def takeup_lines(told: Mapping[str, Any]) -> list[str]:
     nights += [_row(one["as_of"], one, BESIDE[:2]) for one in told["nights"]]
     right = set(range(1, len(policies[0])))
     of = Said("takeup_of", {name: told[name] for name in ("run_id", "as_of")})
-    beside = Said("takeup_unsupported", {"fen": told["unsupported_fen"]})
-    above, below = worded(of, language()), worded(beside, language())
+    beside = [Said("takeup_unsupported", {"fen": told["unsupported_fen"]})]
+    beside += [Said("takeup_over", {"fen": told["over_fen"]})] if told["over_fen"] else []
+    above, below = worded(of, language()), (worded(one, language()) for one in beside)
     between = headings("takeup_nights")
-    return [above, *table(policies, right), below, "", *between, *table(nights, right)]
+    return [above, *table(policies, right), *below, "", *between, *table(nights, right)]
 
 
 def _headings(beside: Sequence[str]) -> list[str]:

@@ -1,56 +1,58 @@
 """What came back and was not paid again: how old, whose turn it is, what to do."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
 import polars as pl
 
 from flows.money.funds import read_funds
+from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
-from flows.money.settle import owner_of, returned_of
+from flows.money.sign import today
+from flows.money.twice import paid_again
 from flows.store import Home
+from sql import policy_cards
 from transforms.amounts import yuan_text
+from transforms.money.batch_states import BatchState
 from transforms.money.claims import KEY
+from transforms.payments.layouts import ReturnCode
 from transforms.payments.received import read_day
-from transforms.words import word
+from transforms.policies.cards import outside_span
+from transforms.words import Said, word
 
 MOST_DAYS = 60
+OF_LINES = ("payment_id", *KEY, "holder", "amount_fen")
 
 
 def list_returned(home: Home, as_of: date) -> dict[str, Any]:
     """List the lines that came back and that no later payment has paid, by who is to act.
 
     Rows:    lines  one per line of the ledger; `age_days` since the bank answered, none if it did
-                    not say when
+                    not say when; `over`: why no night pays it any more, nothing if one can
              payments  one per payment: its lines and their sum
-             warnings  lines older than 60 days, or of no known age, that nobody has to act on
+             warnings  lines older than 60 days, or of no known age, that nobody has to act on, and
+                       what no night pays any more
     Units:   yuan, for people
     """
-    funds, lines, fens = read_funds(home), list[dict[str, Any]](), dict[str, list[int]]()
+    funds = read_funds(home)
     with open_ledger(home, only_look=True) as ledger:
-        standing = {tuple(key) for key in ledger.paid_lines().select(KEY).iter_rows()}
-        for state in ledger.batch_states().values():
-            returned = returned_of(state)
-            codes = funds.profile_of(state.fund).returns
-            sent = ledger.entries_of(state.batch_id, "payment")
-            sent = sent.filter(pl.col("payment_id").is_in([*returned]))
-            names = ("payment_id", *KEY, "holder", "amount_fen")
-            for row in sent.select(names).iter_rows(named=True):
-                if tuple(row[name] for name in KEY) in standing:
-                    continue
-                reason, day = returned[row["payment_id"]]
-                fens.setdefault(row["payment_id"], []).append(row["amount_fen"])
-                lines.append(
-                    {
-                        **owner_of(reason, codes),
-                        **{name: row[name] for name in names[:-1]},
-                        "batch_id": state.batch_id,
-                        "amount_yuan": yuan_text(row["amount_fen"]),
-                        "reason": reason,
-                        "returned_on": day,
-                        "age_days": _age(day, as_of),
-                    }
-                )
+        found = waiting_lines(ledger)
+    lines, fens = list[dict[str, Any]](), defaultdict[str, list[int]](list)
+    for line in found:
+        fens[line["payment_id"]].append(line["amount_fen"])
+        codes = funds.profile_of(line["fund"]).returns
+        lines.append(
+            {
+                **owner_of(line["reason"], codes, is_over=line["over"] is not None),
+                **{name: line[name] for name in (*OF_LINES[:-1], "batch_id")},
+                "amount_yuan": yuan_text(line["amount_fen"]),
+                **{name: line[name] for name in ("reason", "returned_on")},
+                "age_days": _age(line["returned_on"], as_of),
+                "over": str(line["over"] or ""),
+            }
+        )
     lines.sort(key=lambda line: (line["owner"], -(line["age_days"] or 0), line["payment_id"]))
     by_payment: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
@@ -64,8 +66,108 @@ def list_returned(home: Home, as_of: date) -> dict[str, Any]:
         "lines": lines,
         "payments": payments,
         "total_yuan": yuan_text(sum(map(sum, fens.values()))),
-        "warnings": _warnings(lines),
+        "warnings": [*_warnings(lines), *map(str, over_warnings(found))],
     }
+
+
+def waiting_lines(ledger: Ledger, night: date | None = None) -> list[dict[str, Any]]:
+    """List the lines that came back and that no payment drawn up since has paid.
+
+    Rows:    night    judges whether its day is beyond a policy's; else the last night's day does,
+                      or that of the return if it is later
+             returns  one per line: OF_LINES, batch_id, fund, reason, returned_on, and `over`: why
+                      no night pays it any more, or none
+    Units:   fen
+    """
+    states = {name: state for name, state in ledger.batch_states().items() if state.settled}
+    answers = {name: returned_of(state) for name, state in states.items()}
+    parts = [
+        ledger.entries_of(name, "payment").filter(pl.col("payment_id").is_in([*answers[name]]))
+        for name in states
+        if answers[name]
+    ]
+    if not parts:
+        return []
+    back = pl.concat(parts)
+    again = paid_again(ledger, back.select("payment_id", "batch_id", *KEY))
+    last = night.isoformat() if night else ledger.books().last_day(today())
+    lines = []
+    for row in back.select("batch_id", "fund", *OF_LINES).iter_rows(named=True):
+        if (row["payment_id"], *(row[name] for name in KEY)) in again:
+            continue
+        reason, day = answers[row["batch_id"]][row["payment_id"]]
+        is_later = night is None and read_day(day, "YYYYMMDD")
+        judged = max(last, f"{day[:4]}-{day[4:6]}-{day[6:]}") if is_later else last
+        over = _over(row["policy_id"], judged)
+        lines.append({**row, "reason": reason, "returned_on": day, "over": over})
+    return lines
+
+
+def over_lines(ledger: Ledger, batch_id: str = "") -> list[dict[str, Any]]:
+    """List those of the waiting lines, of a batch or all, that no night pays any more."""
+    lines = waiting_lines(ledger)
+    return [line for line in lines if line["over"] and batch_id in ("", line["batch_id"])]
+
+
+def over_on_night(home: Home, as_of: date) -> list[Said]:
+    """Say what came back and a night of this day, or of a later one, does not pay any more."""
+    with open_ledger(home, only_look=True) as ledger:
+        return over_warnings(waiting_lines(ledger, as_of))
+
+
+def _over(policy_id: str, day: str) -> Said | None:
+    """Say why a night of a day, and of any later one, does not pay a policy; nothing if it does."""
+    card = policy_cards().get(policy_id)
+    return outside_span(card, date.fromisoformat(day)) if card else Said("card_is_gone")
+
+
+def over_warnings(lines: Iterable[Mapping[str, Any]]) -> list[Said]:
+    """Say by policy how much came back that no night pays any more, and who decides what."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        if line["over"]:
+            found.setdefault(line["policy_id"], []).append(line)
+    return [
+        Said(
+            "came_back_over",
+            {
+                "policy": policy_id,
+                "count": len({line["payment_id"] for line in of_policy}),
+                "fen": sum(line["amount_fen"] for line in of_policy),
+                "why": max((line["over"] for line in of_policy), key=str),
+            },
+        )
+        for policy_id, of_policy in sorted(found.items())
+    ]
+
+
+def returned_of(state: BatchState) -> dict[str, tuple[str, str]]:
+    """Return the payments of a batch that came back and did not arrive after all.
+
+    Rows:    returns  the bank's reason and day by payment id, in the order they came back
+    """
+    returned: dict[str, tuple[str, str]] = {}
+    for said in state.settled:
+        for payment_id, _, _ in said["restored"]:
+            returned.pop(payment_id)
+        for payment_id, reason, day in (*said["returned"], *said["late"]):
+            returned[payment_id] = (reason, day)
+    return returned
+
+
+def owner_of(
+    reason: str, codes: Mapping[str, ReturnCode], *, is_over: bool = False
+) -> dict[str, str]:
+    """Say who acts on a reason of the bank's, the whole or its first word, and what to do.
+
+    If its policy's days are over, the bureau decides first, whatever the bank said.
+    """
+    if is_over:
+        return {"owner": word("return_over_owner"), "action": word("return_over_action")}
+    known = codes.get(reason) or codes.get(reason.partition(" ")[0])
+    if known:
+        return {"owner": known.owner, "action": known.action}
+    return {"owner": word("return_unknown"), "action": word("return_add_code")}
 
 
 def _age(day: str, as_of: date) -> int | None:

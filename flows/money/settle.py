@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from flows.money.acts import unsigned
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.funds import read_funds
 from flows.money.ledger_store import Ledger, open_ledger
+from flows.money.returned import over_lines, over_warnings, owner_of, returned_of
 from flows.money.sign import today
 from flows.money.twice import paid_twice, twice_warnings
 from flows.money.whole import expect_at_home, expect_whole, witnessed
@@ -30,7 +31,6 @@ from transforms.payments.return_file import (
     read_answers,
     settle_answers,
 )
-from transforms.words import word
 
 ANSWERS = "answers"
 
@@ -66,7 +66,7 @@ def settle_batch(
             state = ledger.batch_states()[batch_id]
         else:
             said = taken[0]
-        twice = paid_twice(ledger, batch_id)
+        twice, over = paid_twice(ledger, batch_id), over_lines(ledger, batch_id)
     if digest in {kept["file_digest"] for kept in state.settled}:
         keep(stored, digest, content)
     returned = returned_of(state)
@@ -81,30 +81,17 @@ def settle_batch(
         "unanswered": state.instruction_count - answered,
         "returned_yuan": yuan_text(_sum_of(stored, [*returned])),
         "file": {"arrived": told[True], "returned": told[False]},
-        "returned_by_owner": _by_owner(stored, returned, codes),
+        "returned_by_owner": _by_owner(stored, returned, codes, {li["payment_id"] for li in over}),
         "paid_twice": twice,
-        "warnings": twice_warnings(twice),
+        "warnings": [*twice_warnings(twice), *map(str, over_warnings(over))],
     }
-
-
-def returned_of(state: BatchState) -> dict[str, tuple[str, str]]:
-    """Return the payments of a batch that came back and did not arrive after all.
-
-    Rows:    returns  the bank's reason and day by payment id, in the order they came back
-    """
-    returned: dict[str, tuple[str, str]] = {}
-    for said in state.settled:
-        for payment_id, _, _ in said["restored"]:
-            returned.pop(payment_id)
-        for payment_id, reason, day in (*said["returned"], *said["late"]):
-            returned[payment_id] = (reason, day)
-    return returned
 
 
 def _by_owner(
     stored: StoredBatch,
     returned: Mapping[str, tuple[str, str]],
     codes: Mapping[str, ReturnCode],
+    over: Collection[str],
 ) -> list[dict[str, str]]:
     """List what came back by who is to act, with what to do."""
     sent = stored.frame("instructions").select("payment_id", "amount_fen", "policy_id", "holder")
@@ -117,19 +104,11 @@ def _by_owner(
             "holder": sent_of[payment_id][2],
             "reason": reason,
             "returned_on": day,
-            **owner_of(reason, codes),
+            **owner_of(reason, codes, is_over=payment_id in over),
         }
         for payment_id, (reason, day) in returned.items()
     ]
     return sorted(listed, key=lambda line: (line["owner"], line["payment_id"]))
-
-
-def owner_of(reason: str, codes: Mapping[str, ReturnCode]) -> dict[str, str]:
-    """Say who acts on a reason of the bank's, the whole or its first word, and what to do."""
-    known = codes.get(reason) or codes.get(reason.partition(" ")[0])
-    if known:
-        return {"owner": known.owner, "action": known.action}
-    return {"owner": word("return_unknown"), "action": word("return_add_code")}
 
 
 def read_file(path: Path) -> tuple[bytes, str]:

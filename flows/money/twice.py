@@ -1,14 +1,16 @@
-"""What one payment and another paid for the same: the first came back, and arrived after all."""
+"""What a payment that came back and a later one paid for the same, whether both stand or one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
-from flows.money.ledger import Ledger
+from flows.money.ledger import NEVER, Ledger
 from sql import policy_cards
 from sql.texts import exclusions
 from transforms.amounts import yuan_text
 from transforms.money.batch_states import BatchState
+from transforms.money.entitlements import KEY
 
 
 def pays_the_same() -> pl.Expr:
@@ -31,7 +33,7 @@ def paid_twice(ledger: Ledger, batch_id: str) -> list[dict[str, Any]]:
     Rows:    returns  one per two payments that stand; yuan of the later one's lines
     """
     away = _away(ledger, batch_id)
-    if not away:
+    if not any(ends < NEVER for spans in away.values() for _, ends in spans):
         return []
     states, batches, standing = (
         ledger.batch_states(),
@@ -48,8 +50,7 @@ def paid_twice(ledger: Ledger, batch_id: str) -> list[dict[str, Any]]:
         .sort(pl.all())
         .iter_rows()
     ):
-        returned, restored = away[first]
-        if returned < _drawn_up(states, batches[later]) < restored:
+        if _is_within(away[first], _drawn_up(states, batches[later])):
             sums[first, later] = sums.get((first, later), 0) + fen
     return [
         {
@@ -63,18 +64,49 @@ def paid_twice(ledger: Ledger, batch_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _away(ledger: Ledger, batch_id: str) -> dict[str, tuple[int, int]]:
-    """Return between which postings each payment that arrived after all counted as come back."""
-    left, away = dict[str, int](), dict[str, tuple[int, int]]()
+def paid_again(ledger: Ledger, back: pl.DataFrame) -> set[tuple[str, ...]]:
+    """Tell which lines that came back were paid again: by a payment drawn up while they were away.
+
+    That one counts whatever became of it: if it came back too, it is the one that waits.
+
+    Rows:    back     payment_id, batch_id and KEY, one per line
+             returns  payment_id and KEY of those paid again
+    """
+    states, batches = ledger.batch_states(), ledger.batches_of_payments()
+    away = {
+        payment_id: spans
+        for batch_id in back["batch_id"].unique()
+        for payment_id, spans in _away(ledger, batch_id).items()
+    }
+    met = ledger.lines_of("payment").join(
+        back, on=["subject_kind", "subject_id"], how="inner", suffix="_back"
+    )
+    met = met.filter(pays_the_same(), pl.col("payment_id") != pl.col("payment_id_back"))
+    subject = ("subject_kind", "subject_id")
+    names = [name if name in subject else f"{name}_back" for name in KEY]
+    return {
+        (first, *line)
+        for later, first, *line in met.select("payment_id", "payment_id_back", *names).iter_rows()
+        if _is_within(away[first], _drawn_up(states, batches[later]))
+    }
+
+
+def _away(ledger: Ledger, batch_id: str) -> dict[str, list[tuple[int, int]]]:
+    """Return between which postings each payment of a batch counts as come back: NEVER, still."""
+    away = dict[str, list[tuple[int, int]]]()
     for posting in ledger.postings(batch_id=batch_id):
         if posting.kind != "settled":
             continue
         said = posting.said
         for payment_id, _, _ in said["restored"]:
-            away[payment_id] = (left[payment_id], posting.sequence)
+            away[payment_id][-1] = (away[payment_id][-1][0], posting.sequence)
         for payment_id, _, _ in (*said["returned"], *said["late"]):
-            left[payment_id] = posting.sequence
+            away.setdefault(payment_id, []).append((posting.sequence, NEVER))
     return away
+
+
+def _is_within(spans: Sequence[tuple[int, int]], place: int) -> bool:
+    return any(begins < place < ends for begins, ends in spans)
 
 
 def _drawn_up(states: dict[str, BatchState], batch_id: str) -> int:

@@ -20,6 +20,7 @@ from flows.data_package import (
 )
 from flows.inbox.in_force import states_of_snapshot
 from flows.ingest.drop import SnapshotRef
+from flows.money.returned import over_on_night
 from flows.night.made_by import keep_inputs, program
 from flows.scratch import scratch_folder
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
@@ -224,19 +225,15 @@ def _expect_same(target: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _warnings(run: RunSoFar) -> list[Said]:
+    marks = [(b, said_of(b.manifest["mark_said"])) for b in run.batches if b.mark]
     marked = [
-        Said(
-            "batch_waits",
-            {"fund": b.fund, "batch": b.batch_id, "why": said_of(b.manifest["mark_said"])},
-        )
-        for b in run.batches
-        if b.mark
+        Said("batch_waits", {"fund": b.fund, "batch": b.batch_id, "why": why}) for b, why in marks
     ]
     deliveries = warnings_of(states_of_snapshot(run.snapshot.folder, run.as_of))
-    ran = [card for name, card in policy_cards().items() if name in run.policies]
-    ran = [card for card in ran if run.policies[card.policy_id].status == "ran"]
-    checks = gate_warnings(run.gates, read_by(ran))
-    return [*run.snapshot.said("warnings"), *deliveries, *checks, *run.warnings, *marked]
+    ran = {name for name, found in run.policies.items() if found.status == "ran"}
+    checks = gate_warnings(run.gates, read_by([c for n, c in policy_cards().items() if n in ran]))
+    over = over_on_night(run.home, run.as_of)
+    return [*run.snapshot.said("warnings"), *deliveries, *checks, *run.warnings, *over, *marked]
 
 
 def _counts(

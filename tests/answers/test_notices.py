@@ -36,6 +36,7 @@ from tests.money.money_town import (
     new_home,
     night,
     pay,
+    refund,
     run_name,
     sign_both,
 )
@@ -560,6 +561,32 @@ def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_p
     assert "账户" not in row["message"].replace("不用换账户", "")
     assert write_wanted(home, tmp_path / "收款账户.xlsx")["payees"] == 0, "no account mends it"
     assert told_of_run(home, "R1")[struck]["title"] == "审核后暂不发放"
+
+
+@pytest.mark.parametrize("came_back_on", ["20210630", "20210701"])
+def test_what_no_night_pays_any_more_is_promised_to_nobody(
+    tmp_path: Path, came_back_on: str
+) -> None:
+    """The refund's days are over with 2021-06-30: paid in R1, topped up in R2, back too late."""
+    home, row = new_home(tmp_path / "home"), (ONE, "2020")
+    (batch,) = pay(home, "R1", [refund(1000)])
+    (top_up,) = night(home, "R2", [refund(1200)])[1].batches
+    sign_both(home, top_up.batch_id)
+    release_batch(home, top_up.batch_id)
+    night(home, "R3", [refund(1200)])
+    assert {told_of_run(home, label)[row]["title"] for label in ("R1", "R3")} == {"已经发放"}
+    answer = tmp_path / "answer.txt"
+    answer.write_bytes(f"{ids_of(home, batch)[0]}|失败|余额不足|{came_back_on}".encode("gb18030"))
+    settle_batch(home, batch, answer)
+    for label, before in (("R1", "银行退回，正在处理"), ("R3", "正在发放")):
+        told = told_of_run(home, label)[row]
+        if came_back_on == "20210630":
+            assert told["title"] == before
+            continue
+        assert told["title"] == "银行退回，尚待决定" and " 10.00 元" in told["letter"]
+        assert "10.00元被银行退回" in told["message"] and "区人社局" in told["message"]
+        said = told["letter"] + told["message"]
+        assert not re.search("补发|再转入|以后的批次|不会因此减少|{", said)
 
 
 @pytest.mark.parametrize(

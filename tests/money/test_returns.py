@@ -2,22 +2,42 @@
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
+from flows.answers.takeup import take_up_today, takeup_lines
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.cli.doctor import examine
+from flows.ingest.drop import SnapshotRef
 from flows.money.ledger_store import open_ledger
-from flows.money.returned import list_returned
+from flows.money.release import release_batch
+from flows.money.returned import list_returned, over_on_night
+from flows.money.review import import_review
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
+from flows.night import run_record
+from flows.night.run_record import RunSoFar
 from flows.store import Home
-from tests.money.money_town import ANN, TWO, ids_of, month, new_home, pay, refund
+from tests.money.money_town import (
+    ANN,
+    TWO,
+    ids_of,
+    month,
+    new_home,
+    night,
+    pay,
+    refund,
+    sign_both,
+)
+from tests.money.test_review import filled
 from transforms.errors import DropRefusedError
 from transforms.payments.layouts import OWNERS
 from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile
 from transforms.payments.received import decoded
+from transforms.words import said_of, worded
 
 ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
 DAY = date(2020, 5, 31)
@@ -198,6 +218,92 @@ def test_what_came_back_ages_until_it_is_paid_again(home: Home, batch: str) -> N
     assert list_returned(home, DAY)["lines"] == [], "paid again"
     (said,) = [c for c in examine(home)["checks"] if c["what"] == "returned payments"]
     assert said["verdict"] == "good"
+
+
+def test_a_top_up_of_what_came_back_since_pays_none_of_it(home: Home) -> None:
+    """2.00 were drawn up while 10.00 stood: only what is drawn up after the return pays them again.
+
+    What pays them again counts once, even if it comes back too.
+    """
+    (first,) = pay(home, "R1", [refund(1000)])
+    pay(home, "R2", [refund(1200)])
+    settle(home, first, f"{ids_of(home, first)[0]}|失败|没见过|20200401".encode())
+    told = list_returned(home, DAY + timedelta(days=2))
+    assert (told["total_yuan"], len(told["warnings"])) == ("10.00", 1)
+    (again,) = pay(home, "R3", [refund(1200)])
+    assert list_returned(home, DAY)["total_yuan"] == "0.00"
+    settle(home, again, f"{ids_of(home, again)[0]}|失败|没见过|20200402".encode())
+    told = list_returned(home, DAY)
+    assert (told["total_yuan"], told["payments"][0]["batch_id"]) == ("10.00", again)
+    verify_home(home)
+
+
+def test_a_top_up_that_a_review_drew_up_anew_is_a_top_up(home: Home) -> None:
+    (first,) = pay(home, "R1", [refund(1000)])
+    (drawn,) = night(home, "R2", [refund(1200), refund(500, TWO)])[1].batches
+    settle(home, first, f"{ids_of(home, first)[0]}|失败|销户|20200401".encode())
+    lines = pl.read_parquet(home.batches / drawn.batch_id / "lines.parquet")
+    place = lines["subject_id"].to_list().index(TWO) + 1
+    path = filled(home, drawn.batch_id, {place: ("剔除", "本人放弃")})
+    after = import_review(home, drawn.batch_id, path, by="周审核")["to_be_signed"]
+    sign_both(home, after)
+    release_batch(home, after)
+    assert list_returned(home, DAY)["total_yuan"] == "10.00"
+
+
+def test_what_no_night_pays_any_more_is_said_and_by_whom_it_is_decided(
+    home: Home, batch: str
+) -> None:
+    """The refund's days are over with 2021-06-30; benefit to retirement has no end."""
+    ids = ids_of(home, batch)
+    lines = [f"{payment}|失败|户名不符|20210630" for payment in ids]
+    (said,) = [li for li in settled_of(home, batch, lines[2:]) if li["payment_id"] == ids[2]]
+    assert "补发" in said["action"]
+    settle(home, batch, lines[0].encode())
+    for day, is_over in ((date(2021, 6, 30), False), (date(2021, 7, 1), True)):
+        night(home, f"of {day}", ROWS[2:], as_of=day, not_run=[ROWS[0]["policy_id"]])
+        told = list_returned(home, day)
+        over = {li["policy_id"]: li["over"] for li in told["lines"] if li["over"]}
+        assert ([*over] == ["stability_refund"], bool(told["warnings"])) == (is_over, is_over)
+        assert bool(over_on_night(home, day)) is is_over
+        assert take_up_today(home)["over_fen"] == (1000 if is_over else 0)
+    (late,) = [li for li in told["lines"] if li["over"]]
+    assert "2021-06-30" in late["over"] and "tail_months" in late["action"]
+    assert "10.00 元" in told["warnings"][0] and "outside the system" in told["warnings"][0]
+    lines = takeup_lines(take_up_today(home))
+    assert sum("10.00" in text and "no night" in text for text in lines) == 1
+    assert take_up_today(home, "2021-01")["over_fen"] == 0, "of the months asked for"
+
+
+def test_a_night_warns_of_it_in_its_report_and_record(home: Home, batch: str) -> None:
+    ten = ids_of(home, batch)[2]
+    settle(home, batch, f"{ten}|失败|销户|20200401".encode())
+    snapshot = SnapshotRef("S1", home.root, {"warnings": []})
+    for day, warned in ((date(2021, 6, 30), 0), (date(2021, 7, 1), 1)):
+        found = run_record._warnings(RunSoFar(home, day, snapshot, {}))
+        assert len(found) == warned
+    (said,) = found
+    assert "1 笔、10.00 元" in worded(said) and "no night" in str(said)
+    assert said_of(said.content()) == said
+
+
+def settled_of(home: Home, batch: str, lines: list[str]) -> list[dict[str, Any]]:
+    listed = settle(home, batch, "\n".join(lines).encode())["returned_by_owner"]
+    assert isinstance(listed, list)
+    return listed
+
+
+def test_the_bank_s_day_tells_that_it_came_back_too_late(home: Home, batch: str) -> None:
+    """No night has come since the batch's own."""
+    _, five, ten = ids_of(home, batch)
+    (in_time,) = settled_of(home, batch, [f"{five}|失败|销户|20210630"])
+    assert (in_time["owner"], "tail_months" in in_time["action"]) == ("收款人", False)
+    said = settle(home, batch, f"{ten}|失败|销户|20210701".encode())
+    rows, warnings = said["returned_by_owner"], said["warnings"]
+    assert isinstance(rows, list) and isinstance(warnings, list)
+    actions = {row["payment_id"]: row["action"] for row in rows}
+    assert ["tail_months" in actions[name] for name in (five, ten)] == [False, True]
+    assert "10.00 元" in warnings[0] and len(warnings) == 1
 
 
 def test_what_arrived_after_all_waits_for_nobody(home: Home, batch: str) -> None:

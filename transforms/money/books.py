@@ -53,13 +53,17 @@ class Books:
         """Return the run that was recorded last, of those that were not stopped."""
         return next((r for r in reversed(self.runs) if self.runs[r]["state"] == "done"), "")
 
+    def last_day(self, today: str) -> str:
+        """Return the last day that has come of whose night there is a run; nothing if none is."""
+        come = (run["as_of"] for run in self.runs.values() if run["state"] == "done")
+        return max((day for day in come if day <= today), default="")
+
     def later_day(self, run_id: str, today: str) -> str:
         """Return the last day that has come of whose night there is a run; none beyond a run's own.
 
         Of a day that has not come nobody needs a night again.
         """
-        come = (run["as_of"] for run in self.runs.values() if run["state"] == "done")
-        later = max((day for day in come if day <= today), default="")
+        later = self.last_day(today)
         return later if later > self.runs[run_id]["as_of"] else ""
 
     def claim_key(self, line: Sequence[str], payment_id: str) -> tuple[str, ...]:
