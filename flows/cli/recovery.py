@@ -19,7 +19,7 @@ from flows.cli.console import (
 )
 from flows.cli.money import ApproverKeyOption, OutOption, ReviewerKeyOption, SignedOption, both
 from flows.cli.signing import post_or_write, read_fen, to_be_signed
-from flows.language import headings, language, policy_word
+from flows.language import headings, language, policy_word, with_titles
 from flows.store import Home, replace_file
 from transforms.amounts import grouped, yuan_text
 from transforms.errors import LedgerForbidsError
@@ -126,7 +126,7 @@ def returned(
     ]
     waiting = f"{len(told['payments'])} payments wait: {grouped(told['total_yuan'])} 元"
     lines = [*table(rows, {4, 5, 6}), waiting] if told["payments"] else []
-    lines += [f"warning: {said}" for said in told["warnings"]]
+    lines += [f"warning: {with_titles(said)}" for said in told["warnings"]]
     show(told, as_json, lines or ["nothing that came back waits to be paid again"])
 
 

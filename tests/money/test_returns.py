@@ -33,6 +33,7 @@ from tests.money.money_town import (
     sign_both,
 )
 from tests.money.test_review import filled
+from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError
 from transforms.payments.layouts import OWNERS
 from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile
@@ -284,6 +285,7 @@ def test_a_night_warns_of_it_in_its_report_and_record(home: Home, batch: str) ->
         assert len(found) == warned
     (said,) = found
     assert "1 笔、10.00 元" in worded(said) and "no night" in str(said)
+    assert in_chinese(f"warning: {said}").startswith("提醒：stability_refund有退回而未补发的 1 笔")
     assert said_of(said.content()) == said
 
 
