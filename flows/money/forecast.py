@@ -1,5 +1,6 @@
 """The forecast: per fund the next twelve months, from the newest run, ledger and budget."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sql import policy_cards
 from transforms.amounts import is_amount, yuan_text
 from transforms.answers.page import render_page
 from transforms.errors import LedgerForbidsError
+from transforms.money.batch_states import BatchState
 from transforms.money.claims import KEY
 from transforms.money.forecast import FundForecast, continuing, fund_forecast, going_on
 from transforms.review.drawn import FORECAST_FILLS, month_bars
@@ -40,7 +42,8 @@ def forecast(home: Home, run_id: str) -> tuple[date, list[FundForecast]]:
         folder, as_of = home.runs / run_id, date.fromisoformat(recorded["as_of"])
         expect_digests([(folder / MANIFEST, recorded["run_manifest"]), *run_files(folder)])
         entitlements = pl.read_parquet(folder / "entitlements.parquet")
-        paid = pl.concat([ledger.paid_lines(), signed_lines(home, ledger.batch_states().values())])
+        states = ledger.batch_states().values()
+        paid = pl.concat([ledger.paid_lines(), signed_lines(home, states)])
         years = (as_of.year, as_of.year + 1)
         cards = [card for card in policy_cards().values() if card.fund]
         names = sorted({str(card.fund) for card in cards})
@@ -53,7 +56,7 @@ def forecast(home: Home, run_id: str) -> tuple[date, list[FundForecast]]:
             }
             for name in names
         }
-    waiting = _waiting(entitlements, paid)
+    waiting = _waiting(entitlements, paid, [state for state in states if state.run_id == run_id])
     forecasts = []
     for name in names:
         mine = [card for card in cards if card.fund == name]
@@ -72,16 +75,27 @@ def forecast(home: Home, run_id: str) -> tuple[date, list[FundForecast]]:
     return as_of, forecasts
 
 
-def _waiting(entitlements: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
-    """Return what of a run's payable and held rows is not paid or signed since."""
+def _waiting(
+    entitlements: pl.DataFrame, paid: pl.DataFrame, states: Sequence[BatchState]
+) -> pl.DataFrame:
+    """Return what of a run's payable and held rows is not paid or signed since.
+
+    Holds:   what a reviewer took out of the run's batches is held
+    """
+    verdicts = [said for state in states for said in state.reviewed]
+    lines = [row[: len(KEY)] for said in verdicts for row in (*said["held"], *said["struck"])]
+    out = pl.DataFrame(lines, schema=dict.fromkeys(KEY, pl.String), orient="row").unique()
+    out = out.with_columns(pl.lit("held").alias("now"))
     sums = paid.group_by(KEY).agg(pl.col("amount_fen").sum().alias("paid_now_fen"))
     return (
         entitlements.filter(pl.col("status").is_in(["payable", "held"]))
         .join(sums, on=KEY, how="left", validate="1:1")
+        .join(out, on=KEY, how="left", validate="1:1")
         .with_columns(
+            pl.coalesce("now", "status").alias("status"),
             (pl.col("determined_fen") - pl.col("paid_now_fen").fill_null(0))
             .clip(lower_bound=0)
-            .alias("left_fen")
+            .alias("left_fen"),
         )
     )
 

@@ -17,6 +17,7 @@ from flows.money.batch import record_drafts
 from flows.money.forecast import forecast, write_forecast
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
+from flows.money.review import import_review
 from flows.store import Home, file_digest, read_manifest, write_manifest
 from sql import policy_cards
 from sql.texts import policy_path, sql_words
@@ -34,6 +35,7 @@ from tests.money.money_town import (
     run_name,
     sign_both,
 )
+from tests.money.test_review import filled
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 from transforms.money.forecast import continuing, fund_forecast, going_on
@@ -259,6 +261,17 @@ def test_what_is_signed_or_paid_since_the_run_waits_no_more(home: Home) -> None:
     assert fund(home)[0] == ("2020-04", 0, 171900, 343800, 515700, april[5])
     release_batch(home, batch)
     assert fund(home)[0] == ("2020-04", 0, 171900, 343800, 515700, april[5])
+
+
+def test_what_a_reviewer_took_out_is_held_for_a_later_run(home: Home) -> None:
+    april = fund(home)[0]
+    with open_ledger(home) as ledger:
+        (batch,) = ledger.batch_states()
+    lines = pl.read_parquet(home.batches / batch / "lines.parquet")["amount_fen"]
+    path = filled(home, batch, {1: ("暂缓", "查账号"), 2: ("暂缓", "再查")})
+    import_review(home, batch, path)
+    out = lines[0] + lines[1]
+    assert fund(home)[0] == ("2020-04", 173400 - out, 171900 + out, *april[3:])
 
 
 def test_the_workbook_says_the_same_and_holds_no_formula(home: Home) -> None:
