@@ -23,7 +23,7 @@ from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbid
 from transforms.money.batch_states import BatchState
 from transforms.money.ledger import posted_entries
 from transforms.payments.layouts import ReturnCode
-from transforms.payments.profile import profile_of
+from transforms.payments.profile import Profile, profile_of
 from transforms.payments.return_file import (
     Answer,
     check_days,
@@ -52,7 +52,7 @@ def settle_batch(
         taken = [said for said in state.settled if said["file_digest"] == digest]
         if not taken:
             expect_at_home(home, ledger.books())
-            said = settlement_of(stored, state, content, str(path))
+            said = _taken_of(home, stored, state, content, str(path))
             answers = _answers(stored, content, str(path))
             check_days(answers, state.as_of, today(), str(path))
             if said["late"]:
@@ -133,6 +133,34 @@ def released_batch(home: Home, ledger: Ledger, batch_id: str) -> tuple[StoredBat
     if state.released is None:
         raise LedgerForbidsError(f"batch {batch_id} is {state.state}: not released")
     return verify_batch(home, state), state
+
+
+def _taken_of(
+    home: Home, stored: StoredBatch, state: BatchState, content: bytes, where: str
+) -> dict[str, Any]:
+    """Set a file's answers against those taken before; say if it is in a form that came later.
+
+    Raises:  DropRefusedError, as `settlement_of`
+    """
+    try:
+        return settlement_of(stored, state, content, where)
+    except DropRefusedError as refused:
+        now = read_funds(home).profile_of(state.fund)
+        then = profile_of(stored.manifest["funding"]["profile"], where)
+        if now.answer == then.answer or not _reads(content, now, where):
+            raise
+        raise DropRefusedError(
+            f"{refused}; it is in the form that [answer] of the bank profile has today, and batch "
+            f"{state.batch_id} is answered in the form of when it was drawn up: write the answers "
+            "in that one, or ask the bank for a pain.002"
+        ) from refused
+
+
+def _reads(content: bytes, profile: Profile, where: str) -> bool:
+    try:
+        return bool(read_answers(content, profile, where))
+    except DropRefusedError:
+        return False
 
 
 def settlement_of(
@@ -235,7 +263,7 @@ def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any] | N
     content, digest = read_file(path)
     with open_ledger(home) as ledger:
         stored, state = released_batch(home, ledger, batch_id)
-        found = settlement_of(stored, state, content, str(path))
+        found = _taken_of(home, stored, state, content, str(path))
         late = found["late"]
         if not late and not found["new_count"] and not found["restored"]:
             return None

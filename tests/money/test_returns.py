@@ -152,6 +152,24 @@ def test_an_altered_replay_is_refused_naming_the_first_line_that_differs(
     assert postings(home) == count
 
 
+def test_who_answers_in_a_form_that_came_later_is_told_so(home: Home, batch: str) -> None:
+    """The batch keeps the form it was drawn up with, for every answer of it, and says it."""
+    first = ids_of(home, batch)[0]
+    profile = home.root / "bank_profiles" / "default.toml"
+    text, old = profile.read_text(encoding="utf-8"), '["payment_id", "state", "reason", "date"]'
+    assert text.count(old) == 1
+    later = text.replace(old, '["date", "payment_id", "=", "state", "reason"]')
+    profile.write_text(later, encoding="utf-8")
+    with pytest.raises(DropRefusedError) as refused:
+        settle(home, batch, f"20200401|{first}|x|失败|销户".encode())
+    assert "expected payment_id|state|reason|date" in str(refused.value)
+    assert "today" in str(refused.value) and "现在的 [answer]" in in_chinese(str(refused.value))
+    with pytest.raises(DropRefusedError) as neither:
+        settle(home, batch, f"{first};销户".encode())
+    assert "today" not in str(neither.value)
+    assert settle(home, batch, f"{first}|失败|销户|20200401".encode())["returned"] == 1
+
+
 def test_what_came_back_is_listed_by_who_is_to_act(home: Home, batch: str) -> None:
     first, second, third = ids_of(home, batch)
     lines = [f"{first}|失败|销户|20200401", f"{second}|失败|AC01 账号不存在|20200401"]
