@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -23,6 +23,8 @@ from transforms.policies.cards import outside_span
 from transforms.words import Said, word
 
 MOST_DAYS = 60
+# So many days before a policy's last night it is said what would be lost.
+WARNED_DAYS = 31
 OF_LINES = ("payment_id", *KEY, "holder", "amount_fen")
 
 
@@ -113,6 +115,31 @@ def over_on_night(home: Home, as_of: date) -> list[Said]:
     """Say what came back and a night of this day, or of a later one, does not pay any more."""
     with open_ledger(home, only_look=True) as ledger:
         return over_warnings(waiting_lines(ledger, as_of))
+
+
+def over_soon(entitlements: pl.DataFrame, as_of: date) -> list[Said]:
+    """Say, in a policy's last weeks, what of a night is lost if it is not released by the end.
+
+    Rows:    entitlements  of the night; what is held, in conflict or drawn up is not paid
+    Source:  rulebook §0, In force: no night after a policy's days and tail determines it
+    """
+    warnings = []
+    open_fen = pl.col("determined_fen") - pl.col("paid_before_fen")
+    for policy_id, card in policy_cards().items():
+        end = outside_span(card, as_of + timedelta(days=WARNED_DAYS))
+        if end is None:
+            continue
+        rows = entitlements.filter(pl.col("policy_id") == policy_id, open_fen > 0)
+        held, drawn = (
+            rows.filter(pl.col("status").is_in(statuses)).select(open_fen.alias("fen"))["fen"]
+            for statuses in (["held", "conflict"], ["payable"])
+        )
+        if held.len() or drawn.len():
+            values = {"policy": policy_id, "last": end.values.get("taken_to", "")}
+            counts = {"held": held.len(), "held_fen": held.sum()}
+            counts |= {"drawn": drawn.len(), "drawn_fen": drawn.sum()}
+            warnings.append(Said("over_soon", values | counts))
+    return warnings
 
 
 def _over(policy_id: str, day: str) -> Said | None:

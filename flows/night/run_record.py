@@ -20,7 +20,7 @@ from flows.data_package import (
 )
 from flows.inbox.in_force import states_of_snapshot
 from flows.ingest.drop import SnapshotRef
-from flows.money.returned import over_on_night
+from flows.money.returned import over_on_night, over_soon
 from flows.night.made_by import keep_inputs, program
 from flows.scratch import scratch_folder
 from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
@@ -233,6 +233,8 @@ def _warnings(run: RunSoFar) -> list[Said]:
     ran = {name for name, found in run.policies.items() if found.status == "ran"}
     checks = gate_warnings(run.gates, read_by([c for n, c in policy_cards().items() if n in ran]))
     over = over_on_night(run.home, run.as_of)
+    if "entitlements" in run.frames:
+        over += over_soon(run.frames["entitlements"](), run.as_of)
     return [*run.snapshot.said("warnings"), *deliveries, *checks, *run.warnings, *over, *marked]
 
 

@@ -14,7 +14,7 @@ from flows.cli.doctor import examine
 from flows.ingest.drop import SnapshotRef
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
-from flows.money.returned import list_returned, over_on_night
+from flows.money.returned import list_returned, over_on_night, over_soon
 from flows.money.review import import_review
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
@@ -35,6 +35,7 @@ from tests.money.money_town import (
 from tests.money.test_review import filled
 from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError
+from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 from transforms.payments.layouts import OWNERS
 from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile
 from transforms.payments.received import decoded
@@ -344,3 +345,21 @@ def test_the_ledger_names_what_each_entry_is(
     words = ["--lang", "zh", "ledger", "--beneficiary", "无此人", "--home", str(home.root)]
     assert run_command(app, words) == 0
     assert capsys.readouterr().out == "账本中没有 无此人 的记录\n"
+
+
+def test_in_its_last_weeks_a_policy_says_what_will_be_lost() -> None:
+    """What is held or drawn up on its last night no later night draws up again."""
+    row = {**dict.fromkeys(ENTITLEMENT_SCHEMA, None), "policy_id": "stability_refund"}
+    row |= {"determined_fen": 500, "paid_before_fen": 200}
+    rows = [{**row, "status": status} for status in ("held", "conflict", "payable", "payable")]
+    rows += [{**row, "status": "nothing_due", "paid_before_fen": 500}]
+    rows += [{**row, "policy_id": "benefit_to_retirement", "status": "held"}]
+    found = pl.DataFrame(rows, schema=ENTITLEMENT_SCHEMA)
+    (said,) = over_soon(found, date(2021, 6, 1))
+    assert said.values == {
+        **{"policy": "stability_refund", "last": "2021-06-30"},
+        **{"held": 2, "held_fen": 600, "drawn": 2, "drawn_fen": 600},
+    }
+    assert "2021-06-30" in str(said) and "6.00" in worded(said)
+    assert over_soon(found, date(2021, 5, 30)) == []
+    assert over_soon(found.filter(status="nothing_due"), date(2021, 6, 30)) == []
