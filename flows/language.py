@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -31,6 +31,11 @@ def said(text: str) -> str:
 def policy_word(policy_id: str) -> str:
     """Return a policy's title in Chinese, else its id; what is no policy's is a code of its own."""
     return word(policy_id, language(), _titles())
+
+
+def warned(warnings: Iterable[str]) -> list[str]:
+    """Say each of the warnings in a line; where Chinese is spoken, policies by their titles."""
+    return [f"warning: {with_titles(one)}" for one in warnings]
 
 
 def with_titles(text: str) -> str:

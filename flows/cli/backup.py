@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
-from flows.language import said
+from flows.language import said, warned
 from flows.store import Home
 from transforms.errors import DigestDiffersError, DropRefusedError, UsageError
 
@@ -104,7 +104,7 @@ def restore(
     lines = [
         f"{target} is home {told['home_id']} as of {told['made_at']}, verified",
         f"what was signed or released after {told['made_at']} is not in it",
-        *(f"warning: {one}" for one in dict.fromkeys(warnings)),
+        *warned(dict.fromkeys(warnings)),
         here if told["is_at_home"] else elsewhere,
         *_inbox_elsewhere(place),
     ]

@@ -15,7 +15,7 @@ from flows.cli.console import (
     changing,
     show,
 )
-from flows.language import headings, language, policy_word, said
+from flows.language import headings, language, policy_word, said, warned
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
 from transforms.policies.card_text import titled, value_text
@@ -35,7 +35,7 @@ def show_signed(signed: dict[str, Any], as_json: bool) -> None:
     lines = [f"{signed['batch_id']} {done} as {signed['role']}; state: {signed['state']}"]
     if signed["missing_signatures"] and signed["state"] == "signed":
         lines.append(f"not signed yet: {', '.join(signed['missing_signatures'])}")
-    show(signed, as_json, lines + [f"warning: {one}" for one in signed["warnings"]])
+    show(signed, as_json, lines + warned(signed["warnings"]))
 
 
 @batch_app.command("list")

@@ -3,7 +3,7 @@
 import typer
 
 from flows.cli.console import DEFAULT_HOME, AnyHomeOption, HomeOption, JsonOption, app, show
-from flows.language import language, said
+from flows.language import language, said, warned
 from flows.store import Home
 from transforms.errors import GateStoppedError
 from transforms.visible import table
@@ -17,7 +17,7 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
 
     seen = verify_home(Home(home))
     lines = [f"{what}: {count} checked, all as recorded" for what, count in seen.counts.items()]
-    lines += [f"warning: {one}" for one in seen.warnings]
+    lines += warned(seen.warnings)
     show({**seen.counts, "warnings": seen.warnings}, as_json, lines)
 
 

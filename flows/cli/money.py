@@ -18,7 +18,7 @@ from flows.cli.console import (
     show,
 )
 from flows.cli.signing import post_or_write, sign_at_home, sign_file, to_be_signed
-from flows.language import headings, policy_word, with_titles
+from flows.language import headings, policy_word, warned
 from flows.store import Home, expect_home
 from transforms.amounts import grouped
 from transforms.visible import table
@@ -98,7 +98,7 @@ def release(
             "them to the bank twice"
         ]
     lines += [f"payment file: {path}" for path in released["files"]]
-    show(released, as_json, lines + [f"warning: {said}" for said in released["warnings"]])
+    show(released, as_json, lines + warned(released["warnings"]))
 
 
 @app.command()
@@ -148,7 +148,7 @@ def settle(
         for r in settled["returned_by_owner"]
     ]
     lines += table([headings(*names), *rows], {4}) if rows else []
-    lines += [f"warning: {with_titles(said)}" for said in settled["warnings"]]
+    lines += warned(settled["warnings"])
     show(settled, as_json, lines)
 
 

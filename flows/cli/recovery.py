@@ -19,7 +19,7 @@ from flows.cli.console import (
 )
 from flows.cli.money import ApproverKeyOption, OutOption, ReviewerKeyOption, SignedOption, both
 from flows.cli.signing import post_or_write, read_fen, to_be_signed
-from flows.language import headings, language, policy_word, with_titles
+from flows.language import headings, language, policy_word, warned
 from flows.store import Home, replace_file
 from transforms.amounts import grouped, yuan_text
 from transforms.errors import LedgerForbidsError
@@ -102,7 +102,7 @@ def recovered(
     lines = to_be_signed(made) if "to_be_signed" in made else []
     lines = lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"]
     warnings = recovered_warnings(act)
-    lines += [f"warning: {said}" for said in warnings]
+    lines += warned(warnings)
     show({**made, "warnings": warnings}, as_json, lines)
 
 
@@ -126,7 +126,7 @@ def returned(
     ]
     waiting = f"{len(told['payments'])} payments wait: {grouped(told['total_yuan'])} 元"
     lines = [*table(rows, {4, 5, 6}), waiting] if told["payments"] else []
-    lines += [f"warning: {with_titles(said)}" for said in told["warnings"]]
+    lines += warned(told["warnings"])
     show(told, as_json, lines or ["nothing that came back waits to be paid again"])
 
 
@@ -162,7 +162,7 @@ def recovery_list(
         keys = both(reviewer_key, approver_key)
         made = post_or_write(act, keys, path, partial(record_list, place))
         warnings = objected_claims(place, act["statement"]["run_id"], act["statement"]["claims"])
-    lines = [*_list_lines(act, made), *(f"warning: {said}" for said in warnings)]
+    lines = [*_list_lines(act, made), *warned(warnings)]
     show({**made, "warnings": warnings}, as_json, lines)
 
 

@@ -46,7 +46,8 @@ class Alert:
         title = worded(self.said, "zh", names)
         place = {"host": socket.gethostname(), "home": str(home.root.resolve())}
         steps = [f"alert_{self.event}_do"] if self.event in EVENTS else []
-        values = {"night": night_again(self.said.values.get("as_of", ""))}
+        night = self.said.values
+        values = {"night": night_again(night.get("as_of", ""), night.get("by", ""))}
         said = [Said("alert_next", {"step": Said(step, values)}) for step in steps]
         said.append(Said("alert_place", place | {"at": at}))
         lines = [title, *map(worded, said)]
@@ -192,7 +193,7 @@ def alerts_of(told: Mapping[str, Any], settings: Settings, now: datetime) -> Ite
 def _of_night(night: Mapping[str, Any], warned_above: int) -> Iterator[Alert]:
     state = night["state"]
     if state in TOLD_AS and (state != "warned" or night["warnings"] > warned_above):
-        names = ("as_of", "run_id", "started_at", "warnings")
+        names = ("as_of", "by", "run_id", "started_at", "warnings")
         values = {name: night[name] for name in names}
         code = night["exit_code"]
         values["why"] = f"exit_{code if code in EXIT_CODES else 1}"

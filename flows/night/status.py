@@ -224,9 +224,10 @@ def mail_refused(home: Home, settings: Settings) -> list[str]:
     return mails[-1].get("refused", []) if mails and settings.alerts.mail else []
 
 
-def night_again(as_of: str) -> str:
-    """Return the command that does a night again."""
-    return " ".join(["wuxing", "nightly", *(["--as-of", as_of] if as_of else [])])
+def night_again(as_of: str, by: str) -> str:
+    """Return the command that does a night again: from the inbox, unless it was given a drop."""
+    command = ["run", "DROP"] if by == "run" else ["nightly"]
+    return " ".join(["wuxing", *command, *(["--as-of", as_of] if as_of else [])])
 
 
 def status_lines(told: dict[str, Any]) -> list[str]:
@@ -276,7 +277,7 @@ def _last_lines(told: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {not_run} of {of} policies did not run; why: {told['report']}")
     lines += [f"  {last['message']}"] if last["message"] else []
     if last["state"] in AGAIN:
-        again = night_again(last["as_of"])
+        again = night_again(last["as_of"], last["by"])
         lines.append(f"  mend it and run `{again}` again: nothing is done twice")
     if last["run_id"] and newest and newest["run_id"] != last["run_id"]:
         lines.append(

@@ -6,7 +6,7 @@ from typing import Any
 
 from flows.inbox.in_force import states_of_snapshot
 from flows.inbox.standing import delivery_lines
-from flows.language import counted, headings, policy_word, said, with_titles
+from flows.language import counted, headings, policy_word, said, warned
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.sign import today
@@ -96,7 +96,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         due = yuan_text(entry["due_fen"], ",")
         rows.append([*headings(status), f"{entry['rows']:,}", due])
     lines += (f"  {line}" for line in table(rows, {1, 2}))
-    lines += [f"  warning: {with_titles(warning)}" for warning in summary["warnings"]]
+    lines += [f"  {line}" for line in warned(summary["warnings"])]
     lines.append(f"  report  {summary['paths']['report']}")
     lines.append(f"  omitted {summary['paths']['omitted']}")
     reviews = zip(summary["funds"], summary["paths"]["reviews"], strict=True)

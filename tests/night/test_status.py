@@ -16,6 +16,7 @@ import pytest
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.money.release import release_batch
+from flows.night.alerts import alerts_of
 from flows.night.diary import DISTRICT_TIME, is_known, note_restored, read_nights, record_night
 from flows.night.settings import AlertSettings, Settings, read_settings
 from flows.night.status import look_at, status_lines
@@ -94,6 +95,19 @@ def test_however_a_night_ends_it_is_noted(
     assert not look(home, TWO)["good"]
     note(home, TWO + timedelta(hours=1), good_night(home))
     assert look(home, TWO + timedelta(hours=2))["good"], "it ran again, and well"
+
+
+@pytest.mark.parametrize(
+    ("by", "again"), [("run", "wuxing run DROP"), ("nightly", "wuxing nightly")]
+)
+def test_it_is_done_again_by_the_command_that_did_it(tmp_path: Path, by: str, again: str) -> None:
+    home = home_with(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        record_night(home, "2026-11-27", raising(KeyboardInterrupt()), by)
+    told = look(home, datetime.now(DISTRICT_TIME))
+    assert any(f"`{again} --as-of 2026-11-27`" in line for line in status_lines(told))
+    (alert,) = alerts_of(told, read_settings(home), datetime.now(DISTRICT_TIME))
+    assert f"{again} --as-of 2026-11-27" in alert.content(home, "2026-11-27T02:00")["text"]
 
 
 def test_a_night_with_warnings_or_a_failing_check_is_warned(tmp_path: Path) -> None:
