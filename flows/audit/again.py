@@ -175,11 +175,11 @@ def run_again(
     options = [*(["--threads", str(threads)] if threads else [])]
     options += ["--memory-limit", memory] if memory else []
     as_of = str(night.manifest["as_of"])
-    call_program(
-        code, ["flows", "run", *what, "--as-of", as_of, "--home", str(place.root), *options]
-    )
-    (folder,) = (path for path in place.runs.iterdir() if not path.is_symlink())
-    return folder
+    words = ["run", *what, "--as-of", as_of, "--home", str(place.root), "--json", *options]
+    said = call_program(code, ["flows", *words])
+    made = [path for path in place.runs.iterdir() if not path.is_symlink()]
+    # By the rules of an earlier run it may be that run again, which stands there already.
+    return made[0] if made else place.runs / str(json.loads(said)["run_id"])
 
 
 def tell(content: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from flows.cli.around import (
     check,
     look_at_backup,
@@ -110,17 +112,26 @@ def _packages() -> dict[str, str]:
         for name, versions in pinned.items()
         if there.get(name, versions[0]) not in versions and name != NEWER_EVERY_YEAR
     ]
-    needed = {_plain(re.split("[^A-Za-z0-9._-]", said, maxsplit=1)[0]) for said in _requires()}
-    missing = sorted(needed - there.keys())
+    missing = sorted(_missing())
     if wrong or missing:
         said = [*wrong[:SHOWN], *(f"{name} is missing" for name in missing[:SHOWN])]
         return check("bad", "packages", f"{'; '.join(said)}: {INSTALL}")
     return check("good", "packages", f"{len(pinned.keys() & there.keys())} as in requirements.lock")
 
 
-def _requires() -> list[str]:
-    said = importlib.metadata.requires("wuxing") or []
-    return [one for one in said if "extra" not in one]
+def _missing() -> set[str]:
+    """List what is not there of all that the program needs, and that needs in turn, here."""
+    needed, missing = [("wuxing", "")], set[str]()
+    for name, extra in needed:
+        try:
+            required = map(Requirement, importlib.metadata.requires(name) or [])
+        except importlib.metadata.PackageNotFoundError:
+            missing.add(name)
+            continue
+        asked = [r for r in required if not r.marker or r.marker.evaluate({"extra": extra})]
+        also = [(one.name, chosen) for one in asked for chosen in ("", *one.extras)]
+        needed += [one for one in also if one not in needed]
+    return missing
 
 
 def _plain(name: str) -> str:

@@ -5,11 +5,13 @@ import json
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from flows.audit.again import call_program, stage_code
 from flows.audit.carry import carried, export_night
 from flows.audit.replay import replay, replay_lines, table_difference
 from flows.cli import main
@@ -23,6 +25,7 @@ from flows.night.progress import Progress
 from flows.store import MANIFEST, Home, file_digest, inputs_path, read_inputs, read_manifest
 from sql.texts import policy_cards
 from tests.audit.conftest import told_anew
+from tests.conftest import AS_OF
 from transforms.answers.messages import in_chinese
 from transforms.errors import DigestDiffersError, DropRefusedError, GateStoppedError
 from transforms.visible import display_width
@@ -185,6 +188,19 @@ def test_other_rules_than_then_are_said_and_the_stored_ones_give_the_same(
 
     said = replay_night.fn(str(home.root), runs[0], True)
     assert said["verdict"] == "identical" and said["changed_since"] == card
+
+
+def test_rules_that_were_changed_and_put_back_make_of_a_night_the_one_before(
+    run_home: tuple[Path, dict[str, Any]], home_after_run: Home, tmp_path: Path
+) -> None:
+    texts, card = dict(deciding_texts()), "sql/policies/new_hire_subsidy.yaml"
+    texts[card] = texts[card].replace('value: "1000.00"', 'value: "900.00"')
+    what = ["--snapshot", run_home[1]["snapshot_id"], "--as-of", str(AS_OF)]
+    words = ["flows", "run", *what, "--home", str(home_after_run.root), "--json"]
+    made = json.loads(call_program(stage_code(texts, tmp_path), words))["run_id"]
+    told = replay(home_after_run, made)
+    assert (told["verdict"], card in told["changed_since"]) == ("differs", True)
+    assert replay(home_after_run, made, stored_rules=True)["verdict"] == "identical"
 
 
 def test_a_carried_night_is_replayed_in_an_empty_place(

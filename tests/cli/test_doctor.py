@@ -1,6 +1,7 @@
 """What the doctor finds, and that it says how to mend it."""
 
 import errno
+import importlib.metadata
 import json
 import os
 import shutil
@@ -60,6 +61,20 @@ def test_an_installation_is_held_against_the_lock_version_by_version(
     lock.write_text(text.replace("\npolars==", "\npolars==9.9.9 \\\n# "), encoding="utf-8")
     verdict, said = found(home)["packages"]
     assert verdict == "bad" and "the lock says 9.9.9" in said and "install again" in said
+
+
+def test_what_a_package_needs_that_is_needed_is_missed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requires = importlib.metadata.requires
+
+    def and_another(name: str) -> list[str]:
+        mine = ["gone-package>=1; python_version >= '3'", "never==1; extra == 'other'"]
+        return [*(requires(name) or []), *(mine if name == "duckdb" else [])]
+
+    monkeypatch.setattr(importlib.metadata, "requires", and_another)
+    verdict, said = found(home)["packages"]
+    assert (verdict, "gone-package is missing" in said, "never" in said) == ("bad", True, False)
 
 
 def test_the_calendar_may_be_newer_than_the_lock(
