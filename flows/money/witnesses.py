@@ -91,6 +91,11 @@ def unreached(path: Path) -> str:
     """Say why a witness can't be asked on this machine; nothing if it can."""
     try:
         path.open("rb").close()
+    except FileNotFoundError if path.parent.is_dir() else ():
+        return (
+            f"{path} is not there: the ledger was not held against it; if nothing was signed since "
+            "its folder was named, the next act writes it; else connect its folder"
+        )
     except OSError as why:
         return (
             f"{path} can't be read here ({why.strerror}): the ledger was not held against it; "

@@ -298,6 +298,7 @@ def test_verify_says_which_anchor_it_could_not_ask(home: Home, is_whole: bool) -
     seen = verify_home(home)
     assert [str(path) in said for said in seen.warnings] == [True]
     assert "was not held against it" in seen.warnings[0]
+    assert ("the next act writes it" in seen.warnings[0]) is not is_whole
     assert seen.counts["witnesses"] == 1
     assert run_command(app, ["verify", "--home", str(home.root)]) == 0
 
