@@ -21,9 +21,10 @@ from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import Listed
 from flows.ingest.folders import is_rubbish
 from flows.money.sign import CHINA
+from flows.money.verify_folders import delivery_problems
 from flows.store import Home
 from transforms.answers.deliveries import expected_since
-from transforms.errors import DropRefusedError
+from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.headers import kind_of_file
 
 Tell = Callable[[str, int], None]
@@ -92,11 +93,14 @@ def read_tonight(
 
     A file in force that can't be read is refused after all, and what was good before it is read.
 
-    Raises:  DropRefusedError if nothing is in force, or files were taken that nobody registered
+    Raises:  DropRefusedError if nothing is in force, or files were taken that nobody registered;
+             DigestDiffersError if the register has another file than a night read of a delivery
     """
     suppliers, day = expect_suppliers(home), waiting.clock().date()
     lines = take(home, suppliers, day, waiting.pause)
     _expect_known(suppliers, lines)
+    if problem := next(delivery_problems(home), ""):
+        raise DigestDiffersError(problem)
     while True:
         chosen = files_in_force(suppliers, lines, as_of)
         gone = [line for line in chosen.files.values() if not _lies(suppliers, line)]

@@ -16,7 +16,12 @@ from flows.money.objections import register_problems
 from flows.money.recover import list_problems
 from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems, changed_copies
-from flows.money.verify_folders import run_problems, snapshot_problems, unknown_folders
+from flows.money.verify_folders import (
+    delivery_problems,
+    run_problems,
+    snapshot_problems,
+    unknown_folders,
+)
 from flows.money.whole import former_anchors, unknown_payment_files
 from flows.money.witnesses import (
     anchor_path,
@@ -100,6 +105,7 @@ def verify_home(home: Home) -> Verified:
         _verify_witnesses(home, books, told, seen)
         seen.warnings += untold_runs(home, books)
         seen.look("registers", home.root, partial(register_problems, home))
+        seen.look("registers", home.deliveries_path, partial(delivery_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
             seen.look("batches", folder, partial(batch_problems, home, ledger, state))

@@ -1,13 +1,15 @@
 """Snapshots and runs on the disk against what the ledger recorded of them."""
 
+import csv
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from flows.ingest.drop import raw_files, snapshot_files, snapshot_name
 from flows.money.evidence import run_files
-from flows.store import MANIFEST, Home, digest_problems, read_manifest
+from flows.store import MANIFEST, Home, digest_problems, read_lines, read_manifest
 from transforms.digest import short_id
+from transforms.extracts.headers import IN_FORCE_NAME
 from transforms.money.books import Books
 
 # Derived from what is named, the same at any time: whoever doubts them has them written again.
@@ -77,6 +79,24 @@ def _links(paths: Iterable[Path]) -> Iterator[str]:
     for path in paths:
         if path.is_symlink():
             yield f"{path} is a link to {path.readlink()}: put the file itself in its place"
+
+
+def delivery_problems(home: Home) -> Iterator[str]:
+    """Say of which delivery a night read another file than its register has now: it only grows."""
+    told: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for line in read_lines(home.deliveries_path):
+        of = (line.get("supplier", ""), line.get("day", ""))
+        told.setdefault(of, set()).add((line.get("name", ""), line.get("sha256", "")))
+    for kept in sorted(home.snapshots.glob(f"S*/raw/{IN_FORCE_NAME}")) if told else ():
+        for row in csv.DictReader(kept.read_text(encoding="utf-8").splitlines()):
+            of = (row["supplier"], row["delivered_on"])
+            # Named like another it bears its supplier's name before its own.
+            now = {digest for name, digest in told.get(of, ()) if row["file"].endswith(name)}
+            if row["file"] and now and row["sha256"] not in now:
+                yield (
+                    f"{home.deliveries_path} has another {row['file']} of {of[1]} than "
+                    f"{kept.parent.parent.name} read: find out who changed it"
+                )
 
 
 def unknown_folders(home: Home, books: Books) -> Iterator[str]:

@@ -91,12 +91,12 @@ def unreached(path: Path) -> str:
     """Say why a witness can't be asked on this machine; nothing if it can."""
     try:
         path.open("rb").close()
-    except FileNotFoundError if path.parent.is_dir() else ():
-        return (
-            f"{path} is not there: the ledger was not held against it; if nothing was signed since "
-            "its folder was named, the next act writes it; else connect its folder"
-        )
     except OSError as why:
+        if isinstance(why, FileNotFoundError) and path.parent.is_dir():
+            return (
+                f"{path} is not there: the ledger was not held against it; if nothing was signed "
+                "since its folder was named, the next act writes it; else connect its folder"
+            )
         return (
             f"{path} can't be read here ({why.strerror}): the ledger was not held against it; "
             "connect its folder, or verify a copy of this home where it can be read"

@@ -1,5 +1,6 @@
 """In force is the last good delivery of each kind, of a part month by month; its age is said."""
 
+import hashlib
 import os
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from flows.inbox.standing import inbox_standing, standing_lines
 from flows.inbox.suppliers import Delivers
 from flows.inbox.tonight import Waiting, await_suppliers, refused_line
 from flows.ingest.drop import SnapshotRef, ingest_drop
+from flows.money.verify_folders import delivery_problems
 from flows.store import Home
 from tests.faults.bad_files.drops import BAD_DROPS, BadDrop
 from tests.inbox.inbox_home import (
@@ -260,6 +262,17 @@ def test_a_taken_file_that_somebody_changed_is_not_read(change: str, home: Home)
     assert "insured_persons" not in snapshot.tables()
     assert states(snapshot, NEXT)["insured_persons"] == "unusable"
     assert read_register(home)[-1].state == "refused"
+
+
+def test_a_taken_file_changed_with_its_digest_is_another_than_a_night_read(home: Home) -> None:
+    (taken,) = (home.root / "inbox").rglob(f"taken/**/{RESIDENTS}")
+    before = hashlib.sha256(taken.read_bytes()).hexdigest()
+    taken.write_bytes(taken.read_bytes().replace(b"H1", b"H7"))
+    after, text = hashlib.sha256(taken.read_bytes()).hexdigest(), home.deliveries_path.read_text()
+    home.deliveries_path.write_text(text.replace(before, after))
+    assert len([*delivery_problems(home)]) == 1 and before in text
+    with pytest.raises(DigestDiffersError, match=f"another {RESIDENTS} of {FIRST} than S"):
+        night(home, NEXT)
 
 
 def test_raw_files_alone_are_the_same_snapshot_again(home: Home, tmp_path: Path) -> None:
