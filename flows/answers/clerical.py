@@ -202,11 +202,12 @@ def _expect_fitting(name: str, decisions: pl.DataFrame) -> pl.DataFrame:
     """
     named = named_by_id(decisions, policy_cards())
     wrong = fits_nothing(named, policy_cards())
-    if wrong.height:
-        raise DropRefusedError(
-            f"{name}: nothing was imported; in row {named_rows(wrong['source_line'].to_list())}: "
-            "no policy has such a provision"
-        )
+    told = [
+        f"in row {named_rows(lines['source_line'].to_list())}: {why}"
+        for (why,), lines in wrong.group_by("why", maintain_order=True)
+    ]
+    if told:
+        raise DropRefusedError(f"{name}: nothing was imported; {'; '.join(told)}")
     return named
 
 

@@ -16,6 +16,7 @@ from flows.money.objections import LABELS, objections_named, registered
 from flows.money.sign import today
 from flows.store import Home, replace_file
 from transforms.errors import UsageError
+from transforms.extracts.dates import ALL_PERIODS
 from transforms.money.objections import PARTY
 from transforms.policies.card_form import period_form
 from transforms.visible import FORMULA_STARTS, holds_control
@@ -84,7 +85,8 @@ def _read(given: Mapping[str, str]) -> dict[str, str]:
         ) from unreadable
     if day.isoformat() > today():
         raise UsageError(f"--on is {day}, which has not come yet")
-    period, form = given["period"], period_form(card.period)
+    form = period_form(card.period)
+    period = "" if given["period"].strip() == ALL_PERIODS else given["period"]
     if period and len(period_of(period)) != len(form):
         raise UsageError(f"--period of {card.policy_id} is written {form}; found {period!r}")
     row = {

@@ -14,7 +14,7 @@ from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows
 from sql.texts import exclusions
-from transforms.answers.open_questions import unfitting_findings
+from transforms.answers.open_questions import unfitting_findings, unfitting_objections
 from transforms.money.claims import CAUSE_SCHEMA, NO_ROW, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     KEY,
@@ -141,6 +141,7 @@ def _told_beside(
         paid_of_one_person(connection, paid),
         unfitting_findings(decided, policy_cards()),
         objection_findings(objections),
+        unfitting_objections(objections, policy_cards()),
     ]
 
 

@@ -12,6 +12,7 @@ from flows.store import Home
 from sql import Connection, policy_cards, query, show_frame
 from transforms.answers.open_questions import named_by_id
 from transforms.errors import DigestDiffersError, LedgerForbidsError
+from transforms.extracts.dates import ALL_PERIODS
 from transforms.extracts.registers import OBJECTIONS, REGISTERS, extract_of
 from transforms.money.entitlements import KEY
 from transforms.money.objections import (
@@ -19,6 +20,7 @@ from transforms.money.objections import (
     DETERMINED,
     OBJECTION,
     PARTY,
+    is_about,
     name_objections,
     no_objections,
     weigh_objections,
@@ -85,7 +87,10 @@ def objections_of(
 def _known(folder: Path | None) -> pl.DataFrame:
     """Read what a run said of objections."""
     path = folder and folder / FILE
-    return pl.read_parquet(path) if path and path.is_file() else no_objections()
+    if not path or not path.is_file():
+        return no_objections()
+    # A night of before kept the word for all as it was written.
+    return pl.read_parquet(path).with_columns(pl.col("objected_period").replace(ALL_PERIODS, None))
 
 
 def _then(folder: Path | None, parties: pl.DataFrame, like: pl.DataFrame) -> pl.DataFrame:
@@ -167,10 +172,9 @@ def _warning(line: int, policy: str, period: str, is_upheld: bool) -> str:
 
 def _met(lines: pl.DataFrame, objections: pl.DataFrame) -> pl.DataFrame:
     """Return the numbered lines that objections are about."""
-    of_all = pl.col("objected_period").is_null()
     return (
         lines.join(objections.select(*PARTY, "objected_period"), on=PARTY, how="inner")
-        .filter(of_all | (pl.col("objected_period") == pl.col("period")))
+        .filter(is_about())
         .unique("line")
         .sort("line")
     )

@@ -366,7 +366,7 @@ def test_a_decision_that_fits_nothing_is_refused_or_found(tmp_path: Path) -> Non
     for policy, period, provision, told in (
         ("失业补助", "2020-03", "g_alive", "row 2: no policy"),
         ("benefit_to_retirement", "2020-03", "g_aliv", "row 2: no policy"),
-        ("benefit_to_retirement", "2020", "g_alive", "row 2: no policy"),
+        ("benefit_to_retirement", "2020", "g_alive", "row 2: its policy goes by month"),
         ("benefit_to_retirement", "2020.0", "g_alive", "line 2: period"),
     ):
         path.write_text("\n".join([head, line.format(policy, period, PERSON, provision)]))
@@ -388,8 +388,8 @@ def test_a_decision_that_fits_nothing_is_refused_or_found(tmp_path: Path) -> Non
     decisions.append(decisions[0] | {"period": "2020", "source_line": 3})
     found = unfitting_findings(pl.DataFrame(decisions), policy_cards())
     wrong, yearly = found["detail"]
-    assert "a.csv:2" in wrong and "g_aliv (2020-03) under" in wrong
-    assert "a.csv:3" in yearly and "g_alive (2020) under" in yearly
+    assert "a.csv:2" in wrong and "g_aliv (2020-03): no policy" in wrong
+    assert "a.csv:3" in yearly and "g_alive (2020): its policy goes by month" in yearly
 
 
 def entitlement(policy: str, subject: str, status: str, reason: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from flows.money.verify import verify_home
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
-from sql import connect, show_frame
+from sql import connect, policy_cards, show_frame
 from tests.ceremony import key_of
 from tests.conftest import AS_OF
 from transforms.answers.clerical import objection_questions
@@ -40,6 +40,7 @@ from transforms.answers.objections import (
     objection_register,
     objections_pages,
 )
+from transforms.answers.open_questions import unfitting_objections
 from transforms.errors import (
     DigestDiffersError,
     DropRefusedError,
@@ -47,7 +48,7 @@ from transforms.errors import (
     UsageError,
 )
 from transforms.extracts.registers import OBJECTIONS
-from transforms.money.entitlements import KEY
+from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.money.objections import (
     DETERMINED,
     name_objections,
@@ -618,3 +619,44 @@ def test_the_clock_and_the_words() -> None:
     told = {"provisions": {"s5_x": "参保企业"}}
     assert determined_text(None, None, [], told) == "未认定"
     assert determined_text("ineligible", 0, ["s5_x"], told) == "不符合，0.00 元（参保企业）"
+
+
+def test_all_periods_are_all_and_a_period_of_another_sort_holds_what_it_touches() -> None:
+    """A right is not lost by how its period is written: rather too much is held than too little."""
+    assert raised("全部").equals(raised(None))
+    months = [line("eligible", 500, f"2020-0{month}") for month in (1, 2)]
+    for said, meant in (("全部", 2), ("2020", 2), ("2020-02", 1), ("2019", 0)):
+        weighed = weigh(months, months, objections=raised(said))
+        assert weighed["is_holding"].to_list() == ([True] * meant or [False]), said
+        assert objection_questions(weighed).height == meant
+    year = [line("eligible", 500, "2020")]
+    weighed = weigh(year, year, objections=raised("2020-03"))
+    assert weighed.select("is_holding", "period").rows() == [(True, "2020")]
+    # As of all months: what comes later is no correction.
+    later = weigh(months[:1], months, objections=raised("2020", date(2020, 1, 20)))
+    assert later["is_corrected"].to_list() == [False, False] and all(later["is_holding"])
+
+
+def test_an_objection_that_fits_nothing_is_told() -> None:
+    def found(period: str | None, policy: str, *rows: str) -> list[str]:
+        lines = [line("eligible", 500, one) for one in rows]
+        weighed = weigh(lines, lines, objections=raised(period))
+        named = weighed.with_columns(policy_id=pl.lit(policy))
+        told = unfitting_objections(named, policy_cards())
+        assert (
+            set(told["finding"]) <= {"objection_fits_nothing"} and told.columns == FINDING_COLUMNS
+        )
+        if period != "2020-02":
+            assert told.equals(
+                unfitting_objections(named.with_columns(is_news=False), policy_cards())
+            )
+        return [detail.partition(": ")[2].partition(":")[0] for detail in told["detail"]]
+
+    monthly, yearly = "benefit_to_retirement", "stability_refund"
+    assert found(None, "稳岗补贴") == ["no policy is called so"]
+    assert found("2020", monthly, "2020-01", "2020-02") == [
+        "its policy goes by month and it names a year"
+    ]
+    assert found("2020-03", yearly, "2020") == ["its policy goes by year and it names a month"]
+    assert found("2020-02", monthly) == ["nothing is determined of what it names"]
+    assert found("2020-02", monthly, "2020-02") == found("全部", yearly, "2020") == []

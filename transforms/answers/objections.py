@@ -137,7 +137,9 @@ def _letter(
     shown = [_line(line, explained, told) for line in lines.head(SHOWN_LINES).to_dicts()]
     party, only = (first["policy_id"], first["subject_id"]), first["objected_period"]
     asked = [
-        fen for *of, period, fen in told["asked_back"] if (*of, only or period) == (*party, period)
+        fen
+        for *of, period, fen in told["asked_back"]
+        if (*of,) == party and (not only or period.startswith(only) or only.startswith(period))
     ]
     return {
         "asked_back_fen": sum(asked),

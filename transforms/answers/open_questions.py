@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from transforms.digest import canonical_json
+from transforms.extracts.dates import ALL_PERIODS
 from transforms.extracts.kinds import COLUMNS, KINDS
 from transforms.money.objections import OBJECTION
 from transforms.policies.card_form import period_form
@@ -181,16 +182,28 @@ def named_by_id(rows: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataF
 
 
 def fits_nothing(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
-    """Keep the decisions that no night asks for: of no policy, no provision of its card, or of a
-    year where it goes by month, a month where by year."""
+    """Keep the decisions that no night asks for, and say why: of no policy, no provision of its
+    card, or of a year where it goes by month, a month where by year."""
     asked = [(name, said) for name, card in cards.items() for said in card.provision_names]
     asked += [(name, said) for name in cards for said in (CONFLICT, RECOVERY, OBJECTION)]
     letters = [(*one, len(period_form(cards[one[0]].period))) for one in asked]
     known = pl.DataFrame(letters, schema=["policy_id", "provision", "letters"], orient="row")
-    meant = decisions.with_columns(letters=pl.col("period").str.len_chars().cast(pl.Int64))
+    given = pl.col("period").str.len_chars().cast(pl.Int64)
+    why = (
+        pl.when(pl.col("letters").is_null())
+        .then(pl.lit("no policy has such a provision"))
+        .when(pl.col("period") == ALL_PERIODS)
+        .then(pl.lit("it names no period: each is decided by itself"))
+        .when(given > pl.col("letters"))
+        .then(pl.lit("its policy goes by year, and a month is given"))
+        .when(given < pl.col("letters"))
+        .then(pl.lit("its policy goes by month, and a year is given"))
+    )
     return (
-        meant.filter(pl.col("provision") != SAME_PERSON)
-        .join(known, on=known.columns, how="anti", maintain_order="left")
+        decisions.filter(pl.col("provision") != SAME_PERSON)
+        .join(known, on=known.columns[:2], how="left", maintain_order="left", validate="m:1")
+        .with_columns(why.alias("why"))
+        .drop_nulls("why")
         .drop("letters")
     )
 
@@ -205,12 +218,37 @@ def unfitting_findings(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard])
         pl.lit("").alias("subject_kind"),
         "subject_id",
         pl.concat_str(
-            place,
-            pl.lit(": no policy has a provision "),
-            "provision",
-            pl.lit(" ("),
-            "period",
-            pl.lit(")"),
-            pl.lit(" under this name; the decision settles nothing"),
+            *(place, pl.lit(": "), "provision", pl.lit(" ("), "period", pl.lit("): "), "why"),
+            pl.lit("; the decision settles nothing"),
         ).alias("detail"),
+    )
+
+
+def unfitting_objections(weighed: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
+    """Say which objections are of no policy or of a period of another sort, and, on the night on
+    which they came, which meet no line: somebody may have mistyped what they are about.
+
+    Rows:    weighed  the night's objections
+    """
+    letters = {name: len(period_form(card.period)) for name, card in cards.items()}
+    form = pl.col("policy_id").replace_strict(letters, default=None, return_dtype=pl.UInt32)
+    is_open = pl.col("objection_state") == "answered"
+    says = (
+        pl.when(form.is_null())
+        .then(pl.lit("no policy is called so: it holds nothing, and nobody is asked to decide it"))
+        .when(is_open & (pl.col("objected_period").str.len_chars() > form))
+        .then(pl.lit("its policy goes by year and it names a month: the line of the year is held"))
+        .when(is_open & (pl.col("objected_period").str.len_chars() < form))
+        .then(pl.lit("its policy goes by month and it names a year: its every month is held"))
+        .when(pl.col("period").is_null() & pl.col("is_news"))
+        .then(pl.lit("nothing is determined of what it names: look at period and code again"))
+    )
+    told = weighed.with_columns(says.alias("says")).drop_nulls("says").unique("objection_id")
+    return told.sort("objection_id").select(
+        pl.lit("objection_fits_nothing").alias("finding"),
+        pl.lit("warning").alias("severity"),
+        "policy_id",
+        pl.lit("").alias("subject_kind"),
+        "subject_id",
+        pl.concat_str("objection_id", pl.lit(": "), "says").alias("detail"),
     )

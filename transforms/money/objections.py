@@ -1,12 +1,15 @@
 """Objections: which lines they are about, what became of each, and which lines they hold.
 
-An objection names a policy, a subject, and a period or all. What was determined when it was raised
+An objection names a policy, a subject, and a period or all. A month of a policy that goes by year
+means that year, a year of one that goes by month each of its months: rather too much is held than
+too little. What was determined when it was raised
 is kept with it from night to night, so that a correction is seen as one.
 """
 
 import polars as pl
 
 from transforms.digest import short_id
+from transforms.extracts.dates import ALL_PERIODS
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.money.exclusions import DECISION_KEY, ROW
 
@@ -48,7 +51,7 @@ def name_objections(raised: pl.DataFrame) -> pl.DataFrame:
     """
     said = raised.select(
         *PARTY,
-        pl.col("period").alias("objected_period"),
+        pl.col("period").replace(ALL_PERIODS, None).alias("objected_period"),
         *SAID[:2],
         pl.col("reason").alias("objection_reason"),
         "document_no",
@@ -111,11 +114,16 @@ def weigh_objections(
     return weighed.select(pl.col(name).cast(dtype) for name, dtype in OBJECTION_SCHEMA.items())
 
 
+def is_about() -> pl.Expr:
+    """Say whether a line's period is the one objected to, or one holds the other, or all are."""
+    said, period = pl.col("objected_period"), pl.col("period")
+    return said.is_null() | period.str.starts_with(said) | said.str.starts_with(period)
+
+
 def _lines(objections: pl.DataFrame, determined: pl.DataFrame) -> pl.DataFrame:
     """Pair objections with the determinations that they are about."""
-    is_about = pl.col("objected_period").is_null() | (pl.col("objected_period") == pl.col("period"))
     # Many to many: a party's objections by the lines of the policy.
-    return objections.join(determined, on=PARTY, how="inner").filter(is_about)
+    return objections.join(determined, on=PARTY, how="inner").filter(is_about())
 
 
 def _with_awaited(lines: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
@@ -168,7 +176,7 @@ def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
     raised_in = pl.col("raised_on").dt.strftime("%Y-%m")
     was_there = pl.col("outcome_before").is_not_null()
     judged_to = pl.col("period").filter(was_there).max().over("objection_id")
-    was_about = pl.col("objected_period").is_not_null() | (
+    was_about = (pl.col("objected_period") == pl.col("period")).fill_null(False) | (
         pl.col("period") <= pl.min_horizontal(raised_in, judged_to)
     ).fill_null(True)
     is_other = (
