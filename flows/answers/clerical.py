@@ -18,12 +18,14 @@ from flows.scratch import scratch_folder
 from flows.store import Home, replace_file
 from sql.texts import policy_cards
 from transforms.answers.clerical import (
+    ABOVE_ROWS,
     ASKED,
     ASKED_COLUMNS,
     ROWS,
     ROWS_COLUMNS,
-    decided_lines,
+    above_questions,
 )
+from transforms.answers.clerical_answers import decided_lines
 from transforms.answers.identity import TITLE, link_lines
 from transforms.answers.open_questions import fits_nothing, named_by_id
 from transforms.errors import DropRefusedError, UsageError
@@ -47,7 +49,7 @@ from transforms.extracts.registers import (
     withdrawal,
 )
 from transforms.sheets.filled import named_rows
-from transforms.words import word
+from transforms.words import word, worded
 
 GIVE = "the clerical_decisions.xlsx of a run, filled in"
 ANSWER = "answer"
@@ -180,8 +182,10 @@ def _read(
     if _has_sheet(path, TITLE):
         raise DropRefusedError(f"{path.name}: its answers go into a home: leave out --out")
     if _has_sheet(path, ROWS):
-        asked = read_filled(path, ASKED_COLUMNS, GIVE, ASKED)
-        about = read_filled(path, ROWS_COLUMNS, GIVE, ROWS)
+        above = [worded(said) for said in above_questions("", 0)]
+        asked = read_filled(path, ASKED_COLUMNS, GIVE, ASKED, above, [ROWS])
+        above = [worded(said) for said in ABOVE_ROWS]
+        about = read_filled(path, ROWS_COLUMNS, GIVE, ROWS, above, [ASKED])
         register, rows = DECISIONS, decided_lines(asked, about, path.name, given)
         answer = pl.concat_str("question_no", "decision")
     else:

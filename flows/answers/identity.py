@@ -25,16 +25,18 @@ from transforms.answers.identity import (
     STAKES,
     TITLE,
     UNSURE,
+    above,
     identity_sheet,
     read_answers,
 )
 from transforms.answers.identity_opened import agreement, opened_sheets
 from transforms.errors import DropRefusedError
-from transforms.extracts.kinds import KINDS
+from transforms.extracts.kinds import KINDS, heading
 from transforms.extracts.links import id_column, unanswered
 from transforms.extracts.registers import LINKS
 from transforms.sheets.filled import named_rows
 from transforms.sheets.workbook import workbook_bytes
+from transforms.words import worded
 
 NAME = "clerical_review.xlsx"
 GIVE = "the clerical_review.xlsx of a run, filled in"
@@ -76,10 +78,8 @@ def read_review(
     Raises:  DropRefusedError naming the lines that can't be taken; DigestDiffersError if the run's
              rows or candidates are not what its manifest says
     """
-    filled = read_filled(path, COLUMNS, GIVE, TITLE)
-    missing = [label for label in COLUMNS if label not in filled.columns]
-    if missing:
-        raise DropRefusedError(f"{path.name}: column missing: {', '.join(missing)}; restore it")
+    labels = [*COLUMNS, heading("stake_fen")]
+    filled = read_filled(path, labels, GIVE, TITLE, [worded(said) for said in above(0)])
     runs = filled[RUN].str.strip_chars().unique().sort().to_list()
     if not runs:
         raise DropRefusedError(f"{path.name}: no line is left; there is nothing to import")

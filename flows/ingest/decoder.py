@@ -33,6 +33,8 @@ LONGEST_CELL_BYTES = 1 << 20
 SHEET_ROWS_AT_ONCE, PARQUET_ROWS_AT_ONCE = 50_000, 250_000
 # Of the sheets that are not read: enough to see whether one has a header.
 ROWS_BESIDE = 60
+# Parts of workbooks that are packed like an XLSX file and are none.
+OTHER_KINDS = {"content.xml", "xl/workbook.bin"}
 REFUSED, ALL_SAID = "refused: ", "all said"
 TITLES = {"xlsx": "XLSX workbook", "parquet": "Parquet file"}
 AGAIN = "have it exported again"
@@ -92,7 +94,8 @@ def refuse(why: str) -> SystemExit:
 def decode_sheet(path: str) -> Decoding:
     """Offer the sheets, hidden ones last; give the wanted one's rows, and what is beside them.
 
-    Per column come its texts, then which are numbers.
+    Per column come its texts, then which are numbers. One that is wanted alone comes without the
+    tops of the others.
     """
     from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
@@ -103,8 +106,10 @@ def decode_sheet(path: str) -> Decoding:
             raise refuse("holds no sheet; have it exported again")
         visible = SheetVisibleEnum.Visible
         hidden = [one.name for one in book.sheets_metadata if one.visible != visible]
-        wanted = yield sorted(book.sheet_names, key=hidden.__contains__)
-        others = {name: top_of(book, name) for name in book.sheet_names if name != wanted}
+        asked = yield sorted(book.sheet_names, key=hidden.__contains__)
+        wanted = asked["sheet"]
+        beside = [name for name in book.sheet_names if name != wanted and not asked["is_alone"]]
+        others = {name: top_of(book, name) for name in beside}
         sheet = book.get_sheet_by_name(wanted)
     except CalamineError as broken:
         raise refuse(
@@ -117,6 +122,7 @@ def decode_sheet(path: str) -> Decoding:
             "that stand far outside the table"
         )
     marks, said = marks_of(path, wanted)
+    said["attached"] = attached(path, wanted) if asked["is_alone"] else []
     left = sheet.start[1] if sheet.start else 0
     rows: Iterator[list[object]] = rows_of(sheet)
     if sheet.merged_cell_ranges:
@@ -124,8 +130,8 @@ def decode_sheet(path: str) -> Decoding:
     if marks:
         rows = sheet_marks.with_marks(rows, marks, left, sheet.width)
     first = batch_of_rows(list(islice(rows, SHEET_ROWS_AT_ONCE)), sheet.width)
-    beside = json.dumps({"others": others, "hidden": hidden, **said})
-    yield first.replace_schema_metadata({"beside": beside})
+    more = {"others": others, "hidden": hidden, "left": left, **said}
+    yield first.replace_schema_metadata({"beside": json.dumps(more)})
     while some := list(islice(rows, SHEET_ROWS_AT_ONCE)):
         yield batch_of_rows(some, sheet.width)
 
@@ -143,7 +149,7 @@ def top_of(book: Any, name: str) -> list[list[str]]:
     return [[cell_text(cell) for cell in row] for row in islice(rows_of(sheet), ROWS_BESIDE)]
 
 
-def marks_of(path: str, name: str) -> tuple[sheet_marks.Marks, dict[str, bool]]:
+def marks_of(path: str, name: str) -> tuple[sheet_marks.Marks, dict[str, Any]]:
     """Find the cells of a sheet that only look empty, and how its book shows days and numbers."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -161,14 +167,25 @@ def marks_of(path: str, name: str) -> tuple[sheet_marks.Marks, dict[str, bool]]:
     return {}, {"from_1904": sheet_marks.OLD_CALENDAR in content, "other_unit": False}
 
 
+def attached(path: str, name: str) -> list[str]:
+    """List what people put on a sheet beside its cells; an .xls does not tell."""
+    if not zipfile.is_zipfile(path):
+        return []
+    with zipfile.ZipFile(path) as archive:
+        return sheet_marks.attached_to(archive, name)
+
+
 def refuse_bomb(path: str) -> None:
     """Add up what the workbook's own directory says that its parts unpack to."""
     packed = os.path.getsize(path)
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(part.file_size for part in archive.infolist())
+            is_other = OTHER_KINDS.intersection(archive.namelist())
     except zipfile.BadZipFile:
         return
+    if is_other:
+        raise refuse("is an .ods or .xlsb workbook; save it as .xlsx and deliver that")
     is_bomb = unpacked > SMALL_BYTES and unpacked > LARGEST_RATIO * packed
     if is_bomb or unpacked > LARGEST_UNPACKED_BYTES:
         raise refuse(

@@ -53,17 +53,43 @@ def _named(elements: Iterable[ElementTree.Element], name: str) -> list[ElementTr
 
 def marks_of_sheet(archive: zipfile.ZipFile, name: str) -> Marks:
     """Find the cells of a sheet that hold an error, or a formula without a result."""
-    book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
-    links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
-    target = {link.get("Id"): link.get("Target", "") for link in links}
-    [sheet] = [one for one in book.iter() if one.tag.endswith("}sheet") and one.get("name") == name]
-    [key] = [value for label, value in sheet.items() if label.endswith("}id")]
-    path = "xl/" + target[key].replace("\\", "/").lstrip("/").removeprefix("xl/")
+    path = _path_of(archive, name)
     with archive.open(path) as part:
         if not _is_suspect(part):
             return {}
     with archive.open(path) as part:
         return _Cells().read(part)
+
+
+def attached_to(archive: zipfile.ZipFile, name: str) -> list[str]:
+    """List the comments on a sheet by their cells, and its drawings, which have none.
+
+    LibreOffice gives every sheet a drawing with nothing in it.
+    """
+    folder, _, file = _path_of(archive, name).rpartition("/")
+    path, found = f"{folder}/_rels/{file}.rels", list[str]()
+    if path not in archive.namelist():
+        return found
+    for link in ElementTree.fromstring(archive.read(path)):
+        kind, target = link.get("Type", "").rpartition("/")[2], link.get("Target", "")
+        if kind not in ("comments", "threadedComment", "drawing"):
+            continue
+        part = f"xl/{target.removeprefix('../').lstrip('/').removeprefix('xl/')}"
+        content = ElementTree.fromstring(archive.read(part))
+        if kind == "drawing":
+            found += [""][: len(content)]
+        else:
+            found += [ref for note in content.iter() if (ref := note.get("ref"))]
+    return sorted(set(found))
+
+
+def _path_of(archive: zipfile.ZipFile, name: str) -> str:
+    book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+    links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+    target = {link.get("Id"): link.get("Target", "") for link in links}
+    [sheet] = [one for one in book.iter() if one.tag.endswith("}sheet") and one.get("name") == name]
+    [key] = [value for label, value in sheet.items() if label.endswith("}id")]
+    return "xl/" + target[key].replace("\\", "/").lstrip("/").removeprefix("xl/")
 
 
 def _is_suspect(part: IO[bytes]) -> bool:

@@ -29,14 +29,21 @@ def read_sheet(
     name: str,
     choose: Callable[[list[str]], str],
     beside: dict[str, Any] | None = None,
+    is_alone: bool = False,
 ) -> Iterator[list[CodedCells]]:
     """Read a sheet, some rows at a time, from its first row on: its columns.
 
-    Rows:    beside  is told of the rest of the book: the tops of `others`, which are `hidden`
+    Rows:    beside    is told of the rest of the book: the tops of `others`, which are `hidden`;
+                       in which column the sheet begins, what is `attached` to it
+             is_alone  the others' tops are not wanted
 
     Raises:  DropRefusedError if it can't be opened
     """
-    for batch in decode("xlsx", path, name, choose):
+
+    def asked(sheets: list[str]) -> dict[str, object]:
+        return {"sheet": choose(sheets), "is_alone": is_alone}
+
+    for batch in decode("xlsx", path, name, asked):
         width = batch.num_columns // 2
         if beside is not None and batch.schema.metadata:
             beside.update(json.loads(batch.schema.metadata[b"beside"]))

@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from flows.ingest.filled import read_filled
+from flows.ingest.filled import expect_as_written, read_filled
 from flows.ingest.workbooks import read_sheet, rows_of_sheet
-from flows.money.batch import posted_batch
+from flows.money.batch import REVIEW, fresh_review, posted_batch
 from flows.money.batch_folder import FRAMES, StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
@@ -17,9 +17,11 @@ from flows.money.payment_files import rendered
 from flows.money.review_pack import sample_of
 from flows.money.sign import person_named, today
 from flows.money.whole import expect_at_home, expect_whole, witnessed
+from flows.scratch import scratch_folder
 from flows.store import Home, file_digest
 from transforms.amounts import yuan_text
 from transforms.errors import DropRefusedError, LedgerForbidsError
+from transforms.extracts.kinds import heading
 from transforms.money.batch_states import BatchState
 from transforms.money.batches import DraftBatch
 from transforms.money.entitlements import KEY
@@ -34,12 +36,12 @@ from transforms.money.reviews import (
     sort_lines,
 )
 from transforms.payments.workbook import line_sheet_table
-from transforms.review.sampling import OPEN as SAMPLE_OPEN
-from transforms.review.sampling import read_sample_answers, sample_result
+from transforms.review.sampling import SHEET, read_sample_answers, said_of_sample, sample_result
 from transforms.review.verdicts import read_verdicts
-from transforms.words import word
+from transforms.words import word, worded
 
 GIVE = "the batch's review.xlsx, filled in"
+LINES, SAMPLE = word("sheet_payment_lines"), word("sheet_sample")
 
 
 def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[str, Any]:
@@ -70,11 +72,12 @@ def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[s
             table = line_sheet_table(
                 stored.manifest, stored.frame("instructions"), stored.frame("lines")
             )
-            labels = [word(name) for name in table.columns]
-            filled = read_filled(path, labels, GIVE, word("sheet_payment_lines"))
+            labels = [heading(name) for name in table.columns]
+            filled = read_filled(path, labels, GIVE, LINES, others=None)
             verdicts = read_verdicts(filled, table, path.name)
             reviewed = sort_lines(stored.frame("lines"), verdicts)
             sample = _sample(home, stored, state, path)
+            _expect_others_unchanged(home, ledger, state, path)
             said = post_review(home, ledger, state, stored, reviewed, (workbook, by, sample))
         states = ledger.batch_states()
     now, left = states[batch_id], states.get(said["successor"])
@@ -140,9 +143,26 @@ def _sample(home: Home, stored: StoredBatch, state: BatchState, path: Path) -> d
     drawn = sample_of(home, stored.manifest, frames, state.batch_digest)
     if not drawn.height:
         return sample_result([], 0)
-    labels = [word(name) for name in ("number", *SAMPLE_OPEN)]
-    filled = read_filled(path, labels, GIVE, word("sheet_sample"))
+    labels = [heading(name) for name in SHEET]
+    above = [worded(said) for said in said_of_sample(state.batch_id, drawn.height)]
+    filled = read_filled(path, labels, GIVE, SAMPLE, above, others=None)
     return sample_result(read_sample_answers(filled, drawn, path.name), drawn.height)
+
+
+def _expect_others_unchanged(home: Home, ledger: Ledger, state: BatchState, path: Path) -> None:
+    """Hold the sheets that nobody fills in against those that were drawn up: what is there waits.
+
+    Raises:  DropRefusedError naming what was written into them
+    """
+    written = home.batches / state.batch_id / REVIEW
+    if not written.is_file() or file_digest(written) != state.review.get(REVIEW):
+        # It was filled in at its place.
+        with scratch_folder(home.temporary) as scratch:
+            again = scratch / REVIEW
+            again.write_bytes(fresh_review(home, ledger, state)[REVIEW])
+            expect_as_written(path, again, (LINES, SAMPLE))
+        return
+    expect_as_written(path, written, (LINES, SAMPLE))
 
 
 def successor(stored: StoredBatch, said: Mapping[str, Any]) -> DraftBatch:

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import polars as pl
 import pytest
+from openpyxl.comments import Comment
 
 from flows.answers.clerical import (
     import_decisions,
@@ -27,6 +29,7 @@ from transforms.answers.clerical import (
     clerical_sheets,
     conflict_questions,
 )
+from transforms.answers.clerical_answers import ALTERED
 from transforms.answers.open_questions import KEY, QUESTION_SCHEMA, unfitting_findings
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import DECISIONS
@@ -177,7 +180,7 @@ def test_a_deleted_line_is_simply_not_decided(workbook: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
-        ({4: decided(题号="0")}, "row 4: its number, or one of its rows"),
+        ({4: decided(题号="0")}, "row 4: its number was altered, or is of a"),
         ({4: decided(裁定="可以")}, "row 4: 裁定 is neither"),
         ({4: decided(裁定="")}, "row 4: 裁定 is neither"),
         ({4: decided(裁定人=" ")}, "row 4: 裁定人 is empty"),
@@ -191,6 +194,86 @@ def test_altered_or_incomplete_lines_are_refused_by_row(
     fill(workbook, cells | {5: decided()})
     with pytest.raises(DropRefusedError, match=told):
         import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
+
+
+@pytest.mark.parametrize("column", [1, 2, 3, 8, 9, 12, 13, 14, 15])
+def test_an_answer_stays_with_the_question_that_was_read(workbook: Path, column: int) -> None:
+    """Some columns sorted and others not: the clerk read one question and answered another."""
+    book = openpyxl.load_workbook(workbook)
+    page = book.worksheets[0]
+    cells = [page.cell(row, column) for row in (FIRST_ROW, FIRST_ROW + 1)]
+    one, other = (cell.value for cell in cells)
+    cells[0].value, cells[1].value = (other, one) if one != other else ("别的", "别的")
+    book.save(workbook)
+    fill(workbook, {4: decided(), 5: decided(裁定="否")})
+    with pytest.raises(DropRefusedError, match="row 4, 5: altered"):
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
+
+
+def test_a_row_answered_otherwise_is_not_lost_with_its_question(workbook: Path) -> None:
+    fill(workbook, {4: None, 5: decided()})
+    fill(workbook, {3: {"另行裁定": "否"}}, 1, 2)
+    with pytest.raises(DropRefusedError, match=r"row 3: 另行裁定 .* of a question that sheet"):
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
+
+
+@pytest.mark.parametrize("label", ["政策名称", "问题", "期间"])
+def test_a_row_answered_otherwise_is_the_one_that_was_read(workbook: Path, label: str) -> None:
+    fill(workbook, {4: decided(), 5: decided()})
+    fill(workbook, {3: {"另行裁定": "否", label: "别的"}}, 1, 2)
+    told = "row 4: its number, or" if label == "期间" else "row 3: in sheet 涉及各行, altered"
+    with pytest.raises(DropRefusedError, match=told):
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
+
+
+def test_a_workbook_of_before_is_refused_in_plain_words(workbook: Path) -> None:
+    book = openpyxl.load_workbook(workbook)
+    for page, place in ((book.worksheets[0], 15), (book.worksheets[1], 5)):
+        for (cell,) in page.iter_rows(min_row=3, min_col=place, max_col=place):
+            cell.value = cell.value.partition("-")[0]
+    book.save(workbook)
+    fill(workbook, {4: decided(), 5: decided()})
+    with pytest.raises(DropRefusedError, match=f"row 4, 5: {next(iter(ALTERED))}"):
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
+
+
+def commented(book: openpyxl.Workbook) -> None:
+    book.worksheets[0]["D4"].comment = Comment("此题改为否", "王核")
+
+
+@pytest.mark.parametrize(
+    ("write", "told"),
+    [
+        (lambda book: book.worksheets[0].cell(4, 17, "此题改为否"), "人工裁定: .* into Q4:"),
+        (lambda book: book.worksheets[0].cell(1, 3, "否"), "人工裁定: .* into C1:"),
+        (lambda book: book.worksheets[1].cell(3, 30, "否"), "涉及各行: .* into AD3:"),
+        (lambda book: book.copy_worksheet(book.worksheets[0]), "人工裁定 Copy: .* into A1, A2"),
+        (lambda book: book.create_sheet("说明").cell(5, 2, "第1题未定"), "说明: .* into B5:"),
+        (commented, "人工裁定: nobody reads the comments on D4:"),
+    ],
+)
+def test_what_stands_where_nobody_reads_it_is_refused(
+    workbook: Path, write: Callable[[openpyxl.Workbook], Any], told: str
+) -> None:
+    fill(workbook, {4: decided(), 5: decided()})
+    book = openpyxl.load_workbook(workbook)
+    write(book)
+    book.save(workbook)
+    with pytest.raises(DropRefusedError, match=told):
+        import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
+
+
+def test_what_is_empty_may_stand_anywhere(workbook: Path) -> None:
+    """Columns and rows put in between, sheets that a program adds, widths and colours."""
+    fill(workbook, {4: decided(), 5: decided()})
+    book = openpyxl.load_workbook(workbook)
+    for page in book.worksheets:
+        page.insert_cols(4)
+        page.insert_rows(1, 2)
+        page.cell(4, 40, " ")
+    book.create_sheet("Sheet2")
+    book.save(workbook)
+    assert import_decisions(workbook, workbook.parent / "人工裁定.csv", {})[1] == 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The process that takes workbooks and Parquet apart: what it lays out, and what it refuses."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.ingest import decoded
-from flows.ingest.decoder import batch_of_rows, checked, refuse_type
-from flows.ingest.sheet_marks import MARK, OLD_ERROR, _Cells, with_marks
+from flows.ingest.decoder import batch_of_rows, checked, refuse_bomb, refuse_type
+from flows.ingest.sheet_marks import MARK, OLD_ERROR, _Cells, attached_to, with_marks
 from transforms.extracts.grid import even_rows
 
 
@@ -36,6 +37,31 @@ def test_a_cell_that_can_be_none_is_refused() -> None:
     refuse_type(pa.field("姓名", pa.dictionary(pa.int32(), pa.string())))
     with pytest.raises(SystemExit, match="a cell of 1025 KiB"):
         checked(pa.RecordBatch.from_pydict({"姓名": ["x" * (1025 << 10)]}))
+
+
+def test_what_is_put_on_a_sheet_beside_its_cells_is_listed() -> None:
+    kinds = ("comments", "drawing", "vmlDrawing")
+    links = [f'<Relationship Type="a/{kind}" Target="../{kind}.xml"/>' for kind in kinds]
+    parts = {
+        "workbook.xml": '<b xmlns="b" xmlns:r="r"><sheet name="甲" r:id="r1"/></b>',
+        "_rels/workbook.xml.rels": '<r><l Id="r1" Target="worksheets/sheet1.xml"/></r>',
+        "worksheets/_rels/sheet1.xml.rels": f"<r>{''.join(links)}</r>",
+        "comments.xml": '<comments><comment ref="L4"/><comment ref="B2"/></comments>',
+    }
+    for drawing, told in (("", ["B2", "L4"]), ("<anchor/>", ["", "B2", "L4"])):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            for name, text in (parts | {"drawing.xml": f"<wsDr>{drawing}</wsDr>"}).items():
+                archive.writestr(f"xl/{name}", text)
+            assert attached_to(archive, "甲") == told, "LibreOffice draws nothing on every sheet"
+
+
+def test_a_workbook_of_another_kind_is_told_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "审核.ods"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("content.xml", "<a/>")
+    with pytest.raises(SystemExit, match=r"is an \.ods or \.xlsb workbook; save it as \.xlsx"):
+        refuse_bomb(str(path))
 
 
 def test_rows_are_made_as_wide_as_the_header() -> None:

@@ -26,17 +26,20 @@ from flows.store import Home
 from tests.money.money_town import TWO, new_home, night, refund
 from transforms.answers.sample import KEY
 from transforms.errors import DropRefusedError
+from transforms.extracts.kinds import heading
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 from transforms.review.sampling import (
     CLASSES,
+    SHEET,
     draw_sample,
     error_bound,
     places,
     read_sample_answers,
+    said_of_sample,
     sample_result,
 )
 from transforms.sheets.filled import ROW_NUMBER
-from transforms.words import word
+from transforms.words import word, worded
 
 LABELS = {n: word(n) for n in ("number", "period", "subject_id", "beneficiary_id")}
 ANSWER, NOTE = word("sample_answer"), word("sample_note")
@@ -215,8 +218,9 @@ def test_answers_on_the_sheet_are_read_back_and_stand_on_the_next_approval_sheet
     answers = {1: {ANSWER: "正确"}, 2: {ANSWER: "有误", NOTE: "金额"}, 3: {ANSWER: "正确"}}
     _fill(book[word("sheet_sample")], answers)
     book.save(tmp_path / "filled.xlsx")
-    labels = [word(name) for name in ("number", "sample_answer", "sample_note")]
-    sheet = read_filled(tmp_path / "filled.xlsx", labels, "the workbook", word("sheet_sample"))
+    labels, above = [heading(name) for name in SHEET], map(worded, said_of_sample(batch_id, 3))
+    title = word("sheet_sample")
+    sheet = read_filled(tmp_path / "filled.xlsx", labels, "the workbook", title, [*above], None)
     assert sheet[ANSWER].to_list() == ["正确", "有误", "正确"]
     after = import_review(home, batch_id, tmp_path / "filled.xlsx", by="周审核")["to_be_signed"]
     shown = openpyxl.load_workbook(home.batches / after / "review.xlsx")[word("sheet_approval")]

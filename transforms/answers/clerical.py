@@ -1,25 +1,25 @@
-"""The clerk's workbook: what is not known or contradicts itself goes out, answers come back.
+"""The clerk's workbook: what is not known or contradicts itself, a line for each fact.
 
 One line asks for one fact, though many rows of the run need it; the second sheet has these rows,
 and each may be answered otherwise. A question's number is the digest of the keys of its rows: it
-tells whether one of them was altered.
+tells whether one of them was altered. Behind it stands, on both sheets, the digest of what the line
+shows: it tells whether they still belong together.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
 from transforms.answers.open_questions import BOTH, CONFLICT, KEY, RECOVERY, with_facts
 from transforms.digest import text_digest
-from transforms.errors import DropRefusedError
-from transforms.extracts.dates import read_dates
+from transforms.extracts.kinds import heading
 from transforms.extracts.registers import DECISIONS as REGISTER
 from transforms.money.claims import IN_PART
 from transforms.money.entitlements import OUTSIDE_SPAN
 from transforms.money.exclusion_file import Exclusion
 from transforms.money.exclusions import counted_once
 from transforms.money.objections import OBJECTION
-from transforms.sheets.filled import refuse_rows
+from transforms.sheets.filled import CODE_LENGTH, line_codes
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word, words_column
 
@@ -31,10 +31,19 @@ DECISIONS = ("是", "否")
 KEPT = "clerk_kept"
 NUMBER, OWN = word("question_no"), word("own_decision")
 ASKED, ROWS = REGISTER.kind.titles[1], word("sheet_asked_rows")
-ASKED_COLUMNS = [NUMBER, *(LABELS[name] for name in OPEN_NAMES)]
-ROWS_COLUMNS = [NUMBER, *(LABELS[name] for name in KEY_NAMES), OWN]
 GREY_NAMES = ["subject_id", "beneficiary_id", "question_no"]
-CODE_LENGTH = 12
+# What the lines of both sheets show; amounts and counts, which programs round, are not digested.
+SHOWN = ["question", "about_name", "missing", "policies", "periods", "basis", *GREY_NAMES[:2]]
+ROWS_SHOWN = ["policy_name", "question", *KEY_NAMES]
+ASKED_COLUMNS = [
+    *(LABELS.get(name) or heading(name) for name in (*SHOWN, *OPEN_NAMES)),
+    *(heading(name) for name in ("row_count", "stake_fen", "question_no")),
+]
+ROWS_COLUMNS = [
+    *(LABELS.get(name) or heading(name) for name in ROWS_SHOWN),
+    *(heading(name) for name in ("own_decision", "amount_fen", "question_no")),
+]
+ABOVE_ROWS = [Said("clerical_rows")]
 
 
 def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
@@ -119,17 +128,13 @@ def clerical_sheets(
     rows = _numbered(questions, differing)
     counted = counted_once(rows, "amount_fen", exclusions, "question_no")
     asked = _named(_asked(counted, titles), names)
-    above = [
-        Said("clerical_how", {"as_of": as_of, "rows": asked.height}),
-        Said("clerical_then"),
-    ]
     listed = rows.join(asked.select("question_no", "place"), on="question_no").sort(
         "place", *KEY, "provision"
     )
     questions_sheet = Sheet(
         title=ASKED,
         frame=_asked_frame(asked),
-        above=said_lines(above),
+        above=said_lines(above_questions(as_of, asked.height)),
         open_columns=[LABELS[name] for name in OPEN_NAMES],
         choices={LABELS["decision"]: DECISIONS},
         grey_columns=[LABELS.get(name, name) for name in GREY_NAMES],
@@ -137,18 +142,26 @@ def clerical_sheets(
     return [questions_sheet, _rows_sheet(listed, titles)]
 
 
+def above_questions(as_of: str, rows: int) -> list[Said]:
+    """Say what stands above the questions."""
+    return [Said("clerical_how", {"as_of": as_of, "rows": rows}), Said("clerical_then")]
+
+
 def _rows_sheet(listed: pl.DataFrame, titles: Mapping[str, str]) -> Sheet:
     return Sheet(
         title=ROWS,
-        frame=listed.select(
+        frame=listed.with_columns(
             pl.col("policy_id").replace(titles).alias("policy_name"),
             pl.col("title").alias("question"),
             pl.lit("").alias("own_decision"),
+        ).select(
+            *ROWS_SHOWN[:2],
+            "own_decision",
             "amount_fen",
-            "question_no",
+            _coded(ROWS_SHOWN),
             *(pl.col(name).alias(LABELS[name]) for name in KEY_NAMES),
         ),
-        above=said_lines([Said("clerical_rows")]),
+        above=said_lines(ABOVE_ROWS),
         open_columns=["own_decision"],
         choices={"own_decision": DECISIONS},
         grey_columns=["question_no", *(LABELS[n] for n in KEY_NAMES if n != "period")],
@@ -166,13 +179,22 @@ def _numbered(questions: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
     # A row on which clerks differ is a question of its own.
     fact, code = ["fact", "told"], pl.concat_str(KEY_NAMES, separator="|")
     numbers = rows.group_by(fact).agg(code.sort().str.join("\n").alias("codes"))
-    numbers = numbers.with_columns(_numbers(numbers["codes"])).drop("codes")
+    numbers = numbers.with_columns(question_numbers(numbers["codes"])).drop("codes")
     return rows.join(numbers, on=fact, validate="m:1", maintain_order="left")
 
 
-def _numbers(codes: pl.Series) -> pl.Series:
+def question_numbers(codes: pl.Series) -> pl.Series:
+    """Give questions their numbers, by the keys of their rows."""
     made = [text_digest(text)[:CODE_LENGTH] for text in codes]
     return pl.Series("question_no", made, pl.String)
+
+
+def _coded(shown: Sequence[str]) -> pl.Expr:
+    """Add to a question's number the digest of what its line shows."""
+    code = pl.struct(shown).map_batches(
+        lambda cells: line_codes(cells.struct.unnest()), return_dtype=pl.String
+    )
+    return pl.concat_str("question_no", code, separator="-")
 
 
 def _asked(rows: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
@@ -234,13 +256,11 @@ def _asked_frame(asked: pl.DataFrame) -> pl.DataFrame:
     )
     has_id = (pl.col("subject_id") != "") | (pl.col("beneficiary_id") != "")
     nameless = has_id & (name.list.len() == 0)
-    return asked.select(
-        question.alias("question"),
-        pl.when(nameless)
-        .then(pl.lit(word("name_not_on_record")))
-        .otherwise(name.list.join(" / "))
-        .alias("about_name"),
-        "missing",
+    named = (
+        pl.when(nameless).then(pl.lit(word("name_not_on_record"))).otherwise(name.list.join(" / "))
+    )
+    return asked.with_columns(question.alias("question"), named.alias("about_name")).select(
+        *SHOWN[:3],
         *(pl.lit("").alias(LABELS[open_name]) for open_name in OPEN_NAMES),
         "policies",
         "periods",
@@ -248,50 +268,5 @@ def _asked_frame(asked: pl.DataFrame) -> pl.DataFrame:
         pl.col("amount_fen").alias("stake_fen"),
         "basis",
         *(pl.col(name).alias(LABELS[name]) for name in GREY_NAMES[:2]),
-        "question_no",
+        _coded(SHOWN),
     )
-
-
-def decided_lines(
-    filled: pl.DataFrame, rows: pl.DataFrame, file_name: str, given: Mapping[str, str]
-) -> pl.DataFrame:
-    """Turn a filled-in workbook into rows of the extract; the whole file or nothing.
-
-    Rows:    filled   the sheet of questions, text cells by heading, with row_number, the sheet's
-             rows     the sheet of the rows that they ask about
-             given    decided_by, for lines that do not say it
-             returns  the extract's columns, and question_no
-    Raises:  DropRefusedError naming the lines that are unchanged, incomplete, altered or repeated
-    """
-    for sheet, wanted in ((filled, ASKED_COLUMNS), (rows, ROWS_COLUMNS)):
-        missing = [label for label in wanted if label not in sheet.columns]
-        if missing:
-            raise DropRefusedError(f"{file_name}: column missing: {', '.join(missing)}; restore it")
-    names = {label: name for name, label in LABELS.items()} | {NUMBER: "question_no", OWN: "own"}
-    read = filled.with_columns(pl.col(pl.String).str.strip_chars()).rename(names, strict=False)
-    keyed = rows.with_columns(pl.col(pl.String).str.strip_chars()).rename(names, strict=False)
-    keyed = keyed.join(read.select("question_no"), on="question_no", how="semi")
-    code = pl.concat_str(KEY_NAMES, separator="|")
-    found = keyed.group_by("question_no").agg(code.sort().str.join("\n").alias("codes"))
-    whole = found.filter(found["question_no"] == _numbers(found["codes"]))["question_no"]
-    days = read_dates(read["decided_on"])
-    is_empty = pl.all_horizontal(pl.col(name) == "" for name in ANSWER_NAMES)
-    faults = {
-        "unchanged: decide them, or delete the lines": is_empty,
-        f"its number, or one of its rows in sheet {ROWS}, was altered: restore them as they came": (
-            ~pl.col("question_no").is_in(whole.implode())
-        ),
-        "裁定 is neither 是 nor 否": ~pl.col("decision").is_in(DECISIONS),
-        "裁定人 is empty": (pl.col("decided_by") == "") & (not given.get("decided_by")),
-        "裁定日期 is no date": pl.lit(days).is_null(),
-        "the same line twice": pl.col("question_no").is_duplicated(),
-    }
-    refuse_rows(read, faults, file_name)
-    own = {f"{OWN} in sheet {ROWS} is neither 是 nor 否": ~pl.col("own").is_in([*DECISIONS, ""])}
-    refuse_rows(keyed, own, file_name)
-    if not read.height:
-        raise DropRefusedError(f"{file_name}: no line is left; there is nothing to import")
-    answers = read.with_columns(days.alias("decided_on")).select("question_no", *OPEN_NAMES)
-    decided = keyed.select("question_no", *KEY_NAMES, "own").join(answers, on="question_no")
-    decision = pl.when(pl.col("own") == "").then("decision").otherwise("own")
-    return decided.with_columns(decision.alias("decision")).select("question_no", *LABELS)

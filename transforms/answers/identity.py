@@ -16,7 +16,7 @@ from transforms.extracts.kinds import names_of_kinds
 from transforms.extracts.links import BY_CONTENT
 from transforms.extracts.registers import DOCUMENT, ID, LINKS
 from transforms.policies.cards import PolicyCard
-from transforms.sheets.filled import refuse_rows
+from transforms.sheets.filled import CODE_LENGTH, line_codes, refuse_rows
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word
 
@@ -32,7 +32,6 @@ OPEN = [ANSWER, LINKS.headings["decided_by"], LINKS.headings["decided_on"], DOCU
 COLUMNS = [*map(word, SHOWN), *OPEN, NUMBER, RUN]
 WIDTHS = {"damaged_row": 30, **dict.fromkeys(PERSONS, 24), "policies": 34, "stake_fen": 13}
 WIDTHS |= dict(zip(OPEN, (10, 10, 13, 14), strict=True)) | {"question_no": 15, "run_id": 15}
-CODE_LENGTH = 12
 PRIOR = "prior"
 
 
@@ -62,7 +61,7 @@ def identity_sheet(
         .sort("stake_fen", *ROW, descending=[True, False, False, False], nulls_last=True)
         .with_columns(pl.col(SHOWN).fill_null(""))
     )
-    codes = _codes(shown.select(SHOWN))
+    codes = line_codes(shown.select(SHOWN))
     frame = shown.select(
         *SHOWN,
         "stake_fen",
@@ -70,20 +69,21 @@ def identity_sheet(
         pl.concat_str(pl.col("question_no"), codes, separator="-"),
         pl.lit(run_id).alias("run_id"),
     )
-    said = [
-        Said("identity_how", {"rows": frame.height}),
-        Said("identity_then"),
-        Said("identity_depends"),
-    ]
     return Sheet(
         TITLE,
         frame,
-        above=said_lines(said),
+        above=said_lines(above(frame.height)),
         open_columns=OPEN,
         choices={ANSWER: CHOICES},
         widths=WIDTHS,
         grey_columns=["question_no", "run_id"],
     )
+
+
+def above(rows: int) -> list[Said]:
+    """Say what stands above the lines."""
+    how = Said("identity_how", {"rows": rows})
+    return [how, Said("identity_then"), Said("identity_depends")]
 
 
 def _depending(
@@ -114,14 +114,6 @@ def _numbered(damaged: pl.DataFrame, candidates: pl.DataFrame, run_id: str) -> p
     said = rows.select(*ROW, "content_digest", pl.col("persons").list.join(" ")).rows()
     codes = [text_digest(" ".join(map(str, (run_id, *one))))[:CODE_LENGTH] for one in said]
     return rows.with_columns(pl.Series("question_no", codes, pl.String))
-
-
-def _codes(cells: pl.DataFrame) -> pl.Series:
-    """Digest what a line shows; spaces and ends of lines are a program's, not a clerk's."""
-    bare = pl.all().fill_null("").str.extract_all(r"\S+").list.join("")
-    text = pl.concat_str(bare, separator="|")
-    texts = cells.select(text.alias("cells")).to_series()
-    return pl.Series("cells", [text_digest(one)[:CODE_LENGTH] for one in texts], pl.String)
 
 
 def _row_text() -> pl.Expr:
@@ -220,7 +212,7 @@ def read_answers(
     read = read.with_columns(
         pl.col("answer", "by", "on", DOCUMENT).str.strip_chars(),
         question_no=code.list.get(0),
-        is_whole=code.list.get(1, null_on_oob=True) == _codes(read.select(SHOWN)),
+        is_whole=code.list.get(1, null_on_oob=True) == line_codes(read.select(SHOWN)),
     )
     run_id = read["run"][0].strip()
     rows = read.join(_numbered(damaged, candidates, run_id), on="question_no", how="left")

@@ -10,12 +10,16 @@ from transforms.amounts import SHARE_UNITS
 from transforms.answers.sample import KEY, draw, in_strata, population
 from transforms.errors import DropRefusedError
 from transforms.sheets.filled import ROW_NUMBER, refuse_rows
-from transforms.words import word, words_column
+from transforms.words import Said, word, words_column
 
 SAMPLE_SIZE = 60
 CLASSES = ("sample_paid", "sample_refused", "sample_omitted")
 ANSWERS = ("sample_is_right", "sample_is_wrong")
 OPEN = ("sample_answer", "sample_note")
+SHEET = (
+    *("number", "sample_class", "policy_title", "period", "subject_id", "subject_name"),
+    *("beneficiary_id", "outcome", "amount_fen", "page", *OPEN),
+)
 TOLD_APART = ["number", "period", "subject_id", "beneficiary_id"]
 # One-sided: the true rate lies above the bound with a chance of at most one in twenty.
 CHANCE = 20
@@ -93,6 +97,12 @@ def sample_sheet_table(
         pl.format("{}.html", pl.col("number").cast(pl.String).str.zfill(4)).alias("page"),
         *(pl.lit("").alias(name) for name in OPEN),
     )
+
+
+def said_of_sample(batch_id: str, count: int) -> list[Said]:
+    """Say what stands above the sample."""
+    said = {"batch_id": batch_id, "count": count}
+    return [Said("sample_is", said), Said("sample_pages", {"batch_id": batch_id})]
 
 
 def read_sample_answers(

@@ -15,7 +15,7 @@ from transforms.review.approval import approval_sheet_page, doubts_said
 from transforms.review.comparison import CHANGED_PERCENT
 from transforms.review.doubts import doubt_counts, doubts_table
 from transforms.review.review import Review
-from transforms.review.sampling import ANSWERS, OPEN, sample_sheet_table
+from transforms.review.sampling import ANSWERS, OPEN, said_of_sample, sample_sheet_table
 from transforms.review.sums import share_of
 from transforms.sheets.workbook import Sheet, said_lines, workbook_bytes
 from transforms.words import Said, word, worded, words_column
@@ -221,11 +221,11 @@ def _parameters(review: Review) -> Sheet:
 
 
 def _sample(review: Review) -> Sheet:
-    said = {"batch_id": review.manifest["batch_id"], "count": review.sample.height}
+    above = said_of_sample(review.manifest["batch_id"], review.sample.height)
     return _sheet(
         "sheet_sample",
         sample_sheet_table(review.sample, review.titles, review.parties),
-        [Said("sample_is", said), Said("sample_pages", {"batch_id": said["batch_id"]})],
+        above,
         open_columns=OPEN,
         choices={OPEN[0]: [word(code) for code in ANSWERS]},
     )

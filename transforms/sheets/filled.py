@@ -1,13 +1,16 @@
 """What people filled in, held against what is asked: taken whole or refused by row number."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
+from xlsxwriter.utility import xl_col_to_name
 
+from transforms.digest import text_digest
 from transforms.errors import DropRefusedError
 
 ROW_NUMBER = "row_number"
 SHOWN_NUMBERS = 20
+CODE_LENGTH = 12
 
 
 def refuse_rows(read: pl.DataFrame, faults: Mapping[str, pl.Expr], file_name: str) -> None:
@@ -30,8 +33,33 @@ def refuse_rows(read: pl.DataFrame, faults: Mapping[str, pl.Expr], file_name: st
         )
 
 
-def named_rows(numbers: list[int]) -> str:
-    """Name rows by their numbers, cut short where there are many."""
+def line_codes(cells: pl.DataFrame) -> pl.Series:
+    """Digest what each line shows; spaces and ends of lines are a program's, not a clerk's.
+
+    Written beside a line's number, it tells whether both still belong together.
+    """
+    bare = pl.all().fill_null("").str.extract_all(r"\S+").list.join("")
+    text = pl.concat_str(bare, separator="|")
+    texts = cells.select(text.alias("cells")).to_series()
+    return pl.Series("cells", [text_digest(one)[:CODE_LENGTH] for one in texts], pl.String)
+
+
+def refuse_beside(file_name: str, sheet: str, cells: Iterable[tuple[int, int]]) -> None:
+    """Refuse a sheet for what stands where nobody reads it.
+
+    Rows:    cells  by row, the sheet's own, and place of the column from 0
+    Raises:  DropRefusedError naming the cells
+    """
+    names = [f"{xl_col_to_name(place)}{row}" for row, place in cells]
+    if names:
+        raise DropRefusedError(
+            f"{file_name}: nothing was imported; sheet {sheet}: nobody reads what was written into "
+            f"{named_rows(names)}: write it into the columns to be filled in, then delete it there"
+        )
+
+
+def named_rows(numbers: Sequence[object]) -> str:
+    """Name rows by their numbers, or cells, cut short where there are many."""
     listed = ", ".join(map(str, numbers[:SHOWN_NUMBERS]))
     more = len(numbers) - SHOWN_NUMBERS
     return f"{listed} and {more} more" if more > 0 else listed
