@@ -31,10 +31,14 @@ from transforms.money.exclusions import (
     RIVAL_NOT_RUN,
     ROW,
     awaiting_rivals,
-    paid_under_another,
-    turns_with_paid,
 )
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
+from transforms.money.paid_elsewhere import (
+    FOUND,
+    paid_under_another,
+    settle_what_stays,
+    turns_with_paid,
+)
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
 from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
@@ -88,13 +92,13 @@ def build_entitlements(
     netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
     settled = settle_exclusions(netted, exclusions(), answers, absent)
     causes = _causes(connection, claimed_rows(settled), causes_of)
+    settled, undecided = _beside_paid(connection, paid, settled, causes)
+    causes = causes.join(claimed_rows(settled), on=ROW, how="semi")
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
     doubtful = identity_conflicts(connection, waiting)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
-    elsewhere = paid_under_another(waiting, paid, settled, causes, exclusions())
-    beyond = _beyond_limit(connection, waiting, paid, settled, causes)
-    holds = also_held(holds, pl.concat([elsewhere, beyond]), PAID_UNDER_OTHER)
+    holds = also_held(holds, undecided, PAID_UNDER_OTHER)
     holds = also_held(holds, _awaiting(waiting, absent, paid), RIVAL_NOT_RUN)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     holds = also_held(holds, _struck_out(connection, waiting, payees, standing.struck), STRUCK_OUT)
@@ -152,6 +156,20 @@ def _causes(connection: Connection, claims: pl.DataFrame, causes_of: CausesOf) -
     return pl.concat([settled, claims.filter("is_outside").select(ROW, **NO_ROW)])
 
 
+def _beside_paid(
+    connection: Connection, paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Settle the rows beside which another was paid that stands no more, where it stays paid.
+
+    Rows:    returns  settled, and row_number of those that wait for a clerk
+    """
+    known = open_rows(settled), paid, settled, causes
+    found = [paid_under_another(*known, exclusions()), _beyond_limit(connection, *known)]
+    # What is not decided under one limit or exclusion waits, whatever is under another.
+    beside = pl.concat(found).sort(ROW, "stays").unique(ROW, keep="first", maintain_order=True)
+    return settle_what_stays(settled, beside), beside.filter(~pl.col("stays")).select(ROW)
+
+
 def _beyond_limit(
     connection: Connection,
     waiting: pl.DataFrame,
@@ -161,11 +179,12 @@ def _beyond_limit(
 ) -> pl.DataFrame:
     """List the rows that would be paid beyond a card's limit, counting what was paid before.
 
-    Rows:    returns  row_number
+    Rows:    returns  as paid_under_another
     """
     limits = {name: card.most for name, card in policy_cards().items() if card.most}
     rows = turns_with_paid(waiting, paid, settled, causes, [*limits])
-    found = [rows.select(ROW).clear()]
+    rows = rows.with_columns(paid_as="policy_id", paid_as_fen=pl.lit(0, pl.Int64), is_netted=False)
+    found = [rows.select(*FOUND, "is_netted").clear()]
     for (policy_id,), lines in rows.group_by("policy_id", maintain_order=True):
         show_frame(connection, "limited_lines", lines.select(KEY))
         now = policy_rows(connection, str(policy_id), "limited_lines")
@@ -173,7 +192,8 @@ def _beyond_limit(
         used = pl.sum_horizontal(pl.lit(0), "^months_used_before$").alias("used")
         known = lines.join(now.select(*KEY[1:], used), on=KEY[1:], how="left", validate="1:1")
         in_all = pl.col("turns") + pl.col("used").fill_null(0)
-        found.append(known.filter(in_all > limits[str(policy_id)]).select(ROW))
+        beyond = known.filter(in_all > limits[str(policy_id)])
+        found.append(beyond.select(*FOUND, "is_netted"))
     return pl.concat(found)
 
 

@@ -639,6 +639,10 @@ def test_every_reason_to_hold_says_what_is_missing_and_how_to_give_it(reason: st
     texts = letter_texts()["held"][reason]
     assert texts["why"].format(own="您本人") in row["letter"] and "怎么办：" in row["letter"]
     assert texts["brief"] in row["message"]
+    # What was paid as another row may stay with its payee: then nothing more is due.
+    promises = ("应发给您", "金额不会因此减少", "列入以后的批次")
+    is_promised = any(said in row["letter"] for said in promises)
+    assert is_promised == (reason not in (STRUCK_OUT, PAID_UNDER_OTHER))
 
 
 def test_of_an_employee_the_employer_is_not_spoken_to_as_the_one() -> None:
@@ -684,14 +688,14 @@ def test_the_same_policy_at_two_employers_names_the_other_line_and_not_itself() 
     policy, title = "internship_subsidy", policy_cards()["internship_subsidy"].title
     other = policy_cards()["public_post_extension"].title
     for reason, said in (
-        (policy, "另一单位的同一项"),
-        (f"{policy},public_post_extension", f"另一单位的同一项、{other}"),
+        (policy, "同一项的另一笔"),
+        (f"{policy},public_post_extension", f"同一项的另一笔、{other}"),
     ):
         (row,) = worded([line(policy, "conflict", reason)]).to_dicts()
         assert f"与它重复的是：{said}。" in row["letter"] and "其他项目" not in row["message"]
         assert row["letter"].split("\n")[0].count(title) == 1, "what it is about, once"
     (row,) = worded([line(policy, "superseded", policy)]).to_dicts()
-    assert "改按“另一单位的同一项”办理" in row["letter"]
+    assert "改按“同一项的另一笔”办理" in row["letter"]
 
 
 def test_a_refusal_says_that_an_objection_to_it_is_weighed(tmp_path: Path) -> None:

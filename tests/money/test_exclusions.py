@@ -1,5 +1,7 @@
 """Which rows exclude each other: the larger stands, or a clerk decides; also by what was paid."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -30,6 +32,7 @@ from transforms.money.entitlements import (
     settle_exclusions,
 )
 from transforms.money.exclusion_file import check_exclusions, parse_exclusions
+from transforms.money.paid_elsewhere import turns_with_paid
 
 GRADUATE, FLEXIBLE = "graduate_hire_insurance", "graduate_flexible_insurance"
 DIFFICULT, SPANNED = "stability_refund_difficult", "benefit_to_retirement"
@@ -77,6 +80,84 @@ def test_who_was_paid_under_the_other_refund_waits_while_that_is_not_asked_back(
     ]
     others = statuses(entitle(home, [refund(1000, TWO)]))
     assert ("stability_refund", "payable", 1000, "") in others
+
+
+def kept(policy: str, is_asked_back: bool = False) -> Town:
+    """A clerk decided whether what was paid to the first employer is asked back."""
+    said = answer(policy, ONE, is_asked_back, provision="recovery")
+    return Town(answers=[said | {"period": "2020"}])
+
+
+def drawn(home: Home, label: str, rows: list[dict[str, Any]], town: Town) -> list[tuple[Any, ...]]:
+    return statuses(night(home, label, rows, town, causes=claim_none)[0])
+
+
+def test_what_stays_with_the_employer_is_the_larger_amount_and_nothing_more_is_due(
+    home: Home,
+) -> None:
+    """It was held for ever, and the letter promised that it would be paid."""
+    pay(home, "R1", [refund(5000, policy=DIFFICULT)])
+    for label in ("R2", "R3"):
+        assert drawn(home, label, [refund(1000)], kept(DIFFICULT)) == [
+            ("stability_refund", "superseded", 0, DIFFICULT),
+            (DIFFICULT, "unsupported", 0, "not_eligible"),
+        ]
+    asked = drawn(home, "R4", [refund(1000)], kept(DIFFICULT, is_asked_back=True))
+    assert [row[1:3] for row in asked] == [("payable", 1000), ("recovery", -5000)]
+
+
+def test_what_stays_with_the_employer_counts_as_paid_where_more_is_due(home: Home) -> None:
+    pay(home, "R1", [refund(1000)])
+    later, town = [refund(5000, policy=DIFFICULT)], kept("stability_refund")
+    assert drawn(home, "R2", later, town) == [
+        ("stability_refund", "superseded", 0, DIFFICULT),
+        (DIFFICULT, "payable", 4000, ""),
+    ]
+    pay(home, "R3", later, town=town, causes=claim_none)
+    assert [row[1] for row in drawn(home, "R4", later, town)] == ["superseded", "nothing_due"]
+    # He changes his mind: the first is asked back, and all of the other is due.
+    asked = drawn(home, "R5", later, kept("stability_refund", is_asked_back=True))
+    assert [row[1:3] for row in asked] == [("recovery", -1000), ("payable", 1000)]
+
+
+def test_a_month_that_stays_with_the_person_is_not_paid_once_more(home: Home) -> None:
+    pay(home, "R1", [month(INTERN, ANN, 114600, payee=ONE)])
+    town = Town(answers=[answer(INTERN, ANN, False, payee=ONE, provision="recovery")])
+    assert drawn(home, "R2", [month(FLEXIBLE, ANN, 46666)], town) == [
+        (FLEXIBLE, "superseded", 0, INTERN),
+        (INTERN, "unsupported", 0, "not_eligible"),
+    ]
+
+
+def test_who_is_counted_once_stays_counted_where_it_was_paid_and_is_not_asked_back(
+    home: Home,
+) -> None:
+    hire = "new_hire_subsidy"
+    pay(home, "R1", [month(hire, ANN, 1000, "2020", ONE)])
+    said = answer(hire, ANN, False, ONE, provision="recovery") | {"period": "2020"}
+    later = [month(hire, ANN, 1000, "2020", TWO)]
+    assert [row[1:] for row in drawn(home, "R2", later, Town(answers=[said]))] == [
+        ("unsupported", 0, "not_eligible"),
+        ("superseded", 0, hire),
+    ]
+
+
+@pytest.mark.parametrize(("cause", "turns"), [("clerk_kept", [3, 4]), ("rows_gone", [4, 4])])
+def test_once_a_month_stays_with_the_person_the_first_that_still_fit_are_paid(
+    cause: str, turns: list[int]
+) -> None:
+    """Of four months one stands no more, one is paid, and two are due."""
+    months = [month(FLEXIBLE, ANN, 100, f"2020-0{of}") for of in (1, 2, 3, 4)]
+    rows = pl.DataFrame(months).drop("outcome", "reason_codes").with_row_index("row_number")
+    paid = rows.filter(pl.col("period") < "2020-03")
+    settled = rows.with_columns(
+        is_eligible=pl.col("period") > "2020-01",
+        is_outside=False,
+        paid_before_fen=pl.when(pl.col("period") < "2020-03").then(100).otherwise(0),
+    )
+    causes = rows.head(1).select("row_number", is_claim=False, cause=pl.lit(cause))
+    counted = turns_with_paid(settled.tail(2), paid, settled, causes, [FLEXIBLE])
+    assert counted["turns"].to_list() == turns
 
 
 def test_who_is_counted_once_waits_while_what_another_employer_had_is_not_asked_back(

@@ -25,6 +25,7 @@ from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_person_id
 from transforms.money.claims import IN_PART, REST_KEPT
 from transforms.money.entitlements import KEY
+from transforms.money.exclusions import PAID_UNDER_OTHER
 from transforms.money.payees import STRUCK_OUT
 from transforms.policies.cards import PolicyCard
 from transforms.words import words_column
@@ -33,6 +34,8 @@ AMOUNTS = ("due", "determined", "paid_before", "excess", "left")
 MESSAGE_LENGTH = 70
 LAST_DIGITS = 4
 RETURNED = "returned"
+# Reasons of a hold that may end without a payment: no letter promises one.
+NOT_PROMISED = [STRUCK_OUT, PAID_UNDER_OTHER]
 # What a line brings: its key, what is due and why, where it would be paid, what the bank said if it
 # came back from there, and under which words it is told if not under its status.
 LINE_SCHEMA = pl.Schema(
@@ -79,10 +82,10 @@ def notices(
     ordered = ordered.with_row_index("place", offset=1)
     known = _with_parties(ordered, parties)
     came_back = pl.when(pl.col("bank_said").is_not_null()).then(pl.lit(RETURNED))
-    is_struck = (pl.col("status") == "held") & (pl.col("reason") == STRUCK_OUT)
-    struck = pl.when(is_struck).then(pl.lit(STRUCK_OUT))
+    is_doubtful = (pl.col("status") == "held") & pl.col("reason").is_in(NOT_PROMISED)
+    not_promised = pl.when(is_doubtful).then("reason")
     in_part = pl.when(is_in_part).then("cause")
-    words = pl.coalesce("told_as", came_back, struck, in_part, "status")
+    words = pl.coalesce("told_as", came_back, not_promised, in_part, "status")
     titles = {name: card.title for name, card in cards.items()}
     worded = [
         _worded(part, str(worded_as), cards[str(policy)], titles, days)

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from transforms.digest import content_digest, short_id
-from transforms.money.exclusions import DECISION_KEY, ROW
+from transforms.money.exclusions import CLERK_KEPT, DECISION_KEY, ROW
 
 # Why money that is not determined any more may be asked back, or why not; `cause_rows`: file:line;
 # `sure_fen`: what was surely too much, asked back even if the rest is not.
@@ -23,7 +23,7 @@ KEY = ("policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", 
 ASKED, LISTED = len(KEY), len(KEY) + 1
 # What a run asks back: key, fen, cause, its rows, the payments behind.
 Asked = tuple[tuple[str, ...], int, str, str, list[list[Any]]]
-CLERK = {True: "clerk_decided", False: "clerk_kept"}
+CLERK = {True: "clerk_decided", False: CLERK_KEPT}
 # No row speaks, as far as was looked; rows speak, but the rules or numbers alone explain it.
 NOTHING_FOUND, RULES_CHANGED = "nothing_found", "rules_changed"
 # Nothing speaks about a period outside the span, not even a clerk: it is the rule that changed.

@@ -15,13 +15,14 @@ GROUP = ("period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiar
 KEY = ["policy_id", *GROUP]
 # By what a clerk's decisions name a row.
 DECISION_KEY = ["policy_id", "period", "subject_id", "beneficiary_id"]
-YEAR_LENGTH = 4
 # Why a row waits: money was paid as another row that excludes it, or of what is limited, which
 # stands no more or was not looked at.
 PAID_UNDER_OTHER = "paid_under_other"
 # Why a row waits: a policy that excludes it did not run tonight.
 RIVAL_NOT_RUN = "rival_not_run"
 PERSON_MONTH = ["period", "subject_id"]
+# The cause of what stays with its payee: a clerk decided that it is not asked back.
+CLERK_KEPT = "clerk_kept"
 NONE_ABSENT: Mapping[str, bool] = MappingProxyType({})
 
 
@@ -83,32 +84,6 @@ def settle_larger_stands(rows: pl.DataFrame, exclusion: Exclusion) -> pl.DataFra
     return settled
 
 
-def paid_under_another(
-    waiting: pl.DataFrame,
-    paid: pl.DataFrame,
-    settled: pl.DataFrame,
-    causes: pl.DataFrame,
-    exclusions: Sequence[Exclusion],
-) -> pl.DataFrame:
-    """List the rows that another one excludes which was paid, and does not stand beside.
-
-    Of a pair that is the other policy's for the same beneficiary and period; of a person's month
-    any other of the policies that a clerk decides between, or the same at another employer.
-
-    Rows:    waiting  rows that would be paid; paid: lines paid or signed
-             settled  all rows: those eligible are netted with it, and of causes those asked back
-             returns  row_number
-    Source:  rulebook §4.3: what was paid under the other counts as paid before
-    """
-    found, sums = [waiting.select(ROW).clear()], _paid_and_kept(paid, settled, causes)
-    for one in exclusions:
-        group = GROUP if one.form == "larger_stands" else PERSON_MONTH
-        of_these = pl.col("policy_id").is_in(one.policies)
-        others = sums.filter(of_these)
-        found.append(waiting.filter(of_these).join(others, on=group, how="semi").select(ROW))
-    return pl.concat(found).unique().sort(ROW)
-
-
 def awaiting_rivals(
     waiting: pl.DataFrame, absent: Mapping[str, Reach], exclusions: Sequence[Exclusion]
 ) -> pl.DataFrame:
@@ -127,43 +102,6 @@ def awaiting_rivals(
             is_such = pl.col("policy_id").is_in(one.policies) & pl.col("period").is_in(open_to)
             found.append(waiting.filter(is_such).select(ROW))
     return pl.concat(found).unique().sort(ROW)
-
-
-def turns_with_paid(
-    waiting: pl.DataFrame,
-    paid: pl.DataFrame,
-    settled: pl.DataFrame,
-    causes: pl.DataFrame,
-    limited: Sequence[str],
-) -> pl.DataFrame:
-    """Count for rows of what is limited what was paid and stands no more along with what stands.
-
-    Rows:    as paid_under_another; limited: policies
-             returns  waiting, of subjects of whom such was paid, and turns
-    Source:  rulebook §2: a person counts once, and for so many months
-    """
-    of_subject = ["policy_id", *GROUP[1:3]]
-    kept = _paid_and_kept(paid, settled, causes).filter(pl.col("policy_id").is_in(limited))
-    # A month at two employers is one month; in a year each employer is one.
-    payee = pl.when(pl.col("period").str.len_chars() == YEAR_LENGTH).then("beneficiary_id")
-    turns = (
-        pl.concat([rows.select(KEY) for rows in (kept, settled.filter("is_eligible"))])
-        .join(kept, on=of_subject, how="semi")
-        .group_by(of_subject)
-        .agg(pl.struct("period", payee.alias("payee")).n_unique().alias("turns"))
-    )
-    return waiting.join(turns, on=of_subject, how="inner", validate="m:1")
-
-
-def _paid_and_kept(paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFrame) -> pl.DataFrame:
-    """Sum by key what is paid, of rows that are neither eligible nor asked back."""
-    asked = settled.join(causes.filter("is_claim"), on=ROW, how="semi")
-    return (
-        paid.group_by(KEY)
-        .agg(pl.col("amount_fen").sum())
-        .filter(pl.col("amount_fen") > 0)
-        .join(pl.concat([asked, settled.filter("is_eligible")]), on=KEY, how="anti")
-    )
 
 
 def settle_by_clerk(
