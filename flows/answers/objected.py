@@ -50,7 +50,9 @@ def write_objections(
         "as_of": manifest["as_of"],
         "answer_days": value_on(shared_parameters()["objection_answer_days"], as_of).value,
         "titles": {name: card.title for name, card in cards.items()},
-        "provisions": {one.name: one.title for card in cards.values() for one in card.provisions},
+        "provisions": {
+            name: {one.name: one.title for one in card.provisions} for name, card in cards.items()
+        },
         "cards": {
             name: {said: getattr(cards.get(name), said, "") for said in SAID_OF_CARD}
             | {"pays": getattr(cards.get(name), "kind", "") in PAYING}
@@ -83,7 +85,12 @@ def _names(home: Home, manifest: Mapping[str, Any], weighed: pl.DataFrame) -> di
     with connect() as connection:
         tables = load_snapshot(home.snapshots, str(manifest["snapshot_id"])).tables()
         register_tables(connection, tables, as_of)
-        named = names_of(both_sides(weighed.drop_nulls(KEY), "subject"), connection)
+        kinds = {name: card.subject for name, card in policy_cards().items()}
+        kind = pl.col("policy_id").replace_strict(kinds, default=None, return_dtype=pl.String)
+        # Of whom nothing was ever determined is known by what the policy's subjects are.
+        objected = weighed.select(kind.alias("subject_kind"), "subject_id").drop_nulls()
+        sides = both_sides(weighed.drop_nulls(KEY), "subject")
+        named = names_of(pl.concat([sides, objected]), connection)
     return dict(named.select("subject_id", "subject_name").drop_nulls().iter_rows())
 
 

@@ -106,4 +106,5 @@ def _text(option: str, given: str) -> str:
             f"{option}: a text in one line of at most {MOST_CHARACTERS} characters, without signs "
             f"that can't be seen and not beginning with any of = + - @"
         )
-    return text
+    # Why somebody objects is quoted in the answer as it was written.
+    return given.strip() if option == TEXTS["reason"] else text

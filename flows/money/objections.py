@@ -59,7 +59,9 @@ def objections_of(
     known = _known(before)
     said = named_by_id(query(connection, "select * from objections"), policy_cards())
     raised = name_objections(said)
-    objections = pl.concat([raised, known.select(raised.columns)]).unique("objection_id")
+    objections = pl.concat([raised, known.select(raised.columns)]).unique(
+        "objection_id", keep="first", maintain_order=True
+    )
     if not objections.height:
         return no_objections()
     objections = objections.sort("objection_id")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from datetime import date
@@ -62,7 +63,7 @@ from transforms.sheets.csv_file import csv_bytes
 
 ANN = "370302199001011234"
 PLANTED = 200
-HOSTILE = ("说“不”,一二;\t".replace("\t", " "), "<script>alert(1)</script>&amp;", "甲'乙\"丙|丁")
+HOSTILE = ("说“不”，一二；\t".replace("\t", " "), "<script>alert(1)</script>&amp;", "甲'乙\"丙|丁")
 
 
 def objection(row: dict[str, Any], place: int) -> dict[str, str]:
@@ -113,7 +114,8 @@ def test_of_200_planted_200_are_answered(
     assert letters.count('<section class="letter">') == PLANTED
     assert all(name in letters for name in register["objection_id"])
     assert "<script" not in letters and "&lt;script&gt;" in letters
-    assert "尚未付款的部分不发放；已经付款的不受影响" in letters
+    assert "裁定之前，尚未付款的部分不发放" in letters
+    assert "理由是：“说“不”，一二；" in letters, "quoted as it was written"
     listed = pl.read_csv(folder / "objections.csv", infer_schema=False)
     assert listed.height == PLANTED and set(listed["是否超期"]) == {"否"}
     files = json.loads((folder / "manifest.json").read_text())["files"]
@@ -414,9 +416,19 @@ def test_a_letter_says_when_less_is_due_than_was_objected_to() -> None:
             [line("eligible", fen)],
             decided(*((answer, LATER) for answer in answers)),
         )
-        letters = objections_pages(objection_register(weighed, {}, {}, 15), weighed, {}, told)[1]
+        register = objection_register(weighed, {}, {}, 15)
+        told["names"] = {ANN: register["raised_by"].item()}
+        page, letters = objections_pages(register, weighed, {}, told)
         assert ("金额比提出异议时减少" in letters) == is_said
         assert ("您的异议成立" in letters) != is_said
+        # Register, page and finding say the same.
+        said = "认定已改变，金额减少" if is_said else "成立"
+        assert register["objection_state"].item() == said and f"<td>{said}</td>" in page
+        assert (objection_findings(weighed).height == 0) == is_said
+        # Who is nobody of them is told that it changed, and not how.
+        told["names"] = {ANN: "安娜的真名"}
+        letters = objections_pages(register, weighed, {}, told)[1]
+        assert not re.search(r"\d\.\d\d 元|2020-02(?!-)|减少|<h3>", letters.split("理由是")[1])
 
 
 def test_what_is_decided_of_another_objection_opens_none_again() -> None:
@@ -458,8 +470,9 @@ def test_only_whom_it_is_about_reads_facts_and_rows(name: str, is_shown: bool) -
     explained: Any = {("R1", *(row[one] for one in KEY)): {"provisions": [entry]}}
     register = objection_register(weighed, {}, {}, 15)
     letters = objections_pages(register, weighed, explained, told)[1]
-    assert "在世" in letters and ("2020-01-05" in letters) == ("a.csv:7" in letters) == is_shown
-    assert ("不列个人数据" in letters) != is_shown
+    for said in ("在世", "2020-01-05", "a.csv:7", "5.00 元", "<h3>2020-02"):
+        assert (said in letters) == is_shown, said
+    assert ("不列金额、期间、条件和数据" in letters) != is_shown
 
 
 def test_what_was_determined_first_stays_what_it_is_held_against() -> None:
@@ -467,7 +480,7 @@ def test_what_was_determined_first_stays_what_it_is_held_against() -> None:
     second = weigh([line("eligible", 500)], [line("eligible", 400)], known=first)
     third = weigh([line("eligible", 400)], [line("eligible", 400)], known=second)
     assert [w["objection_state"].item() for w in (first, second, third)] == [
-        *("answered", "upheld", "upheld")
+        *("answered", "lowered", "lowered")
     ]
     assert [w["is_news"].item() for w in (first, second, third)] == [True, True, False]
     assert third["amount_before_fen"].item() == 500 and third["run_before"].item() == "R1"
@@ -552,7 +565,8 @@ def test_who_objects_to_what_is_asked_back_reads_of_it() -> None:
     card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
     asked = [("p", ANN, "2020-02", 171900)]
     told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}, "instead": {}}
-    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": asked, "names": {}}
+    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": asked}
+    told["names"] = {ANN: raised()["raised_by"].item()}
     for rows, period in (([line("eligible", 500)], None), ([], None), ([], "2020-02")):
         weighed = weigh(rows, rows, objections=raised(period, date(2020, 3, 5)))
         letters = objections_pages(objection_register(weighed, {}, {}, 15), weighed, {}, told)[1]
@@ -561,6 +575,18 @@ def test_who_objects_to_what_is_asked_back_reads_of_it() -> None:
     other = weigh([], [], objections=raised("2020-05", date(2020, 3, 5)))
     letters = objections_pages(objection_register(other, {}, {}, 15), other, {}, told)[1]
     assert "没有关于此主体的认定。" in letters and "1,719.00" not in letters
+    # A stranger's letter is the same whether anything is determined, paid, asked back, or not.
+    told["names"] = {ANN: "安娜的真名"}
+    told_others = []
+    for rows, back in (([line("eligible", 500)], []), ([line("eligible", 500)], asked), ([], [])):
+        weighed = weigh(rows, rows, objections=raised("2020-02", date(2020, 3, 5)))
+        register = objection_register(weighed, {}, {}, 15)
+        told_others.append(objections_pages(register, weighed, {}, told | {"asked_back": back})[1])
+    assert len(set(told_others)) == 1 and "您的异议已经核对" in told_others[0]
+    told["names"] = {ANN: ""}
+    nameless = weigh([line("eligible", 500)], []).with_columns(raised_by=pl.lit("?"))
+    register = objection_register(nameless, {}, {}, 15)
+    assert "5.00 元" not in objections_pages(register, nameless, {}, told)[1]
 
 
 def test_nobody_else_reads_what_is_the_persons_own_matter() -> None:
@@ -573,7 +599,7 @@ def test_nobody_else_reads_what_is_the_persons_own_matter() -> None:
     entry = {"provision": "g_free", "title": "未在服刑", "clause": "〔〕", "value": "false"}
     entry |= {"clerk_answer": None, "facts": {}, "sources": []}
     told: dict[str, Any] = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}}
-    told |= {"provisions": {"g_free": "未在服刑"}, "cards": {"p": card}, "asked_back": []}
+    told |= {"provisions": {"p": {"g_free": "未在服刑"}}, "cards": {"p": card}, "asked_back": []}
     told["instead"] = {key: "与它重复的是：甲。"}
     register = objection_register(weighed, {}, {}, 15)
     by = register["raised_by"].item()
@@ -587,8 +613,8 @@ def test_nobody_else_reads_what_is_the_persons_own_matter() -> None:
             register, weighed, {("R1", *key): {"provisions": [entry]}}, told
         )[1]
         assert ("未在服刑" in letters, "与它重复的是" in letters) == (is_own, is_party)
-        assert ("只涉及本人的情况" in letters) != is_own
-        assert ("不列个人数据" in letters) != is_party
+        assert ("只涉及本人的情况" in letters) == (is_party and not is_own)
+        assert ("不列金额、期间、条件和数据" in letters) != is_party
         assert "再到区人社局提出" in letters
 
 
@@ -611,6 +637,47 @@ def test_what_a_drop_says_is_no_formula_and_no_markup(hostile: str) -> None:
     assert "没有这项政策" in page, "whoever names no policy is answered too"
     nobody = objections_pages(register.clear(), weighed.clear(), {}, told)[1]
     assert "没有新的异议答复书" in nobody and "<section" not in nobody
+
+
+def test_a_reason_is_the_same_whatever_the_width_of_its_signs() -> None:
+    narrow = raised().rename({"objected_period": "period", "objection_reason": "reason"})
+    rows = [
+        narrow.with_columns(reason=pl.lit(said))
+        for said in ("您好,少了(一笔)", "您好，少了（一笔）")
+    ]
+    named = name_objections(pl.concat(rows))
+    assert named.height == 1
+    assert [name_objections(row)["objection_id"].item() for row in rows] == [
+        named["objection_id"].item()
+    ] * 2
+    assert name_objections(rows[1])["objection_reason"].item() == "您好，少了（一笔）"
+
+
+def test_a_condition_is_called_as_its_own_policy_calls_it() -> None:
+    """One id has another title in another policy, and was named by that one's."""
+    weighed = weigh([line("ineligible", 0)], [line("ineligible", 0)])
+    codes = pl.lit(["g_x"], pl.List(pl.String))
+    weighed = weighed.with_columns(reasons_before=codes, reason_codes=codes)
+    provisions = {"other": {"g_x": "别的政策的条件"}, "p": {"g_x": "本政策的条件"}}
+    register = objection_register(weighed, {}, provisions, 15)
+    assert register["objected_provisions"].to_list() == ["本政策的条件"]
+    card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}, "instead": {}}
+    told |= {"provisions": provisions, "cards": {"p": card}, "asked_back": []}
+    told["names"] = {ANN: register["raised_by"].item()}
+    for page in objections_pages(register, weighed, {}, told):
+        assert "本政策的条件" in page and "别的政策的条件" not in page
+
+
+def test_anyone_of_a_household_reads_of_it() -> None:
+    card = dict.fromkeys(("authority", "clause", "bureau", "universe"), "区人社局")
+    told = {"run_id": "R1", "as_of": "2020-03-06", "answer_days": 15, "titles": {}, "instead": {}}
+    told |= {"provisions": {}, "cards": {"p": card}, "asked_back": [], "names": {ANN: "安娜、鲍勃"}}
+    for kind, is_shown in (("household", True), ("employer", False)):
+        weighed = weigh([line("eligible", 500)], [line("eligible", 500)])
+        weighed = weighed.with_columns(subject_kind=pl.lit(kind), raised_by=pl.lit("鲍勃"))
+        register = objection_register(weighed, {}, {}, 15)
+        assert ("5.00 元" in objections_pages(register, weighed, {}, told)[1]) == is_shown
 
 
 def test_the_clock_and_the_words() -> None:

@@ -29,12 +29,15 @@ TIMED = ["answer_due_on", "working_days", "is_late"]
 
 
 def objection_register(
-    weighed: pl.DataFrame, titles: Mapping[str, str], provisions: Mapping[str, str], days: int
+    weighed: pl.DataFrame,
+    titles: Mapping[str, str],
+    provisions: Mapping[str, Mapping[str, str]],
+    days: int,
 ) -> pl.DataFrame:
     """List the night's objections, one a row, with what became of each and how long it took.
 
     Rows:    weighed     one per objection and line
-             titles      of policies, by id; provisions: their titles, by id
+             titles      of policies, by id; provisions: their titles, by policy and id
              returns     one per objection, in the order of the day they came; working days up to
                          the first letter
     """
@@ -52,6 +55,10 @@ def objection_register(
         )
         .sort("raised_on", "objection_id")
     )
+    named = [
+        "、".join(provisions.get(policy, {}).get(code, code) for code in codes)
+        for policy, codes in one.select("policy_id", "reasons").iter_rows()
+    ]
     timed = [
         answer_clock(raised, date.fromisoformat(answered), days)
         for raised, answered in one.select("raised_on", "answered_on").iter_rows()
@@ -62,10 +69,7 @@ def objection_register(
         pl.col("policy_id").replace(titles).alias("policy_title"),
         pl.col("objected_period").fill_null(word("all_periods")),
         words_column("objection_state"),
-        pl.col("reasons")
-        .list.eval(pl.element().replace(provisions))
-        .list.join("、")
-        .alias("objected_provisions"),
+        pl.Series("objected_provisions", named, pl.String),
         pl.col("raised_on", "decided_on").dt.to_string("%Y-%m-%d").fill_null(""),
         pl.col("document_no", "decided_by").fill_null(""),
     ).select(
@@ -101,7 +105,7 @@ def objections_pages(
                         own_matters: provisions that the subject alone reads), instead (by key: why
                         what is eligible tonight is not paid as such), asked_back (policy,
                         subject, period, fen of each recovery of tonight), names (by id: who is
-                        nobody of them reads no facts and rows)
+                        nobody of them reads only what came of it)
              returns    the letters' page says so if nobody gets one
     """
     letters = [
@@ -131,10 +135,11 @@ def _letter(
 ) -> dict[str, Any]:
     first = lines.row(0, named=True)
     is_own, is_party = (_is_raised_by(row, lines, told, sides) for sides in (SIDES[:1], SIDES))
+    told = {**told, "provisions": told["provisions"].get(first["policy_id"], {})}
     if not is_own:
         told = _without_own_matters(told, told["cards"][first["policy_id"]])
-    told = told if is_party else {**told, "instead": {}}
-    shown = [_line(line, explained, told) for line in lines.head(SHOWN_LINES).to_dicts()]
+    # Who is neither the subject nor the payee reads of no line: not even how many there are.
+    shown = [_line(line, explained, told) for line in lines.head(SHOWN_LINES * is_party).to_dicts()]
     party, only = (first["policy_id"], first["subject_id"]), first["objected_period"]
     asked = [
         fen
@@ -150,7 +155,6 @@ def _letter(
         "state": first["objection_state"],
         "lines": shown if first["period"] is not None else [],
         "is_determined": lines["outcome"].is_not_null().any(),
-        "is_lowered": _is_lowered(lines),
         "is_own": is_own,
         "is_party": is_party,
         "is_corrected": lines["is_corrected"].any(),
@@ -161,9 +165,12 @@ def _letter(
 def _is_raised_by(
     row: Mapping[str, Any], lines: pl.DataFrame, told: Mapping[str, Any], sides: Sequence[str]
 ) -> bool:
-    """Say whether who objects is called as one on a side of the lines is."""
+    """Say whether who objects is called as one on a side of the lines is; of a household anyone."""
     parties = {party for side in sides for party in lines[side].drop_nulls()}
-    return _plain(row["raised_by"]) in {_plain(told["names"].get(one, "")) for one in parties}
+    names = [told["names"].get(one, "") for one in parties]
+    if "household" in lines["subject_kind"]:
+        names = [member for name in names for member in name.split("、")]
+    return _plain(row["raised_by"]) in {_plain(name) for name in names} - {""}
 
 
 def _without_own_matters(told: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,16 +180,8 @@ def _without_own_matters(told: Mapping[str, Any], card: Mapping[str, Any]) -> di
 
 
 def _plain(name: str) -> str:
-    """Return a name as it is compared; of nobody another one than any."""
-    return "".join(unicodedata.normalize("NFKC", name).split()) or "?"
-
-
-def _is_lowered(lines: pl.DataFrame) -> bool:
-    """Say whether no clerk upheld it, and whatever was corrected is less now than it was."""
-    fens = [pl.col(name).fill_null(0) for name in ("amount_before_fen", "amount_fen")]
-    upheld = (pl.col("decision") == "是").fill_null(False)
-    told = lines.filter(pl.col("is_corrected") | upheld)
-    return told.height > 0 and told.select((~upheld & (fens[1] < fens[0])).all()).item()
+    """Return a name as it is compared."""
+    return "".join(unicodedata.normalize("NFKC", name).split())
 
 
 def _line(

@@ -47,6 +47,8 @@ UPHELD_PERCENT = 5
 def name_objections(raised: pl.DataFrame) -> pl.DataFrame:
     """Name each objection by what it says; two that say the same are one.
 
+    The reason is kept as it was written, and is the same whatever the width of its signs.
+
     Rows:    raised   rows of the extract; returns  one per objection, OF_OBJECTION
     """
     said = raised.select(
@@ -56,12 +58,15 @@ def name_objections(raised: pl.DataFrame) -> pl.DataFrame:
         pl.col("reason").alias("objection_reason"),
         "document_no",
     ).unique()
+    plain = said.with_columns(pl.col("objection_reason").str.normalize("NFKC").str.strip_chars())
     named = [
         short_id("Y", [str(cell or "") for cell in row])
-        for row in said.select(OF_OBJECTION[1:]).iter_rows()
+        for row in plain.select(OF_OBJECTION[1:]).iter_rows()
     ]
-    return said.select(pl.Series("objection_id", named, pl.String), *OF_OBJECTION[1:]).sort(
-        "objection_id"
+    return (
+        said.select(pl.Series("objection_id", named, pl.String), *OF_OBJECTION[1:])
+        .sort("objection_id", "objection_reason")
+        .unique("objection_id", keep="first", maintain_order=True)
     )
 
 
@@ -169,7 +174,8 @@ def _with_decisions(
 def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
     """Add what became of each line, and of each objection as a whole.
 
-    A line that was determined otherwise when the objection came is answered as corrected. A month
+    A line that was determined otherwise when the objection came is answered as corrected: upheld,
+    or `lowered` where all that came of it is that less is due. A month
     that came after an objection to all months, or after the last that was determined then, is no
     correction of what it was about; nor is one that was not over when somebody objected to it.
     """
@@ -186,15 +192,7 @@ def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
     was_left_out = (pl.col("outcome") == "eligible") & (pl.col("period") < raised_in)
     is_yes, is_no = (pl.col("decision").eq_missing(pl.lit(said)) for said in ("是", "否"))
     corrected = is_other & (was_there | was_left_out) & was_about & (pl.col("run_before") != "")
-    upheld = (corrected | is_yes).any().over("objection_id")
-    refused = (is_no | ~was_about).all().over("objection_id") & is_no.any().over("objection_id")
-    state = (
-        pl.when(upheld)
-        .then(pl.lit("upheld"))
-        .when(refused)
-        .then(pl.lit("not_upheld"))
-        .otherwise(pl.lit("answered"))
-    )
+    state = _outcome(corrected, is_yes, is_no, was_about)
     # What a clerk upheld waits for the correction; one that was there already was no answer. That
     # the line stands, and not what it is in conflict with, is one.
     is_answered = corrected & pl.col("was_awaited").fill_null(False)
@@ -212,6 +210,24 @@ def _with_states(lines: pl.DataFrame) -> pl.DataFrame:
         (holding & pl.col("period").is_not_null()).alias("is_holding"),
         state.ne_missing(pl.col("known_state")).alias("is_news"),
     ).sort("objection_id", *KEY)
+
+
+def _outcome(corrected: pl.Expr, is_yes: pl.Expr, is_no: pl.Expr, was_about: pl.Expr) -> pl.Expr:
+    """Say what became of each objection as a whole."""
+    is_less = pl.col("amount_fen").fill_null(0) < pl.col("amount_before_fen").fill_null(0)
+    upheld = (corrected | is_yes).any().over("objection_id")
+    # Nobody upheld it, and whatever was corrected took money away.
+    lowered = (~(corrected | is_yes) | (corrected & ~is_yes & is_less)).all().over("objection_id")
+    refused = (is_no | ~was_about).all().over("objection_id") & is_no.any().over("objection_id")
+    return (
+        pl.when(upheld & lowered)
+        .then(pl.lit("lowered"))
+        .when(upheld)
+        .then(pl.lit("upheld"))
+        .when(refused)
+        .then(pl.lit("not_upheld"))
+        .otherwise(pl.lit("answered"))
+    )
 
 
 def objected_rows(open_rows: pl.DataFrame, weighed: pl.DataFrame) -> pl.DataFrame:
