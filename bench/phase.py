@@ -104,7 +104,7 @@ def night(drop: str, home: str) -> dict[str, object]:
 def rest(home: str, snapshot: str) -> dict[str, object]:
     """Do everything from the snapshot to draft batches, stage by stage."""
     from expectations import gate
-    from flows.money.funds import PLACEHOLDER
+    from flows.money.funds import with_sample_payers
     from flows.money.heads import initialise_home
     from flows.night import pipeline
     from flows.night.progress import Progress
@@ -120,7 +120,7 @@ def rest(home: str, snapshot: str) -> dict[str, object]:
         path.unlink(missing_ok=True)
     initialise_home(place)
     text = place.funds_path.read_text("utf-8").replace("2020 = 0", f"2020 = {BUDGET_YUAN}")
-    place.funds_path.write_text(text.replace(PLACEHOLDER, "样例"), "utf-8")
+    place.funds_path.write_text(with_sample_payers(text), "utf-8")
     stream: TextIO = Quiet()  # type: ignore[assignment]
     request = pipeline.NightRequest(
         place, AS_OF, snapshot_id=snapshot, threads=THREADS, memory_limit=MEMORY_LIMIT

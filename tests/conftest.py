@@ -35,14 +35,14 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_home(root: Path) -> Any:
     """A home folder with budgets, two heads, and an enrolled key for each role."""
-    from flows.money.funds import PLACEHOLDER
+    from flows.money.funds import with_sample_payers
     from flows.store import Home
 
     home = Home(root)
     home.root.mkdir(parents=True)
     hold_ceremony(home)
     text = home.funds_path.read_text(encoding="utf-8").replace("2020 = 0", "2020 = 5000000")
-    home.funds_path.write_text(text.replace(PLACEHOLDER, "样例"), encoding="utf-8")
+    home.funds_path.write_text(with_sample_payers(text), encoding="utf-8")
     return home
 
 

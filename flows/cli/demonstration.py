@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flows.money.funds import PLACEHOLDER
+from flows.money.funds import with_sample_payers
 from transforms.amounts import yuan_text
 
 AS_OF, PUT_UP = "2020-03-31", "2020-04-01"
@@ -79,7 +79,7 @@ def _fill_sample_funds(path: Path, anchor: Path) -> None:
     """Fill in a budget and a payer, and let a folder of the other bureau witness the ledger."""
     anchor.mkdir()
     text = path.read_text(encoding="utf-8")
-    text = text.replace("2020 = 0", f"2020 = {SAMPLE_BUDGET_YUAN}").replace(PLACEHOLDER, "样例")
+    text = with_sample_payers(text.replace("2020 = 0", f"2020 = {SAMPLE_BUDGET_YUAN}"))
     path.write_text(text.replace("folders = []", f'folders = ["{anchor}"]'), encoding="utf-8")
 
 

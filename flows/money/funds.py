@@ -69,8 +69,6 @@ class Fund:
     def warnings(self, year: int) -> list[str]:
         """Say what of the fund was not filled in yet, and that nothing can be paid in a year."""
         said = payer_warnings(self.name, self.content())
-        if len(self.payer_account.lstrip("0")) <= 1:
-            said.append(f"{self.name}: payer_account in funds.toml is still the placeholder")
         if not self.budget_fen.get(year):
             said.append(f"{self.name}: no budget of {year} in funds.toml: nothing can be released")
         if "date" not in {field.word for field in self.profile.answer.fields}:
@@ -82,8 +80,16 @@ class Fund:
 
 
 def payer_warnings(fund: str, names: Mapping[str, Any]) -> list[str]:
-    """Say which names of a fund's payer still stand as `wuxing init` wrote them."""
-    left = [key for key in ("payer_name", "bank_name") if PLACEHOLDER in str(names.get(key, ""))]
+    """Say what of a fund's payer still stands as `wuxing init` wrote it, with 请改为 or without."""
+    shipped = read_toml(INITIAL_FUNDS).get(fund, {})
+    values = {key: str(names.get(key, "")) for key in ("payer_name", "payer_account", "bank_name")}
+    left = [
+        key
+        for key, value in values.items()
+        if PLACEHOLDER in value
+        or (value and value == str(shipped.get(key, "")).removeprefix(PLACEHOLDER))
+        or (key == "payer_account" and value and len(value.lstrip("0")) <= 1)
+    ]
     said = f"{fund}: {', '.join(left)} in funds.toml is still the placeholder; no bank will pay"
     return [said] if left else []
 
@@ -243,6 +249,18 @@ def write_initial_files(home: Home) -> list[Path]:
     for path in written:
         replace_file(path, contents[path])
     return written
+
+
+def with_sample_payers(text: str) -> str:
+    """Fill the payers of a shipped funds.toml in with such as nobody has, for a town made up.
+
+    >>> with_sample_payers('payer_name = "请改为户名"\\npayer_account = "0000000000000001"\\n')
+    'payer_name = "样例户名"\\npayer_account = "9000000000000001"\\n'
+    """
+    for shipped in read_toml(INITIAL_FUNDS).values():
+        number = shipped.get("payer_account", "")
+        text = text.replace(number, f"9{number[1:]}") if number else text
+    return text.replace(PLACEHOLDER, "样例")
 
 
 def without_anchors(text: str) -> str:

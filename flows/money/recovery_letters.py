@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.money.funds import PLACEHOLDER, Funds, read_funds
+from flows.money.funds import Funds, payer_warnings, read_funds
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.recover import asked_of, paid_now
@@ -123,7 +123,8 @@ def _letter(
     named = dict(zip(KEY, key, strict=True))
     card = policy_cards()[named["policy_id"]]
     fund = funds.by_name.get(last["fund"])
-    payer = f"{fund.payer_name} {fund.payer_account}" if fund else ""
+    is_filled_in = fund is not None and not payer_warnings(fund.name, fund.content())
+    payer = f"{fund.payer_name} {fund.payer_account}" if fund and is_filled_in else ""
     unmet = [one for one in card.provisions if one.name in reasons.get(tuple(key), ())]
     is_of_other = named["subject_id"] != named["beneficiary_id"]
     hidden = {one.name for one in unmet if is_of_other} & {*own_matters(card)}
@@ -139,7 +140,7 @@ def _letter(
         "letter_asked_back": f"{yuan_text(left_fen, ',')} 元（{amount_in_capitals(left_fen)}）",
         "cause": "：".join([word(CAUSES.get(cause, cause)), *_unmet_words(unmet, hidden)]),
         "cause_rows": "" if hidden else _places(cause, places),
-        "letter_pay_to": word("letter_ask") if not payer or PLACEHOLDER in payer else payer,
+        "letter_pay_to": payer or word("letter_ask"),
     }
     why = {
         "reader": last["holder"] if is_dead else word("letter_you"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import demonstration
-from flows.money.funds import PLACEHOLDER, read_anchors, read_funds
+from flows.money.funds import PLACEHOLDER, payer_warnings, read_anchors, read_funds
 from flows.money.heads import initialise_home
 from flows.store import Home
 from transforms.errors import UsageError
@@ -37,4 +37,5 @@ def test_the_sample_funds_have_a_budget_and_no_placeholder(tmp_path: Path) -> No
     funds = read_funds(home)
     assert funds.by_name
     for fund in funds.by_name:
+        assert not payer_warnings(fund, funds.by_name[fund].content())
         assert funds.budget_fen(fund, 2020) == demonstration.SAMPLE_BUDGET_YUAN * 100

@@ -13,7 +13,7 @@ import polars as pl
 from flows.ingest.drop import INGEST_RULES_VERSION, snapshot_name
 from flows.money.batch import Drafted, draft_batches, record_drafts
 from flows.money.entitle import Entitled, build_entitlements
-from flows.money.funds import PLACEHOLDER, read_funds
+from flows.money.funds import read_funds, with_sample_payers
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
 from flows.money.sign import sign_batch
@@ -199,7 +199,7 @@ def new_home(root: Path, budget_yuan: int = 1_000_000) -> Home:
     home = Home(root)
     hold_ceremony(home)
     text = home.funds_path.read_text(encoding="utf-8").replace("2020 = 0", f"2020 = {budget_yuan}")
-    home.funds_path.write_text(text.replace(PLACEHOLDER, "样例"), encoding="utf-8")
+    home.funds_path.write_text(with_sample_payers(text), encoding="utf-8")
     return home
 
 

@@ -106,7 +106,7 @@ def test_the_default_profile_need_not_be_in_the_home(home: Home) -> None:
 
 def test_names_that_init_wrote_are_warned_of_until_they_are_replaced(home: Home) -> None:
     warned = read_funds(home).by_name[FUND].warnings(2020)
-    assert "payer_name, bank_name" in warned[0] and "payer_account" in warned[1]
+    assert "payer_name, payer_account, bank_name" in warned[0]
     rewrite(home, "请改为失业保险基金财政专户户名", "淄川区财政局失业保险基金专户")
     assert "payer_name" not in read_funds(home).by_name[FUND].warnings(2020)[0]
     rewrite(home, "请改为开户行名称", "样例银行淄川支行")

@@ -8,6 +8,7 @@ import pytest
 
 from flows.cli.doctor import examine
 from flows.money.export import export_batch, write_signature
+from flows.money.funds import with_sample_payers
 from flows.money.notice import write_notice
 from flows.money.release import release_batch
 from flows.store import Home, hold_home
@@ -36,7 +37,7 @@ def test_whatever_the_umask_nobody_else_can_read(tmp_path: Path) -> None:
     with hold_home(home, make=True):
         hold_ceremony(home)
         text = home.funds_path.read_text(encoding="utf-8").replace("2020 = 0", "2020 = 9999")
-        home.funds_path.write_text(text.replace("请改为", "样例"), encoding="utf-8")
+        home.funds_path.write_text(with_sample_payers(text), encoding="utf-8")
         batch = night(home, "R1", [refund(1000)])[1].batches[0].batch_id
         sign_both(home, batch)
         export_batch(home, batch, home.root / "b.zip")

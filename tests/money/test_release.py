@@ -438,12 +438,23 @@ def test_a_batch_drawn_up_by_an_untrue_profile_is_not_released(
         night(home, "R2", ROWS)
 
 
-def test_a_placeholder_payer_is_a_rehearsal_and_says_so(home: Home) -> None:
-    text = home.funds_path.read_text(encoding="utf-8").replace("样例", PLACEHOLDER)
+@pytest.mark.parametrize(
+    ("filled", "left", "named"),
+    [
+        ("样例", PLACEHOLDER, "payer_name, bank_name"),
+        ("样例失", "失", "payer_name"),
+        ("样例开", "开", "bank_name"),
+        ("9000000000000001", "0000000000000001", "payer_account"),
+    ],
+)
+def test_a_placeholder_payer_is_a_rehearsal_and_says_so(
+    home: Home, filled: str, left: str, named: str
+) -> None:
+    text = home.funds_path.read_text(encoding="utf-8").replace(filled, left)
     home.funds_path.write_text(text, encoding="utf-8")
     batch = night(home, "R1", ROWS)[1].batches[0].batch_id
     sign_both(home, batch)
-    with pytest.raises(LedgerForbidsError, match="--rehearsal"):
+    with pytest.raises(LedgerForbidsError, match=rf": {named} in .* --rehearsal"):
         release_batch(home, batch)
     files = release_batch(home, batch, is_rehearsal=True)["files"]
     assert [Path(path).name for path in files] == ["rehearsal-payments.xml", "rehearsal-bank.txt"]
@@ -575,10 +586,10 @@ def test_the_payer_is_the_one_that_was_signed_not_the_one_configured_later(
     home: Home, batch: str
 ) -> None:
     sign_both(home, batch)
-    text = home.funds_path.read_text(encoding="utf-8").replace("0000000000000001", "999")
+    text = home.funds_path.read_text(encoding="utf-8").replace("9000000000000001", "999")
     home.funds_path.write_text(text, encoding="utf-8")
     release_batch(home, batch)
-    assert b"|0000000000000001|" in (home.batches / batch / "bank.txt").read_bytes()
+    assert b"|9000000000000001|" in (home.batches / batch / "bank.txt").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["bank-2.txt", "payments-2.xml", "rehearsal-bank.txt"])
