@@ -22,12 +22,15 @@ from transforms.errors import DropRefusedError
 from transforms.money.entitlements import KEY
 from transforms.money.payees import PAYEE
 from transforms.sheets.workbook import workbook_bytes
+from transforms.words import word
 
 DEFAULT_NAME = "收款账户_征集.xlsx"
 SERIES_LENGTH = 8
 OPEN = ["payable", "held"]
 # Whose fault no other account mends.
 PAYING_SIDE = ("财政", "银行")
+# What a payment came back for, by whose turn it is: the payee's, ours, or nobody knows.
+PAYEES, OURS, NOT_KNOWN = "returned", "returned_ours", "returned_unknown"
 
 
 def write_wanted(home: Home, out: Path | None) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def write_wanted(home: Home, out: Path | None) -> dict[str, Any]:
     entitled = pl.read_parquet(home.runs / newest / "entitlements.parquet")
     payees = _payees(home, run, entitled)
     still = (
-        returned.filter("is_payees")
+        returned.filter(returned_as=PAYEES)
         .join(entitled.filter(pl.col("status").is_in(OPEN)), on=KEY)
         .join(payees.select(*PAYEE, "account_no"), on=[*PAYEE, "account_no"], how="semi")
     )
@@ -84,8 +87,8 @@ def returned_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:
 
     Rows:    before  a posting: as it was then
              returns  KEY, account_no, bank_said, found_on (none if the bank named no day),
-                      is_payees: whether its payee, or a
-                      bureau with the payee, has to act; the last of a line and account
+                      returned_as: PAYEES, whose payee, or a bureau with the payee, has to act;
+                      OURS; or NOT_KNOWN; the last of a line and account
     """
     states = [state for state in ledger.books().batches.values() if state.settled]
     funds = read_funds(ledger.home) if states else None
@@ -94,20 +97,26 @@ def returned_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:
         payment: (
             words,
             f"{day[:4]}-{day[4:6]}-{day[6:]}" if day else None,
-            owner_of(words, codes[state.fund])["owner"] not in PAYING_SIDE,
+            _told_as(owner_of(words, codes[state.fund])["owner"]),
         )
         for state in states
         for taken in state.settled
         for payment, words, day in (*taken["returned"], *taken["late"])
     }
     texts = [*KEY, "account_no", "bank_said", "found_on"]
-    schema = {**dict.fromkeys(texts, pl.String), "is_payees": pl.Boolean}
+    schema = dict.fromkeys([*texts, "returned_as"], pl.String)
     rows = [
         (*(entry[name] for name in (*KEY, "account_no")), *said[entry["payment_id"]])
         for state in states
         for entry in _standing_returns(ledger.entries_of(state.batch_id, before=before))
     ]
     return pl.DataFrame(rows, schema=schema, orient="row").unique([*KEY, "account_no"], keep="last")
+
+
+def _told_as(owner: str) -> str:
+    if owner == word("return_unknown"):
+        return NOT_KNOWN
+    return OURS if owner in PAYING_SIDE else PAYEES
 
 
 def held_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:

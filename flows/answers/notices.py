@@ -46,8 +46,7 @@ LETTERS_A_PAGE = 1_000
 MOST_IN_A_PDF = 5_000
 SERIES_LENGTH = 8
 # What a line is told as by what the ledger says of it, where its status is not enough.
-NOT_YET_PAID, RETURNED_OURS = "not_yet_paid", "returned_ours"
-RETURNED_OVER = "returned_over"
+NOT_YET_PAID, RETURNED_OVER = "not_yet_paid", "returned_over"
 
 
 @dataclass(frozen=True)
@@ -252,8 +251,8 @@ def _lines_of_batch(home: Home, stored: StoredBatch) -> pl.DataFrame:
 def _with_returns(lines: pl.DataFrame, returned: pl.DataFrame) -> pl.DataFrame:
     """Add what the bank said of payable lines that came back from where they would go again."""
     on = [*KEY, "account_no"]
-    ours = pl.when(~pl.col("is_payees")).then(pl.lit(RETURNED_OURS)).alias("told_as")
-    said = returned.select(*on, "bank_said", ours, pl.lit("payable").alias("status"))
+    told_as = pl.col("returned_as").alias("told_as")
+    said = returned.select(*on, "bank_said", told_as, pl.lit("payable").alias("status"))
     both = lines.join(said, on=[*on, "status"], how="left", validate="m:1", suffix="_then")
     return both.with_columns(pl.coalesce("told_as", "told_as_then").alias("told_as")).drop(
         "told_as_then"

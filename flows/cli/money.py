@@ -18,7 +18,7 @@ from flows.cli.console import (
     show,
 )
 from flows.cli.signing import post_or_write, sign_at_home, sign_file, to_be_signed
-from flows.language import headings, policy_word, warned
+from flows.language import headings, language, policy_word, warned
 from flows.store import Home, expect_home
 from transforms.amounts import grouped
 from transforms.visible import table
@@ -117,6 +117,7 @@ def settle(
     A late return, of a payment that had arrived, is confirmed by reviewer and approver.
     """
     from flows.money.acts import read_act
+    from flows.money.returned import spoken_owner
     from flows.money.settle import late_return_act, settle_batch
 
     place, keys = Home(home), both(reviewer_key, approver_key)
@@ -142,10 +143,11 @@ def settle(
     names = ("owner", "payment_id", "policy_title", "holder", "amount_fen", "reason", "action")
     rows = [
         [
-            *(r["owner"], r["payment_id"], policy_word(r["policy_id"]), r["holder"]),
-            *(grouped(r["amount_yuan"]), r["reason"], r["action"]),
+            *(owner, r["payment_id"], policy_word(r["policy_id"]), r["holder"]),
+            *(grouped(r["amount_yuan"]), r["reason"], action),
         ]
         for r in settled["returned_by_owner"]
+        for owner, action in [spoken_owner(r, language())]
     ]
     lines += table([headings(*names), *rows], {4}) if rows else []
     lines += warned(settled["warnings"])

@@ -111,18 +111,19 @@ def returned(
     as_of: AgeOption = None, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
 ) -> None:
     """List what came back and is not paid again: whose turn it is, how old, what to do."""
-    from flows.money.returned import list_returned
+    from flows.money.returned import list_returned, spoken_owner
 
     told = list_returned(Home(home), _day(as_of))
     names = ("owner", "payment_id", "policy_title", "holder", "line_count", "amount_fen")
     rows = [headings(*names, "age_days", "reason", "action")]
     rows += [
         [
-            *(r["owner"], r["payment_id"], policy_word(r["policy_id"]), r["holder"]),
+            *(owner, r["payment_id"], policy_word(r["policy_id"]), r["holder"]),
             *(str(r["line_count"]), grouped(r["amount_yuan"])),
-            *("?" if r["age_days"] is None else str(r["age_days"]), r["reason"], r["action"]),
+            *("?" if r["age_days"] is None else str(r["age_days"]), r["reason"], action),
         ]
         for r in told["payments"]
+        for owner, action in [spoken_owner(r, language())]
     ]
     waiting = f"{len(told['payments'])} payments wait: {grouped(told['total_yuan'])} 元"
     lines = [*table(rows, {4, 5, 6}), waiting] if told["payments"] else []
@@ -267,7 +268,7 @@ def forecast(
 ) -> None:
     """Forecast each fund's next twelve months from what is known, and when its budget runs out."""
     from flows.answers.nights import find_run
-    from flows.money.forecast import write_forecast
+    from flows.money.forecast import ASSUMPTIONS, write_forecast
 
     place = Home(home)
     told = write_forecast(place, find_run(place, run_id), out)
@@ -282,5 +283,5 @@ def forecast(
         has_budget = fund["months"][0]["left_yuan"] is not None
         end = "the budget lasts as far as there is one" if has_budget else "no budget configured"
         lines.append(f"the budget runs out in {fund['runs_out']}" if fund["runs_out"] else end)
-    lines += [f"assumed: {said}" for said in told["assumptions"]]
+    lines += [f"assumed: {said}" for said in headings(*ASSUMPTIONS)]
     show(told, as_json, [*lines, *([told["path"]] if out else [])])

@@ -20,11 +20,12 @@ from transforms.money.claims import KEY
 from transforms.payments.layouts import ReturnCode
 from transforms.payments.received import read_day
 from transforms.policies.cards import outside_span
-from transforms.words import Said, word
+from transforms.words import Language, Said, word
 
 MOST_DAYS = 60
 # So many days before a policy's last night it is said what would be lost.
 WARNED_DAYS = 31
+OVER_ACTION = "return_over_action"
 OF_LINES = ("payment_id", *KEY, "holder", "amount_fen")
 
 
@@ -190,11 +191,18 @@ def owner_of(
     If its policy's days are over, the bureau decides first, whatever the bank said.
     """
     if is_over:
-        return {"owner": word("return_over_owner"), "action": word("return_over_action")}
+        return {"owner": word("return_over_owner"), "action": word(OVER_ACTION)}
     known = codes.get(reason) or codes.get(reason.partition(" ")[0])
     if known:
         return {"owner": known.owner, "action": known.action}
     return {"owner": word("return_unknown"), "action": word("return_add_code")}
+
+
+def spoken_owner(line: Mapping[str, Any], language: Language) -> list[str]:
+    """Say who acts and what to do: the bank profile's words as they are, ours in a language."""
+    ours = {word(code): code for code in ("return_unknown", "return_add_code", OVER_ACTION)}
+    said = (line["owner"], line["action"])
+    return [word(ours[one], language) if one in ours else one for one in said]
 
 
 def _age(day: str, as_of: date) -> int | None:
