@@ -31,6 +31,7 @@ from transforms.money.exclusions import (
     RIVAL_NOT_RUN,
     ROW,
     awaiting_rivals,
+    counting_answers,
 )
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.paid_elsewhere import (
@@ -84,11 +85,11 @@ def build_entitlements(
         f"select {', '.join(KEY)}, amount_fen from determinations where outcome = 'eligible'",
     ).filter(pl.col("policy_id").is_in(sorted(fund_of)))
     paid = pl.concat([standing.paid, standing.signed])
-    answers = _answers_about(connection, "conflict")
     objections = objections_of(connection, standing.paid, *before)
     signed = _signed_lines(connection, standing.signed, funds, fund_of, objections)
     spans = {name: reach_of(cards[name], date.max) for name in fund_of}
     absent = _absent(policies, sorted(fund_of), before[1])
+    answers = counting_answers(_answers_about(connection, "conflict"), absent, paid)
     netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
     settled = settle_exclusions(netted, exclusions(), answers, absent)
     causes = _causes(connection, claimed_rows(settled), causes_of)

@@ -310,13 +310,21 @@ def claim_none(claims: pl.DataFrame) -> pl.DataFrame:
 
 
 def draw_up(
-    home: Home, run_id: str, determined: Determined, as_of: date = AS_OF, causes: Any = claim_all
+    home: Home,
+    run_id: str,
+    determined: Determined,
+    as_of: date = AS_OF,
+    causes: Any = claim_all,
+    day: str = "",
 ) -> tuple[Entitled, Drafted]:
-    """Entitle and draft against what the ledger says; nothing is recorded."""
+    """Entitle and draft against what the ledger says; nothing is recorded.
+
+    Rows:    day  by which policies are over; none says so
+    """
     funds = read_funds(home)
     standing = read_standing(home, as_of.year)
     entitled = build_entitlements(
-        determined.connection, determined.policies, standing, funds, causes
+        determined.connection, determined.policies, standing, funds, causes, (None, day)
     )
     drafted = draft_batches(run_id, as_of, entitled, determined.policies, funds, standing)
     return entitled, drafted

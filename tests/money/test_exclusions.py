@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from flows.answers.run_money import money_of_rows
+from flows.money.settle import settle_batch
 from flows.store import Home
 from sql.texts import exclusions as policy_exclusions
 from sql.texts import policy_cards
@@ -20,6 +21,7 @@ from tests.money.money_town import (
     determined_of,
     draw_up,
     entitle,
+    ids_of,
     month,
     night,
     pay,
@@ -334,6 +336,33 @@ def test_what_a_clerk_let_stand_holds_on_a_night_on_which_its_policy_does_not_ru
         )
         wanted = (ran, "nothing_due", 0, "") if ran == stood else (ran, "superseded", 0, stood)
         assert statuses(entitled) == [wanted] and drafted.batches == []
+
+
+@pytest.mark.parametrize(
+    ("day", "is_paid", "comes_back", "status"),
+    [
+        ("2021-06-30", False, False, "superseded"),
+        ("2021-07-01", False, False, "payable"),
+        ("2021-07-01", True, False, "superseded"),
+        ("2021-07-01", True, True, "payable"),
+    ],
+)
+def test_what_a_clerk_let_stand_of_a_policy_that_is_over_counts_only_where_it_was_paid(
+    home: Home, day: str, is_paid: bool, comes_back: bool, status: str
+) -> None:
+    """The other row was superseded for ever by a policy that ended before it paid anything."""
+    extended = [month("flexible_insurance_extension", ANN, 46666)]
+    town = Town(answers=[answer(FLEXIBLE, ANN, True), answer(extended[0]["policy_id"], ANN, False)])
+    if is_paid:
+        (batch,) = pay(home, "R1", [month(FLEXIBLE, ANN, 46666)], town=town)
+        if comes_back:
+            (payment,) = ids_of(home, batch)
+            path = home.root / "answer.txt"
+            path.write_text(f"{payment}|失败|账户已销户|20200401\r\n", encoding="gb18030")
+            settle_batch(home, batch, path)
+    determined = determined_of(home.root / "extracts", extended, town, not_run=[FLEXIBLE])
+    entitled, _ = draw_up(home, "R0", determined, day=day)
+    assert [row[1] for row in statuses(entitled)] == [status]
 
 
 @pytest.mark.parametrize("is_absent", [True, False])

@@ -104,6 +104,23 @@ def awaiting_rivals(
     return pl.concat(found).unique().sort(ROW)
 
 
+def counting_answers(
+    answers: pl.DataFrame, absent: Mapping[str, bool], paid: pl.DataFrame
+) -> pl.DataFrame:
+    """Keep what a clerk said of rows that count: of a policy that is over, those it paid.
+
+    Rows:    answers, absent  as settle_by_clerk; paid: lines paid or signed
+    Source:  rulebook §4.3: a policy that has ended conflicts with nothing
+    """
+    over = [name for name, should_have_run in absent.items() if not should_have_run]
+    sums = paid.group_by(DECISION_KEY).agg(pl.col("amount_fen").sum())
+    is_over = pl.col("policy_id").is_in(over)
+    kept = answers.filter(is_over).join(
+        sums.filter(pl.col("amount_fen") > 0), on=DECISION_KEY, how="semi"
+    )
+    return pl.concat([answers.filter(~is_over), kept])
+
+
 def settle_by_clerk(
     rows: pl.DataFrame,
     exclusion: Exclusion,
@@ -115,7 +132,8 @@ def settle_by_clerk(
     Rows:    rows     one per entitlement key, superseded_by and conflict_with
              answers  one per (policy_id, period, subject_id, beneficiary_id): is_yes
              absent   policies that did not run, and whether they should have: what a clerk said
-                      of their rows holds all the same; who is refused may meet one that should have
+                      of their rows holds all the same (of those that are over only the
+                      counting_answers are given); who is refused may meet one that should have
              returns  the same rows, superseded_by or conflict_with filled
     Holds:   two rows that a clerk both let stand settle nothing: they stay in conflict; what a
              clerk supersedes is determined 0, so that what was paid for it is asked back
