@@ -26,12 +26,13 @@ with eligible_amounts as (
     where determinations.outcome = 'eligible' and policy_runs.kind = 'payment'
 ),
 
--- What a clerk let stand under a policy that did not run tonight stands all the same.
+-- What a clerk let stand under a policy that did not run tonight stands all the same, but where it
+-- is over and nothing is paid for it.
 unseen_rows as (
     select
-clerical_answers.period,
-clerical_answers.subject_id,
-policy_runs.settled_in,
+        clerical_answers.period,
+        clerical_answers.subject_id,
+        policy_runs.settled_in,
         count(*) as unseen_count
     from clerical_answers
     inner join policy_runs on policy_runs.policy_id = clerical_answers.policy_id
@@ -40,6 +41,17 @@ policy_runs.settled_in,
         and clerical_answers.is_yes
         and policy_runs.status <> 'ran'
         and policy_runs.settled_in <> ''
+        and (
+            policy_runs.is_in_force
+            or (
+                select coalesce(sum(money_paid.amount_fen), 0) from money_paid
+                where
+                    money_paid.policy_id = clerical_answers.policy_id
+                    and money_paid.period = clerical_answers.period
+                    and money_paid.subject_id = clerical_answers.subject_id
+                    and money_paid.beneficiary_id = clerical_answers.beneficiary_id
+            ) > 0
+        )
     group by clerical_answers.period, clerical_answers.subject_id, policy_runs.settled_in
 ),
 

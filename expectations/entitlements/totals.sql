@@ -1,17 +1,29 @@
 -- what the frames of this boundary must come to, by another route; one row
 -- A person's month in several rows counts as a clerk settled it (rulebook §4.3): the one row that
--- alone may stand, else those that were not refused; so it does with a policy that did not run.
+-- alone may stand, else those that were not refused; so it does with a policy that did not run, of
+-- one that is over with what is paid.
 with unseen_rows as (
     select
-clerical_answers.period,
-clerical_answers.subject_id,
-policy_runs.settled_in
+        clerical_answers.period,
+        clerical_answers.subject_id,
+        policy_runs.settled_in
     from clerical_answers
     inner join policy_runs on policy_runs.policy_id = clerical_answers.policy_id
     where
         clerical_answers.provision = 'conflict'
         and clerical_answers.is_yes
         and policy_runs.status <> 'ran'
+        and (
+            policy_runs.is_in_force
+            or (
+                select coalesce(sum(money_paid.amount_fen), 0) from money_paid
+                where
+                    money_paid.policy_id = clerical_answers.policy_id
+                    and money_paid.period = clerical_answers.period
+                    and money_paid.subject_id = clerical_answers.subject_id
+                    and money_paid.beneficiary_id = clerical_answers.beneficiary_id
+            ) > 0
+        )
 ),
 
 person_months as (

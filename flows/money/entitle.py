@@ -14,7 +14,11 @@ from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows
 from sql.texts import exclusions
-from transforms.answers.open_questions import unfitting_findings, unfitting_objections
+from transforms.answers.open_questions import (
+    asking_decisions,
+    unfitting_findings,
+    unfitting_objections,
+)
 from transforms.money.claims import CAUSE_SCHEMA, NO_ROW, claimed_rows, settle_claims
 from transforms.money.entitlements import (
     KEY,
@@ -89,7 +93,7 @@ def build_entitlements(
     signed = _signed_lines(connection, standing.signed, funds, fund_of, objections)
     spans = {name: reach_of(cards[name], date.max) for name in fund_of}
     absent = _absent(policies, sorted(fund_of), before[1])
-    answers = counting_answers(_answers_about(connection, "conflict"), absent, paid)
+    answers = _conflicts_settled(connection, absent, paid)
     netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
     settled = settle_exclusions(netted, exclusions(), answers, absent)
     causes = _causes(connection, claimed_rows(settled), causes_of)
@@ -108,7 +112,7 @@ def build_entitlements(
     return Entitled(
         signed_lines=signed,
         entitlements=entitlements,
-        findings=pl.concat([findings, *_told_beside(connection, standing.paid, objections)]),
+        findings=pl.concat([findings, *_told_beside(connection, policies, standing, objections)]),
         payees=payees,
         objections=objections,
     )
@@ -125,6 +129,14 @@ def _absent(
     }
 
 
+def _conflicts_settled(
+    connection: Connection, absent: Mapping[str, bool], paid: pl.DataFrame
+) -> pl.DataFrame:
+    """Read what clerks said of conflicts, as far as it counts; money_paid stays for the gate."""
+    show_frame(connection, "money_paid", paid.select(*KEY, "amount_fen"))
+    return counting_answers(_answers_about(connection, "conflict"), absent, paid)
+
+
 def _awaiting(
     waiting: pl.DataFrame, absent: Mapping[str, bool], paid: pl.DataFrame
 ) -> pl.DataFrame:
@@ -138,13 +150,19 @@ def _awaiting(
 
 
 def _told_beside(
-    connection: Connection, paid: pl.DataFrame, objections: pl.DataFrame
+    connection: Connection,
+    policies: Mapping[str, PolicyStatus],
+    standing: Standing,
+    objections: pl.DataFrame,
 ) -> list[pl.DataFrame]:
     """List the findings that tonight's rows of money do not decide."""
     decided = query(connection, "select * from decisions_in_force")
+    ran = [name for name, policy in policies.items() if policy.status == "ran"]
+    show_frame(connection, "asking_decisions", asking_decisions(decided, ran))
+    about_nobody = run_sql(connection, "money/decisions_about_nobody.sql", {})
     return [
-        paid_of_one_person(connection, paid),
-        unfitting_findings(decided, policy_cards()),
+        paid_of_one_person(connection, standing.paid),
+        unfitting_findings(decided, about_nobody, policy_cards()),
         objection_findings(objections),
         unfitting_objections(objections, policy_cards()),
     ]

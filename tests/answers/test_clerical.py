@@ -37,7 +37,7 @@ from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 from transforms.sheets.workbook import Sheet, workbook_bytes
 
 PERSON = "370302200101010013"
-EMPLOYER = "91370302MA0000001J"
+EMPLOYER = "91370302MA00000017"
 SAID = ("decided_by", "why", "document_no")
 FIRST_ROW = 4  # two lines above, then the header
 
@@ -469,8 +469,12 @@ def test_a_decision_that_fits_nothing_is_refused_or_found(tmp_path: Path) -> Non
     given = {"period": "2020-03", "subject_id": PERSON, "source_file": "a.csv", "source_line": 2}
     decisions = [{"policy_id": one, "provision": two, **given} for one, two in rows]
     decisions.append(decisions[0] | {"period": "2020", "source_line": 3})
-    found = unfitting_findings(pl.DataFrame(decisions), policy_cards())
-    wrong, yearly = found["detail"]
+    said = pl.DataFrame(decisions)
+    # What is about nobody, and of no provision either, is told once.
+    nobody = pl.concat([said[:1].with_columns(source_line=pl.lit(9, pl.Int64)), said[3:4]])
+    found = unfitting_findings(said, nobody, policy_cards())
+    wrong, yearly, unknown = found["detail"]
+    assert "a.csv:9: g_alive (2020-03): no extract of tonight names whom" in unknown
     assert "a.csv:2" in wrong and "g_aliv (2020-03): no policy" in wrong
     assert "a.csv:3" in yearly and "g_alive (2020): its policy goes by month" in yearly
 

@@ -40,8 +40,8 @@ ALL_POLICIES = (
 EXTRACTS = ("registrations", "insured_persons", "residents", "accounts")
 EXTRACTS += ("contributions", "employment")
 NOTHING_SIGNED = pl.DataFrame(schema={name: LINE_SCHEMA[name] for name in NUMBERED})
-ONE, TWO = "91370302MA3C00001A", "91370302MA3C00002B"
-ANN, BOB = "370302199001011234", "370302199002022345"
+ONE, TWO = "91370302MA3C00001Q", "91370302MA3C00002U"
+ANN, BOB = "370302199001011232", "370302199002022347"
 
 
 def refund(

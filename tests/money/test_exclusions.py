@@ -436,6 +436,25 @@ def test_who_was_refused_meets_no_policy_that_has_ended(should_have_run: bool, b
     assert settled["superseded_by"].to_list() == [by]
 
 
+def test_a_decision_about_nobody_is_told_where_its_policy_ran(home: Home) -> None:
+    """A valid code of somebody else settled nothing, and no word was said."""
+    nobody, resident = "370302199402280020", "370302199502280027"
+    town = Town(
+        residents=[{"person_id": resident, "name": "丁", "household_no": "H1"}],
+        answers=[
+            answer(FLEXIBLE, nobody, True),
+            *(answer(FLEXIBLE, one, True) for one in (ANN, BOB, resident, "H1")),
+            answer(INTERN, nobody, True, payee=ONE),
+            answer(FLEXIBLE, nobody, True, provision="recovery"),
+            answer(FLEXIBLE, ANN, True, payee="91370302MA00000017"),
+        ],
+    )
+    found = entitle(home, [month(FLEXIBLE, ANN, 46666)], town, not_run=[INTERN]).findings
+    told = found.filter(finding="decision_fits_nothing")
+    assert told["subject_id"].to_list() == [ANN, nobody]
+    assert all("names whom it is about: conflict (2020-02)" in said for said in told["detail"])
+
+
 def test_what_is_asked_back_needs_no_hand(home: Home) -> None:
     """A finding said "recover it by hand" of a row that was asked back already."""
     both = [month(INTERN, ANN, 114600, payee=ONE), month(FLEXIBLE, ANN, 46666)]

@@ -29,6 +29,8 @@ create or replace table findings (finding text, detail text, said text);
 create or replace table repairs (kind text, source_file text, source_line bigint);
 create or replace table clerical_answers (policy_id text, period text, subject_id text,
     beneficiary_id text, provision text, is_yes boolean);
+create or replace table money_paid (policy_id text, period text, subject_id text,
+    beneficiary_id text, amount_fen bigint);
 create or replace table policy_runs (policy_id text, kind text, status text,
     is_in_force boolean, settled_in text);
 create or replace table amount_caps (policy_id text, period text, amount_cap_fen bigint);

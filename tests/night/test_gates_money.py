@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,20 @@ SOUND = [
 
 
 def judged(
-    home: Home, rows: Sequence[dict[str, Any]], tamper: Any = None, **other: Any
+    home: Home,
+    rows: Sequence[dict[str, Any]],
+    tamper: Any = None,
+    day: date = AS_OF,
+    **other: Any,
 ) -> list[GateOutcome]:
     """Do the money's part of a night and judge its three boundaries; nothing is recorded."""
     town = other.pop("town", Town())
     determined = determined_of(home.root / "extracts", rows, town, **other)
     connection = determined.connection
-    entitled, drafted = draw_up(home, "R2", determined)
+    entitled, drafted = draw_up(home, "R2", determined, day=day.isoformat())
     batches = [tamper(batch) for batch in drafted.batches] if tamper else drafted.batches
     statuses = {name: run.status for name, run in determined.policies.items()}
-    gates.register_policy_runs(connection, statuses, AS_OF)
+    gates.register_policy_runs(connection, statuses, day)
     gates.register(connection, "entitlements", entitled.entitlements)
     gates.register_drafts(connection, batches)
     boundaries = ("determinations", "entitlements", "batch")
@@ -142,6 +147,20 @@ def test_a_night_without_a_policy_that_a_clerk_spoke_about_is_not_stopped(
     not_run = [RIVALS[absent]["policy_id"]]
     assert stopping(judged(home, rows, town=town, not_run=not_run)) == []
     assert stopping(judged(home, rows[:1], town=town, not_run=not_run)) == []
+
+
+@pytest.mark.parametrize("day", [date(2021, 6, 30), date(2021, 7, 1)])
+@pytest.mark.parametrize("is_paid", [False, True])
+def test_a_night_after_a_policy_ended_that_a_clerk_let_stand_is_not_stopped(
+    home: Home, day: date, is_paid: bool
+) -> None:
+    """What was not paid under it by then leaves the month to the others."""
+    ended, other = RIVALS[1], month("flexible_insurance_extension", ANN, 3)
+    town = Town(answers=[answer(ended["policy_id"], ANN, True)])
+    if is_paid:
+        pay(home, "R1", [ended])
+    given: dict[str, Any] = {"town": town, "not_run": [ended["policy_id"]], "day": day}
+    assert stopping(judged(home, [other], **given)) == []
 
 
 def test_a_row_that_no_exclusion_names_is_nobodys_rival(home: Home) -> None:

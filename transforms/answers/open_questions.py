@@ -1,6 +1,6 @@
 """What is not known: each unknown provision of an undetermined row, in words for a clerk."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import reduce
 from typing import Any, TypeVar
 
@@ -208,17 +208,31 @@ def fits_nothing(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl
     )
 
 
-def unfitting_findings(decisions: pl.DataFrame, cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
-    """Say which decisions in force fit nothing, and so settle nothing."""
+def asking_decisions(decisions: pl.DataFrame, ran: Collection[str]) -> pl.DataFrame:
+    """Keep the decisions on rows that a policy which ran determines: not those on money paid or on
+    objections, which may outlive every row of their subject."""
+    is_beside = pl.col("provision").is_in([RECOVERY, SAME_PERSON, OBJECTION])
+    return decisions.filter(pl.col("policy_id").is_in(list(ran)), ~is_beside)
+
+
+def unfitting_findings(
+    decisions: pl.DataFrame, about_nobody: pl.DataFrame, cards: Mapping[str, PolicyCard]
+) -> pl.DataFrame:
+    """Say which decisions in force fit nothing, or name nobody, and so settle nothing."""
     place = pl.concat_str("source_file", pl.lit(":"), "source_line")
-    return fits_nothing(decisions, cards).select(
+    row = [pl.col("policy_id", "subject_id", "provision", "period"), place.alias("place")]
+    wrong = fits_nothing(decisions, cards).select(*row, "why")
+    unknown = about_nobody.select(
+        *row, pl.lit("no extract of tonight names whom it is about").alias("why")
+    ).join(wrong, on="place", how="anti", maintain_order="left")
+    return pl.concat([wrong, unknown]).select(
         pl.lit("decision_fits_nothing").alias("finding"),
         pl.lit("warning").alias("severity"),
         "policy_id",
         pl.lit("").alias("subject_kind"),
         "subject_id",
         pl.concat_str(
-            *(place, pl.lit(": "), "provision", pl.lit(" ("), "period", pl.lit("): "), "why"),
+            *("place", pl.lit(": "), "provision", pl.lit(" ("), "period", pl.lit("): "), "why"),
             pl.lit("; the decision settles nothing"),
         ).alias("detail"),
     )
