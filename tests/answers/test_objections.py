@@ -61,7 +61,7 @@ from transforms.money.objections import (
 )
 from transforms.sheets.csv_file import csv_bytes
 
-ANN = "370302199001011234"
+ANN = "370302199001011232"
 PLANTED = 200
 HOSTILE = ("说“不”，一二；\t".replace("\t", " "), "<script>alert(1)</script>&amp;", "甲'乙\"丙|丁")
 

@@ -129,6 +129,26 @@ def test_codes_are_words_of_the_list() -> None:
     assert read("accounts", "account_state", " 正常 ", "正 常", "冻结") == ["正常", None, "冻结"]
 
 
+def test_an_id_of_a_decision_names_a_party_or_the_row_falls() -> None:
+    """A mistyped code was taken for a household's number, and the decision settled nothing."""
+    person, unit = "11010519491231002X", "91370303MA0000001M"
+    valid = [f"'{person.lower()}", f" {unit[:4]} {unit[4:]}", "H100000001", "户一", "12345"]
+    wrong = [
+        f"'{unit}",
+        unit[:8] + "AM" + unit[10:],
+        person[:-1] + "1",
+        f"{person[:-1]}×",
+        "3.7E+17",
+    ]
+    for kind in ("clerical_decisions", "objections"):
+        found = read(kind, "subject_id", *valid, *wrong)
+        assert found == [person, unit, *valid[2:], *[None] * len(wrong)]
+    column = KINDS["clerical_decisions"].column_named["beneficiary_id"]
+    as_number = read_column(column, pl.Series(["370302199001010010", "12"]), pl.Series([True] * 2))
+    assert (as_number.values.to_list(), as_number.bad.to_list()) == ([None, "12"], [True, False])
+    assert as_number.rule == "unreadable_value"
+
+
 def test_names_of_one_person_are_one() -> None:
     written = [
         "阿依古丽・买买提",

@@ -13,7 +13,7 @@ from transforms.amounts import read_fen, read_rates
 from transforms.columns import ColumnType
 from transforms.extracts.dates import read_dates, read_months, read_periods
 from transforms.extracts.kinds import KindColumn
-from transforms.identifiers import read_employer_codes, read_person_ids
+from transforms.identifiers import INVISIBLE, read_employer_codes, read_person_ids
 
 # No cell of Excel holds more characters.
 LONGEST_TEXT, LONGEST_ACCOUNT = 32767, 100
@@ -25,6 +25,11 @@ SPACED_DIGITS = "^[0-9]+(?: +[0-9]+)*$"
 # Han characters that no normal form changes: compatibility ideographs are left out.
 PLAIN_NAME = r"^[\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{20000}-\x{2a6df}]{1,20}$"
 BANK_CODE = "^[0-9]{12}$"
+# What is meant as a person's id or an employer's code, valid or not: no household's number.
+SHAPED_AS_ID = (
+    r"^(?:[1-8][0-9]{5}(?:19|20)[0-9]{9}.|9[0-9A-Z]{17}|[1-8ANY][0-9]{7}M[0-9A-Z]{9}"
+    r"|[0-9.]+E[+]?17)$"
+)
 # Dots that mean the middle dot of a transliterated name; NFKC has narrowed the wide ones.
 DOT_IN_NAME = r"(\p{Han})[•.・∙‧⋅](\p{Han})"
 # Of FE50 to FEA0 old tables of GBK made U+E815 to U+E864, code points of private use, in this
@@ -81,7 +86,7 @@ def _read_ids(
     column: KindColumn, texts: pl.Series, is_number: pl.Series | None, rule: str
 ) -> Reading:
     if column.type == "any_id":
-        return read_any_ids(texts)
+        return _read_any_ids(texts, is_number)
     read = read_person_ids if column.type == "person_id" else read_employer_codes
     values, is_valid, repairs = read(texts)
     if is_number is not None:
@@ -92,14 +97,20 @@ def _read_ids(
     return Reading(values, _filled_where(~is_valid, texts), rule, repairs)
 
 
-def read_any_ids(texts: pl.Series) -> Reading:
+def _read_any_ids(texts: pl.Series, is_number: pl.Series | None) -> Reading:
     """Read ids that name a person, an employer or a household; the last are plain text."""
     persons, employers = read_person_ids(texts), read_employer_codes(texts)
-    values = persons.values.zip_with(persons.is_valid, employers.values)
-    values = values.zip_with(values.is_not_null(), _read_texts(texts))
+    named = persons.values.zip_with(persons.is_valid, employers.values)
+    bare = _stripped(texts).str.replace_all(rf"\s|{INVISIBLE}", "").str.strip_chars_start("'")
+    spoilt = named.is_null() & bare.str.to_uppercase().str.contains(SHAPED_AS_ID)
+    if is_number is not None:
+        # As in _read_ids: a floating number is no id for certain.
+        spoilt = spoilt | (named.is_not_null() & is_number)
+    values = named.zip_with(named.is_not_null(), _read_texts(texts))
+    values = values.zip_with(~spoilt, _nothing(pl.String()))
     repairs = persons.repairs.zip_with(persons.is_valid, employers.repairs)
-    bad = _filled_where(values.is_null(), texts)
-    return Reading(values, bad, "unreadable_value", repairs)
+    repairs = repairs.zip_with(~spoilt, _nothing(pl.String()))
+    return Reading(values, _filled_where(values.is_null(), texts), "unreadable_value", repairs)
 
 
 def _nothing(dtype: pl.DataType) -> pl.Series:
