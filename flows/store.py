@@ -22,6 +22,10 @@ from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyErro
 CHUNK_BYTES = 1 << 22
 MANIFEST = "manifest.json"
 PRIVATE = 0o077
+# The second is of releases of before they staged under the first.
+HALF_MADE = (".making-", ".staged-")
+# Where a batch keeps the bank's files.
+ANSWERS = "answers"
 # Hashing gives the lock away; more threads than processors, so that some read meanwhile.
 HASH_THREADS = 8
 MACHINE_ID = Path("/etc/machine-id")
@@ -82,14 +86,39 @@ def sweep_leftovers(home: Home) -> None:
         is_folder = spilled.is_dir() and not spilled.is_symlink()
         shutil.rmtree(spilled) if is_folder else spilled.unlink()
     sweep_scratch(home.temporary)
+    for leftover in half_made(home):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def half_made(home: Home) -> list[Path]:
+    """List what a command that is at work, or was killed, has made half."""
     kept = (home.root, home.snapshots, home.runs, home.batches, home.inputs, home.cache)
-    parts = (*home.runs.glob("*/"), *home.batches.glob("*/"), *home.batches.glob("*/answers/"))
-    for folder in (*kept, *parts):
-        for leftover in folder.glob(".making-*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+    parts = (part for kind in kept[1:4] for part in kind.glob("*/"))
+    folders = (*kept, *parts, *home.batches.glob(f"*/{ANSWERS}/"))
+    forms = [f"{start}*" for start in HALF_MADE]
+    return sorted(path for folder in folders for form in forms for path in folder.glob(form))
+
+
+def is_half_made(place: Path) -> bool:
+    """Say of a path in the folder of a snapshot, run or batch whether `half_made` lists it."""
+    parts = place.parts[: 2 if place.parts[0] == ANSWERS else 1]
+    return any(part.startswith(HALF_MADE) for part in parts)
+
+
+def is_held(home: Home) -> bool:
+    """Say whether a command holds the home right now; nothing is written to see it."""
+    with suppress(OSError):
+        seen = os.open(home.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(seen, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(seen)
+    return False
 
 
 @contextmanager

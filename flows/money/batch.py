@@ -23,6 +23,7 @@ from flows.money.entitle import Entitled
 from flows.money.evidence import run_record
 from flows.money.funds import PAYER, Funds
 from flows.money.ledger_store import Ledger, books_of, open_ledger
+from flows.money.objections import withdrawn_answers
 from flows.money.payment_files import rendered
 from flows.money.review_pack import review_files
 from flows.money.signatures import holds
@@ -143,7 +144,11 @@ def record_stopped_run(home: Home, run_id: str, ledger: Ledger) -> None:
 def _post_run(home: Home, run_id: str, ledger: Ledger) -> None:
     recorded, books = run_record(home, run_id), ledger.books()
     if books.runs.get(run_id) != recorded or books.may_stand_again(run_id):
-        ledger.post("run_recorded", recorded, subject=run_id)
+        # Once a night has found an answer withdrawn, nobody takes that back unseen.
+        new = [name for name in withdrawn_answers(home) if name not in books.withdrawn]
+        ledger.post(
+            "run_recorded", {**recorded, **({"withdrawn": new} if new else {})}, subject=run_id
+        )
 
 
 def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:

@@ -33,7 +33,7 @@ def write_notice(home: Home, batch_id: str, put_up: str = "") -> dict[str, Any]:
     """
     with open_ledger(home, only_look=not put_up) as ledger:
         if put_up:
-            expect_whole(home, ledger)
+            expect_whole(home, ledger, tells=False)
         state = known_state(ledger.batch_states(), batch_id)
         if state.state in LEFT_BEHIND:
             raise LedgerForbidsError(

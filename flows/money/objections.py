@@ -1,6 +1,7 @@
 """Objections of a night, and those of the home that a batch must not pass over."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,17 @@ from sql import Connection, policy_cards, query, show_frame
 from transforms.answers.open_questions import named_by_id
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.extracts.dates import ALL_PERIODS
-from transforms.extracts.registers import OBJECTIONS, REGISTERS, extract_of
+from transforms.extracts.registers import (
+    DECISIONS,
+    ID,
+    LINKS,
+    OBJECTIONS,
+    REGISTERS,
+    Register,
+    extract_of,
+    read_register,
+    standing,
+)
 from transforms.money.entitlements import KEY
 from transforms.money.objections import (
     CONFLICT,
@@ -121,8 +132,41 @@ def registered(home: Home) -> pl.DataFrame:
     return objections_named(named)
 
 
-def register_problems(home: Home) -> Iterator[str]:
-    """Say whether a register does not hold all that nights took in of it: they only grow."""
+def withdrawn_answers(home: Home) -> list[str]:
+    """List the answers of clerks that are withdrawn in the home's registers, by their ids."""
+    found = set[str]()
+    for register, path in _clerks(home):
+        lines = read_register(register, path.read_bytes())
+        found |= {*lines[ID]} - {*standing(lines)[ID]}
+    return sorted(found)
+
+
+def standing_again(home: Home, withdrawn: Mapping[str, str]) -> Iterator[str]:
+    """Name the answers that stand though a recorded night found them withdrawn.
+
+    Rows:    withdrawn  by answer, the first run that found it withdrawn
+    """
+    for register, path in _clerks(home):
+        stands = standing(read_register(register, path.read_bytes()))[ID].unique().sort()
+        for answer in stands.filter(stands.is_in(withdrawn.keys())):
+            run = withdrawn[answer]
+            yield (
+                f"{path}: answer {answer} stands again, which run {run} found withdrawn: its line "
+                "撤回 was taken out; find out who did it, and withdraw it once more (`wuxing "
+                "clerical withdraw`)"
+            )
+
+
+def _clerks(home: Home) -> list[tuple[Register, Path]]:
+    paths = ((register, home.root / register.file) for register in (DECISIONS, LINKS))
+    return [(register, path) for register, path in paths if path.is_file()]
+
+
+def register_problems(home: Home, withdrawn: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Say whether a register does not hold all that nights took in of it: they only grow.
+
+    Rows:    withdrawn  as `standing_again`
+    """
     for register in REGISTERS.values():
         path = home.root / register.file
         now = path.read_bytes() if path.is_file() else b""
@@ -134,6 +178,8 @@ def register_problems(home: Home) -> Iterator[str]:
         for kept in sorted(home.snapshots.glob(f"S*/raw/{register.named}")):
             if not lines.issuperset(kept.read_bytes().splitlines()):
                 yield f"{path} does not go on from what {kept.parent.parent.name} took in of it"
+    with suppress(DigestDiffersError):
+        yield from standing_again(home, withdrawn or {})
 
 
 def objections_named(texts: pl.DataFrame) -> pl.DataFrame:

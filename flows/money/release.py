@@ -1,7 +1,8 @@
 """Release: a batch that two persons signed becomes payment files and entries, once."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from flows.money.payment_files import payment_files
 from flows.money.sign import today
 from flows.money.signatures import holds_truly
 from flows.money.whole import expect_at_home, expect_whole, witnessed
-from flows.money.witnesses import tell_anchors
 from flows.store import Home, file_digest, sync_path
 from flows.typeset import NO_FONT
 from transforms.amounts import yuan_text
@@ -59,19 +59,18 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
         files = payment_files(stored.manifest, rows, head, is_rehearsal=is_rehearsal)
         _expect_sizes(stored, files, is_rehearsal)
         papers = papers_of(ledger.books(), state, stored, is_rehearsal)
-        digests = _stage(stored.folder, files)
-        if state.released is None:
-            of_papers = {"papers": digests_of(papers), "is_rehearsal": is_rehearsal}
-            _post(home, ledger, state, stored, {"files": digests, **of_papers})
-        elif digests != state.released["files"]:
-            raise DigestDiffersError(
-                f"batch {batch_id} was released with other payment files than this version writes; "
-                "complete it with the version that released it"
-            )
-        else:
-            tell_anchors(read_anchors(home), ledger.books().home_id, ledger.postings())
-        file_approval(stored.folder, ledger.books(), ledger.batch_states()[batch_id], papers)
-        _put_in_place(stored.folder, files)
+        with _staged_files(stored.folder, files):
+            digests = digests_of(files)
+            if state.released is None:
+                of_papers = {"papers": digests_of(papers), "is_rehearsal": is_rehearsal}
+                _post(home, ledger, state, stored, {"files": digests, **of_papers})
+            elif digests != state.released["files"]:
+                raise DigestDiffersError(
+                    f"batch {batch_id} was released with other payment files than this version "
+                    "writes; complete it with the version that released it"
+                )
+            file_approval(stored.folder, ledger.books(), ledger.batch_states()[batch_id], papers)
+            _put_in_place(stored.folder, files)
     warnings = _warnings(stored, is_rehearsal, papers)
     return {**_told(state, stored, files), "is_again": is_again, "warnings": warnings}
 
@@ -194,18 +193,28 @@ def _expect_sizes(stored: StoredBatch, files: Mapping[str, bytes], is_rehearsal:
 
 
 def _staged(folder: Path, name: str) -> Path:
-    return folder / f".staged-{name}"
+    # What a release that was killed leaves, the next command that holds the home takes away.
+    return folder / f".making-{name}"
 
 
-def _stage(folder: Path, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Put the files on disk under hidden names, always the same ones; return their digests."""
+@contextmanager
+def _staged_files(folder: Path, files: Mapping[str, bytes]) -> Iterator[None]:
+    """Have the files on disk under hidden names inside; none of these is left, however it ends."""
+    try:
+        _stage(folder, files)
+        yield
+    finally:
+        for name in files:
+            _staged(folder, name).unlink(missing_ok=True)
+
+
+def _stage(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         with _staged(folder, name).open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
     sync_path(folder)
-    return digests_of(files)
 
 
 def _put_in_place(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -1,7 +1,9 @@
 """Hold a home against its ledger: all that it names is there and as recorded, and nothing else."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import dropwhile
@@ -30,13 +32,15 @@ from flows.money.witnesses import (
     told_anchors,
     unreached,
 )
-from flows.store import Home, file_digest, read_lines
-from transforms.errors import DigestDiffersError, DropRefusedError, WuxingError
+from flows.store import Home, file_digest, half_made, is_held, read_lines
+from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError, WuxingError
 from transforms.money.books import Books
 from transforms.money.posting_rules import read_books
 from transforms.money.postings import broken_link
 
 SHOWN = 20
+# Seconds until it is looked again at what a command may have half made.
+PAUSES = (1, 2, 4, 0)
 Check = Callable[[], Iterable[str]]
 
 
@@ -79,11 +83,37 @@ def problems_of(where: Path, check: Check) -> list[str]:
 def verify_home(home: Home) -> Verified:
     """Check everything that the ledger names, and that nothing else is there.
 
+    Holds:   what a command has half made meanwhile is no damage: it is looked at again
     Raises:  DigestDiffersError naming files and records; DropRefusedError if there is no home, or
-             all else is as recorded but a seal's program is not here to check its signatures
+             all else is as recorded but a seal's program is not here to check its signatures;
+             HomeBusyError if a command is still at work on what is not as recorded
     """
     if not home.root.is_dir() or not any(home.root.iterdir()):
         raise DropRefusedError(f"there is no home {home.root}: check --home")
+    for pause in PAUSES:
+        before = _position(home)
+        try:
+            return _verified(home)
+        except DigestDiffersError as problem:
+            if not is_held(home) and _position(home) == before:
+                raise
+            found = str(problem)
+        time.sleep(pause)
+    _, _, listed = found.partition(":\n")
+    raise HomeBusyError(
+        f"a command is at work in {home.root}, and this may be its half-made work: run `wuxing "
+        f"verify` again when it has ended\n{listed or found}"
+    )
+
+
+def _position(home: Home) -> int:
+    """Return how many postings a ledger has; none if it can't be read: then all says so."""
+    with suppress(WuxingError), open_ledger(home, only_look=True) as ledger:
+        return ledger.position()
+    return 0
+
+
+def _verified(home: Home) -> Verified:
     seen = Verified()
     # Bytes are hashed without Python, which meanwhile reads ledger and batches row by row.
     with open_ledger(home, only_look=True) as ledger, ThreadPoolExecutor(1) as beside:
@@ -104,7 +134,8 @@ def verify_home(home: Home) -> Verified:
         told = {} if seen.problems else told_anchors(postings)
         _verify_witnesses(home, books, told, seen)
         seen.warnings += untold_runs(home, books)
-        seen.look("registers", home.root, partial(register_problems, home))
+        seen.warnings += [] if is_held(home) else map(_told_half_made, half_made(home))
+        seen.look("registers", home.root, partial(register_problems, home, books.withdrawn))
         seen.look("registers", home.deliveries_path, partial(delivery_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
@@ -126,6 +157,13 @@ def verify_home(home: Home) -> Verified:
     if seen.unchecked:
         raise DropRefusedError(_told(seen.unchecked, f"{unsure}; all else is as recorded"))
     return seen
+
+
+def _told_half_made(path: Path) -> str:
+    return (
+        f"{path} was left half made by a command that was stopped: it is no record, and the next "
+        "command that changes the home takes it away; if that was a release, repeat it"
+    )
 
 
 def _told(findings: list[str], what: str) -> str:

@@ -42,6 +42,7 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     changed = digest_problems(files)
     yield from changed
     if changed:
+        yield from _release_to_repeat(folder, state)
         yield from files_beside(folder, [*(path for path, _ in files), *beside])
         return
     written = _written_again(ledger, stored, state)
@@ -60,6 +61,16 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     yield from _answer_problems(state, stored)
     yield from _statement_problems(ledger, state, stored)
     expect_as_run(home, stored, ledger.books())
+
+
+def _release_to_repeat(folder: Path, state: BatchState) -> Iterator[str]:
+    """Say of a batch that was released and lacks a payment file how to have it again."""
+    files = state.released["files"] if state.released else {}
+    if not all((folder / name).exists() for name in files):
+        yield (
+            f"batch {state.batch_id} was released, and not all its payment files are in place: if "
+            "the release was stopped, `wuxing release` once more puts them there, the same"
+        )
 
 
 def batch_files(

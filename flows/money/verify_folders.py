@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.ingest.drop import raw_files, snapshot_files, snapshot_name
 from flows.money.evidence import run_files
-from flows.store import MANIFEST, Home, digest_problems, read_lines, read_manifest
+from flows.store import MANIFEST, Home, digest_problems, is_half_made, read_lines, read_manifest
 from transforms.digest import short_id
 from transforms.extracts.headers import IN_FORCE_NAME
 from transforms.money.books import Books
@@ -61,12 +61,16 @@ def snapshot_problems(folder: Path, manifest_digest: str) -> Iterator[str]:
 
 
 def files_beside(folder: Path, known: list[Path]) -> Iterator[str]:
-    """List the files of a folder that its manifest does not name, and links; notices come again."""
+    """List the files of a folder that its manifest does not name, and links; notices come again.
+
+    What is half made is told as such: the next command that holds the home takes it away.
+    """
     there = {
         path
         for path in folder.rglob("*")
         if (not path.is_dir() or path.is_symlink())
         and path.relative_to(folder).parts[:-1][:1] != (NOTICES,)
+        and not is_half_made(path.relative_to(folder))
     }
     named = {*known, folder / MANIFEST}
     for path in sorted(there - named):
@@ -103,7 +107,7 @@ def unknown_folders(home: Home, books: Books) -> Iterator[str]:
     """List runs, batches and loose files that the ledger does not know."""
     for parent, known in ((home.runs, books.runs), (home.batches, books.batches)):
         for path in sorted(parent.iterdir()) if parent.is_dir() else ():
-            if path.name not in known and not path.name.startswith(".making-"):
+            if path.name not in known and not is_half_made(Path(path.name)):
                 yield (
                     f"{path} is not known to the ledger: if its run was interrupted, run it again; "
                     "else it was put there"

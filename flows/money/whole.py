@@ -1,12 +1,13 @@
 """Whether a home may spend: its ledger whole and not behind any witness, nothing unknown paid."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.objections import standing_again
 from flows.money.witnesses import (
     ADVICE,
     anchor_path,
@@ -25,11 +26,15 @@ from transforms.money.books import Books
 PAYMENT_FILES = ("payments*.xml", "bank*.txt", "rehearsal-*")
 
 
-def expect_whole(home: Home, ledger: Ledger) -> None:
+def expect_whole(home: Home, ledger: Ledger, *, tells: bool = True) -> None:
     """Check the ledger from its first posting to its last entry, its witnesses, the disk.
 
-    Holds:   afterwards the journal has seen every posting
-    Raises:  DigestDiffersError: nothing is to be drawn up, signed or paid until it is reconciled
+    `tells`: also the anchor folders, of what one of them could not take when it was posted; a
+    night goes on where none is connected.
+
+    Holds:   afterwards the journal, and every anchor folder that is told, has seen every posting
+    Raises:  DigestDiffersError: nothing is to be drawn up, signed or paid until it is reconciled;
+             LedgerForbidsError if an anchor folder that is told is not there
     """
     if not ledger.is_kept:
         raise LedgerForbidsError(f"there is no ledger in {home.root}: `wuxing init` makes one")
@@ -47,6 +52,10 @@ def expect_whole(home: Home, ledger: Ledger) -> None:
         raise DigestDiffersError(
             f"{unknown[0]} is a payment file that the ledger did not release; {ADVICE}"
         )
+    for answer in standing_again(home, books.withdrawn):
+        raise DigestDiffersError(answer)
+    if tells and books.place == place_of(home):
+        tell_anchors(read_anchors(home), books.home_id, postings)
 
 
 def former_anchors(home: Home, told: Iterable[str]) -> list[Path]:
@@ -112,8 +121,17 @@ def expect_at_home(home: Home, books: Books) -> None:
 
 
 @contextmanager
-def witnessed(home: Home, ledger: Ledger, *, is_move: bool = False) -> Iterator[None]:
+def witnessed(
+    home: Home,
+    ledger: Ledger,
+    *,
+    is_move: bool = False,
+    keeping: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
     """Post inside: every anchor folder is reached before, and holds the new head afterwards.
+
+    `keeping`: keeps what the posting names, as soon as it stands, also where an anchor takes no
+    more.
 
     Raises:  LedgerForbidsError if an anchor folder is not there, or this is a copy, which would
              part the anchors from its home, and is not moved by this: nothing is posted
@@ -124,4 +142,5 @@ def witnessed(home: Home, ledger: Ledger, *, is_move: bool = False) -> Iterator[
     tell_anchors(folders, home_id, ledger.postings())
     with ledger.transaction():
         yield
+    keeping()
     tell_anchors(folders, home_id, ledger.postings())

@@ -142,7 +142,7 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     """Make the snapshot of the drop, or open the one asked for; read the ledger; name the run."""
     home, as_of = request.home, request.as_of
     with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
+        expect_whole(home, ledger, tells=False)
         runs = ledger.books().runs
     used = {run["snapshot_id"] for run in runs.values()}
     ingest = partial(ingest_drop, snapshots=home.snapshots, report=report, used=used)

@@ -20,9 +20,13 @@ from flows.answers.clerical import (
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.ingest.drop import ingest_drop
+from flows.money.ledger_store import open_ledger
 from flows.money.objections import register_problems
+from flows.money.verify import verify_home
+from flows.money.whole import expect_whole
 from flows.store import Home
 from sql.texts import exclusions, policy_cards
+from tests.money.money_town import new_home, night, refund, run_name
 from transforms.answers.clerical import (
     KEY_NAMES,
     LABELS,
@@ -410,6 +414,32 @@ def test_a_snapshot_takes_in_what_stands_and_the_register_only_grows(
     home_lines = grown.splitlines(keepends=True)
     (home.root / DECISIONS.file).write_bytes(b"".join([*home_lines[:3], *home_lines[4:]]))
     assert "does not go on" in "".join(register_problems(home))
+
+
+def test_what_a_night_found_withdrawn_does_not_come_back_into_force(
+    workbook: Path, tmp_path: Path
+) -> None:
+    """Who took the line 撤回 out of the register had the answer pay again, and nobody noticed."""
+    home = new_home(tmp_path / "home")
+    path = home_with(home.root, workbook).root / DECISIONS.file
+    name = list_answers(home)[0]["answer_id"]
+    withdraw_answer(home, name, dict.fromkeys(SAID, "因"))
+    for label in ("R1", "R2"):
+        night(home, label, [refund(1000)])
+    with open_ledger(home) as ledger:
+        assert ledger.books().withdrawn == {name: run_name("R1")}
+        runs = [p.said for p in ledger.postings() if p.kind == "run_recorded"]
+    assert ["withdrawn" in said for said in runs] == [True, False], "each is posted once"
+    verify_home(home)
+    kept = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(line for line in kept if "撤回".encode() not in line))
+    again = f"{name} stands again, which run {run_name('R1')}"
+    with pytest.raises(DigestDiffersError, match=again):
+        verify_home(home)
+    with open_ledger(home) as ledger, pytest.raises(DigestDiffersError, match=again):
+        expect_whole(home, ledger)
+    withdraw_answer(home, name, dict.fromkeys(SAID, "因"))
+    verify_home(home)
 
 
 def test_an_extract_of_decisions_or_links_is_registered_or_refused_whole(tmp_path: Path) -> None:

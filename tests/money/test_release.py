@@ -229,6 +229,9 @@ def test_killed_at_any_step_a_second_release_completes_it_to_the_byte(
     with pytest.raises(Killed):
         release_batch(home, batch)
     monkeypatch.undo()
+    if (point, moment) == ("_put_in_place", "before"):
+        with pytest.raises(DigestDiffersError, match="`wuxing release` once more"):
+            verify_home(home)
     if (point, moment) == ("_put_in_place", "after"):
         with pytest.raises(LedgerForbidsError, match="already released"):
             release_batch(home, batch)
@@ -236,6 +239,26 @@ def test_killed_at_any_step_a_second_release_completes_it_to_the_byte(
         release_batch(home, batch)
     assert files_of(home) == files_of(undisturbed)
     assert posted(home) == posted(undisturbed)
+
+
+@pytest.mark.parametrize("point", ["_stage", "_post"])
+def test_a_release_that_was_stopped_leaves_no_payment_file(
+    home: Home, batch: str, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    """It said that nothing was changed, and its files lay there under hidden names."""
+    sign_both(home, batch)
+    before, original = files_of(home), getattr(release_module, point)
+
+    def stopped(*words: object) -> None:
+        if point == "_stage":
+            original(*words)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(release_module, point, stopped)
+    with pytest.raises(KeyboardInterrupt):
+        release_batch(home, batch)
+    assert files_of(home) == before
+    assert verify_home(home).warnings == []
 
 
 def files_of(home: Home) -> dict[str, bytes]:

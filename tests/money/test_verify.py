@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from flows.cli.console import run_command
+from flows.money import verify
 from flows.money.batch_folder import StoredBatch
 from flows.money.notice import write_notice
 from flows.money.verify import verify_home
-from flows.store import Home, append_line
+from flows.store import Home, append_line, hold_home
 from tests.faults.forgeries import read_rows, write_rows
 from tests.money.money_town import AS_OF, TWO, new_home, night, pay, refund, run_name, sign_both
-from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
 
 ROWS = [refund(1000), refund(7, TWO)]
 
@@ -144,6 +145,61 @@ def test_damage_ends_with_14_and_a_name(
     assert named in str(stop.value)
     assert run_command(app, ["verify", "--home", str(home.root)]) == 14
     assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [".making-bank.txt", ".staged-bank.txt", "answers/.making-x"])
+def test_what_a_release_that_was_killed_had_staged_is_no_forgery(home: Home, name: str) -> None:
+    left = batch_folder(home) / name
+    left.parent.mkdir(exist_ok=True)
+    left.write_text("1000")
+    (said,) = verify_home(home).warnings
+    assert str(left) in said and "half made" in said
+    with hold_home(home):
+        assert verify_home(home).warnings == [], "it may be of who holds the home"
+    assert not left.exists() and verify_home(home).warnings == []
+
+
+def test_what_a_command_at_work_has_half_made_is_no_damage(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.cli import app
+
+    folder, pauses = home.runs / "R0", list[float]()
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            folder.rmdir()
+
+    monkeypatch.setattr(verify.time, "sleep", wait)
+    with hold_home(home):
+        folder.mkdir()
+        verify_home(home)
+        assert len(pauses) == 2
+        folder.mkdir()
+        with pytest.raises(HomeBusyError, match=r"(?s)at work.*again when it has ended\n.*/R0"):
+            verify_home(home)
+        assert run_command(app, ["verify", "--home", str(home.root)]) == HomeBusyError.exit_code
+        assert "find out who changed it" not in capsys.readouterr().err
+    with pytest.raises(DigestDiffersError, match="R0"):
+        verify_home(home)
+
+
+def test_what_was_recorded_while_one_looked_is_looked_at_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looked = verify.unknown_folders, list[int]()
+
+    def meanwhile(at: Home, books: Any) -> Any:
+        looked.append(books.position)
+        if len(looked) == 1:
+            night(home, "R2", ROWS, as_of=AS_OF + timedelta(days=1))
+        return look(at, books)
+
+    monkeypatch.setattr(verify, "unknown_folders", meanwhile)
+    monkeypatch.setattr(verify.time, "sleep", lambda _: None)
+    verify_home(home)
+    assert len(looked) == 2 and looked[0] < looked[1]
 
 
 def test_what_was_changed_is_not_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

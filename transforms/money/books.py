@@ -18,6 +18,7 @@ class Books:
     """The state of one home by its postings; `hashes` and `rosters` say it for each position.
 
     `repeatable`: the runs recorded since what a run nets against last changed.
+    `withdrawn`: by clerk's answer, the first run recorded that found it withdrawn.
     `held_lines`: by entitlement key, who held a line last and why, and since when;
     `struck_lines`: who struck it out and why, and the digest of its facts of then.
     `claims`: by entitlement key, what is asked back; `lists`, `lifts`: signed lists of them, by id.
@@ -35,6 +36,7 @@ class Books:
     claims: dict[tuple[str, ...], Claim] = field(default_factory=dict)
     lists: dict[str, dict[str, Any]] = field(default_factory=dict)
     lifts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    withdrawn: dict[str, str] = field(default_factory=dict)
     held_lines: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
     struck_lines: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 

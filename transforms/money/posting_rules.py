@@ -106,6 +106,8 @@ def _run_recorded(books: Books, posting: Posting, holds: Holds) -> str:
     books.runs.pop(posting.subject, None)
     books.runs[posting.subject] = run
     books.repeatable.add(posting.subject)
+    for answer in posting.said.get("withdrawn", ()):
+        books.withdrawn.setdefault(answer, posting.subject)
     return ""
 
 
