@@ -69,6 +69,7 @@ def move_act(home: Home) -> dict[str, Any]:
     Raises:  LedgerForbidsError if it has not moved
     """
     with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
         books = ledger.books()
     if books.place == place_of(home):
         raise LedgerForbidsError(f"home {books.home_id} has not moved: it is where it signs")
@@ -110,6 +111,7 @@ def expect_enrollable(home: Home, statement: Mapping[str, Any]) -> None:
     Raises:  LedgerForbidsError saying what is in the way
     """
     with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
         problem = enrol_problem(ledger.books().roster, statement)
     if problem:
         raise LedgerForbidsError(problem)

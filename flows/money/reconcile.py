@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,12 @@ def reconcile_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
         statements = [*statements_of(stored, before), entries_of(content, taken)]
         found = reconciliation_of(ledger, stored, state, statements)
         said = {**taken, **_outcome(state, found)}
+        keeping = partial(keep, stored, digest, content, STATEMENT)
         if said not in state.reconciled[-1:]:
-            with witnessed(home, ledger):
+            with witnessed(home, ledger, keeping=keeping):
                 ledger.post("reconciled", said, batch_id, digest)
+        keeping()
         files = reconciliation_files(state, found)
-    keep(stored, digest, content, STATEMENT)
     for name, written in files.items():
         replace_file(stored.folder / name, written)
     return _told(state, found, [str(stored.folder / name) for name in files])

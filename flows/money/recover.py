@@ -215,8 +215,8 @@ def recovered_act(
     if not number:
         raise LedgerForbidsError("recovered money has a document number: give --document")
     with open_ledger(home) as ledger:
-        row = _line_meant(ledger, payment_id, amount_fen, line)
-        books = ledger.books()
+        expect_whole(home, ledger)
+        row, books = _line_meant(ledger, payment_id, amount_fen, line), ledger.books()
         key = books.claim_key([row[name] for name in KEY], payment_id)
         claim, asked = books.claims.get(key), asked_of(home, books, paid_now(ledger))
         if claim and amount_fen > claim.open_fen:

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from flows.money.returned import over_lines, over_warnings, owner_of, returned_o
 from flows.money.sign import today
 from flows.money.twice import paid_twice, twice_warnings
 from flows.money.whole import expect_at_home, expect_whole, witnessed
-from flows.store import Home, file_digest, replace_file
+from flows.store import ANSWERS, Home, file_digest, replace_file
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.money.batch_states import BatchState
@@ -31,8 +32,6 @@ from transforms.payments.return_file import (
     read_answers,
     settle_answers,
 )
-
-ANSWERS = "answers"
 
 
 def settle_batch(
@@ -49,8 +48,7 @@ def settle_batch(
     with open_ledger(home) as ledger:
         stored, state = released_batch(home, ledger, batch_id)
         codes = read_funds(home).profile_of(state.fund).returns
-        taken = [said for said in state.settled if said["file_digest"] == digest]
-        if not taken:
+        if digest not in {said["file_digest"] for said in state.settled}:
             expect_at_home(home, ledger.books())
             said = _taken_of(home, stored, state, content, str(path))
             answers = _answers(stored, content, str(path))
@@ -61,14 +59,12 @@ def settle_batch(
             history = ledger.entries_of(batch_id)
             entries = posted_entries("settled", said, history, history.clear)
             if said["new_count"] or entries.height:
-                with witnessed(home, ledger):
+                with witnessed(home, ledger, keeping=partial(keep, stored, digest, content)):
                     ledger.post("settled", said, batch_id, digest, entries)
             state = ledger.batch_states()[batch_id]
         else:
-            said = taken[0]
+            keep(stored, digest, content)
         twice, over = paid_twice(ledger, batch_id), over_lines(ledger, batch_id)
-    if digest in {kept["file_digest"] for kept in state.settled}:
-        keep(stored, digest, content)
     returned = returned_of(state)
     answered = sum(kept["new_count"] for kept in state.settled)
     told = Counter(answer.arrived for answer in _answers(stored, content, str(path)))

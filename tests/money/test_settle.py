@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,6 +11,7 @@ from lxml import etree
 
 from flows.cli import app
 from flows.cli.console import run_command
+from flows.money import whole
 from flows.money.acts import countersign
 from flows.money.batch import list_batches
 from flows.money.funds import read_funds
@@ -91,6 +93,27 @@ def test_the_same_file_again_gives_the_same_answer_a_later_return_still_fits(
     assert once["unanswered"] == 2 and once["state"] == "released"
     assert settle(home, batch, f"{first}|成功||20200401") == once
     assert settle(home, batch, f"{second}|失败|销户|20200402")["returned"] == 1
+    verify_home(home)
+
+
+def test_an_answer_is_kept_as_soon_as_it_is_posted(
+    home: Home, batch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the anchor took no more, verify called the answer missing until it was repeated."""
+    line, real = f"{ids_of(home, batch)[0]}|成功||20200401", whole.tell_anchors
+    told: list[object] = []
+
+    def full_afterwards(*said: Any) -> None:
+        told.append(said)
+        if len(told) == 3:
+            raise OSError("no room")
+        real(*said)
+
+    monkeypatch.setattr(whole, "tell_anchors", full_afterwards)
+    with pytest.raises(OSError, match="no room"):
+        settle(home, batch, line)
+    verify_home(home)
+    assert settle(home, batch, line)["arrived"] == 1
     verify_home(home)
 
 

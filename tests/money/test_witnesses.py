@@ -1,9 +1,12 @@
 """A ledger that goes back, is lost, exchanged or copied: nothing is paid, and it is said why."""
 
+import errno
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -257,6 +260,54 @@ def test_release_and_settle_tell_every_anchor(home: Home) -> None:
 def _payment_ids(home: Home, batch: str) -> list[str]:
     with open_ledger(home) as ledger:
         return ledger.entries_of(batch, "payment")["payment_id"].to_list()
+
+
+def test_what_an_anchor_had_no_room_for_it_is_told_when_the_command_is_repeated(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repeated settle ended well and left the anchor behind: a home put back went unnoticed."""
+    batch, answer = batch_of(home), home.root.with_name("answer")
+    path = anchor_path(home.root.with_name("anchor"), home_id(home))
+    expect(home)
+
+    def full(_folders: object, _home_id: str, postings: Sequence[object]) -> None:
+        if len(path.read_text().splitlines()) < len(postings):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def settle() -> object:
+        answer.write_text(f"{_payment_ids(home, batch)[0]}|成功||20200401", "gb18030")
+        return settle_batch(home, batch, answer)
+
+    signers = [key_of(home, role) for role in ("reviewer", "approver")]
+
+    def recover() -> object:
+        of_act = recovered_act(home, _payment_ids(home, batch)[0], 1, "追1号", {})
+        return record_recovered(home, acts.countersign(of_act, signers))
+
+    for role, key in zip(("reviewer", "approver"), signers, strict=True):
+        denied_and_repeated(
+            monkeypatch, full, home, path, partial(sign_batch, home, batch, role, key)
+        )
+    for act in (partial(release_batch, home, batch), settle, recover):
+        denied_and_repeated(monkeypatch, full, home, path, act)
+        verify_home(home)
+
+
+def denied_and_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+    full: Callable[..., None],
+    home: Home,
+    anchor_file: Path,
+    act: Callable[[], object],
+) -> None:
+    """Do an act whose anchor takes no more; the same again leaves the anchor as the journal is."""
+    with monkeypatch.context() as denied, pytest.raises(OSError, match="No space"):
+        denied.setattr(whole, "tell_anchors", full)
+        act()
+    assert anchor_file.read_text() != home.journal_path.read_text(), "it was posted"
+    with suppress(LedgerForbidsError):
+        act()
+    assert anchor_file.read_text() == home.journal_path.read_text()
 
 
 def test_without_an_anchor_folder_nothing_is_posted(home: Home) -> None:
