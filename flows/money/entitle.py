@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from flows.money.beside import settle_beside_paid
 from flows.money.funds import Funds
 from flows.money.identity import identity_conflicts, paid_of_one_person
 from flows.money.objections import objections_of
@@ -38,12 +39,6 @@ from transforms.money.exclusions import (
     counting_answers,
 )
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
-from transforms.money.paid_elsewhere import (
-    FOUND,
-    paid_under_another,
-    settle_what_stays,
-    turns_with_paid,
-)
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
 from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
@@ -97,7 +92,7 @@ def build_entitlements(
     netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
     settled = settle_exclusions(netted, exclusions(), answers, absent)
     causes = _causes(connection, claimed_rows(settled), causes_of)
-    settled, undecided = _beside_paid(connection, paid, settled, causes)
+    settled, undecided = settle_beside_paid(connection, paid, settled, causes)
     causes = causes.join(claimed_rows(settled), on=ROW, how="semi")
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
@@ -173,47 +168,6 @@ def _causes(connection: Connection, claims: pl.DataFrame, causes_of: CausesOf) -
     causes = causes_of(reached) if reached.height else pl.DataFrame(schema=CAUSE_SCHEMA)
     settled = settle_claims(reached, causes, _answers_about(connection, "recovery"))
     return pl.concat([settled, claims.filter("is_outside").select(ROW, **NO_ROW)])
-
-
-def _beside_paid(
-    connection: Connection, paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Settle the rows beside which another was paid that stands no more, where it stays paid.
-
-    Rows:    returns  settled, and row_number of those that wait for a clerk
-    """
-    known = open_rows(settled), paid, settled, causes
-    found = [paid_under_another(*known, exclusions()), _beyond_limit(connection, *known)]
-    # What is not decided under one limit or exclusion waits, whatever is under another.
-    beside = pl.concat(found).sort(ROW, "stays").unique(ROW, keep="first", maintain_order=True)
-    return settle_what_stays(settled, beside), beside.filter(~pl.col("stays")).select(ROW)
-
-
-def _beyond_limit(
-    connection: Connection,
-    waiting: pl.DataFrame,
-    paid: pl.DataFrame,
-    settled: pl.DataFrame,
-    causes: pl.DataFrame,
-) -> pl.DataFrame:
-    """List the rows that would be paid beyond a card's limit, counting what was paid before.
-
-    Rows:    returns  as paid_under_another
-    """
-    limits = {name: card.most for name, card in policy_cards().items() if card.most}
-    rows = turns_with_paid(waiting, paid, settled, causes, [*limits])
-    rows = rows.with_columns(paid_as="policy_id", paid_as_fen=pl.lit(0, pl.Int64), is_netted=False)
-    found = [rows.select(*FOUND, "is_netted").clear()]
-    for (policy_id,), lines in rows.group_by("policy_id", maintain_order=True):
-        show_frame(connection, "limited_lines", lines.select(KEY))
-        now = policy_rows(connection, str(policy_id), "limited_lines")
-        # What others granted before, where the limit knows of it.
-        used = pl.sum_horizontal(pl.lit(0), "^months_used_before$").alias("used")
-        known = lines.join(now.select(*KEY[1:], used), on=KEY[1:], how="left", validate="1:1")
-        in_all = pl.col("turns") + pl.col("used").fill_null(0)
-        beyond = known.filter(in_all > limits[str(policy_id)])
-        found.append(beyond.select(*FOUND, "is_netted"))
-    return pl.concat(found)
 
 
 def _struck_out(

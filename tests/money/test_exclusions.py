@@ -6,8 +6,10 @@ import polars as pl
 import pytest
 
 from flows.answers.run_money import money_of_rows
+from flows.money.beside import settle_beside_paid
 from flows.money.settle import settle_batch
 from flows.store import Home
+from sql import connect
 from sql.texts import exclusions as policy_exclusions
 from sql.texts import policy_cards
 from tests.money.money_town import (
@@ -160,6 +162,24 @@ def test_once_a_month_stays_with_the_person_the_first_that_still_fit_are_paid(
     causes = rows.head(1).select("row_number", is_claim=False, cause=pl.lit(cause))
     counted = turns_with_paid(settled.tail(2), paid, settled, causes, [FLEXIBLE])
     assert counted["turns"].to_list() == turns
+
+
+def test_where_nothing_was_paid_beside_nothing_is_settled_and_nothing_waits() -> None:
+    months = [month(FLEXIBLE, ANN, 100, f"2020-0{of}") for of in (1, 2)]
+    rows = pl.DataFrame(months).drop("outcome", "reason_codes").with_row_index("row_number")
+    settled = rows.with_columns(
+        is_eligible=True,
+        is_outside=False,
+        determined_fen=100,
+        paid_before_fen=0,
+        open_fen=100,
+        superseded_by=pl.lit(None, pl.String),
+        conflict_with=pl.lit(None, pl.String),
+    )
+    causes = rows.clear().select("row_number", is_claim=False, cause=pl.lit(""))
+    with connect() as connection:
+        kept, waits = settle_beside_paid(connection, rows.clear(), settled, causes)
+    assert kept.equals(settled) and waits.is_empty()
 
 
 def test_who_is_counted_once_waits_while_what_another_employer_had_is_not_asked_back(
@@ -452,7 +472,7 @@ def test_a_decision_about_nobody_is_told_where_its_policy_ran(home: Home) -> Non
     found = entitle(home, [month(FLEXIBLE, ANN, 46666)], town, not_run=[INTERN]).findings
     told = found.filter(finding="decision_fits_nothing")
     assert told["subject_id"].to_list() == [ANN, nobody]
-    assert all("names whom it is about: conflict (2020-02)" in said for said in told["detail"])
+    assert all("conflict (2020-02): no extract of tonight names whom" in said for said in told["detail"])
 
 
 def test_what_is_asked_back_needs_no_hand(home: Home) -> None:

@@ -1,0 +1,56 @@
+"""Rows beside which another was paid that stands no more: what stays paid counts, or waits."""
+
+import polars as pl
+
+from sql import Connection, policy_cards, show_frame
+from sql.policy_runs import policy_rows
+from sql.texts import exclusions
+from transforms.money.entitlements import KEY, open_rows
+from transforms.money.exclusions import ROW
+from transforms.money.paid_elsewhere import (
+    FOUND,
+    paid_under_another,
+    settle_what_stays,
+    turns_with_paid,
+)
+
+
+def settle_beside_paid(
+    connection: Connection, paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Settle the rows beside which another was paid that stands no more, where it stays paid.
+
+    Rows:    returns  settled, and row_number of those that wait for a clerk
+    """
+    known = open_rows(settled), paid, settled, causes
+    found = [paid_under_another(*known, exclusions()), _beyond_limit(connection, *known)]
+    # What is not decided under one limit or exclusion waits, whatever is under another.
+    beside = pl.concat(found).sort(ROW, "stays").unique(ROW, keep="first", maintain_order=True)
+    return settle_what_stays(settled, beside), beside.filter(~pl.col("stays")).select(ROW)
+
+
+def _beyond_limit(
+    connection: Connection,
+    waiting: pl.DataFrame,
+    paid: pl.DataFrame,
+    settled: pl.DataFrame,
+    causes: pl.DataFrame,
+) -> pl.DataFrame:
+    """List the rows that would be paid beyond a card's limit, counting what was paid before.
+
+    Rows:    returns  as paid_under_another
+    """
+    limits = {name: card.most for name, card in policy_cards().items() if card.most}
+    rows = turns_with_paid(waiting, paid, settled, causes, [*limits])
+    rows = rows.with_columns(paid_as="policy_id", paid_as_fen=pl.lit(0, pl.Int64), is_netted=False)
+    found = [rows.select(*FOUND, "is_netted").clear()]
+    for (policy_id,), lines in rows.group_by("policy_id", maintain_order=True):
+        show_frame(connection, "limited_lines", lines.select(KEY))
+        now = policy_rows(connection, str(policy_id), "limited_lines")
+        # What others granted before, where the limit knows of it.
+        used = pl.sum_horizontal(pl.lit(0), "^months_used_before$").alias("used")
+        known = lines.join(now.select(*KEY[1:], used), on=KEY[1:], how="left", validate="1:1")
+        in_all = pl.col("turns") + pl.col("used").fill_null(0)
+        beyond = known.filter(in_all > limits[str(policy_id)])
+        found.append(beyond.select(*FOUND, "is_netted"))
+    return pl.concat(found)
