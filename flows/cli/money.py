@@ -126,7 +126,7 @@ def settle(
         asked = bool(signed or keys or out)
         act = read_act(signed, "late_return") if signed else None
         if asked and not signed:
-            act = late_return_act(place, batch_id, file)
+            act = late_return_act(place, batch_id, file, is_given=bool(keys))
         if act:
             settled = post_or_write(act, keys, out or Path(f"late-{batch_id}.json"), post)
         else:
@@ -139,7 +139,7 @@ def settle(
         f"back ({settled['returned_yuan']} 元), {settled['unanswered']} not answered"
     )
     lines = [line, "this file: {arrived} arrived, {returned} came back".format(**settled["file"])]
-    lines += ["nothing of it is new: no late return is to be confirmed"] * (asked and not act)
+    lines += ["it holds no late return that is new: none is to be confirmed"] * (asked and not act)
     names = ("owner", "payment_id", "policy_title", "holder", "amount_fen", "reason", "action")
     rows = [
         [

@@ -250,10 +250,13 @@ def _expect_confirmable(
         )
 
 
-def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any] | None:
+def late_return_act(
+    home: Home, batch_id: str, path: Path, *, is_given: bool = False
+) -> dict[str, Any] | None:
     """Prepare the act by which two persons confirm the late returns in a file.
 
-    Rows:    returns  none where all that the file says was taken before
+    Rows:    is_given  whether the keys for it are given: then a file without one needs none
+             returns   none where all that the file says was taken before, or needs no act
     Raises:  DropRefusedError, LedgerForbidsError, as `settle_batch`
     """
     content, digest = read_file(path)
@@ -261,7 +264,7 @@ def late_return_act(home: Home, batch_id: str, path: Path) -> dict[str, Any] | N
         stored, state = released_batch(home, ledger, batch_id)
         found = _taken_of(home, stored, state, content, str(path))
         late = found["late"]
-        if not late and not found["new_count"] and not found["restored"]:
+        if not late and (is_given or not (found["new_count"] or found["restored"])):
             return None
         if not late:
             raise LedgerForbidsError(f"{path} holds no late return: nothing is to be confirmed")

@@ -245,6 +245,15 @@ def test_a_late_return_is_confirmed_by_two_persons(home: Home, batch: str) -> No
     verify_home(home)
 
 
+def test_keys_that_are_not_needed_refuse_no_file(home: Home, batch: str) -> None:
+    path = home.root / "bank.txt"
+    path.write_bytes(f"{ids_of(home, batch)[0]}|成功||20200401\r\n".encode("gb18030"))
+    with pytest.raises(LedgerForbidsError, match="holds no late return"):
+        late_return_act(home, batch, path)
+    assert late_return_act(home, batch, path, is_given=True) is None
+    assert settle_batch(home, batch, path)["arrived"] == 1
+
+
 def late_again(home: Home, batch: str) -> dict[str, object]:
     return settle_batch(home, batch, home.root / "late.txt")
 
@@ -536,7 +545,7 @@ def test_a_late_return_given_again_is_nothing_new(
     assert late_return_act(home, batch, path) is None
     again = ["settle", batch, str(path), "--out", str(home.root / "act.json")]
     assert run_command(app, [*again, "--home", str(home.root)]) == 0
-    assert "nothing of it is new" in capsys.readouterr().out
+    assert "no late return that is new" in capsys.readouterr().out
     assert not (home.root / "act.json").exists() and late_again(home, batch) == settled
 
 
