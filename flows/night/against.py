@@ -98,6 +98,25 @@ def _asked(claim: Claim, then: Sequence[RunThen]) -> Iterator[tuple[Claim, Mappi
                     yield other, spec
 
 
+def terms_over(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> str:
+    """List the rows that stood when it was paid and whose known end has passed since.
+
+    Of a list by which the one still stands tonight there is none.
+    """
+    found = list[str]()
+    for row, spec in _asked(claim, then):
+        now = tonight.rows_of(spec, row)
+        if "valid_to" not in now.columns:
+            continue
+        ends = pl.col("valid_to")
+        stands = now.filter(ends.is_null() | (ends >= tonight.as_of))
+        over = now.filter(ends < tonight.as_of).join(stands, on="list", how="anti")
+        for run in then:
+            known = run.rows.rows_of(spec, row).filter(ends >= run.rows.as_of)
+            found += _places(_without(over, _without(over, known)))
+    return listed_rows(found)
+
+
 def rows_before(claim: Claim) -> Sequence[Claim]:
     """Return the rows of the same subject that a limit let stand before that of a claim."""
     limit = policy_cards()[claim["policy_id"]].provisions[-1]

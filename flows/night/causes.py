@@ -20,6 +20,7 @@ from flows.night.against import (
     limited,
     listed_rows,
     rows_before,
+    terms_over,
 )
 from flows.night.by_rules import TonightsRules
 from flows.night.part import Means
@@ -28,7 +29,7 @@ from flows.night.spoken import Spoken
 from flows.store import Home, read_manifest
 from sql import Connection, query, show_frame
 from sql.texts import exclusions
-from transforms.money.claims import CAUSE_SCHEMA, NOTHING_FOUND, RULES_CHANGED, TWICE
+from transforms.money.claims import CAUSE_SCHEMA, NOTHING_FOUND, RULES_CHANGED, TERM_OVER, TWICE
 from transforms.money.entitlements import KEY
 from transforms.money.exclusion_file import FORMS, rivals_of
 from transforms.money.exclusions import ROW
@@ -125,6 +126,9 @@ class Causes:
         for place in partners:
             if found[place][0]:
                 found[place] = (True, UNDER_BOTH, found[place][2], 0)
+        for place, claim in asked.items():
+            ended = found[place][1] == NOTHING_FOUND and terms_over(claim, tonight, behind[place])
+            found[place] = (False, TERM_OVER, ended, 0) if ended else found[place]
         return [
             (claim[ROW], is_claim, said, rows, 0 if is_claim else sure_fen)
             for claim, (is_claim, said, rows, sure_fen) in zip(claims, found, strict=True)

@@ -336,7 +336,9 @@ def test_of_what_is_asked_back_in_part_the_letter_names_that_part(cause: str, re
     assert rest in row["letter"] and "多发60.00元" in row["message"]
 
 
-@pytest.mark.parametrize("cause", ["rows_gone", "nothing_found", "clerk_kept", "unheard_of"])
+@pytest.mark.parametrize(
+    "cause", ["rows_gone", "nothing_found", "term_over", "clerk_kept", "unheard_of"]
+)
 def test_what_is_not_supported_is_told_by_its_cause(cause: str) -> None:
     """Only whose rows are gone is told so and asked for proof; what is still determined is said."""
     amounts = {"paid_before_fen": 100000, "determined_fen": 80000, "cause": cause}

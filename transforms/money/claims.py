@@ -26,6 +26,8 @@ Asked = tuple[tuple[str, ...], int, str, str, list[list[Any]]]
 CLERK = {True: "clerk_decided", False: CLERK_KEPT}
 # No row speaks, as far as was looked; rows speak, but the rules or numbers alone explain it.
 NOTHING_FOUND, RULES_CHANGED = "nothing_found", "rules_changed"
+# Nothing changed but the day: what it rested on ran to an end that was known when it was paid.
+TERM_OVER = "term_over"
 # Nothing speaks about a period outside the span, not even a clerk: it is the rule that changed.
 NO_ROW = {
     "is_claim": pl.lit(False),
@@ -204,7 +206,7 @@ def asked_of_claims(
     told = {}
     for key in listed:
         status, cause = said.get(key, ("", "") if key in paid.lines else ("nothing_due", ""))
-        is_open = status == "unsupported" and cause in (NOTHING_FOUND, RULES_CHANGED)
+        is_open = status == "unsupported" and cause in (NOTHING_FOUND, RULES_CHANGED, TERM_OVER)
         if key[0] in ran and status and not is_open:
             told[key] = (asked.get(key, 0), cause or status)
     return told
