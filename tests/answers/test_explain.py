@@ -18,6 +18,7 @@ from tests.rules.golden import policy_names
 from tests.rules.golden_run import cases_of
 from transforms.answers.dossier import dossier_lines, dossier_page
 from transforms.answers.messages import in_chinese
+from transforms.answers.money_text import entitlement_text
 from transforms.answers.source_rows import AT
 from transforms.errors import DropRefusedError, UsageError
 from transforms.policies.card_text import said_value
@@ -191,3 +192,13 @@ def test_one_card_alone() -> None:
     content, lines = describe_policies("stability_refund")
     assert len(content["policies"]) == 1
     assert any("UNCONFIRMED" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "held (somebody objects; not paid until"), ("zh", "暂扣 (有异议，核实前不发)")],
+)
+def test_why_a_line_is_held_is_said_in_either_language(language: Any, said: str) -> None:
+    line = {"status": "held", "reason": "objection", "determined_fen": 100}
+    line |= {"paid_before_fen": 0, "due_fen": 100}
+    assert entitlement_text(line, language).startswith(said)

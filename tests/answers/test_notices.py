@@ -565,6 +565,21 @@ def test_a_run_s_letters_say_what_was_held_struck_paid_and_sent_back_since(tmp_p
     assert told_of_run(home, "R1")[struck]["title"] == "审核后暂不发放"
 
 
+def test_a_reason_that_nobody_knows_asks_for_no_other_account(tmp_path: Path) -> None:
+    home, row = new_home(tmp_path / "home"), (ONE, "2020")
+    (batch,) = pay(home, "R1", [refund(1000)])
+    answer = tmp_path / "answer.txt"
+    (payment,) = ids_of(home, batch)
+    answer.write_bytes(f"{payment}|失败|付款账户余额不足|20200402\r\n".encode("gb18030"))
+    settle_batch(home, batch, answer)
+    night(home, "R2", [refund(1000)])
+    for label in ("R1", "R2"):
+        told = told_of_run(home, label)[row]
+        assert told["title"] == "银行退回，正在查明" and "由我们向银行查明" in told["letter"]
+        assert "请提供" not in told["letter"] + told["message"]
+    assert write_wanted(home, tmp_path / "收款账户.xlsx")["payees"] == 0
+
+
 @pytest.mark.parametrize("came_back_on", ["20210630", "20210701"])
 def test_what_no_night_pays_any_more_is_promised_to_nobody(
     tmp_path: Path, came_back_on: str

@@ -14,7 +14,7 @@ from flows.cli.doctor import examine
 from flows.ingest.drop import SnapshotRef
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
-from flows.money.returned import list_returned, over_on_night, over_soon
+from flows.money.returned import list_returned, over_on_night, over_soon, owner_of, spoken_owner
 from flows.money.review import import_review
 from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
@@ -363,3 +363,11 @@ def test_in_its_last_weeks_a_policy_says_what_will_be_lost() -> None:
     assert "2021-06-30" in str(said) and "6.00" in worded(said)
     assert over_soon(found, date(2021, 5, 30)) == []
     assert over_soon(found.filter(status="nothing_due"), date(2021, 6, 30)) == []
+
+
+def test_a_reason_that_the_profile_does_not_know_is_said_in_either_language() -> None:
+    unknown = owner_of("付款账户余额不足", {})
+    assert spoken_owner(unknown, "en") == ["unknown", "unknown: add it to the profile"]
+    assert spoken_owner(unknown, "zh")[0] == "未知"
+    known = {"owner": "银行", "action": "查"}
+    assert spoken_owner(known, "en") == ["银行", "查"], "the profile's words stay as they are"

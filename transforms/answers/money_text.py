@@ -16,10 +16,8 @@ def entitlement_text(
     titles: Mapping[str, str] = NO_NAMES,
 ) -> str:
     """Write an entitlement: status, reason, and how its amount came about."""
-    status, reason = entitlement["status"], entitlement["reason"]
-    if language == "zh":
-        status = word(status)
-        reason = BETWEEN["zh"].join(word(one, names=titles) for one in reason.split(","))
+    status, reasons = word(entitlement["status"], language), entitlement["reason"].split(",")
+    reason = BETWEEN[language].join(word(one, language, titles) for one in reasons if one)
     reason = f" ({reason})" if reason else ""
     # A run of before claims had causes has none.
     cause = entitlement.get("cause") or ""
