@@ -472,7 +472,9 @@ def test_a_decision_about_nobody_is_told_where_its_policy_ran(home: Home) -> Non
     found = entitle(home, [month(FLEXIBLE, ANN, 46666)], town, not_run=[INTERN]).findings
     told = found.filter(finding="decision_fits_nothing")
     assert told["subject_id"].to_list() == [ANN, nobody]
-    assert all("conflict (2020-02): no extract of tonight names whom" in said for said in told["detail"])
+    assert all(
+        "conflict (2020-02): no extract of tonight names whom" in said for said in told["detail"]
+    )
 
 
 def test_what_is_asked_back_needs_no_hand(home: Home) -> None:
