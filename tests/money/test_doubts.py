@@ -271,6 +271,20 @@ def plant_limited(town: Planter) -> None:
         town.lapsed[-1]["period"] = "2020-02"
 
 
+def plant_asked_back(town: Planter) -> None:
+    """Other money of the payee is asked back; honest: none is, or somebody else's."""
+    for place in range(PLANTED):
+        (payee, _, _), (honest, _, _), (other, _, _) = (town.employer() for _ in range(3))
+        for code in (payee, honest):
+            town.line(REFUND, code, 1_800_00)
+        for code, status in ((payee, "recovery"), (honest, "superseded"), (other, "recovery")):
+            town.lapse(code, code, 27_504_00)
+            told = {"status": status, "due_fen": -27_504_00 if status == "recovery" else 0}
+            town.lapsed[-1] |= {"policy_id": f"{REFUND}_difficult", "period": "2019", **told}
+            town.lapsed[-1]["determined_fen"] = place % 2
+        town.planted.add(("asked_back_beside", payee))
+
+
 def plant_rows_set_aside(town: Planter) -> None:
     """A faulty row about a payee; honest: a row of another kind, or one that repeats another."""
     for place in range(PLANTED):
@@ -372,6 +386,7 @@ def town() -> Planter:
         plant_other_ids,
         plant_other_codes,
         plant_limited,
+        plant_asked_back,
         plant_rows_set_aside,
         plant_grants_without_id,
         plant_returned_accounts,

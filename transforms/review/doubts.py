@@ -15,7 +15,8 @@ AUDIT_FINDINGS = (
 # Each of the others is a file of sql/review/doubts, in which its pattern stands.
 DOUBTS = (
     *("shared_account", "account_of_other", "returned_account", "paid_after_end"),
-    *("paid_under_other_id", "paid_beyond_limit", "faulty_row", "granted_without_id"),
+    *("paid_under_other_id", "paid_beyond_limit", "asked_back_beside"),
+    *("faulty_row", "granted_without_id"),
     *AUDIT_FINDINGS,
     *("round_sum", "paid_without_trace"),
 )
@@ -73,6 +74,7 @@ def _clue() -> pl.Expr:
             "paid_after_end": said_column("paid_after_end_clue", count=by, found=found),
             "paid_under_other_id": said_column("paid_under_other_id_clue", count=by, found=found),
             "paid_beyond_limit": said_column("paid_beyond_limit_clue", count=by, found=found),
+            "asked_back_beside": said_column("asked_back_beside_clue", count=by, found=found),
             "faulty_row": said_column("faulty_row_clue", count=by, found=found),
             "granted_without_id": said_column("granted_without_id_clue", count=by, found=found),
             "payroll_after_end": said_column("payroll_after_end_clue", found=found),
