@@ -174,7 +174,7 @@ def test_rows_that_vanish_are_no_claim_and_all_are_listed(
         summary["run_id"],
     )
     text = "\n".join(dossier_lines(told))
-    assert line["subject_id"] in text and "unsupported" in text
+    assert line["subject_id"] in text and "paid, and not supported now" in text
     about = explain_party(home, line["subject_kind"], line["subject_id"], summary["run_id"])
     assert "待核实：已付而现在不再符合" in dossier_page(about)
 

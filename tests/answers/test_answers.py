@@ -153,10 +153,12 @@ def test_a_clerks_answer_settles_an_unknown_provision_in_the_next_run(
     book = openpyxl.load_workbook(filled)
     page, about = book.worksheets
     wanted = "s5_not_dispatcher"
-    asked = {row[4] for row in about.iter_rows(min_row=3, values_only=True) if wanted in row}
+    rows = about.iter_rows(min_row=3, values_only=True)
+    # Behind the question's number stands what ties it to its line, other on each sheet.
+    asked = {row[4].split("-")[0] for row in rows if wanted in row}
     places = {cell.value: cell.column for cell in page[3]}
     for number in range(page.max_row, 3, -1):
-        if page.cell(number, places["题号"]).value not in asked:
+        if page.cell(number, places["题号"]).value.split("-")[0] not in asked:
             page.delete_rows(number)
             continue
         page.cell(number, places["裁定"]).value = "是"
