@@ -29,7 +29,9 @@ from flows.store import Home
 from sql.texts import policy_cards, sql_text
 from tests.ceremony import key_of
 from tests.money.money_town import (
+    ANN,
     BOB,
+    ONE,
     claim_none,
     ids_of,
     month,
@@ -63,8 +65,6 @@ from transforms.sheets.csv_file import csv_bytes
 ROOT = Path(__file__).parent.parent.parent
 DAYS = (date(2020, 3, 31), date(2020, 4, 8))
 EVERYTHING = Asked()
-ANN = "370302199001011234"
-ONE = "91370302MA3C00001A"
 HOLDS = set(
     re.findall(r'pl\.lit\("([a-z_]+)"\)', (ROOT / "transforms/money/payees.py").read_text())
 )
