@@ -14,7 +14,7 @@ from flows.money.objections import objections_of
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows
-from sql.texts import exclusions
+from sql.texts import FOLDER, exclusions
 from transforms.answers.open_questions import (
     asking_decisions,
     unfitting_findings,
@@ -45,6 +45,8 @@ from transforms.payments.profile import writable
 from transforms.policies.cards import PolicyStatus, outside_span, reach_of
 
 ANSWER_SCHEMA = pl.Schema({**dict.fromkeys(DECISION_KEY, pl.String()), "is_yes": pl.Boolean()})
+# The rules of an earlier night, replayed, may not have it.
+ABOUT_NOBODY = "money/decisions_about_nobody.sql"
 CausesOf = Callable[[pl.DataFrame], pl.DataFrame]
 Before = tuple[Path | None, str]
 FIRST_NIGHT: Before = (None, "")
@@ -154,7 +156,8 @@ def _told_beside(
     decided = query(connection, "select * from decisions_in_force")
     ran = [name for name, policy in policies.items() if policy.status == "ran"]
     show_frame(connection, "asking_decisions", asking_decisions(decided, ran))
-    about_nobody = run_sql(connection, "money/decisions_about_nobody.sql", {})
+    is_asked = (FOLDER / ABOUT_NOBODY).is_file()
+    about_nobody = run_sql(connection, ABOUT_NOBODY, {}) if is_asked else decided.clear()
     return [
         paid_of_one_person(connection, standing.paid),
         unfitting_findings(decided, about_nobody, policy_cards()),

@@ -456,7 +456,9 @@ def test_who_was_refused_meets_no_policy_that_has_ended(should_have_run: bool, b
     assert settled["superseded_by"].to_list() == [by]
 
 
-def test_a_decision_about_nobody_is_told_where_its_policy_ran(home: Home) -> None:
+def test_a_decision_about_nobody_is_told_where_its_policy_ran(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A valid code of somebody else settled nothing, and no word was said."""
     nobody, resident = "370302199402280020", "370302199502280027"
     town = Town(
@@ -475,6 +477,9 @@ def test_a_decision_about_nobody_is_told_where_its_policy_ran(home: Home) -> Non
     assert all(
         "conflict (2020-02): no extract of tonight names whom" in said for said in told["detail"]
     )
+    monkeypatch.setattr("flows.money.entitle.ABOUT_NOBODY", "money/of_later.sql")
+    found = entitle(home, [month(FLEXIBLE, ANN, 46666)], town, not_run=[INTERN]).findings
+    assert found.filter(finding="decision_fits_nothing").is_empty(), "rules of before have it not"
 
 
 def test_what_is_asked_back_needs_no_hand(home: Home) -> None:
