@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.money.beside import settle_beside_paid
 from flows.money.funds import Funds
 from flows.money.identity import identity_conflicts, paid_of_one_person
 from flows.money.objections import objections_of
+from flows.money.paid_elsewhere import settle_beside_paid
 from flows.money.standing import Standing
 from sql import Connection, policy_cards, query, run_sql, show_frame
 from sql.policy_runs import policy_rows

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from flows.answers.run_money import money_of_rows
-from flows.money.beside import settle_beside_paid
+from flows.money.paid_elsewhere import settle_beside_paid
 from flows.money.settle import settle_batch
 from flows.store import Home
 from sql import connect
