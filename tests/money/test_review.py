@@ -9,17 +9,12 @@ from typing import Any
 import openpyxl
 import polars as pl
 import pytest
-from openpyxl.chart import BarChart, Reference
-from openpyxl.comments import Comment
 
 from flows.answers.nights import list_nights
-from flows.answers.notices import Asked, write_notices
-from flows.money import notice as notice_module
 from flows.money import review as review_module
 from flows.money.export import export_batch, read_export
 from flows.money.keys import open_key
 from flows.money.ledger_store import open_ledger
-from flows.money.notice import write_notice
 from flows.money.release import release_batch
 from flows.money.review import import_review
 from flows.money.settle import settle_batch
@@ -35,7 +30,6 @@ from flows.store import Home
 from tests.ceremony import PASSPHRASE, key_of
 from tests.money.money_town import (
     ANN,
-    AS_OF,
     BOB,
     TWO,
     Town,
@@ -79,6 +73,12 @@ def state_of(home: Home, batch_id: str) -> str:
 
 def lines_of(home: Home, batch_id: str) -> pl.DataFrame:
     return pl.read_parquet(home.batches / batch_id / "lines.parquet")
+
+
+def cell(book: openpyxl.Workbook, number: int, label: str) -> Any:
+    rows = list(book[LINES].iter_rows())
+    head = next(row for row in rows if "意见" in [one.value for one in row])
+    return rows[rows.index(head) + number][[one.value for one in head].index(label)]
 
 
 def filled(
@@ -218,136 +218,6 @@ def test_a_batch_with_no_line_left_leaves_none_to_sign(home: Home, batch: str) -
     verify_home(home)
 
 
-def cell(book: openpyxl.Workbook, number: int, label: str) -> Any:
-    rows = list(book[LINES].iter_rows())
-    head = next(row for row in rows if "意见" in [one.value for one in row])
-    return rows[rows.index(head) + number][[one.value for one in head].index(label)]
-
-
-def alter(number: int, label: str, value: object) -> Callable[[openpyxl.Workbook], None]:
-    def change(book: openpyxl.Workbook) -> None:
-        cell(book, number, label).value = value
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (alter(2, "本次金额(元)", 0.03), "altered"),
-        (alter(2, "账号", "6222000000000000000"), "altered"),
-        (alter(2, "序号", 1), "the same line twice"),
-        (alter(2, "序号", 99), "no line of this batch"),
-        (alter(2, "意见", "也许"), "none of 同意, 暂缓, 剔除"),
-        (alter(2, "意见", "暂缓"), "原因 is missing"),
-        (alter(0, "意见", "别的"), "column missing: 意见"),
-        (lambda book: book[LINES].delete_rows(cell(book, 2, "序号").row), "序号 2 missing"),
-        (lambda book: book[LINES].append([77] * book[LINES].max_column), "no line of this batch"),
-        (lambda book: book.remove(book[LINES]), "no sheet is called 明细"),
-    ],
-)
-def test_a_workbook_that_was_tampered_with_is_refused_whole(
-    home: Home, batch: str, change: Callable[[openpyxl.Workbook], None], said: str
-) -> None:
-    with pytest.raises(DropRefusedError, match=said):
-        import_review(home, batch, filled(home, batch, {1: ("暂缓", "查")}, change))
-    assert state_of(home, batch) == "draft"
-
-
-def put(sheet: str, cell: str, text: str = "暂缓") -> Callable[[openpyxl.Workbook], None]:
-    def change(book: openpyxl.Workbook) -> None:
-        book[sheet][cell].value = text
-
-    return change
-
-
-def put_above(book: openpyxl.Workbook) -> None:
-    book[LINES].insert_rows(1, 2)
-    book[LINES]["A1"].value = "请暂缓第3笔"
-
-
-def commented(book: openpyxl.Workbook) -> None:
-    book[LINES]["L4"].comment = Comment("暂缓", "周审核")
-
-
-def copied(book: openpyxl.Workbook) -> None:
-    page = book.copy_worksheet(book[LINES])
-    page.title = f"{LINES}_2"
-
-
-def pictured(book: openpyxl.Workbook) -> None:
-    chart = BarChart()
-    chart.add_data(Reference(book[LINES], min_col=10, min_row=2, max_row=4))
-    book["疑点"].add_chart(chart, "B9")
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (put(LINES, "N4"), "明细: .* into N4:"),
-        (put(LINES, "N1", "处理意见"), "明细: .* into N1:"),
-        (put_above, "明细: .* into A1:"),
-        (put("付款指令", "L2"), "付款指令: .* into "),
-        (put("较上期", "N7"), "较上期: .* into N7:"),
-        (put("审批表", "B15", "不同意，第3笔须核实"), "审批表: .* into B15:"),
-        (put("抽样", "N4"), "抽样: .* into N4:"),
-        (put("抽样", "D1"), "抽样: .* into D1:"),
-        (copied, "明细_2: .* into A1, B1"),
-        (commented, "明细: nobody reads the comments on L4:"),
-        (pictured, "疑点: nobody reads pictures"),
-    ],
-)
-def test_what_a_reviewer_wrote_where_nobody_reads_it_is_refused(
-    home: Home, batch: str, change: Callable[[openpyxl.Workbook], None], said: str
-) -> None:
-    """A hold beside the table is an objection, never consent."""
-    path = filled(home, batch, {}, change)
-    with pytest.raises(DropRefusedError, match=said):
-        import_review(home, batch, path)
-    assert state_of(home, batch) == "draft"
-
-
-def test_a_workbook_filled_in_at_its_place_is_held_against_a_fresh_one(
-    home: Home, batch: str
-) -> None:
-    place = home.batches / batch / "review.xlsx"
-    filled(home, batch, {}, put("审批表", "B15")).replace(place)
-    with pytest.raises(DropRefusedError, match=r"审批表: .* into B15:"):
-        import_review(home, batch, place)
-
-
-def test_what_says_nothing_may_be_on_a_workbook_that_comes_back(home: Home, batch: str) -> None:
-    def change(book: openpyxl.Workbook) -> None:
-        for page in book.worksheets[1:]:
-            page.insert_cols(2)
-            page.column_dimensions["C"].width = 40
-        book[LINES]["T9"].value = " "
-        book.create_sheet("Sheet1")
-        del book["参数"]
-
-    said = import_review(home, batch, filled(home, batch, {1: ("暂缓", "查")}, change))
-    assert (said["agreed"], said["held"]) == (3, 1)
-
-
-def test_a_workbook_of_another_batch_or_digest_is_refused(home: Home, batch: str) -> None:
-    other = night(home, "R2", [*ROWS, month("benefit_to_retirement", ANN, 5, "2020-03")])[1]
-    path = filled(home, batch, {1: ("暂缓", "查")})
-    with pytest.raises(DropRefusedError, match=f"is of batch {batch}"):
-        import_review(home, other.batches[0].batch_id, path)
-
-    def stale(book: openpyxl.Workbook) -> None:
-        for row in book["审批表"].iter_rows():
-            for place, one in enumerate(row[:-1]):
-                if one.value == "批次摘要":
-                    row[place + 1].value = "0" * 64
-
-    later = other.batches[0].batch_id
-    with pytest.raises(DropRefusedError, match="another digest"):
-        import_review(home, later, filled(home, later, {1: ("暂缓", "查")}, stale))
-    with pytest.raises(DropRefusedError, match="is no file"):
-        import_review(home, later, home.root / "nothing.xlsx")
-
-
 def test_a_signed_batch_is_not_reviewed_any_more(home: Home, batch: str) -> None:
     path = filled(home, batch, {1: ("暂缓", "查")})
     sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
@@ -426,97 +296,6 @@ def test_a_review_copy_in_an_export_that_was_changed_is_found(
 
 
 # --- the public notice ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def announcing(home: Home) -> Home:
-    """Let every policy need its notice."""
-    lines = home.funds_path.read_text("utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith("notice_not_needed")]
-    home.funds_path.write_text("".join(kept), encoding="utf-8")
-    return home
-
-
-def test_a_batch_waits_for_five_working_days_after_its_notice(
-    announcing: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = announcing
-    batch = night(home, "R1", ROWS)[1].batches[0].batch_id
-    with pytest.raises(UsageError, match="--put-up"):
-        write_notice(home, batch, "2020-03-30")
-    with pytest.raises(UsageError, match="--put-up"):
-        write_notice(home, batch, "2999-01-01")
-    said = write_notice(home, batch, "2020-04-03")
-    assert (said["first_day"], said["last_day"]) == ("2020-04-07", "2020-04-13")
-    sign_both(home, batch)
-    for day, is_over in (("2020-04-13", False), ("2020-04-14", True)):
-        monkeypatch.setattr("flows.money.release.today", lambda day=day: day)
-        if is_over:
-            release_batch(home, batch)
-            continue
-        with pytest.raises(LedgerForbidsError, match="runs until 2020-04-13"):
-            release_batch(home, batch)
-    monkeypatch.undo()
-    verify_home(home)
-
-
-def test_lines_announced_in_an_earlier_batch_need_not_wait_again(announcing: Home) -> None:
-    home = announcing
-    first = night(home, "R1", ROWS)[1].batches[0].batch_id
-    write_notice(home, first, "2020-04-01")
-    changed = [*ROWS[:3], {**ROWS[3], "amount_fen": 5}]
-    later = night(home, "R2", changed)[1].batches[0].batch_id
-    sign_both(home, later)
-    with pytest.raises(LedgerForbidsError, match="1 lines were not publicly announced"):
-        release_batch(home, later)
-    # Announced or not, what was signed is not announced for a day before its signatures.
-    with pytest.raises(LedgerForbidsError, match="no notice of an earlier day"):
-        write_notice(home, later, "2020-04-02")
-    withdraw_batch(home, later, "未公示")
-    again = night(home, "R3", changed)[1].batches[0].batch_id
-    write_notice(home, again, "2020-04-02")
-    with pytest.raises(LedgerForbidsError, match="no notice of an earlier day"):
-        write_notice(home, again, "2020-04-01")
-    sign_both(home, again)
-    release_batch(home, again)
-    verify_home(home)
-
-
-def test_the_batch_a_review_leaves_is_announced_by_the_one_reviewed(
-    announcing: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = announcing
-    first = night(home, "R1", ROWS)[1].batches[0].batch_id
-    put_up = write_notice(home, first, "2020-04-01")
-    after = import_review(home, first, filled(home, first, {1: ("暂缓", "查账号")}), by="周审核")
-    left = write_notice(home, after["to_be_signed"])
-    assert left["last_day"] == put_up["last_day"] == "2020-04-09"
-    out = home.root.parent / "letters"
-    write_notices(home, after["to_be_signed"], Asked(), out)
-    assert "2020年4月9日" in pl.read_parquet(out / "notices.parquet")["letter"][0]
-    verify_home(home)
-    with monkeypatch.context() as before:
-        before.setattr(notice_module, "announced_from", lambda state, _: AS_OF)
-        older = write_notice(home, after["to_be_signed"])
-    assert older["last_day"] < "2020-04-09"
-    verify_home(home)
-    write_notice(home, after["to_be_signed"], "2020-04-02")
-    assert write_notice(home, after["to_be_signed"])["last_day"] > "2020-04-09", "put up itself"
-
-
-def test_what_was_never_announced_is_not_paid(announcing: Home) -> None:
-    home = announcing
-    batch = night(home, "R1", ROWS)[1].batches[0].batch_id
-    sign_both(home, batch)
-    with pytest.raises(LedgerForbidsError, match="4 lines were not publicly announced"):
-        release_batch(home, batch)
-
-
-def test_a_batch_that_was_left_is_not_announced(home: Home, batch: str) -> None:
-    withdraw_batch(home, batch, "不发")
-    with pytest.raises(LedgerForbidsError, match="not to be announced"):
-        write_notice(home, batch, "2020-04-01")
-    assert notice_module.NOTICE not in {path.name for path in (home.batches / batch).iterdir()}
 
 
 def test_who_acts_is_named_even_where_nobody_has_a_name(
