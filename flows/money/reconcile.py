@@ -27,6 +27,7 @@ from transforms.payments.statement import (
     merged,
     read_statement,
     reconcile,
+    refuse_unread_movements,
 )
 from transforms.sheets.csv_file import csv_bytes
 from transforms.sheets.workbook import Line, Sheet, workbook_bytes
@@ -50,7 +51,9 @@ def reconcile_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
         stored, state = released_batch(home, ledger, batch_id)
         layout = read_funds(home).profile_of(state.fund).received["statement"]
         before = [said for said in state.reconciled if said["file_digest"] != digest]
-        read_statement(content, statement_layout(layout, str(path)), str(path))
+        form, accounts = statement_layout(layout, str(path)), stored.frame("instructions")
+        read_statement(content, form, str(path))
+        refuse_unread_movements(content, form, str(path), set(accounts["account_no"]))
         taken = {"file_digest": digest, "layout": layout, "holds_accounts": True}
         statements = [*statements_of(stored, before), entries_of(content, taken)]
         found = reconciliation_of(ledger, stored, state, statements)

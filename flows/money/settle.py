@@ -27,6 +27,7 @@ from transforms.payments.layouts import ReturnCode
 from transforms.payments.profile import Profile, profile_of
 from transforms.payments.return_file import (
     Answer,
+    answers_given,
     check_days,
     check_late,
     read_answers,
@@ -138,11 +139,12 @@ def _taken_of(
 
     Raises:  DropRefusedError, as `settlement_of`
     """
+    then = profile_of(stored.manifest["funding"]["profile"], where)
     try:
+        answers_given(content, then, where)
         return settlement_of(stored, state, content, where)
     except DropRefusedError as refused:
         now = read_funds(home).profile_of(state.fund)
-        then = profile_of(stored.manifest["funding"]["profile"], where)
         if now.answer == then.answer or not _reads(content, now, where):
             raise
         raise DropRefusedError(
@@ -154,7 +156,7 @@ def _taken_of(
 
 def _reads(content: bytes, profile: Profile, where: str) -> bool:
     try:
-        return bool(read_answers(content, profile, where))
+        return bool(answers_given(content, profile, where))
     except DropRefusedError:
         return False
 

@@ -22,6 +22,7 @@ from tests.money.money_town import (
     statuses,
 )
 from tests.money.test_settle import ROWS, settle
+from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError
 from transforms.payments.layouts import Layout
 from transforms.payments.profile import (
@@ -238,6 +239,35 @@ def test_a_line_that_is_not_as_its_profile_says_is_refused(line: str) -> None:
     assert len(read_answers(f"日期\n{good}".encode(), profile, "answer")) == 1
     with pytest.raises(DropRefusedError, match="line 3: expected date … state payment_id reason"):
         read_answers(f"日期\n{good}\n{line}".encode(), profile, "answer")
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_no_payment_stands_where_a_profile_has_a_heading(tmp_path: Path, is_whole: bool) -> None:
+    home = new_home(tmp_path / "home")
+    profile = home.root / "bank_profiles" / "default.toml"
+    text = profile.read_text(encoding="utf-8")
+    profile.write_text(text[: text.index("[answer]")] + BANK_WITH_WIDTHS, encoding="utf-8")
+    batch = pay(home, "R1", ROWS)[0]
+    one, two, _ = ids_of(home, batch)
+    lines = [
+        f"2020/04/01   {word}{name:<35}{'户名不符'}"
+        for word, name in (("1退汇", one), ("2入账", two))
+    ]
+    lines[0] = lines[0] if is_whole else lines[0].rstrip("符")
+    path = home.root / "answer.txt"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(
+        DropRefusedError, match="line 1: it stays unread by heading_lines"
+    ) as refused:
+        settle_batch(home, batch, path)
+    assert "第 1 行：银行配置的 heading_lines 使该行不读" in in_chinese(str(refused.value))
+    # What was taken before this was asked is read as it was then.
+    form = read_funds(home).profile_of("失业保险基金")
+    assert [a.payment_id for a in read_answers(path.read_bytes(), form, "answer")] == [two]
+    if is_whole:
+        path.write_text("\n".join([f"批次 {batch} 2 笔", *lines]), encoding="utf-8")
+        settled = settle_batch(home, batch, path)
+        assert (settled["arrived"], settled["returned"]) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -369,6 +369,40 @@ def test_each_bank_s_statement_in_the_form_of_its_profile(
     ]
 
 
+def test_no_payment_stands_where_a_profile_has_headings_or_totals(home: Home, batch: str) -> None:
+    profile = home.root / "bank_profiles" / "default.toml"
+    text = profile.read_text(encoding="utf-8")
+    profile.write_text(text.replace("trailing_lines = 0", "trailing_lines = 2"), encoding="utf-8")
+    path = home.root / "statement.txt"
+
+    def given(heading: str, *lines: str) -> dict[str, Any]:
+        path.write_text("\n".join([heading, *lines]), encoding="utf-8")
+        return reconcile_batch(home, batch, path)
+
+    def unread(line: int, key: str) -> Any:
+        return pytest.raises(DropRefusedError, match=f"line {line}: it stays unread by {key}")
+
+    ids = ids_of(home, batch)
+    paid = [moved(name, fen) for name, fen in zip(ids, (7, 500, 1000), strict=True)]
+    totals = ["20200401|借|15.07|||合计", "20200401|贷|1,000.00|9558800||余额"]
+    instructions = pl.read_parquet(home.batches / batch / "instructions.parquet")
+    account_no = instructions["account_no"][0]
+    for lost in (moved(ids[0], 7, "贷"), moved(batch, 1507, "贷"), f"{ids[0]} 退汇"):
+        with unread(1, "heading_lines"):
+            given(lost, *paid, *totals)
+    with unread(4, "trailing_lines"):
+        given(HEADING, *paid, totals[0])
+    with unread(5, "trailing_lines"):
+        given(HEADING, *paid, moved("退汇", 1000, "贷", other=account_no), totals[0])
+    with open_ledger(home) as ledger:
+        assert not ledger.batch_states()[batch].reconciled
+    for heading in (HEADING, f"批次 {batch} 对账单", totals[1]):
+        assert given(heading, *paid, *totals)["is_accounted_for"]
+    content = {**default_profile().content["statement"], "trailing_lines": 3}
+    layout = statement_layout(content, "profile, statement")
+    assert read_statement(f"{HEADING}\n合计\n完".encode(), layout, "s") == []
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

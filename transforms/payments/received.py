@@ -17,6 +17,8 @@ WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 # Chinese text of another encoding that happens to be UTF-8 turns into these letters.
 MISREAD = re.compile("[\u0080-\u07ff]")
 LINE_END = re.compile("\r\n|\n|\r")
+# A payment id, whatever stands beside it: fields of fixed width may have nothing between.
+PAYMENT = re.compile("P[0-9A-F]{31}", re.IGNORECASE)
 SHOWN_LINES = 10
 # Separators of files in which a cell that holds one stands in quotes.
 QUOTING = ",;\t"
@@ -34,11 +36,9 @@ def read_lines(
     """
     text, encoding = decoded(content, layout.encoding, where)
     rows, wrong = [], []
-    lines = [(n, line) for n, line in enumerate(LINE_END.split(text), start=1) if line.strip()]
-    body = [(n, line) for n, line in lines if n > layout.heading_lines]
-    for number, line in body[: len(body) - layout.trailing_lines]:
-        cells = _cells(line, layout, encoding)
-        row = row_of(_said(layout.fields, cells), number) if cells else None
+    _, body, _ = _parts(text, layout)
+    for number, line in body:
+        row = _row(line, number, layout, encoding, row_of)
         if row is None:
             wrong.append(number)
         else:
@@ -47,6 +47,30 @@ def read_lines(
     words = ", ".join(layout.words)
     refuse(wrong, where, f"expected {columns} with {words} and date {layout.date_format}")
     return rows
+
+
+def refuse_unread(
+    content: bytes, layout: Layout, where: str, row_of: Callable[[dict[str, str], int], Row | None]
+) -> None:
+    """Let headings and totals stay unread, but no payment: it would vanish unseen.
+
+    Rows:    row_of  makes a row of a line that would count if it were read; none of others
+    Raises:  DropRefusedError naming the lines that make a row, or in which a payment id stands
+    """
+    text, encoding = decoded(content, layout.encoding, where)
+    heading, _, trailing = _parts(text, layout)
+    for key, unread in (("heading_lines", heading), ("trailing_lines", trailing)):
+        found = [
+            number
+            for number, line in unread
+            if PAYMENT.search(line) or _row(line, number, layout, encoding, row_of) is not None
+        ]
+        refuse(
+            found,
+            where,
+            f"it stays unread by {key} of the bank's profile, and holds a payment: set {key} to "
+            "what the bank's files have, or give the file as the bank gave it",
+        )
 
 
 def decoded(content: bytes, encoding: str, where: str) -> tuple[str, str]:
@@ -76,6 +100,25 @@ def decoded(content: bytes, encoding: str, where: str) -> tuple[str, str]:
         raise DropRefusedError(
             f"{where}, line {number}: is not {encoding}; ask the bank for the file again"
         ) from broken
+
+
+def _parts(text: str, layout: Layout) -> tuple[list[tuple[int, str]], ...]:
+    """Part a file's lines, numbered and none of them empty: heading, body, what trails it."""
+    lines = [(n, line) for n, line in enumerate(LINE_END.split(text), start=1) if line.strip()]
+    begin = sum(n <= layout.heading_lines for n, _ in lines)
+    end = max(begin, len(lines) - layout.trailing_lines)
+    return lines[:begin], lines[begin:end], lines[end:]
+
+
+def _row(
+    line: str,
+    number: int,
+    layout: Layout,
+    encoding: str,
+    row_of: Callable[[dict[str, str], int], Row | None],
+) -> Row | None:
+    cells = _cells(line, layout, encoding)
+    return row_of(_said(layout.fields, cells), number) if cells else None
 
 
 def _cells(line: str, layout: Layout, encoding: str) -> list[str]:
@@ -131,5 +174,6 @@ def refuse(lines: Sequence[int], where: str, why: str) -> None:
     """Refuse a file whole, naming the lines for which it is refused, if there are any."""
     if lines:
         shown = ", ".join(str(line) for line in lines[:SHOWN_LINES])
-        more = f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else ""
-        raise DropRefusedError(f"{where}, line {shown}{more}: {why}; nothing of it was taken")
+        more = len(lines) - SHOWN_LINES
+        named = f"{shown} and {more} more" if more > 0 else shown
+        raise DropRefusedError(f"{where}, line {named}: {why}; nothing of it was taken")

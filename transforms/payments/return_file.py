@@ -11,7 +11,13 @@ from lxml import etree
 from transforms.errors import DropRefusedError
 from transforms.payments.layouts import Layout
 from transforms.payments.profile import Profile
-from transforms.payments.received import BYTE_ORDER_MARK, read_day, read_lines, refuse
+from transforms.payments.received import (
+    BYTE_ORDER_MARK,
+    read_day,
+    read_lines,
+    refuse,
+    refuse_unread,
+)
 
 FINAL_STATUSES = {"ACSC": True, "ACCC": True, "RJCT": False, "CANC": False}
 PAIN002 = re.compile(r"urn:iso:std:iso:20022:tech:xsd:pain\.002\.001\.[0-9]{2}")
@@ -37,9 +43,24 @@ def read_answers(
              returns  one per payment with a final state, in the order of the file
     Raises:  DropRefusedError naming every line that is not as expected
     """
-    if content.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"<"):
+    if _is_xml(content):
         return _read_pain002(content, where, batch_id, paid)
     return _read_text(content, profile.answer, where)
+
+
+def answers_given(content: bytes, profile: Profile, where: str) -> list[Answer]:
+    """Read an answer as the bank gives it: a payment in its heading would stay without one.
+
+    Raises:  DropRefusedError, as `read_answers`; or naming the lines of the heading
+    """
+    answers = read_answers(content, profile, where)
+    if not _is_xml(content):
+        refuse_unread(content, profile.answer, where, lambda *_: None)
+    return answers
+
+
+def _is_xml(content: bytes) -> bool:
+    return content.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"<")
 
 
 def _read_text(content: bytes, layout: Layout, where: str) -> list[Answer]:

@@ -4,13 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from transforms.errors import ContractError
 from transforms.payments.layouts import Layout
-from transforms.payments.received import read_day, read_lines
+from transforms.payments.received import read_day, read_lines, refuse_unread
 
 NAMED = re.compile(r"(?<![0-9A-Z])(P[0-9A-F]{31}|B[0-9A-F]{20})(?![0-9A-Z])")
 AMOUNT = re.compile(r"(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2}))?")
@@ -43,20 +44,37 @@ def read_statement(content: bytes, layout: Layout, where: str, label: str = "") 
     Units:   fen
     Raises:  DropRefusedError naming every line that is not as expected
     """
+    return read_lines(content, layout, where, partial(_entry, layout, label))
 
-    def entry(said: dict[str, str], line: int) -> Entry | None:
-        named = NAMED.findall(f"{said.get('payment_id', '')} {said.get('purpose', '')}")
-        day = read_day(said["date"], layout.date_format)
-        moved_fen = _moved_fen(said, layout)
-        payments = {name for name in named if name.startswith("P")}
-        if day is None or not moved_fen or len(payments) > 1:
-            return None
-        # A payment that is named counts, the batch beside it does not.
-        name = min(payments or named, default="")
-        account, place = said.get("counter_account", ""), f"{label}:{line}" if label else str(line)
-        return Entry(name, day, moved_fen > 0, abs(moved_fen), account, place)
 
-    return read_lines(content, layout, where, entry)
+def refuse_unread_movements(
+    content: bytes, layout: Layout, where: str, accounts: Collection[str]
+) -> None:
+    """Refuse a statement with a payment in its heading, or below its last movement.
+
+    Rows:    accounts  those of the batch's payees: a movement that names nothing counts by them
+    Raises:  DropRefusedError naming the lines
+    """
+
+    def counted(said: dict[str, str], line: int) -> Entry | None:
+        entry = _entry(layout, "", said, line)
+        return entry if entry and (entry.name or entry.counter_account in accounts) else None
+
+    refuse_unread(content, layout, where, counted)
+
+
+def _entry(layout: Layout, label: str, said: Mapping[str, str], line: int) -> Entry | None:
+    """Make an entry of a line's cells; none if they are not as expected."""
+    named = NAMED.findall(f"{said.get('payment_id', '')} {said.get('purpose', '')}")
+    day = read_day(said["date"], layout.date_format)
+    moved_fen = _moved_fen(said, layout)
+    payments = {name for name in named if name.startswith("P")}
+    if day is None or not moved_fen or len(payments) > 1:
+        return None
+    # A payment that is named counts, the batch beside it does not.
+    name = min(payments or named, default="")
+    account, place = said.get("counter_account", ""), f"{label}:{line}" if label else str(line)
+    return Entry(name, day, moved_fen > 0, abs(moved_fen), account, place)
 
 
 def _moved_fen(said: Mapping[str, str], layout: Layout) -> int:
