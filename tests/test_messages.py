@@ -12,7 +12,9 @@ from flows.language import VARIABLES, language, said, speaking
 from flows.machine import IN_WORDS
 from tests.messages import AROUND, OTHERS, ROOT, known, messages, missing
 from transforms.answers.messages import MESSAGES, in_chinese, parse_messages, values_of
-from transforms.errors import ContractError
+from transforms.errors import ContractError, DropRefusedError
+from transforms.extracts.headers import find_header
+from transforms.extracts.kinds import KINDS
 from transforms.words import catalogue
 
 SENTENCES = parse_messages(MESSAGES.read_text(encoding="utf-8"))
@@ -87,6 +89,12 @@ def test_sentences_in_sentences_are_said() -> None:
     assert in_chinese("a.csv: required column missing: x; have it exported again") == (
         "a.csv：缺少必需的列：x；请重新导出"
     )
+    for kind in KINDS.values():
+        with pytest.raises(DropRefusedError) as refused:
+            find_header(kind, [["甲"]], "a.csv")
+        told, labels = in_chinese(str(refused.value)), re.findall("`[^`]+`", str(refused.value))
+        assert re.findall("`[^`]+`", told) == labels, "a label is not said in other words"
+        assert not re.search("columns|would", told)
     assert in_chinese("  warning: batch B1 is not released") == "  提醒：批次 B1 没有发放"
     assert in_chinese("张三: 李四; 王五") == "张三: 李四; 王五", "what people wrote stays"
 

@@ -273,9 +273,17 @@ def test_no_payment_stands_where_a_profile_has_a_heading(tmp_path: Path, is_whol
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"state", width = 6', '"state", width = 5', "answer: '入账' does not fit into state, 5"),
+        (
+            '"state", width = 6',
+            '"state", width = 5',
+            r"\[answer\]: '入账' does not fit into state, 5",
+        ),
         ("YYYY/MM/DD", "YYYY年MM月DD日", "does not fit into date, 10"),
-        ('"date", width = 10', '"date", width = 8', "answer: 'YYYY/MM/DD' does not fit into date"),
+        (
+            '"date", width = 10',
+            '"date", width = 8',
+            r"\[answer\]: 'YYYY/MM/DD' does not fit into date",
+        ),
     ],
 )
 def test_a_width_holds_what_the_profile_says_stands_there(old: str, new: str, said: str) -> None:

@@ -1,5 +1,6 @@
 """Payment files: the official schema, our own checks, the bank's form, the review pack."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -20,6 +21,7 @@ from tests.money.money_town import (
     night,
     refund,
 )
+from transforms.answers.messages import in_chinese
 from transforms.errors import ContractError, DropRefusedError, ParameterMissingError
 from transforms.payments.bank_file import PAYMENT_SCHEMA, bank_files
 from transforms.payments.pain001 import NAMESPACE, check_pain001, pain001
@@ -307,8 +309,8 @@ def test_what_should_have_been_held_is_never_mangled(holder: str) -> None:
         ('separator = "|"', 'separator = "||"', "separator"),
         ('separator = "|"', 'separator = "0"', "separator '0' stands in names"),
         ('separator = "|"', 'separator = "."', "separator '.' stands in names"),
-        ('"holder", "id_type"', '"holder", "holder"', "detail: holder stands twice"),
-        ('"reason", "date"]', '"reason", "reason"]', "answer, fields: reason stands twice"),
+        ('"holder", "id_type"', '"holder", "holder"', "`detail`: `holder` stands twice"),
+        ('"reason", "date"]', '"reason", "reason"]', r"\[answer\], fields: `reason` stands twice"),
         ("row_limit = 50000", "row_limit = -1", "row_limit"),
         ("row_limit = 50000", "row_limit = true", "row_limit"),
         ('version = "1"', "", "missing `version`"),
@@ -318,24 +320,27 @@ def test_what_should_have_been_held_is_never_mangled(holder: str) -> None:
         ("trailer = [", "trailer = [] #", "list of fields"),
         ('"=T"', '{field = "=T", wide = 3}', "no field"),
         ('"=T"', '{field = "=T", align = "middle"}', "aligned"),
-        ("[answer]", "[[answer]]", "answer must be a table"),
-        ('refused = ["失败"]', "", "answer: missing `refused`"),
-        ('refused = ["失败"]', 'refused = ["失败"]\nstate = 1', "answer: unknown `state`"),
+        ("[answer]", "[[answer]]", r"\[answer\] must be a table"),
+        ('refused = ["失败"]', "", r"\[answer\]: missing `refused`"),
+        ('refused = ["失败"]', 'refused = ["失败"]\nstate = 1', r"\[answer\]: unknown `state`"),
         ('refused = ["失败"]', "refused = []", "refused must be a list"),
         ('refused = ["失败"]', 'refused = "失败"', "refused must be a list"),
         ('refused = ["失败"]', 'refused = ["成功"]', "none in both"),
         ('arrived = ["成功"]', "arrived = [0]", "arrived must be a list"),
         ("YYYYMMDD", "YYMMDD", "date_format must hold"),
         ("heading_lines = 0", 'heading_lines = "1"', "heading_lines must be a whole number"),
-        ('["payment_id", "state"', '["payment_id"', "needs state"),
+        ('["payment_id", "state"', '["payment_id"', "needs `state`"),
         ('["payment_id", "state"', '["payment_id", "status"', "no field 'status'"),
     ],
 )
 def test_bad_bank_profiles(old: str, new: str, said: str) -> None:
     text = DEFAULT_PROFILE.read_text(encoding="utf-8")
     assert old in text
-    with pytest.raises(DropRefusedError, match=said):
+    with pytest.raises(DropRefusedError, match=said) as refused:
         parse_profile(text.replace(old, new, 1), "profile")
+    # What is to be typed into the file is the same in Chinese.
+    typed = re.findall(r"`\w+`|\[\w+\]", str(refused.value))
+    assert [one for one in typed if one not in in_chinese(str(refused.value))] == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "gbk"])

@@ -10,6 +10,7 @@ from transforms.answers.run_summary import OUTCOMES
 from transforms.errors import UsageError
 from transforms.money.entitlements import STATUSES
 from transforms.sheets.workbook import Line, Sheet, said_lines
+from transforms.strict_yaml import in_backticks
 from transforms.words import Said, word, worded
 
 KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
@@ -42,7 +43,9 @@ def in_strata(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """
     unknown = [name for name in by if name not in DIMENSIONS]
     if unknown or not by or len(set(by)) < len(by):
-        raise UsageError(f"--by takes {', '.join(DIMENSIONS)}, each once; found {','.join(by)!r}")
+        raise UsageError(
+            f"--by takes {in_backticks(DIMENSIONS)}, each once; found {','.join(by)!r}"
+        )
     parts = {"policy": "policy_id", "outcome": "fate", "amount": "band", "period": "period"}
     band = pl.sum_horizontal(pl.col("amount_fen") > yuan * 100 for yuan in BANDS_YUAN)
     named = rows.with_columns(band.cast(pl.String).alias("band"))

@@ -10,6 +10,7 @@ import numpy as np
 from transforms.errors import DropRefusedError
 from transforms.extracts.cells import CodedCells, Piece
 from transforms.extracts.kinds import COLUMNS, KINDS, Kind, KindColumn
+from transforms.strict_yaml import in_backticks
 from transforms.words import Said
 
 DELIVERY_NOTE_NAMES = ("交接单.csv", "delivery_note.csv")
@@ -213,14 +214,14 @@ def _missing_message(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) 
     name_of = _labels_of(kind)
     found = [{name_of.get(plain_label(cell)) for cell in cells} for cells in rows]
     nearest = max(found, key=len, default=set())
-    missing = [
-        f"{column.labels[1]} (would do: {', '.join(column.labels)})"
+    missing = "; ".join(
+        f"{column.labels[1]} (would do: {in_backticks(column.labels)})"
         for column in kind.columns
         if column.required and column.name not in nearest
-    ]
+    )
     if not any(nearest - {None}):
         return (
             f"{file_name}: no header found; expected a row with the columns of {kind.titles[1]}: "
-            + "; ".join(missing)
+            f"{missing}"
         )
-    return f"{file_name}: required column missing: " + "; ".join(missing)
+    return f"{file_name}: required column missing: {missing}"

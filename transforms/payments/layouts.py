@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from transforms.errors import DropRefusedError
-from transforms.strict_yaml import odd_keys
+from transforms.strict_yaml import in_backticks, odd_keys
 
 ANSWER_WORDS = frozenset(("payment_id", "state", "reason", "date"))
 STATEMENT_WORDS = frozenset(
@@ -135,7 +135,7 @@ def check_carried(fields: Sequence[Field], needed: Collection[str], where: str) 
     """Check that a line has the fields it needs."""
     missing = sorted(set(needed) - {field.word for field in fields})
     if missing:
-        raise DropRefusedError(f"{where}: a line needs {', '.join(missing)}; add it")
+        raise DropRefusedError(f"{where}: a line needs {in_backticks(missing)}; add it")
 
 
 def answer_layout(content: Any, where: str) -> Layout:
@@ -164,7 +164,7 @@ def _layout(
     content: Any, words: frozenset[str], pair: tuple[str, str], more: Sequence[str], where: str
 ) -> Layout:
     if not isinstance(content, dict):
-        raise DropRefusedError(f"{where} must be a table: [{where.rpartition(' ')[2]}]")
+        raise DropRefusedError(f"{where} must be a table")
     check_keys(content, (*LAYOUT_KEYS, *pair, *more), where)
     for key in ("encoding", "separator", "date_format"):
         if not isinstance(content[key], str):
@@ -231,7 +231,7 @@ def fields_of(entries: Any, words: frozenset[str], separator: str, where: str) -
     fields = tuple(_field(entry, words, separator == "", where) for entry in entries)
     named = [field.word for field in fields if field.word]
     if twice := sorted({word for word in named if named.count(word) > 1}):
-        raise DropRefusedError(f"{where}: {', '.join(twice)} stands twice in a line")
+        raise DropRefusedError(f"{where}: {in_backticks(twice)} stands twice in a line")
     return fields
 
 
@@ -242,7 +242,9 @@ def _field(entry: Any, words: frozenset[str], is_fixed: bool, where: str) -> Fie
     if not isinstance(word, str) or unknown:
         raise DropRefusedError(f"{where}: {entry!r} is no field")
     if not word.startswith("=") and word not in words:
-        raise DropRefusedError(f"{where}: no field {word!r}; there are {', '.join(sorted(words))}")
+        raise DropRefusedError(
+            f"{where}: no field {word!r}; there are {in_backticks(sorted(words))}"
+        )
     field = Field(
         word="" if word.startswith("=") else word,
         text=word[1:] if word.startswith("=") else None,

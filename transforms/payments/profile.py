@@ -115,7 +115,7 @@ def expect_unchanged(profile: Profile, where: str) -> None:
     Raises:  DropRefusedError naming the line, the field and its cure
     """
     for name in ("header", "detail", "trailer"):
-        check_fills(getattr(profile, name), f"{where}, {name}")
+        check_fills(getattr(profile, name), f"{where}, `{name}`")
 
 
 def profile_of(content: Mapping[str, Any], where: str) -> Profile:
@@ -126,7 +126,7 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
     check_keys(content, PROFILE_KEYS, where, may_have=(*RECEIVED, BY_PREFIX))
     by_prefix = content.get(BY_PREFIX, {})
     if not isinstance(by_prefix, dict):
-        raise DropRefusedError(f"{where}, {BY_PREFIX} must be a table: [{BY_PREFIX}]")
+        raise DropRefusedError(f"{where}, [{BY_PREFIX}] must be a table")
     for key, text in [*((key, content[key]) for key in TEXTS), *by_prefix.items()]:
         if not isinstance(text, str):
             raise DropRefusedError(f"{where}: {key} must be text in quotes")
@@ -137,7 +137,7 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
         )
     check_count(content, "row_limit", where)
     lines = {
-        name: fields_of(content[name], words, content["separator"], f"{where}, {name}")
+        name: fields_of(content[name], words, content["separator"], f"{where}, `{name}`")
         for name, words in (
             ("header", HEADER_WORDS),
             ("detail", DETAIL_WORDS),
@@ -146,7 +146,7 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
     }
     received = _received(content)
     needed = {"account_no", "holder", "amount_fen", "payment_id"}
-    check_carried(lines["detail"], needed, f"{where}, detail")
+    check_carried(lines["detail"], needed, f"{where}, `detail`")
     return Profile(
         encoding=content["encoding"],
         line_ending=LINE_ENDINGS[content["line_ending"]],
@@ -158,9 +158,9 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
         header=lines["header"],
         detail=lines["detail"],
         trailer=lines["trailer"],
-        answer=answer_layout(received["answer"], f"{where}, answer"),
-        statement=statement_layout(received["statement"], f"{where}, statement"),
-        returns=return_codes(received["returns"], f"{where}, returns"),
+        answer=answer_layout(received["answer"], f"{where}, [answer]"),
+        statement=statement_layout(received["statement"], f"{where}, [statement]"),
+        returns=return_codes(received["returns"], f"{where}, [returns]"),
         received=received,
         content=content,
     )
