@@ -35,6 +35,8 @@ SHEET_ROWS_AT_ONCE, PARQUET_ROWS_AT_ONCE = 50_000, 250_000
 ROWS_BESIDE = 60
 # Parts of workbooks that are packed like an XLSX file and are none.
 OTHER_KINDS = {"content.xml", "xl/workbook.bin"}
+# How workbooks begin, by the ending that such a file should have.
+BOOKS = {".xlsx": b"PK\x03\x04", ".xls": b"\xd0\xcf\x11\xe0"}
 REFUSED, ALL_SAID = "refused: ", "all said"
 TITLES = {"xlsx": "XLSX workbook", "parquet": "Parquet file"}
 AGAIN = "have it exported again"
@@ -97,11 +99,11 @@ def decode_sheet(path: str) -> Decoding:
     Per column come its texts, then which are numbers. One that is wanted alone comes without the
     tops of the others.
     """
-    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+    from python_calamine import CalamineError, SheetVisibleEnum
 
     refuse_bomb(path)
     try:
-        book = CalamineWorkbook.from_path(path)
+        book = book_at(path)
         if not book.sheet_names:
             raise refuse("holds no sheet; have it exported again")
         visible = SheetVisibleEnum.Visible
@@ -115,6 +117,9 @@ def decode_sheet(path: str) -> Decoding:
         raise refuse(
             "can't be opened as an XLSX workbook (damaged, or with a password); save it again as "
             ".xlsx and deliver it again"
+            if start_of(path) in BOOKS.values()
+            else "is named like a workbook and is none (a web page, XML or text?); open it, save "
+            "it as .xlsx and deliver that"
         ) from broken
     if sheet.width > MOST_COLUMNS:
         raise refuse(
@@ -134,6 +139,23 @@ def decode_sheet(path: str) -> Decoding:
     yield first.replace_schema_metadata({"beside": json.dumps(more)})
     while some := list(islice(rows, SHEET_ROWS_AT_ONCE)):
         yield batch_of_rows(some, sheet.width)
+
+
+def book_at(path: str) -> Any:
+    """Open a workbook as what it is: the library goes by the name, where there is one."""
+    from python_calamine import CalamineWorkbook
+
+    starts = {ending: start for ending, start in BOOKS.items() if not path.lower().endswith(ending)}
+    if start_of(path) in starts.values():
+        with open(path, "rb") as file:
+            return CalamineWorkbook.from_filelike(file)
+    return CalamineWorkbook.from_path(path)
+
+
+def start_of(path: str) -> bytes:
+    """Give the first bytes of a file, by which workbooks are told."""
+    with open(path, "rb") as file:
+        return file.read(4)
 
 
 def top_of(book: Any, name: str) -> list[list[str]]:

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from flows.ingest import folders
@@ -117,9 +118,33 @@ def test_an_archive_that_fights_back_is_refused(drop: Path, name: str) -> None:
     assert not (drop.parent / "residents.csv").exists()
 
 
-def test_an_old_workbook_is_read(drop: Path) -> None:
-    shutil.copy(OLD, drop / "户籍人口.xls")
-    assert rows_of(ingest(drop)) == {"户籍人口.xls": 1}
+@pytest.mark.parametrize("name", ["户籍人口.xls", "户籍人口.XLS", "户籍人口.xlsx"])
+@pytest.mark.parametrize("is_old", [True, False])
+def test_a_workbook_is_read_as_what_it_is(drop: Path, name: str, is_old: bool) -> None:
+    shutil.copy(OLD, drop / name)
+    if not is_old:
+        book = openpyxl.Workbook()
+        for cells in (PERSON, PERSON.values()):
+            book.active.append(list(cells))
+        book.save(drop / name)
+    assert rows_of(ingest(drop)) == {name: 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<html><table></table></html>", "named like a workbook and is none"),
+        (PEOPLE.encode("gb18030"), "named like a workbook and is none"),
+        (PEOPLE.encode("utf-16"), "named like a workbook and is none"),
+        (b"PK\x03\x04" + bytes(600), "damaged, or with a password"),
+        (b"\xd0\xcf\x11\xe0" + bytes(600), "damaged, or with a password"),
+    ],
+)
+@pytest.mark.parametrize("name", ["户籍人口.xls", "户籍人口.xlsx"])
+def test_what_is_no_workbook_is_said(drop: Path, name: str, content: bytes, said: str) -> None:
+    (drop / name).write_bytes(content)
+    with pytest.raises(DropRefusedError, match=said):
+        ingest(drop)
 
 
 def test_too_many_files_or_folders_are_no_drop(
