@@ -6,8 +6,9 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from stat import S_ISDIR, S_ISREG
 
 from transforms.errors import DropRefusedError
@@ -103,7 +104,7 @@ def unpack(path: Path, place: Path, left_aside: list[str]) -> list[Path]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [one for one in archive.infolist() if not one.is_dir()]
+            members = [m for m in archive.infolist() if not name_of_member(m).endswith("/")]
             _expect_harmless(path, members)
             unpacked = []
             for member in members:
@@ -137,7 +138,7 @@ def _expect_harmless(path: Path, members: list[zipfile.ZipInfo]) -> None:
     for member in members:
         inner = PurePosixPath(name_of_member(member))
         is_link = stat.S_ISLNK(member.external_attr >> 16)
-        outside = inner.is_absolute() or ".." in inner.parts or "\\" in str(inner)
+        outside = bool(PureWindowsPath(inner).anchor) or ".." in inner.parts
         if outside or is_link or holds_control(str(inner)) or inner.suffix.lower() == ARCHIVE:
             raise DropRefusedError(
                 f"{path.name}: {inner.name} lies outside the archive, or is a link, an archive in "
@@ -146,10 +147,12 @@ def _expect_harmless(path: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 def name_of_member(member: zipfile.ZipInfo) -> str:
-    """Return a member's name; programs for Chinese write it as GBK and do not say so."""
-    if member.flag_bits & 0x800:
-        return member.filename
-    try:
-        return member.filename.encode("cp437").decode("gb18030")
-    except UnicodeError:
-        return member.filename
+    """Return a member's name; programs for Chinese write it as GBK and do not say so.
+
+    Those of Windows may part its folders by backslashes.
+    """
+    name = member.filename
+    if not member.flag_bits & 0x800:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("gb18030")
+    return name.replace("\\", "/")

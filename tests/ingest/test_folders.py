@@ -96,6 +96,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a path that leads out": lambda: archive(("../residents.csv", b"x")),
     "a path from the root": lambda: archive(("/tmp/residents.csv", b"x")),
     "a path of Windows": lambda: archive(("..\\residents.csv", b"x")),
+    "a drive of Windows": lambda: archive(("C:\\residents.csv", b"x")),
     "a link": lambda: archive((link(), b"/etc/hostname")),
     "an archive in an archive": lambda: archive(("residents.zip", archive(("a.csv", b"x")))),
     "two of one name": lambda: archive(("a/residents.csv", b"x"), ("b/residents.csv", b"x")),
@@ -116,6 +117,12 @@ def test_an_archive_that_fights_back_is_refused(drop: Path, name: str) -> None:
         ingest(drop)
     assert not list((drop.parent / "snapshots").glob("*"))
     assert not (drop.parent / "residents.csv").exists()
+
+
+def test_an_archive_of_windows_may_part_its_folders_by_backslashes(drop: Path) -> None:
+    packed = archive(("三月\\", b""), ("三月\\一队\\户籍人口.csv", PEOPLE.encode()))
+    (drop / "三月.zip").write_bytes(packed)
+    assert rows_of(ingest(drop)) == {"户籍人口.csv": 1}
 
 
 @pytest.mark.parametrize("name", ["户籍人口.xls", "户籍人口.XLS", "户籍人口.xlsx"])
