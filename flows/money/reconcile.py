@@ -17,7 +17,7 @@ from flows.money.whole import witnessed
 from flows.store import Home, file_digest, replace_file
 from transforms.amounts import yuan_text
 from transforms.digest import frame_digest
-from transforms.errors import DigestDiffersError
+from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.money.batch_states import BatchState
 from transforms.payments.layouts import statement_layout
 from transforms.payments.statement import (
@@ -51,9 +51,7 @@ def reconcile_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
         stored, state = released_batch(home, ledger, batch_id)
         layout = read_funds(home).profile_of(state.fund).received["statement"]
         before = [said for said in state.reconciled if said["file_digest"] != digest]
-        form, accounts = statement_layout(layout, str(path)), stored.frame("instructions")
-        read_statement(content, form, str(path))
-        refuse_unread_movements(content, form, str(path), set(accounts["account_no"]))
+        _expect_read(content, layout, str(path), stored, state)
         taken = {"file_digest": digest, "layout": layout, "holds_accounts": True}
         statements = [*statements_of(stored, before), entries_of(content, taken)]
         found = reconciliation_of(ledger, stored, state, statements)
@@ -67,6 +65,24 @@ def reconcile_batch(home: Home, batch_id: str, path: Path) -> dict[str, Any]:
     for name, written in files.items():
         replace_file(stored.folder / name, written)
     return _told(state, found, [str(stored.folder / name) for name in files])
+
+
+def _expect_read(
+    content: bytes, layout: Mapping[str, Any], where: str, stored: StoredBatch, state: BatchState
+) -> None:
+    """Read a statement that is given now: all of its movements.
+
+    Raises:  DropRefusedError naming the lines, and by whose form they were read
+    """
+    form, accounts = statement_layout(layout, where), stored.frame("instructions")["account_no"]
+    try:
+        read_statement(content, form, where)
+        refuse_unread_movements(content, form, where, set(accounts))
+    except DropRefusedError as refused:
+        raise DropRefusedError(
+            f"{refused}; it was read by [statement] of the bank profile that funds.toml names for "
+            f"{state.fund} today"
+        ) from refused
 
 
 def entries_of(content: bytes, taken: Mapping[str, Any]) -> list[Entry]:

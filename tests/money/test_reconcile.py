@@ -33,6 +33,7 @@ from tests.money.money_town import (
     refund,
 )
 from transforms.amounts import yuan_text
+from transforms.answers.messages import in_chinese
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.payments.layouts import statement_layout
 from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile
@@ -299,14 +300,18 @@ def test_only_a_released_batch_is_reconciled(home: Home) -> None:
         ("20200401|借|7.001||某|代发", 2),
         ("20200401|借|七元||某|代发", 2),
         ("20200401|借|0.00||某|代发", 2),
-        (f"20200401|借|7.00||某|{'P' + '0' * 31} {'P' + '1' * 31}", 2),
     ],
 )
 def test_a_statement_that_does_not_fit_is_refused_whole(
     home: Home, batch: str, line: str, number: int
 ) -> None:
-    with pytest.raises(DropRefusedError, match=f"line {number}: expected date"):
+    with pytest.raises(DropRefusedError, match=f"line {number}: expected date.* for 失业保险基金"):
         statement(home, batch, [line, moved(ids_of(home, batch)[0], 7)])
+    both = f"20200401|借|7.00||某|{' '.join(ids_of(home, batch)[:2])}"
+    with pytest.raises(DropRefusedError, match=r"line 3: names more than one payment") as refused:
+        statement(home, batch, [moved(batch, 7), both])
+    assert "第 3 行：写有不止一笔付款的流水号" in in_chinese(str(refused.value))
+    assert "funds.toml 现在为失业保险基金指定的银行配置" in in_chinese(str(refused.value))
     with open_ledger(home) as ledger:
         assert not ledger.batch_states()[batch].reconciled
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from transforms.errors import ContractError
 from transforms.payments.layouts import Layout
-from transforms.payments.received import read_day, read_lines, refuse_unread
+from transforms.payments.received import read_day, read_lines, refuse, refuse_unread
 
 NAMED = re.compile(r"(?<![0-9A-Z])(P[0-9A-F]{31}|B[0-9A-F]{20})(?![0-9A-Z])")
 AMOUNT = re.compile(r"(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2}))?")
@@ -44,7 +44,10 @@ def read_statement(content: bytes, layout: Layout, where: str, label: str = "") 
     Units:   fen
     Raises:  DropRefusedError naming every line that is not as expected
     """
-    return read_lines(content, layout, where, partial(_entry, layout, label))
+    entries = read_lines(content, layout, where, partial(_entry, layout, label))
+    several = [int(entry.place.rpartition(":")[2]) for entry in entries if " " in entry.name]
+    refuse(several, where, "names more than one payment: ask the bank for a line of each")
+    return entries
 
 
 def refuse_unread_movements(
@@ -64,15 +67,18 @@ def refuse_unread_movements(
 
 
 def _entry(layout: Layout, label: str, said: Mapping[str, str], line: int) -> Entry | None:
-    """Make an entry of a line's cells; none if they are not as expected."""
+    """Make an entry of a line's cells; none if they are not as expected.
+
+    Of several payments that it names all stand in `name`, with blanks between.
+    """
     named = NAMED.findall(f"{said.get('payment_id', '')} {said.get('purpose', '')}")
     day = read_day(said["date"], layout.date_format)
     moved_fen = _moved_fen(said, layout)
-    payments = {name for name in named if name.startswith("P")}
-    if day is None or not moved_fen or len(payments) > 1:
+    if day is None or not moved_fen:
         return None
     # A payment that is named counts, the batch beside it does not.
-    name = min(payments or named, default="")
+    payments = {name for name in named if name.startswith("P")}
+    name = " ".join(sorted(payments)) or min(named, default="")
     account, place = said.get("counter_account", ""), f"{label}:{line}" if label else str(line)
     return Entry(name, day, moved_fen > 0, abs(moved_fen), account, place)
 
