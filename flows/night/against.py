@@ -26,6 +26,8 @@ ROW_FOUND, UNDER_BOTH, ROWS_GONE = "row_found", "paid_under_both", "rows_gone"
 Claim = Mapping[str, Any]
 # Whether a claim is one, the cause, its rows, and what of it is sure where it is none.
 Cause = tuple[bool, str, str, int]
+# Provisions that are not true; none: all are; None: there is no such row.
+Reasons = Sequence[str] | None
 # File and line of rows; of rows of before, by the snapshot that has them and their kind.
 Places = set[tuple[str, int]]
 Lost = dict[tuple[Path, str], Places]
@@ -54,18 +56,15 @@ def cause_of(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> Ca
         moved = claim["paid_before_fen"] > claim["own_fen"]
         return True, UNDER_BOTH if moved else TWICE, "", 0
     sure_fen = max(0, claim["own_fen"] - max(before)) if claim["is_own"] and before else 0
-    found, gone = list[str](), list[str]()
-    for row, spec in _asked(claim, then):
-        now = new = tonight.rows_of(spec, row)
-        for old in (run.rows.rows_of(spec, row) for run in then):
-            new = _without(new, old)
-            gone += _places(_without(old, now))
-        found += _places(new) if then else []
-    if found:
-        return True, ROW_FOUND, listed_rows(found), sure_fen
+    reasons = reasons_tonight(claim)
+    came, lost = rows_changed(claim, tonight, then, reasons)
+    # Of a row that is no more, nothing was asked that its provisions look at: that may speak, too.
+    if came or (reasons is None and _came_beside(claim, tonight, then)):
+        return True, ROW_FOUND, places_of(came), sure_fen
+    gone = places_of(lost)
     if sure_fen:
-        return False, IN_PART, listed_rows(gone), sure_fen
-    return False, ROWS_GONE if gone else NOTHING_FOUND, listed_rows(gone), 0
+        return False, IN_PART, gone, sure_fen
+    return False, ROWS_GONE if gone else NOTHING_FOUND, gone, 0
 
 
 def limited(claim: Claim, cause: Cause, by_rows_fen: int, else_: str, gone: str = "") -> Cause:
@@ -80,13 +79,19 @@ def limited(claim: Claim, cause: Cause, by_rows_fen: int, else_: str, gone: str 
     return (False, IN_PART, rows, sure_fen) if sure_fen else (False, else_, gone, 0)
 
 
-def _asked(claim: Claim, then: Sequence[RunThen]) -> Iterator[tuple[Claim, Mapping[str, Any]]]:
+def reasons_tonight(claim: Claim) -> Reasons:
+    """Return why a claim's row does not stand tonight."""
+    return [] if claim["is_eligible"] else claim["reason_codes"]
+
+
+def _asked(
+    claim: Claim, then: Sequence[RunThen], reasons: Reasons
+) -> Iterator[tuple[Claim, Mapping[str, Any]]]:
     """Give what is looked into, and of which row: of the claim's, and of those that came before it.
 
     Of a row that counts towards a limit tonight and did not then: what is true of it only now.
     """
     card = policy_cards()[claim["policy_id"]]
-    reasons = [] if claim["is_eligible"] else claim["reason_codes"]
     for spec in rows_against(card, reasons):
         yield claim, spec
     for other in rows_before(claim):
@@ -104,7 +109,7 @@ def terms_over(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> 
     Of a list by which the one still stands tonight there is none.
     """
     found = list[str]()
-    for row, spec in _asked(claim, then):
+    for row, spec in _asked(claim, then, reasons_tonight(claim)):
         now = tonight.rows_of(spec, row)
         if "valid_to" not in now.columns:
             continue
@@ -125,15 +130,15 @@ def rows_before(claim: Claim) -> Sequence[Claim]:
 
 
 def rows_changed(
-    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]
+    claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen], reasons: Reasons
 ) -> tuple[dict[str, Places], Lost]:
-    """List what came where a row could speak, by kind, and what is gone there.
+    """List what came where a row could speak that is there for such reasons, and is gone there.
 
-    Rows:    returns  places of rows of tonight; and of rows of before, by snapshot and kind
+    Rows:    returns  places of rows of tonight, by kind; of rows of before, by snapshot and kind
     """
     came: dict[str, Places] = {}
     gone: Lost = {}
-    for row, spec in _asked(claim, then):
+    for row, spec in _asked(claim, then, reasons) if then else ():
         now = new = tonight.rows_of(spec, row)
         for run in then:
             old = run.rows.rows_of(spec, row)
@@ -148,17 +153,33 @@ def rows_vanished(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) 
 
     Rows:    returns  places, by snapshot and kind
     """
-    cards, lost = [policy_cards()[name] for name in sorted(given_by(claim))], Lost()
-    provisions = (one for card in cards for one in card.provisions)
-    listed = [spec for rows in (cards, provisions) for one in rows for spec in one.rows]
-    meant = [{name: value for name, value in spec.items() if name != "for"} for spec in listed]
-    # Several provisions look at the same rows.
-    for spec in {repr(sorted(spec.items())): spec for spec in meant}.values():
+    lost = Lost()
+    for spec in _looked_at(claim):
         now = tonight.rows_of(spec, claim)
         for run in then:
             old = run.rows.rows_of(spec, claim)
             _note(lost, (run.rows.folder, spec["kind"]), _vanished(spec["kind"], now, old))
     return lost
+
+
+def _came_beside(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> bool:
+    """Say whether any row is new, of all that the cards of a claim's money look at."""
+    for spec in _looked_at(claim) if then else ():
+        new = tonight.rows_of(spec, claim)
+        for run in then:
+            new = _without(new, run.rows.rows_of(spec, claim))
+        if new.height:
+            return True
+    return False
+
+
+def _looked_at(claim: Claim) -> list[Mapping[str, Any]]:
+    """List what the cards of a claim's money look at; several provisions look at the same rows."""
+    cards = [policy_cards()[name] for name in sorted(given_by(claim))]
+    provisions = (one for card in cards for one in card.provisions)
+    listed = [spec for rows in (cards, provisions) for one in rows for spec in one.rows]
+    meant = [{name: value for name, value in spec.items() if name != "for"} for spec in listed]
+    return [*{repr(sorted(spec.items())): spec for spec in meant}.values()]
 
 
 def _note(found: dict[Any, Places], where: Any, rows: pl.DataFrame) -> None:
@@ -196,6 +217,11 @@ def _without(rows: pl.DataFrame, others: pl.DataFrame, content: Sequence[str] = 
     ]
     left = counted[0].join(counted[1], on=[*content, "nth"], how="anti", nulls_equal=True)
     return left.drop("nth")
+
+
+def places_of(found: Mapping[Any, Places]) -> str:
+    """Write the places of rows of several kinds, so many of them."""
+    return listed_rows([f"{file}:{line}" for at in found.values() for file, line in at])
 
 
 def _places(rows: pl.DataFrame) -> list[str]:

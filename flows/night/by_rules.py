@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from flows.ingest.drop import SnapshotRef
 from flows.money.standing import Standing
 from flows.night.determine import determine
@@ -72,10 +74,11 @@ class TonightsRules:
         policies = set(policies)
         for day in (date.fromisoformat(manifest["as_of"]), self.as_of):
             try:
-                found, ran = amounts_due(tables, day, self.standing, self.means, policies)
+                found, ran = determined(tables, day, self.standing, self.means, policies)
             except ParameterMissingError:
                 continue
-            amounts |= found
+            due = found.filter(outcome="eligible").select(*KEY, "amount_fen")
+            amounts |= {tuple(key): fen for *key, fen in due.iter_rows()}
             policies -= ran
             if not policies:
                 break
@@ -97,14 +100,14 @@ class TonightsRules:
             return set()
 
 
-def amounts_due(
+def determined(
     tables: Mapping[str, Sequence[Path]],
     day: date,
     standing: Standing,
     means: Means,
     policies: Set[str],
-) -> tuple[Amounts, set[str]]:
-    """Apply policies to tables; return what is due by key, and which of them ran.
+) -> tuple[pl.DataFrame, set[str]]:
+    """Apply policies to tables; return the determinations, and which of them ran.
 
     Raises:  ParameterMissingError where the rules say nothing of the day
     """
@@ -119,9 +122,8 @@ def amounts_due(
         only=sorted(policies),
     )
     with closing(found.connection):
-        rows = found.determinations.filter(outcome="eligible").select(*KEY, "amount_fen")
         ran = {name for name, status in found.policies.items() if status.status == "ran"}
-        return {tuple(key): fen for *key, fen in rows.iter_rows()}, ran
+        return found.determinations, ran
 
 
 def given_by(claim: Claim) -> set[str]:

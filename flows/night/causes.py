@@ -18,7 +18,7 @@ from flows.night.against import (
     RunThen,
     cause_of,
     limited,
-    listed_rows,
+    places_of,
     rows_before,
     terms_over,
 )
@@ -110,7 +110,7 @@ class Causes:
         tonight, then = self._read(claims, runs)
         behind = [[then[run] for run in many] for many in runs]
         found = [cause_of(claim, tonight, of) for claim, of in zip(claims, behind, strict=True)]
-        self._by_other_rules(claims, runs, found)
+        most = self._by_other_rules(claims, runs, found)
         asked: dict[int, Claim] = dict(enumerate(claims))
         both = [place for place, (_, said, *_) in enumerate(found) if said == UNDER_BOTH]
         partners = self._partners({place: claims[place] for place in both})
@@ -120,9 +120,13 @@ class Causes:
         met = {place: asked[place] for place, cause in enumerate(found) if cause[1] == ROW_FOUND}
         spoken = Spoken(self.home, self.snapshot, self.as_of, self.standing, self.means)
         said = spoken.taken_away(met, tonight, {place: behind[place] for place in met})
-        for place, (fen, gone) in said.items():
-            else_ = ROWS_GONE if gone else NOTHING_FOUND
-            found[place] = limited(claims[place], found[place], fen, else_, listed_rows(gone))
+        for place, one in said.items():
+            _, _, rows, sure_fen = found[place]
+            known = True, ROW_FOUND, one.rows or rows, sure_fen
+            # None can be named: then none speaks.
+            by_rows_fen = min(one.taken_fen, most.get(place, one.taken_fen)) if known[2] else 0
+            else_, gone = (ROWS_GONE if one.vanished else NOTHING_FOUND), places_of(one.vanished)
+            found[place] = limited(claims[place], known, by_rows_fen, else_, gone)
         for place in partners:
             if found[place][0]:
                 found[place] = (True, UNDER_BOTH, found[place][2], 0)
@@ -136,13 +140,18 @@ class Causes:
 
     def _by_other_rules(
         self, claims: Sequence[Claim], runs: Sequence[Sequence[str]], found: list[Cause]
-    ) -> None:
-        """Correct what was found of money paid by other rules than tonight's."""
+    ) -> dict[int, int]:
+        """Correct what was found of money paid by other rules than tonight's.
+
+        Rows:    returns  by place how much rows may take away at the most
+        Units:   fen
+        """
         rules = TonightsRules(
             self.home, self.as_of, self.standing, rules_name(self.funds_digest), self.means
         )
         open_to = (ROW_FOUND, NOTHING_FOUND)
         gave = rules.give(claims, runs, [said in open_to for _, said, *_ in found])
+        most = dict[int, int]()
         for place, claim in enumerate(claims):
             by_rows_fen = gave.get(place, claim["paid_before_fen"]) - claim["determined_fen"]
             cause = found[place][1]
@@ -150,8 +159,11 @@ class Causes:
             if not is_excluded or (cause == NOTHING_FOUND and by_rows_fen <= 0):
                 found[place] = (False, RULES_CHANGED, "", 0)
             elif cause == ROW_FOUND and place in gave:
-                rows = found[place][2]
-                found[place] = limited(claim, found[place], by_rows_fen, RULES_CHANGED, rows)
+                most[place] = by_rows_fen
+                if by_rows_fen <= 0:
+                    rows = found[place][2]
+                    found[place] = limited(claim, found[place], 0, RULES_CHANGED, rows)
+        return most
 
     def _runs_of(self, claims: Sequence[Claim]) -> list[list[str]]:
         made_by = self.standing.determined_by

@@ -3,19 +3,30 @@
 Time passes, rows vanish, and others come beside: only what rows take away is asked back.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 from flows.answers.snapshot_rows import SnapshotRows, scan_kind, table_files
 from flows.ingest.tables import rows_beside
 from flows.money.standing import Standing
-from flows.night.against import Claim, Lost, Places, RunThen, rows_changed, rows_vanished
-from flows.night.by_rules import Amounts, amounts_due, given_by
+from flows.night.against import (
+    Claim,
+    Lost,
+    Places,
+    Reasons,
+    RunThen,
+    places_of,
+    rows_changed,
+    rows_vanished,
+)
+from flows.night.by_rules import determined, given_by
+from flows.night.paid_lines import DETERMINATION_SCHEMA
 from flows.night.part import Means
 from flows.scratch import scratch_folder
 from flows.store import Home
@@ -27,22 +38,43 @@ from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.entitlements import KEY
 
 Tables = Mapping[str, Sequence[Path]]
+Where = TypeVar("Where")
 AT = list(PLACE)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Weighed:
-    """A claim and what bears on it: the runs that paid it, and the day of the last of them.
+    """A claim, what is weighed of it, and what was found.
 
-    `came`: rows that are new where a row could speak, by kind; `gone`: those of before, by snapshot
-    and kind; `vanished`: those in whose place none came, of all that the card looks at.
+    `then`: the runs that paid it; `vanished`: rows in whose place none came, of all that the card
+    looks at; `came`, `gone`: rows taken out of tonight, by kind, and those of before laid back;
+    `taken_fen`, `rows`: the most that new rows take away, and which ones; `reasons`: why it is not
+    due where they were asked last.
     """
 
     claim: Claim
-    last_day: date
-    came: dict[str, Places]
-    gone: Lost
+    then: Sequence[RunThen]
     vanished: Lost
+    came: dict[str, Places] = field(default_factory=dict)
+    gone: Lost = field(default_factory=dict)
+    taken_fen: int = 0
+    rows: str = ""
+    reasons: Reasons = None
+
+    @property
+    def last_day(self) -> date:
+        """The day of the last run that paid it."""
+        return max(run.rows.as_of for run in self.then)
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether all is taken away that was paid beyond what is determined."""
+        return self.taken_fen >= int(self.claim["paid_before_fen"] - self.claim["determined_fen"])
+
+    def note(self, taken_fen: int, came: Mapping[str, Places]) -> None:
+        """Keep what rows take away, if it is more than was found before."""
+        if taken_fen > self.taken_fen:
+            self.taken_fen, self.rows = taken_fen, places_of(came)
 
 
 @dataclass(frozen=True)
@@ -63,7 +95,7 @@ class Spoken:
         claims: Mapping[int, Claim],
         tonight: SnapshotRows,
         then: Mapping[int, Sequence[RunThen]],
-    ) -> dict[int, tuple[int, list[str]]]:
+    ) -> dict[int, Weighed]:
         """Say, of claims by place, what new rows take away, and which rows vanished beside them.
 
         Rows say it where tonight's, with those that vanished, give less for the day it was paid
@@ -72,44 +104,72 @@ class Spoken:
         Rows:    claims, then  by place
         Units:   fen
         """
-        weighed = {place: _weigh(claim, tonight, then[place]) for place, claim in claims.items()}
+        weighed = {
+            place: Weighed(claim, then[place], rows_vanished(claim, tonight, then[place]))
+            for place, claim in claims.items()
+        }
         if not weighed:
             return {}
-        policies = set[str]().union(*(given_by(one.claim) for one in weighed.values()))
+        asked = [*weighed.values()]
         with scratch_folder(self.home.temporary) as folder:
-            vanished = _rows_lost(_all_of(one.vanished for one in weighed.values()))
-            town = self._town(_parties_of(weighed.values(), vanished), folder)
+            vanished = _rows_lost(_all_of(one.vanished for one in asked))
+            town = self._town(_parties_of(asked, vanished), folder)
             back = _with_rows(town, {}, vanished, folder)
-            taken = self._on_their_days(weighed, back, policies)
-            left = {place: one for place, one in weighed.items() if taken[place] < _excess(one)}
-            if left:
-                came = _came_in(left.values())
-                gone = _all_of(lost for one in left.values() for lost in (one.gone, one.vanished))
-                without = _with_rows(town, came, _rows_lost(gone), folder)
-                now, else_ = (self._due(tables, self.as_of, policies) for tables in (back, without))
-                for place, one in left.items():
-                    more_fen = _due_of(one.claim, else_) - _due_of(one.claim, now)
-                    taken[place] = max(taken[place], more_fen)
-        return {place: (taken[place], _named(one.vanished)) for place, one in weighed.items()}
+            self._on_their_days(asked, tonight, back)
+            if left := [one for one in asked if not one.is_whole]:
+                self._without_new(left, tonight, town, back, folder)
+        return weighed
 
     def _on_their_days(
-        self, weighed: Mapping[int, Weighed], tables: Tables, policies: Set[str]
-    ) -> dict[int, int]:
-        """Say what is not due any more for the day on which each claim was last paid."""
-        taken = {}
-        for day in sorted({one.last_day for one in weighed.values()}):
-            due = self._due(tables, day, policies)
-            for place, one in weighed.items():
-                if one.last_day == day:
-                    taken[place] = one.claim["paid_before_fen"] - _due_of(one.claim, due)
-        return taken
+        self, asked: Sequence[Weighed], tonight: SnapshotRows, tables: Tables
+    ) -> None:
+        """Note what is not due any more for the day on which each claim was last paid."""
+        for day in sorted({one.last_day for one in asked}):
+            mine = [one for one in asked if one.last_day == day]
+            for one, due_fen in zip(mine, self._due(tables, day, mine), strict=True):
+                came, _ = rows_changed(one.claim, tonight, one.then, one.reasons)
+                one.note(one.claim["paid_before_fen"] - due_fen, came)
 
-    def _due(self, tables: Tables, day: date, policies: Set[str]) -> Amounts:
+    def _without_new(
+        self,
+        left: Sequence[Weighed],
+        tonight: SnapshotRows,
+        town: Tables,
+        back: Tables,
+        folder: Path,
+    ) -> None:
+        """Note what is due tonight without the new rows of what claims fail by.
+
+        Without these a row may fail by others, which are new too: then they are taken out as well.
+        """
+        now = {
+            id(one): fen for one, fen in zip(left, self._due(back, self.as_of, left), strict=True)
+        }
+        while left := [one for one in left if not one.is_whole and _take_out(one, tonight)]:
+            came = _all_of(one.came for one in left)
+            lost = _all_of(lost for one in left for lost in (one.gone, one.vanished))
+            without = _with_rows(town, came, _rows_lost(lost), folder)
+            for one, due_fen in zip(left, self._due(without, self.as_of, left), strict=True):
+                one.note(due_fen - now[id(one)], one.came)
+
+    def _due(self, tables: Tables, day: date, asked: Sequence[Weighed]) -> list[int]:
+        """Return what is due of each claim by tables on a day; it keeps the reasons."""
+        of = [one.claim for one in asked]
+        keys = {tuple(claim[name] for name in KEY[1:]) for claim in of}
+        policies = set[str]().union(*map(given_by, of))
         try:
-            return amounts_due(tables, day, self.standing, self.means, policies)[0]
+            found, _ = determined(tables, day, self.standing, self.means, policies)
         except ParameterMissingError:
             # The rules of tonight say nothing of that day: what rows do then can't be told apart.
-            return {}
+            found = pl.DataFrame(schema=DETERMINATION_SCHEMA)
+        groups = pl.DataFrame(sorted(keys), dict.fromkeys(KEY[1:], pl.String), orient="row")
+        known = found.join(groups, on=KEY[1:], how="semi").select(
+            *KEY, "amount_fen", "reason_codes"
+        )
+        said = {tuple(key): (fen, codes) for *key, fen, codes in known.iter_rows()}
+        for one in asked:
+            one.reasons = said.get(tuple(one.claim[name] for name in KEY), (0, None))[1]
+        return [_due_of(claim, said) for claim in of]
 
     def _town(self, parties: pl.DataFrame, folder: Path) -> Tables:
         """Cut tonight's tables to those near the claims; by rules that can't, take them whole."""
@@ -121,22 +181,20 @@ class Spoken:
             return small_town(con, tables, parties, folder)[0]
 
 
-def _weigh(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> Weighed:
-    came, gone = rows_changed(claim, tonight, then)
-    last = max(run.rows.as_of for run in then)
-    return Weighed(claim, last, came, gone, rows_vanished(claim, tonight, then))
+def _take_out(one: Weighed, tonight: SnapshotRows) -> bool:
+    """Add the new rows of what a claim fails by; say whether there are any more than before."""
+    came, gone = rows_changed(one.claim, tonight, one.then, one.reasons)
+    before = sum(map(len, one.came.values()))
+    one.came, one.gone = _all_of([one.came, came]), _all_of([one.gone, gone])
+    return sum(map(len, one.came.values())) > before
 
 
-def _excess(one: Weighed) -> int:
-    return int(one.claim["paid_before_fen"] - one.claim["determined_fen"])
-
-
-def _due_of(claim: Claim, due: Amounts) -> int:
+def _due_of(claim: Claim, said: Mapping[tuple[str, ...], tuple[int, Reasons]]) -> int:
     group = tuple(claim[name] for name in KEY[1:])
-    return max(due.get((policy, *group), 0) for policy in given_by(claim))
+    return max(said.get((policy, *group), (0, None))[0] for policy in given_by(claim))
 
 
-def _parties_of(weighed: Iterable[Weighed], vanished: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def _parties_of(weighed: Sequence[Weighed], vanished: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Name the persons and employers of claims, and the persons of rows that vanished."""
     found = set[tuple[str | None, str | None]]()
     for one in weighed:
@@ -151,24 +209,12 @@ def _parties_of(weighed: Iterable[Weighed], vanished: Mapping[str, pl.DataFrame]
     return pl.DataFrame(list(found), schema=schema, orient="row").sort(pl.all())
 
 
-def _came_in(weighed: Iterable[Weighed]) -> dict[str, Places]:
-    found: dict[str, Places] = {}
-    for one in weighed:
-        for kind, places in one.came.items():
-            found.setdefault(kind, set()).update(places)
-    return found
-
-
-def _all_of(losses: Iterable[Lost]) -> Lost:
-    found: Lost = {}
-    for lost in losses:
-        for where, places in lost.items():
+def _all_of(many: Iterable[Mapping[Where, Places]]) -> dict[Where, Places]:
+    found: dict[Where, Places] = {}
+    for one in many:
+        for where, places in one.items():
             found.setdefault(where, set()).update(places)
     return found
-
-
-def _named(lost: Lost) -> list[str]:
-    return [f"{file}:{line}" for places in lost.values() for file, line in places]
 
 
 def _with_rows(

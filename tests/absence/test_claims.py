@@ -27,7 +27,7 @@ from flows.night.progress import Progress
 from flows.store import Home
 from sql import connect, show_frame
 from sql.texts import policy_cards
-from tests.answers.test_clerical import FIRST_ROW, decided, fill
+from tests.answers.clerical_lines import FIRST_ROW, decided, fill
 from tests.conftest import AS_OF, make_home
 from tests.money.money_town import sign_both
 from transforms.answers.dossier import dossier_lines, dossier_page
@@ -600,6 +600,8 @@ def test_what_no_run_determined_is_a_claim_though_the_rest_lost_its_rows(
     """Paid twice, and then a row vanished: half is asked back, a clerk decides the rest."""
 
     class Rows:
+        folder = Path()
+
         def __init__(self, count: int) -> None:
             self.count = count
 
