@@ -171,7 +171,8 @@ def explain_where(
     # Of what is not determined any more only the universe can say why: so many of each policy.
     asked = claims.group_by("policy_id", maintain_order=True).head(most).to_dicts()
     evidence.source.expect(row for rows in (*saved.values(), asked) for row in rows)
-    for key, trace in traces_of_rows(folder, evidence.source, entitled).items():
+    shared = evidence.law.shared
+    for key, trace in traces_of_rows(folder, evidence.source, entitled, shared).items():
         money[key]["trace"] = trace
     entries = []
     for name in names:

@@ -10,20 +10,20 @@ from typing import Any
 import polars as pl
 
 from flows.answers.snapshot_rows import SnapshotRows
-from sql.texts import shared_parameters
 from transforms.answers.explanation import row_list
 from transforms.answers.source_rows import shown_columns
 from transforms.answers.traces import PAID, rows_left_by, without_refunded
 from transforms.money.entitlements import KEY
-from transforms.policies.parameters import value_on
+from transforms.policies.parameters import Parameter, value_on
 
 
 def traces_of_rows(
-    folder: Path, source: SnapshotRows, entitled: pl.DataFrame
+    folder: Path, source: SnapshotRows, entitled: pl.DataFrame, shared: Mapping[str, Parameter]
 ) -> dict[tuple[str, ...], dict[str, Any]]:
     """Tell of each line that is paid, or was, by what its person was last seen.
 
     Rows:    entitled  entitlements of the run in `folder`, all of them expected by `source`
+             shared    the numbers that the run was made by
              returns   by policy and key; nothing of a run of before there were traces
     """
     path = folder / "traces.parquet"
@@ -32,15 +32,15 @@ def traces_of_rows(
     paid = entitled.filter(pl.col("status").is_in(PAID)).select(KEY)
     found = pl.scan_parquet(path).join(paid.lazy(), on=KEY, how="semi").collect()
     told = {tuple(row[name] for name in KEY): row for row in found.iter_rows(named=True)}
-    kinds = {one["trace"]: one for one in _trace_kinds(source.as_of)}
+    kinds = {one["trace"]: one for one in _trace_kinds(shared, source.as_of)}
     return {
         key: _told(told[key], source, kinds) if key in told else {"is_person": False}
         for key in paid.iter_rows()
     }
 
 
-def _trace_kinds(as_of: date) -> list[dict[str, Any]]:
-    kinds: list[dict[str, Any]] = value_on(shared_parameters()["trace_kinds"], as_of).value
+def _trace_kinds(shared: Mapping[str, Parameter], as_of: date) -> list[dict[str, Any]]:
+    kinds: list[dict[str, Any]] = value_on(shared["trace_kinds"], as_of).value
     return kinds
 
 
@@ -65,7 +65,8 @@ def _told(
                 **row_list(_rows(source, kinds[trace]["kind"], trace, on, row), row),
             }
             for trace, on, strength in left
-            if trace
+            # Of a run whose numbers its home does not keep, today's may not name it.
+            if trace in kinds and trace
         ],
     }
 

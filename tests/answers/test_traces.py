@@ -1,6 +1,7 @@
 """The last trace of a person paid: each kind at its edges, who is a finding, and what is told."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from transforms.answers.traces import (
 )
 from transforms.extracts.kinds import KINDS
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
-from transforms.policies.parameters import value_on
+from transforms.policies.parameters import Parameter, value_on
 
 AS_OF = date(2020, 6, 15)
 POLICY = "internship_subsidy"
@@ -348,13 +349,25 @@ def test_the_row_that_left_the_trace_is_told_by_file_and_line(trace: str, tmp_pa
     pl.DataFrame(traces, schema=TRACE_SCHEMA).write_parquet(tmp_path / "traces.parquet")
     source = SnapshotRows(tmp_path, AS_OF)
     source.expect(lines.to_dicts())
-    (told,) = traces_of_rows(tmp_path, source, lines).values()
+    (told,) = traces_of_rows(tmp_path, source, lines, shared_parameters()).values()
     (left,) = told["traces"]
     assert (left["trace"], left["trace_on"]) == (trace, "2020-02-29")
     assert [row[AT] for row in left["rows"]] == [f"{kind}.csv:3"]
     assert left["reason"] and left["kind"] == kind
     for language in ("en", "zh"):
         assert f"{kind}.csv:3" in "\n".join(trace_lines(told, language))
+    # It is told by the numbers that its run was made by, whatever the table says today.
+    for named, shown in (("当时", ["当时"]), ("", [])):
+        (told,) = traces_of_rows(tmp_path, source, lines, amended(trace, named)).values()
+        assert [one["reason"] for one in told["traces"]] == shown
+
+
+def amended(trace: str, reason: str) -> dict[str, Parameter]:
+    """Name a trace for another reason; for none, name it no more."""
+    table = shared_parameters()["trace_kinds"]
+    rows = [{**one, "reason": reason} for one in table.values[0].value if one["trace"] == trace]
+    value = replace(table.values[0], value=rows if reason else [])
+    return {"trace_kinds": replace(table, values=(value,))}
 
 
 def test_a_refunded_row_is_not_shown_as_the_trace(tmp_path: Path) -> None:
@@ -371,21 +384,23 @@ def test_a_refunded_row_is_not_shown_as_the_trace(tmp_path: Path) -> None:
     pl.DataFrame(traces, schema=TRACE_SCHEMA).write_parquet(tmp_path / "traces.parquet")
     source = SnapshotRows(tmp_path, AS_OF)
     source.expect(lines.to_dicts())
-    (told,) = traces_of_rows(tmp_path, source, lines).values()
+    (told,) = traces_of_rows(tmp_path, source, lines, shared_parameters()).values()
     assert [row[AT] for row in told["traces"][0]["rows"]] == ["contributions.csv:4"]
 
 
 def test_an_employer_is_told_to_be_no_person(tmp_path: Path) -> None:
     pl.DataFrame(schema=TRACE_SCHEMA).write_parquet(tmp_path / "traces.parquet")
     lines = entitled((EMPLOYER, "2020"), subject_kind="employer")
-    (told,) = traces_of_rows(tmp_path, SnapshotRows(tmp_path, AS_OF), lines).values()
+    (told,) = traces_of_rows(
+        tmp_path, SnapshotRows(tmp_path, AS_OF), lines, shared_parameters()
+    ).values()
     assert told == {"is_person": False}
     assert "not a person" in trace_lines(told)[0]
 
 
 def test_a_run_of_before_there_were_traces_tells_none(tmp_path: Path) -> None:
     source = SnapshotRows(tmp_path, AS_OF)
-    assert traces_of_rows(tmp_path, source, entitled((MAN, "2020-03"))) == {}
+    assert traces_of_rows(tmp_path, source, entitled((MAN, "2020-03")), {}) == {}
 
 
 def test_stored_rules_that_ask_for_no_trace_make_none(
