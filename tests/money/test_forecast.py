@@ -123,6 +123,24 @@ def test_how_many_months_is_taken_on_the_day_that_the_card_says() -> None:
         assert continuing(card, frame, entitled, DAY) == [100] * months + [0] * (12 - months)
 
 
+def test_a_limit_already_lowered_or_raised_is_that_of_each_month() -> None:
+    """Six of twelve are used with March; from May on there are six, or none more till October."""
+    card = policy_cards()["internship_subsidy"]
+    limit = card.parameters["internship_months"]
+
+    def costs_of(*dated: tuple[date, int]) -> list[int]:
+        values = [replace(limit.values[0], since=since, value=most) for since, most in dated]
+        changed = replace(limit, values=(*limit.values, *values))
+        of_card = replace(card, parameters={**card.parameters, limit.name: changed})
+        frame, entitled = rows_of(card.policy_id, {"months_used_before": 1, "earlier_months": 4})
+        return continuing(of_card, frame, entitled, DAY)
+
+    assert costs_of() == [100] * 6 + [0] * 6
+    assert costs_of((date(2020, 5, 1), 6)) == [100] + [0] * 11
+    again = costs_of((date(2020, 5, 1), 6), (date(2020, 10, 1), 24))
+    assert again == [100] + [0] * 5 + [100] * 3 + [0] * 3
+
+
 def test_months_that_are_not_determined_yet_fall_into_the_first() -> None:
     used = {"months_used_before": 0, "earlier_months": 6, "period": "2020-01"}
     # Seven of twelve with January; February and March come late, with April, then May and June.

@@ -71,15 +71,19 @@ def continuing(
         .select(*SUBJECT, pl.col("determined_fen").alias("month_fen"))
         .join(rows, on=SUBJECT, how="left", validate="1:1")
     )
-    ends = [_end(card, row, this, as_of) for row in going.iter_rows(named=True)]
-    for end, fen in zip(ends, going["month_fen"], strict=True):
-        for month in range(this + 1, min(end, first + MONTHS - 1) + 1):
-            sums[max(month - first, 0)] += fen
+    for row in going.iter_rows(named=True):
+        for month in range(this + 1, first + MONTHS):
+            if month <= _end(card, {**row, "period": month_text(month)}, this, as_of):
+                sums[max(month - first, 0)] += row["month_fen"]
     return sums
 
 
 def _end(card: PolicyCard, row: Mapping[str, Any], this: int, as_of: date) -> int:
-    """Return the last month for which a row's subject has the policy, as far as is known."""
+    """Return the last month for which a row's subject has the policy, as far as is known.
+
+    Rows:    row  of the newest month, `this`; its period is the month that is asked about, by whose
+             first day it takes numbers
+    """
     ends = [_number_of(card.force_to)] if card.force_to else []
     for rule in going_on()[card.policy_id]:
         fact = row[rule["fact"]]
