@@ -1,4 +1,4 @@
--- check: money is asked back only under policies that ran
+-- check: money is asked back only under policies that ran, or that are over where a clerk says so
 -- checked: entitlements where status = 'recovery'
 select
     policy_id,
@@ -10,6 +10,8 @@ select
 from entitlements
 where
     status = 'recovery'
+    -- what was paid under a policy that is over, a clerk may ask back
+    and cause <> 'clerk_decided'
     and not exists (
         select 1
         from policy_runs

@@ -37,8 +37,10 @@ from transforms.money.exclusions import (
     ROW,
     awaiting_rivals,
     counting_answers,
+    policies_over,
 )
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
+from transforms.money.paid_elsewhere import with_in_question
 from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
 from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
@@ -87,14 +89,15 @@ def build_entitlements(
     ).filter(pl.col("policy_id").is_in(sorted(fund_of)))
     paid = pl.concat([standing.paid, standing.signed])
     objections = objections_of(connection, standing.paid, *before)
-    signed = _signed_lines(connection, standing.signed, funds, fund_of, objections)
     spans = {name: reach_of(cards[name], date.max) for name in fund_of}
     absent = _absent(policies, sorted(fund_of), before[1])
     answers = _conflicts_settled(connection, absent, paid)
-    netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
+    ended = policies_over(absent)
+    periods = compared_periods(paid, policies, spans)
+    netted = _netted(connection, eligible, paid, periods, ended, standing.claimed)
     settled = settle_exclusions(netted, exclusions(), answers, absent)
-    causes = _causes(connection, claimed_rows(settled), causes_of)
-    settled, undecided = settle_beside_paid(connection, paid, settled, causes)
+    causes = _causes(connection, claimed_rows(settled), causes_of, ended)
+    settled, undecided = settle_beside_paid(connection, paid, settled, causes, before[1], ended)
     causes = causes.join(claimed_rows(settled), on=ROW, how="semi")
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
@@ -107,12 +110,25 @@ def build_entitlements(
     entitlements = decide_statuses(settled, holds, causes)
     findings = money_findings(settled, entitlements, answers, doubtful)
     return Entitled(
-        signed_lines=signed,
+        signed_lines=_signed_lines(connection, standing.signed, funds, fund_of, objections),
         entitlements=entitlements,
         findings=pl.concat([findings, *_told_beside(connection, policies, standing, objections)]),
         payees=payees,
         objections=objections,
     )
+
+
+def _netted(
+    connection: Connection,
+    eligible: pl.DataFrame,
+    paid: pl.DataFrame,
+    periods: Mapping[tuple[str, str], bool],
+    ended: Sequence[str],
+    claimed: Sequence[Sequence[str]],
+) -> pl.DataFrame:
+    recovery = _answers_about(connection, "recovery")
+    netted = net_against_ledger(eligible, paid, periods)
+    return with_in_question(netted, paid, ended, recovery, claimed)
 
 
 def _absent(
@@ -166,10 +182,17 @@ def _told_beside(
     ]
 
 
-def _causes(connection: Connection, claims: pl.DataFrame, causes_of: CausesOf) -> pl.DataFrame:
+def _causes(
+    connection: Connection, claims: pl.DataFrame, causes_of: CausesOf, ended: Sequence[str]
+) -> pl.DataFrame:
     reached = claims.filter(~pl.col("is_outside"))
-    causes = causes_of(reached) if reached.height else pl.DataFrame(schema=CAUSE_SCHEMA)
-    settled = settle_claims(reached, causes, _answers_about(connection, "recovery"))
+    # Of a policy that is over no row speaks any more, only a clerk.
+    is_over = pl.col("policy_id").is_in(ended)
+    looked_at = reached.filter(~is_over)
+    causes = causes_of(looked_at) if looked_at.height else pl.DataFrame(schema=CAUSE_SCHEMA)
+    unseen = reached.filter(is_over).select(ROW, **NO_ROW)
+    answers = _answers_about(connection, "recovery")
+    settled = settle_claims(reached, pl.concat([causes, unseen]), answers)
     return pl.concat([settled, claims.filter("is_outside").select(ROW, **NO_ROW)])
 
 

@@ -1,5 +1,8 @@
 """Rows beside which another was paid that stands no more: what stays paid counts, or waits."""
 
+from collections.abc import Sequence
+from datetime import date
+
 import polars as pl
 
 from sql import Connection, policy_cards, show_frame
@@ -16,14 +19,24 @@ from transforms.money.paid_elsewhere import (
 
 
 def settle_beside_paid(
-    connection: Connection, paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFrame
+    connection: Connection,
+    paid: pl.DataFrame,
+    settled: pl.DataFrame,
+    causes: pl.DataFrame,
+    day: str = "",
+    ended: Sequence[str] = (),
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Settle the rows beside which another was paid that stands no more, where it stays paid.
 
-    Rows:    returns  settled, and row_number of those that wait for a clerk
+    Rows:    day      the night's; ended: policies that are over
+             returns  settled, and row_number of those that wait for a clerk
     """
+    as_of = date.fromisoformat(day) if day else date.max
     known = open_rows(settled), paid, settled, causes
-    found = [paid_under_another(*known, exclusions()), _beyond_limit(connection, *known)]
+    found = [
+        paid_under_another(*known, exclusions(), ended),
+        _beyond_limit(connection, as_of, *known),
+    ]
     # What is not decided under one limit or exclusion waits, whatever is under another.
     beside = pl.concat(found).sort(ROW, "stays").unique(ROW, keep="first", maintain_order=True)
     return settle_what_stays(settled, beside), beside.filter(~pl.col("stays")).select(ROW)
@@ -31,6 +44,7 @@ def settle_beside_paid(
 
 def _beyond_limit(
     connection: Connection,
+    as_of: date,
     waiting: pl.DataFrame,
     paid: pl.DataFrame,
     settled: pl.DataFrame,
@@ -39,18 +53,24 @@ def _beyond_limit(
     """List the rows that would be paid beyond a card's limit, counting what was paid before.
 
     Rows:    returns  as paid_under_another
+    Source:  rulebook §4.3, §6: a dated limit is that of each row's own day
     """
-    limits = {name: card.most for name, card in policy_cards().items() if card.most}
-    rows = turns_with_paid(waiting, paid, settled, causes, [*limits])
+    cards = {name: card for name, card in policy_cards().items() if card.limit is not None}
+    rows = turns_with_paid(waiting, paid, settled, causes, [*cards])
     rows = rows.with_columns(paid_as="policy_id", paid_as_fen=pl.lit(0, pl.Int64), is_netted=False)
     found = [rows.select(*FOUND, "is_netted").clear()]
     for (policy_id,), lines in rows.group_by("policy_id", maintain_order=True):
         show_frame(connection, "limited_lines", lines.select(KEY))
         now = policy_rows(connection, str(policy_id), "limited_lines")
+        card = cards[str(policy_id)]
+        most = [card.most_of(row, as_of) for row in now.iter_rows(named=True)]
+        now = now.with_columns(pl.Series("most", most, pl.Int64))
         # What others granted before, where the limit knows of it.
         used = pl.sum_horizontal(pl.lit(0), "^months_used_before$").alias("used")
-        known = lines.join(now.select(*KEY[1:], used), on=KEY[1:], how="left", validate="1:1")
+        known = lines.join(
+            now.select(*KEY[1:], used, "most"), on=KEY[1:], how="left", validate="1:1"
+        )
         in_all = pl.col("turns") + pl.col("used").fill_null(0)
-        beyond = known.filter(in_all > limits[str(policy_id)])
+        beyond = known.filter(in_all > pl.col("most").fill_null(card.most))
         found.append(beyond.select(*FOUND, "is_netted"))
     return pl.concat(found)

@@ -22,6 +22,7 @@ class Standing:
     `released`: every line ever paid, returned ones too: as what is ours comes back, it is told.
     `determined_by`: the run that determined each payment; `snapshot_of`: what that run read.
     `struck`: entitlement keys a reviewer struck out, each with the digest of its facts of then.
+    `claimed`: keys of the claims that signed lists ask for and that are open.
     """
 
     digest: str
@@ -34,6 +35,7 @@ class Standing:
     determined_by: Mapping[str, str]
     snapshot_of: Mapping[str, str]
     struck: Sequence[Sequence[str]] = ()
+    claimed: Sequence[Sequence[str]] = ()
 
 
 def read_standing(home: Home, budget_year: int) -> Standing:
@@ -63,4 +65,5 @@ def read_standing(home: Home, budget_year: int) -> Standing:
             determined_by=made_by,
             snapshot_of={name: run["snapshot_id"] for name, run in books.runs.items()},
             struck=[(*key, said["facts"]) for key, said in sorted(books.struck_lines.items())],
+            claimed=[key for key, claim in sorted(books.claims.items()) if claim.open_fen],
         )

@@ -20,7 +20,7 @@ def pays_the_same() -> pl.Expr:
         pl.col("policy_id").is_in(one.policies) & pl.col("policy_id_back").is_in(one.policies)
         for one in exclusions()
     )
-    once = [name for name, card in policy_cards().items() if card.limit == 1]
+    once = [name for name, card in policy_cards().items() if card.most == 1]
     is_same_period = pl.col("period") == pl.col("period_back")
     return (is_same_period & (is_same_policy | is_rival)) | (
         is_same_policy & pl.col("policy_id").is_in(once)

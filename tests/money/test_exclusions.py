@@ -1,17 +1,26 @@
 """Which rows exclude each other: the larger stands, or a clerk decides; also by what was paid."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import polars as pl
 import pytest
 
 from flows.answers.run_money import money_of_rows
+from flows.money import acts
+from flows.money.entitle import build_entitlements
+from flows.money.funds import read_funds
+from flows.money.ledger_store import open_ledger
 from flows.money.paid_elsewhere import settle_beside_paid
+from flows.money.recover import record_recovered, recovered_act
 from flows.money.settle import settle_batch
+from flows.money.standing import read_standing
 from flows.store import Home
 from sql import connect
 from sql.texts import exclusions as policy_exclusions
 from sql.texts import policy_cards
+from tests.ceremony import key_of
 from tests.money.money_town import (
     ANN,
     BOB,
@@ -30,11 +39,11 @@ from tests.money.money_town import (
     refund,
     statuses,
 )
+from transforms.answers.clerical import recovery_questions
 from transforms.errors import ContractError
 from transforms.money.books import Books
-from transforms.money.entitlements import (
-    settle_exclusions,
-)
+from transforms.money.claims import Paid, asked_of_claims
+from transforms.money.entitlements import KEY, settle_exclusions
 from transforms.money.exclusion_file import check_exclusions, parse_exclusions
 from transforms.money.paid_elsewhere import turns_with_paid
 
@@ -480,6 +489,115 @@ def test_a_decision_about_nobody_is_told_where_its_policy_ran(
     monkeypatch.setattr("flows.money.entitle.ABOUT_NOBODY", "money/of_later.sql")
     found = entitle(home, [month(FLEXIBLE, ANN, 46666)], town, not_run=[INTERN]).findings
     assert found.filter(finding="decision_fits_nothing").is_empty(), "rules of before have it not"
+
+
+OVER = date(2021, 7, 1)
+EXTENDED = "flexible_insurance_extension"
+
+
+def drawn_when_over(
+    home: Home, rows: list[dict[str, Any]], over: str, *said: dict[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Entitle on a day on which a policy has ended."""
+    town = Town(answers=[*said])
+    determined = determined_of(home.root / "extracts", rows, town, not_run=[over])
+    return statuses(draw_up(home, "R0", determined, causes=claim_none, day=str(OVER))[0])
+
+
+def test_what_was_paid_under_a_policy_that_is_over_stays_unless_a_clerk_asks_it_back(
+    home: Home,
+) -> None:
+    """The month was held for ever beside it: nobody was asked, and no answer counted."""
+    pay(home, "R1", [month(FLEXIBLE, ANN, 46666)])
+    rows = [month(EXTENDED, ANN, 40000), month(EXTENDED, ANN, 40000, "2020-03")]
+    stays = [(EXTENDED, "superseded", 0, FLEXIBLE), (EXTENDED, "payable", 40000, "")]
+    assert drawn_when_over(home, rows, FLEXIBLE) == stays
+    for about in (
+        answer(FLEXIBLE, ANN, False, provision="recovery"),
+        answer(EXTENDED, ANN, True),
+    ):
+        assert drawn_when_over(home, rows, FLEXIBLE, about) == stays
+    # What a clerk asks back is a claim; until it is back nothing is paid for the month.
+    back = answer(FLEXIBLE, ANN, True, provision="recovery")
+    assert drawn_when_over(home, rows, FLEXIBLE, back) == [
+        (EXTENDED, "held", 40000, "paid_under_other"),
+        (EXTENDED, "payable", 40000, ""),
+        (FLEXIBLE, "recovery", -46666, "not_eligible"),
+    ]
+    with open_ledger(home) as ledger:
+        (payment,) = ledger.paid_lines()["payment_id"]
+    for number, fen in enumerate((6666, 40000)):
+        act = recovered_act(home, payment, fen, f"缴款书{number}", {})
+        keys = [key_of(home, role) for role in ("reviewer", "approver")]
+        record_recovered(home, acts.countersign(act, keys))
+        (row, *_) = drawn_when_over(home, rows, FLEXIBLE, back)
+        assert row[1] == ("held" if fen == 6666 else "payable")
+
+
+@pytest.mark.parametrize(
+    ("paid_fen", "status", "due_fen"), [(400, "payable", 600), (5000, "superseded", 0)]
+)
+def test_of_a_pair_one_of_which_is_over_only_the_difference_is_due(
+    home: Home, paid_fen: int, status: str, due_fen: int
+) -> None:
+    pay(home, "R1", [refund(paid_fen, policy=DIFFICULT)])
+    ((policy, *said, _),) = drawn_when_over(home, [refund(1000)], DIFFICULT)
+    assert (policy, *said) == ("stability_refund", status, due_fen)
+
+
+@pytest.mark.parametrize(
+    ("is_yes", "status"), [(None, "unsupported"), (True, "recovery"), (False, "unsupported")]
+)
+def test_while_a_claim_of_before_is_open_a_clerk_is_asked_though_its_policy_is_over(
+    home: Home, is_yes: bool | None, status: str
+) -> None:
+    pay(home, "R1", [month(FLEXIBLE, ANN, 46666)])
+    said = [] if is_yes is None else [answer(FLEXIBLE, ANN, is_yes, provision="recovery")]
+    determined = determined_of(
+        *(home.root / "extracts", [month(EXTENDED, ANN, 40000)], Town(answers=said)),
+        not_run=[FLEXIBLE],
+    )
+    standing = read_standing(home, 2021)
+    (key,) = standing.paid.select(KEY).rows()
+    told = build_entitlements(
+        *(determined.connection, determined.policies, replace(standing, claimed=[key])),
+        *(read_funds(home), claim_none, (None, str(OVER))),
+    )
+    kept = is_yes is False
+    assert [row[1] for row in statuses(told)] == ["superseded" if kept else "held", status]
+    assert recovery_questions(told.entitlements).height == (is_yes is None)
+    if said:
+        paid = Paid({key: [["P", 46666]]}, {})
+        asked = asked_of_claims(told.entitlements, {EXTENDED}, [key], paid)
+        assert asked == {key: (0 if kept else 46666, "clerk_kept" if kept else "clerk_decided")}
+
+
+@pytest.mark.parametrize(
+    ("dated", "gone", "last"),
+    [
+        ({"2020-01-01": 12, "2020-07-01": 6}, 3, 7),
+        ({"2020-01-01": 3, "2020-07-01": 12}, 2, 4),
+    ],
+)
+def test_a_dated_limit_is_that_of_each_month_where_money_stays_beside(
+    home: Home, monkeypatch: pytest.MonkeyPatch, dated: dict[str, int], gone: int, last: int
+) -> None:
+    """A month was paid beyond a limit that was lowered, or is raised only later on."""
+    months = [month(INTERN, ANN, 100, f"2020-0{of}", payee=ONE) for of in range(1, last + 1)]
+    pay(home, "R1", months[:-1], reach_to=202007)
+    left = [row for row in months if row["period"] != f"2020-0{gone}"]
+    card = policy_cards()[INTERN]
+    limit = card.parameters["internship_months"]
+    values = [
+        replace(limit.values[0], since=date.fromisoformat(day), value=most)
+        for day, most in dated.items()
+    ]
+    changed = {**card.parameters, limit.name: replace(limit, values=tuple(values))}
+    cards = {**policy_cards(), INTERN: replace(card, parameters=changed)}
+    monkeypatch.setattr("flows.money.paid_elsewhere.policy_cards", lambda: cards)
+    determined = determined_of(home.root / "extracts", left, Town(), reach_to=202007)
+    (*_, newest) = statuses(draw_up(home, "R0", determined, causes=claim_none)[0])
+    assert newest == (INTERN, "held", 100, "paid_under_other")
 
 
 def test_what_is_asked_back_needs_no_hand(home: Home) -> None:

@@ -39,7 +39,7 @@ create or replace table determinations (policy_id text, period text, subject_kin
     reason_codes text[]);
 create or replace table entitlements (policy_id text, period text, subject_kind text,
     subject_id text, beneficiary_kind text, beneficiary_id text, determined_fen bigint,
-    paid_before_fen bigint, due_fen bigint, status text, reason text);
+    paid_before_fen bigint, due_fen bigint, status text, reason text, cause text);
 create or replace table instructions (batch_id text, fund text, payment_id text, policy_id text,
     beneficiary_kind text, beneficiary_id text, holder text, account_no text, bank_name text,
     bank_code text, amount_fen bigint, line_count bigint);
@@ -98,7 +98,7 @@ insert into determinations values
     ('new_hire_subsidy', '2020', 'person', 'P2', 'employer', 'E1', 'undetermined', 0, ['s1_x']),
     ('benefit_to_retirement', '2020-03', 'person', 'P1', 'person', 'P1', 'eligible', 171900, []),
     ('benefit_to_retirement', '2020-04', 'person', 'P1', 'person', 'P1', 'eligible', 171900, []);
-insert into entitlements select {KEY}, amount_fen, 0, amount_fen, 'payable', ''
+insert into entitlements select {KEY}, amount_fen, 0, amount_fen, 'payable', '', ''
     from determinations where outcome = 'eligible';
 insert into instructions values
     ('B1', '就业补助资金', 'X1', 'new_hire_subsidy', 'employer', 'E1', '某厂', '62002', '某行',
@@ -255,7 +255,7 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ),
     ("entitlements", "recoveries_only_from_runs"): (
         "insert into entitlements values ('youth_training', '2020-03', 'person', 'P1', 'person', "
-        "'P1', 0, 100, -100, 'recovery', 'not_eligible')",
+        "'P1', 0, 100, -100, 'recovery', 'not_eligible', 'row_found')",
         1,
     ),
     ("entitlements", "payable_has_account"): (
@@ -264,17 +264,17 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ),
     ("entitlements", "held_share"): (
         "insert into entitlements select 'x', '2020', 'person', 'Q' || n, 'person', 'Q' || n, 1, "
-        "0, 1, 'held', 'account_missing' from range(21) as r (n)",
+        "0, 1, 'held', 'account_missing', '' from range(21) as r (n)",
         21,
     ),
     ("entitlements", "conflict_share"): (
         "insert into entitlements select 'x', '2020', 'person', 'Q' || n, 'person', 'Q' || n, 1, "
-        "0, 0, 'conflict', 'y' from range(21) as r (n)",
+        "0, 0, 'conflict', 'y', '' from range(21) as r (n)",
         21,
     ),
     ("entitlements", "recovery_share"): (
         "insert into entitlements select 'x', '2020', 'person', 'Q' || n, 'person', 'Q' || n, 0, "
-        "1, -1, 'recovery', '' from range(6) as r (n)",
+        "1, -1, 'recovery', '', '' from range(6) as r (n)",
         6,
     ),
     ("batch", "payment_ids_unique"): ("update instructions set payment_id = 'X1'", 2),

@@ -195,7 +195,8 @@ def asked_of_claims(
 ) -> dict[tuple[str, ...], tuple[int, str]]:
     """Return how much a run asks back of what lists ask for, where it can tell, and what it says.
 
-    It can't of a policy that it did not run, nor of a period that it did not look at.
+    It can't of a policy that it did not run and no clerk decided about, nor of a period that it did
+    not look at.
 
     Rows:    ran      the policies that it ran; listed: keys of claims; paid: as asked_back
              returns  by key: fen, the entitlement's cause or status
@@ -207,7 +208,7 @@ def asked_of_claims(
     for key in listed:
         status, cause = said.get(key, ("", "") if key in paid.lines else ("nothing_due", ""))
         is_open = status == "unsupported" and cause in (NOTHING_FOUND, RULES_CHANGED, TERM_OVER)
-        if key[0] in ran and status and not is_open:
+        if (key[0] in ran or cause in CLERK.values()) and status and not is_open:
             told[key] = (asked.get(key, 0), cause or status)
     return told
 

@@ -104,6 +104,11 @@ def awaiting_rivals(
     return pl.concat(found).unique().sort(ROW)
 
 
+def policies_over(absent: Mapping[str, bool]) -> list[str]:
+    """Return the policies whose time has passed, of those that did not run."""
+    return [name for name, should_have_run in absent.items() if not should_have_run]
+
+
 def counting_answers(
     answers: pl.DataFrame, absent: Mapping[str, bool], paid: pl.DataFrame
 ) -> pl.DataFrame:
@@ -112,7 +117,7 @@ def counting_answers(
     Rows:    answers, absent  as settle_by_clerk; paid: lines paid or signed
     Source:  rulebook §4.3: a policy that has ended conflicts with nothing
     """
-    over = [name for name, should_have_run in absent.items() if not should_have_run]
+    over = policies_over(absent)
     sums = paid.group_by(DECISION_KEY).agg(pl.col("amount_fen").sum())
     is_over = pl.col("policy_id").is_in(over)
     kept = answers.filter(is_over).join(

@@ -6,7 +6,14 @@ import polars as pl
 
 from transforms.errors import ContractError
 from transforms.money.exclusion_file import Exclusion
-from transforms.money.exclusions import CLERK_KEPT, GROUP, KEY, PERSON_MONTH, ROW
+from transforms.money.exclusions import (
+    CLERK_KEPT,
+    DECISION_KEY,
+    GROUP,
+    KEY,
+    PERSON_MONTH,
+    ROW,
+)
 
 # A row, and what was paid as others that stand no more.
 FOUND = [ROW, "paid_as", "paid_as_fen", "stays"]
@@ -19,6 +26,7 @@ def paid_under_another(
     settled: pl.DataFrame,
     causes: pl.DataFrame,
     exclusions: Sequence[Exclusion],
+    ended: Sequence[str] = (),
 ) -> pl.DataFrame:
     """List the rows that another one excludes which was paid, and does not stand beside.
 
@@ -27,11 +35,12 @@ def paid_under_another(
 
     Rows:    waiting  rows that would be paid; paid: lines paid or signed
              settled  all rows: those eligible are netted with it, and of causes those asked back
+             ended    policies that are over
              returns  row_number, paid_as (a policy) and paid_as_fen, is_netted (of a pair),
-                      stays (none of it is ever asked back: a clerk decided so)
+                      stays (none of it is ever asked back: a clerk decided so, or it is over)
     Source:  rulebook §4.3: what was paid under the other counts as paid before
     """
-    sums, found = _paid_and_kept(paid, settled, causes), []
+    sums, found = _paid_and_kept(paid, settled, causes, ended), []
     for one in exclusions:
         is_pair = one.form == "larger_stands"
         group = GROUP if is_pair else PERSON_MONTH
@@ -58,7 +67,8 @@ def settle_what_stays(settled: pl.DataFrame, found: pl.DataFrame) -> pl.DataFram
 
     Rows:    settled  one per key; found: as paid_under_another, none twice
              returns  settled; what waits for a clerk is as it was
-    Holds:   the sum of paid_before_fen is unchanged; none of these rows is held for ever
+    Holds:   the sum of paid_before_fen grows by what was paid as lines that have no row (of a
+             policy that is over), and by nothing else; none of these rows is held for ever
     Source:  rulebook §4.3
     """
     stays = settled.join(found.filter("stays"), on=ROW, how="inner", validate="1:1")
@@ -80,7 +90,10 @@ def settle_what_stays(settled: pl.DataFrame, found: pl.DataFrame) -> pl.DataFram
         pl.col("open_fen") - pl.col("moved_fen").fill_null(0),
         pl.coalesce("superseded_by", "instead").alias("superseded_by"),
     )
-    if changed["paid_before_fen"].sum() != settled["paid_before_fen"].sum():
+    unseen = by.join(settled, left_on=["paid_as", *GROUP], right_on=KEY, how="anti")
+    columns = changed["paid_before_fen"], settled["paid_before_fen"], unseen["paid_as_fen"]
+    now_fen, before_fen, unseen_fen = (int(column.sum()) for column in columns)
+    if now_fen != before_fen + unseen_fen:
         raise ContractError("money paid as another row was not conserved")
     return changed.drop("moved_fen", "instead").sort(ROW)
 
@@ -101,7 +114,7 @@ def turns_with_paid(
     Source:  rulebook §2: a person counts once, and for so many months
     """
     of_subject = ["policy_id", *GROUP[1:3]]
-    kept = _paid_and_kept(paid, settled, causes).filter(pl.col("policy_id").is_in(limited))
+    kept = _paid_and_kept(paid, settled, causes, ()).filter(pl.col("policy_id").is_in(limited))
     # A month at two employers is one month; in a year each employer is one.
     payee = pl.when(pl.col("period").str.len_chars() == YEAR_LENGTH).then("beneficiary_id")
     turn = pl.concat_str("period", payee.fill_null("")).alias("turn")
@@ -127,14 +140,20 @@ def turns_with_paid(
     )
 
 
-def _paid_and_kept(paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFrame) -> pl.DataFrame:
+def _paid_and_kept(
+    paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFrame, ended: Sequence[str]
+) -> pl.DataFrame:
     """Sum by key what is paid, of rows that are neither eligible nor asked back.
 
-    Rows:    returns  KEY, amount_fen, stays (nobody will ask it back: a clerk decided so, or its
-                      period is outside the span)
+    What is asked back of a policy that is over is there until it is back: nobody is paid meanwhile.
+
+    Rows:    returns  KEY, amount_fen, stays (nobody will ask it back: a clerk decided so, its
+                      period is outside the span, or its policy is over and no clerk asks for it)
     """
+    is_over = pl.col("policy_id").is_in(ended)
     told = settled.join(causes, on=ROW, how="left", validate="1:1")
-    counted = told.filter(pl.col("is_eligible") | pl.col("is_claim").fill_null(False))
+    is_claim = pl.col("is_claim").fill_null(False) & ~is_over
+    counted = told.filter(pl.col("is_eligible") | is_claim)
     stays = pl.col("is_outside") | (pl.col("cause") == CLERK_KEPT).fill_null(False)
     return (
         paid.group_by(KEY)
@@ -143,5 +162,39 @@ def _paid_and_kept(paid: pl.DataFrame, settled: pl.DataFrame, causes: pl.DataFra
         .join(counted, on=KEY, how="anti")
         # One key to at most one row: none where its policy did not run.
         .join(told.select(*KEY, stays.alias("stays")), on=KEY, how="left", validate="1:1")
-        .with_columns(pl.col("stays").fill_null(False))
+        .with_columns(pl.col("stays").fill_null(is_over))
     )
+
+
+def with_in_question(
+    netted: pl.DataFrame,
+    paid: pl.DataFrame,
+    ended: Sequence[str],
+    answers: pl.DataFrame,
+    claimed: Sequence[Sequence[str]],
+) -> pl.DataFrame:
+    """Add what was paid under policies that are over and does not stay paid by itself.
+
+    Rows:    netted   one per key; paid: lines paid or signed; ended: policies that are over
+             answers  a clerk's decisions `recovery`; claimed: keys of claims that are open
+             returns  netted, and one per key that a clerk asks back, or of which a claim is open
+    Source:  rulebook §4.3, §4.4
+    """
+    sums = (
+        paid.filter(pl.col("policy_id").is_in(ended))
+        .group_by(KEY)
+        .agg(pl.col("amount_fen").sum().alias("paid_before_fen"))
+        .filter(pl.col("paid_before_fen") > 0)
+        .join(netted, on=KEY, how="anti")
+    )
+    open_claims = pl.DataFrame([*claimed], schema=dict.fromkeys(KEY, pl.String), orient="row")
+    asked = sums.join(answers.filter("is_yes"), on=DECISION_KEY, how="semi")
+    of_before = sums.join(open_claims, on=KEY, how="semi")
+    nothing = pl.lit(0, pl.Int64).alias("determined_fen")
+    added = (
+        pl.concat([asked, of_before])
+        .unique()
+        .with_columns(nothing, is_eligible=pl.lit(False), is_outside=pl.lit(False))
+    )
+    rows = netted.drop(ROW)
+    return pl.concat([rows, added.select(rows.columns)]).sort(KEY).with_row_index(ROW)
