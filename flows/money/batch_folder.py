@@ -191,6 +191,13 @@ def is_filled_in(name: str) -> bool:
     return name.endswith(".xlsx")
 
 
+def review_as_drawn(home: Home, state: BatchState) -> dict[str, bytes]:
+    """Read those files of a batch's reviewer's copy that are to the byte what was drawn up."""
+    there = [home.batches / state.batch_id / name for name in state.review]
+    lying = {path.name: path.read_bytes() for path in there if path.is_file()}
+    return {name: lying[name] for name, d in digests_of(lying).items() if d == state.review[name]}
+
+
 def expect_pages(home: Home, state: BatchState) -> None:
     """Hold the pages that signers read against what was drawn up; who has none read none here.
 

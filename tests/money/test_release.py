@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from flows.money import batch as batch_module
 from flows.money import release as release_module
 from flows.money.approval import approval_sheet
 from flows.money.batch import list_batches, pack_batch, show_batch
+from flows.money.export import export_batch, read_export
 from flows.money.funds import PLACEHOLDER
 from flows.money.ledger_store import open_ledger
 from flows.money.payment_files import payment_files
@@ -304,16 +306,30 @@ def test_a_copy_that_was_filled_in_is_kept_and_hinders_nobody(home: Home, batch:
     assert verify_home(home).warnings == []
 
 
-def test_a_review_pack_that_would_come_out_otherwise_is_left_alone(
-    home: Home, batch: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("changed", ["", "review.html", "review.xlsx"])
+def test_a_pack_that_another_version_would_draw_otherwise_is_handed_out_as_it_was_drawn(
+    home: Home, batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    path = home.batches / batch / "review.xlsx"
-    content = path.read_bytes()
-    other = {"review.xlsx": b"of another version"}
+    """After an update a signer's machine gets what was drawn up; what was changed, nobody gets."""
+    folder, exported = home.batches / batch, tmp_path / "batch.zip"
+    if changed:
+        (folder / changed).write_bytes((folder / changed).read_bytes() + b" ")
+    lying = {name: (folder / name).read_bytes() for name in ("review.html", "review.xlsx")}
+    other = dict.fromkeys(lying, b"of another version")
     monkeypatch.setattr(batch_module, "review_files", lambda *_: (other, {}))
-    with pytest.raises(DigestDiffersError, match="nothing was written"):
-        pack_batch(home, batch)
-    assert path.read_bytes() == content
+    if changed:
+        with pytest.raises(DigestDiffersError, match="nothing was written"):
+            pack_batch(home, batch)
+        with pytest.raises(DigestDiffersError):
+            export_batch(home, batch, exported)
+    else:
+        assert pack_batch(home, batch)["kept"] == []
+        export_batch(home, batch, exported)
+        assert read_export(exported).batch_id == batch
+        with zipfile.ZipFile(exported) as archive:
+            assert {name: archive.read(name) for name in lying} == lying
+    assert exported.exists() == (not changed)
+    assert {name: (folder / name).read_bytes() for name in lying} == lying
 
 
 # --- conservation ------------------------------------------------------------------------------
