@@ -218,8 +218,8 @@ def key_revoke(
             if signed
             else heads.revoke_act(place, str(key_id), reason)
         )
-        keys, default = _both(hr_key, finance_key), Path(f"revoke-{key_id}.json")
-        made = post_or_write(act, keys, out or default, partial(heads.post_act, place))
+        keys, path = _both(hr_key, finance_key), out or Path(f"revoke-{key_id}.json")
+        made = post_or_write(act, keys, None if signed else path, partial(heads.post_act, place))
     show(made, as_json, _roster_lines(made))
 
 
@@ -247,8 +247,8 @@ def home_move(
     place = Home(home)
     with hold_home(place):
         act = acts.read_act(signed, "move") if signed else heads.move_act(place)
-        keys, default = _both(hr_key, finance_key), Path("move.json")
-        made = post_or_write(act, keys, out or default, partial(heads.post_act, place))
+        keys, path = _both(hr_key, finance_key), out or Path("move.json")
+        made = post_or_write(act, keys, None if signed else path, partial(heads.post_act, place))
     show(made, as_json, _roster_lines(made))
 
 

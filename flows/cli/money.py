@@ -127,10 +127,8 @@ def settle(
         act = read_act(signed, "late_return") if signed else None
         if asked and not signed:
             act = late_return_act(place, batch_id, file, is_given=bool(keys))
-        if act:
-            settled = post_or_write(act, keys, out or Path(f"late-{batch_id}.json"), post)
-        else:
-            settled = post()
+        unsigned = None if signed else out or Path(f"late-{batch_id}.json")
+        settled = post_or_write(act, keys, unsigned, post) if act else post()
     if "to_be_signed" in settled:
         show(settled, as_json, to_be_signed(settled))
         return

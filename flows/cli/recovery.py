@@ -97,8 +97,8 @@ def recovered(
             act = read_act(signed, "recovered")
         else:
             act = recovered_act(place, payment_id, read_fen(amount), document, named)
-        keys, default = both(reviewer_key, approver_key), Path(f"recovered-{payment_id}.json")
-        made = post_or_write(act, keys, out or default, partial(record_recovered, place))
+        keys, path = both(reviewer_key, approver_key), out or Path(f"recovered-{payment_id}.json")
+        made = post_or_write(act, keys, None if signed else path, partial(record_recovered, place))
     lines = to_be_signed(made) if "to_be_signed" in made else []
     lines = lines or [f"{payment_id}: {made['recovered_yuan']} 元 recovered"]
     warnings = recovered_warnings(act)
@@ -161,7 +161,7 @@ def recovery_list(
         if workbook:
             replace_file(workbook, list_workbook(act))
         keys = both(reviewer_key, approver_key)
-        made = post_or_write(act, keys, path, partial(record_list, place))
+        made = post_or_write(act, keys, None if signed else path, partial(record_list, place))
         warnings = objected_claims(place, act["statement"]["run_id"], act["statement"]["claims"])
     lines = [*_list_lines(act, made), *warned(warnings)]
     show({**made, "warnings": warnings}, as_json, lines)
@@ -195,7 +195,7 @@ def recovery_lift(
         act = read_act(signed, "recovery_lift") if signed else lift_act(place, reason, subject)
         path = out or Path(f"{act['statement']['list_id']}.json")
         keys = both(reviewer_key, approver_key)
-        made = post_or_write(act, keys, path, partial(record_lift, place))
+        made = post_or_write(act, keys, None if signed else path, partial(record_lift, place))
     show(made, as_json, _list_lines(act, made))
 
 

@@ -219,14 +219,17 @@ def read_fen(text: str) -> int:
 def post_or_write(
     act: dict[str, Any],
     keys: list[tuple[Path, str]],
-    path: Path,
+    path: Path | None,
     post: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Post an act that is signed, or signed now by the keys given; else write it to be signed."""
+    """Post an act that is signed, or signed now by the keys given; else write it to be signed.
+
+    Rows:    path  where it is written; None for one given with --signed, which is posted or refused
+    """
     from flows.money.acts import act_digest, write_act
 
     act = countersigned(act, keys)
-    if act["signatures"]:
+    if act["signatures"] or path is None:
         return post(act)
     if path.exists():
         raise UsageError(f"{path} is there already: name another file with --out")

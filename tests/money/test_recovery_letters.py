@@ -193,13 +193,14 @@ def test_a_list_goes_from_hand_to_hand_as_a_file(
     out = ["--out", str(act), "--workbook", str(table)]
     assert run_command(app, ["recovery", "list", run_name("R3"), *where, *out]) == 0
     assert table.is_file()
+    signed = ["recovery", "list", run_name("R3"), *where, "--signed", str(act)]
+    assert run_command(app, signed) == 13, "nobody has signed it"
     for role in ("reviewer", "approver"):
         key = ["--key", str(home.root / f"{role}.key")]
         assert run_command(app, ["--lang", "zh", "key", "countersign", str(act), *key]) == 0
     told, amounts = capsys.readouterr().out.replace("：", ": "), ("金额(元): 6.00", "追回笔数: 1")
     assert "事项: 追回名单" in told and all(amount in told for amount in amounts)
     assert re.search(r"P[0-9A-F]{31} +10\.00\n", told) and "领取" not in told and "[" not in told
-    signed = ["recovery", "list", run_name("R3"), *where, "--signed", str(act)]
     assert run_command(app, signed) == 0
     assert run_command(app, signed) == 13, "a list is posted once"
     verify_home(home)

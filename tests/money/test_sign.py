@@ -267,6 +267,20 @@ def test_a_page_that_shows_something_else_is_not_signed_by(home: Home, batch: st
     sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
 
 
+def test_an_act_given_as_signed_that_nobody_has_signed_is_refused(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    revoke = ["key", "revoke", "--home", str(home.root)]
+    lost = key_of(home, "reviewer").key_id
+    assert run_command(app, [*revoke, lost, "--reason", "lost", "--out", "r.json"]) == 0
+    assert run_command(app, [*revoke, "--signed", "r.json", "--out", "again.json"]) == 13
+    assert "not signed by hr_head" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.glob("*.json")) == ["r.json"]
+
+
 def test_by_command_on_a_machine_without_the_home(
     home: Home, exported: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
