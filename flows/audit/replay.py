@@ -8,6 +8,7 @@ import polars as pl
 
 from expectations.suites import load_suite
 from flows.audit.again import Night, read_night, run_again
+from flows.ingest.drop import INGEST_RULES_VERSION
 from flows.language import headings, language, policy_word
 from flows.money.batch_folder import batch_digest
 from flows.money.evidence import expect_evidence
@@ -44,7 +45,8 @@ def replay(
     """Recompute a recorded run in a scratch place and compare it stage by stage.
 
     Rows:    returns  `stages`, one per table in the order they are made: digest and rows of then
-             and now; `first_difference` with columns, counts, fen and masked keys
+             and now; `first_difference` with columns, counts, fen and masked keys;
+             `taken_as_it_is`: other rules of ingest made the snapshot, its raw files are not read
     Holds:   nothing of the home is touched
     Raises:  DropRefusedError, DigestDiffersError if the evidence itself is not as recorded
     """
@@ -52,6 +54,10 @@ def replay(
     books = books_of(home)
     expect_evidence(home, run_id, books.runs[run_id])
     others = _other_inputs(night)
+    ingested = read_manifest(night.snapshot, "snapshot")["ingest_rules_version"]
+    # What other rules of ingest made would be another snapshot now, and all its batches others.
+    taken_as_it_is = from_raw and ingested != INGEST_RULES_VERSION
+    from_raw = from_raw and not taken_as_it_is
     if not stored_rules:
         night = Night(night.home, night.manifest, deciding_texts(), night.funds, night.position)
     with scratch_folder(home.temporary) as scratch:
@@ -71,6 +77,7 @@ def replay(
         "first_difference": differing,
         "other_inputs": other_goes_in,
         "changed_since": others,
+        "taken_as_it_is": taken_as_it_is,
         "files_same_to_the_byte": bytes_same,
         "files": len(night.manifest["files"]),
     }
@@ -212,6 +219,11 @@ def replay_lines(told: Mapping[str, Any]) -> list[str]:
     if told["changed_since"]:
         changed = BETWEEN[language()].join(headings(*told["changed_since"]))
         lines.append(f"  changed since that night: {changed}")
+    if told["taken_as_it_is"]:
+        lines.append(
+            "  other rules of ingest made the snapshot: it was taken as it is, its raw files were "
+            "not read again"
+        )
     first = told["first_difference"]
     if first:
         lines += _difference_lines(first, _stage_text(first["stage"], checks))

@@ -16,8 +16,7 @@ from prefect.states import Failed
 
 from flows.answers.nights import list_nights
 from flows.audit.replay import replay
-from flows.ingest.drop import INGEST_RULES_VERSION
-from flows.store import Home, read_manifest
+from flows.store import Home
 from transforms.digest import text_digest
 from transforms.errors import WuxingError
 
@@ -61,16 +60,9 @@ def audit_replay(
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def replay_night(home: str, run_id: str, stored_rules: bool) -> dict[str, Any]:
-    """Compute one night again, from its raw files; what stops it is its verdict.
-
-    A snapshot that other rules of ingest made would be another one now: it is taken as it is.
-    """
-    place = Home(Path(home))
+    """Compute one night again, from its raw files; what stops it is its verdict."""
     try:
-        snapshot = place.snapshots / read_manifest(place.runs / run_id, "run")["snapshot_id"]
-        version = read_manifest(snapshot, "snapshot")["ingest_rules_version"]
-        from_raw = version == INGEST_RULES_VERSION
-        told = replay(place, run_id, stored_rules=stored_rules, from_raw=from_raw)
+        told = replay(Home(Path(home)), run_id, stored_rules=stored_rules, from_raw=True)
     except WuxingError as stop:
         nothing = {"files_same_to_the_byte": 0, "files": 0, "changed_since": ""}
         return {"run_id": run_id, "verdict": str(stop), **nothing}

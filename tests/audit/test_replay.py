@@ -50,7 +50,8 @@ def test_in_chinese_stages_have_titles_and_stand_in_their_columns(
     first = {"stage": "takeup"}
     told = {"stages": [{"stage": name, **stage} for name in names], "first_difference": first}
     told |= {"run_id": "R1", "rules": "stored", "verdict": "differs", "other_inputs": []}
-    told |= {"files_same_to_the_byte": 1, "files": 1, "changed_since": ["commit", "code_digest"]}
+    told |= {"files_same_to_the_byte": 1, "files": 1, "taken_as_it_is": False}
+    told |= {"changed_since": ["commit", "code_digest"]}
     lines = [in_chinese(line) for line in replay_lines(told)]
     titled = (
         f"政策 {policy_cards()['assistance_referral'].title}",
@@ -188,6 +189,17 @@ def test_other_rules_than_then_are_said_and_the_stored_ones_give_the_same(
 
     said = replay_night.fn(str(home.root), runs[0], True)
     assert said["verdict"] == "identical" and said["changed_since"] == card
+
+
+def test_a_snapshot_of_other_rules_of_ingest_is_taken_as_it_is(
+    nights: tuple[Home, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an update the raw files would make another snapshot, and batches of other names."""
+    home, runs = nights
+    monkeypatch.setattr("flows.audit.replay.INGEST_RULES_VERSION", 10**6)
+    told = replay(home, runs[0], stored_rules=True, from_raw=True)
+    assert told["verdict"] == "identical" and told["taken_as_it_is"]
+    assert any("its raw files were not read again" in line for line in replay_lines(told))
 
 
 def test_rules_that_were_changed_and_put_back_make_of_a_night_the_one_before(
