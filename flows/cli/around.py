@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import urllib.request
 from datetime import date, datetime, timedelta
+from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
@@ -147,30 +149,45 @@ def look_at_timers() -> dict[str, str]:
     return check("good", "services", ", ".join(UNITS + TIMERS))
 
 
-def look_at_prefect(address: str) -> dict[str, str]:
-    """Ask Prefect's server for what runs the nights: a deployment and a worker, or `serve`."""
+def look_at_prefect(address: str, home: Home) -> dict[str, str]:
+    """Ask Prefect's server for what runs this home's nights: a deployment and a worker, or `serve`.
+
+    A deployment that names no home is taken for this one's: its worker has it.
+    """
     if not address:
-        found = "PREFECT_API_URL is not set: nights run by `wuxing nightly` or `wuxing serve` alone"
+        found = (
+            "PREFECT_API_URL is not set: no schedule is kept, nights run where something calls "
+            "`wuxing nightly`"
+        )
         return check("warn", "Prefect", found)
     try:
         named = {"deployments": {"name": {"any_": [DEPLOYMENT, SERVED]}}}
-        on = [one for one in _ask(address, "deployments/filter", named) if not one["paused"]]
+        all_on = [one for one in _ask(address, "deployments/filter", named) if not one["paused"]]
+        others = [given for one in all_on if (given := _other_home(one, home))]
+        on = [one for one in all_on if not _other_home(one, home)]
         there = [one for one in on if one["name"] == DEPLOYMENT]
         # Ready is what somebody asked for work of late.
         served = [one for one in on if one["name"] == SERVED and one["status"] == "READY"]
         pools = {one["work_pool_name"] for one in there if one["work_pool_name"]}
         workers = [w for p in pools for w in _ask(address, f"work_pools/{p}/workers/filter", {})]
-    except (URLError, OSError, ValueError, KeyError, TypeError):
+    except (URLError, OSError, ValueError, KeyError, TypeError, HTTPException):
         said = f"{address} does not answer: `systemctl status wuxing-server`"
         return check("bad", "Prefect", said)
     if served and not there:
         return check("good", "Prefect", f"{address}: `wuxing serve` runs the nights")
     if not there:
         found = "no deployment `nightly` is on, and nobody serves: `prefect deploy --all`"
+        if others:
+            found = f"at {address} run the nights of {', '.join(others)}, not of this home"
         return check("bad", "Prefect", found)
     if not any(worker["status"] == "ONLINE" for worker in workers):
         return check("bad", "Prefect", "no worker is awake: `systemctl status wuxing-worker`")
     return check("good", "Prefect", f"{address}: nightly is deployed, a worker is awake")
+
+
+def _other_home(deployment: dict[str, Any], home: Home) -> str:
+    given = str(deployment["parameters"].get("home") or "")
+    return "" if not given or Path(given).resolve() == home.root.resolve() else given
 
 
 def _ask(address: str, what: str, said: dict[str, Any]) -> Any:

@@ -70,7 +70,7 @@ def examine(home: Home) -> dict[str, Any]:
         ("backup", lambda: look_at_backup(home, now)),
         ("clock", lambda: look_at_clock(home, now)),
         ("holidays", lambda: look_at_calendar(date.fromisoformat(today()))),
-        ("Prefect", lambda: look_at_prefect(os.environ.get("PREFECT_API_URL", ""))),
+        ("Prefect", lambda: look_at_prefect(os.environ.get("PREFECT_API_URL", ""), home)),
         ("services", look_at_timers),
     ]
     checks = [found for found in (_looked(what, look) for what, look in looks) if found]

@@ -110,8 +110,10 @@ def serve(
     drop: NightDropArgument = None, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
 ) -> None:
     """Keep the nightly schedule (02:00 Asia/Shanghai) under Prefect until stopped."""
+    from flows.night.nightly import expect_schedule_free
     from flows.night.nightly import serve as serve_schedule
 
+    expect_schedule_free(Home(home))
     place = str(drop or "inbox")
     content = {"schedule": "02:00 Asia/Shanghai", "drop": place, "home": str(home)}
     show(content, as_json, [f"every night at 02:00 Asia/Shanghai: {place} → {home}"])

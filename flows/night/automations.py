@@ -9,16 +9,15 @@ from transforms.strict_yaml import read_yaml
 from flows.language import said
 from flows.night.alerts import Alert, tell
 from flows.night.diary import district_now, is_known
+from flows.night.in_prefect import at_server
 from flows.night.nightly import home_of
 
-import httpx
 from prefect import flow, get_run_logger
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import PREFECT_API_URL
 
-from transforms.errors import MachineDeniedError, UsageError
+from transforms.errors import UsageError
 from transforms.words import Said
 
 FILE = Path(__file__).with_name("automations.yaml")
@@ -58,22 +57,12 @@ def create_automations() -> list[str]:
     """Create the automations of automations.yaml at the Prefect server; return their names.
 
     Holds:   one that is there under the same name is replaced: again is the same as once
-    Raises:  UsageError without a server's address or before `prefect deploy --all`;
-             MachineDeniedError if the server does not answer
+    Raises:  as at_server; UsageError before `prefect deploy --all`
     """
-    address = PREFECT_API_URL.value()
-    if not address:
-        raise UsageError("set PREFECT_API_URL to the Prefect server, http://127.0.0.1:4200/api")
     listed = read_yaml(FILE.read_text(encoding="utf-8"))["automations"]
-    try:
-        with get_client(sync_client=True) as client:
-            for content in listed:
-                _create(client, content)
-    except httpx.HTTPError as denied:
-        raise MachineDeniedError(
-            f"the Prefect server at {address} did not do it ({type(denied).__name__}): see that it "
-            "runs, then repeat the command"
-        ) from denied
+    with at_server() as client:
+        for content in listed:
+            _create(client, content)
     return [content["name"] for content in listed]
 
 

@@ -1,9 +1,14 @@
-"""What Prefect shows of a night: our lines in the run's log, how far it is, the night's page."""
+"""Prefect's server, and what it shows of a night: our lines in the run's log, the night's page."""
 
 # ruff: noqa: I001 - the room of the night sets Prefect up before it is imported
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 from uuid import UUID
 
 from flows.language import said
@@ -15,17 +20,72 @@ from flows.night.status import look_at
 from flows.store import Home
 from sql.texts import policy_cards
 
+import httpx
 from prefect import get_run_logger
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import PREFECT_API_URL
+
+from transforms.errors import MachineDeniedError, UsageError
 
 PAGE = "wuxing-nightly"
 PROGRESS = "wuxing-nightly-progress"
 STAGES = sum(isinstance(made, pipeline.Stage) for made in vars(pipeline).values())
 SECONDS_BETWEEN = 5.0
+SERVER_SECONDS = 10
+
+
+def _address() -> str:
+    return os.environ.get("PREFECT_API_URL") or PREFECT_API_URL.value() or ""
+
+
+def silent_server() -> str:
+    """Return the address of Prefect's server if one is named and nobody answers there as it does.
+
+    Another program, or a proxy before a server that is down, is as good as none.
+    """
+    address = _address()
+    if not address:
+        return ""
+    # Only what the operator named is asked, never through a proxy.
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(f"{address.rstrip('/')}/health", timeout=SERVER_SECONDS) as answer:
+            is_prefects = answer.read(len("true ")).strip() == b"true"
+    except (OSError, ValueError, HTTPException):
+        is_prefects = False
+    return "" if is_prefects else address
+
+
+@contextmanager
+def at_server() -> Iterator[SyncPrefectClient]:
+    """Speak with Prefect's server.
+
+    Raises:  UsageError if none is named; MachineDeniedError if it does not answer, or refuses
+    """
+    address = _address()
+    if not address:
+        raise UsageError(
+            "PREFECT_API_URL names no Prefect server, which keeps schedule and automations: start "
+            "one (`prefect server start`), and set PREFECT_API_URL=http://127.0.0.1:4200/api"
+        )
+    if silent_server():
+        raise MachineDeniedError(
+            f"{address} (PREFECT_API_URL) does not answer as a Prefect server: start it, or "
+            "put its address right (it ends in /api); `wuxing nightly` runs one night without it"
+        )
+    try:
+        with get_client(sync_client=True) as client:
+            yield client
+    except httpx.HTTPError as denied:
+        raise MachineDeniedError(
+            f"the Prefect server at {address} did not do it ({type(denied).__name__}): see that it "
+            "runs, then repeat the command"
+        ) from denied
 
 
 @dataclass

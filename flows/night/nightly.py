@@ -7,30 +7,31 @@ from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
 
 import polars as pl
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment, flow_run
 from prefect.schedules import Cron
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from flows.inbox.tonight import Waiting
 from flows.language import said
 from flows.night.alerts import told_night
 from flows.night.diary import DISTRICT_TIME, read_nights
-from flows.night.in_prefect import RunReport, leave_page
+from flows.night.in_prefect import RunReport, at_server, leave_page, silent_server
 from flows.night.parts import Parting
 from flows.night.pipeline import NightRequest, P, R, Stage, run_night
 from flows.night.progress import Progress
-from flows.store import Home
-from transforms.errors import MachineDeniedError, UsageError, WuxingError
+from flows.store import Home, read_lines
+from transforms.errors import UsageError, WuxingError
 from transforms.masking import without_person_ids
 
-RETRY_SECONDS, SERVER_SECONDS = 5, 10
+RETRY_SECONDS = 5
+# prefect.yaml deploys `nightly`: of one name, each would unseat the other.
+SERVED = "serve"
 
 
 def _run_name() -> str:
@@ -93,6 +94,8 @@ def nightly(
         parts: Into how many parts the town is cut, up to 16; without it, by its size.
         executor: Who makes the parts: local, dask or dask:ADDRESS.
     """
+    if deployment.id and not as_of and _is_done_since(home_of(home), flow_run.scheduled_start_time):
+        return Cancelled(message=said("this day's night was done after this run was due"))
     own_id, report = str(flow_run.id or ""), RunReport(get_run_logger())
     message = "unexpected: see the log of the run"
     try:
@@ -118,6 +121,13 @@ def nightly(
         message = said(f"run {summary['run_id']}: {own[-1].warnings} warnings")
         return Completed(name="Warned", message=message, data=summary)
     return summary
+
+
+def _is_done_since(home: Home, due: datetime) -> bool:
+    """Say whether a good night of today began after a run was due: several missed are one night."""
+    today = datetime.now(DISTRICT_TIME).date().isoformat()
+    nights = [one for one in read_nights(home) if one.by == "nightly" and one.as_of == today]
+    return any(night.is_good and night.started_at > due for night in nights)
 
 
 def _leave_counts(summary: Mapping[str, Any]) -> None:
@@ -180,39 +190,29 @@ def run_flow(
 
     Raises:  what stopped it, so that exit codes are the same as of `wuxing run`
     """
-    silent = _silent_server()
+    given: dict[str, Any] = {"drop": str(drop) if drop else None, "as_of": as_of.isoformat()}
+    given |= {"home": str(home), "wait": wait}
+    silent, noted = silent_server(), read_lines(Home(home).nights_path)
     if silent:
-        day, parting = as_of.isoformat(), Parting(parts, executor)
-        request = request_of(str(drop) if drop else None, day, str(home), wait, parting)
-        Progress().say(f"{silent} does not answer: the night runs without Prefect's record of it")
-        return told_night(request.home, day, lambda: run_night(request, Progress()), "nightly")
+        why = f"{silent} does not answer as a Prefect server: the night runs without its record"
+        return _run_alone(request_of(**given, parting=Parting(parts, executor)), why)
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_without_traceback)
-    summary: Any = nightly(
-        drop=str(drop) if drop else None,
-        as_of=as_of.isoformat(),
-        home=str(home),
-        wait=wait,
-        parts=parts,
-        executor=executor,
-    )
-    return dict(summary)
-
-
-def _silent_server() -> str:
-    """Return the address of Prefect's server if one is named that can't be reached."""
-    address = os.environ.get("PREFECT_API_URL", "")
-    if not address:
-        return ""
-    # Only what the operator named is asked, never through a proxy; any answer is one.
-    opener = build_opener(ProxyHandler({}))
     try:
-        with opener.open(f"{address.rstrip('/')}/health", timeout=SERVER_SECONDS):
-            return ""
-    except HTTPError:
-        return ""
-    except (OSError, ValueError):
-        return address
+        return dict(nightly(**given, parts=parts, executor=executor))
+    except WuxingError:
+        raise
+    except Exception as fault:
+        if read_lines(Home(home).nights_path) != noted:
+            raise
+        why = f"Prefect could not begin ({type(fault).__name__}): the night runs without its record"
+    return _run_alone(request_of(**given, parting=Parting(parts, executor)), why)
+
+
+def _run_alone(request: NightRequest, why: str) -> dict[str, Any]:
+    Progress().say(why)
+    day = request.as_of.isoformat()
+    return told_night(request.home, day, lambda: run_night(request, Progress()), "nightly")
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
@@ -222,23 +222,38 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
+def expect_schedule_free(home: Home) -> None:
+    """Check that Prefect's server can keep this home's schedule, and keeps no other one's.
+
+    Raises:  as at_server; UsageError naming the home that is served there
+    """
+    with at_server() as client, suppress(ObjectNotFound):
+        served = client.read_deployment_by_name(f"{nightly.name}/{SERVED}")
+        other = served.parameters.get("home")
+        if other and Path(other).resolve() != home.root.resolve():
+            raise UsageError(
+                f"at {client.api_url} `wuxing serve` runs the nights of {other}: one server serves "
+                "one home; give this one a server of its own, or, if that home is served no more, "
+                f"`prefect deployment delete {nightly.name}/{SERVED}`"
+            )
+
+
 def serve(home: Path, drop: Path | None) -> None:
     """Run the nightly schedule until stopped: 02:00 in the district, one run at a time.
 
-    Raises:  MachineDeniedError if Prefect's server does not answer
+    What is stopped leaves the schedule on: who serves beside it goes on, and what nobody runs is
+    late, which Prefect and `wuxing status` tell.
     """
-    silent = _silent_server()
-    if silent:
-        raise MachineDeniedError(
-            f"{silent} (PREFECT_API_URL) does not answer, and it keeps the schedule: start "
-            "Prefect's server; `wuxing nightly` runs one night without it"
-        )
     # So Prefect ends what it serves when it is told to.
     with suppress(SystemExit):
         nightly.serve(
-            # prefect.yaml deploys `nightly`: of one name, each would unseat the other.
-            name="serve",
+            name=SERVED,
             schedules=[Cron("0 2 * * *", timezone=str(DISTRICT_TIME))],
             limit=1,
-            parameters={"drop": str(drop) if drop else None, "as_of": None, "home": str(home)},
+            pause_on_shutdown=False,
+            parameters={
+                "drop": str(drop.resolve()) if drop else None,
+                "as_of": None,
+                "home": str(home.resolve()),
+            },
         )

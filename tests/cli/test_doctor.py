@@ -202,11 +202,14 @@ def prefect() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_the_server_is_asked_for_the_deployment_and_a_worker(
-    prefect: tuple[str, dict[str, Any]],
+    prefect: tuple[str, dict[str, Any]], tmp_path: Path
 ) -> None:
     address, answers = prefect
+    home, here = Home(tmp_path / "home"), {"parameters": {"home": str(tmp_path / "home")}}
     deployed: Mapping[str, Any] = {"name": "nightly", "paused": False, "work_pool_name": "district"}
-    served = {"name": "serve", "paused": False, "work_pool_name": None, "status": "READY"}
+    deployed = {**deployed, "parameters": {"home": None}}
+    served = {"name": "serve", "paused": False, "work_pool_name": None, "status": "READY", **here}
+    other = {**served, "parameters": {"home": "/srv/other"}}
     workers = "/api/work_pools/district/workers/filter"
     for there, status, verdict, word in (
         ([], "ONLINE", "bad", "prefect deploy"),
@@ -215,14 +218,16 @@ def test_the_server_is_asked_for_the_deployment_and_a_worker(
         ([deployed], "ONLINE", "good", "awake"),
         ([deployed, served], "OFFLINE", "bad", "wuxing-worker"),
         ([served], "OFFLINE", "good", "wuxing serve"),
+        ([other], "OFFLINE", "bad", "/srv/other"),
+        ([deployed, other], "ONLINE", "good", "awake"),
         ([{**served, "status": "NOT_READY"}], "OFFLINE", "bad", "prefect deploy"),
         ([{**served, "paused": True}], "OFFLINE", "bad", "prefect deploy"),
     ):
         answers.update({"/api/deployments/filter": there, workers: [{"status": status}]})
-        said = around.look_at_prefect(address)
+        said = around.look_at_prefect(address, home)
         assert said["verdict"] == verdict and word in said["found"]
-    assert around.look_at_prefect("")["verdict"] == "warn"
-    assert "does not answer" in around.look_at_prefect("http://127.0.0.1:9/api")["found"]
+    assert around.look_at_prefect("", home)["verdict"] == "warn"
+    assert "does not answer" in around.look_at_prefect("http://127.0.0.1:9/api", home)["found"]
 
 
 def test_services_that_sleep_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

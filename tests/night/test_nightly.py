@@ -24,7 +24,7 @@ from flows.night.progress import Progress
 from flows.store import Home
 from tests.conftest import AS_OF
 from tests.inbox.inbox_home import at, make_inbox, no_pause
-from transforms.errors import ContractError, DropRefusedError, HomeBusyError
+from transforms.errors import ContractError, DropRefusedError, HomeBusyError, UsageError
 
 ROOT = Path(__file__).parent.parent.parent
 STAGES = [made for made in vars(pipeline).values() if isinstance(made, pipeline.Stage)]
@@ -282,6 +282,19 @@ def test_what_stops_a_stage_names_nobody_to_prefect() -> None:
     assert "stands twice" in state.message and "370302198503151234" not in state.message
 
 
+@pytest.mark.usefixtures("prefect_server")
+def test_serve_takes_no_other_homes_schedule(tmp_path: Path) -> None:
+    from flows.night import nightly
+
+    home = Home(tmp_path / "home")
+    nightly.expect_schedule_free(home)
+    served: Any = nightly.nightly.to_deployment("serve", parameters={"home": str(home.root)})
+    served.apply()
+    nightly.expect_schedule_free(home)
+    with pytest.raises(UsageError, match=f"the nights of {home.root}.*prefect deployment delete"):
+        nightly.expect_schedule_free(Home(tmp_path / "other"))
+
+
 def test_a_night_does_not_wait_for_a_server_that_is_down(
     empty_home: Path, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
@@ -296,4 +309,5 @@ def test_a_night_does_not_wait_for_a_server_that_is_down(
     (night,) = read_nights(home)
     assert (night.by, night.state) == ("nightly", "done")
     assert run_command(app, ["serve", str(town), "--home", str(home.root)]) == 10
-    assert "start Prefect's server" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "does not answer as a Prefect server: start it" in told.err and not told.out

@@ -132,6 +132,9 @@ def test_serve_and_the_deployment_bear_two_names(monkeypatch: pytest.MonkeyPatch
     asked: dict[str, Any] = {}
     monkeypatch.setattr(nightly.nightly, "serve", lambda **given: asked.update(given))
     nightly.serve(Path("home"), Path("drop"))
+    # Another that serves the home goes on when one is stopped, wherever each was started.
+    assert asked["pause_on_shutdown"] is False
+    assert asked["parameters"]["home"] == str(Path("home").resolve())
     assert f"name: {asked['name']}\n" not in (ROOT / "prefect.yaml").read_text("utf-8")
 
 
