@@ -57,9 +57,11 @@ def look_at(
     ended = [night for night in nights if night.state != "running"]
     last, good = ended[-1] if ended else None, [night for night in ended if night.is_good]
     oldest = now - read_span(max_age or settings.night.max_age)
-    is_recent = bool(good) and good[-1].started_at >= oldest
+    # One by a clock that ran ahead says nothing of today.
+    latest = now + CLOCKS_DIFFER
+    is_recent = bool(good) and oldest <= good[-1].started_at <= latest
     read = next((night for night in reversed(ended) if night.run_id), None)
-    since, waiting, unread = _since(home, nights), _waiting(home), _unread(home)
+    since, waiting, unread = _since(home, nights, latest), _waiting(home), _unread(home)
     return {
         "good": is_recent and last is good[-1] and not waiting["ledger"] and not unread,
         "is_too_old": not is_recent,
@@ -80,14 +82,15 @@ def look_at(
     }
 
 
-def _since(home: Home, nights: Sequence[Night]) -> datetime | None:
+def _since(home: Home, nights: Sequence[Night], latest: datetime) -> datetime | None:
     """Return from when on a night is due: the first there was, else when the hour was written.
 
     A home that was restored does not know what nights there were since it was saved.
     """
-    restored = restored_at(home)
-    if restored or nights:
-        return restored or nights[0].started_at
+    known = [restored_at(home), *(night.started_at for night in nights)]
+    begun = [at for at in known if at and at <= latest]
+    if begun:
+        return begun[0]
     if not home.settings_path.is_file():
         return None
     return datetime.fromtimestamp(home.settings_path.stat().st_mtime, DISTRICT_TIME)

@@ -161,6 +161,17 @@ def test_a_missed_night_is_noticed_after_eight_minutes(tmp_path: Path, minutes: 
     assert look(home, later + timedelta(hours=1))["missed"][:1] == ["2026-11-28"]
 
 
+def test_a_night_by_a_clock_that_ran_ahead_says_nothing_of_today(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    os.utime(home.settings_path, (0, (TWO - timedelta(hours=3)).timestamp()))
+    note(home, TWO + timedelta(days=200), good_night(home))
+    for days in (0, 3, 40):
+        told = look(home, TWO + timedelta(days=days, hours=1))
+        assert not told["good"] and told["is_too_old"] and len(told["missed"]) == min(days + 1, 32)
+    note(home, TWO + timedelta(days=3), good_night(home))
+    assert look(home, TWO + timedelta(days=3, hours=1))["good"]
+
+
 def test_missed_nights_are_one_line_and_those_before_a_restore_are_nobodys(tmp_path: Path) -> None:
     home = home_with(tmp_path)
     note(home, TWO, good_night(home))
