@@ -79,26 +79,32 @@ def open_ledger(home: Home, *, only_look: bool = False) -> Iterator[Ledger]:
     if not is_kept:
         expect_no_traces(home)
     with (
+        _faults_told(home.ledger_path),
         _readable(home.ledger_path, only_look) as path,
         closing(_connect(path, is_kept, only_look)) as connection,
     ):
-        try:
-            if not is_kept:
-                _make_tables(connection)
-            elif not only_look:
-                connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = full")
-            # What it sorts is no file elsewhere.
-            connection.execute("pragma temp_store = memory")
-            connection.execute("pragma foreign_keys = on")
-            expect_schema(connection, home.ledger_path)
-            yield Ledger(connection, home, is_kept)
-        except sqlite3.DatabaseError as broken:
-            if not _is_damage(broken):
-                raise
-            raise DigestDiffersError(
-                f"{home.ledger_path} is no ledger or is damaged; {ADVICE}"
-            ) from broken
+        if not is_kept:
+            _make_tables(connection)
+        elif not only_look:
+            connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        # What it sorts is no file elsewhere.
+        connection.execute("pragma temp_store = memory")
+        connection.execute("pragma foreign_keys = on")
+        expect_schema(connection, home.ledger_path)
+        yield Ledger(connection, home, is_kept)
+
+
+@contextmanager
+def _faults_told(path: Path) -> Iterator[None]:
+    """Tell of a ledger's file what SQLite finds wrong with it, or may not do: it names no file."""
+    try:
+        yield
+    except sqlite3.DatabaseError as broken:
+        if _is_damage(broken):
+            raise DigestDiffersError(f"{path} is no ledger or is damaged; {ADVICE}") from broken
+        vars(broken)["filename"] = str(path)
+        raise
 
 
 def books_of(home: Home) -> Books:
@@ -186,8 +192,10 @@ def ledger_view(home: Home, beneficiary: str | None) -> dict[str, Any]:
 
 def copy_ledger(home: Home, target: Path) -> None:
     """Copy a ledger's file as it stands, whole, also while another process posts to it."""
+    # Who only looks takes a file without a log for one that stands still.
+    is_still = not os.access(home.root, os.W_OK)
     with (
-        open_ledger(home, only_look=True) as ledger,
+        open_ledger(home, only_look=is_still) as ledger,
         closing(sqlite3.connect(target, isolation_level=None)) as copy,
     ):
         ledger.connection.backup(copy)

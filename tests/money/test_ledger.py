@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.cli.console import app, run_command
 from flows.money.batch import list_batches, show_batch
 from flows.money.batch_folder import signed_lines
 from flows.money.ledger_store import Ledger, ledger_view, open_ledger
@@ -124,6 +125,19 @@ def test_a_file_that_is_no_ledger_is_refused(home: Home) -> None:
     home.ledger_path.write_bytes(b"this is no database at all, but a text" * 30)
     with pytest.raises(DigestDiffersError, match="no ledger"), open_ledger(home):
         pass
+
+
+def test_a_ledger_that_may_not_be_written_is_named(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SQLite says what it may not do, and of which file it does not."""
+    with open_ledger(home):
+        pass
+    # As in a home that is mounted to be read: its log can't be made.
+    home.ledger_path.with_name(f"{home.ledger_path.name}-wal").mkdir()
+    words = ["batch", "withdraw", "B1", "--reason", "x", "--home", str(home.root)]
+    assert run_command(app, words) == 10
+    assert f"{home.ledger_path}: " in capsys.readouterr().err
 
 
 def test_looking_at_a_home_that_is_not_there_makes_none(tmp_path: Path) -> None:
