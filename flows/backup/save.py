@@ -18,9 +18,11 @@ from flows.inbox.suppliers import INBOX, REFUSED, TAKEN
 from flows.ingest.drop import raw_files, snapshot_files
 from flows.money.batch_folder import read_batch
 from flows.money.evidence import run_files
+from flows.money.funds import PROFILE_FOLDER
 from flows.money.ledger_store import books_of, copy_ledger, open_ledger
 from flows.money.verify_batches import batch_files
 from flows.money.verify_folders import NOTICES
+from flows.money.whole import is_at_home
 from flows.money.witnesses import ADVICE, expect_witnessed, tell_witness
 from flows.scratch import scratch_folder
 from flows.store import MANIFEST, Home, read_manifest
@@ -32,6 +34,7 @@ KEYS = ("*.key", "*.seen", ".*")
 LEFT_OUT = (*KEYS, "keys", "tmp", "cache", "ledger.sqlite*", "ledger.journal")
 # Of the inbox: what was taken, and what was refused with its reason.
 DELIVERED = (TAKEN, REFUSED)
+LAID = (".making-*",)
 # What is smaller is read each time; what is larger and has the same size and time, is the same.
 ALWAYS_READ_BYTES = 1 << 20
 # How often all is looked through again if the ledger has grown meanwhile.
@@ -93,7 +96,8 @@ def back_up(home: Home, folder: Path, now: datetime, inbox: Path | None = None) 
     """Write one more state of a home into a backup's folder; nothing that is there is touched.
 
     Holds:   a kill at any moment leaves every earlier state as it was
-    Raises:  DropRefusedError if the folder is another home's or lies in this one;
+    Raises:  DropRefusedError if the folder is another home's or lies in this one, or this is a
+             copy and the folder its home's;
              DigestDiffersError if the ledger, or what it names, is not as recorded
     """
     if not home.ledger_path.is_file():
@@ -127,6 +131,13 @@ def _pass(
             f"{vault.root} holds backups of home {last['home_id']}, this is {books.home_id}: give "
             "each home a folder of its own"
         )
+    is_here = is_at_home(home, books)
+    if last.get("is_at_home", bool(last)) and not is_here:
+        raise DropRefusedError(
+            f"this is a copy of home {books.home_id}, or it was moved, and {vault.root} holds its "
+            "home's backups: both heads sign `wuxing home move`, or give the copy a folder of its "
+            "own (`wuxing backup DIR`)"
+        )
     for file in [*_named(saving, books), *_others(home, inbox)]:
         saving.keep(*file)
     listed = {
@@ -134,6 +145,7 @@ def _pass(
         for where, entries in sorted(saving.trees.items())
     }
     said = {"home_id": books.home_id, "position": books.position, "head": books.head}
+    said |= {"is_at_home": is_here}
     left_out = {"problems": saving.problems, "unread": saving.unread}
     return {"format": FORMAT, **said, "trees": listed, **left_out}, saving
 
@@ -203,7 +215,7 @@ def _others(home: Home, inbox: Path) -> Iterator[tuple[str, Path, str, str]]:
     known = {home.snapshots, home.runs, home.batches, inbox}
     tops = [(path, path.name, KEYS) for path in _below(home.root, LEFT_OUT) if path not in known]
     # What is being delivered is its supplier's until it is taken. An inbox may lie elsewhere.
-    delivered = [(inbox / name, f"{INBOX}/{name}", (".making-*",)) for name in DELIVERED]
+    delivered = [(inbox / name, f"{INBOX}/{name}", LAID) for name in DELIVERED]
     for path, told, left_out in [*tops, *(one for one in delivered if one[0].is_dir())]:
         for file in [path] if path.is_file() else _files_below(path, left_out):
             name = f"{told}/{file.relative_to(path).as_posix()}".removesuffix("/.")
@@ -221,7 +233,19 @@ def _files_below(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
 
 
 def _below(folder: Path, left_out: Sequence[str]) -> list[Path]:
-    """List a folder without what is left out; a link is not followed, a device or pipe not read."""
-    there = (path for path in folder.iterdir() if not path.is_symlink())
-    kept = (path for path in there if not any(path.match(form) for form in left_out))
-    return sorted(path for path in kept if path.is_dir() or path.is_file())
+    return sorted(path for path in folder.iterdir() if _is_taken(path, left_out))
+
+
+def _is_taken(path: Path, left_out: Sequence[str]) -> bool:
+    """Say whether a backup takes a path in: not what is left out, no device, no pipe.
+
+    Configuration may be kept elsewhere, as links to files or to the folder of profiles. No other
+    link is followed, and none that a supplier laid.
+    """
+    is_link = path.is_symlink()
+    names = {path, path.resolve()} if is_link else {path}
+    if any(name.match(form) for name in names for form in left_out):
+        return False
+    if not is_link:
+        return path.is_dir() or path.is_file()
+    return left_out is not LAID and (path.is_file() or path.name == PROFILE_FOLDER)

@@ -5,6 +5,7 @@
                             one backup: the home, its ledger's position, a tree per folder
 
 The newest is the state of the longest ledger, of these the one written last: a clock can be wrong.
+One that a copy of the home wrote is never the newest while there is one of the home at its place.
 Nothing here is ever written in place. A state appears last, after all that it names is on disk.
 """
 
@@ -100,7 +101,14 @@ class Vault:
 
         Raises:  DigestDiffersError if it is missing or was changed
         """
-        return json.loads(self._checked(self.path_of(digest), digest))
+        return json.loads(self.read(digest))
+
+    def read(self, digest: str) -> bytes:
+        """Read a content.
+
+        Raises:  DigestDiffersError if it is missing or was changed
+        """
+        return self._checked(self.path_of(digest), digest)
 
     def write_out(self, entry: Entry, target: Path) -> None:
         """Write a content to a place outside, as it was.
@@ -161,8 +169,17 @@ class Vault:
 
     def newest(self) -> dict[str, Any]:
         """Read the newest state; nothing if there is none."""
-        names = self.state_names()
-        return self.read_state(names[-1]) if names else {}
+        name = self.newest_name()
+        return self.read_state(name) if name else {}
+
+    def newest_name(self) -> str:
+        """Name the newest state of the home at its place, else of a copy; nothing if there is none.
+
+        Raises:  DigestDiffersError if it was changed or renamed
+        """
+        names = self.state_names()[::-1]
+        at_home = (name for name in names if is_of_home(self.read_state(name)))
+        return next(at_home, next(iter(names), ""))
 
     def tree(self, digest: str) -> list[Entry]:
         """Read which files a folder held."""
@@ -197,6 +214,11 @@ class Vault:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.rename(making, path)
         sync_path(path.parent)
+
+
+def is_of_home(state: Mapping[str, Any]) -> bool:
+    """Say whether a home wrote a state at its place; older releases did not say who wrote it."""
+    return bool(state.get("is_at_home", True))
 
 
 def dated_ahead(vault: Vault, now: datetime) -> list[str]:

@@ -21,7 +21,12 @@ PlaceArgument = Annotated[
     typer.Argument(metavar="DIR", help="Folder on another disk; default: [backup] in wuxing.toml."),
 ]
 StateOption = Annotated[
-    str, typer.Option("--state", help="An older state, by its name in DIR/states.")
+    str,
+    typer.Option(
+        "--state",
+        help="An older state, by its name in DIR/states.",
+        callback=lambda text: Path(text).name.removesuffix(".json"),
+    ),
 ]
 SHOWN = 5
 
@@ -79,12 +84,7 @@ def restore(
     note_restored(place, district_now())
     dates = _dates(folder)
     begun = [f"{told['files']} files of {told['made_at']} are in {target}; verifying"]
-    if told["passed_over"]:
-        *_, newest = told["passed_over"]
-        begun.append(
-            f"! {len(told['passed_over'])} newer states hold something that is not as recorded and "
-            f"were passed over: `--state {newest}` brings the newest back"
-        )
+    begun += _passed_over(told)
     # Said before the home is verified: that may end it.
     for one in (*begun, *dates):
         typer.echo(said(one), err=True)
@@ -98,8 +98,9 @@ def restore(
             f"with the bank what was paid after {told['made_at']}: nothing outside says it"
         )
     elsewhere = (
-        "it lies elsewhere than its heads have put it: it looks, replays and verifies; to sign and "
-        "release here, both heads sign `wuxing home move`, and the old home is given up"
+        "it lies elsewhere than its heads have put it: it looks, replays and verifies, and takes "
+        "nothing from an inbox outside it; to sign and release here, both heads sign `wuxing home "
+        "move`, and the old home is given up"
     )
     lines = [
         f"{target} is home {told['home_id']} as of {told['made_at']}, verified",
@@ -110,6 +111,25 @@ def restore(
     ]
     show({**told, "warnings": [*warnings, *dates]}, as_json, lines)
     _expect_none(told, "were not as recorded when the backup was made")
+
+
+def _passed_over(told: Mapping[str, Any]) -> list[str]:
+    """Say which newer states were not brought back, and why."""
+    lines = list[str]()
+    if told["passed_over"]:
+        *_, newest = told["passed_over"]
+        lines.append(
+            f"! {len(told['passed_over'])} newer states hold something that is not as recorded and "
+            f"were passed over: `--state {newest}` brings the newest back"
+        )
+    if told["parted"]:
+        *_, newest = told["parted"]
+        lines.append(
+            f"! {len(told['parted'])} states were passed over: a copy of this home wrote them, or "
+            "they are of another course of its ledger in which less was signed: `--state "
+            f"{newest}` brings the newest back"
+        )
+    return lines
 
 
 def _dates(folder: Path) -> list[str]:
@@ -124,12 +144,13 @@ def _longer(folder: Path, made: str) -> list[str]:
     """Say that a state just made is not the newest, as another is of a longer ledger."""
     from flows.backup.vault import Vault
 
-    newest = Vault(folder).state_names()[-1]
+    newest = Vault(folder).newest_name()
     if newest == made:
         return []
     return [
-        f"{newest} is of a longer ledger and stays the newest, which `restore` brings back: this "
-        "home came from an older state; give it a folder of its own"
+        f"{newest} is of a longer ledger: this home came from an older state, or a copy of it "
+        "wrote there. `restore` brings back the one in which more was signed, else the longer one; "
+        "give this home a folder of its own"
     ]
 
 

@@ -94,8 +94,9 @@ def unknown_files(found: Sequence[str]) -> str:
     """Say what is to be done with files that the register does not know."""
     count, first = len(found), found[0]
     return (
-        f"{count} files lie in taken or refused that deliveries.jsonl does not know, as {first}: "
-        "put those of taken back into their suppliers' folders"
+        f"{count} files lie in taken or refused that deliveries.jsonl does not know, as {first} "
+        "(the home was restored, or another one takes from this inbox): put those of taken back "
+        "into their suppliers' folders"
     )
 
 

@@ -20,12 +20,15 @@ from flows.inbox.take import Pause, refuse, take
 from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import Listed
 from flows.ingest.folders import is_rubbish
+from flows.money.ledger_store import books_of
 from flows.money.sign import CHINA
 from flows.money.verify_folders import delivery_problems
+from flows.money.whole import is_at_home
 from flows.store import Home
 from transforms.answers.deliveries import expected_since
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.headers import kind_of_file
+from transforms.money.books import Books
 
 Tell = Callable[[str, int], None]
 
@@ -48,9 +51,9 @@ class Waiting:
 def await_suppliers(home: Home, as_of: date, waiting: Waiting, tell: Tell) -> None:
     """Wait until all that is due on a day lies in the inbox whole, or until its deadline.
 
-    Raises:  DropRefusedError if no supplier is named
+    Raises:  DropRefusedError if no supplier is named, or the inbox is the live home's
     """
-    suppliers = expect_suppliers(home)
+    suppliers = expect_own_inbox(home)
     while waiting.until_deadline:
         late = late_now(suppliers, read_register(home), as_of, waiting.clock())
         if not late:
@@ -58,6 +61,32 @@ def await_suppliers(home: Home, as_of: date, waiting: Waiting, tell: Tell) -> No
         names = ", ".join(sorted({of.supplier for of in late}))
         tell(f"waiting for {names}", 0)
         waiting.pause(waiting.every_seconds)
+
+
+def expect_own_inbox(home: Home) -> Suppliers:
+    """Read the suppliers of a home that may take what they deliver.
+
+    A copy takes from an inbox inside itself alone: what it took elsewhere its home would miss.
+
+    Raises:  DropRefusedError if no supplier is named, or this is a copy and the inbox, or a folder
+             of it, lies outside
+    """
+    suppliers, root = expect_suppliers(home), home.root.resolve()
+    folders = [suppliers.inbox / one.folder for one in suppliers.by_name.values()]
+    outside = [
+        folder
+        for folder in (suppliers.inbox, *folders)
+        if not folder.resolve().is_relative_to(root)
+    ]
+    books = books_of(home) if outside else Books()
+    if books.place and not is_at_home(home, books):
+        raise DropRefusedError(
+            f"this is a copy of home {books.home_id}, or it was moved: it takes nothing from "
+            f"{outside[0]}, where its home would miss it. Both heads sign `wuxing home move`, or "
+            f"`inbox` in {home.suppliers_path} names a folder inside this home, or name a folder "
+            "of files. Nothing was changed"
+        )
+    return suppliers
 
 
 def late_now(suppliers: Suppliers, lines: list[Line], as_of: date, now: datetime) -> list[Delivers]:
@@ -96,7 +125,7 @@ def read_tonight(
     Raises:  DropRefusedError if nothing is in force, or files were taken that nobody registered;
              DigestDiffersError if the register has another file than a night read of a delivery
     """
-    suppliers, day = expect_suppliers(home), waiting.clock().date()
+    suppliers, day = expect_own_inbox(home), waiting.clock().date()
     lines = take(home, suppliers, day, waiting.pause)
     _expect_known(suppliers, lines)
     if problem := next(delivery_problems(home), ""):

@@ -44,7 +44,7 @@ def expect_whole(home: Home, ledger: Ledger, *, tells: bool = True) -> None:
         raise DigestDiffersError(f"{home.ledger_path}, {problem}; {ADVICE}")
     tell_witness(home.journal_path, postings)
     # A copy pays nothing, and a night computed again is of a day that anchors have gone on from.
-    if books.place == place_of(home):
+    if is_at_home(home, books):
         expect_anchors(former_anchors(home, told_anchors(postings)), books.home_id, books.hashes)
     expect_anchors(read_anchors(home), books.home_id, books.hashes)
     unknown = unknown_payment_files(home, books)
@@ -54,7 +54,7 @@ def expect_whole(home: Home, ledger: Ledger, *, tells: bool = True) -> None:
         )
     for answer in standing_again(home, books.withdrawn):
         raise DigestDiffersError(answer)
-    if tells and books.place == place_of(home):
+    if tells and is_at_home(home, books):
         tell_anchors(read_anchors(home), books.home_id, postings)
 
 
@@ -107,12 +107,17 @@ def unknown_payment_files(home: Home, books: Books) -> list[Path]:
     return sorted(found - released)
 
 
+def is_at_home(home: Home, books: Books) -> bool:
+    """Say whether a home lies where its heads have put it, or `init` made it; else it is a copy."""
+    return books.place == place_of(home)
+
+
 def expect_at_home(home: Home, books: Books) -> None:
     """Check that this home lies where its heads have put it.
 
     Raises:  LedgerForbidsError for a copy: it can look, replay and verify, not sign or release
     """
-    if books.place != place_of(home):
+    if not is_at_home(home, books):
         raise LedgerForbidsError(
             f"this is a copy of home {books.home_id}, or it was moved: it can be looked at, "
             "replayed and verified; to sign, release and take the bank's answers here, both heads "

@@ -62,11 +62,20 @@ def expect_witnessed(path: Path, hashes: Sequence[str]) -> int:
     if position:
         days = [p.said["statement"]["signed_on"] for p in seen if p.kind == "signed"]
         signed = f"what was signed on {days[-1]}" if days else "what others have seen"
+        since = [p.sequence for p in seen[position - 1 :] if p.kind == "home_moved"]
+        advice = ADVICE if not since else _moved_on(since[-1])
         raise DigestDiffersError(
             f"the ledger is older than {signed}, or another one: {path} has seen posting "
-            f"{len(seen)}, the ledger has {len(hashes)} and differs from {position} on; {ADVICE}"
+            f"{len(seen)}, the ledger has {len(hashes)} and differs from {position} on; {advice}"
         )
     return len(seen)
+
+
+def _moved_on(moved: int) -> str:
+    return (
+        f"it was moved since, by posting {moved}: if from here, this home is given up, and work "
+        f"goes on where it lies now; else {ADVICE}"
+    )
 
 
 def tell_witness(path: Path, postings: Sequence[Posting]) -> None:

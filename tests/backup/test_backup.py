@@ -18,12 +18,14 @@ from flows.backup.save import back_up
 from flows.backup.vault import Vault
 from flows.cli.around import user_name
 from flows.cli.console import app, run_command
+from flows.money import whole
 from flows.money.ledger_store import books_of, open_ledger, write_prefix
 from flows.money.verify import verify_home
 from flows.store import Home
-from tests.ceremony import PLACE
+from tests.ceremony import PLACE, key_of, revoke
 from tests.conftest import AS_OF
 from tests.faults.bounded import ROOT
+from transforms.answers.messages import in_chinese
 from transforms.errors import DigestDiffersError, DropRefusedError
 
 NOW = datetime(2026, 11, 27, 3, tzinfo=UTC)
@@ -156,7 +158,7 @@ def test_what_is_damaged_at_home_is_told_and_kept_as_it_was(
     lost.unlink()
     second = back_up(home, folder, NOW + timedelta(days=1))
     assert len(second["problems"]) == 2 and all(p for p in second["problems"])
-    assert wuxing("backup", folder, home=home).wait() == 14
+    assert run_command(app, ["backup", str(folder), "--home", str(home.root)]) == 14
     for state in (first["state"], ""):
         copy = Home(tmp_path / f"copy-{state}")
         told = restore(folder, copy, state)
@@ -371,3 +373,122 @@ def test_what_was_refused_as_unreadable_is_named_and_no_problem(
     said = capsys.readouterr().out
     assert f"`chown {user_name(os.geteuid())} '{closed[0]}'`" in said and "没有进入此备份" in said
     assert not Vault(tmp_path / "backup").newest()["problems"]
+
+
+def copy_of(home: Home, root: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Copy a home elsewhere, where it is known to be a copy."""
+    monkeypatch.setattr(whole, "place_of", lambda h: PLACE if h == home else str(h.root))
+    return Home(shutil.copytree(home.root, root))
+
+
+def test_a_copy_writes_no_state_beside_those_of_its_home(
+    home_after_run: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, folder, own = home_after_run, tmp_path / "backup", tmp_path / "own"
+    copy = copy_of(home, tmp_path / "copy", monkeypatch)
+    first = back_up(home, folder, NOW)["state"]
+    with pytest.raises(DropRefusedError, match="this is a copy of home") as refused:
+        back_up(copy, folder, NOW)
+    assert "home move" in str(refused.value) and "副本" in in_chinese(str(refused.value))
+    assert Vault(folder).state_names() == [first]
+    # In a folder of its own it is saved, and taken until its home writes there, too.
+    made = back_up(copy, own, NOW)["state"]
+    assert restore(own, Home(tmp_path / "one"))["state"] == made == Vault(own).newest_name()
+    night(copy)
+    longer = back_up(copy, own, NOW)["state"]
+    of_home = back_up(home, own, NOW)["state"]
+    assert Vault(own).state_names()[-1] == longer and Vault(own).newest_name() == of_home
+    told = restore(own, Home(tmp_path / "two"))
+    assert told["state"] == of_home and told["parted"] == [longer] and not told["passed_over"]
+    with pytest.raises(DropRefusedError, match="this is a copy of home"):
+        back_up(copy, own, NOW)
+
+
+def night(home: Home) -> None:
+    """Post what a night posts, twice: a ledger that grows without anybody's signature."""
+    with open_ledger(home) as ledger, ledger.transaction():
+        run_id, said = next(iter(ledger.books().runs.items()))
+        for number in (1, 2):
+            ledger.post("run_recorded", said | {"as_of": f"2020-04-0{number}"}, subject=run_id)
+
+
+def test_a_copy_that_older_releases_let_in_does_not_hide_what_was_signed(
+    home_after_run: Home,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    home, folder = home_after_run, tmp_path / "backup"
+    copy = copy_of(home, tmp_path / "copy", monkeypatch)
+    back_up(home, folder, NOW)
+    night(copy)
+    with monkeypatch.context() as of_old:
+        of_old.setattr(whole, "place_of", lambda _: PLACE)
+        longest = back_up(copy, folder, NOW)["state"]
+        revoke(home, key_of(home, "reviewer"))
+        signed = back_up(home, folder, NOW)["state"]
+    assert Vault(folder).state_names()[-1] == longest
+    words = ["backup", str(folder), "--home", str(home.root)]
+    assert run_command(app, ["--lang", "zh", *words]) == 0
+    assert "或者有副本写进过那里" in capsys.readouterr().out
+    signed = Vault(folder).state_names()[-2]
+    assert run_command(app, ["--lang", "zh", "restore", str(folder), str(tmp_path / "back")]) == 0
+    assert f"`--state {longest}` 恢复" in capsys.readouterr().err
+    assert books_of(Home(tmp_path / "back")).head == books_of(home).head
+    # As it is written in the folder of states, or as a shell completes it.
+    for number, given in enumerate((f"{signed}.json", str(folder / "states" / f"{signed}.json"))):
+        target = str(tmp_path / f"named-{number}")
+        assert run_command(app, ["restore", str(folder), target, "--state", given]) == 0
+        assert books_of(Home(Path(target))).head == books_of(home).head
+
+
+def test_a_home_comes_back_where_its_folder_can_not_be_exchanged(
+    home_after_run: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk's own folder; a link to one."""
+    folder, disk = tmp_path / "backup", tmp_path / "disk"
+    back_up(home_after_run, folder, NOW)
+    disk.mkdir()
+    (tmp_path / "link").symlink_to(disk)
+    restore(folder, Home(tmp_path / "link"))
+    assert (tmp_path / "link").is_symlink() and (disk / "ledger.sqlite").is_file()
+    assert contents(Home(disk)).keys() == contents(home_after_run).keys()
+    mounted, moved = tmp_path / "mounted", list[Path]()
+    (mounted / ".making-mounted" / "runs").mkdir(parents=True)
+    is_mount, rename = Path.is_mount, os.rename
+
+    def renamed(source: Path, target: Path) -> None:
+        assert target != mounted, "Device or resource busy"
+        moved.append(Path(target))
+        rename(source, target)
+
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == mounted or is_mount(path))
+    monkeypatch.setattr(os, "rename", renamed)
+    restore(folder, Home(mounted))
+    assert moved[-1].name == "ledger.sqlite", "without it there is no home"
+    assert contents(Home(mounted)).keys() == contents(home_after_run).keys()
+    assert not [*mounted.glob(".making-*")]
+
+
+def test_configuration_that_is_kept_elsewhere_is_saved(
+    home_after_run: Home, tmp_path: Path
+) -> None:
+    """Links to files are; what a supplier laid, a key and a folder of another kind are not."""
+    home, folder, kept = home_after_run, tmp_path / "backup", tmp_path / "kept"
+    kept.mkdir()
+    for path in (home.funds_path, home.root / "bank_profiles"):
+        path.rename(kept / path.name)
+        path.symlink_to(kept / path.name)
+    (home.root / "more").symlink_to(kept)
+    (home.root / "plain").symlink_to(home.root / "reviewer.key")
+    taken = home.root / "inbox" / "taken" / "2020-03-31"
+    taken.mkdir(parents=True)
+    (taken / "a.csv").symlink_to("/etc/hostname")
+    assert back_up(home, folder, NOW)["problems"] == []
+    copy = Home(tmp_path / "copy")
+    restore(folder, copy)
+    assert copy.funds_path.read_bytes() == home.funds_path.read_bytes()
+    assert [path.name for path in (copy.root / "bank_profiles").iterdir()] == [
+        path.name for path in (kept / "bank_profiles").iterdir()
+    ]
+    assert not {"more", "plain", "inbox"} & {path.name for path in copy.root.iterdir()}

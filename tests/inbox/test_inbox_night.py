@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 
 from flows.audit.replay import replay
+from flows.money import whole
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home
+from tests.ceremony import PLACE
 from tests.conftest import AS_OF
 from tests.inbox.inbox_home import at
+from transforms.answers.messages import in_chinese
+from transforms.errors import DropRefusedError
 from transforms.extracts.headers import kind_of_file
 from transforms.extracts.kinds import KINDS
 
@@ -92,3 +96,32 @@ def test_what_is_too_old_stops_only_the_policies_that_read_it(fed: Home) -> None
     states = {one["kind"]: one["state"] for one in summary["deliveries"]}
     assert states.pop("deaths") == "too_old" and set(states.values()) == {"same"}
     assert set(states) < set(KINDS) and day.isoformat() == summary["as_of"]
+
+
+def test_a_copy_takes_nothing_out_of_the_inbox_of_its_home(
+    town: Path, empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, copy, inbox = Home(tmp_path / "home"), Home(tmp_path / "copy"), tmp_path / "inbox"
+    lines = [f"{kind.name} = {LINE}" for kind in KINDS.values()]
+    text = '["人社局"]\ncontact = "王工"\n["人社局".kinds]\n' + "\n".join(lines)
+    for one in (home, copy):
+        shutil.copytree(empty_home, one.root)
+        one.suppliers_path.write_text(f'inbox = "{inbox}"\n{text}', "utf-8")
+    shutil.copytree(town, inbox / "人社局")
+    there = sorted(inbox.rglob("*"))
+    monkeypatch.setattr(whole, "place_of", lambda h: PLACE if h == home else str(h.root))
+    with pytest.raises(DropRefusedError, match="this is a copy of home") as refused:
+        night(copy)
+    assert str(inbox) in str(refused.value) and "副本" in in_chinese(str(refused.value))
+    # Nor through links out of an inbox inside itself.
+    copy.suppliers_path.write_text(text, "utf-8")
+    (copy.root / "inbox").mkdir()
+    (copy.root / "inbox" / "人社局").symlink_to(inbox / "人社局")
+    with pytest.raises(DropRefusedError, match="this is a copy of home"):
+        night(copy)
+    assert sorted(inbox.rglob("*")) == there and not copy.deliveries_path.exists()
+    (copy.root / "inbox" / "人社局").unlink()
+    shutil.copytree(town, copy.root / "inbox" / "人社局")
+    alone, fed = night(copy), night(home)
+    assert alone["run_id"] == fed["run_id"], "from an inbox of its own it is the same night"
+    assert not list((inbox / "人社局").glob("*.csv"))

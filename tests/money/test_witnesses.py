@@ -29,6 +29,7 @@ from flows.night.status import look_at
 from flows.store import Home
 from tests.ceremony import PLACE, home_id, key_of, one_place
 from tests.money.money_town import TWO, new_home, night, pay, refund, sign_both
+from transforms.answers.messages import in_chinese
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 
 ROWS = [refund(1000), refund(7, TWO)]
@@ -425,8 +426,9 @@ def test_a_copy_signs_and_releases_only_after_both_heads_moved_it(
     release_batch(copy, batch)
     with pytest.raises(LedgerForbidsError, match="not from where"):
         heads.post_act(copy, both)
-    with pytest.raises(DigestDiffersError, match="anchor"):
+    with pytest.raises(DigestDiffersError, match="work goes on where it lies now") as moved:
         sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+    assert "anchor" in str(moved.value) and "已停用" in in_chinese(str(moved.value))
 
 
 def test_a_copy_tells_no_anchor(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
