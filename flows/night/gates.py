@@ -18,6 +18,7 @@ from expectations import gate
 from expectations.suites import COUNTS, TOTALS, Suite, Threshold, check_sql, load_suite
 from flows.store import read_manifest
 from sql import Connection, connect, policy_cards, query, register_tables, show_frame
+from sql.card_words import check_cards
 from sql.checks import run_check, run_text, tables_present
 from sql.compared import COMPARED_SCHEMA, compare_snapshots
 from sql.texts import COMMENT, WORD, exclusions
@@ -85,7 +86,13 @@ class StoredSnapshot(Protocol):
 
 
 def preload() -> None:
-    """Start importing the judge in the background, so that it overlaps the reading of extracts."""
+    """Hold the cards to their rules before any extract is read, as all facts come after that.
+
+    Starts importing the judge in the background, so that it overlaps the reading of extracts.
+
+    Raises:  RuleError naming the rule
+    """
+    check_cards()
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     gate.preload()
 

@@ -13,9 +13,10 @@ from flows.money.ledger_store import open_ledger
 from flows.night import gates
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
+from flows.store import Home
 from tests.conftest import AS_OF
 from transforms.digest import canonical_json, frame_digest, text_digest
-from transforms.errors import GateStoppedError
+from transforms.errors import GateStoppedError, RuleError
 from transforms.gates import BOUNDARIES, Measure
 
 KEPT = {
@@ -104,3 +105,19 @@ def test_a_digest_is_the_same_however_the_rows_are_cut(
     text = frame.sort(frame.columns).write_csv(separator="\t", null_value="\\N")
     header = canonical_json([["text", "String"], ["number", "Int64"]])
     assert whole == text_digest(f"{header}\n{text}")
+
+
+def test_a_card_that_does_not_fit_its_rule_stops_a_night_before_a_file_is_read(
+    run_home: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number left on a card was refused once all extracts had been read."""
+
+    def refuse() -> None:
+        raise RuleError("takes no x: remove it from its card")
+
+    monkeypatch.setattr(gates, "check_cards", refuse)
+    home, seen = Home(run_home[0]), list[str]()
+    request = NightRequest(home, AS_OF, drop=home.root / "nowhere")
+    with pytest.raises(RuleError, match="remove it"):
+        run_night(request, Progress(lambda *told: seen.append(str(told))))
+    assert seen == []
