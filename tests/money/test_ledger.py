@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from flows.cli.console import app, run_command
+from flows.money import ledger_store
 from flows.money.batch import list_batches, show_batch
 from flows.money.batch_folder import signed_lines
 from flows.money.ledger_store import Ledger, ledger_view, open_ledger
@@ -138,6 +139,23 @@ def test_a_ledger_that_may_not_be_written_is_named(
     words = ["batch", "withdraw", "B1", "--reason", "x", "--home", str(home.root)]
     assert run_command(app, words) == 10
     assert f"{home.ledger_path}: " in capsys.readouterr().err
+
+
+def test_a_ledger_is_copied_as_one_that_others_post_to(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for a file that stands still, it was copied in two states at once."""
+    connect, told = ledger_store._connect, list[bool]()
+
+    def connected(path: Path, is_kept: bool, only_look: bool) -> sqlite3.Connection:
+        told.append(only_look)
+        return connect(path, is_kept, only_look)
+
+    monkeypatch.setattr(ledger_store, "_connect", connected)
+    ledger_store.copy_ledger(home, tmp_path / "copy.sqlite")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    ledger_store.copy_ledger(home, tmp_path / "copy.sqlite")
+    assert told == [False, True], "only looked at where nobody can post"
 
 
 def test_looking_at_a_home_that_is_not_there_makes_none(tmp_path: Path) -> None:
