@@ -89,12 +89,10 @@ def build_entitlements(
     ).filter(pl.col("policy_id").is_in(sorted(fund_of)))
     paid = pl.concat([standing.paid, standing.signed])
     objections = objections_of(connection, standing.paid, *before)
-    spans = {name: reach_of(cards[name], date.max) for name in fund_of}
     absent = _absent(policies, sorted(fund_of), before[1])
     answers = _conflicts_settled(connection, absent, paid)
     ended = policies_over(absent)
-    periods = compared_periods(paid, policies, spans)
-    netted = _netted(connection, eligible, paid, periods, ended, standing.claimed)
+    netted = _netted(connection, policies, eligible, paid, ended, standing.claimed)
     settled = settle_exclusions(netted, exclusions(), answers, absent)
     causes = _causes(connection, claimed_rows(settled), causes_of, ended)
     settled, undecided = settle_beside_paid(connection, paid, settled, causes, before[1], ended)
@@ -120,14 +118,16 @@ def build_entitlements(
 
 def _netted(
     connection: Connection,
+    policies: Mapping[str, PolicyStatus],
     eligible: pl.DataFrame,
     paid: pl.DataFrame,
-    periods: Mapping[tuple[str, str], bool],
     ended: Sequence[str],
     claimed: Sequence[Sequence[str]],
 ) -> pl.DataFrame:
+    cards = [card for card in policy_cards().values() if card.kind == "payment"]
+    spans = {card.policy_id: reach_of(card, date.max) for card in cards}
+    netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
     recovery = _answers_about(connection, "recovery")
-    netted = net_against_ledger(eligible, paid, periods)
     return with_in_question(netted, paid, ended, recovery, claimed)
 
 

@@ -1,7 +1,8 @@
 """Rows beside which another was paid that stands no more: what stays paid counts, or waits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -16,6 +17,8 @@ from transforms.money.paid_elsewhere import (
     settle_what_stays,
     turns_with_paid,
 )
+from transforms.policies.cards import PolicyCard, year_day
+from transforms.policies.parameters import Parameter, day_of, value_on
 
 
 def settle_beside_paid(
@@ -63,7 +66,7 @@ def _beyond_limit(
         show_frame(connection, "limited_lines", lines.select(KEY))
         now = policy_rows(connection, str(policy_id), "limited_lines")
         card = cards[str(policy_id)]
-        most = [card.most_of(row, as_of) for row in now.iter_rows(named=True)]
+        most = [_most_of(card, row, as_of) for row in now.iter_rows(named=True)]
         now = now.with_columns(pl.Series("most", most, pl.Int64))
         # What others granted before, where the limit knows of it.
         used = pl.sum_horizontal(pl.lit(0), "^months_used_before$").alias("used")
@@ -74,3 +77,11 @@ def _beyond_limit(
         beyond = known.filter(in_all > pl.col("most").fill_null(card.most))
         found.append(beyond.select(*FOUND, "is_netted"))
     return pl.concat(found)
+
+
+def _most_of(card: PolicyCard, row: Mapping[str, Any], as_of: date) -> int:
+    """Return how many may count where a row is one of them: the limit on the row's own day."""
+    limit = card.limit
+    if not isinstance(limit, Parameter):
+        return limit or 0
+    return int(value_on(limit, day_of(limit.on, row, as_of) or year_day(card, as_of)).value)

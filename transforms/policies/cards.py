@@ -13,7 +13,6 @@ from transforms.policies.parameters import (
     check_limit,
     check_paid,
     check_windows,
-    day_of,
     month_first_day,
     months_between,
     parse_parameter,
@@ -131,17 +130,6 @@ class PolicyCard:
         """How many may count at the most, by any value of the limit; 0: no limit."""
         limit = self.limit or 0
         return max(v.value for v in limit.values) if isinstance(limit, Parameter) else limit
-
-    def most_of(self, row: Mapping[str, Any], as_of: date) -> int:
-        """How many may count where a row is one of them: the limit on the row's own day.
-
-        Rows:    row  of a policy that has a limit: its period and facts
-        Source:  rulebook §6
-        """
-        limit = self.limit
-        if not isinstance(limit, Parameter):
-            return limit or 0
-        return int(value_on(limit, day_of(limit.on, row, as_of) or year_day(self, as_of)).value)
 
 
 def parse_shared(text: str) -> dict[str, Parameter]:
