@@ -16,7 +16,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from hypothesis.stateful import (
 from flows.answers.objections import register_objection
 from flows.money import acts
 from flows.money import batch as batch_module
+from flows.money import entitle as entitle_module
 from flows.money import release as release_module
 from flows.money.batch import draft_batches, record_drafts
 from flows.money.batch_folder import read_batch
@@ -56,7 +57,7 @@ from flows.money.verify import verify_home
 from flows.money.whole import expect_whole
 from flows.store import Home
 from sql import register_frame, show_frame
-from sql.texts import fact_path, sql_text
+from sql.texts import fact_path, policy_cards, sql_text
 from tests.ceremony import key_of, one_place
 from tests.money.money_town import (
     ANN,
@@ -78,6 +79,7 @@ from transforms.errors import LedgerForbidsError
 from transforms.extracts.kinds import KINDS, table_schema
 from transforms.money.entitlements import KEY
 from transforms.money.reviews import VERDICTS, sort_lines
+from transforms.policies.cards import PolicyStatus
 
 Key = tuple[str, ...]
 # What names a night: its day, what is due, and all else that goes into it.
@@ -95,13 +97,17 @@ LINES: Mapping[Key, Callable[[int], dict[str, Any]]] = {
     )
 }
 KEYS = sorted(LINES)
+# This policy ends in the midst of a life. Then another one pays for a month that it may have paid.
+ENDS, RIVAL = "internship_subsidy", "flexible_insurance_extension"
+(BEFORE,) = (key for key in KEYS if key[0] == ENDS and key[1] == "2020-03")
+AFTER = (RIVAL, *BEFORE[1:4], "person", BOB)
 BOTH = ("reviewer", "approver")
 STEPS, SEED, STEPS_A_LIFE = 1_200, 20201127, 50
 # Things happen between two nights: else nothing but nights would.
 ACTS_A_NIGHT = 3
 FIRST_DAY = date(2020, 1, 1)
 DAYS = (AS_OF, AS_OF + timedelta(days=1))
-FALLEN = ("recovery", "unsupported", "held")
+FALLEN = ("recovery", "unsupported", "superseded", "held")
 
 
 # --- the model: where each 分 is, and nothing of how it gets there -------------------------------
@@ -134,6 +140,8 @@ class Model:
     nights: list[Named] = field(default_factory=list)
     fallen: set[Key] = field(default_factory=set)
     known: dict[Key, int] = field(default_factory=dict)
+    is_over: bool = False
+    asked_back: set[Key] = field(default_factory=set)
 
     def reserved(self) -> Counter[Key]:
         total: Counter[Key] = Counter()
@@ -145,14 +153,18 @@ class Model:
     def night(self) -> dict[Key, tuple[str, int]]:
         """Say what tonight makes of each line: its status and what is due."""
         reserved, said = self.reserved(), {}
-        for key in KEYS:
+        for key in (*KEYS, AFTER):
             due, before = self.due.get(key, 0), self.paid[key] + reserved[key]
-            if not due and not before:
+            # What was paid under a policy that is over stays, and nothing is said of it.
+            is_over = self.is_over and key[0] == ENDS and key not in self.asked_back
+            if is_over or (not due and not before):
                 continue
             is_out = key in self.objected or self.struck.get(key) == (due, before)
             status = "held" if is_out else "payable"
             if due <= before:
                 status = "recovery" if due < before else "nothing_due"
+            elif key == AFTER and self.paid[BEFORE] + reserved[BEFORE]:
+                status = "held" if BEFORE in self.asked_back else "superseded"
             said[key] = (status, due - before)
         return said
 
@@ -227,6 +239,27 @@ def town() -> Any:
     return determined_of(template().root.parent / "extracts", [], Town())
 
 
+def policies_of(*, is_over: bool) -> dict[str, PolicyStatus]:
+    """Return what became of each policy: one that is over did not run."""
+    stopped = PolicyStatus("not_run", None, None, None, [])
+    over = {ENDS: stopped} if is_over else {}
+    return {**town().policies, **over}
+
+
+@contextmanager
+def ended(*, is_over: bool) -> Iterator[None]:
+    """Let a policy's time have passed on any night, though its months are inside its span."""
+    cards = policy_cards()
+    card = replace(cards[ENDS], force_to=date(2020, 3, 31), tail_months=-1)
+    kept = entitle_module.policy_cards
+    if is_over:
+        entitle_module.policy_cards = lambda: {**cards, ENDS: card}
+    try:
+        yield
+    finally:
+        entitle_module.policy_cards = kept
+
+
 class Lives(RuleBasedStateMachine):
     """One home and its batches; every rule is one act, done whole or cut off and done again."""
 
@@ -275,20 +308,43 @@ class Lives(RuleBasedStateMachine):
 
     # --- what happens ---
 
-    @initialize(fens=st.lists(st.integers(0, 4), min_size=7, max_size=7))
-    def it_begins(self, fens: list[int]) -> None:
+    @initialize(fens=st.lists(st.integers(0, 4), min_size=7, max_size=7), is_paid=st.booleans())
+    def it_begins(self, fens: list[int], *, is_paid: bool) -> None:
         self.model.due = {key: 100 * fen for key, fen in zip(KEYS, fens, strict=True) if fen}
         self.a_night(None, AS_OF)
+        while is_paid and self.has("draft"):
+            self.a_batch_is_paid(0, None)
 
     @rule(place=st.integers(0, 6), fen=st.integers(0, 4))
     def the_town_changes(self, place: int, fen: int) -> None:
         Lives.steps["town"] += 1
         key = KEYS[place]
+        if self.model.is_over and key[0] == ENDS:
+            key = AFTER
         if key in self.model.objected:
             return
         self.model.due.pop(key, None)
         if fen:
             self.model.due[key] = 100 * fen
+
+    @precondition(lambda self: not self.model.is_over and self.model.paid[BEFORE])
+    @rule(fen=st.integers(1, 4))
+    def a_policy_ends(self, fen: int) -> None:
+        if self.model.objected:
+            return
+        Lives.steps["policy ends"] += 1
+        self.model.is_over = True
+        self.model.due = {key: of for key, of in self.model.due.items() if key[0] != ENDS}
+        self.model.due[AFTER] = 100 * fen
+
+    @precondition(lambda self: self.model.is_over and self.model.paid[BEFORE])
+    @rule()
+    def a_clerk_asks_it_back(self) -> None:
+        if BEFORE in self.model.asked_back:
+            return
+        Lives.steps["ask back"] += 1
+        self.model.asked_back.add(BEFORE)
+        self.decide(BEFORE, "recovery", "是")
 
     @precondition(lambda self: self.acts >= ACTS_A_NIGHT)
     @rule(writes=st.none() | st.integers(1, 40), as_of=st.sampled_from(DAYS))
@@ -296,7 +352,11 @@ class Lives(RuleBasedStateMachine):
         self.acts, expected, named = 0, self.model.night(), self.named(as_of)
         is_again = named in self.nights
         label = self.nights.setdefault(named, f"N{len(self.nights)}")
-        rows = [LINES[key](fen) for key, fen in sorted(self.model.due.items())]
+        rows = [
+            LINES[key](fen) if key in LINES else month(RIVAL, BOB, fen, AFTER[1])
+            for key, fen in sorted(self.model.due.items())
+        ]
+        policies = policies_of(is_over=self.model.is_over)
         determined, home = town(), self.home
         extracts = template().root.parent / "extracts"
         shutil.copytree(extracts, home.root / "extracts", dirs_exist_ok=True)
@@ -305,11 +365,12 @@ class Lives(RuleBasedStateMachine):
         def do() -> Any:
             funds, standing = read_funds(home), read_standing(home, as_of.year)
             before = (self.last_run, as_of.isoformat())
-            entitled = build_entitlements(
-                determined.connection, determined.policies, standing, funds, claim_all, before
-            )
+            with ended(is_over=self.model.is_over):
+                entitled = build_entitlements(
+                    determined.connection, policies, standing, funds, claim_all, before
+                )
             run_id = run_name(label, as_of)
-            drafted = draft_batches(run_id, as_of, entitled, determined.policies, funds, standing)
+            drafted = draft_batches(run_id, as_of, entitled, policies, funds, standing)
             folder = home.runs / run_id
             folder.mkdir(parents=True, exist_ok=True)
             if entitled.objections.height:
@@ -355,7 +416,7 @@ class Lives(RuleBasedStateMachine):
             standing = ledger.state_digest()
         since = (self.last_run, len(self.objections)) if self.objections else ()
         due = tuple(sorted(self.model.due.items()))
-        return (as_of, due, standing, len(self.decisions), *since)
+        return (as_of, due, standing, len(self.decisions), self.model.is_over, *since)
 
     @precondition(lambda self: self.acts >= ACTS_A_NIGHT)
     @rule(
@@ -379,7 +440,7 @@ class Lives(RuleBasedStateMachine):
         connection = town().connection
         frame = pl.DataFrame(list(rows), schema=DETERMINATIONS)
         register_frame(connection, "determinations", frame)
-        for policy_id in sorted({key[0] for key in KEYS}):
+        for policy_id in sorted({key[0] for key in (*KEYS, AFTER)}):
             asked = frame.filter(pl.col("policy_id") == policy_id).select(*KEY[1:], "amount_fen")
             register_frame(connection, f"policy_{policy_id}", asked)
             given = asked.select(*KEY[1:], pl.lit("").alias("clerk_answers"))
@@ -388,6 +449,13 @@ class Lives(RuleBasedStateMachine):
             show_frame(connection, kind, pl.DataFrame(said, schema=table_schema(KINDS[kind])))
         in_force = sql_text(fact_path("decisions_in_force"))
         connection.execute(f"create or replace table decisions_in_force as {in_force}")
+        said = [{**one, "is_yes": one["decision"] == "是"} for one in self.decisions]
+        texts = ("policy_id", "period", "subject_id", "beneficiary_id", "provision")
+        schema = {**dict.fromkeys(texts, pl.String()), "is_yes": pl.Boolean()}
+        answers = pl.DataFrame(
+            [[one[name] for name in schema] for one in said], schema, orient="row"
+        )
+        register_frame(connection, "clerical_answers", answers)
 
     @precondition(lambda self: self.has("draft"))
     @rule(
@@ -535,6 +603,7 @@ class Lives(RuleBasedStateMachine):
             self.model.paid[key] += fen
             most = max(batch.determined[key], self.model.known.get(key, 0))
             assert self.model.paid[key] <= most, "never above what is determined"
+        assert not (self.model.paid[BEFORE] and self.model.paid[AFTER]), "one month is paid once"
 
     def completed(self, name: str) -> bool:
         """Complete a release that was cut off after it was posted."""
@@ -654,6 +723,8 @@ class Lives(RuleBasedStateMachine):
         is_as_determined = self.model.due.get(key) == self.determined_last(key)
         if key in self.model.objected or not is_as_determined or len(self.model.objected) > 1:
             return
+        if self.model.is_over and key[0] == ENDS:
+            return
         self.day += 1
         given = {
             **{name: line[name] for name in ("policy_id", "period", "subject_id")},
@@ -680,9 +751,13 @@ class Lives(RuleBasedStateMachine):
             return
         Lives.steps["decide"] += 1
         key = sorted(weighed)[place % len(weighed)]
+        self.decide(key, "objection", "否")
+        del self.model.objected[key]
+
+    def decide(self, key: Key, provision: str, decision: str) -> None:
         line = dict(zip(KEY, key, strict=True))
         names = ("policy_id", "period", "subject_id", "beneficiary_id")
-        said = {"provision": "objection", "decision": "否", "decided_by": "某人"}
+        said = {"provision": provision, "decision": decision, "decided_by": "某人"}
         self.decisions.append(
             {
                 **{name: line[name] for name in names},
@@ -690,7 +765,6 @@ class Lives(RuleBasedStateMachine):
                 "decided_on": FIRST_DAY + timedelta(days=self.day),
             }
         )
-        del self.model.objected[key]
 
     # --- what must hold ---
 

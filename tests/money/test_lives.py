@@ -10,6 +10,7 @@ from transforms.errors import LedgerForbidsError
 ACTS = {
     *("night", "review", "reject", "withdraw", "sign", "notice", "release", "release refused"),
     *("settle", "late return", "reconcile", "recover", "object", "decide", "cut off"),
+    *("policy ends", "ask back"),
 }
 
 
