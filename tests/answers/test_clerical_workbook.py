@@ -252,7 +252,7 @@ def test_a_removed_column_or_another_file_is_refused(workbook: Path) -> None:
         import_decisions(workbook, workbook.parent / "人工裁定.csv", {})
     other = workbook.parent / "other.xlsx"
     other.write_text("no workbook")
-    with pytest.raises(DropRefusedError, match="can't be opened"):
+    with pytest.raises(DropRefusedError, match="is named like a workbook and is none"):
         import_decisions(other, other.with_name("a.csv"), {})
     empty = workbook.parent / "empty.xlsx"
     openpyxl.Workbook().save(empty)

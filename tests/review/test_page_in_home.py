@@ -23,7 +23,7 @@ def test_a_page_stands_beside_the_batches_before_and_stays_as_it_was(tmp_path: P
     assert "此前 1 个批次" in page and first in page and "1,719.00，本批 3,438.00" in page
     section = page[page.index("二、各项政策的金额") : page.index("三、金额分布")]
     whole = section[section.index("<th>合计</th>") :]
-    assert "1,719.00</td>" in whole and "<b>3,438.00</b>" in whole
+    assert "1,719.00</th>" in whole and "3,438.00</th>" in whole
     sign_both(home, batch.batch_id)
     release_batch(home, batch.batch_id)
     pay(home, "three", [month("benefit_to_retirement", BOB, 1_00, "2020-01")])
