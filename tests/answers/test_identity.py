@@ -29,6 +29,7 @@ from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.store import Home, file_digest, write_manifest
 from sql.texts import policy_cards
+from tests.answers import clerical_lines
 from tests.answers.identity_rows import candidate, damaged_row, frames_of
 from tests.conftest import AS_OF
 from transforms.answers.dossier import dossier_lines, dossier_page
@@ -88,17 +89,9 @@ def home(tmp_path: Path) -> Home:
 
 def fill(path: Path, cells: dict[int, Any], target: Path | None = None) -> Path:
     """Fill in cells as a clerk does, by row and heading; None deletes the row."""
-    book = openpyxl.load_workbook(path)
-    page = book.worksheets[0]
-    places = {cell.value: cell.column for cell in page[FIRST_ROW - 1]}
-    for row in sorted(cells, reverse=True):
-        if cells[row] is None:
-            page.delete_rows(row)
-            continue
-        for label, value in cells[row].items():
-            page.cell(row, places[label]).value = value
     target = target or path.with_name("filled.xlsx")
-    book.save(target)
+    shutil.copyfile(path, target)
+    clerical_lines.fill(target, cells, heading=FIRST_ROW - 1)
     return target
 
 
