@@ -11,9 +11,11 @@ from tests.messages import ROOT
 PAGES = (
     "README.md",
     "docs/alerts.md",
+    "docs/audit.md",
     "docs/authoring.md",
     "docs/commands.md",
     "docs/extracts.md",
+    "docs/finance.md",
     "docs/inbox.md",
     "docs/scale.md",
 )

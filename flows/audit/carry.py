@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +16,7 @@ from flows.money.evidence import run_files
 from flows.money.ledger_store import open_ledger, write_prefix
 from flows.money.objections import FILE as OBJECTIONS
 from flows.money.standing import Standing, read_standing
+from flows.night.causes import READ_THEN
 from flows.scratch import scratch_folder
 from flows.store import MANIFEST, Home, inputs_path, read_manifest
 from transforms.audit.carry_readme import carry_readme
@@ -74,14 +75,20 @@ def _year(night: Night) -> int:
 
 
 def _files_of_payers(home: Home, standing: Standing) -> Iterator[Path]:
-    """List what runs that determined earlier payments read and found, for claims."""
+    """List what runs that determined earlier payments read, found and went by, for claims."""
     for run_id in sorted(set(standing.determined_by.values())):
-        yield from (home.runs / run_id / name for name in (MANIFEST, "entitlements.parquet"))
-        snapshot = home.snapshots / standing.snapshot_of[run_id]
+        run, snapshot = home.runs / run_id, home.snapshots / standing.snapshot_of[run_id]
+        yield from (run / name for name in (MANIFEST, *(f"{table}.parquet" for table in READ_THEN)))
+        yield from _inputs_of(home, read_manifest(run, "run"))
         yield snapshot / MANIFEST
         yield from (
             path for path, _ in snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))
         )
+
+
+def _inputs_of(home: Home, manifest: Mapping[str, Any]) -> Iterator[Path]:
+    if manifest.get("made_by"):
+        yield inputs_path(home, manifest["made_by"]["inputs"])
 
 
 def _files_of_finders(night: Night, standing: Standing) -> Iterator[Path]:
@@ -99,9 +106,7 @@ def _files(night: Night, batches: list[str]) -> Iterator[Path]:
     yield from (path for path, _ in run_files(run))
     yield run / MANIFEST
     yield from _objected_runs(home, run / OBJECTIONS, str(night.manifest.get("run_before", "")))
-    made_by = night.manifest.get("made_by")
-    if made_by:
-        yield inputs_path(home, made_by["inputs"])
+    yield from _inputs_of(home, night.manifest)
     compared = str(night.manifest.get("compared_with") or "")
     for snapshot_id in filter(None, (night.snapshot.name, compared)):
         folder = home.snapshots / snapshot_id

@@ -36,6 +36,8 @@ from transforms.money.exclusions import ROW
 
 # Extracts are read once for so many claims.
 CLAIMS_AT_ONCE = 500
+# What is read of each run that paid: by table, the column.
+READ_THEN = {"entitlements": "determined_fen", "determinations": "reason_codes"}
 SUBJECT = ("policy_id", "subject_kind", "subject_id")
 GROUP = ", ".join(KEY[1:])
 GONE: Mapping[str, Any] = {"outcome": None, "amount_fen": 0, "reason_codes": None}
@@ -233,8 +235,7 @@ class Causes:
             found = scanned.join(keys, on=KEY, how="semi").select(*KEY, column).collect()
             return {tuple(row[:-1]): row[-1] for row in found.iter_rows()}
 
-        amounts = known("entitlements", "determined_fen")
-        return RunThen(rows, amounts, known("determinations", "reason_codes"))
+        return RunThen(rows, *(known(table, column) for table, column in READ_THEN.items()))
 
 
 def _partner(
