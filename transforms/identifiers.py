@@ -77,10 +77,7 @@ def read_employer_codes(texts: pl.Series) -> IdReading:
 def _keep_valid(cleaned: pl.Series, is_valid: pl.Series, repairs: pl.Series) -> IdReading:
     if is_valid.all():
         return IdReading(cleaned, is_valid, repairs)
-    nothing = pl.Series([None], dtype=pl.String)
-    return IdReading(
-        cleaned.zip_with(is_valid, nothing), is_valid, repairs.zip_with(is_valid, nothing)
-    )
+    return IdReading(cleaned.set(~is_valid, None), is_valid, repairs.set(~is_valid, None))
 
 
 def _put(whole: pl.Series, unchanged: pl.Series, instead: pl.Series) -> pl.Series:

@@ -19,10 +19,10 @@ def refuse_damage(file: DropFile, piece: Piece) -> None:
     for cells in piece.all_cells:
         if not isinstance(cells, CodedCells) or cells.is_plain:
             continue
-        damaged = cells.texts.str.contains_any(list(DAMAGE)).fill_null(False).to_numpy()
+        damaged = cells.texts.str.contains_any(list(DAMAGE)).fill_null(False)
         if damaged.any():
-            rows = damaged if cells.codes is None else damaged[cells.codes]
-            raise DropRefusedError(damage_message(file.name, int(piece.lines[np.argmax(rows)])))
+            line = piece.lines[np.argmax(cells.rows_marked(damaged))]
+            raise DropRefusedError(damage_message(file.name, int(line)))
 
 
 def refuse_damaged_top(file: DropFile, rows: Sequence[tuple[int, list[str]]]) -> None:

@@ -20,7 +20,7 @@ from sql.matching import DAMAGED, READ, can_match, clerical_links, propose_perso
 from sql.town import can_weigh
 from transforms.answers.identity import STAKES
 from transforms.errors import WuxingError
-from transforms.extracts.cells import Piece, TypedCells
+from transforms.extracts.cells import Piece
 from transforms.extracts.damaged_ids import read_damaged_ids
 from transforms.extracts.kinds import KINDS
 from transforms.extracts.links import DAMAGED_ID, row_contents, unanswered
@@ -123,7 +123,7 @@ def _rows_of_piece(damaged: DamagedRows) -> pl.DataFrame:
     file, piece = damaged.file.file, damaged.piece
     assert file.kind is not None
     rows = np.arange(piece.height)
-    stood = {name: _texts(piece, name) for name in piece.columns}
+    stood = {name: cells.row_texts() for name, cells in piece.columns.items()}
     read = {name: column.values() for name, column in read_piece(file.kind, piece).items()}
     nothing = pl.repeat(None, len(rows), dtype=pl.String, eager=True)
     ids = pl.Series([stood[name][row] for row, name in enumerate(damaged.columns)], dtype=pl.String)
@@ -153,13 +153,6 @@ def _rows_of_piece(damaged: DamagedRows) -> pl.DataFrame:
         source_file=pl.lit(file.name),
         file_digest=pl.lit(damaged.file.sha256),
     )
-
-
-def _texts(piece: Piece, name: str) -> pl.Series:
-    cells = piece.columns[name]
-    if isinstance(cells, TypedCells):
-        return cells.values.cast(pl.String)
-    return cells.texts if cells.codes is None else cells.texts.gather(cells.codes)
 
 
 def _month(values: pl.Series) -> pl.Series:

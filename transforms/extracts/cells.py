@@ -37,6 +37,15 @@ class CodedCells:
         places = rows if self.codes is None else self.codes[rows].astype(np.int64)
         return CodedCells(self.texts, None, self.is_number, self.is_plain).take(places)
 
+    def row_texts(self) -> pl.Series:
+        """Give the text of each row."""
+        return self.texts if self.codes is None else self.texts.gather(self.codes)
+
+    def rows_marked(self, marks: pl.Series) -> Flags:
+        """Spread marks on distinct texts over the rows."""
+        flags: Flags = marks.to_numpy()
+        return flags if self.codes is None else flags[self.codes]
+
 
 @dataclass(frozen=True)
 class TypedCells:
@@ -49,6 +58,10 @@ class TypedCells:
         return TypedCells(self.values.gather(rows))
 
     alone = take
+
+    def row_texts(self) -> pl.Series:
+        """Give the value of each row as a text."""
+        return self.values.cast(pl.String)
 
 
 Cells = CodedCells | TypedCells

@@ -31,7 +31,7 @@ def read_dates(texts: pl.Series) -> pl.Series:
     >>> [str(day) for day in read_dates(pl.Series(["2020/2/9", "43870", "2020年2月30日"]))]
     ['2020-02-09', '2020-02-09', 'None']
     """
-    iso = _to_date(texts.zip_with(texts.str.contains(ISO_DATE), pl.Series([None], dtype=pl.String)))
+    iso = _to_date(texts.set(~texts.str.contains(ISO_DATE), None))
     if iso.null_count() == 0:
         return iso
     is_left = iso.is_null()
@@ -65,7 +65,7 @@ def read_months(texts: pl.Series) -> pl.Series:
     [202002, 202002, 202002, None]
     """
     is_compact = texts.str.contains(COMPACT_MONTH)
-    compact = texts.zip_with(is_compact, pl.Series([None], dtype=pl.String)).cast(pl.Int32)
+    compact = texts.set(~is_compact, None).cast(pl.Int32)
     if is_compact.all():
         return compact
     left = texts.filter(~is_compact).str.normalize("NFKC").str.strip_chars()
@@ -79,7 +79,7 @@ def read_months(texts: pl.Series) -> pl.Series:
         .then("month")
         .otherwise(month_of(pl.col("day")))
     ).to_series()
-    months = months.zip_with(~left.str.contains(SHORT_MONTH), pl.Series([None], dtype=pl.Int32))
+    months = months.set(left.str.contains(SHORT_MONTH), None)
     return compact.scatter((~is_compact).arg_true(), months)
 
 

@@ -167,8 +167,7 @@ def refuse_other_header(kind: Kind, header: Header, piece: Piece, file_name: str
     for column in kind.columns:
         cells = piece.columns.get(column.name)
         if column.required and column.type in WITH_DIGITS and isinstance(cells, CodedCells):
-            flags = (~cells.texts.str.contains(r"\d")).fill_null(True).to_numpy()
-            marks &= flags if cells.codes is None else flags[cells.codes]
+            marks &= cells.rows_marked((~cells.texts.str.contains(r"\d")).fill_null(True))
     rows, name_of = np.flatnonzero(marks), _labels_of(kind)
     name_at = {place: name for name, place in header.positions.items()}
     suspects = zip(*(cells.alone(rows).texts for cells in columns), strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from transforms.digest import content_digest
-from transforms.extracts.cells import Cells, Piece, ReadColumn, Rows, TypedCells
+from transforms.extracts.cells import Piece, ReadColumn, Rows
 from transforms.extracts.kinds import KINDS, Kind
 from transforms.extracts.registers import LINKS
 from transforms.words import Said
@@ -239,16 +239,10 @@ def row_contents(kind: Kind, piece: Piece, rows: Rows) -> pl.Series:
     height = len(rows)
     nothing = pl.repeat(None, height, dtype=pl.String, eager=True)
     columns = [
-        _texts(piece.columns[name], rows) if name in piece.columns else nothing
+        piece.columns[name].take(rows).row_texts().str.normalize("NFKC").str.strip_chars()
+        if name in piece.columns
+        else nothing
         for name in kind.column_named
     ]
     named = [content_digest([kind.name, *cells]) for cells in zip(*columns, strict=True)]
     return pl.Series("content_digest", named, pl.String)
-
-
-def _texts(cells: Cells, rows: Rows) -> pl.Series:
-    taken = cells.take(rows)
-    if isinstance(taken, TypedCells):
-        return taken.values.cast(pl.String)
-    texts = taken.texts if taken.codes is None else taken.texts.gather(taken.codes)
-    return texts.str.normalize("NFKC").str.strip_chars()

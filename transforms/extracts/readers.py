@@ -71,14 +71,14 @@ def read_column(column: KindColumn, texts: pl.Series, is_number: pl.Series | Non
         return _read_ids(column, cleaned, is_number, rule)
     if column.type == "code":
         values = _stripped(cleaned)
-        values = values.zip_with(values.is_in(list(column.codes)), _nothing(pl.String()))
+        values = values.set(~values.is_in(list(column.codes)), None)
     else:
         values = READERS[column.type](cleaned)
     bad = _filled_where(values.is_null(), cleaned)
     if is_number is not None and column.type in ("account_no", "text", "verbatim", "name"):
         # A number with an exponent lost its low digits, as a text it would look whole; nan, inf.
         spoilt = is_number & (cleaned.str.contains("[en]") | (column.type == "account_no"))
-        values, bad = values.zip_with(~spoilt, _nothing(pl.String())), bad | spoilt
+        values, bad = values.set(spoilt, None), bad | spoilt
     return Reading(values, bad, rule, _old_codes(cleaned) if column.type == "name" else None)
 
 
@@ -92,8 +92,7 @@ def _read_ids(
     if is_number is not None:
         # A floating number holds 15 digits for certain: what it shows may not be what was meant.
         is_valid = is_valid & ~is_number
-        values = values.zip_with(is_valid, _nothing(pl.String()))
-        repairs = repairs.zip_with(is_valid, _nothing(pl.String()))
+        values, repairs = values.set(~is_valid, None), repairs.set(~is_valid, None)
     return Reading(values, _filled_where(~is_valid, texts), rule, repairs)
 
 
@@ -106,15 +105,9 @@ def _read_any_ids(texts: pl.Series, is_number: pl.Series | None) -> Reading:
     if is_number is not None:
         # As in _read_ids: a floating number is no id for certain.
         spoilt = spoilt | (named.is_not_null() & is_number)
-    values = named.zip_with(named.is_not_null(), _read_texts(texts))
-    values = values.zip_with(~spoilt, _nothing(pl.String()))
-    repairs = persons.repairs.zip_with(persons.is_valid, employers.repairs)
-    repairs = repairs.zip_with(~spoilt, _nothing(pl.String()))
+    values = named.zip_with(named.is_not_null(), _read_texts(texts)).set(spoilt, None)
+    repairs = persons.repairs.zip_with(persons.is_valid, employers.repairs).set(spoilt, None)
     return Reading(values, _filled_where(values.is_null(), texts), "unreadable_value", repairs)
-
-
-def _nothing(dtype: pl.DataType) -> pl.Series:
-    return pl.Series([None], dtype=dtype)
 
 
 def _stripped(texts: pl.Series) -> pl.Series:
@@ -138,8 +131,7 @@ def _read_texts(texts: pl.Series) -> pl.Series:
 
 def _read_verbatim(texts: pl.Series) -> pl.Series:
     """Read texts as they were delivered, outer spaces apart: a bank compares every letter."""
-    delivered = texts.str.strip_chars()
-    return delivered.zip_with(_read_texts(texts).is_not_null(), _nothing(pl.String()))
+    return texts.str.strip_chars().set(_read_texts(texts).is_null(), None)
 
 
 def read_names(texts: pl.Series) -> pl.Series:
@@ -160,7 +152,7 @@ def _old_codes(texts: pl.Series) -> pl.Series | None:
     """Note which names held old code points; nothing where none did."""
     is_old = texts.str.contains(OLD_CODE)
     noted = pl.repeat("old_code_point", len(texts), eager=True)
-    return noted.zip_with(is_old, _nothing(pl.String())) if is_old.any() else None
+    return noted.set(~is_old, None) if is_old.any() else None
 
 
 def _clean_names(texts: pl.Series) -> pl.Series:
@@ -174,23 +166,22 @@ def _clean_names(texts: pl.Series) -> pl.Series:
 def _legible(texts: pl.Series) -> pl.Series:
     """Make null of texts that are empty, or that no list, bank file or workbook can hold."""
     is_legible = texts.str.len_chars().is_between(1, LONGEST_TEXT) & ~texts.str.contains(ILLEGIBLE)
-    return texts.zip_with(is_legible, _nothing(pl.String()))
+    return texts.set(~is_legible, None)
 
 
 def _read_integers(texts: pl.Series) -> pl.Series:
-    numbers = _stripped(texts).str.extract(WHOLE_NUMBER).str.replace_all(",", "")
-    return numbers.cast(pl.Int64)
+    return _stripped(texts).str.extract(WHOLE_NUMBER).str.replace_all(",", "").cast(pl.Int64)
 
 
 def _read_account_numbers(texts: pl.Series) -> pl.Series:
     cleaned = _stripped(texts)
     is_right = cleaned.str.contains(SPACED_DIGITS) & (cleaned.str.len_bytes() < LONGEST_ACCOUNT)
-    return cleaned.str.replace_all(" ", "").zip_with(is_right, _nothing(pl.String()))
+    return cleaned.str.replace_all(" ", "").set(~is_right, None)
 
 
 def _read_bank_codes(texts: pl.Series) -> pl.Series:
     cleaned = _stripped(texts)
-    return cleaned.zip_with(cleaned.str.contains(BANK_CODE), _nothing(pl.String()))
+    return cleaned.set(~cleaned.str.contains(BANK_CODE), None)
 
 
 def _read_wan(texts: pl.Series) -> pl.Series:

@@ -20,7 +20,8 @@ def read_piece(kind: Kind, piece: Piece) -> dict[str, ReadColumn]:
     for column in kind.columns:
         cells = piece.columns.get(column.name)
         if isinstance(cells, TypedCells):
-            columns[column.name] = _as_read(column, cells)
+            values = cells.values.cast(STORED_AS[column.type])
+            columns[column.name] = ReadColumn(_all_good(values), None)
         elif cells is not None:
             columns[column.name] = _read_texts(column, cells)
     if "subject_id" in columns and "subject_kind" in columns:
@@ -28,22 +29,14 @@ def read_piece(kind: Kind, piece: Piece) -> dict[str, ReadColumn]:
     return columns
 
 
-def _as_read(column: KindColumn, cells: TypedCells) -> ReadColumn:
-    values = cells.values.cast(STORED_AS[column.type])
-    return ReadColumn(_all_good(values), None)
-
-
 def _all_good(values: pl.Series) -> Reading:
-    return Reading(values, _never(len(values)), "unreadable_value")
-
-
-def _never(count: int) -> pl.Series:
-    return pl.Series(np.zeros(count, dtype=np.bool_))
+    return Reading(values, pl.Series(np.zeros(len(values), np.bool_)), "unreadable_value")
 
 
 def _read_texts(column: KindColumn, cells: CodedCells) -> ReadColumn:
     if column.type == "subject_id":
-        return ReadColumn(_unread(cells.texts), cells.codes, cells.texts, cells.is_number)
+        filled = cells.texts.set(cells.texts.str.strip_chars() == "", None)
+        return ReadColumn(_all_good(filled), cells.codes, cells.texts, cells.is_number)
     if cells.is_plain and column.type == "text":
         return ReadColumn(_all_good(cells.texts), cells.codes)
     reading = read_column(column, cells.texts, cells.is_number)
@@ -51,33 +44,23 @@ def _read_texts(column: KindColumn, cells: CodedCells) -> ReadColumn:
     return ReadColumn(reading, cells.codes, texts)
 
 
-def _unread(texts: pl.Series) -> Reading:
-    values = texts.zip_with(texts.str.strip_chars() != "", pl.Series([None], dtype=pl.String))
-    return _all_good(values)
-
-
 def _split_subjects(columns: dict[str, ReadColumn]) -> None:
     """Read subject_id twice, as a person's and as a unit's, and take what subject_kind says."""
     raw, kinds = columns["subject_id"], columns["subject_kind"].values()
     assert raw.texts is not None
-    as_person = read_column(
-        KindColumn("subject_id", True, "person_id", ()), raw.texts, raw.is_number
+    as_person, as_unit = (
+        read_column(KindColumn("subject_id", True, of, ()), raw.texts, raw.is_number)
+        for of in ("person_id", "employer_code")
     )
-    as_unit = read_column(
-        KindColumn("subject_id", True, "employer_code", ()), raw.texts, raw.is_number
+    is_person, is_unit = ((kinds == said).fill_null(False) for said in (PERSON, UNIT))
+    values, bad, repairs = (
+        raw.spread(of_person).zip_with(is_person, raw.spread(of_unit))
+        for of_person, of_unit in zip(_parts(as_person), _parts(as_unit), strict=True)
     )
-    both = {PERSON: as_person, UNIT: as_unit}
-    is_person = kinds == PERSON
-    chosen = [
-        raw.spread(as_person_series).zip_with(
-            is_person.fill_null(False), raw.spread(as_unit_series)
-        )
-        for as_person_series, as_unit_series in zip(_parts(as_person), _parts(as_unit), strict=True)
-    ]
-    columns["subject_id"] = ReadColumn(Reading(chosen[0], chosen[1], as_unit.rule, chosen[2]), None)
-    for said, reading in both.items():
-        bad = raw.spread(reading.bad) & (kinds == said).fill_null(False)
-        columns[f"subject_id as {said}"] = ReadColumn(replace(reading, bad=bad), None)
+    columns["subject_id"] = ReadColumn(Reading(values, bad, as_unit.rule, repairs), None)
+    for said, is_said, reading in ((PERSON, is_person, as_person), (UNIT, is_unit, as_unit)):
+        as_said = replace(reading, bad=raw.spread(reading.bad) & is_said)
+        columns[f"subject_id as {said}"] = ReadColumn(as_said, None)
 
 
 def _parts(reading: Reading) -> tuple[pl.Series, pl.Series, pl.Series]:

@@ -45,8 +45,7 @@ def _find_totals_rows(in_file_order: Sequence[Cells], height: int) -> Flags | No
         if isinstance(cells, CodedCells) and not cells.is_plain:
             marks = cells.texts.str.contains(MAY_BE_TOTALS).fill_null(False)
             if marks.any():
-                flags = marks.to_numpy()
-                suspects |= flags if cells.codes is None else flags[cells.codes]
+                suspects |= cells.rows_marked(marks)
     rows = np.flatnonzero(suspects)
     totals = [row for row in rows if says_totals(_first_filled(in_file_order, int(row)))]
     if not totals:
@@ -94,8 +93,7 @@ def _find_blank_rows(in_file_order: Sequence[Cells], height: int) -> Flags | Non
             marks = cells.texts.fill_null("").str.strip_chars() == ""
             if not marks.any():
                 return None
-            flags = marks.to_numpy()
-            blank &= flags if cells.codes is None else flags[cells.codes]
+            blank &= cells.rows_marked(marks)
         if not blank.any():
             return None
     return blank

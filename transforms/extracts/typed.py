@@ -76,8 +76,7 @@ def _hundredths_of_decimals(values: pa.ChunkedArray) -> pl.Series | None:
     fits = (high == low >> 63) & (low > -LARGEST_WHOLE) & (low < LARGEST_WHOLE)
     if not (fits | nulls).all():
         return None
-    hundredths = pl.Series(low * 10 ** (2 - scale))
-    return hundredths.zip_with(pl.Series(~nulls), pl.Series([None], dtype=pl.Int64))
+    return pl.Series(low * 10 ** (2 - scale)).set(pl.Series(nulls), None)
 
 
 def _as_texts(values: pa.ChunkedArray) -> CodedCells:
