@@ -75,21 +75,19 @@ def list_drop(drop: Path | Listed, unpacked: Path) -> Listed:
              unpacked  a scratch folder for what lies in archives
     Raises:  DropRefusedError if there is none, or one whose kind or format can't be told
     """
-    return drop if isinstance(drop, Listed) else _list_folder(drop, unpacked)
-
-
-def _list_folder(drop: Path, unpacked: Path) -> Listed:
+    if isinstance(drop, Listed):
+        return drop
     if not drop.is_dir():
         raise DropRefusedError(f"{drop} is no folder: name the folder that holds the extracts")
-    gathered = gather(drop, unpacked)
-    files = [recognise(path) for path in gathered.paths]
+    paths, left_aside = gather(drop, unpacked)
+    files = [recognise(path) for path in paths]
     if not any(file.kind for file in files):
         raise DropRefusedError(
             f"{drop} holds no extract: put the night's files in, or name another"
         )
     if sum(file.kind is None for file in files) > 1:
         raise DropRefusedError(f"{drop} holds two delivery notes: leave one")
-    return Listed(files, gathered.left_aside)
+    return Listed(files, left_aside)
 
 
 def recognise(path: Path) -> DropFile:

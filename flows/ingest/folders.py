@@ -7,7 +7,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from stat import S_ISDIR, S_ISREG
 
@@ -29,18 +28,11 @@ UNREADABLE = (
 )
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """The files of a drop, by where they can be read; `left_aside`: names that are no extracts."""
-
-    paths: list[Path]
-    left_aside: list[str]
-
-
-def gather(drop: Path, unpacked: Path) -> Gathered:
+def gather(drop: Path, unpacked: Path) -> tuple[list[Path], list[str]]:
     """Look into a drop's folder, its sub-folders and archives.
 
     Rows:    unpacked  a scratch folder that archives are unpacked into
+             returns   the files, by where they can be read; names of what is no extract
     Holds:   nothing of the drop is changed; an archive can't write outside the scratch folder
     Raises:  DropRefusedError for a link or a device, two files of one name, a hostile archive
     """
@@ -61,7 +53,7 @@ def gather(drop: Path, unpacked: Path) -> Gathered:
             f"{drop} holds two files {twice[0]}, in sub-folders or archives: rename one. Nothing "
             "was read"
         )
-    return Gathered(sorted(paths, key=lambda path: path.name), sorted(left_aside))
+    return sorted(paths, key=lambda path: path.name), sorted(left_aside)
 
 
 def is_rubbish(name: str) -> bool:
