@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +41,11 @@ class CsvFile:
     """An open CSV file: what was read and not yet used, and the line on which it starts."""
 
     raw: RawFile
-    kind: Kind
     stream: Utf8Stream
-    kept: int = 0
-    line: int = 1
-    names: list[str | None] = field(default_factory=list)
-    header: Header | None = None
-    shape: CsvShape | None = None
+    header: Header
+    shape: CsvShape
+    kept: int
+    line: int
 
 
 def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
@@ -56,8 +54,8 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
     Raises:  DropRefusedError if there is no header, or a required column is missing in it, or it
              is UTF-16
     """
-    file = CsvFile(raw, kind, Utf8Stream(path, raw, PIECE_BYTES))
-    top = bytes(file.stream.window(0, TOP_BYTES))
+    stream = Utf8Stream(path, raw, PIECE_BYTES)
+    top = bytes(stream.window(0, TOP_BYTES))
     first = top.split(b"\n", 1)[0]
     if b"\0" in first and first.strip(b"\0"):
         raise DropRefusedError(
@@ -67,23 +65,17 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
     separator = _separator_of(top, kind)
     rows = top_rows(top, separator)
     refuse_damaged_top(raw.file, rows)
-    number, file.header = find_header(kind, [cells for _, cells in rows], raw.file.name)
-    file.names = [None] * file.header.width
-    for name, position in file.header.positions.items():
-        file.names[position] = name
-    file.shape = CsvShape(
+    number, header = find_header(kind, [cells for _, cells in rows], raw.file.name)
+    shape = CsvShape(
         separator,
-        file.header.width,
-        frozenset(
-            file.header.positions[name] for name in kind.key if name in file.header.positions
-        ),
-        surplus_of([cells for _, cells in rows[number + 1 :]], file.header.width),
+        header.width,
+        frozenset(header.positions[name] for name in kind.key if name in header.positions),
+        surplus_of([cells for _, cells in rows[number + 1 :]], header.width),
     )
     lines_above = rows[number][0]
-    file.line = lines_above + 1
     below = top.split(b"\n", lines_above)
-    file.kept = len(below[-1]) if len(below) > lines_above else 0
-    return file
+    kept = len(below[-1]) if len(below) > lines_above else 0
+    return CsvFile(raw, stream, header, shape, kept, lines_above + 1)
 
 
 def _separator_of(top: bytes, kind: Kind) -> str:
@@ -100,7 +92,6 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
 
     Raises:  DropRefusedError if a quote never closes, or a cell or a line is longer than any is
     """
-    assert file.shape is not None
     is_last = False
     while not is_last:
         block = file.stream.window(file.kept, PIECE_BYTES)
@@ -119,7 +110,7 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
         columns, lines, too_wide = rows
         file.kept = len(block) - end
         file.line += count
-        yield piece_of(file.names, columns, lines, too_wide)
+        yield piece_of(file.header.names, columns, lines, too_wide)
 
 
 def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:
@@ -139,7 +130,6 @@ def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:
 
 
 def _rows_one_by_one(file: CsvFile, block: bytes) -> Iterator[tuple[int, list[str]]]:
-    assert file.shape is not None
     reader, begun = csv.reader(_text_lines(file, block), delimiter=file.shape.separator), 0
     try:
         for cells in reader:
@@ -171,9 +161,8 @@ def _open_quote_message(file: CsvFile, line: int) -> str:
 
 
 def _piece_of_rows(file: CsvFile, rows: list[list[str]], lines: list[int]) -> Piece:
-    assert file.shape is not None
     columns, too_wide = even_rows(rows, file.shape.width, file.shape.surplus)
-    return piece_of(file.names, columns, np.array(lines, np.int64), too_wide)
+    return piece_of(file.header.names, columns, np.array(lines, np.int64), too_wide)
 
 
 def _text_lines(file: CsvFile, block: bytes) -> Iterator[str]:

@@ -40,7 +40,6 @@ from transforms.extracts.rules import (
     judge_beside_others,
     judge_rows,
     quarantine_of,
-    subjects_read,
 )
 from transforms.extracts.totals import stated_totals, sums_of_amounts, totals_findings
 from transforms.words import Said
@@ -155,7 +154,6 @@ def open_part(part: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator[P
     if part.file.format == "parquet":
         return open_parquet(part, path, kind)
     file = open_csv(part, path, kind)
-    assert file.header is not None
     return file.header, read_csv_pieces(file)
 
 
@@ -193,7 +191,9 @@ def take_piece(
         _hold_late(tally, file, piece, columns, late, clear)
     file.rows += piece.height
     file.quarantined += piece.height - len(accepted)
-    _note_fallen(file, kind, piece, columns, verdicts)
+    if len(clear) < piece.height:
+        every = np.arange(piece.height)
+        file.quarantine.append(quarantine_of(verdicts, piece, columns, every, name))
     file.repairs.append(list_repairs(kind, piece, columns, name))
     for column, rows in emptied_cells(kind, columns, verdicts):
         at, named = {"file": name, "column": column}, file.emptied[column]
@@ -260,23 +260,6 @@ def _count_unnamed(file: FileTally) -> None:
             file.findings.append(("cell_emptied", "info", Said("more_cells_not_read", more)))
 
 
-def _note_fallen(
-    file: FileTally, kind: Kind, piece: Piece, columns: dict[str, ReadColumn], verdicts: Verdicts
-) -> None:
-    rows = np.flatnonzero(verdicts.rules)
-    if len(rows):
-        file.quarantine.append(
-            quarantine_of(
-                kind,
-                pl.Series(verdicts.rules[rows]),
-                pl.Series(verdicts.blamed[rows]),
-                file.raw.file.name,
-                pl.Series(piece.lines[rows]),
-                subjects_read(columns, rows),
-            )
-        )
-
-
 def _hold_late(
     tally: KindTally,
     file: FileTally,
@@ -286,15 +269,8 @@ def _hold_late(
     clear: Rows,
 ) -> None:
     """Keep rows that another extract speaks against: duplicates are looked for among them too."""
-    hit, name = np.flatnonzero(late.rules), file.raw.file.name
-    rows = lay_out(tally.kind, piece, columns, clear[hit], name)
-    told = quarantine_of(
-        tally.kind,
-        pl.Series(late.rules[hit]),
-        pl.Series(late.blamed[hit]),
-        name,
-        pl.Series(piece.lines[clear[hit]]),
-        subjects_read(columns, clear[hit]),
-    )
+    name = file.raw.file.name
+    rows = lay_out(tally.kind, piece, columns, clear[np.flatnonzero(late.rules)], name)
+    told = quarantine_of(late, piece, columns, clear, name)
     file.late.append(rows.with_columns(told["rule"], told["column"].alias("blamed")))
     tally.table.part(file.part).hashes.add(row_hashes(tally.kind, rows))

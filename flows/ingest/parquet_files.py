@@ -27,18 +27,15 @@ def open_parquet(raw: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterator
     def choose(labels: list[str]) -> dict[str, list[str]]:
         _, header = find_header(kind, [labels], raw.file.name)
         found.append(header)
-        places = sorted((place, name) for name, place in header.positions.items())
+        known = [(label, name) for label, name in zip(labels, header.names, strict=True) if name]
         return {
-            "columns": [labels[place] for place, _ in places],
-            "coded": [labels[place] for place, name in places if name not in kind.key],
+            "columns": [label for label, _ in known],
+            "coded": [label for label, name in known if name not in kind.key],
         }
 
     batches = decode("parquet", path, raw.file.name, choose)
     next(batches)
-    header = found[0]
-    return header, _pieces(
-        batches, kind, sorted(header.positions, key=header.positions.__getitem__)
-    )
+    return found[0], _pieces(batches, kind, [name for name in found[0].names if name])
 
 
 def _pieces(batches: Iterator[pa.RecordBatch], kind: Kind, names: list[str]) -> Iterator[Piece]:

@@ -73,9 +73,6 @@ def open_workbook(raw: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterato
     some = read_sheet(path, raw.file.name, choose, beside)
     columns = next(some)
     number, header = find_header(kind, rows_of_sheet(columns, ROWS_ABOVE_HEADER), raw.file.name)
-    names: list[str | None] = [None] * header.width
-    for name, position in header.positions.items():
-        names[position] = name
     money = [n for n in header.positions if kind.column_named[n].type == "money"]
     if money and beside["other_unit"]:
         raise DropRefusedError(
@@ -88,7 +85,7 @@ def open_workbook(raw: RawFile, path: Path, kind: Kind) -> tuple[Header, Iterato
         days = {"date", "month"}
         places = [p for n, p in header.positions.items() if kind.column_named[n].type in days]
         sheet = _without_serials(sheet, places)
-    return header, _pieces(sheet, number, names)
+    return header, _pieces(sheet, number, header.names)
 
 
 def _said_beside(kind: Kind, beside: dict[str, Any], name: str) -> tuple[Said, ...]:

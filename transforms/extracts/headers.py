@@ -50,6 +50,12 @@ class Header:
     unknown: tuple[str, ...]
     beside: tuple[Said, ...] = ()
 
+    @property
+    def names(self) -> list[str | None]:
+        """Return the canonical name of each column of the file; None for one that is kept out."""
+        name_at = {position: name for name, position in self.positions.items()}
+        return [name_at.get(position) for position in range(self.width)]
+
 
 def kinds_of_file(name: str) -> list[Kind]:
     """Tell the kind by the longest title that a file name holds; several that are as long: all.
@@ -169,12 +175,11 @@ def refuse_other_header(kind: Kind, header: Header, piece: Piece, file_name: str
         if column.required and column.type in WITH_DIGITS and isinstance(cells, CodedCells):
             marks &= cells.rows_marked((~cells.texts.str.contains(r"\d")).fill_null(True))
     rows, name_of = np.flatnonzero(marks), _labels_of(kind)
-    name_at = {place: name for name, place in header.positions.items()}
     suspects = zip(*(cells.alone(rows).texts for cells in columns), strict=True)
     for line, texts in zip(piece.lines[rows], suspects, strict=True):
         found = [(at, name_of.get(plain_label(text))) for at, text in enumerate(texts) if text]
         is_header = sum(name is not None for _, name in found) > 1
-        if is_header and any(name_at.get(at) != name for at, name in found):
+        if is_header and any(header.names[at] != name for at, name in found):
             raise DropRefusedError(
                 f"{file_name}:{line}: a second header stands here, with its columns "
                 "elsewhere than in the first: deliver each table as a file of its own"

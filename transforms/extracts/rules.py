@@ -57,9 +57,8 @@ class Verdicts:
         if flags is None:
             return
         hit = flags & (self.rules == 0)
-        names = [entry.name for entry in self.kind.columns]
         self.rules[hit] = NUMBER_OF[rule]
-        self.blamed[hit] = names.index(column) + 1 if column else 0
+        self.blamed[hit] = list(self.kind.column_named).index(column) + 1 if column else 0
 
     def clear_rows(self) -> Rows:
         """Give the rows that no rule took."""
@@ -243,23 +242,22 @@ def subject_of_row(kind: Kind) -> pl.Expr:
 
 
 def quarantine_of(
-    kind: Kind,
-    rules: pl.Series,
-    blamed: pl.Series,
-    file_name: str,
-    lines: pl.Series,
-    subjects: pl.Series,
+    verdicts: Verdicts, piece: Piece, columns: dict[str, ReadColumn], rows: Rows, file_name: str
 ) -> pl.DataFrame:
-    """List quarantined rows with rule, column and a message that says nothing about a person."""
-    names = ["", *(column.name for column in kind.columns)]
+    """List quarantined rows with rule, column and a message that says nothing about a person.
+
+    Rows:    rows  of the piece, one per verdict
+    """
+    hit = np.flatnonzero(verdicts.rules)
+    names, fallen = ["", *verdicts.kind.column_named], rows[hit]
     frame = pl.DataFrame(
         {
-            "kind": pl.repeat(kind.name, len(lines), dtype=pl.String, eager=True),
-            "source_file": pl.repeat(file_name, len(lines), dtype=pl.String, eager=True),
-            "source_line": lines.cast(pl.Int64),
-            "rule": pl.Series(RULES).gather(rules),
-            "column": pl.Series(names).gather(blamed),
-            "subject_id": subjects,
+            "kind": pl.repeat(verdicts.kind.name, len(hit), dtype=pl.String, eager=True),
+            "source_file": pl.repeat(file_name, len(hit), dtype=pl.String, eager=True),
+            "source_line": pl.Series(piece.lines[fallen]).cast(pl.Int64),
+            "rule": pl.Series(RULES).gather(pl.Series(verdicts.rules[hit])),
+            "column": pl.Series(names).gather(pl.Series(verdicts.blamed[hit])),
+            "subject_id": subjects_read(columns, fallen),
         }
     )
     return add_messages(frame).select(QUARANTINE_SCHEMA.names())
