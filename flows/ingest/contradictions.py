@@ -24,19 +24,12 @@ def settle_duplicates(tally: KindTally) -> pl.DataFrame:
             f"{tally.files[0].raw.file.name}: {repeats:,} of {tally.table.rows:,} rows of "
             f"{tally.kind.titles[1]} repeat others; was the extract delivered twice? Leave one"
         )
-    late = tally.late()
-    fallen = pl.DataFrame(
-        schema={
-            "source_file": pl.String(),
-            "source_line": pl.Int64(),
-            "subject_id": pl.String(),
-            "rule": pl.String(),
-        }
-    )
+    late, places = tally.late(), ["source_file", "source_line"]
+    fallen = QUARANTINE_SCHEMA.to_frame().select(*places, "subject_id", "rule")
     if len(repeated):
         fallen = judge_candidates(tally.kind, _candidates(tally, late, repeated))
     tally.table.forget_hashes()
-    places = ["source_file", "source_line"]
+    of_accepted = fallen
     if late.height:
         still = late.join(fallen, on=places, how="anti", maintain_order="left")
         told = still.select(
@@ -44,8 +37,6 @@ def settle_duplicates(tally: KindTally) -> pl.DataFrame:
         )
         _enter_quarantine(tally, told)
         of_accepted = fallen.join(late, on=places, how="anti", maintain_order="left")
-    else:
-        of_accepted = fallen
     key = tally.kind.key[0] if tally.kind.key else ""
     blamed = pl.when(pl.col("rule") == "conflicting_key").then(pl.lit(key)).otherwise(pl.lit(""))
     _enter_quarantine(tally, fallen.with_columns(blamed.alias("column")))
@@ -82,7 +73,7 @@ def _enter_quarantine(tally: KindTally, told: pl.DataFrame) -> None:
     """Add rows that have source_file, source_line, subject_id, rule and column."""
     if told.height:
         entries = add_messages(told.with_columns(kind=pl.lit(tally.kind.name)))
-        tally.quarantine.append(entries.select(QUARANTINE_SCHEMA.names()))
+        tally.settled.append(entries.select(QUARANTINE_SCHEMA.names()))
 
 
 def check_conservation(tally: KindTally) -> None:
@@ -90,7 +81,7 @@ def check_conservation(tally: KindTally) -> None:
 
     Raises:  ContractError if a row got lost
     """
-    entered = sum(frame.height for frame in tally.quarantine)
+    entered = sum(frame.height for frame in tally.quarantine())
     counted = sum(file.quarantined for file in tally.files)
     rows = sum(file.rows for file in tally.files)
     if entered != counted or rows - counted != tally.table.rows:

@@ -160,14 +160,15 @@ def _fill(
         table.finish(fallen, employer_ranks(table.scan(), fallen) if is_units else None)
         check_conservation(tally)
         beside = _refer(beside, tally)
-        tally.notes = _notes(tally)
+        if kind.name == "designations":
+            tally.notes_on_lists = notes_on_lists(table.scan(), rule_words())
         tallies.append(tally)
     files = _file_entries(raws, tallies, delivery)
     said = {
         "warnings": check_delivery(delivery, files),
         "notes": [
             *(Said("left_aside", {"file": name}) for name in left_aside),
-            *(note for tally in tallies for note in tally.notes),
+            *(note for tally in tallies for note in tally.notes()),
         ],
     }
     _write_lists(staging, tallies)
@@ -196,12 +197,6 @@ def _refer(beside: References, tally: KindTally) -> References:
     if looked_up == "units":
         return replace(beside, units=rows.select("unit_no", "employer_key").collect())
     return replace(beside, names=names_on_record(beside.names, rows))
-
-
-def _notes(tally: KindTally) -> list[Said]:
-    if tally.kind.name != "designations":
-        return tally.notes
-    return tally.notes + notes_on_lists(tally.table.scan(), rule_words())
 
 
 def _file_entries(
@@ -250,20 +245,20 @@ def _table_entry(staging: Path, tally: KindTally) -> dict[str, Any]:
 
 def _write_lists(staging: Path, tallies: list[KindTally]) -> None:
     """Write quarantine, repairs and findings, each in a total order."""
-    quarantine = pl.concat(
-        [QUARANTINE_SCHEMA.to_frame(), *(frame for tally in tallies for frame in tally.quarantine)]
-    )
+    files = [file for tally in tallies for file in tally.files]
+    fallen = [frame for tally in tallies for frame in tally.quarantine()]
+    quarantine = pl.concat([QUARANTINE_SCHEMA.to_frame(), *fallen])
     _write(quarantine.sort("kind", "source_file", "source_line"), staging / "quarantine.parquet")
-    repairs = pl.concat([REPAIRS, *(frame for tally in tallies for frame in tally.repairs)])
+    repairs = pl.concat([REPAIRS, *(frame for file in files for frame in file.repairs)])
     ordered = repairs.sort("kind", "source_file", "source_line", "column")
     _write(ordered, staging / "repairs.parquet")
-    linked = pl.concat([LINKED, *(frame for tally in tallies for frame in tally.linked)])
+    linked = pl.concat([LINKED, *(frame for file in files for frame in file.linked)])
     if linked.height:
         _write(linked.sort(LINKED.columns), staging / LINKS)
     rows = [
         (finding, severity, "", "", "", str(said), canonical_json(said.content()))
-        for tally in tallies
-        for finding, severity, said in tally.findings
+        for file in files
+        for finding, severity, said in file.findings
     ]
     findings = pl.DataFrame(rows, schema=dict.fromkeys(FINDINGS, pl.String()), orient="row")
     _write(findings.sort(FINDINGS), staging / "findings.parquet")

@@ -70,12 +70,6 @@ def ingest_kind(
     known = before.take(tally, beside)
     read = partial(_read_file, tally, raw=raw, beside=beside)
     _read_files([file for file in tally.files if file.part not in known], tally.table, read, report)
-    for file in tally.files:
-        tally.quarantine += file.quarantine
-        tally.repairs += file.repairs
-        tally.findings += file.findings
-        tally.notes += file.notes
-        tally.linked += file.linked
     tally.table.close()
     before.keep(tally, beside, known)
     return tally

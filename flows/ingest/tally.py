@@ -52,11 +52,16 @@ class KindTally:
     kind: Kind
     table: TableWriter
     files: list[FileTally] = field(default_factory=list)
-    quarantine: list[pl.DataFrame] = field(default_factory=list)
-    repairs: list[pl.DataFrame] = field(default_factory=list)
-    findings: list[tuple[str, str, Said]] = field(default_factory=list)
-    notes: list[Said] = field(default_factory=list)
-    linked: list[pl.DataFrame] = field(default_factory=list)
+    settled: list[pl.DataFrame] = field(default_factory=list)
+    notes_on_lists: list[Said] = field(default_factory=list)
+
+    def quarantine(self) -> list[pl.DataFrame]:
+        """Give what fell file by file, then what fell once all rows were read."""
+        return [*(frame for file in self.files for frame in file.quarantine), *self.settled]
+
+    def notes(self) -> list[Said]:
+        """Give what is to be said of the files, then of the lists in them."""
+        return [*(note for file in self.files for note in file.notes), *self.notes_on_lists]
 
     def late(self) -> pl.DataFrame:
         """Give the rows that another extract speaks against, with rule and blamed column."""
