@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -51,7 +51,8 @@ def files_in_force(suppliers: Suppliers, lines: Sequence[Line], as_of: date) -> 
             line
             for of, months in units.items()
             if of.kind.name not in kinds_out
-            for line in _lines_of(months)
+            for goods_of_month in months.values()
+            for line in goods_of_month[-1].lines
         ]
     )
     rows = list[dict[str, str]]()
@@ -82,11 +83,6 @@ def _left_out(of: Delivers, months: Mapping[str, list[Good]], as_of: date) -> st
     if since is None:
         return "missing"
     return "too_old" if (as_of - since).days > of.max_age_days else ""
-
-
-def _lines_of(months: Mapping[str, list[Good]]) -> Iterator[Line]:
-    for goods in months.values():
-        yield from goods[-1].lines
 
 
 def _names(lines: Sequence[Line]) -> dict[Line, str]:
@@ -148,8 +144,7 @@ def _of_nobody(suppliers: Suppliers, goods: Mapping[Unit, list[Good]]) -> Iterat
     newest: dict[tuple[str, str], date] = {}
     for (supplier, kind, _), every in goods.items():
         if kind not in delivered:
-            before = newest.get((supplier, kind), date.min)
-            newest[supplier, kind] = max(before, every[-1].day)
+            newest[supplier, kind] = max(newest.get((supplier, kind), date.min), every[-1].day)
     for (supplier, kind), day in newest.items():
         said = {"supplier": supplier, "kind": kind, "delivered_on": day.isoformat()}
         yield {**said, "left_out": "nobody"}
@@ -192,14 +187,12 @@ def list_files(home: Home, suppliers: Suppliers, chosen: InForce) -> Listed:
         )
     note = home.temporary / IN_FORCE_NAME
     replace_file(note, chosen.text.encode())
-    files = [_drop_file(suppliers.inbox / line.lies, name) for name, line in chosen.files.items()]
+    files = [
+        replace(recognise(Path(name)), path=suppliers.inbox / line.lies, named=name)
+        for name, line in chosen.files.items()
+    ]
     every = [*files, DropFile(note, None, "csv")]
     return Listed(sorted(every, key=lambda file: file.name), [])
-
-
-def _drop_file(path: Path, name: str) -> DropFile:
-    file = recognise(Path(name))
-    return DropFile(path, file.kind, file.format, name)
 
 
 def states_of_snapshot(folder: Path, as_of: date) -> list[DeliveryState]:

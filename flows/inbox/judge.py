@@ -5,7 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 
-from flows.inbox.lying import FILE_FAULTS, Whole, denied_is_refused, names_in, read_note
+from flows.inbox.lying import (
+    FILE_FAULTS,
+    Whole,
+    denied_is_refused,
+    expect_file,
+    is_note,
+    names_in,
+    read_note,
+)
 from flows.inbox.part_month import day_named, month_of_part, months_named
 from flows.inbox.register import BESIDE, Good, Line, Unit, good_deliveries
 from flows.inbox.suppliers import REFUSED, TAKEN, Delivers, Supplier, Suppliers
@@ -16,7 +24,7 @@ from flows.ingest.kind import open_part
 from flows.store import file_digest
 from transforms.amounts import yuan_text
 from transforms.errors import DropRefusedError
-from transforms.extracts.headers import DELIVERY_NOTE_NAMES, kinds_of_file
+from transforms.extracts.headers import kinds_of_file
 from transforms.extracts.kinds import KINDS, Kind
 from transforms.extracts.registers import REGISTERS
 from transforms.visible import holds_control
@@ -49,11 +57,10 @@ def judge(suppliers: Suppliers, whole: Whole, unpacked: Path) -> list[Line]:
                 inner, kinds = [], _kinds_told(names_in(path)) or set(KINDS)
                 line = replace(_line(inbox, path, own), state=REFUSED, reason=str(hostile))
                 shut.append((replace(line, kind=min(kinds)) if len(kinds) == 1 else line, kinds))
-        files += [one for one in inner if one.name not in DELIVERY_NOTE_NAMES]
-        for one in inner:
-            if one.name in DELIVERY_NOTE_NAMES:
-                beside.append(_line(inbox, one, own))
-                note, fault = _inner_note(one, inner)
+        files += [one for one in inner if not is_note(one)]
+        for one in filter(is_note, inner):
+            beside.append(_line(inbox, one, own))
+            note, fault = _inner_note(one, inner)
     lines = [_judge_file(path, own, suppliers, note) for path in files]
     if fault:
         lines = [replace(line, state=REFUSED, reason=fault) for line in lines]
@@ -72,7 +79,7 @@ def _inner_note(path: Path, files: list[Path]) -> tuple[Delivery | None, str]:
 
 
 def _unpacked(path: Path, unpacked: Path) -> list[Path]:
-    _expect_file(path)
+    expect_file(path)
     place = unpacked / str(len(list(unpacked.iterdir())) if unpacked.exists() else 0)
     place.mkdir(parents=True)
     with denied_is_refused(path.name):
@@ -111,7 +118,7 @@ def _judge_file(
     try:
         kind = _kind_of(path)
         line = replace(line, kind=kind.name)
-        _expect_file(path)
+        expect_file(path)
         of = _who_delivers(path.name, kind, own, suppliers)
         line = replace(line, supplier=of.supplier)
         months = months_named(path.name) if of.mode == "part" else set()
@@ -128,11 +135,6 @@ def _judge_file(
             raise
         return replace(line, state=REFUSED, reason=f"{path.name}: can't be read: {denied.strerror}")
     return replace(line, state=TAKEN, month=told[0], month_from=told[1])
-
-
-def _expect_file(path: Path) -> None:
-    if not S_ISREG(path.lstat().st_mode):
-        raise DropRefusedError(f"{path.name}: is a link or a device; put the file itself there")
 
 
 def _kind_of(path: Path) -> Kind:
@@ -216,11 +218,10 @@ def refuse_older(lines: list[Line], known: list[Line]) -> list[Line]:
 
 
 def _unless_older(line: Line, lines: list[Line], before: Mapping[Unit, list[Good]]) -> Line:
-    unit = (line.supplier, line.kind, line.month)
-    if line.state != TAKEN or line.month or unit not in before:
+    if line.state != TAKEN or line.month or line.unit not in before:
         return line
-    in_force = before[unit][-1].lines
-    new = _latest_day(one for one in lines if (one.supplier, one.kind, one.month) == unit)
+    in_force = before[line.unit][-1].lines
+    new = _latest_day(one for one in lines if one.unit == line.unit)
     old = _latest_day(in_force)
     digits = min(len(new), len(old))
     if new[:digits] >= old[:digits]:

@@ -211,12 +211,20 @@ def read_note(path: Path) -> Delivery:
 
     Raises:  DropRefusedError if it can't be read
     """
-    if not S_ISREG(path.lstat().st_mode):
-        raise DropRefusedError(f"{path.name}: is a link or a device; put the file itself there")
+    expect_file(path)
     with denied_is_refused(path.name):
         note = read_delivery([digest_file(DropFile(path, None, "csv"))], path.parent)
     assert note is not None
     return note
+
+
+def expect_file(path: Path) -> None:
+    """Refuse what is no file of its own.
+
+    Raises:  DropRefusedError
+    """
+    if not S_ISREG(path.lstat().st_mode):
+        raise DropRefusedError(f"{path.name}: is a link or a device; put the file itself there")
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from transforms.errors import DigestDiffersError
 BESIDE = "beside"
 # Names that are no UTF-8 are refused, but must be written down.
 AS_NAMED = "surrogatepass"
+# A unit is what a later delivery replaces: a supplier's kind, or one month of it.
+Unit = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,10 @@ class Line:
     amount: str = ""
     removed_rows: str = ""
 
-
-# A unit is what a later delivery replaces: a supplier's kind, or one month of it.
-Unit = tuple[str, str, str]
+    @property
+    def unit(self) -> Unit:
+        """Return the unit that it belongs to."""
+        return self.supplier, self.kind, self.month
 
 
 @dataclass(frozen=True)
@@ -106,11 +109,10 @@ def good_deliveries(lines: Iterable[Line]) -> dict[Unit, list[Good]]:
     """
     found: dict[Unit, dict[int, list[Line]]] = {}
     for line in lines:
-        unit = (line.supplier, line.kind, line.month)
         if line.state == TAKEN:
-            found.setdefault(unit, {}).setdefault(line.delivery, []).append(line)
+            found.setdefault(line.unit, {}).setdefault(line.delivery, []).append(line)
         elif line.state == REFUSED:
-            found.get(unit, {}).pop(line.delivery, None)
+            found.get(line.unit, {}).pop(line.delivery, None)
     return {
         unit: [
             Good(date.fromisoformat(of_one[0].day), tuple(of_one))

@@ -57,10 +57,8 @@ def delivery_lines(deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write a night's deliveries as a table, as a run's summary holds them."""
     rows = [headings("supplier", "extract", "state", "delivered_on", "age_days", "refused_file")]
     for one in deliveries:
-        kind, state = (
-            word(one["kind"], "zh", names_of_kinds()),
-            headings(f"delivery_{one['state']}"),
-        )
+        kind = word(one["kind"], "zh", names_of_kinds())
+        state = headings(f"delivery_{one['state']}")
         age = "" if one["age_days"] is None else str(one["age_days"])
         rows.append([one["supplier"], kind, *state, one["delivered_on"], age, one["refused_file"]])
     return table(rows, {4}) if len(rows) > 1 else []

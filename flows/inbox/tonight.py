@@ -132,7 +132,8 @@ def read_tonight(
         raise DigestDiffersError(problem)
     while True:
         chosen = files_in_force(suppliers, lines, as_of)
-        gone = [line for line in chosen.files.values() if not _lies(suppliers, line)]
+        files = chosen.files.values()
+        gone = [line for line in files if not (suppliers.inbox / line.lies).is_file()]
         if gone:
             reason = f"{gone[0].name}: was taken, but does not lie in {gone[0].lies} any more"
             lines = refuse(home, suppliers, _unit_of(gone[0], chosen), reason, day)
@@ -167,12 +168,5 @@ def refused_line(message: str, chosen: InForce) -> Line | None:
 
 def _unit_of(line: Line, chosen: InForce) -> list[Line]:
     """Give all files that are in force with one: of its delivery, kind and month."""
-
-    def unit(one: Line) -> tuple[object, ...]:
-        return one.delivery, one.supplier, one.kind, one.month
-
-    return [one for one in chosen.files.values() if unit(one) == unit(line)]
-
-
-def _lies(suppliers: Suppliers, line: Line) -> bool:
-    return Path(suppliers.inbox / line.lies).is_file()
+    files = chosen.files.values()
+    return [one for one in files if (one.delivery, one.unit) == (line.delivery, line.unit)]
