@@ -256,12 +256,6 @@ def put_column(frame: pl.DataFrame, extra: pl.DataFrame) -> pl.DataFrame:
     return filled.select(frame.columns)
 
 
-def _without(frame: pl.DataFrame, fallen: pl.DataFrame) -> pl.DataFrame:
-    if fallen.height == 0:
-        return frame
-    return frame.join(fallen, on=["source_file", "source_line"], how="anti", maintain_order="left")
-
-
 def _row_groups_of(path: Path) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(path) as source:
         if source.num_row_groups == 0:
@@ -273,11 +267,20 @@ def _row_groups_of(path: Path) -> Iterator[pl.DataFrame]:
 def _rewrite(path: Path, fallen: pl.DataFrame, extra: pl.DataFrame | None = None) -> None:
     fresh = path.with_suffix(".fresh")
     rewritten = RowGroups(fresh)
+    place = ["source_file", "source_line"]
     for rows in _row_groups_of(path):
-        kept = _without(rows, fallen)
+        kept = rows.join(fallen, on=place, how="anti", maintain_order="left")
         rewritten.add(kept if extra is None else put_column(kept, extra))
     rewritten.close()
     fresh.replace(path)
+
+
+def scan_table(kind: Kind, paths: Sequence[Path]) -> pl.LazyFrame:
+    """Scan the files of a kind's table; columns that it had not yet when stored are empty."""
+    schema = pl.Schema(table_schema(kind))
+    return pl.scan_parquet(
+        list(paths), schema=schema, missing_columns="insert", extra_columns="ignore"
+    )
 
 
 def rows_beside(name: str, rows: pl.DataFrame, paths: Sequence[Path], into: Path) -> list[Path]:

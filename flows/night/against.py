@@ -11,19 +11,17 @@ from typing import Any
 import polars as pl
 
 from flows.answers.snapshot_rows import SnapshotRows
-from flows.night.by_rules import given_by
+from flows.night.by_rules import Claim, given_by, key_of
 from sql import policy_cards
 from transforms.answers.source_rows import PLACE
 from transforms.extracts.kinds import KINDS
 from transforms.money.claims import IN_PART, NOTHING_FOUND, TWICE
-from transforms.money.entitlements import KEY
 from transforms.policies.evidence import rows_against
 
 SHOWN_ROWS = 20
 # The supplier's own number of a row says nothing about anybody.
 NOT_CONTENT = (*PLACE, "serial_no")
 ROW_FOUND, UNDER_BOTH, ROWS_GONE = "row_found", "paid_under_both", "rows_gone"
-Claim = Mapping[str, Any]
 # Whether a claim is one, the cause, its rows, and what of it is sure where it is none.
 Cause = tuple[bool, str, str, int]
 # Provisions that are not true; none: all are; None: there is no such row.
@@ -47,7 +45,7 @@ def cause_of(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> Ca
 
     New rows where one could speak make it one as far as the rules agree (`limited`).
     """
-    key = tuple(claim[name] for name in KEY)
+    key = key_of(claim)
     before = [run.determined_fen[key] for run in then if key in run.determined_fen]
     is_same = bool(before) and claim["determined_fen"] >= max(before)
     if claim["is_eligible"] and claim["is_own"] and is_same:
@@ -96,7 +94,7 @@ def _asked(
         yield claim, spec
     for other in rows_before(claim):
         for run in then:
-            known = run.reason_codes.get(tuple(other[name] for name in KEY))
+            known = run.reason_codes.get(key_of(other))
             were = None if known is None else {*known} - {card.provision_names[-1]}
             if were is None or were:
                 for spec in rows_against(card, were):
@@ -108,7 +106,7 @@ def terms_over(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> 
 
     Of a list by which the one still stands tonight there is none.
     """
-    found = list[str]()
+    found: dict[str, Places] = {}
     for row, spec in _asked(claim, then, reasons_tonight(claim)):
         now = tonight.rows_of(spec, row)
         if "valid_to" not in now.columns:
@@ -118,8 +116,8 @@ def terms_over(claim: Claim, tonight: SnapshotRows, then: Sequence[RunThen]) -> 
         over = now.filter(ends < tonight.as_of).join(stands, on="list", how="anti")
         for run in then:
             known = run.rows.rows_of(spec, row).filter(ends >= run.rows.as_of)
-            found += _places(_without(over, _without(over, known)))
-    return listed_rows(found)
+            _note(found, spec["kind"], _without(over, _without(over, known)))
+    return places_of(found)
 
 
 def rows_before(claim: Claim) -> Sequence[Claim]:
@@ -220,16 +218,7 @@ def _without(rows: pl.DataFrame, others: pl.DataFrame, content: Sequence[str] = 
 
 
 def places_of(found: Mapping[Any, Places]) -> str:
-    """Write the places of rows of several kinds, so many of them."""
-    return listed_rows([f"{file}:{line}" for at in found.values() for file, line in at])
-
-
-def _places(rows: pl.DataFrame) -> list[str]:
-    return [f"{file}:{line}" for file, line in rows.select(PLACE).iter_rows()]
-
-
-def listed_rows(places: Sequence[str]) -> str:
-    """Write the places of rows, file:line, so many of them."""
-    shown = sorted(set(places))
+    """Write the places of rows of several kinds, file:line, so many of them."""
+    shown = sorted({f"{file}:{line}" for at in found.values() for file, line in at})
     more = f"; {len(shown) - SHOWN_ROWS} more" if len(shown) > SHOWN_ROWS else ""
     return "; ".join(shown[:SHOWN_ROWS]) + more

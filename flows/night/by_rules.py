@@ -1,6 +1,6 @@
 """What tonight's rules say of what was paid by others: of the rows that the paying runs read."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
@@ -53,7 +53,7 @@ class TonightsRules:
             given = {place: given_by(claims[place]) for place in places}
             amounts = self._determined_again(run, set().union(*given.values()))
             for place, policies in given.items():
-                group = tuple(claims[place][name] for name in KEY[1:])
+                group = key_of(claims[place])[1:]
                 said = [amounts.get((policy, *group), 0) for policy in policies]
                 gave[place] = max(gave.get(place, 0), *said)
         return gave
@@ -116,14 +116,23 @@ def determined(
         day,
         standing.released,
         ledger_payment_ids=standing.payment_ids,
-        threads=means.threads,
-        memory_limit=means.memory_limit,
-        temp_folder=means.temp_folder,
         only=sorted(policies),
+        **vars(means),
     )
     with closing(found.connection):
         ran = {name for name, status in found.policies.items() if status.status == "ran"}
         return found.determinations, ran
+
+
+def key_of(claim: Claim) -> tuple[str, ...]:
+    """Return the key of a claim's row: policy, period and parties."""
+    return tuple(claim[name] for name in KEY)
+
+
+def groups_of(claims: Iterable[Claim]) -> pl.DataFrame:
+    """List the periods and parties of claims, each once."""
+    groups = sorted({key_of(claim)[1:] for claim in claims})
+    return pl.DataFrame(groups, dict.fromkeys(KEY[1:], pl.String), orient="row")
 
 
 def given_by(claim: Claim) -> set[str]:

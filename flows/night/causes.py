@@ -22,7 +22,7 @@ from flows.night.against import (
     rows_before,
     terms_over,
 )
-from flows.night.by_rules import TonightsRules
+from flows.night.by_rules import Claim, TonightsRules, groups_of, key_of
 from flows.night.part import Means
 from flows.night.run_name import rules_name
 from flows.night.spoken import Spoken
@@ -41,7 +41,6 @@ READ_THEN = {"entitlements": "determined_fen", "determinations": "reason_codes"}
 SUBJECT = ("policy_id", "subject_kind", "subject_id")
 GROUP = ", ".join(KEY[1:])
 GONE: Mapping[str, Any] = {"outcome": None, "amount_fen": 0, "reason_codes": None}
-Claim = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -195,14 +194,11 @@ class Causes:
         """
         if not claims:
             return {}
-        groups = {tuple(claim[name] for name in KEY[1:]) for claim in claims.values()}
-        schema = dict.fromkeys(KEY[1:], pl.String)
-        frame = pl.DataFrame(sorted(groups), schema=schema, orient="row")
-        show_frame(self.connection, "claimed_groups", frame)
+        show_frame(self.connection, "claimed_groups", groups_of(claims.values()))
         names = ", ".join([*KEY, "outcome", "amount_fen", "reason_codes"])
         text = f"select {names} from determinations semi join claimed_groups using ({GROUP})"
         rows = query(self.connection, text)
-        now = {tuple(row[name] for name in KEY): row for row in rows.to_dicts()}
+        now = {key_of(row): row for row in rows.to_dicts()}
         paid = pl.concat([self.standing.paid, self.standing.signed])
         partners = {}
         for place, claim in claims.items():

@@ -56,7 +56,7 @@ def with_proposed(
     pieces = list(damaged_pieces(run.snapshot))
     if not pieces:
         return run
-    with connect(means.threads, means.memory_limit, means.temp_folder) as connection:
+    with connect(**vars(means)) as connection:
         register_tables(connection, run.snapshot.tables(), run.as_of)
         proposed = propose_persons(connection, damaged_rows(pieces))
         waiting = unanswered(proposed[0], clerical_links(connection))

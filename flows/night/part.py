@@ -61,7 +61,7 @@ def make_part(order: PartOrder, means: Means) -> None:
         return
     try:
         with (
-            connect(means.threads, means.memory_limit, means.temp_folder) as connection,
+            connect(**vars(means)) as connection,
             staged_folder(order.target) as staging,
         ):
             register_tables(connection, order.tables, order.as_of)

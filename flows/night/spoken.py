@@ -12,11 +12,10 @@ from typing import TypeVar
 
 import polars as pl
 
-from flows.answers.snapshot_rows import SnapshotRows, scan_kind, table_files
-from flows.ingest.tables import rows_beside
+from flows.answers.snapshot_rows import SnapshotRows, table_files
+from flows.ingest.tables import rows_beside, scan_table
 from flows.money.standing import Standing
 from flows.night.against import (
-    Claim,
     Lost,
     Places,
     Reasons,
@@ -25,7 +24,7 @@ from flows.night.against import (
     rows_changed,
     rows_vanished,
 )
-from flows.night.by_rules import determined, given_by
+from flows.night.by_rules import Claim, determined, given_by, groups_of, key_of
 from flows.night.paid_lines import DETERMINATION_SCHEMA
 from flows.night.part import Means
 from flows.scratch import scratch_folder
@@ -155,20 +154,18 @@ class Spoken:
     def _due(self, tables: Tables, day: date, asked: Sequence[Weighed]) -> list[int]:
         """Return what is due of each claim by tables on a day; it keeps the reasons."""
         of = [one.claim for one in asked]
-        keys = {tuple(claim[name] for name in KEY[1:]) for claim in of}
         policies = set[str]().union(*map(given_by, of))
         try:
             found, _ = determined(tables, day, self.standing, self.means, policies)
         except ParameterMissingError:
             # The rules of tonight say nothing of that day: what rows do then can't be told apart.
             found = pl.DataFrame(schema=DETERMINATION_SCHEMA)
-        groups = pl.DataFrame(sorted(keys), dict.fromkeys(KEY[1:], pl.String), orient="row")
-        known = found.join(groups, on=KEY[1:], how="semi").select(
+        known = found.join(groups_of(of), on=KEY[1:], how="semi").select(
             *KEY, "amount_fen", "reason_codes"
         )
         said = {tuple(key): (fen, codes) for *key, fen, codes in known.iter_rows()}
         for one in asked:
-            one.reasons = said.get(tuple(one.claim[name] for name in KEY), (0, None))[1]
+            one.reasons = said.get(key_of(one.claim), (0, None))[1]
         return [_due_of(claim, said) for claim in of]
 
     def _town(self, parties: pl.DataFrame, folder: Path) -> Tables:
@@ -176,7 +173,7 @@ class Spoken:
         tables = {kind: files for kind in KINDS if (files := table_files(self.snapshot, kind))}
         if not can_weigh():
             return tables
-        with connect(self.means.threads, self.means.memory_limit, self.means.temp_folder) as con:
+        with connect(**vars(self.means)) as con:
             register_tables(con, tables, self.as_of)
             return small_town(con, tables, parties, folder)[0]
 
@@ -190,7 +187,7 @@ def _take_out(one: Weighed, tonight: SnapshotRows) -> bool:
 
 
 def _due_of(claim: Claim, said: Mapping[tuple[str, ...], tuple[int, Reasons]]) -> int:
-    group = tuple(claim[name] for name in KEY[1:])
+    group = key_of(claim)[1:]
     return max(said.get((policy, *group), (0, None))[0] for policy in given_by(claim))
 
 
@@ -251,13 +248,9 @@ def _rows_lost(lost: Lost) -> dict[str, pl.DataFrame]:
     """Read rows from the snapshots that have them; two alike of two nights are one."""
     found: dict[str, list[pl.DataFrame]] = {}
     for (folder, kind), places in sorted(lost.items()):
-        schema = pl.Schema(table_schema(KINDS[kind]))
-        there = scan_kind(folder, kind)
-        later = {n: t for n, t in schema.items() if n not in there.collect_schema()}
-        rows = there.join(_at(kind, places), on=AT, how="semi").with_columns(
-            pl.lit(None, dtype).alias(name) for name, dtype in later.items()
-        )
-        found.setdefault(kind, []).append(rows.select(schema.names()).collect())
+        there = scan_table(KINDS[kind], table_files(folder, kind))
+        rows = there.join(_at(kind, places), on=AT, how="semi").collect()
+        found.setdefault(kind, []).append(rows)
     content = {kind: [n for n in table_schema(KINDS[kind]) if n not in AT] for kind in found}
     return {
         kind: pl.concat(frames).unique(content[kind], keep="first", maintain_order=True)

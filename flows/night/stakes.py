@@ -14,10 +14,10 @@ import polars as pl
 
 from flows.ingest.files import RawFile
 from flows.ingest.kind import take_piece
-from flows.ingest.tables import TableWriter, rows_beside
+from flows.ingest.tables import TableWriter, rows_beside, scan_table
 from flows.ingest.tally import FileTally, KindTally
 from flows.money.standing import Standing
-from flows.night.determine import determine
+from flows.night.by_rules import determined
 from flows.night.part import Means
 from flows.night.run_record import RunSoFar
 from flows.scratch import scratch_folder
@@ -66,7 +66,7 @@ def stakes_of(
         return held
     tables = run.snapshot.tables()
     with scratch_folder(run.home.temporary) as folder:
-        with connect(means.threads, means.memory_limit, means.temp_folder) as connection:
+        with connect(**vars(means)) as connection:
             register_tables(connection, tables, run.as_of)
             meant = supposed.select("person_id", "employer_code")
             town, parties = small_town(connection, tables, meant, folder)
@@ -75,27 +75,11 @@ def stakes_of(
             given[kind.name] = _with_rows(run, kind, rows, town[kind.name], folder)
         if given == town:
             return held
-        only = readers["policy_id"].unique().sort().to_list()
-        found = (_determined(run, standing, means, t, only) for t in (town, given))
-        told = stakes_of_rows(supposed, parties, readers.select("policy_id", "kind"), *found)
+        asked = set(readers["policy_id"])
+        found = (determined(t, run.as_of, standing, means, asked)[0] for t in (town, given))
+        outcomes = (frame.select(*KEY, "outcome", "amount_fen") for frame in found)
+        told = stakes_of_rows(supposed, parties, readers.select("policy_id", "kind"), *outcomes)
     return pl.concat([told, held]).sort(*ROW, "policy_id")
-
-
-def _determined(
-    run: RunSoFar, standing: Standing, means: Means, tables: Tables, only: Sequence[str]
-) -> pl.DataFrame:
-    found = determine(
-        tables,
-        run.as_of,
-        standing.released,
-        ledger_payment_ids=standing.payment_ids,
-        threads=means.threads,
-        memory_limit=means.memory_limit,
-        temp_folder=means.temp_folder,
-        only=only,
-    )
-    with found.connection:
-        return found.determinations.select(*KEY, "outcome", "amount_fen")
 
 
 def _rows_as_read(
@@ -123,14 +107,13 @@ def _rows_as_read(
 
 def _as_links(supposed: pl.DataFrame) -> pl.DataFrame:
     """Write what is supposed as a clerk would have decided it."""
-    schema = table_schema(LINKS.kind)
-    absent = [
-        pl.lit(None, dtype).alias(n) for n, dtype in schema.items() if n not in supposed.columns
-    ]
-    said = supposed.with_columns(absent).with_columns(
+    schema = pl.Schema(table_schema(LINKS.kind))
+    said = supposed.with_columns(
         decided_by=pl.lit(""), decided_on=pl.lit(0, pl.Date), source_file=pl.lit(""), source_line=0
     )
-    return said.select(list(schema)).cast(pl.Schema(schema))
+    return said.match_to_schema(
+        schema, missing_columns="insert", extra_columns="ignore", integer_cast="upcast"
+    )
 
 
 def _references(run: RunSoFar, supposed: pl.DataFrame) -> References:
@@ -139,17 +122,13 @@ def _references(run: RunSoFar, supposed: pl.DataFrame) -> References:
     units, names = None, None
     for kind in KINDS.values():
         if kind.others_look_up == "units" and kind.name in tables:
-            units = _scan(kind, tables).select("unit_no", "employer_key").collect()
+            units = scan_table(kind, tables[kind.name]).select("unit_no", "employer_key").collect()
         if kind.others_look_up == "names" and kind.name in tables:
             keys = person_keys(supposed["person_id"]).implode()
-            mine = _scan(kind, tables).filter(pl.col("person_key").is_in(keys)).collect()
+            persons = scan_table(kind, tables[kind.name])
+            mine = persons.filter(pl.col("person_key").is_in(keys)).collect()
             names = names_on_record(names, mine.lazy())
     return References(units=units, names=names)
-
-
-def _scan(kind: Kind, tables: Tables) -> pl.LazyFrame:
-    schema = pl.Schema(table_schema(kind))
-    return pl.scan_parquet(list(tables[kind.name]), schema=schema, missing_columns="insert")
 
 
 def _with_rows(
@@ -173,7 +152,7 @@ def _fallen(run: RunSoFar, kind: Kind, rows: pl.DataFrame) -> pl.DataFrame:
     alike = pl.col(name).is_in(rows[name].implode())
     for key in kind.key:
         alike |= pl.col(key).is_in(rows[key].drop_nulls().implode())
-    known = _scan(kind, run.snapshot.tables()).filter(alike).collect()
+    known = scan_table(kind, run.snapshot.tables()[kind.name]).filter(alike).collect()
     order = {entry["name"]: place for place, entry in enumerate(run.snapshot.manifest["files"])}
     read = pl.concat([known, rows]).sort(
         pl.col("source_file").replace_strict(order, return_dtype=pl.Int64), "source_line"

@@ -184,7 +184,7 @@ def test_what_cannot_be_reckoned_is_said_and_stops_nothing(
 
     home = Home(tmp_path / "home")
     snapshot = ingest_drop(town_of(tmp_path / "drop", is_late), home.snapshots)
-    monkeypatch.setattr(stakes, "determine", missing)
+    monkeypatch.setattr(stakes, "determined", missing)
     run = run_over(snapshot, home, date(2020, 6, 30))
     assert sorted(shown(run)) == [("丙", UNKNOWN, None), ("乙", UNKNOWN, None)]
     (said,) = run.warnings
