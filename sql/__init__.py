@@ -29,7 +29,6 @@ from sql.texts import (
     DOLLAR,
     FRACTION_SUFFIX,
     bucket_kind,
-    by_bucket,
     dated_text,
     dollar_names,
     fact_names,
@@ -43,13 +42,12 @@ from sql.texts import (
     sql_text,
 )
 from sql.told import NO_VALUE, told
-from sql.visible import empty_kind, view_kind, visible_views
+from sql.visible import by_bucket, empty_kind, view_kind, visible_views
 from transforms.errors import ContractError, RuleError
 from transforms.extracts.kinds import KINDS
 from transforms.policies.cards import FIRST_MONTH, month_of
 from transforms.policies.parameters import (
     Parameter,
-    ParameterValue,
     dated_values,
     is_bound,
     sql_values,
@@ -255,21 +253,17 @@ class FactStore:
         values = {"as_of": self.as_of, "as_of_month": month_of(self.as_of), **(given or {})}
         text = sql_text(path)
         for word in set(DOLLAR.findall(COMMENT.sub("", text))) - set(values):
-            name = word if word in parameters else FRACTION_SUFFIX.sub("", word)
-            if name not in parameters:
+            taken = parameters.get(word) or parameters.get(FRACTION_SUFFIX.sub("", word))
+            if taken is None:
                 raise RuleError(f"sql/{path} takes {word}, which nothing gives")
-            if is_bound(parameters[name]):
-                values |= sql_values(parameters[name], self._value(parameters[name]))
+            if is_bound(taken):
+                day = self.year_day if taken.on == "year" else self.as_of
+                values |= sql_values(taken, value_on(taken, day))
             else:
-                self._make_dated_macros(parameters[name])
+                self._make_dated_macros(taken)
         text = dated_text(text, parameters)
-        taken = set(DOLLAR.findall(COMMENT.sub("", text)))
-        return text, {word: values[word] for word in taken}
-
-    def _value(self, parameter: Parameter) -> ParameterValue:
-        if parameter.on != "year":
-            return value_on(parameter, self.as_of)
-        return value_on(parameter, self.year_day)
+        words = set(DOLLAR.findall(COMMENT.sub("", text)))
+        return text, {word: values[word] for word in words}
 
     def _make_dated_macros(self, parameter: Parameter) -> None:
         # Text that is no number: the row that has no value stops the statement, and says why.

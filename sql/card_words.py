@@ -12,15 +12,12 @@ from sql.texts import (
     COMMENT,
     DOLLAR,
     FRACTION_SUFFIX,
+    asked_files,
     exclusions,
-    fact_names,
-    fact_path,
     files_in,
     name_of,
     policy_cards,
     policy_path,
-    question_names,
-    question_path,
     shared_parameters,
     sql_text,
     sql_words,
@@ -45,7 +42,7 @@ def check_cards() -> None:
     """Hold every card to its rule, as check_card does, and the exclusions to the cards."""
     exclusions()
     check_limits()
-    for path in (*map(fact_path, fact_names()), *map(question_path, question_names())):
+    for path in asked_files():
         _check_numbers(path, shared_parameters())
     for card in policy_cards().values():
         check_card(card)
@@ -103,20 +100,24 @@ def _check_numbers(path: str, parameters: Mapping[str, Parameter]) -> None:
         raise RuleError(f"{place} takes {word}, which nothing gives")
 
 
+def kinds_in(path: str) -> frozenset[str]:
+    """Return the kinds of extract that an SQL file names itself."""
+    words = sql_words(path)
+    return frozenset(kind for kind in KINDS if {kind, f"delivered_{kind}"} & words)
+
+
 @cache
 def kinds_under(path: str) -> frozenset[str]:
     """Return the kinds of extract that an SQL file rests on."""
-    own = {kind for kind in KINDS if {kind, f"delivered_{kind}"} & sql_words(path)}
     under = (other for other in files_in(path) if name_of(other) not in SPARES)
-    return frozenset(own).union(*map(kinds_under, under))
+    return kinds_in(path).union(*map(kinds_under, under))
 
 
 def parameters_under(card: PolicyCard) -> list[Parameter]:
     """Return the parameters that a policy, its limit and the facts under it take, by name."""
     known = {**shared_parameters(), **card.parameters}
-    taken = {card.limit.name} if isinstance(card.limit, Parameter) else set()
-    for word in words_under(policy_path(card.policy_id)):
-        name = word.removeprefix("$")
-        if name != word:
-            taken.add(name if name in known else FRACTION_SUFFIX.sub("", name))
-    return [known[name] for name in sorted(taken & set(known))]
+    words = words_under(policy_path(card.policy_id))
+    taken = {word[1:] for word in words if word.startswith("$")}
+    taken |= {FRACTION_SUFFIX.sub("", name) for name in taken - known.keys()}
+    taken |= {card.limit.name} if isinstance(card.limit, Parameter) else set()
+    return [known[name] for name in sorted(taken & known.keys())]

@@ -11,11 +11,10 @@ from typing import Any
 import polars as pl
 
 from sql import Connection, query
-from sql.texts import COMMENT
+from sql.texts import COMMENT, DOLLAR
 from transforms.errors import ContractError
 
 CHECKED = re.compile(r"^-- checked: (.*(?:\n--   .*)*)$", re.MULTILINE)
-DOLLAR_NAME = re.compile(r"\$([a-z][a-z_0-9]*)")
 
 
 def run_check(
@@ -38,7 +37,7 @@ def run_check(
 
 def run_text(connection: Connection, text: str, values: Mapping[str, Any]) -> pl.DataFrame:
     """Run a query that stands outside sql/, with those of the values that occur in it."""
-    names = set(DOLLAR_NAME.findall(COMMENT.sub("", text)))
+    names = set(DOLLAR.findall(COMMENT.sub("", text)))
     missing = sorted(names - set(values))
     if missing:
         raise ContractError(f"a check takes {', '.join(missing)}, which nothing gives")

@@ -4,13 +4,14 @@ Where the rows of a part are the same on both nights, which a sum of hashes tell
 for: on an ordinary night that is all but the latest months.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from sql import Connection, query, view_kind
+from sql.spilling import quoted
 from transforms.extracts.kinds import KINDS, Kind
 from transforms.policies.evidence import Only
 
@@ -95,7 +96,7 @@ def _compare(connection: Connection, kind: Kind, entries: Sequence[Only]) -> pl.
     told = " or ".join(f"(part = '{name}' and is_excluding = {known})" for name, known in changed)
     texts |= {
         "changed": told or "false",
-        "parts": ", ".join(_quoted(["", *(name for name, _ in changed)])),
+        "parts": ", ".join(map(quoted, ["", *(name for name, _ in changed)])),
     }
     gone = query(connection, GONE.format(**texts))
     same = pl.col("keys_before").is_null()
@@ -111,18 +112,7 @@ def _compare(connection: Connection, kind: Kind, entries: Sequence[Only]) -> pl.
 
 
 def _meant(entry: Only) -> str:
-    return (
-        "("
-        + (" and ".join(_is_one_of(*column) for column in sorted(entry.items())) or "true")
-        + ")"
+    columns = (
+        f"{name} in ({', '.join(map(quoted, said))})" for name, said in sorted(entry.items())
     )
-
-
-def _is_one_of(column: str, words: Sequence[Any]) -> str:
-    return f"{column} in ({', '.join(_quoted(words))})"
-
-
-def _quoted(words: Iterable[Any]) -> Iterator[str]:
-    for word in words:
-        text = str(word).replace("'", "''")
-        yield f"'{text}'"
+    return f"({' and '.join(columns) or 'true'})"

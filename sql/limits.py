@@ -15,13 +15,14 @@ from functools import cache
 
 from sql.texts import (
     COMMENT,
-    FOLDER,
     fact_names,
     fact_path,
-    facts_under,
+    files_under,
+    name_of,
     question_names,
     question_path,
     split_list,
+    sql_files,
     sql_text,
     sql_words,
 )
@@ -43,7 +44,7 @@ def check_limits() -> None:
 
     Raises:  RuleError naming the file, the fact and what is asked of it
     """
-    for path in sorted(found.relative_to(FOLDER).as_posix() for found in FOLDER.rglob("*.sql")):
+    for path in sorted(sql_files()):
         text = sql_text(path)
         for offence in (*words_unknown(path, text), *asked_elsewhere(path, text)):
             raise RuleError(offence)
@@ -124,7 +125,8 @@ def _limits_in(words: frozenset[str]) -> list[tuple[str, str, frozenset[str]]]:
 def _is_about(code: str, text: str, fact: str, held: frozenset[str]) -> bool:
     """Say whether rows come from persons held: by a source, or by the same limit in the header."""
     sources = set(SOURCE.findall(code)) & set(fact_names()) - {fact}
-    about = sources.union(*(facts_under(fact_path(source)) for source in sources))
+    under = (name_of(path) for source in sources for path in files_under(fact_path(source)))
+    about = sources.union(under)
     return bool(about & held) or f"{PERSONS} of ({', '.join(sorted(held))})" in text
 
 

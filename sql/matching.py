@@ -101,10 +101,8 @@ def _placed(connection: Connection, damaged: pl.DataFrame) -> pl.DataFrame:
     )
     by_unit = units.select("unit_no", unit_code="employer_code").unique("unit_no", keep="first")
     employers = units.drop("unit_no").unique("employer_code", keep="first", maintain_order=True)
-    code, name = (
-        pl.coalesce("employer_code", "unit_code"),
-        pl.coalesce("employer_name", "known_name"),
-    )
+    code = pl.coalesce("employer_code", "unit_code")
+    name = pl.coalesce("employer_name", "known_name")
     # m:1 each: a unit, an employer once
     coded = damaged.join(by_unit, on="unit_no", how="left").with_columns(employer_code=code)
     return coded.join(employers, on="employer_code", how="left").with_columns(employer_name=name)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
+from sql.card_words import kinds_in
 from sql.texts import (
-    FOLDER,
-    fact_names,
+    asked_files,
     fact_path,
     files_in,
     files_under,
@@ -27,8 +27,7 @@ from sql.texts import (
     policy_cards,
     policy_path,
     policy_tables_in,
-    question_names,
-    question_path,
+    sql_files,
     sql_text,
     sql_words,
 )
@@ -117,9 +116,8 @@ def cuts_of(path: str) -> tuple[str, ...]:
 @cache
 def steps() -> dict[str, Step]:
     """Derive every fact and policy by its name, each after what it reads."""
-    facts, policies = map(fact_path, fact_names()), map(policy_path, policy_cards())
     made: dict[str, Step] = {}
-    for path in (*facts, *map(question_path, question_names()), *policies):
+    for path in (*asked_files(), *map(policy_path, policy_cards())):
         for one in (*files_under(path), path):
             read = [*files_in(one), *(_engine_reads() if one.startswith("policies/") else ())]
             made.setdefault(one, _step(one, [made[other] for other in read]))
@@ -141,8 +139,7 @@ def _step(path: str, read: Sequence[Step]) -> Step:
         *(step.name for step in read if step not in asked),
         *(n for s in asked for n in s.facts),
     ]
-    kinds = {name for name in KINDS if {name, f"delivered_{name}"} & sql_words(path)}
-    kinds |= {kind for step in asked for kind in step.kinds}
+    kinds = kinds_in(path).union(*(step.kinds for step in asked))
     cuts, stages = cuts_of(path), {step.stage for step in read}
     is_over_whole = stages <= {WHOLE} and not path.startswith("policies/")
     if "person" in cuts and JOINED not in stages and not policy_tables_in(path):
@@ -204,9 +201,8 @@ def _steps_of(names: Collection[str]) -> tuple[Step, ...]:
 
 def _read_after_rules() -> list[str]:
     """List what reads facts once the policies have run: findings, money, traces, pages."""
-    paths = (path.relative_to(FOLDER) for path in sorted(FOLDER.rglob("*.sql")))
     rules = {"facts", "questions", "policies"}
-    return [path.as_posix() for path in paths if path.parts[0] not in rules]
+    return [path for path in sql_files() if path.partition("/")[0] not in rules]
 
 
 def _asked_in_order(running: Sequence[str], as_of: date) -> Iterator[tuple[str, date]]:

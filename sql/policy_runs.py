@@ -80,7 +80,21 @@ def check_policy(store: FactStore, card: PolicyCard) -> None:
 
     Raises:  RuleError if the key is not unique, or the provisions are not those of the card
     """
-    _check_policy_table(store.connection, card)
+    connection, table = store.connection, f"policy_{card.policy_id}"
+    columns = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
+    shown = {name for provision in card.provisions for name in provision.facts}
+    shown |= {name for key in ("facts", "order") for name in card.listing.get(key, ())}
+    check_known(sorted(shown), {*columns, EARLIER}, f"{table}: a fact that its card shows")
+    keys = ", ".join(KEY_COLUMNS)
+    absent = " or ".join(f"{name} is null" for name in (*KEY_COLUMNS, "amount_fen"))
+    checks = {
+        "a key occurs twice": f"select {keys} from {table} group by {keys} having count(*) > 1",
+        "a key or amount is missing": f"select period from {table} where {absent}",
+        "an amount is below zero": f"select period from {table} where amount_fen < 0",
+    }
+    for broken, text in checks.items():
+        if connection.execute(f"{text} limit 1").fetchone():
+            raise RuleError(f"{table}: {broken}")
     if card.listing.get("series"):
         store.build("staff_counts")
 
@@ -190,21 +204,3 @@ def check_sentences(card: PolicyCard, columns: Mapping[str, str]) -> None:
         wanted = types.get(name, ("exact",) if kind in ("DOUBLE", "FLOAT") else (kind,))
         if kind not in wanted:
             raise RuleError(f"{where} gives {name} as {kind}: it must be {' or '.join(wanted)}")
-
-
-def _check_policy_table(connection: Connection, card: PolicyCard) -> None:
-    table = f"policy_{card.policy_id}"
-    columns = [row[0] for row in connection.execute(f"describe {table}").fetchall()]
-    shown = {name for provision in card.provisions for name in provision.facts}
-    shown |= {name for key in ("facts", "order") for name in card.listing.get(key, ())}
-    check_known(sorted(shown), {*columns, EARLIER}, f"{table}: a fact that its card shows")
-    keys = ", ".join(KEY_COLUMNS)
-    absent = " or ".join(f"{name} is null" for name in (*KEY_COLUMNS, "amount_fen"))
-    checks = {
-        "a key occurs twice": f"select {keys} from {table} group by {keys} having count(*) > 1",
-        "a key or amount is missing": f"select period from {table} where {absent}",
-        "an amount is below zero": f"select period from {table} where amount_fen < 0",
-    }
-    for broken, text in checks.items():
-        if connection.execute(f"{text} limit 1").fetchone():
-            raise RuleError(f"{table}: {broken}")

@@ -25,7 +25,12 @@ def spill_apart(connection: Connection, folder: Path) -> None:
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     mine = folder / f"spill-{get_native_id()}-{id(connection)}"
-    connection.execute("set temp_directory = '{}'".format(str(mine).replace("'", "''")))
+    connection.execute(f"set temp_directory = {quoted(mine)}")
+
+
+def quoted(text: object) -> str:
+    """Write a text, a path as SQL does, in quotes."""
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def query_pieces(connection: Connection, text: str) -> Iterator[pl.DataFrame]:

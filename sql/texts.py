@@ -1,7 +1,7 @@
 """The texts of the rules: every .sql and .yaml of this folder, read once, with their digests."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
@@ -45,6 +45,11 @@ def rule_words() -> frozenset[str]:
     """Return the words that rules quote: codes and names of lists they ask for."""
     texts = [COMMENT.sub("", text) for text in _texts("*.sql").values()]
     return frozenset(word for text in texts for word in QUOTED.findall(text))
+
+
+def sql_files(pattern: str = "*.sql") -> list[str]:
+    """Return the paths under sql/ of all files of a form."""
+    return [path.relative_to(FOLDER).as_posix() for path in sorted(FOLDER.rglob(pattern))]
 
 
 def dollar_names(path: str) -> list[str]:
@@ -93,18 +98,6 @@ def bucket_kind(path: str) -> str | None:
     return found.group(1) if found else None
 
 
-def by_bucket(paths: Sequence[Path]) -> list[list[Path]]:
-    """Group a kind's files by bucket: a bucket may lie in several, one a delivered file.
-
-    >>> [len(bucket) for bucket in by_bucket([Path("b-00.0.parquet"), Path("b-00.1.parquet")])]
-    [2]
-    """
-    groups: dict[str, list[Path]] = {}
-    for path in paths:
-        groups.setdefault(path.name.partition(".")[0], []).append(path)
-    return list(groups.values())
-
-
 @cache
 def fact_names() -> tuple[str, ...]:
     """Return the names of all derived facts."""
@@ -115,6 +108,12 @@ def fact_names() -> tuple[str, ...]:
 def question_names() -> tuple[str, ...]:
     """Return the names of all questions; each is unlike any fact or column (a test compares)."""
     return tuple(sorted(path.stem for path in (FOLDER / "questions").glob("*.sql")))
+
+
+@cache
+def asked_files() -> tuple[str, ...]:
+    """Return the paths of all facts and questions, which other files name."""
+    return (*map(fact_path, fact_names()), *map(question_path, question_names()))
 
 
 @cache
@@ -148,14 +147,12 @@ def shared_parameters() -> dict[str, Parameter]:
     return read_file("parameters.yaml", parse_shared)
 
 
-def _names_in_policies(suffix: str) -> set[str]:
-    return {path.stem for path in (FOLDER / "policies").glob(f"*{suffix}")}
-
-
 @cache
 def policy_cards() -> dict[str, PolicyCard]:
     """Return every policy card, by policy id, in the order of the ids."""
-    rules, texts = _names_in_policies(".sql"), _names_in_policies(".yaml") - NO_CARDS
+    folder = FOLDER / "policies"
+    rules = {path.stem for path in folder.glob("*.sql")}
+    texts = {path.stem for path in folder.glob("*.yaml")} - NO_CARDS
     if alone := sorted(rules ^ texts):
         lacks = ", ".join(f"sql/policies/{n}.{'yaml' if n in rules else 'sql'}" for n in alone)
         raise RuleError(
@@ -167,7 +164,7 @@ def policy_cards() -> dict[str, PolicyCard]:
         raise RuleError(f"a card says another policy than its file: {', '.join(other)}")
     for name, card in cards.items():
         check_taken_days(policy_path(name), card.parameters)
-    for path in (*map(fact_path, fact_names()), *map(question_path, question_names())):
+    for path in asked_files():
         check_taken_days(path, shared_parameters())
     return cards
 
@@ -227,8 +224,8 @@ def policy_path(policy_id: str) -> str:
 @cache
 def files_in(path: str) -> tuple[str, ...]:
     """Return the facts and questions that an SQL file names itself."""
-    every = (*map(fact_path, fact_names()), *map(question_path, question_names()))
-    return tuple(other for other in every if name_of(other) in sql_words(path) and other != path)
+    named = (other for other in asked_files() if name_of(other) in sql_words(path))
+    return tuple(other for other in named if other != path)
 
 
 @cache
@@ -247,11 +244,6 @@ def name_of(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(".sql")
 
 
-def facts_under(path: str) -> tuple[str, ...]:
-    """Return the names of all facts an SQL file rests on, each after those it needs itself."""
-    return tuple(name_of(other) for other in files_under(path) if other.startswith("facts/"))
-
-
 def policy_tables_in(path: str) -> set[str]:
     """Return the policies whose table `policy_<id>` a finding reads: withdrawn ones, too."""
     words = sql_words(path) - {"policy_id"} if path.startswith("findings/") else frozenset()
@@ -266,8 +258,8 @@ def words_under(path: str) -> frozenset[str]:
 @cache
 def words_after_policies() -> frozenset[str]:
     """Return the words of the files that are asked once every policy and finding is computed."""
-    paths = [path for folder in AFTER_POLICIES for path in sorted((FOLDER / folder).rglob("*.sql"))]
-    return frozenset().union(*(sql_words(path.relative_to(FOLDER).as_posix()) for path in paths))
+    paths = (path for path in sql_files() if path.partition("/")[0] in AFTER_POLICIES)
+    return frozenset().union(*map(sql_words, paths))
 
 
 def rules_digest() -> str:
@@ -281,8 +273,7 @@ def parameters_digest() -> str:
 
 
 def _texts(pattern: str) -> dict[str, str]:
-    paths = [path.relative_to(FOLDER).as_posix() for path in sorted(FOLDER.rglob(pattern))]
-    return {path: sql_text(path) for path in paths}
+    return {path: sql_text(path) for path in sql_files(pattern)}
 
 
 def policy_grain(policy_id: str) -> str:

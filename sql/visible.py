@@ -37,6 +37,18 @@ def view_kind(connection: Connection, view: str, paths: Sequence[Path]) -> None:
     files.project(columns).create_view(view, replace=True)
 
 
+def by_bucket(paths: Sequence[Path]) -> list[list[Path]]:
+    """Group a kind's files by bucket: a bucket may lie in several, one a delivered file.
+
+    >>> [len(bucket) for bucket in by_bucket([Path("b-00.0.parquet"), Path("b-00.1.parquet")])]
+    [2]
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        groups.setdefault(path.name.partition(".")[0], []).append(path)
+    return list(groups.values())
+
+
 def empty_kind(kind: Kind) -> str:
     """Give the statement that makes the empty table of a kind that was not delivered."""
     columns = ", ".join(f"{name} {SQL_TYPES[of]}" for name, of in table_schema(kind).items())
