@@ -31,7 +31,8 @@ def read_dates(texts: pl.Series) -> pl.Series:
     >>> [str(day) for day in read_dates(pl.Series(["2020/2/9", "43870", "2020年2月30日"]))]
     ['2020-02-09', '2020-02-09', 'None']
     """
-    iso = _to_date(texts.set(~texts.str.contains(ISO_DATE), None))
+    iso_texts = texts.set(~texts.str.contains(ISO_DATE), None)
+    iso = iso_texts.str.to_date("%Y-%m-%d", strict=False)
     if iso.null_count() == 0:
         return iso
     is_left = iso.is_null()
@@ -40,22 +41,17 @@ def read_dates(texts: pl.Series) -> pl.Series:
 
 
 def _read_written_dates(texts: pl.Series) -> pl.Series:
-    frame = texts.to_frame("text")
-    iso_texts = [_parts(form, ("1", "2", "3")) for form in DATE_FORMS]
-    written = _to_date(frame.select(pl.coalesce(iso_texts).alias("day")).to_series())
+    iso = pl.coalesce([_parts(form, ("1", "2", "3")) for form in DATE_FORMS])
+    written = iso.str.to_date("%Y-%m-%d", strict=False)
     serials = pl.col("text").str.extract(EXCEL_SERIAL).cast(pl.Int32) + EXCEL_EPOCH_DAYS
-    days = frame.select(serials.cast(pl.Date).alias("day")).to_series()
-    return written.zip_with(written.is_not_null(), days)
+    days = pl.coalesce(written, serials.cast(pl.Date))
+    return texts.to_frame("text").select(days).to_series()
 
 
 def _parts(form: str, names: tuple[str, ...]) -> pl.Expr:
     """Write what a form finds as digits of fixed width, joined by hyphens; null: no match."""
     found = pl.col("text").str.extract_groups(form).struct
     return pl.concat_str([found.field(name).str.zfill(2) for name in names], separator="-")
-
-
-def _to_date(texts: pl.Series) -> pl.Series:
-    return texts.str.to_date("%Y-%m-%d", strict=False)
 
 
 def read_months(texts: pl.Series) -> pl.Series:

@@ -46,13 +46,10 @@ def describe_card(card: PolicyCard, universe: str) -> dict[str, Any]:
             }
             for entry in card.provisions
         ],
-        "parameters": [describe_parameter(entry) for entry in sorted_parameters(card)],
+        "parameters": [
+            describe_parameter(card.parameters[name]) for name in sorted(card.parameters)
+        ],
     }
-
-
-def sorted_parameters(card: PolicyCard) -> list[Parameter]:
-    """Return a card's parameters by name."""
-    return [card.parameters[name] for name in sorted(card.parameters)]
 
 
 def describe_parameter(parameter: Parameter) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Policy cards: what a policy is, when it is in force, what it needs, and what it asks for."""
 
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -220,13 +221,8 @@ def plus_months(day: date, months: int) -> date:
     >>> plus_months(date(2020, 8, 31), 6)
     datetime.date(2021, 2, 28)
     """
-    number = day.year * 12 + day.month - 1 + months
-    first = date(number // 12, number % 12 + 1, 1)
-    following = date((number + 1) // 12, (number + 1) % 12 + 1, 1)
-    return min(
-        date.fromordinal(first.toordinal() + day.day - 1),
-        date.fromordinal(following.toordinal() - 1),
-    )
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def outside_span(card: PolicyCard, as_of: date) -> Said | None:
@@ -267,7 +263,7 @@ def reach_of(card: PolicyCard, as_of: date) -> Reach:
 
 def month_before(as_of: date) -> int:
     """Return the month YYYYMM before the month of a day."""
-    return month_of(date.fromordinal(month_first_day(month_of(as_of)).toordinal() - 1))
+    return month_of(plus_months(as_of, -1))
 
 
 def year_day(card: PolicyCard, as_of: date) -> date:
