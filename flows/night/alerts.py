@@ -1,7 +1,6 @@
 """What there is to tell, told once: raised in alerts.jsonl, sent by each way, tried again."""
 
 import fcntl
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -103,13 +102,9 @@ def tell(
     if not settings.alerts.channels:
         return {"raised": 0, "sent": 0, "unsent": 0}
     told = told or look_at(home, settings, now, unnoted=unnoted)
-    held = hold_file(home.alerts_path, fcntl.LOCK_EX)
-    try:
+    with hold_file(home.alerts_path, fcntl.LOCK_EX):
         raised = _raise(home, settings, now, [*alerts_of(told, settings, now), *more])
         sent = _send(home, settings, raised)
-    finally:
-        if held is not None:
-            os.close(held)
     return {
         "raised": len(raised),
         "sent": sent,

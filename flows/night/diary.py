@@ -2,8 +2,8 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -89,20 +89,18 @@ def record_night(
     night = {"night": uuid4().hex, "as_of": as_of, "by": by, "flow_run": flow_run}
     left = [] if unnoted is None else unnoted
     _note(home, {**night, "event": "began", "started_at": began.isoformat()}, left)
-    held = hold_file(home.nights_path, fcntl.LOCK_SH)
     ended: dict[str, Any] = {"state": "failed", "exit_code": 1}
-    try:
-        summary = act()
-        ended = _of_summary(summary)
-    except BaseException as stop:
-        ended = _of_stop(home, stop)
-        raise
-    finally:
-        at = clock()
-        ended |= {"ended_at": at.isoformat(), "seconds": int((at - began).total_seconds())}
-        _note(home, {"night": night["night"], "event": "ended", **ended}, left)
-        if held is not None:
-            os.close(held)
+    with hold_file(home.nights_path, fcntl.LOCK_SH):
+        try:
+            summary = act()
+            ended = _of_summary(summary)
+        except BaseException as stop:
+            ended = _of_stop(home, stop)
+            raise
+        finally:
+            at = clock()
+            ended |= {"ended_at": at.isoformat(), "seconds": int((at - began).total_seconds())}
+            _note(home, {"night": night["night"], "event": "ended", **ended}, left)
     return summary
 
 
@@ -115,13 +113,15 @@ def _note(home: Home, content: dict[str, Any], unnoted: list[dict[str, Any]]) ->
         unnoted.append(content)
 
 
-def hold_file(path: Path, how: int) -> int | None:
-    """Hold a file; nothing where it is not there and can't be made."""
-    with suppress(OSError):
-        held = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
-        fcntl.flock(held, how)
-        return held
-    return None
+@contextmanager
+def hold_file(path: Path, how: int) -> Iterator[None]:
+    """Hold a file meanwhile; nothing where it is not there and can't be made."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, how)
+        yield
 
 
 def _of_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
