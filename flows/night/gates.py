@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
 from expectations import gate
 from expectations.suites import COUNTS, TOTALS, Suite, Threshold, check_sql, load_suite
+from flows.ingest.drop import SnapshotRef
 from flows.store import read_manifest
 from sql import Connection, connect, policy_cards, query, register_tables, show_frame
 from sql.card_words import check_cards
@@ -33,14 +33,9 @@ from transforms.words import Said
 
 FRAMES: dict[str, Any] = {
     "files": {
-        "name": pl.String(),
-        "kind": pl.String(),
-        "rows": pl.Int64(),
-        "accepted": pl.Int64(),
-        "quarantined": pl.Int64(),
-        "totals_rows": pl.Int64(),
-        "stated_rows": pl.Int64(),
-        "removed_rows": pl.Int64(),
+        **dict.fromkeys(("name", "kind"), pl.String()),
+        **dict.fromkeys(("rows", "accepted", "quarantined"), pl.Int64()),
+        **dict.fromkeys(("totals_rows", "stated_rows", "removed_rows"), pl.Int64()),
     },
     "excluding_kinds": {"kind": pl.String()},
     "compared_parts": COMPARED_SCHEMA,
@@ -54,35 +49,19 @@ FRAMES: dict[str, Any] = {
     "repairs": {"kind": pl.String(), "source_file": pl.String(), "source_line": pl.Int64()},
     "batches": {
         "batch_id": pl.String(),
-        "instruction_count": pl.Int64(),
-        "line_count": pl.Int64(),
-        "amount_fen": pl.Int64(),
+        **dict.fromkeys(("instruction_count", "line_count", "amount_fen"), pl.Int64()),
     },
     "policy_runs": {
-        "policy_id": pl.String(),
-        "kind": pl.String(),
-        "status": pl.String(),
+        **dict.fromkeys(("policy_id", "kind", "status"), pl.String()),
         "is_in_force": pl.Boolean(),
         "settled_in": pl.String(),
     },
     "amount_caps": {
-        "policy_id": pl.String(),
-        "period": pl.String(),
+        **dict.fromkeys(("policy_id", "period"), pl.String()),
         "amount_cap_fen": pl.Int64(),
     },
 }
 TOLD_PLACES = 3
-
-
-class StoredSnapshot(Protocol):
-    """What the first gate needs of a snapshot: its folder and its tables' files."""
-
-    @property
-    def folder(self) -> Path:
-        """Return the snapshot's folder."""
-
-    def tables(self) -> Mapping[str, Any]:
-        """Return the Parquet files of each kind."""
 
 
 def preload() -> None:
@@ -149,7 +128,7 @@ def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> No
 
 @contextmanager
 def connected(
-    snapshot: StoredSnapshot, as_of: date, before: StoredSnapshot | None = None
+    snapshot: SnapshotRef, as_of: date, before: SnapshotRef | None = None
 ) -> Iterator[Connection]:
     """Open a connection on a snapshot for the first gate, before any fact is built.
 

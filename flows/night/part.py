@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -103,12 +104,11 @@ def tables_of(policy_id: str) -> list[str]:
     return [f"policy_{policy_id}", f"determination_{policy_id}"]
 
 
-def seal_folder(folder: Path) -> None:
-    """Write down the digest of every file of a folder."""
+def seal_folder(folder: Path, said: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Write a folder's manifest: what is said of it, and the digest of every file in it."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    write_manifest(
-        folder, {"files": {p.relative_to(folder).as_posix(): file_digest(p) for p in files}}
-    )
+    digests = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+    write_manifest(folder, {**said, "files": digests})
 
 
 def files_of(folder: Path) -> list[tuple[Path, str]]:

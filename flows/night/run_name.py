@@ -23,15 +23,10 @@ def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot: 
 
     Source:  rulebook §4b
     """
-    finished = [
-        (run["as_of"], place, run["snapshot_id"])
-        for place, run in enumerate(runs.values())
-        if run["state"] == "done"
-        and run["as_of"] <= as_of.isoformat()
-        and run["snapshot_id"] != snapshot.snapshot_id
-    ]
     last, most, wanted = "", -1, set(snapshot.manifest["tables"])
-    for _, _, snapshot_id in sorted(finished, reverse=True):
+    for *_, snapshot_id in _newest_finished(runs, as_of):
+        if snapshot_id == snapshot.snapshot_id:
+            continue
         found = len(wanted & _kinds_of(snapshot.folder.with_name(snapshot_id)))
         if found > most:
             last, most = snapshot_id, found
@@ -49,14 +44,21 @@ def run_before(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot: Sna
 
     It is the last of another day or snapshot, so that the same night again is the same run.
     """
+    same = (as_of.isoformat(), snapshot.snapshot_id)
+    newest = _newest_finished(runs, as_of)
+    return next((run_id for day, _, run_id, of in newest if (day, of) != same), "")
+
+
+def _newest_finished(
+    runs: Mapping[str, Mapping[str, Any]], as_of: date
+) -> list[tuple[str, int, str, str]]:
+    """List the finished runs up to a day, the newest first: day, place, run, snapshot."""
     finished = [
-        (run["as_of"], place, run_id)
+        (run["as_of"], place, run_id, run["snapshot_id"])
         for place, (run_id, run) in enumerate(runs.items())
-        if run["state"] == "done"
-        and run["as_of"] <= as_of.isoformat()
-        and (run["as_of"], run["snapshot_id"]) != (as_of.isoformat(), snapshot.snapshot_id)
+        if run["state"] == "done" and run["as_of"] <= as_of.isoformat()
     ]
-    return max(finished, default=("", 0, ""))[2]
+    return sorted(finished, reverse=True)
 
 
 def rules_name(funds_digest: str) -> dict[str, str]:

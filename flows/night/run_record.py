@@ -22,8 +22,9 @@ from flows.inbox.in_force import states_of_snapshot
 from flows.ingest.drop import SnapshotRef
 from flows.money.returned import over_on_night, over_soon
 from flows.night.made_by import keep_inputs, program
+from flows.night.part import seal_folder
 from flows.scratch import scratch_folder
-from flows.store import Home, file_digest, read_manifest, staged_folder, write_manifest
+from flows.store import Home, read_manifest, staged_folder
 from sql.texts import policy_cards
 from transforms.answers.deliveries import warnings_of
 from transforms.answers.region import LAYOFFS, count_lists, count_small, region_figure
@@ -84,16 +85,10 @@ class RunSoFar:
 AddAnswers = Callable[[Path, Mapping[str, pl.DataFrame], Mapping[str, Any]], None]
 
 
-def nothing_more(
-    _folder: Path, _frames: Mapping[str, pl.DataFrame], _manifest: Mapping[str, Any]
-) -> None:
-    """Add nothing to a run's folder."""
-
-
 def write_run(
     run: RunSoFar,
     stopped: str | None = None,
-    add_answers: AddAnswers = nothing_more,
+    add_answers: AddAnswers | None = None,
 ) -> dict[str, Any]:
     """Write the run's folder once, and return its manifest.
 
@@ -131,7 +126,7 @@ def _fill(
     run: RunSoFar,
     frames: Mapping[str, pl.DataFrame],
     manifest: Mapping[str, Any],
-    add_answers: AddAnswers,
+    add_answers: AddAnswers | None,
 ) -> None:
     """Write a run's folder, in which its large tables are already."""
     tables = scan_tables(folder)
@@ -147,11 +142,10 @@ def _fill(
         pages["trend.html"] = render_trend(summary, frames["trend"], manifest["counts"])
     for name, page in pages.items():
         (folder / name).write_text(page, encoding="utf-8")
-    add_answers(folder, frames, manifest)
+    if add_answers:
+        add_answers(folder, frames, manifest)
     write_data_package(folder, run.run_id, f"Run {run.run_id}")
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    digests = {p.relative_to(folder).as_posix(): file_digest(p) for p in files}
-    write_manifest(folder, {**manifest, "files": digests})
+    seal_folder(folder, manifest)
 
 
 def _frames(run: RunSoFar) -> dict[str, pl.DataFrame]:
