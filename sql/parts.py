@@ -1,10 +1,11 @@
 """What parts of a town need of the database: rows by part, and tables in files, as they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from sql import Connection
 from sql.plan import MIXED
+from sql.spilling import quoted
 from transforms.errors import ContractError
 from transforms.extracts.kinds import KINDS
 from transforms.identifiers import BUCKETS, MIXER
@@ -26,7 +27,7 @@ def cut_kind(connection: Connection, kind: str, folder: Path, count: int) -> Non
         part = f"case when subject_kind is not distinct from '单位' then -1 else {part} end"
     folder.mkdir(parents=True)
     connection.execute(
-        f"copy (select *, {part} as in_part from delivered_{kind}) to '{_quoted(folder)}' "
+        f"copy (select *, {part} as in_part from delivered_{kind}) to {quoted(folder)} "
         "(format parquet, compression snappy, partition_by (in_part))"
     )
     for place in sorted(folder.glob("in_part=*")):
@@ -50,7 +51,7 @@ def write_tables(connection: Connection, names: Sequence[str], folder: Path) -> 
     Raises:  ContractError for a column of a type that such a file does not keep
     """
     for name in names:
-        path = f"'{_quoted(folder / f'{name}.parquet')}'"
+        path = quoted(folder / f"{name}.parquet")
         connection.execute(f"copy {name} to {path} {AS_PARQUET}")
         made, kept = (
             {row[0]: row[1] for row in connection.execute(f"describe {text}").fetchall()}
@@ -59,12 +60,3 @@ def write_tables(connection: Connection, names: Sequence[str], folder: Path) -> 
         if made != kept:
             changed = sorted(column for column in made if made[column] != kept.get(column))
             raise ContractError(f"{name}: a file does not keep the type of {', '.join(changed)}")
-
-
-def files_by_table(folders: Sequence[Path], names: Sequence[str]) -> Mapping[str, list[Path]]:
-    """Name the files of each table in the folders of several parts."""
-    return {name: [folder / f"{name}.parquet" for folder in folders] for name in names}
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

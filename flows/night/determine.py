@@ -82,11 +82,6 @@ class Determined:
         for piece in query_pieces(self.connection, text):
             yield piece.cast(pl.Schema(DETERMINATION_SCHEMA))
 
-    @property
-    def statuses(self) -> dict[str, str]:
-        """Say of each policy whether it ran."""
-        return {policy_id: found.status for policy_id, found in self.policies.items()}
-
     def policy_rows(self, policy_id: str) -> pl.DataFrame:
         """Return a policy's provisions, facts and the clerk's answers that were applied."""
         return policy_rows(self.connection, policy_id)
@@ -147,12 +142,11 @@ def determine(
     store.build("clerical_answers")
     _show_determinations(connection, running, beside)
     on_step("findings")
-    return Determined(
-        *(connection, store, policies),
-        findings=run_findings(store, [card.policy_id for card in running]),
-        warnings=_warnings(connection, running, months, tables, as_of),
-        own_rows=_own_rows(store),
-    )
+    findings = run_findings(store, [card.policy_id for card in running])
+    warnings = _warnings(connection, running, months, tables, as_of)
+    store.build("own_rows")
+    own_rows = query(connection, "select * from own_rows order by all")
+    return Determined(connection, store, policies, findings, warnings, own_rows)
 
 
 def _run(store: FactStore, card: PolicyCard, is_taken: bool) -> PolicyStatus:
@@ -176,12 +170,9 @@ def _chosen(only: Sequence[str] | None) -> list[PolicyCard]:
 def months_delivered(store: FactStore) -> dict[str, set[int]]:
     """Return the months of contributions that are there, by insurance."""
     store.build("contribution_coverage")
-    months: dict[str, set[int]] = {}
-    for insurance, month in query(
-        store.connection, "select distinct insurance, month from contribution_coverage order by all"
-    ).iter_rows():
-        months.setdefault(insurance, set()).add(month)
-    return months
+    text = "select distinct insurance, month from contribution_coverage order by all"
+    rows = query(store.connection, text).group_by("insurance", maintain_order=True).agg("month")
+    return {insurance: set(months) for insurance, months in rows.iter_rows()}
 
 
 def reason_not_run(
@@ -256,8 +247,3 @@ def _warnings(
         days = {"decisions": count, "first": first.isoformat(), "last": last.isoformat()}
         warnings.append(Said("decisions_waiting", days))
     return warnings
-
-
-def _own_rows(store: FactStore) -> pl.DataFrame:
-    store.build("own_rows")
-    return query(store.connection, "select * from own_rows order by all")

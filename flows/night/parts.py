@@ -37,7 +37,7 @@ from flows.store import (
     staged_folder,
 )
 from sql import FactStore
-from sql.parts import cut_kind, files_by_table, write_tables
+from sql.parts import cut_kind, write_tables
 from sql.plan import ABOUT_SOMEBODY, Plan, kinds_of, plan_of
 from sql.texts import WORD, parameters_digest, rules_digest
 from transforms.digest import content_digest, frame_digest, short_id
@@ -146,12 +146,9 @@ def take_parts(
     for order in orders:
         _expect_sealed(order.target, files_of(order.target))
     (folder / TAKEN).touch()
-    targets = [order.target for order in orders]
-    for name, paths in files_by_table(targets, plan.handed_over).items():
-        store.take(name, paths)
-    for name in plan.policies_in_parts:
-        for table, paths in files_by_table(targets, tables_of(name)).items():
-            store.take(table, paths)
+    of_policies = (table for name in plan.policies_in_parts for table in tables_of(name))
+    for name in (*plan.handed_over, *of_policies):
+        store.take(name, [order.target / f"{name}.parquet" for order in orders])
     return frozenset(plan.policies_in_parts)
 
 

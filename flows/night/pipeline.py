@@ -122,10 +122,11 @@ def run_night(
     with hold_home(request.home):
         run, standing = do(read_extracts, request, funds, progress.report)
         run = do(judge_extracts, run)
-        determined = do(determine_rows, run, request, standing, progress.listener)
+        means = Means(request.threads, request.memory_limit, request.home.temporary)
+        parting = request.parting.at(run.home, run.snapshot)
+        determined = do(determine_rows, run, standing, means, parting, progress.listener)
         run = do(judge_snapshot, run, determined)
         run = do(judge_determinations, run, determined)
-        means = Means(request.threads, request.memory_limit, request.home.temporary)
         entitled = do(make_entitlements, run, determined, standing, funds, means)
         run = do(find_traces, run, determined.connection, entitled)
         run = do(propose_for_damaged_ids, run, entitled.entitlements, standing, means)
@@ -171,7 +172,7 @@ def judge_extracts(run: RunSoFar) -> RunSoFar:
 
 @stage("facts, policies, determinations", retries=1)
 def determine_rows(
-    run: RunSoFar, request: NightRequest, standing: Standing, report: Report
+    run: RunSoFar, standing: Standing, means: Means, parting: Parting, report: Report
 ) -> Determined:
     """Build the facts, run every policy that can run, decide every row."""
     return determine(
@@ -179,11 +180,9 @@ def determine_rows(
         run.as_of,
         standing.released,
         ledger_payment_ids=standing.payment_ids,
-        threads=request.threads,
-        memory_limit=request.memory_limit,
-        temp_folder=run.home.temporary,
-        parting=request.parting.at(run.home, run.snapshot),
+        parting=parting,
         on_step=lambda step: report(step, 0),
+        **vars(means),
     )
 
 
@@ -205,7 +204,8 @@ def judge_snapshot(run: RunSoFar, determined: Determined) -> RunSoFar:
 @stage("gate: determinations")
 def judge_determinations(run: RunSoFar, determined: Determined) -> RunSoFar:
     """Gate: every determination is one a person could defend."""
-    gates.register_policy_runs(determined.connection, determined.statuses, run.as_of)
+    statuses = {name: found.status for name, found in determined.policies.items()}
+    gates.register_policy_runs(determined.connection, statuses, run.as_of)
     return _judged(run, "determinations", determined.connection)
 
 

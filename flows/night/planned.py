@@ -1,6 +1,6 @@
 """`wuxing plan`: what a night would build, stage by stage, and what it would read and write."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from flows.night.determine import months_delivered, reason_not_run
 from flows.night.parts import Inputs, Parting, folder_of, read_after_rules
 from flows.store import Home
 from sql import FactStore, connect, register_tables
-from sql.plan import JOINED, PARTS, WHOLE, Plan, Step, kinds_of, plan_of
+from sql.plan import JOINED, PARTS, WHOLE, Step, kinds_of, plan_of
 from sql.texts import policy_cards
 from transforms.visible import table
 from transforms.words import BETWEEN
@@ -35,10 +35,10 @@ def planned(home: Home, snapshot_id: str, as_of: date, parting: Parting) -> dict
     inputs = Inputs(tables, as_of, standing.released, standing.payment_ids, running)
     folder, count = folder_of(parting, inputs, plan), parting.count_for(tables)
     sizes = {kind: sum(path.stat().st_size for path in paths) for kind, paths in tables.items()}
-    is_whole = parting.is_whole(tables)
+    is_whole, handed = parting.is_whole(tables), (*plan.handed_over, *plan.policies_in_parts)
     stages = [
         _stage(WHOLE, "once", 1, plan.whole, plan.given, sizes, [folder / WHOLE]),
-        _stage(PARTS, "person", count, plan.parts, _handed(plan), sizes, folder.glob("part-*")),
+        _stage(PARTS, "person", count, plan.parts, handed, sizes, folder.glob("part-*")),
         _stage(JOINED, "once", 1, plan.joined, (), sizes, []),
     ]
     return {
@@ -62,10 +62,6 @@ def _running(tables: Mapping[str, Sequence[Path]], as_of: date) -> list[str]:
         months = months_delivered(FactStore(connection, tables, as_of))
     cards = policy_cards().values()
     return [card.policy_id for card in cards if not reason_not_run(card, tables, months, as_of)]
-
-
-def _handed(plan: Plan) -> tuple[str, ...]:
-    return (*plan.handed_over, *plan.policies_in_parts)
 
 
 def _stage(
@@ -104,26 +100,23 @@ def _shown(step: Step) -> dict[str, Any]:
 
 def plan_lines(told: Mapping[str, Any]) -> list[str]:
     """Write a plan as a table of its stages, and one of its steps."""
-    return list(_lines(told))
-
-
-def _lines(told: Mapping[str, Any]) -> Iterator[str]:
-    yield f"plan of a night over {told['snapshot_id']} as of {told['as_of']}: {told['parts']} parts"
+    lines = [
+        f"plan of a night over {told['snapshot_id']} as of {told['as_of']}: {told['parts']} parts"
+    ]
     if told["is_short_way"]:
-        yield "the short way: all at once in one process; so it would be in parts"
+        lines.append("the short way: all at once in one process; so it would be in parts")
     rows = [headings("stage", "cut", "times", "facts", "policies", "read_mib", "written_mib")]
     for stage in told["stages"]:
         counts = (str(len(stage[what])) for what in ("facts", "policies"))
         sizes = (_mib(stage[what]) for what in ("read_bytes", "written_bytes"))
         names = headings(f"stage_{stage['stage']}", f"cut_{stage['cut']}")
         rows.append([*names, str(stage["times"]), *counts, *sizes])
-    yield from (f"  {line}" for line in table(rows, {2, 3, 4, 5, 6}))
     steps = [headings("stage", "cut_by", "step", "reads")]
     for step in told["steps"]:
         cuts = BETWEEN[language()].join(headings(*(f"cut_{cut}" for cut in step["cut_by"])))
         reads = " ".join([*step["facts"], *(kind.upper() for kind in step["kinds"])])
         steps.append([*headings(f"stage_{step['stage']}"), cuts, step["step"], reads])
-    yield from (f"  {line}" for line in table(steps))
+    return lines + [f"  {line}" for line in (*table(rows, {2, 3, 4, 5, 6}), *table(steps))]
 
 
 def _mib(size: int | None) -> str:
