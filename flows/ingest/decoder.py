@@ -126,8 +126,7 @@ def decode_sheet(path: str) -> Decoding:
             f"its sheet is {sheet.width} columns wide, {MOST_COLUMNS} are read: delete the cells "
             "that stand far outside the table"
         )
-    marks, said = marks_of(path, wanted)
-    said["attached"] = attached(path, wanted) if asked["is_alone"] else []
+    marks, said = marks_of(path, wanted, asked["is_alone"])
     left = sheet.start[1] if sheet.start else 0
     rows: Iterator[list[object]] = rows_of(sheet)
     if sheet.merged_cell_ranges:
@@ -171,13 +170,17 @@ def top_of(book: Any, name: str) -> list[list[str]]:
     return [[cell_text(cell) for cell in row] for row in islice(rows_of(sheet), ROWS_BESIDE)]
 
 
-def marks_of(path: str, name: str) -> tuple[sheet_marks.Marks, dict[str, Any]]:
-    """Find the cells of a sheet that only look empty, and how its book shows days and numbers."""
+def marks_of(path: str, name: str, is_alone: bool) -> tuple[sheet_marks.Marks, dict[str, Any]]:
+    """Find the cells of a sheet that only look empty, and how its book shows days and numbers.
+
+    Of one that is wanted alone also what people put on it beside its cells; an .xls does not tell.
+    """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             return sheet_marks.marks_of_sheet(archive, name), {
                 "from_1904": sheet_marks.is_from_1904(archive),
                 "other_unit": sheet_marks.shows_other_unit(archive),
+                "attached": sheet_marks.attached_to(archive, name) if is_alone else [],
             }
     with open(path, "rb") as old:
         content = old.read()
@@ -186,15 +189,8 @@ def marks_of(path: str, name: str) -> tuple[sheet_marks.Marks, dict[str, Any]]:
             "holds cells with errors (#N/A and the like), which an .xls does not tell from empty "
             "ones: correct them, or save it again as .xlsx"
         )
-    return {}, {"from_1904": sheet_marks.OLD_CALENDAR in content, "other_unit": False}
-
-
-def attached(path: str, name: str) -> list[str]:
-    """List what people put on a sheet beside its cells; an .xls does not tell."""
-    if not zipfile.is_zipfile(path):
-        return []
-    with zipfile.ZipFile(path) as archive:
-        return sheet_marks.attached_to(archive, name)
+    is_from_1904 = sheet_marks.OLD_CALENDAR in content
+    return {}, {"from_1904": is_from_1904, "other_unit": False, "attached": []}
 
 
 def refuse_bomb(path: str) -> None:

@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from flows.ingest.sheet_marks import MARK
+from flows.ingest.sheet_marks import MERGED
 from flows.ingest.workbooks import read_sheet, rows_of_sheet
 from transforms.errors import DropRefusedError
 from transforms.extracts.cells import CodedCells
 from transforms.sheets.filled import ROW_NUMBER, named_rows, refuse_beside
 
 ROWS_ABOVE_HEADER = 60
-MERGED = f"{MARK}#MERGED"
 
 
 class Page(NamedTuple):

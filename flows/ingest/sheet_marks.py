@@ -13,6 +13,7 @@ from xml.parsers import expat
 
 # A control character, in front of what stood there: nothing that may be read begins with it.
 MARK = "\x80"
+MERGED = f"{MARK}#MERGED"
 PIECE_BYTES = 1 << 18
 # In the XML of a sheet without errors and formulas none of these stands.
 SIGNS = (b'"e"', b"'e'", b"<f", b":f")
@@ -193,6 +194,6 @@ def with_merges(
         }
         own = [cell for place, cell in enumerate(row) if place not in covered]
         if covered and any(cell != "" for cell in own):
-            marks = dict.fromkeys((left + place for place in covered), f"{MARK}#MERGED")
+            marks = dict.fromkeys((left + place for place in covered), MERGED)
             _marked(row, marks, left)
         yield row
