@@ -36,8 +36,8 @@ def program() -> dict[str, Any]:
     lock = lock_path()
     return {
         "version": version("wuxing"),
-        "commit": commit(ROOT),
-        "code_digest": code_digest(ROOT),
+        "commit": commit(),
+        "code_digest": code_digest(),
         "lock_digest": file_digest(lock) if lock.is_file() else "",
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
@@ -50,21 +50,21 @@ def lock_path() -> Path:
     return kept if kept.is_file() else Path(sys.prefix) / "share" / "wuxing" / LOCK
 
 
-def commit(root: Path) -> str:
-    """Return the commit of a checkout; empty if it is none, or there is no git to ask."""
+def commit() -> str:
+    """Return the commit of the checkout; empty if it is none, or there is no git to ask."""
     git = shutil.which("git")
-    if git is None or not (root / ".git").exists():
+    if git is None or not (ROOT / ".git").exists():
         return ""
-    asked = [git, "-C", str(root), "rev-parse", "HEAD"]
+    asked = [git, "-C", str(ROOT), "rev-parse", "HEAD"]
     told = subprocess.run(asked, capture_output=True, text=True, check=False)
     return told.stdout.strip()
 
 
-def code_digest(root: Path) -> str:
+def code_digest() -> str:
     """Return the digest over the text of every Python file of the product."""
-    paths = sorted(path for name in PACKAGES for path in (root / name).rglob("*.py"))
+    paths = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
     return content_digest(
-        {p.relative_to(root).as_posix(): text_digest(p.read_text(encoding="utf-8")) for p in paths}
+        {p.relative_to(ROOT).as_posix(): text_digest(p.read_text(encoding="utf-8")) for p in paths}
     )
 
 
