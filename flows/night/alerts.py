@@ -201,16 +201,11 @@ def _of_deliveries(late: Sequence[Mapping[str, Any]]) -> Iterator[Alert]:
     for supplier in sorted({one["supplier"] for one in late}):
         of_supplier = [one for one in late if one["supplier"] == supplier]
         told = [
-            Said(
-                "alert_delivery",
-                {
-                    "kind": one["kind"] or "delivery_unknown",
-                    "state": f"delivery_{one['state']}",
-                },
-            )
+            {"kind": one["kind"] or "delivery_unknown", "state": f"delivery_{one['state']}"}
             for one in of_supplier
         ]
-        items = [said for place, said in enumerate(told) if said not in told[:place]]
+        new = [values for place, values in enumerate(told) if values not in told[:place]]
+        items = [Said("alert_delivery", values) for values in new]
         # The day of the last delivery stays while nothing new comes.
         since = sorted([str(one.get(name)) for name in SINCE] for one in of_supplier)
         key = f"late:{content_digest({'supplier': supplier, 'since': since})[:16]}"

@@ -107,11 +107,7 @@ def register_policy_runs(connection: Connection, statuses: Mapping[str, str], as
         for name, card in policy_cards().items()
         for row in caps_until(name, card.amount_cap, as_of)
     ]
-    register(
-        connection,
-        "amount_caps",
-        pl.DataFrame(caps, schema=FRAMES["amount_caps"], orient="row"),
-    )
+    register(connection, "amount_caps", pl.DataFrame(caps, FRAMES["amount_caps"], orient="row"))
 
 
 def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> None:
