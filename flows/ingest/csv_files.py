@@ -16,12 +16,12 @@ from transforms.extracts.csv_text import (
     CsvShape,
     count_lines,
     end_of_rows,
+    even_rows,
     has_quote,
     read_block,
     surplus_of,
     top_rows,
 )
-from transforms.extracts.grid import even_rows
 from transforms.extracts.headers import Header, find_header, match_header
 from transforms.extracts.kinds import Kind
 from transforms.extracts.totals import piece_of

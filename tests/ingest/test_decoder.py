@@ -11,7 +11,7 @@ import pytest
 from flows.ingest import decoded
 from flows.ingest.decoder import batch_of_rows, checked, refuse_bomb, refuse_type
 from flows.ingest.sheet_marks import MARK, OLD_ERROR, _Cells, attached_to, with_marks
-from transforms.extracts.grid import even_rows
+from transforms.extracts.csv_text import even_rows
 
 
 def test_a_sheet_comes_as_texts_and_which_cells_were_numbers() -> None:

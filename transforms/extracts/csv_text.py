@@ -261,3 +261,17 @@ def _even_out(block: Block, starts: Rows, stops: Rows, shape: CsvShape) -> tuple
         assert done <= start
         done = stop
     return (b"".join([*parts, block[done:]]) if parts else block), too_wide
+
+
+def even_rows(
+    rows: Sequence[Sequence[str]], width: int, surplus: int = 0
+) -> tuple[list[CodedCells], Flags | None]:
+    """Lay rows of any length out in columns; marks the wider ones, usual empty cells apart."""
+    columns = []
+    for position in range(width):
+        texts = [row[position] if position < len(row) else "" for row in rows]
+        columns.append(CodedCells(pl.Series(texts, dtype=pl.String)))
+    usual = (*range(width + 1), width + surplus)
+    beyond = [row[width:] if len(row) in usual else row for row in rows]
+    too_wide = np.array([any(map(str.strip, cells)) for cells in beyond], np.bool_)
+    return columns, too_wide if too_wide.any() else None
