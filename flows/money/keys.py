@@ -11,7 +11,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from flows.money.witnesses import seen_path
 from transforms.errors import DropRefusedError, UsageError
@@ -36,9 +35,13 @@ class SigningKey:
     """An opened key; who holds it is what the roster says, `said` only what its file says."""
 
     private: Ed25519PrivateKey
-    public_key: str
     path: Path
     said: Mapping[str, str]
+
+    @property
+    def public_key(self) -> str:
+        """Return the public half, in hexadecimal."""
+        return self.private.public_key().public_bytes_raw().hex()
 
     @property
     def key_id(self) -> str:
@@ -75,9 +78,8 @@ def create_key(
         if there.exists():
             raise UsageError(f"{there} is there already: name another file with --out")
     private = Ed25519PrivateKey.generate()
-    public_key = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-    statement = {"act": "enrol", "home_id": home_id, **person, "public_key": public_key}
-    key = SigningKey(private, public_key, path, person)
+    key = SigningKey(private, path, person)
+    statement = {"act": "enrol", "home_id": home_id, **person, "public_key": key.public_key}
     # Nobody else's program verifies this key's signatures.
     statement["verifier"] = ""
     request = {"statement": statement, "signatures": {key.key_id: key.sign(statement)}}
@@ -129,8 +131,7 @@ def open_key(path: Path, passphrase: str) -> SigningKey:
         raise DropRefusedError(
             f"{path} can't be opened: the passphrase is wrong or the file is damaged"
         ) from refused
-    public_key = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-    return SigningKey(private, public_key, path, said)
+    return SigningKey(private, path, said)
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
