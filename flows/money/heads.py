@@ -13,7 +13,7 @@ from flows.money.acts import POSTED_AS, unsigned
 from flows.money.funds import write_initial_files
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import create_ledger, open_ledger
-from flows.money.whole import expect_whole, witnessed
+from flows.money.whole import whole_ledger, witnessed
 from flows.store import Home, place_of
 from transforms.errors import DropRefusedError, LedgerForbidsError
 from transforms.money.roster import (
@@ -68,8 +68,7 @@ def move_act(home: Home) -> dict[str, Any]:
 
     Raises:  LedgerForbidsError if it has not moved
     """
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
+    with whole_ledger(home) as ledger:
         books = ledger.books()
     if books.place == place_of(home):
         raise LedgerForbidsError(f"home {books.home_id} has not moved: it is where it signs")
@@ -98,8 +97,7 @@ def post_act(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     subject = statement.get("key_id") or (
         key_id_of(statement["public_key"]) if statement["act"] == "enrol" else ""
     )
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
+    with whole_ledger(home) as ledger:
         with witnessed(home, ledger, is_move=statement["act"] == "move"):
             ledger.post(POSTED_AS[statement["act"]], act, subject=subject)
         return roster_view(ledger)
@@ -110,8 +108,7 @@ def expect_enrollable(home: Home, statement: Mapping[str, Any]) -> None:
 
     Raises:  LedgerForbidsError saying what is in the way
     """
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
+    with whole_ledger(home) as ledger:
         problem = enrol_problem(ledger.books().roster, statement)
     if problem:
         raise LedgerForbidsError(problem)

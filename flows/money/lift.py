@@ -6,10 +6,9 @@ from typing import Any
 from flows.money.acts import unsigned
 from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
-from flows.money.ledger_store import open_ledger
 from flows.money.recover import asked_of, paid_now, told_of
 from flows.money.settle import about_batch
-from flows.money.whole import expect_at_home, expect_whole, witnessed
+from flows.money.whole import whole_ledger, witnessed
 from flows.store import Home
 from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
@@ -26,8 +25,7 @@ def lift_act(home: Home, reason: str, subject_id: str = "") -> dict[str, Any]:
     """
     if not reason.strip():
         raise LedgerForbidsError("a claim is lifted for a reason: give --reason")
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
+    with whole_ledger(home) as ledger:
         books = ledger.books()
         claims = _liftable(home, ledger, subject_id)
         if not claims:
@@ -70,9 +68,7 @@ def record_lift(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     Raises:  LedgerForbidsError if it is not signed, or not what the newest run lets be lifted
     """
     statement = act["statement"]
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
-        expect_at_home(home, ledger.books())
+    with whole_ledger(home, at_home=True) as ledger:
         found = _liftable(home, ledger)
         if any(claim not in found for claim in statement["claims"]):
             raise LedgerForbidsError(

@@ -13,7 +13,7 @@ from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
 from flows.money.sign import today
-from flows.money.whole import expect_at_home, expect_whole, witnessed
+from flows.money.whole import whole_ledger, witnessed
 from flows.store import Home
 from sql import policy_cards
 from sql.texts import exclusions
@@ -39,8 +39,7 @@ def list_act(home: Home, run_id: str) -> dict[str, Any]:
 
     Raises:  LedgerForbidsError if there is nothing that is not listed already, or a newer run
     """
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
+    with whole_ledger(home) as ledger:
         books = ledger.books()
         claims, payments = _claims_of(home, run_id, books, paid_now(ledger))
         if not claims:
@@ -123,9 +122,7 @@ def record_list(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     Raises:  LedgerForbidsError if it is not signed, or not what the newest run asks back any more
     """
     statement = act["statement"]
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
-        expect_at_home(home, ledger.books())
+    with whole_ledger(home, at_home=True) as ledger:
         found = _claims_of(home, statement["run_id"], ledger.books(), paid_now(ledger))
         if found != (statement["claims"], statement.get("payments")):
             raise LedgerForbidsError(
@@ -214,8 +211,7 @@ def recovered_act(
     number = normalize("NFKC", document_no).strip()
     if not number:
         raise LedgerForbidsError("recovered money has a document number: give --document")
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
+    with whole_ledger(home) as ledger:
         row, books = _line_meant(ledger, payment_id, amount_fen, line), ledger.books()
         key = books.claim_key([row[name] for name in KEY], payment_id)
         claim, asked = books.claims.get(key), asked_of(home, books, paid_now(ledger))

@@ -11,13 +11,13 @@ from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import StoredBatch, digests_of, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
-from flows.money.ledger_store import Ledger, open_ledger
+from flows.money.ledger_store import Ledger
 from flows.money.newest import expect_none_restored, expect_nothing_since, expect_still_due
 from flows.money.notice import expect_announced
 from flows.money.payment_files import payment_files
 from flows.money.sign import today
 from flows.money.signatures import holds_truly
-from flows.money.whole import expect_at_home, expect_whole, witnessed
+from flows.money.whole import whole_ledger, witnessed
 from flows.store import Home, file_digest, sync_path
 from flows.typeset import NO_FONT
 from transforms.amounts import yuan_text
@@ -41,9 +41,7 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
              release that was interrupted is completed, to the byte, and never done twice
     Raises:  LedgerForbidsError, DigestDiffersError, ParameterMissingError
     """
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
-        expect_at_home(home, ledger.books())
+    with whole_ledger(home, at_home=True) as ledger:
         state = known_state(ledger.batch_states(), batch_id)
         is_again = state.released is not None
         if is_again and files_there(home, state):

@@ -12,11 +12,10 @@ from flows.money.batch import REVIEW, fresh_review, posted_batch
 from flows.money.batch_folder import FRAMES, StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
-from flows.money.ledger_store import open_ledger
 from flows.money.payment_files import rendered
 from flows.money.review_pack import sample_of
 from flows.money.sign import person_named, today
-from flows.money.whole import expect_at_home, expect_whole, witnessed
+from flows.money.whole import whole_ledger, witnessed
 from flows.scratch import scratch_folder
 from flows.store import Home, file_digest
 from transforms.amounts import yuan_text
@@ -55,9 +54,7 @@ def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[s
     if not path.is_file():
         raise DropRefusedError(f"{path} is no file: give {GIVE}")
     workbook = file_digest(path)
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
-        expect_at_home(home, ledger.books())
+    with whole_ledger(home, at_home=True) as ledger:
         state = known_state(ledger.batch_states(), batch_id)
         said = next((said for said in state.reviewed if said["workbook"] == workbook), None)
         if said is None:

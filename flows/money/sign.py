@@ -16,7 +16,7 @@ from flows.money.keys import SigningKey
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.seals import Seal
-from flows.money.whole import expect_at_home, expect_whole, witnessed
+from flows.money.whole import expect_at_home, expect_whole, whole_ledger, witnessed
 from flows.money.witnesses import expect_seen, read_seen, write_seen
 from flows.store import Home
 from transforms.amounts import yuan_text
@@ -98,14 +98,8 @@ def withdraw_batch(home: Home, batch_id: str, reason: str, by: str = "") -> dict
     Rows:    by  who gives it up; else who is logged in
     Raises:  LedgerForbidsError if it is released, or was left before
     """
-    with open_ledger(home) as ledger:
-        expect_whole(home, ledger)
-        expect_at_home(home, ledger.books())
-        said = {
-            "reason": _reason(reason),
-            "by": person_named(by),
-            "on": today(),
-        }
+    with whole_ledger(home, at_home=True) as ledger:
+        said = {"reason": _reason(reason), "by": person_named(by), "on": today()}
         with witnessed(home, ledger):
             ledger.post("given_up", said, batch_id)
         return {"batch_id": batch_id, "state": ledger.batch_states()[batch_id].state, **said}

@@ -58,6 +58,16 @@ def expect_whole(home: Home, ledger: Ledger, *, tells: bool = True) -> None:
         tell_anchors(read_anchors(home), books.home_id, postings)
 
 
+@contextmanager
+def whole_ledger(home: Home, *, at_home: bool = False) -> Iterator[Ledger]:
+    """Open a home's ledger to act by it: whole, and if `at_home`, no copy's."""
+    with open_ledger(home) as ledger:
+        expect_whole(home, ledger)
+        if at_home:
+            expect_at_home(home, ledger.books())
+        yield ledger
+
+
 def former_anchors(home: Home, told: Iterable[str]) -> list[Path]:
     """Return the anchor folders that signatures name and funds.toml no longer does.
 
