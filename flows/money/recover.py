@@ -22,7 +22,7 @@ from transforms.errors import LedgerForbidsError
 from transforms.money.books import Books
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.claims import KEY, Paid, asked_of_claims, claims_to_list, list_statement
-from transforms.money.ledger import posted_entries
+from transforms.money.ledger import later_entries
 from transforms.money.posting_rules import read_books
 from transforms.money.postings import Posting
 from transforms.sheets.workbook import Line, Sheet, workbook_bytes
@@ -266,7 +266,7 @@ def record_recovered(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     with open_ledger(home) as ledger:
         released_batch(home, ledger, statement["batch_id"])
         history = ledger.entries_of(statement["batch_id"])
-        entries = posted_entries("recovered", {"act": act}, history, history.clear)
+        entries = later_entries("recovered", {"act": act}, history)
         line = {name: statement["line"][name] for name in KEY}
         left = ledger.paid_lines().filter(payment_id=statement["payment_id"], **line)
         if entries.height != 1 or statement["amount_fen"] > left["amount_fen"].sum():

@@ -22,7 +22,7 @@ from flows.store import ANSWERS, Home, file_digest, replace_file
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.money.batch_states import BatchState
-from transforms.money.ledger import posted_entries
+from transforms.money.ledger import later_entries
 from transforms.payments.layouts import ReturnCode
 from transforms.payments.profile import Profile, profile_of
 from transforms.payments.return_file import (
@@ -57,8 +57,7 @@ def settle_batch(
             if said["late"]:
                 _expect_confirmable(ledger, state, said["late"], answers, path, act)
                 said["act"] = act
-            history = ledger.entries_of(batch_id)
-            entries = posted_entries("settled", said, history, history.clear)
+            entries = later_entries("settled", said, ledger.entries_of(batch_id))
             if said["new_count"] or entries.height:
                 with witnessed(home, ledger, keeping=partial(keep, stored, digest, content)):
                     ledger.post("settled", said, batch_id, digest, entries)

@@ -19,7 +19,7 @@ from flows.store import MANIFEST, Home, digest_problems, file_digest
 from transforms.digest import frame_digest
 from transforms.money.batch_states import BatchState, is_as_posted
 from transforms.money.batches import batch_name
-from transforms.money.ledger import payment_entries, posted_entries
+from transforms.money.ledger import later_entries, payment_entries
 from transforms.money.postings import Posting
 
 WRITTEN = (NOTICE, APPROVAL, *RECONCILIATION)
@@ -163,14 +163,12 @@ def replayed_entries(
     postings: Sequence[Posting], stored: StoredBatch, state: BatchState
 ) -> Iterator[tuple[Posting, pl.DataFrame]]:
     """Derive a batch's entries again, posting by posting, from its lines and answers alone."""
-    year = int(state.as_of[:4])
-
-    def drawn() -> pl.DataFrame:
-        return payment_entries(stored.frame("lines"), stored.frame("instructions"), year)
-
-    history = pl.DataFrame(schema=ENTRY_SCHEMA)
+    year, history = int(state.as_of[:4]), pl.DataFrame(schema=ENTRY_SCHEMA)
     for posting in postings:
-        entries = posted_entries(posting.kind, posting.said, history, drawn)
+        if posting.kind == "released":
+            entries = payment_entries(stored.frame("lines"), stored.frame("instructions"), year)
+        else:
+            entries = later_entries(posting.kind, posting.said, history)
         history = pl.concat([history, entries])
         yield posting, entries
 

@@ -1,6 +1,6 @@
 """The ledger's entries: what a payment and a return post, and what they add up to."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -75,17 +75,12 @@ def installment_of(idempotency_key: str) -> pl.Expr:
     return pl.col(idempotency_key).str.split("|").list.last().cast(pl.Int64)
 
 
-def posted_entries(
-    kind: str, said: Mapping[str, Any], history: pl.DataFrame, drawn: Callable[[], pl.DataFrame]
-) -> pl.DataFrame:
-    """Make the entries that a posting of a batch posts, from what it says.
+def later_entries(kind: str, said: Mapping[str, Any], history: pl.DataFrame) -> pl.DataFrame:
+    """Make the entries that a posting of a batch posts once it is paid, from what it says.
 
-    Rows:    history  the batch's entries so far; drawn: the payment entries of its lines
-             returns  none for a posting that moves no money
+    Rows:    history  the batch's entries so far; returns: none of what moves no money
     Units:   fen
     """
-    if kind == "released":
-        return drawn()
     if kind == "settled":
         returned = [answer[0] for answer in (*said["returned"], *said["late"])]
         restored = [answer[0] for answer in said["restored"]]
