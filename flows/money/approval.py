@@ -100,11 +100,9 @@ def approval_paper(
     Rows:    is_rehearsal  of a batch that is being released; None where nothing is
     Holds:   the same ledger gives the same bytes on the same machine
     """
-    manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
     reviewed = state.reviewed[-1] if state.reviewed else None
-    instructions = stored.frame("instructions")
-    told = manifest, state.batch_digest, instructions, state.looked_at, reviewed
-    sheet = approval_form(*told)
+    told = state.batch_digest, stored.frame("instructions"), state.looked_at, reviewed
+    sheet = approval_form(stored.manifest, *told)
     facts = [[_text("", cell) for cell in line.cells] for line in sheet.above[1:]]
     said = state.state
     if state.released or is_rehearsal is not None:

@@ -1,12 +1,12 @@
 """A batch against the run that it names: its lines are due there, to accounts known there."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import polars as pl
 
 from flows.money.batch_folder import StoredBatch, line_named, some_of
-from flows.store import MANIFEST, Home, expect_digests, read_manifest
+from flows.money.evidence import expect_manifests, rows_of, run_files, table_files
+from flows.store import Home, expect_digests
 from transforms.errors import DigestDiffersError
 from transforms.money.batch_states import BatchState
 from transforms.money.books import Books
@@ -25,15 +25,12 @@ def expect_as_run(home: Home, stored: StoredBatch, books: Books) -> None:
     Raises:  DigestDiffersError naming the lines, or the file of run or snapshot that was changed
     """
     state = books.batches[stored.manifest["batch_id"]]
-    recorded = books.runs[state.run_id]
-    run, snapshot = home.runs / state.run_id, home.snapshots / recorded["snapshot_id"]
-    manifests = {run: recorded["run_manifest"], snapshot: recorded["snapshot_manifest"]}
-    expect_digests([(folder / MANIFEST, digest) for folder, digest in manifests.items()])
-    name = "entitlements.parquet"
-    entitled = _read(run, {name: read_manifest(run, "run")["files"][name]})
-    tables = read_manifest(snapshot, "snapshot")["tables"]
-    accounts = _read(snapshot, tables.get("accounts", {"files": {}})["files"])
-    lines = stored.frame("lines").with_row_index("line", offset=1)
+    run, snapshot = expect_manifests(home, state.run_id, books.runs[state.run_id])
+    entitlements = [file for file in run_files(run) if file[0].name == "entitlements.parquet"]
+    delivered = table_files(snapshot, "accounts")
+    expect_digests([*entitlements, *delivered])
+    entitled, accounts = rows_of(entitlements), rows_of(delivered)
+    lines = stored.numbered_lines()
     instructions = stored.frame("instructions")
     payable = entitled.filter(pl.col("status") == "payable").join(
         _taken_out(books, state), on=KEY, how="anti"
@@ -50,12 +47,6 @@ def expect_as_run(home: Home, stored: StoredBatch, books: Books) -> None:
             f"{some_of(text for _, text in sorted(said.items()))}; sign and pay "
             "nothing, find out who changed it"
         )
-
-
-def _read(folder: Path, files: Mapping[str, str]) -> pl.DataFrame:
-    expect_digests([(folder / name, digest) for name, digest in files.items()])
-    frames = [pl.read_parquet(folder / name) for name in sorted(files)]
-    return pl.concat(frames) if frames else pl.DataFrame()
 
 
 def _taken_out(books: Books, state: BatchState) -> pl.DataFrame:

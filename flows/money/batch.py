@@ -2,6 +2,7 @@
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
@@ -12,13 +13,15 @@ import polars as pl
 
 from flows.money.batch_folder import (
     FRAMES,
+    batch_digest,
     digests_of,
+    expect_redrawn,
     is_filled_in,
     known_state,
     read_batch,
     review_as_drawn,
     verify_batch,
-    write_batch,
+    write_record,
 )
 from flows.money.entitle import Entitled
 from flows.money.evidence import run_record
@@ -29,18 +32,12 @@ from flows.money.payment_files import rendered
 from flows.money.review_pack import review_files
 from flows.money.signatures import holds
 from flows.money.standing import Standing
-from flows.store import Home, replace_file
+from flows.store import Home, replace_file, staged_folder
 from sql import policy_cards
 from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError
 from transforms.money.batch_states import BatchState, posted_of
-from transforms.money.batches import (
-    INSTRUCTION_SCHEMA,
-    LINE_SCHEMA,
-    DraftBatch,
-    batch_name,
-    draw_batch,
-)
+from transforms.money.batches import DraftBatch, batch_name, draw_batch
 from transforms.money.books import Books
 from transforms.money.posting_rules import read_books
 from transforms.policies.cards import PolicyStatus
@@ -54,12 +51,10 @@ NUMBER_KEYS = ("name", "title", "value", "from", "source")
 
 @dataclass(frozen=True)
 class Drafted:
-    """The batches of one run, in memory, and all their instructions and lines together."""
+    """The batches of one run, in memory."""
 
     run_id: str
     batches: Sequence[DraftBatch]
-    instructions: pl.DataFrame
-    lines: pl.DataFrame
 
 
 def draft_batches(
@@ -98,14 +93,7 @@ def draft_batches(
         funding = _funding(fund, as_of.year, funds, standing)
         drawn = draw_batch(identity, rows, entitled.payees, standing.installments, funding, entries)
         batches.append(rendered(drawn))
-    return Drafted(
-        run_id=run_id,
-        batches=batches,
-        instructions=pl.concat(
-            [pl.DataFrame(schema=INSTRUCTION_SCHEMA), *(batch.instructions for batch in batches)]
-        ),
-        lines=pl.concat([pl.DataFrame(schema=LINE_SCHEMA), *(batch.lines for batch in batches)]),
-    )
+    return Drafted(run_id, batches)
 
 
 def _policies_of(
@@ -159,17 +147,13 @@ def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
              other that is done again is the newest once more, and its drafts stand as they stood
     """
     books = ledger.books()
-    posted = {
-        batch.batch_id: posted_batch(home, books, batch, books.batches.get(batch.batch_id))
-        for batch in drafted.batches
-    }
+    posted = {batch.batch_id: posted_batch(home, books, batch) for batch in drafted.batches}
     with ledger.transaction():
         _post_run(home, drafted.run_id, ledger)
         states, is_newest = ledger.batch_states(), ledger.books().newest_run == drafted.run_id
         for state in [*states.values()]:
             if is_newest and state.state == "draft" and state.run_id != drafted.run_id:
-                by_run = {"by_run": drafted.run_id}
-                ledger.post("withdrawn", by_run, state.batch_id, drafted.run_id)
+                ledger.post("withdrawn", {"by_run": drafted.run_id}, state.batch_id, drafted.run_id)
         for batch_id, said in posted.items():
             known = states.get(batch_id)
             if known and known.batch_digest != said["batch_digest"]:
@@ -180,33 +164,29 @@ def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
                 ledger.post("drafted", said, batch_id, drafted.run_id)
 
 
-def posted_batch(
-    home: Home, books: Books, batch: DraftBatch, known: BatchState | None
-) -> dict[str, Any]:
+def posted_batch(home: Home, books: Books, batch: DraftBatch) -> dict[str, Any]:
     """Write a batch's folder with the reviewer's copy; return what is posted of both.
 
     Rows:    books  the ledger as it stands, which the copy is made from
-             known  the batch's state if it was drawn up before: its copy may be filled in by now
+    Holds:   the copy of a batch that was drawn up before stays: it may be filled in by now
     """
-    made: dict[str, bytes] = {}
-    counts: dict[str, Any] = {}
-    frames = {name: getattr(batch, name) for name in FRAMES}
-
-    def review(digest: str) -> Mapping[str, bytes]:
-        files, looked_at = review_files(home, books, batch.manifest, frames, digest)
-        made.update(files)
-        counts.update(looked_at)
-        return made
-
-    digest = write_batch(home, batch, review)
-    if known:
-        copied = {name: getattr(known, name) for name in COPIED}
-        return {**posted_of(batch.manifest, digest), **copied}
-    if not made:
-        # A run that was cut short left the folder; nobody has seen its copy.
-        for name, content in review(digest).items():
-            replace_file(home.batches / batch.batch_id / name, content)
-    copied = dict(zip(COPIED, (digests_of(made), books.position, counts), strict=True))
+    folder, known = home.batches / batch.batch_id, books.batches.get(batch.batch_id)
+    is_there = folder.exists()
+    copied = {name: getattr(known, name) for name in COPIED} if known else {}
+    with nullcontext(folder) if is_there else staged_folder(folder) as place:
+        if is_there:
+            expect_redrawn(place, batch)
+        else:
+            write_record(place, batch)
+        digest = batch_digest(place)
+        # Also where a run that was cut short left the folder: nobody has seen its copy.
+        if not (is_there and known):
+            frames = {name: getattr(batch, name) for name in FRAMES}
+            files, counts = review_files(home, books, batch.manifest, frames, digest)
+            for name, content in files.items():
+                replace_file(place / name, content)
+            said = (digests_of(files), books.position, counts)
+            copied = copied or dict(zip(COPIED, said, strict=True))
     return {**posted_of(batch.manifest, digest), **copied}
 
 
@@ -220,9 +200,7 @@ def fresh_review(home: Home, ledger: Ledger, state: BatchState) -> dict[str, byt
     if lying and lying.keys() == state.review.keys():
         return lying
     books = read_books(ledger.postings()[: state.seen], holds)
-    manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
-    frames = {name: stored.frame(name) for name in FRAMES}
-    made, _ = review_files(home, books, manifest, frames, state.batch_digest)
+    made, _ = review_files(home, books, stored.as_drawn, stored.frames(), state.batch_digest)
     for name, digest in digests_of(made).items():
         if name not in lying and digest != state.review.get(name):
             raise DigestDiffersError(
@@ -234,15 +212,16 @@ def fresh_review(home: Home, ledger: Ledger, state: BatchState) -> dict[str, byt
 
 def list_batches(home: Home) -> list[dict[str, Any]]:
     """Return all batches with their state, in the order they were drafted."""
-    return [
-        {
-            **{name: getattr(state, name) for name in LISTED},
-            "amount_yuan": yuan_text(state.amount_fen),
-            "mark": state.mark,
-            "signed_by": sorted(state.signatures),
-        }
-        for state in books_of(home).batches.values()
-    ]
+    return [_listed(state) for state in books_of(home).batches.values()]
+
+
+def _listed(state: BatchState) -> dict[str, Any]:
+    return {
+        **{name: getattr(state, name) for name in LISTED},
+        "amount_yuan": yuan_text(state.amount_fen),
+        "mark": state.mark,
+        "signed_by": sorted(state.signatures),
+    }
 
 
 def show_batch(home: Home, batch_id: str) -> dict[str, Any]:
@@ -250,9 +229,8 @@ def show_batch(home: Home, batch_id: str) -> dict[str, Any]:
     books = books_of(home)
     state, members = known_state(books.batches, batch_id), books.roster.members
     stored = read_batch(home, batch_id)
-    (listed,) = [batch for batch in list_batches(home) if batch["batch_id"] == batch_id]
     return {
-        **listed,
+        **_listed(state),
         "batch_digest": state.batch_digest,
         "control": stored.manifest["control"],
         "unconfirmed": stored.manifest["unconfirmed"],

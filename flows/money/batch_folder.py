@@ -1,7 +1,7 @@
 """A batch on disk: written once, read back, and checked byte by byte against its manifest."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from flows.store import (
     digest_problems,
     file_digest,
     read_manifest,
-    staged_folder,
     write_manifest,
 )
 from transforms.errors import DigestDiffersError, LedgerForbidsError
@@ -25,8 +24,6 @@ from transforms.money.ledger import PAID_SCHEMA
 
 SHOWN = 10
 FRAMES = ("instructions", "lines", "unpaid_lines")
-# Digest of a batch → the files of the reviewer's copy, by name.
-Review = Callable[[str], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -43,34 +40,39 @@ class StoredBatch:
         """
         return _read_frame(self.folder / f"{name}.parquet")
 
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """Read all three, by name."""
+        return {name: self.frame(name) for name in FRAMES}
 
-def write_batch(home: Home, batch: DraftBatch, review: Review) -> str:
-    """Write a batch's folder, or find it there already the same; return its digest.
+    def numbered_lines(self) -> pl.DataFrame:
+        """Read the lines, each with its number, `line`, from 1."""
+        return self.frame("lines").with_row_index("line", offset=1)
 
-    The signed record is what the manifest names; the reviewer's copy lies beside it.
+    @property
+    def as_drawn(self) -> dict[str, Any]:
+        """Return the manifest as it was drawn up, before its files were written."""
+        return {name: value for name, value in self.manifest.items() if name != "files"}
+
+
+def write_record(folder: Path, batch: DraftBatch) -> None:
+    """Write what is signed of a batch, its manifest and what that names, into an empty folder.
 
     Holds:   the same run writes the same bytes
-    Raises:  DigestDiffersError if a batch of that id is there with other contents
     """
-    target = home.batches / batch.batch_id
-    if target.exists():
-        _check_redrawn(target, batch)
-        return batch_digest(target)
-    with staged_folder(target) as folder:
-        for name in FRAMES:
-            write_table(getattr(batch, name), folder / f"{name}.parquet")
-        write_data_package(folder, batch.batch_id, f"Batch {batch.batch_id}")
-        names = sorted(path.name for path in folder.iterdir())
-        files = {name: file_digest(folder / name) for name in names}
-        write_manifest(folder, {**batch.manifest, "files": files})
-        for name, content in review(batch_digest(folder)).items():
-            (folder / name).write_bytes(content)
-    return batch_digest(target)
+    for name in FRAMES:
+        write_table(getattr(batch, name), folder / f"{name}.parquet")
+    write_data_package(folder, batch.batch_id, f"Batch {batch.batch_id}")
+    names = sorted(path.name for path in folder.iterdir())
+    files = {name: file_digest(folder / name) for name in names}
+    write_manifest(folder, {**batch.manifest, "files": files})
 
 
-def _check_redrawn(target: Path, batch: DraftBatch) -> None:
-    manifest = dict(read_manifest(target, "batch"))
-    manifest.pop("files", None)
+def expect_redrawn(target: Path, batch: DraftBatch) -> None:
+    """Check that the batch whose folder is there already is the one that was drawn up again.
+
+    Raises:  DigestDiffersError if it has other contents
+    """
+    manifest = StoredBatch(target, read_manifest(target, "batch")).as_drawn
     if manifest != batch.manifest:
         differing = sorted(
             name

@@ -1,8 +1,10 @@
 """Whether a run and its snapshot still are what the ledger recorded, to the byte."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from flows.ingest.drop import snapshot_files
 from flows.store import MANIFEST, Home, expect_digests, file_digest, read_manifest
@@ -13,12 +15,21 @@ def expect_evidence(home: Home, run_id: str, recorded: Mapping[str, Any]) -> Non
 
     Raises:  DigestDiffersError naming the file
     """
-    run, snapshot = home.runs / run_id, home.snapshots / recorded["snapshot_id"]
-    manifests = {run: recorded["run_manifest"], snapshot: recorded["snapshot_manifest"]}
-    expect_digests([(folder / MANIFEST, digest) for folder, digest in manifests.items()])
+    run, snapshot = expect_manifests(home, run_id, recorded)
     expect_digests(
         [*run_files(run), *snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))]
     )
+
+
+def expect_manifests(home: Home, run_id: str, recorded: Mapping[str, Any]) -> tuple[Path, Path]:
+    """Check the manifests of a run and its snapshot alone; return the folders of both.
+
+    Raises:  DigestDiffersError naming the file
+    """
+    run, snapshot = home.runs / run_id, home.snapshots / recorded["snapshot_id"]
+    manifests = {run: recorded["run_manifest"], snapshot: recorded["snapshot_manifest"]}
+    expect_digests([(folder / MANIFEST, digest) for folder, digest in manifests.items()])
+    return run, snapshot
 
 
 def run_record(home: Home, run_id: str) -> dict[str, Any]:
@@ -30,6 +41,18 @@ def run_record(home: Home, run_id: str) -> dict[str, Any]:
         "run_manifest": file_digest(run / MANIFEST),
         "snapshot_manifest": file_digest(home.snapshots / manifest["snapshot_id"] / MANIFEST),
     }
+
+
+def table_files(snapshot: Path, kind: str) -> list[tuple[Path, str]]:
+    """List a snapshot's files of a kind with their digests; none if it was not delivered."""
+    table = read_manifest(snapshot, "snapshot")["tables"].get(kind, {"files": {}})
+    return [(snapshot / name, digest) for name, digest in sorted(table["files"].items())]
+
+
+def rows_of(files: Iterable[tuple[Path, str]]) -> pl.DataFrame:
+    """Read the rows of some files; a frame without columns where there is no file."""
+    frames = [pl.read_parquet(path) for path, _ in files]
+    return pl.concat(frames) if frames else pl.DataFrame()
 
 
 def run_files(folder: Path) -> list[tuple[Path, str]]:

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 import polars as pl
 
 from flows.money.batch_folder import StoredBatch, batch_lines, line_named, some_of
-from flows.money.evidence import expect_evidence
+from flows.money.evidence import expect_evidence, rows_of, table_files
 from flows.money.ledger import Ledger
 from flows.money.objections import expect_no_objections
 from flows.money.sign import today
 from flows.money.twice import pays_the_same
-from flows.store import MANIFEST, Home, expect_digests, read_manifest
+from flows.store import MANIFEST, Home, expect_digests
 from sql import policy_cards
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
@@ -47,7 +46,7 @@ def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
         return
     expect_evidence(home, run_id, books.runs[run_id])
     folder = home.runs / run_id
-    lines = stored.frame("lines").with_row_index("line", offset=1)
+    lines = stored.numbered_lines()
     fallen = lines.join(pl.read_parquet(folder / "entitlements.parquet"), on=KEY, how="inner")
     fallen = fallen.filter(pl.col("status").is_in(FALLEN))
     signed = pl.read_parquet(folder / "signed_lines.parquet")
@@ -78,7 +77,7 @@ def expect_none_restored(ledger: Ledger, stored: StoredBatch) -> None:
     if not back.height:
         return
     back = back.join(ledger.paid_lines(), on=["payment_id", *KEY], how="semi")
-    lines = stored.frame("lines").with_row_index("line", offset=1)
+    lines = stored.numbered_lines()
     met = lines.join(back, on=["subject_kind", "subject_id"], how="inner", suffix="_back")
     limited = [name for name, card in policy_cards().items() if card.limit is not None]
     is_same_policy = pl.col("policy_id") == pl.col("policy_id_back")
@@ -140,7 +139,7 @@ def expect_nothing_since(
     Raises:  LedgerForbidsError naming the lines
     """
     own = books.runs[stored.manifest["run_id"]]["snapshot_id"]
-    lines = stored.frame("lines").with_row_index("line", offset=1)
+    lines = stored.numbered_lines()
     said = sorted(
         {
             (row["line"], f"{line_named(row)}: {kind} of snapshot {newer}")
@@ -169,14 +168,7 @@ def _newest_snapshots(home: Home, books: Books) -> set[str]:
     recorded = [*books.runs.values()][-1]
     read = home.snapshots / recorded["snapshot_id"]
     expect_digests([(read / MANIFEST, recorded["snapshot_manifest"])])
-    tables = read_manifest(read, "snapshot")["tables"]
-    expect_digests(
-        [
-            (read / name, digest)
-            for kind in SINCE
-            for name, digest in tables.get(kind, {"files": {}})["files"].items()
-        ]
-    )
+    expect_digests([file for kind in SINCE for file in table_files(read, kind)])
     there = (path for path in home.snapshots.iterdir() if (path / MANIFEST).is_file())
     written = max(there, key=lambda path: ((path / MANIFEST).stat().st_mtime_ns, path.name))
     return {read.name, written.name}
@@ -184,15 +176,9 @@ def _newest_snapshots(home: Home, books: Books) -> set[str]:
 
 def _come(home: Home, own: str, newest: str, kind: str) -> pl.DataFrame:
     """Return the rows of a kind that the newest snapshot holds and a batch's own did not."""
-    now, then = (_rows(home.snapshots / snapshot, kind) for snapshot in (newest, own))
+    now, then = (rows_of(table_files(home.snapshots / one, kind)) for one in (newest, own))
     columns = [name for name in now.columns if name in then.columns and name not in SOURCE]
     return now.join(then, on=columns, how="anti", nulls_equal=True) if columns else now
-
-
-def _rows(folder: Path, kind: str) -> pl.DataFrame:
-    files = read_manifest(folder, "snapshot")["tables"].get(kind, {"files": {}})["files"]
-    frames = [pl.read_parquet(folder / name) for name in sorted(files)]
-    return pl.concat(frames) if frames else pl.DataFrame()
 
 
 def _of_persons(

@@ -240,8 +240,7 @@ def expect_no_objections(home: Home, stored: StoredBatch, newest_run: str) -> No
         _known(home.runs / run_id) for run_id in (stored.manifest["run_id"], newest_run)
     )
     new = registered(home).join(weighed, on="objection_id", how="anti")
-    lines = stored.frame("lines").with_row_index("line", offset=1)
-    met = _met(lines, new)
+    met = _met(stored.numbered_lines(), new)
     if met.height:
         rows = met.select("line", "policy_id", "period").iter_rows()
         names = some_of(f"line {line} ({policy}, {period})" for line, policy, period in rows)

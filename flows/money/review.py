@@ -9,7 +9,7 @@ import polars as pl
 from flows.ingest.filled import expect_as_written, read_filled
 from flows.ingest.workbooks import read_sheet, rows_of_sheet
 from flows.money.batch import REVIEW, fresh_review, posted_batch
-from flows.money.batch_folder import FRAMES, StoredBatch, known_state, verify_batch
+from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
 from flows.money.payment_files import rendered
@@ -126,7 +126,7 @@ def post_review(
     if left:
         # Its copy says who holds what and why: it is made from the ledger with this review in it.
         reviewed_books = ledger.books_after("reviewed", said, state.batch_id, workbook)
-        posted = posted_batch(home, reviewed_books, left, None)
+        posted = posted_batch(home, reviewed_books, left)
     with witnessed(home, ledger):
         ledger.post("reviewed", said, state.batch_id, workbook)
         if left and posted:
@@ -136,8 +136,7 @@ def post_review(
 
 def _sample(home: Home, stored: StoredBatch, state: BatchState, path: Path) -> dict[str, Any]:
     """Read what was filled in on the sheet of the sample that the batch's digest drew."""
-    frames = {name: stored.frame(name) for name in FRAMES}
-    drawn = sample_of(home, stored.manifest, frames, state.batch_digest)
+    drawn = sample_of(home, stored.manifest, stored.frames(), state.batch_digest)
     if not drawn.height:
         return sample_result([], 0)
     labels = [heading(name) for name in SHEET]
@@ -174,8 +173,7 @@ def successor(stored: StoredBatch, said: Mapping[str, Any]) -> DraftBatch:
         "struck": len(said["struck"]),
         "sample": said["sample"],
     }
-    frames = {name: stored.frame(name) for name in FRAMES}
-    return rendered(draw_reviewed(stored.manifest, frames, taken_out, review))
+    return rendered(draw_reviewed(stored.manifest, stored.frames(), taken_out, review))
 
 
 def _facts(home: Home, stored: StoredBatch, struck: pl.DataFrame) -> list[str]:

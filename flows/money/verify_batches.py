@@ -123,8 +123,7 @@ def _origin_problems(
     if state.came_from:
         before = ledger.books().batches[state.came_from]
         drawn = successor(read_batch(home, before.batch_id), before.reviewed[-1])
-        manifest = {name: value for name, value in stored.manifest.items() if name != "files"}
-        if dict(drawn.manifest) != manifest:
+        if drawn.manifest != stored.as_drawn:
             yield f"{stored.folder} is not what the review of batch {state.came_from} leaves"
 
 
