@@ -69,11 +69,7 @@ def expect_none_restored(ledger: Ledger, stored: StoredBatch) -> None:
 
     Raises:  LedgerForbidsError naming the lines
     """
-    batches = ledger.batch_states()
-    first = batches[stored.manifest["batch_id"]]
-    while first.came_from:
-        first = batches[first.came_from]
-    back = ledger.lines_of("restored", first.drafted_at)
+    back = ledger.lines_of("restored", ledger.books().drawn_up_at(stored.manifest["batch_id"]))
     if not back.height:
         return
     back = back.join(ledger.paid_lines(), on=["payment_id", *KEY], how="semi")

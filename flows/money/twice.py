@@ -1,6 +1,6 @@
 """What a payment that came back and a later one paid for the same, whether both stand or one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -9,8 +9,9 @@ from flows.money.ledger import NEVER, Ledger
 from sql import policy_cards
 from sql.texts import exclusions
 from transforms.amounts import yuan_text
-from transforms.money.batch_states import BatchState
 from transforms.money.entitlements import KEY
+
+SUBJECT = ["subject_kind", "subject_id"]
 
 
 def pays_the_same() -> pl.Expr:
@@ -35,23 +36,10 @@ def paid_twice(ledger: Ledger, batch_id: str) -> list[dict[str, Any]]:
     away = _away(ledger, batch_id)
     if not any(ends < NEVER for spans in away.values() for _, ends in spans):
         return []
-    states, batches, standing = (
-        ledger.batch_states(),
-        ledger.batches_of_payments(),
-        ledger.paid_lines(),
-    )
+    batches, standing = ledger.batches_of_payments(), ledger.paid_lines()
     back = standing.filter(pl.col("payment_id").is_in([*away]))
-    met = standing.join(back, on=["subject_kind", "subject_id"], how="inner", suffix="_back")
-    sums: dict[tuple[str, str], int] = {}
-    # A top-up that was drawn up while the first payment stood is no second one.
-    for later, first, fen in (
-        met.filter(pays_the_same(), pl.col("payment_id") != pl.col("payment_id_back"))
-        .select("payment_id", "payment_id_back", "amount_fen")
-        .sort(pl.all())
-        .iter_rows()
-    ):
-        if _is_within(away[first], _drawn_up(states, batches[later])):
-            sums[first, later] = sums.get((first, later), 0) + fen
+    again = _paying_again(ledger, standing, back, away)
+    sums = again.group_by("payment_id_back", "payment_id").agg(pl.col("amount_fen").sum())
     return [
         {
             "payment_id": first,
@@ -60,7 +48,7 @@ def paid_twice(ledger: Ledger, batch_id: str) -> list[dict[str, Any]]:
             "again_batch_id": batches[later],
             "again_yuan": yuan_text(fen),
         }
-        for (first, later), fen in sorted(sums.items())
+        for first, later, fen in sums.sort(pl.all()).iter_rows()
     ]
 
 
@@ -72,23 +60,34 @@ def paid_again(ledger: Ledger, back: pl.DataFrame) -> set[tuple[str, ...]]:
     Rows:    back     payment_id, batch_id and KEY, one per line
              returns  payment_id and KEY of those paid again
     """
-    states, batches = ledger.batch_states(), ledger.batches_of_payments()
     away = {
         payment_id: spans
         for batch_id in back["batch_id"].unique()
         for payment_id, spans in _away(ledger, batch_id).items()
     }
-    met = ledger.lines_of("payment").join(
-        back, on=["subject_kind", "subject_id"], how="inner", suffix="_back"
-    )
+    again = _paying_again(ledger, ledger.lines_of("payment"), back, away)
+    names = [name if name in SUBJECT else f"{name}_back" for name in KEY]
+    return set(again.select("payment_id_back", *names).iter_rows())
+
+
+def _paying_again(
+    ledger: Ledger,
+    lines: pl.DataFrame,
+    back: pl.DataFrame,
+    away: Mapping[str, Sequence[tuple[int, int]]],
+) -> pl.DataFrame:
+    """Join lines to those that came back and that they pay again, drawn up while they were away.
+
+    A top-up that was drawn up while the first payment stood is no second one.
+    """
+    met = lines.join(back, on=SUBJECT, how="inner", suffix="_back")
     met = met.filter(pays_the_same(), pl.col("payment_id") != pl.col("payment_id_back"))
-    subject = ("subject_kind", "subject_id")
-    names = [name if name in subject else f"{name}_back" for name in KEY]
-    return {
-        (first, *line)
-        for later, first, *line in met.select("payment_id", "payment_id_back", *names).iter_rows()
-        if _is_within(away[first], _drawn_up(states, batches[later]))
-    }
+    batches, books = ledger.batches_of_payments(), ledger.books()
+    is_again = [
+        any(begins < books.drawn_up_at(batches[later]) < ends for begins, ends in away[first])
+        for first, later in met.select("payment_id_back", "payment_id").iter_rows()
+    ]
+    return met.filter(pl.Series(is_again, dtype=pl.Boolean))
 
 
 def _away(ledger: Ledger, batch_id: str) -> dict[str, list[tuple[int, int]]]:
@@ -103,18 +102,6 @@ def _away(ledger: Ledger, batch_id: str) -> dict[str, list[tuple[int, int]]]:
         for payment_id, _, _ in (*said["returned"], *said["late"]):
             away.setdefault(payment_id, []).append((posting.sequence, NEVER))
     return away
-
-
-def _is_within(spans: Sequence[tuple[int, int]], place: int) -> bool:
-    return any(begins < place < ends for begins, ends in spans)
-
-
-def _drawn_up(states: dict[str, BatchState], batch_id: str) -> int:
-    """Return when a batch was drawn up, or the one whose review it is left from."""
-    state = states[batch_id]
-    while state.came_from:
-        state = states[state.came_from]
-    return state.drafted_at
 
 
 def twice_warnings(found: list[dict[str, Any]]) -> list[str]:

@@ -68,6 +68,13 @@ class Books:
         later = self.last_day(today)
         return later if later > self.runs[run_id]["as_of"] else ""
 
+    def drawn_up_at(self, batch_id: str) -> int:
+        """Return by which posting a batch was drawn up, or the first of those it is left from."""
+        state = self.batches[batch_id]
+        while state.came_from:
+            state = self.batches[state.came_from]
+        return state.drafted_at
+
     def claim_key(self, line: Sequence[str], payment_id: str) -> tuple[str, ...]:
         """Return the key of the claim that money given back of a line closes.
 
