@@ -34,8 +34,7 @@ def lift_act(home: Home, reason: str, subject_id: str = "") -> dict[str, Any]:
                 "tell: `wuxing recovery show`"
             )
         run_id = books.newest_run
-        manifest = books.runs[run_id]["run_manifest"]
-        said = list_statement(run_id, manifest, claims, reason.strip())
+        said = list_statement(run_id, books.runs[run_id]["run_manifest"], claims, reason.strip())
         return unsigned({**said, **about_batch(ledger, "")})
 
 
@@ -53,12 +52,10 @@ def _rows(home: Home, books: Books, paid: Paid) -> list[list[Any]]:
 
     Units:   fen
     """
-    asked = sorted(asked_of(home, books, paid).items())
-    open_fen = {key: claim.open_fen for key, claim in books.claims.items()}
     return [
-        [*key, fen, open_fen[key] - fen, cause, ""]
-        for key, (fen, cause) in asked
-        if open_fen[key] > fen
+        [*key, fen, books.claims[key].open_fen - fen, cause, ""]
+        for key, (fen, cause) in sorted(asked_of(home, books, paid).items())
+        if books.claims[key].open_fen > fen
     ]
 
 
@@ -80,12 +77,10 @@ def record_lift(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
     return {**told_of(statement), "reason": statement["reason"]}
 
 
-def lift_problems(
-    home: Home, ledger: Ledger, postings: Sequence[Posting], list_id: str
-) -> Iterator[str]:
-    """Work out again what a posted act could lift, from its run and the postings before it."""
-    posted = next(p for p in postings if p.kind == "recovery_lifted" and p.subject == list_id)
-    before = read_books(postings[: posted.sequence - 1], lambda *_: True)
+def lift_problems(home: Home, ledger: Ledger, postings: Sequence[Posting]) -> Iterator[str]:
+    """Work out again what the last of some postings could lift, from its run and those before."""
+    *earlier, posted = postings
+    before = read_books(earlier, lambda *_: True)
     found = _rows(home, before, paid_now(ledger, posted.sequence))
     if any(claim not in found for claim in posted.said["act"]["statement"]["claims"]):
-        yield f"{list_id} lifts what run {before.newest_run} did not let be lifted"
+        yield f"{posted.subject} lifts what run {before.newest_run} did not let be lifted"

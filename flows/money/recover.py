@@ -142,20 +142,18 @@ def told_of(statement: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def list_problems(
-    home: Home, ledger: Ledger, postings: Sequence[Posting], list_id: str
-) -> Iterator[str]:
-    """Work out again what a posted list asks back, from its run and the postings before it.
+def list_problems(home: Home, ledger: Ledger, postings: Sequence[Posting]) -> Iterator[str]:
+    """Work out again what the last of some postings lists, from its run and those before it.
 
     A list that does not name its payments is of before they did: it asked what its run did.
     """
-    listed = next(p for p in postings if p.kind == "recovery_listed" and p.subject == list_id)
-    before = read_books(postings[: listed.sequence - 1], lambda *_: True)
+    *earlier, listed = postings
+    before = read_books(earlier, lambda *_: True)
     statement = listed.said["act"]["statement"]
     paid = paid_now(ledger, listed.sequence) if "payments" in statement else None
     claims, payments = _claims_in(home, statement["run_id"], before, paid)
     if claims != statement["claims"] or statement.get("payments", payments) != payments:
-        yield f"list {list_id} asks back another thing than run {statement['run_id']} did"
+        yield f"list {listed.subject} asks back another thing than run {statement['run_id']} did"
 
 
 def asked_of(home: Home, books: Books, paid: Paid) -> Asked:

@@ -63,28 +63,27 @@ def letters_of(home: Home, list_id: str) -> dict[str, Any]:
         statement = books.lists[list_id]["act"]["statement"]
         claims = statement["claims"]
         payments = statement.get("payments") or [[]] * len(claims)
-        found = [_paid_by(ledger, *one) for one in zip(claims, payments, strict=True)]
-        reasons = _reasons(home, statement)
-        # Lists of before they named their payments may ask for money that was never paid.
+        reasons, signers = _reasons(home, statement), _signers(books, books.lists[list_id]["act"])
         left = [books.claims[tuple(one[: len(KEY)])].left_of(list_id) for one in claims]
         now = asked_of(home, books, paid_now(ledger))
-        doubted = [now.get(tuple(one[: len(KEY)]), (None,))[0] == 0 for one in claims]
-        letters = [
-            _letter(statement, claim, f"{list_id}-{number:04d}", fen, (paid[-1], funds, reasons))
-            for number, (claim, paid, fen) in enumerate(zip(claims, found, left, strict=True), 1)
-            if paid and fen
-        ]
-        signers = _signers(books, books.lists[list_id]["act"])
-    numbers = {f"{list_id}-{number:04d}" for number, one in enumerate(doubted, 1) if one}
-    for letter in letters:
-        if letter["number"] in numbers:
-            letter["paragraphs"] = _doubted(letter)
-        letter["facts"].append([word("letter_signed_by"), signers])
+        letters, doubted = [], 0
+        for number, (claim, behind, fen) in enumerate(zip(claims, payments, left, strict=True), 1):
+            paid = _paid_by(ledger, claim, behind)
+            # Lists of before they named their payments may ask for money that was never paid.
+            if not paid or not fen:
+                continue
+            known = paid[-1], funds, reasons
+            letter = _letter(statement, claim, f"{list_id}-{number:04d}", fen, known)
+            if now.get(tuple(claim[: len(KEY)]), (None,))[0] == 0:
+                letter["paragraphs"] = _doubted(letter)
+                doubted += 1
+            letter["facts"].append([word("letter_signed_by"), signers])
+            letters.append(letter)
     return {
         "title": word("letter_recovery"),
         "letters": letters,
         "closed": left.count(0),
-        "doubted": sum(letter["number"] in numbers for letter in letters),
+        "doubted": doubted,
     }
 
 

@@ -188,10 +188,9 @@ def _evidence(home: Home, books: Books) -> Iterator[tuple[str, Path, Check]]:
 
 def _lists(home: Home, ledger: Ledger, books: Books) -> Iterator[Check]:
     postings = ledger.postings()
-    for list_id in books.lists:
-        yield partial(list_problems, home, ledger, postings, list_id)
-    for list_id in books.lifts:
-        yield partial(lift_problems, home, ledger, postings, list_id)
+    for posted, check in ((books.lists, list_problems), (books.lifts, lift_problems)):
+        for said in posted.values():
+            yield partial(check, home, ledger, postings[: said["position"]])
 
 
 def _ledger_problems(ledger: Ledger, books: Books) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The rules of what is posted once a batch is paid: answers, statements, recoveries."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from transforms.amounts import yuan_text
@@ -62,9 +62,8 @@ def _recovery_listed(books: Books, posting: Posting, holds: Holds) -> str:
     run = books.runs.get(said["run_id"], {})
     if run.get("state") != "done" or run["run_manifest"] != said["run_manifest"]:
         return f"run {said['run_id']} is not recorded so"
-    stated = list_statement(said["run_id"], said["run_manifest"], said["claims"])
-    keys = _keys_of(said["claims"])
-    if not keys or said | stated != said:
+    keys = _keys_of(said, said["run_manifest"])
+    if not keys:
         return "it is no list of claims"
     for key, claim in zip(keys, said["claims"], strict=True):
         open_fen = books.claims[key].open_fen if key in books.claims else 0
@@ -84,20 +83,19 @@ def _recovery_listed(books: Books, posting: Posting, holds: Holds) -> str:
     return ""
 
 
-def _keys_of(claims: Sequence[Sequence[Any]]) -> list[tuple[str, ...]]:
-    """Return the keys of claims; none where two of them have one key."""
-    keys = [tuple(claim[: len(KEY)]) for claim in claims]
-    return keys if len(set(keys)) == len(keys) else []
+def _keys_of(said: dict[str, Any], run_manifest: str, reason: str = "") -> list[tuple[str, ...]]:
+    """Return the keys of a list's claims; none if it is no such list, or two have one key."""
+    keys = [tuple(claim[: len(KEY)]) for claim in said["claims"]]
+    stated = list_statement(said["run_id"], run_manifest, said["claims"], reason)
+    return keys if len(set(keys)) == len(keys) and said | stated == said else []
 
 
 def _recovery_lifted(books: Books, posting: Posting, holds: Holds) -> str:
     said = posting.said["act"]["statement"]
     if said["run_id"] != books.newest_run:
         return f"run {said['run_id']} is not the newest one: what it asks may be asked again"
-    manifest = books.runs[said["run_id"]]["run_manifest"]
-    stated = list_statement(said["run_id"], manifest, said["claims"], said["reason"])
-    keys = _keys_of(said["claims"])
-    if not keys or not said["reason"] or said | stated != said:
+    keys = _keys_of(said, books.runs[said["run_id"]]["run_manifest"], said["reason"])
+    if not keys or not said["reason"]:
         return "it is no list of claims to be lifted, with a reason"
     for key, claim in zip(keys, said["claims"], strict=True):
         if not 0 < claim[LISTED] == books.claims[key].open_fen - claim[ASKED]:
@@ -107,8 +105,7 @@ def _recovery_lifted(books: Books, posting: Posting, holds: Holds) -> str:
         return problem
     books.lifts[said["list_id"]] = {**posting.said, "position": posting.sequence}
     for key, claim in zip(keys, said["claims"], strict=True):
-        lifted = (said["list_id"], said["signed_on"], claim[LISTED])
-        books.claims[key].lifted.append(lifted)
+        books.claims[key].lifted.append((said["list_id"], said["signed_on"], claim[LISTED]))
     return ""
 
 
