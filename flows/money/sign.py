@@ -26,7 +26,6 @@ from transforms.money.books import (
     Books,
     batch_statement,
     leaving_obstacle,
-    rejection_statement,
     signing_obstacle,
 )
 from transforms.money.capitals import amount_in_capitals
@@ -139,19 +138,13 @@ def sign(
             f"batch {batch.batch_id} has not {typed[0]} payments of {yuan_text(typed[1])} 元: "
             "nothing was signed; read its review again"
         )
-    signer = {
-        "role": role,
-        "key_id": key.key_id,
-        "signed_on": today(),
-        "anchors": batch.anchors,
-    }
+    signer = {"role": role, "key_id": key.key_id, "signed_on": today(), "anchors": batch.anchors}
     if reason is None:
         expect_come(state)
         obstacle = signing_obstacle(books, batch.batch_id, signer, books.position)
-        statement = batch_statement(books, state, signer, books.position)
     else:
-        obstacle = leaving_obstacle(books, batch.batch_id)
-        statement = rejection_statement(books, state, signer, _reason(reason), books.position)
+        obstacle, reason = leaving_obstacle(books, batch.batch_id), _reason(reason)
+    statement = batch_statement(books, state, signer, books.position, reason)
     if obstacle:
         raise LedgerForbidsError(obstacle)
     write_seen(key.path, books.home_id, books.position, books.head)

@@ -113,16 +113,21 @@ class Books:
 
 
 def batch_statement(
-    books: Books, state: BatchState, signer: Mapping[str, Any], position: int
+    books: Books,
+    state: BatchState,
+    signer: Mapping[str, Any],
+    position: int,
+    reason: str | None = None,
 ) -> dict[str, Any]:
     """State what a signature covers: the batch, the run behind it, and the ledger as it stands.
 
     Rows:    signer  role, key_id, signed_on and anchors, which the signer says
              position  of the last posting that the signer has seen
+             reason    why the batch is refused: then the signature is under that
     """
     run = books.runs[state.run_id]
     return {
-        "act": "sign",
+        "act": "sign" if reason is None else "reject",
         "home_id": books.home_id,
         "batch_id": state.batch_id,
         "batch_digest": state.batch_digest,
@@ -135,6 +140,7 @@ def batch_statement(
         "count": state.instruction_count,
         "amount_fen": state.amount_fen,
         **{name: signer[name] for name in ("role", "key_id", "signed_on", "anchors")},
+        **({} if reason is None else {"reason": reason}),
     }
 
 
@@ -165,17 +171,6 @@ def _signing_obstacles(
             )
     if not max(state.drafted_at, member.enrolled_at) <= position <= books.position:
         yield "it was signed before the batch was drawn up or the key enrolled"
-
-
-def rejection_statement(
-    books: Books, state: BatchState, signer: Mapping[str, Any], reason: str, position: int
-) -> dict[str, Any]:
-    """State what a signature under a rejection covers: all that one under the batch would."""
-    return {
-        **batch_statement(books, state, signer, position),
-        "act": "reject",
-        "reason": reason,
-    }
 
 
 def leaving_obstacle(books: Books, batch_id: str) -> str:

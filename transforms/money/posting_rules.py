@@ -14,7 +14,6 @@ from transforms.money.books import (
     Books,
     batch_statement,
     leaving_obstacle,
-    rejection_statement,
     signing_obstacle,
 )
 from transforms.money.once_paid import RULES_ONCE_PAID, Rule
@@ -169,7 +168,7 @@ def _rejected(books: Books, posting: Posting, holds: Holds) -> str:
     state = books.batches[posting.batch_id]
     if not max(state.drafted_at, member.enrolled_at) <= position <= books.position:
         return "it was signed before the batch was drawn up or the key enrolled"
-    stated = rejection_statement(books, state, statement, statement["reason"], position)
+    stated = batch_statement(books, state, statement, position, statement["reason"])
     if not statement["reason"] or stated != statement:
         return "what was signed is not this batch, run, roster and ledger, with a reason"
     if not holds(member, statement_bytes(statement), posting.said["signature"]):
