@@ -41,15 +41,13 @@ INITIAL_SETTINGS = Path(__file__).parent.parent / "night" / "initial_wuxing.toml
 class Fund:
     """One fund: who pays from which account, in which format, and its budget by year, in fen.
 
-    `notice_not_needed`: policies paid without a public notice, each with the authority for it.
+    `payer`: PAYER; `notice_not_needed`: policies paid without a public notice, each with the
+    authority for it.
     """
 
     name: str
     profile: Profile
-    payer_name: str
-    payer_account: str
-    bank_code: str
-    bank_name: str
+    payer: Mapping[str, str]
     budget_fen: Mapping[int, int]
     notice_not_needed: Mapping[str, str] = field(default_factory=dict)
 
@@ -58,7 +56,7 @@ class Fund:
         without = self.notice_not_needed
         return {
             **({"notice_not_needed": dict(without)} if without else {}),
-            **{name: getattr(self, name) for name in PAYER},
+            **self.payer,
             "profile": {
                 name: said
                 for name, said in self.profile.content.items()
@@ -173,7 +171,8 @@ def _fund(home: Home, name: str, entry: Any) -> Fund:
     for key in ("bank_profile", "payer_name", "payer_account", "bank_code"):
         if not isinstance(entry[key], str):
             raise DropRefusedError(f"{where}: {key} must be text in quotes")
-    if not entry["payer_name"].strip() or not entry["payer_account"].isdecimal():
+    payer_name = entry["payer_name"].strip()
+    if not payer_name or not entry["payer_account"].isdecimal():
         raise DropRefusedError(
             f"{where}: payer_name must be filled, payer_account must be digits in quotes"
         )
@@ -189,10 +188,7 @@ def _fund(home: Home, name: str, entry: Any) -> Fund:
     return Fund(
         name=name,
         profile=profile,
-        payer_name=entry["payer_name"].strip(),
-        payer_account=entry["payer_account"],
-        bank_code=code,
-        bank_name=entry.get("bank_name", ""),
+        payer={key: entry.get(key, "") for key in PAYER} | {"payer_name": payer_name},
         budget_fen=_budgets(entry["budget_yuan"], where),
         notice_not_needed=_without_notice(entry.get("notice_not_needed", {}), name, where),
     )

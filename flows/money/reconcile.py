@@ -96,17 +96,15 @@ def statements_of(stored: StoredBatch, said: Sequence[Mapping[str, Any]]) -> lis
 
     Raises:  DigestDiffersError if one of them is not there any more
     """
-    taken = {posted["file_digest"]: posted for posted in said}
-    for digest in taken:
+    statements = []
+    for digest, posted in {posted["file_digest"]: posted for posted in said}.items():
         path = kept_path(stored, digest, STATEMENT)
         if not path.is_file() or file_digest(path) != digest:
             raise DigestDiffersError(
                 f"{path} is missing or changed: give the statement to `wuxing reconcile` once more"
             )
-    return [
-        entries_of(kept_path(stored, digest, STATEMENT).read_bytes(), posted)
-        for digest, posted in taken.items()
-    ]
+        statements.append(entries_of(path.read_bytes(), posted))
+    return statements
 
 
 def reconciliation_of(

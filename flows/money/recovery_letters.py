@@ -122,8 +122,9 @@ def _letter(
     named = dict(zip(KEY, key, strict=True))
     card = policy_cards()[named["policy_id"]]
     fund = funds.by_name.get(last["fund"])
-    is_filled_in = fund is not None and not payer_warnings(fund.name, fund.content())
-    payer = f"{fund.payer_name} {fund.payer_account}" if fund and is_filled_in else ""
+    payer = ""
+    if fund and not payer_warnings(fund.name, fund.content()):
+        payer = f"{fund.payer['payer_name']} {fund.payer['payer_account']}"
     unmet = [one for one in card.provisions if one.name in reasons.get(tuple(key), ())]
     is_of_other = named["subject_id"] != named["beneficiary_id"]
     hidden = {one.name for one in unmet if is_of_other} & {*own_matters(card)}

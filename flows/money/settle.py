@@ -169,16 +169,16 @@ def settlement_of(
     Raises:  DropRefusedError for a file that does not fit
     """
     paid = stored.frame("instructions")["payment_id"].to_list()
-    known = known_answers(stored, state)
-    found = settle_answers(_answers(stored, content, where), known, set(paid), where)
-    refused = [answer for answer in found.new if not answer.arrived]
+    known, answers = known_answers(stored, state), _answers(stored, content, where)
+    new, late, restored = settle_answers(answers, known, set(paid), where)
+    refused = [answer for answer in new if not answer.arrived]
     return {
         "file_digest": hashlib.sha256(content).hexdigest(),
-        "new_count": len(found.new),
-        "arrived_count": len(found.new) - len(refused),
+        "new_count": len(new),
+        "arrived_count": len(new) - len(refused),
         "returned": _listed(refused),
-        "late": _listed(found.late),
-        "restored": _listed(found.restored),
+        "late": _listed(late),
+        "restored": _listed(restored),
         "returned_fen": _sum_of(stored, [answer.payment_id for answer in refused]),
     }
 

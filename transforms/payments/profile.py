@@ -29,21 +29,24 @@ from transforms.payments.layouts import (
 PROFILES = Path(__file__).with_name("profiles")
 DEFAULT_PROFILE = PROFILES / "default.toml"
 SHIPPED_NAMES = tuple(sorted(path.stem for path in PROFILES.glob("*.toml")))
-HEADER_WORDS = frozenset(
-    (
-        *("batch_id", "payer_account", "payer_name", "project", "month"),
-        *("count", "sum_fen", "version", "ledger_head"),
-    )
-)
-DETAIL_WORDS = frozenset(
-    (
-        *("number", "account_no", "holder", "id_type", "id", "amount_fen"),
-        *("bank_name", "bank_code", "purpose", "payment_id"),
-    )
-)
-TRAILER_WORDS = frozenset(("count", "sum_fen", "details_sha256"))
+# The lines of the bank's file, each with the words that its fields may name.
+LINES = {
+    "header": frozenset(
+        (
+            *("batch_id", "payer_account", "payer_name", "project", "month"),
+            *("count", "sum_fen", "version", "ledger_head"),
+        )
+    ),
+    "detail": frozenset(
+        (
+            *("number", "account_no", "holder", "id_type", "id", "amount_fen"),
+            *("bank_name", "bank_code", "purpose", "payment_id"),
+        )
+    ),
+    "trailer": frozenset(("count", "sum_fen", "details_sha256")),
+}
 TEXTS = ("encoding", "line_ending", "separator", "version", "id_type_person", "id_type_employer")
-PROFILE_KEYS = (*TEXTS, "row_limit", "header", "detail", "trailer")
+PROFILE_KEYS = (*TEXTS, "row_limit", *LINES)
 # What a bank sends back. A profile that does not say has the default's; only the answer's layout
 # is frozen in a batch, by the others nothing is paid.
 RECEIVED = ("answer", "statement", "returns")
@@ -114,7 +117,7 @@ def expect_unchanged(profile: Profile, where: str) -> None:
 
     Raises:  DropRefusedError naming the line, the field and its cure
     """
-    for name in ("header", "detail", "trailer"):
+    for name in LINES:
         check_fills(getattr(profile, name), f"{where}, `{name}`")
 
 
@@ -138,11 +141,7 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
     check_count(content, "row_limit", where)
     lines = {
         name: fields_of(content[name], words, content["separator"], f"{where}, `{name}`")
-        for name, words in (
-            ("header", HEADER_WORDS),
-            ("detail", DETAIL_WORDS),
-            ("trailer", TRAILER_WORDS),
-        )
+        for name, words in LINES.items()
     }
     received = _received(content)
     needed = {"account_no", "holder", "amount_fen", "payment_id"}
@@ -155,9 +154,7 @@ def profile_of(content: Mapping[str, Any], where: str) -> Profile:
         version=content["version"],
         id_types={"person": content["id_type_person"], "employer": content["id_type_employer"]},
         id_types_by_prefix=by_prefix,
-        header=lines["header"],
-        detail=lines["detail"],
-        trailer=lines["trailer"],
+        **lines,
         answer=answer_layout(received["answer"], f"{where}, [answer]"),
         statement=statement_layout(received["statement"], f"{where}, [statement]"),
         returns=return_codes(received["returns"], f"{where}, [returns]"),

@@ -127,21 +127,13 @@ def _reason(element: etree._Element, prefix: str) -> str:
     return " ".join(text for text in texts if text)
 
 
-@dataclass(frozen=True)
-class Settlement:
-    """What a file says that was not known: payment ids, and where one changes its state."""
-
-    new: list[Answer]
-    late: list[Answer]
-    restored: list[Answer]
-
-
 def settle_answers(
     answers: Sequence[Answer], known: Mapping[str, Answer], paid: Collection[str], where: str
-) -> Settlement:
+) -> tuple[list[Answer], list[Answer], list[Answer]]:
     """Set a file's answers against those the bank gave before; refuse it whole if one differs.
 
-    Rows:    known  the last answer of each payment that has one
+    Rows:    known    the last answer of each payment that has one
+             returns  those of payments without one; what came back late; what arrived after all
     Raises:  DropRefusedError naming the lines
     """
     if not answers:
@@ -161,11 +153,10 @@ def settle_answers(
         "says without a day that a payment arrived which had come back, and it may be the older "
         "answer: ask the bank for its pain.002, which has the day",
     )
-    return Settlement(
-        new=[answer for answer in answers if answer.payment_id not in known],
-        late=[now for now, old in again if old.arrived and not now.arrived],
-        restored=[now for now, old in again if now.arrived and not old.arrived],
-    )
+    new = [answer for answer in answers if answer.payment_id not in known]
+    late = [now for now, old in again if old.arrived and not now.arrived]
+    restored = [now for now, old in again if now.arrived and not old.arrived]
+    return new, late, restored
 
 
 def _is_altered(now: Answer, old: Answer) -> bool:
