@@ -9,7 +9,7 @@ import polars as pl
 from flows.store import Home, read_manifest
 from sql import policy_cards
 from sql.texts import policy_path, sql_text
-from transforms.money.batch_states import RESERVING_STATES
+from transforms.money.batch_states import RESERVING_STATES, reserving
 from transforms.money.books import Books
 from transforms.money.entitlements import KEY
 from transforms.policies.amount_cap import caps_until
@@ -36,7 +36,7 @@ def read_reviewed(home: Home, books: Books, review: Review) -> Reviewed:
         for state in books.batches.values()
         if state.fund == manifest["fund"] and state.batch_id != manifest["batch_id"]
     ]
-    signed = [s for s in other if s.reserves and s.as_of[:4] == manifest["as_of"][:4]]
+    signed = reserving(books.batches, manifest["fund"], as_of.year, manifest["batch_id"])
     return Reviewed(
         review=review,
         rules={
@@ -61,13 +61,9 @@ def read_reviewed(home: Home, books: Books, review: Review) -> Reviewed:
 
 def _as_in_the_batch(entitled: pl.DataFrame, unpaid: pl.DataFrame) -> pl.DataFrame:
     """Let a run's entitlements be what the batch says: a review took lines out after the run."""
-    said = unpaid.select(*KEY, pl.col("status").alias("status_now"))
-    now = pl.col("status_now").fill_null(pl.col("status"))
-    return (
-        entitled.join(said, on=KEY, how="left", validate="1:1", maintain_order="left")
-        .with_columns(now.alias("status"))
-        .drop("status_now")
-    )
+    said = unpaid.select(*KEY, status_now="status")
+    both = entitled.join(said, on=KEY, how="left", validate="1:1", maintain_order="left")
+    return both.with_columns(status=pl.coalesce("status_now", "status")).drop("status_now")
 
 
 def _rows_of(path: Path, keys: pl.DataFrame, policy: str) -> pl.DataFrame:

@@ -19,14 +19,6 @@ SUM_WIDTHS |= {"instruction_count": 10, "amount_fen": 17}
 SIGNED_BY = ("made_up_by", "checked_by_hand", "approved_by", "official_seal")
 
 
-def approval_sheet_page(review: Review) -> Sheet:
-    """Lay out the approval sheet: what the batch is, its control totals, boxes to sign in.
-
-    Units:   fen in, yuan shown
-    """
-    return approval_form(review.manifest, review.digest, review.instructions, counts_of(review))
-
-
 def approval_form(
     manifest: Mapping[str, Any],
     digest: str,
@@ -34,10 +26,11 @@ def approval_form(
     looked_at: Mapping[str, Any],
     reviewed: Mapping[str, Any] | None = None,
 ) -> Sheet:
-    """Lay out the same of what the signed record and the ledger say alone.
+    """Lay out the approval sheet: what the batch is, its control totals, boxes to sign in.
 
     Rows:    looked_at  counts_of its review; nothing of a batch of before they were posted
              reviewed   the batch's own review, if it was read back; else the one it comes from
+    Units:   fen in, yuan shown
     """
     titles = manifest.get("titles", {})
     entries = {entry["policy_id"]: entry for entry in manifest["policies"]}
@@ -67,12 +60,12 @@ def approval_form(
 
 
 def _identity(manifest: Mapping[str, Any], digest: str) -> Iterator[Line]:
-    yield _field("batch_id", manifest["batch_id"])
-    yield _field("batch_digest", in_groups(digest))
+    yield _fields(batch_id=manifest["batch_id"])
+    yield _fields(batch_digest=in_groups(digest))
     if manifest.get("came_from"):
-        yield _field("came_from", manifest["came_from"])
+        yield _fields(came_from=manifest["came_from"])
         counts = {name: manifest["review"][name] for name in ("held", "struck")}
-        yield _field("reviewed", worded(Said("taken_out_by_review", counts)))
+        yield _fields(reviewed=worded(Said("taken_out_by_review", counts)))
     funding = manifest["funding"]
     yield _fields(fund=manifest["fund"], as_of=manifest["as_of"])
     yield _fields(
@@ -85,7 +78,7 @@ def _money(manifest: Mapping[str, Any], instructions: pl.DataFrame) -> Iterator[
     amount_fen, budget_fen = control["amount_fen"], funding["budget_fen"]
     yield _fields(line_count=control["line_count"], instruction_count=control["instruction_count"])
     yield _fields(amount_fen=_yuan(amount_fen), account_hash=account_hash(instructions))
-    yield _field("amount_in_capitals", amount_in_capitals(amount_fen))
+    yield _fields(amount_in_capitals=amount_in_capitals(amount_fen))
     left_fen = None if budget_fen is None else budget_fen - funding["spent_fen"] - amount_fen
     yield _fields(budget_fen=_yuan(budget_fen), spent_fen=_yuan(funding["spent_fen"]))
     yield _fields(left_after_fen=_yuan(left_fen), budget_year=str(funding["budget_year"]))
@@ -103,21 +96,21 @@ def counts_of(review: Review) -> dict[str, Any]:
 
 def _looked_at(counts: Mapping[str, Any]) -> Iterator[Line]:
     if counts:
-        yield _field("sheet_doubts", worded(doubts_said(counts["doubts"])))
+        yield _fields(sheet_doubts=worded(doubts_said(counts["doubts"])))
         changed = {name: counts[name] for name in ("changed", "first", "unpaid")}
-        yield _field("sheet_before", worded(Said("payees_changed", changed)))
+        yield _fields(sheet_before=worded(Said("payees_changed", changed)))
     # A batch of before they were counted says nothing of them.
     if failed := counts.get("failed_checks"):
-        yield _field("checks_of_run", worded(Said("checks_failed", {"count": failed})))
+        yield _fields(checks_of_run=worded(Said("checks_failed", {"count": failed})))
 
 
 def _known_of(manifest: Mapping[str, Any], reviewed: Mapping[str, Any] | None) -> Iterator[Line]:
-    yield _field("sheet_sample", worded(sample_said(reviewed or manifest.get("review"))))
+    yield _fields(sheet_sample=worded(sample_said(reviewed or manifest.get("review"))))
     unconfirmed = len(manifest["unconfirmed"])
-    yield _field("unconfirmed", worded(Said("unconfirmed_count", {"count": unconfirmed})))
+    yield _fields(unconfirmed=worded(Said("unconfirmed_count", {"count": unconfirmed})))
     # A batch of before 0.2.0 has its mark in English only.
     mark = manifest.get("mark_said")
-    yield _field("may_be_released", worded(said_of(mark)) if mark else word("it_may"))
+    yield _fields(may_be_released=worded(said_of(mark)) if mark else word("it_may"))
 
 
 def doubts_said(counts: Mapping[str, int]) -> Said:
@@ -161,10 +154,6 @@ def in_groups(digest: str) -> str:
     """
     starts = range(0, len(digest), DIGEST_GROUP)
     return " ".join(digest[start : start + DIGEST_GROUP] for start in starts)
-
-
-def _field(code: str, value: str | int | Decimal) -> Line:
-    return Line("field", [word(code), value])
 
 
 def _fields(**values: str | int | Decimal) -> Line:

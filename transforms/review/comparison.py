@@ -38,7 +38,8 @@ def changed_lines(lines: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     now = _by_party(lines)
     earlier = _by_party(before).rename({"amount_fen": "before_fen", "line_count": "before_count"})
     both = now.join(earlier, on=LINE, how="full", coalesce=True, validate="1:1").with_columns(
-        pl.col(name).fill_null(0) for name in ("amount_fen", "line_count", *_BEFORE)
+        pl.col(name).fill_null(0)
+        for name in ("amount_fen", "line_count", "before_fen", "before_count")
     )
     # Per period, multiplied out: a batch of two months is no change against one of one month.
     new_rate = pl.col("amount_fen") * pl.col("before_count")
@@ -56,9 +57,6 @@ def changed_lines(lines: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     return told.select(*CHANGE_SCHEMA).sort(
         "change", size, *LINE, descending=[False, True, *([False] * len(LINE))]
     )
-
-
-_BEFORE = ("before_fen", "before_count")
 
 
 def _by_party(lines: pl.DataFrame) -> pl.DataFrame:

@@ -143,26 +143,20 @@ def band(entitled: pl.DataFrame, batch_fen: int) -> list[dict[str, Any]]:
     Holds:   determined less all that stays behind is the batch
     Raises:  ContractError if it is not
     """
-    determined, status = pl.col("determined_fen"), pl.col("status")
-    paid_before = pl.min_horizontal("paid_before_fen", "determined_fen")
-    left_out = {name: determined.filter(status == name) for name in ("superseded", "conflict")}
+    determined, paid, status = (pl.col(f) for f in ("determined_fen", "paid_before_fen", "status"))
+    is_left_out = status.is_in(["superseded", "conflict"])
     steps = {
-        **left_out,
-        "paid_before": paid_before.filter(~status.is_in(list(left_out))),
-        "held": pl.col("due_fen").filter(status == "held"),
+        "superseded": (status == "superseded", determined),
+        "conflict": (status == "conflict", determined),
+        "paid_before": (~is_left_out & (paid > 0), pl.min_horizontal(paid, determined)),
+        "held": (status == "held", pl.col("due_fen")),
     }
-    sums = entitled.select(
-        determined.sum(), *(step.sum().alias(name) for name, step in steps.items())
-    ).row(0, named=True)
-    counts = {name: entitled.filter(status == name).height for name in (*left_out, "held")}
-    counts["paid_before"] = entitled.filter(
-        (pl.col("paid_before_fen") > 0) & ~status.is_in(list(left_out))
-    ).height
-    left = sums["determined_fen"]
+    left = int(entitled["determined_fen"].sum())
     rows = [{"step": "determined", "fen": left, "left_fen": left, "count": entitled.height}]
-    for name in steps:
-        left -= sums[name]
-        rows.append({"step": name, "fen": sums[name], "left_fen": left, "count": counts[name]})
+    for name, (stays_behind, fen) in steps.items():
+        behind = entitled.filter(stays_behind).select(fen.alias("fen"))["fen"]
+        left -= int(behind.sum())
+        rows.append({"step": name, "fen": behind.sum(), "left_fen": left, "count": behind.len()})
     if left != batch_fen:
         raise ContractError(
             f"from determined to payable: {left} fen stay, the batch has {batch_fen}"

@@ -256,9 +256,6 @@ def _block(told: Reviewed, policy: str, lines: pl.DataFrame) -> dict[str, Any]:
         "authority": rule.card.authority,
         "clause": rule.card.clause,
         "columns": {name: packed(told_lines[name].to_list()) for name in TOLD},
-        "shapes": [],
-        "shape": packed([None] * lines.height),
-        "cells": {},
     }
     return block | explained_block(rule, told.policy_rows.get(policy), lines)
 

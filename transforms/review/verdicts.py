@@ -25,7 +25,8 @@ def read_verdicts(filled: pl.DataFrame, table: pl.DataFrame, file_name: str) -> 
     if missing:
         raise DropRefusedError(f"{file_name}: column missing: {', '.join(missing)}; restore it")
     cells = filled.select(ROW_NUMBER, *(pl.col(label).alias(n) for n, label in labels.items()))
-    written = table.select(_as_written(name) for name in table.columns)
+    # Written as texts, amounts are told to the cent, and counts apart.
+    written = table.select(pl.all().cast(pl.String).fill_null("").str.strip_chars())
     read = cells.with_columns(_as_read(cells[name]) for name in table.columns)
     known = written.rename({name: f"{name}_written" for name in table.columns if name != NUMBER})
     both = read.join(known, on=NUMBER, how="left", maintain_order="left", validate="m:1")
@@ -60,13 +61,8 @@ def read_verdicts(filled: pl.DataFrame, table: pl.DataFrame, file_name: str) -> 
     return both.sort(pl.col(NUMBER).cast(pl.Int64)).select(said.replace(words), why)
 
 
-def _as_written(name: str) -> pl.Expr:
-    """Write a column of a sheet as a text that tells amounts to the cent and counts apart."""
-    return pl.col(name).cast(pl.String).fill_null("").str.strip_chars()
-
-
 def _as_read(texts: pl.Series) -> pl.Series:
-    """Read a column the same way; amounts as people write them: 2,832.08."""
+    """Read a column as it is written; amounts as people write them: 2,832.08."""
     stripped = texts.str.strip_chars()
     if not is_amount(texts.name):
         return stripped

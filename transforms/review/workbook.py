@@ -11,7 +11,7 @@ from transforms.money.reviews import OPEN as OPEN_ON_LINES
 from transforms.money.reviews import VERDICTS
 from transforms.payments.workbook import instruction_table, line_sheet_table
 from transforms.policies.card_text import value_text
-from transforms.review.approval import approval_sheet_page, doubts_said
+from transforms.review.approval import approval_form, counts_of, doubts_said
 from transforms.review.comparison import CHANGED_PERCENT
 from transforms.review.doubts import doubt_counts, doubts_table
 from transforms.review.review import Review
@@ -65,7 +65,7 @@ def review_workbook(review: Review) -> bytes:
     if sums != {manifest["control"]["amount_fen"]}:
         raise ContractError(f"batch {manifest['batch_id']}: its rows differ from its control total")
     sheets = [
-        approval_sheet_page(review),
+        approval_form(manifest, review.digest, review.instructions, counts_of(review)),
         _sums(review),
         _lines(review),
         _sheet("sheet_instructions", instruction_table(manifest, review.instructions)),
