@@ -90,7 +90,8 @@ def build_entitlements(
     paid = pl.concat([standing.paid, standing.signed])
     objections = objections_of(connection, standing.paid, *before)
     absent = _absent(policies, sorted(fund_of), before[1])
-    answers = _conflicts_settled(connection, absent, paid)
+    show_frame(connection, "money_paid", paid.select(*KEY, "amount_fen"))  # stays, for the gate
+    answers = counting_answers(_answers_about(connection, "conflict"), absent, paid)
     ended = policies_over(absent)
     netted = _netted(connection, policies, eligible, paid, ended, standing.claimed)
     settled = settle_exclusions(netted, exclusions(), answers, absent)
@@ -127,8 +128,7 @@ def _netted(
     cards = [card for card in policy_cards().values() if card.kind == "payment"]
     spans = {card.policy_id: reach_of(card, date.max) for card in cards}
     netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
-    recovery = _answers_about(connection, "recovery")
-    return with_in_question(netted, paid, ended, recovery, claimed)
+    return with_in_question(netted, paid, ended, _answers_about(connection, "recovery"), claimed)
 
 
 def _absent(
@@ -140,14 +140,6 @@ def _absent(
         name: not (day and outside_span(policy_cards()[name], date.fromisoformat(day)))
         for name in missing
     }
-
-
-def _conflicts_settled(
-    connection: Connection, absent: Mapping[str, bool], paid: pl.DataFrame
-) -> pl.DataFrame:
-    """Read what clerks said of conflicts, as far as it counts; money_paid stays for the gate."""
-    show_frame(connection, "money_paid", paid.select(*KEY, "amount_fen"))
-    return counting_answers(_answers_about(connection, "conflict"), absent, paid)
 
 
 def _awaiting(

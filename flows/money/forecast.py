@@ -13,7 +13,7 @@ from flows.money.funds import read_funds
 from flows.money.ledger_store import open_ledger
 from flows.store import MANIFEST, Home, expect_digests, replace_file
 from sql import policy_cards
-from transforms.amounts import is_amount, yuan_text
+from transforms.amounts import is_amount, yuan_column, yuan_text
 from transforms.answers.page import render_page
 from transforms.errors import LedgerForbidsError
 from transforms.money.batch_states import BatchState
@@ -120,17 +120,13 @@ def write_forecast(home: Home, run_id: str, path: Path | None) -> dict[str, Any]
 
 
 def _told(found: FundForecast) -> dict[str, Any]:
-    def yuan(row: dict[str, Any]) -> dict[str, Any]:
-        return {
-            (name.replace("_fen", "_yuan") if is_amount(name) else name): (
-                yuan_text(value) if is_amount(name) and value is not None else value
-            )
-            for name, value in row.items()
-        }
-
+    in_yuan = (
+        yuan_column(name).alias(name.replace("_fen", "_yuan")) if is_amount(name) else name
+        for name in found.months.columns
+    )
     return {
         "fund": found.fund,
-        "months": [yuan(row) for row in found.months.iter_rows(named=True)],
+        "months": found.months.select(in_yuan).to_dicts(),
         "by_policy_yuan": {name: yuan_text(fen) for name, fen in found.by_policy.items()},
         "total_yuan": yuan_text(int(found.months["total_fen"].sum())),
         "runs_out": found.runs_out or None,

@@ -11,7 +11,7 @@ from sql.texts import FOLDER, exclusions
 from transforms.extracts.links import DAMAGED_ID, unanswered
 from transforms.money.books import Books
 from transforms.money.entitlements import FINDING_COLUMNS, money_finding
-from transforms.money.exclusion_file import FORMS, rivals_of
+from transforms.money.exclusion_file import rivals_of
 from transforms.money.identity import DOUBT_SCHEMA, with_causes
 
 PAIRS, CONFLICTS = "money/one_person_pairs.sql", "money/identity_conflicts.sql"
@@ -89,9 +89,9 @@ def units_then(
     return pl.concat(found).unique().sort(pl.all())
 
 
-def paired_policies() -> list[str]:
-    """Name each policy with itself, and with the one of which only the larger amount stands."""
-    pairs = [(one, rivals_of(one, exclusions(), FORMS[0])) for one in policy_cards()]
+def paired_policies(form: str = "") -> list[str]:
+    """Name each policy with itself, and with those that exclude it: by one form, or by any."""
+    pairs = [(one, rivals_of(one, exclusions(), form)) for one in policy_cards()]
     return [f"{one} {other}" for one, others in pairs for other in sorted(others)]
 
 
@@ -107,11 +107,10 @@ def paid_of_one_person(connection: Connection, paid: pl.DataFrame) -> pl.DataFra
     if not (FOLDER / BOTH_PAID).is_file():
         # The stored rules of a night before this was asked.
         return pl.DataFrame(schema=schema)
-    cards = policy_cards()
-    rivals = [f"{one} {other}" for one in cards for other in sorted(rivals_of(one, exclusions()))]
-    limited = [name for name, card in cards.items() if card.limit is not None]
+    limited = [name for name, card in policy_cards().items() if card.limit is not None]
     show_frame(connection, "paid_rows", paid.filter(pl.col("amount_fen") > 0))
-    told = run_sql(connection, BOTH_PAID, {"rivals": rivals, "limited_policies": limited})
+    values = {"rivals": paired_policies(), "limited_policies": limited}
+    told = run_sql(connection, BOTH_PAID, values)
     return money_finding(
         told.with_columns(pl.concat_str("period", pl.lit("; "), "other").alias("period")),
         "paid_under_two_ids",

@@ -73,12 +73,8 @@ class Ledger:
 
     def entries_about(self, identifier: str) -> list[dict[str, Any]]:
         """Return every entry that pays somebody, or is for somebody, in the order of posting."""
-        rows = self.connection.execute(
-            f"select {FIELDS} from entries where beneficiary_id = ? or subject_id = ? "
-            "order by entry_id",
-            (identifier, identifier),
-        )
-        return [dict(zip(ENTRY_FIELDS, row, strict=True)) for row in rows]
+        asked = f"select {FIELDS} from entries where beneficiary_id = ? or subject_id = ?"
+        return self._entries(asked, (identifier, identifier)).to_dicts()
 
     def entries_before(self, sequence: int) -> pl.DataFrame:
         """Return all that was posted before a posting, in the order of posting."""

@@ -41,13 +41,14 @@ def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
     if books.problems:
         raise DigestDiffersError(f"{source}: {books.problems[0]}; nothing was rebuilt")
     put_back = [*filter(None, (_put_back(home, path, books) for path in given))]
-    if put_back and _is_whole(home, postings):
-        return _made(home, books, source, batches_put_back=put_back)
-    has_ledger = _expect_behind(home, postings)
+    if _is_whole(home, postings):
+        if put_back:
+            return _made(home, books, source, batches_put_back=put_back)
+        raise LedgerForbidsError("the ledger is whole and behind nobody: nothing to rebuild")
     rows = [row for posting in _with_entries(home, postings, books) for row in posting]
     making = home.root / ".making-ledger.sqlite"
     write_ledger(making, postings, rows)
-    if has_ledger:
+    if home.ledger_path.exists():
         _set_aside(home)
     os.replace(making, home.ledger_path)
     sync_path(home.root)
@@ -95,14 +96,8 @@ def _longest(home: Home, given: Sequence[Path]) -> tuple[list[Posting], Path]:
     return postings, source
 
 
-def _expect_behind(home: Home, postings: Sequence[Posting]) -> bool:
-    """Say whether there is a ledger's file; one that is whole and not behind is not rebuilt."""
-    if _is_whole(home, postings):
-        raise LedgerForbidsError("the ledger is whole and behind nobody: nothing to rebuild")
-    return home.ledger_path.exists()
-
-
 def _is_whole(home: Home, postings: Sequence[Posting]) -> bool:
+    """Say whether the ledger has all these postings, and their entries: then it is not rebuilt."""
     if not home.ledger_path.exists():
         return False
     try:

@@ -29,6 +29,7 @@ from transforms.errors import DigestDiffersError
 from transforms.money.batches import LINE_SCHEMA
 from transforms.money.books import Books
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
+from transforms.money.exclusion_file import FORMS
 from transforms.money.ledger import PAID_KINDS
 from transforms.money.payees import PAYEE, normal_accounts
 from transforms.policies.cards import month_of
@@ -273,7 +274,7 @@ def find_doubts(
     as_of_month = month_of(date.fromisoformat(manifest["as_of"]))
     limited = [name for name, card in policy_cards().items() if card.limit is not None]
     values = {"audit_findings": [*AUDIT_FINDINGS], "as_of_month": as_of_month}
-    values |= {"limited_policies": limited, "pairs": paired_policies()}
+    values |= {"limited_policies": limited, "pairs": paired_policies(FORMS[0])}
     found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in doubt_names()]
     told = [_of_lines(rows, frames["lines"]).select(list(DOUBT_SCHEMA)) for rows in found]
     return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in told])

@@ -161,7 +161,7 @@ def settle_by_clerk(
     rivals = pl.concat([rivals, unseen], how="vertical_relaxed").filter(
         (pl.len().over(group) > 1) | (may_meet & ~pl.col("is_yes").fill_null(True))
     )
-    marked = _mark_rivals(rivals, group)
+    marked = _mark_rivals(rivals)
     return (
         rows.join(marked, on=ROW, how="left", validate="1:1")
         .with_columns(
@@ -177,11 +177,12 @@ def settle_by_clerk(
     )
 
 
-def _mark_rivals(rivals: pl.DataFrame, group: list[str]) -> pl.DataFrame:
+def _mark_rivals(rivals: pl.DataFrame) -> pl.DataFrame:
     """Say of each rival whether it stands, is superseded and by what, or is in conflict with what.
 
     Rows:    returns  row_number, stands_instead, rival_policies
     """
+    group = PERSON_MONTH
     is_yes, is_no = pl.col("is_yes").fill_null(False), ~pl.col("is_yes").fill_null(True)
     counted = rivals.with_columns(
         is_yes.sum().over(group).alias("yes_count"),

@@ -111,8 +111,7 @@ def register_heads(roster: Roster, act: Mapping[str, Any], position: int, holds:
         said = {name: person[name] for name in (*PERSON_FIELDS, "public_key")}
         member = Member(role=role, valid_from="", valid_to="", enrolled_at=position, **said)
         members[member.key_id] = member
-    one, other = list(members.values()) * (2 if len(members) == 1 else 1)
-    if len(members) < 2 or same_person(one.person, other.person):
+    if len(members) < 2 or same_person(*(member.person for member in members.values())):
         return "the two heads must be two different persons"
     missing = missing_signatures(members.values(), act, holds)
     if statement["home_id"] != roster.home_id or missing:
