@@ -46,8 +46,8 @@ def write_notice(home: Home, batch_id: str, put_up: str = "") -> dict[str, Any]:
             expect_come(state)
             _expect_day(put_up, state)
             state = replace(state, announced=[*state.announced, put_up])
-        window, path = notice_window(announced_from(state, states)), stored.folder / NOTICE
-        content = notice_bytes(stored, state, states)
+        counts_from, path = announced_from(state, states), stored.folder / NOTICE
+        window, content = notice_window(counts_from), notice_bytes(stored, counts_from)
         with ledger.transaction() if is_new else nullcontext():
             if is_new:
                 ledger.post("announced", {"put_up_on": put_up}, batch_id, put_up)
@@ -74,10 +74,10 @@ def _expect_day(put_up: str, state: BatchState) -> None:
         )
 
 
-def notice_bytes(stored: StoredBatch, state: BatchState, states: Mapping[str, BatchState]) -> bytes:
+def notice_bytes(stored: StoredBatch, counts_from: date) -> bytes:
     """Return a batch's notice.csv: the same batch, put up on the same day, gives the same bytes."""
     titles = {entry["policy_id"]: entry["title"] for entry in stored.manifest["policies"]}
-    window = notice_window(announced_from(state, states))
+    window = notice_window(counts_from)
     return csv_bytes(notice_list(stored.frame("instructions"), titles, window))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,7 @@ from flows.money.approval import APPROVAL, approval_sheet
 from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import StoredBatch, is_filled_in, read_batch
 from flows.money.ledger import ENTRY_SCHEMA, Ledger
-from flows.money.notice import NOTICE, notice_bytes
+from flows.money.notice import NOTICE, announced_from, notice_bytes
 from flows.money.reconcile import RECONCILIATION, STATEMENT, posted_again, reconciliation_files
 from flows.money.review import successor
 from flows.money.settle import kept_path, settlement_of
@@ -102,9 +103,10 @@ def _written_again(ledger: Ledger, stored: StoredBatch, state: BatchState) -> di
     notice = folder / NOTICE
     if notice.is_file():
         # One from before the batch, or the one it came from, was put up counts from the as-of day.
-        drawn = notice_bytes(stored, replace(state, announced=[], came_from=""), {})
+        drawn = notice_bytes(stored, date.fromisoformat(state.as_of))
         is_drawn = notice.read_bytes() == drawn
-        written[notice] = drawn if is_drawn else notice_bytes(stored, state, ledger.batch_states())
+        put_up = announced_from(state, ledger.batch_states())
+        written[notice] = drawn if is_drawn else notice_bytes(stored, put_up)
     if state.released:
         written[folder / APPROVAL] = approval_sheet(ledger.books(), state)
     if state.reconciled:
