@@ -150,11 +150,11 @@ def _with_entries(
 
 def _without_files(home: Home, books: Books) -> list[str]:
     """List the released batches whose files are not there: an older home came back."""
-    files = {one.batch_id: one.released["files"] for one in books.batches.values() if one.released}
+    folders = {home.batches / one.batch_id: one for one in books.batches.values() if one.released}
     return [
-        batch_id
-        for batch_id, names in files.items()
-        if any(not (home.batches / batch_id / name).is_file() for name in (APPROVAL, *names))
+        one.batch_id
+        for folder, one in folders.items()
+        if not all((folder / name).is_file() for name in (APPROVAL, *one.payment_files))
     ]
 
 

@@ -98,7 +98,7 @@ def files_there(home: Home, state: BatchState) -> bool:
     """
     folder = home.batches / state.batch_id
     there = (folder / APPROVAL).is_file()
-    for name, digest in (state.released or {"files": {}})["files"].items():
+    for name, digest in state.payment_files.items():
         path = folder / name
         if not path.exists():
             there = False

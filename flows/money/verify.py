@@ -141,8 +141,8 @@ def _verified(home: Home) -> Verified:
             folder = home.batches / state.batch_id
             seen.look("batches", folder, partial(batch_problems, home, ledger, state))
             seen.warnings += changed_copies(home, state)
-            files = state.released["files"] if state.released else {}
-            seen.counts["payment files"] = seen.counts.get("payment files", 0) + len(files)
+            count = seen.counts.get("payment files", 0) + len(state.payment_files)
+            seen.counts["payment files"] = count
         for check in _lists(home, ledger, books):
             seen.look("recovery lists", home.ledger_path, check)
         for what, finding in hashed:

@@ -66,8 +66,7 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
 
 def _release_to_repeat(folder: Path, state: BatchState) -> Iterator[str]:
     """Say of a batch that was released and lacks a payment file how to have it again."""
-    files = state.released["files"] if state.released else {}
-    if not all((folder / name).exists() for name in files):
+    if not all((folder / name).exists() for name in state.payment_files):
         yield (
             f"batch {state.batch_id} was released, and not all its payment files are in place: if "
             "the release was stopped, `wuxing release` once more puts them there, the same"
@@ -79,11 +78,10 @@ def batch_files(
 ) -> tuple[list[tuple[Path, str]], list[Path]]:
     """List the files that manifest and ledger name, with digests, and what may lie beside them."""
     folder = home.batches / state.batch_id
-    released = state.released or {}
-    papers = released.get("papers", {})
+    papers = (state.released or {}).get("papers", {})
     named = [
         *stored.manifest["files"].items(),
-        *released.get("files", {}).items(),
+        *state.payment_files.items(),
         *((name, digest) for name, digest in papers.items() if (folder / name).is_file()),
         *((name, digest) for name, digest in state.review.items() if not is_filled_in(name)),
     ]

@@ -111,7 +111,7 @@ def unknown_payment_files(home: Home, books: Books) -> list[Path]:
     released = {
         home.batches / state.batch_id / name
         for state in books.batches.values()
-        for name in (state.released or {"files": {}})["files"]
+        for name in state.payment_files
     }
     found = {path for form in PAYMENT_FILES for path in home.batches.glob(f"*/{form}")}
     return sorted(found - released)

@@ -60,6 +60,12 @@ class BatchState:
         return self.state == "signed" and not self.mark
 
     @property
+    def payment_files(self) -> dict[str, str]:
+        """Return the digests of the files it was released with, by name; none before."""
+        files: dict[str, str] = self.released["files"] if self.released else {}
+        return files
+
+    @property
     def left_because(self) -> str:
         """Say why a person refused it or gave it up, who and when; nothing if nobody did."""
         if self.left is None:
