@@ -24,7 +24,6 @@ from transforms.errors import DropRefusedError
 from transforms.money.roster import Member
 
 SEALS = "seals.toml"
-FILES = ("public_key", "statement", "signature")
 SECONDS = 60
 
 
@@ -62,12 +61,14 @@ def seal_holds(home: Home, member: Member, message: bytes, signature: str) -> bo
     """
     command = seal_command(home, member.verifier)
     with scratch_folder(home.temporary) as folder:
-        contents = (member.public_key.encode(), message, bytes.fromhex(signature))
-        paths = {name: folder / name for name in FILES}
-        for path, content in zip(paths.values(), contents, strict=True):
-            path.write_bytes(content)
-        named = {name: str(path) for name, path in paths.items()}
-        words = [word.format(**named) for word in command]
+        contents = {
+            "public_key": member.public_key.encode(),
+            "statement": message,
+            "signature": bytes.fromhex(signature),
+        }
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        words = [word.format(**{name: folder / name for name in contents}) for word in command]
         try:
             finished = subprocess.run(words, capture_output=True, check=False, timeout=SECONDS)
         except (OSError, subprocess.TimeoutExpired) as stopped:

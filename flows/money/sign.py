@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
@@ -211,9 +212,6 @@ def what_is_signed(batch: Signable, key_file: Path) -> dict[str, Any]:
     """
     state = known_state(batch.books.batches, batch.batch_id)
     seen, _ = read_seen(key_file, batch.books.home_id)
-    changed: dict[str, int] = {}
-    for posting in batch.postings[seen:]:
-        changed[posting.kind] = changed.get(posting.kind, 0) + 1
     return {
         "batch_id": batch.batch_id,
         "fund": state.fund,
@@ -226,7 +224,7 @@ def what_is_signed(batch: Signable, key_file: Path) -> dict[str, Any]:
         "came_from": state.came_from,
         "sample": (state.reviewed or [batch.manifest.get("review") or {}])[-1].get("sample"),
         "unconfirmed": batch.manifest["unconfirmed"],
-        "changed": changed,
+        "changed": dict(Counter(posting.kind for posting in batch.postings[seen:])),
         "last_signed_position": seen,
         "ledger_position": batch.books.position,
         "roster_digest": batch.books.roster.digest(),

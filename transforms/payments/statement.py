@@ -187,13 +187,12 @@ def reconcile(
     booked = _booked_whole(whole_fen, amounts, refused)
     if whole_fen and not booked:
         beside.append(("batch_sum_differs", whole[-1].place, whole_fen))
-    rows = [
-        _line(
-            *(number, name, fen, accounts[name] if holds_accounts else ""),
-            *(named[name], whole if name in booked else (), answers),
-        )
-        for number, (name, fen) in enumerate(amounts.items(), start=1)
-    ]
+    rows = []
+    for number, (name, fen) in enumerate(amounts.items(), start=1):
+        account = accounts[name] if holds_accounts else ""
+        of_whole = whole if name in booked else ()
+        told = _accounted(fen, account, named[name], of_whole, answers.get(name))
+        rows.append((number, name, *told))
     found = Reconciliation(pl.DataFrame(rows, schema=RECONCILED_SCHEMA, orient="row"), beside)
     instructed, *parts = found.sums().values()
     if instructed != tuple(map(sum, zip(*parts, strict=True))):
@@ -210,18 +209,16 @@ def _booked_whole(
     return parts[0] if parts else {}
 
 
-def _line(
-    number: int,
-    payment_id: str,
+def _accounted(
     amount_fen: int,
     account_no: str,
     mine: Sequence[Entry],
     whole: Sequence[Entry],
-    answers: Mapping[str, bool],
+    arrived: bool | None,
 ) -> tuple[Any, ...]:
+    """Account for one payment: RECONCILED_SCHEMA but for its number and name."""
     debits = [entry.amount_fen for entry in mine if entry.is_debit] + [amount_fen] * bool(whole)
     credits = [entry.amount_fen for entry in mine if not entry.is_debit]
-    arrived = answers.get(payment_id)
     left = len(debits) - len(credits)
     strayed = account_no and any(
         entry.is_debit and is_other_account(entry.counter_account, account_no) for entry in mine
@@ -233,8 +230,7 @@ def _line(
     standing = "paid" if left > 0 else "returned" if is_back else "open"
     answer = {None: "", True: "arrived", False: "came_back"}[arrived]
     places = "、".join(entry.place for entry in (*whole, *mine))
-    shown = (amount_fen, sum(debits), sum(credits), answer, standing, difference, places)
-    return (number, payment_id, *shown)
+    return (amount_fen, sum(debits), sum(credits), answer, standing, difference, places)
 
 
 def is_other_account(said: str, account_no: str) -> bool:
