@@ -16,7 +16,7 @@ from transforms.answers.page import TEMPLATES, render_page
 from transforms.extracts.kinds import names_of_kinds
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.entitlements import KEY
-from transforms.money.payees import PAYEE
+from transforms.money.payees import DESTINATION, PAYEE
 from transforms.review import figures
 from transforms.review.approval import in_groups
 from transforms.review.drawn import budget_bar, histogram_bars, policy_bars, step_bars
@@ -30,13 +30,12 @@ from transforms.words import said_of, word, words_column
 MOST_BYTES = 5_000_000
 TRIED_LINES, MOST_TRIES = 2_000, 8
 SHOWN_TOWNS, SHOWN_OF_A_KIND = 100, 20
-ACCOUNT = ("holder", "account_no", "bank_name", "bank_code")
 SHOWN = (
     *("policy_title", "period", "subject_id", "beneficiary_id", "holder", "account_no"),
     *("amount_fen", "status_said", "town", "doubts"),
 )
 TOLD = (
-    *("period", "subject_id", "beneficiary_id", *ACCOUNT, "payment_id", "status", "reason"),
+    *("period", "subject_id", "beneficiary_id", *DESTINATION, "payment_id", "status", "reason"),
     *("determined_fen", "paid_before_fen", "amount_fen", "town", "doubts"),
 )
 MARKS = ("account_changed", "is_above_cap", "is_outlier")
@@ -97,7 +96,7 @@ def review_page(told: Reviewed, most_bytes: int = MOST_BYTES) -> str:
 def _all_lines(told: Reviewed) -> pl.DataFrame:
     """Put paid and unpaid lines under each other: doubts first, then the largest amounts."""
     review = told.review
-    accounts = review.instructions.select("payment_id", *ACCOUNT)
+    accounts = review.instructions.select("payment_id", *DESTINATION)
     paid = review.lines.join(accounts, on="payment_id", how="left", validate="m:1")
     marked = figures.with_marks(paid, told.caps).with_columns(
         pl.lit("payable").alias("status"), pl.lit("").alias("reason")
@@ -128,7 +127,7 @@ def _all_lines(told: Reviewed) -> pl.DataFrame:
             words_column("status"),
             words_column("reason", review.titles),
             pl.col("holder").fill_null(pl.col("payee_name")).fill_null(""),
-            pl.col("town", "payment_id", *ACCOUNT[1:]).fill_null(""),
+            pl.col("town", "payment_id", *DESTINATION[1:]).fill_null(""),
         )
     )
 

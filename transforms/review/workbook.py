@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from transforms.errors import ContractError
+from transforms.money.batches import UNPAID_STATUSES
 from transforms.money.entitlements import KEY
 from transforms.money.reviews import OPEN as OPEN_ON_LINES
 from transforms.money.reviews import VERDICTS
@@ -20,7 +21,6 @@ from transforms.review.sums import share_of
 from transforms.sheets.workbook import Sheet, said_lines, workbook_bytes
 from transforms.words import Said, word, worded, words_column
 
-UNPAID = ("held", "conflict", "superseded", "recovery", "unsupported")
 # The longest lists of what changed; the sheet says how many there are.
 MOST_LISTED = 2_000
 # So wide that ids, accounts and most names stand on one line, and a page takes them side by side.
@@ -174,7 +174,7 @@ def doubts_sheet(review: Review) -> Sheet:
 
 def _held(review: Review) -> Sheet:
     names = review.parties.select("subject_kind", "subject_id", "subject_name")
-    order = {status: place for place, status in enumerate(("payable", *UNPAID))}
+    order = {status: place for place, status in enumerate(("payable", *UNPAID_STATUSES))}
     unpaid = review.unpaid_lines.select(*KEY, *OF_HELD)
     # Lines that were held and are in this batch again stand on top.
     again = review.lines.join(review.held, on=KEY, how="semi").select(
