@@ -44,15 +44,12 @@ def heads_act(home_id: str, hr: Mapping[str, str], finance: Mapping[str, str]) -
     Rows:    hr, finance  role, staff_number, name, bureau, public_key, as their keys say
     Raises:  DropRefusedError if one is not the key of that head
     """
-    for role, said in zip(HEAD_ROLES, (hr, finance), strict=True):
+    heads = dict(zip(HEAD_ROLES, (hr, finance), strict=True))
+    for role, said in heads.items():
         wrong = person_problem(said)
         if said["role"] != role or wrong:
             raise DropRefusedError(f"expected the key of the {role}, found {wrong or said['role']}")
-    persons = [
-        {name: said[name] for name in ("staff_number", "name", "bureau", "public_key")}
-        for said in (hr, finance)
-    ]
-    return unsigned(heads_statement(home_id, dict(zip(HEAD_ROLES, persons, strict=True))))
+    return unsigned(heads_statement(home_id, heads))
 
 
 def revoke_act(home: Home, key_id: str, reason: str) -> dict[str, Any]:

@@ -90,7 +90,9 @@ def statement_digest(statement: Mapping[str, Any]) -> str:
 
 def heads_statement(home_id: str, heads: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """State who the two heads of a home are; both sign it."""
-    return {"act": "heads", "home_id": home_id, **{role: dict(heads[role]) for role in HEAD_ROLES}}
+    names = (*PERSON_FIELDS, "public_key")
+    persons = {role: {name: heads[role][name] for name in names} for role in HEAD_ROLES}
+    return {"act": "heads", "home_id": home_id, **persons}
 
 
 def revoke_statement(home_id: str, key_id: str, reason: str) -> dict[str, Any]:
