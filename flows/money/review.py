@@ -1,6 +1,6 @@
 """A reviewer's workbook read back: lines held or struck out, and the batch that is left."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from transforms.money.payees import DESTINATION
 from transforms.money.reviews import (
     HOLD,
     STRIKE,
-    Reviewed,
     draw_reviewed,
     facts_digest,
     listed,
@@ -98,29 +97,29 @@ def post_review(
     ledger: Ledger,
     state: BatchState,
     stored: StoredBatch,
-    reviewed: Reviewed,
+    reviewed: Sequence[pl.DataFrame],
     read: tuple[str, str, dict[str, Any]],
 ) -> dict[str, Any]:
     """Post what a review said, and the batch that is left after it, at once; return what is posted.
 
-    Rows:    read  digest of the workbook, who reviewed, what the sample showed
+    Rows:    reviewed  as sort_lines
+             read      digest of the workbook, who reviewed, what the sample showed
     """
-    workbook, by, sample = read
-    struck = reviewed.struck.with_columns(
-        pl.Series("facts", _facts(home, stored, reviewed.struck), dtype=pl.String)
-    )
+    (agreed, held, struck), (workbook, by, sample) = reviewed, read
+    facts = pl.Series("facts", _facts(home, stored, struck), dtype=pl.String)
     said = {
         "batch_digest": state.batch_digest,
         "workbook": workbook,
         "by": person_named(by),
         "on": today(),
-        "agreed_count": reviewed.agreed.height,
-        "held": listed(reviewed.held),
-        "struck": listed(struck, "facts"),
+        "agreed_count": agreed.height,
+        "held": listed(held),
+        "struck": listed(struck.with_columns(facts), "facts"),
         "sample": sample,
         "successor": "",
     }
-    left = successor(stored, said) if reviewed.changes and reviewed.agreed.height else None
+    is_changed = held.height or struck.height
+    left = successor(stored, said) if is_changed and agreed.height else None
     said["successor"] = left.batch_id if left else ""
     posted = None
     if left:

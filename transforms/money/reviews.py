@@ -1,7 +1,6 @@
 """What a reviewer said of a batch's lines, and the batch that is left after it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -18,27 +17,14 @@ REASONS = {HOLD: "review_hold", STRIKE: "struck_out"}
 OPEN = ("verdict", "remark")
 
 
-@dataclass(frozen=True)
-class Reviewed:
-    """A batch's lines as a reviewer left them: agreed, held, struck out; KEY and remark."""
-
-    agreed: pl.DataFrame
-    held: pl.DataFrame
-    struck: pl.DataFrame
-
-    @property
-    def changes(self) -> bool:
-        """Say whether anything is to be taken out of the batch."""
-        return bool(self.held.height or self.struck.height)
-
-
-def sort_lines(lines: pl.DataFrame, verdicts: pl.DataFrame) -> Reviewed:
+def sort_lines(lines: pl.DataFrame, verdicts: pl.DataFrame) -> list[pl.DataFrame]:
     """Lay a batch's lines apart by what the reviewer said of each.
 
     Rows:    lines     as stored; verdicts: one per line, in the same order
+             returns   those agreed to, held, struck out: KEY and remark
     """
     said = pl.concat([lines, verdicts], how="horizontal")
-    return Reviewed(*(said.filter(pl.col("verdict") == code).drop("verdict") for code in VERDICTS))
+    return [said.filter(pl.col("verdict") == code).drop("verdict") for code in VERDICTS]
 
 
 def listed(rows: pl.DataFrame, *more: str) -> list[list[str]]:
