@@ -64,8 +64,7 @@ def review_files(
     """
     review = read_review(home, books, manifest, frames, digest)
     page = review_page(read_reviewed(home, books, review))
-    files = {"review.xlsx": review_workbook(review), "review.html": page.encode()}
-    return files, counts_of(review)
+    return {"review.xlsx": review_workbook(review), "review.html": page.encode()}, counts_of(review)
 
 
 def read_review(

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from transforms.errors import DropRefusedError
 from transforms.payments.layouts import Field, Layout
+from transforms.sheets.filled import named_rows
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # How a workbook begins: .xlsx, .xls.
@@ -173,7 +174,5 @@ def read_day(text: str, form: str) -> str | None:
 def refuse(lines: Sequence[int], where: str, why: str) -> None:
     """Refuse a file whole, naming the lines for which it is refused, if there are any."""
     if lines:
-        shown = ", ".join(str(line) for line in lines[:SHOWN_LINES])
-        more = len(lines) - SHOWN_LINES
-        named = f"{shown} and {more} more" if more > 0 else shown
+        named = named_rows(lines, SHOWN_LINES)
         raise DropRefusedError(f"{where}, line {named}: {why}; nothing of it was taken")

@@ -58,8 +58,8 @@ def refuse_beside(file_name: str, sheet: str, cells: Iterable[tuple[int, int]]) 
         )
 
 
-def named_rows(numbers: Sequence[object]) -> str:
+def named_rows(numbers: Sequence[object], most: int = SHOWN_NUMBERS) -> str:
     """Name rows by their numbers, or cells, cut short where there are many."""
-    listed = ", ".join(map(str, numbers[:SHOWN_NUMBERS]))
-    more = len(numbers) - SHOWN_NUMBERS
+    listed = ", ".join(map(str, numbers[:most]))
+    more = len(numbers) - most
     return f"{listed} and {more} more" if more > 0 else listed
