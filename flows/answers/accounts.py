@@ -1,7 +1,5 @@
 """Writes the workbook of payees whose money waits for a usable account."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path

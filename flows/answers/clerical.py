@@ -1,7 +1,5 @@
 """What clerks answered comes into the home's registers, or, asked for, into a file for a drop."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a run says of determinations, and why: rules, rows, money, signatures, raw cells."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Says why: all that a run says about a person or an employer, or of one policy and beneficiary."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

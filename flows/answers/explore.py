@@ -1,7 +1,5 @@
 """`wuxing sql`: which files of a home stand behind which name, and what is asked of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The blind workbook of damaged ids: written beside a run, read back, opened once answered."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Notices to everyone of a run or a batch: letters, messages, and what each is about."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """Writes into a run's folder what became of objections: the register, and a letter for each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path

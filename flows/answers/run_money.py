@@ -1,7 +1,5 @@
 """What became of determinations in money: payments, claimants in conflict, signatures, returns."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any

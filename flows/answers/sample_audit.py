@@ -1,7 +1,5 @@
 """`wuxing sample-audit`: a stratified sample of a run, a page for each, a workbook for findings."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

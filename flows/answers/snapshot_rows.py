@@ -1,7 +1,5 @@
 """Reads from a snapshot's tables only the rows that a question is about."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date

@@ -1,7 +1,5 @@
 """The last trace of a person in an explained line, with the source rows that left it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
