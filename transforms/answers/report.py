@@ -13,7 +13,7 @@ def render_report(run: RunSummary) -> str:
     Holds:   the same summary gives the same bytes; the page loads nothing from anywhere; what
              looks like a citizen id (in a file's name, say) is not on it
     """
-    titles = {policy.policy_id: policy.title for policy in run.policies}
+    titles = {policy.card.policy_id: policy.card.title for policy in run.policies}
     page = render_page(
         "report.html.j2",
         run=run,
@@ -22,12 +22,16 @@ def render_report(run: RunSummary) -> str:
         rows_in=sum(file.rows for file in run.files),
         rows_accepted=sum(file.accepted for file in run.files),
         rows_quarantined=sum(file.quarantined for file in run.files),
-        payable_fen=sum(row.due_fen for row in run.entitlements if row.status == "payable"),
-        held_fen=sum(row.due_fen for row in run.entitlements if row.status == "held"),
-        ran=[policy for policy in run.policies if policy.status == "ran"],
-        not_run=[policy for policy in run.policies if policy.status != "ran"],
+        payable_fen=_sum_of(run, "payable"),
+        held_fen=_sum_of(run, "held"),
+        ran=[policy for policy in run.policies if policy.run.status == "ran"],
+        not_run=[policy for policy in run.policies if policy.run.status != "ran"],
         titles=titles,
         names=names_of_kinds() | titles,
         outcomes=OUTCOMES,
     )
     return without_person_ids(page)
+
+
+def _sum_of(run: RunSummary, status: str) -> int:
+    return sum(row["due_fen"] for row in run.entitlements if row["status"] == status)

@@ -38,30 +38,13 @@ class FileCount:
 class PolicyCount:
     """One policy: whether it ran, what it decided, what it costs, on which unproven numbers."""
 
-    policy_id: str
-    title: str
-    item: int
-    kind: str
-    fund: str
-    bureau: str
-    status: str
-    reason: Said | None
+    card: PolicyCard
+    run: PolicyStatus
     periods: str
     outcomes: Mapping[str, int]
     eligible_fen: int
-    reasons: tuple[tuple[str, int], ...]
-    unconfirmed: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class EntitlementCount:
-    """One status of one policy's entitlements, with its reason where one is given."""
-
-    policy_id: str
-    status: str
-    reason: str
-    rows: int
-    due_fen: int
+    reasons: Sequence[tuple[str, int]]
+    unconfirmed: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -74,16 +57,6 @@ class BatchCount:
     line_count: int
     total_fen: int
     marks: tuple[Said, ...]
-
-
-@dataclass(frozen=True)
-class FindingCount:
-    """How many findings of one sort there are."""
-
-    finding: str
-    severity: str
-    policy_id: str
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -102,10 +75,10 @@ class RunSummary:
     files: Sequence[FileCount] = ()
     deliveries: Sequence[DeliveryState] = ()
     policies: Sequence[PolicyCount] = ()
-    entitlements: Sequence[EntitlementCount] = ()
+    entitlements: Sequence[Mapping[str, Any]] = ()
     traces: Sequence[TraceCount] = ()
     batches: Sequence[BatchCount] = ()
-    findings: Sequence[FindingCount] = ()
+    findings: Sequence[Mapping[str, Any]] = ()
     taken_up: Sequence[Mapping[str, Any]] = ()
     warnings: Sequence[Said] = ()
     notes: Sequence[Said] = ()
@@ -149,73 +122,43 @@ def count_policies(
 
     Rows:    determinations  as in the contract; returns one per policy that was asked for
     """
-    outcomes = count_outcomes(determinations)
-    period = pl.col("period")
-    spans = determinations.group_by("policy_id").agg(period.min(), period.max().alias("last"))
-    periods = {name: _span(*ends) for name, *ends in spans.collect().iter_rows()}
-    eligible_fen = sum_eligible_fen(determinations)
-    reasons = count_reasons(determinations)
-    return tuple(
-        _policy_count(
-            cards[policy_id],
-            run,
-            periods.get(policy_id, ""),
-            outcomes.get(policy_id, {}),
-            eligible_fen.get(policy_id, 0),
-            reasons.get(policy_id, ()),
+    outcomes = _nested(determinations.group_by("policy_id", "outcome").len().collect())
+    period, amounts = pl.col("period"), pl.col("amount_fen")
+    sums = determinations.group_by("policy_id").agg(
+        period.min().alias("first"),
+        period.max().alias("last"),
+        amounts.filter(pl.col("outcome") == "eligible").sum(),
+    )
+    of_policy = {row["policy_id"]: row for row in sums.collect().iter_rows(named=True)}
+    reasons = _count_reasons(determinations)
+    counted = []
+    for name, run in sorted(runs.items(), key=lambda pair: (cards[pair[0]].item, pair[0])):
+        sum_of, titles = (
+            of_policy.get(name),
+            {one.name: one.title for one in cards[name].provisions},
         )
-        for policy_id, run in sorted(runs.items(), key=lambda pair: (cards[pair[0]].item, pair[0]))
-    )
+        counted.append(
+            PolicyCount(
+                card=cards[name],
+                run=run,
+                periods="–".join(dict.fromkeys((sum_of["first"], sum_of["last"])))
+                if sum_of
+                else "",
+                outcomes=outcomes.get(name, {}),
+                eligible_fen=sum_of["amount_fen"] if sum_of else 0,
+                reasons=[(titles.get(one, one), rows) for one, rows in reasons.get(name, ())],
+                unconfirmed=_unconfirmed(run),
+            )
+        )
+    return tuple(counted)
 
 
-def _policy_count(
-    card: PolicyCard,
-    run: PolicyStatus,
-    periods: str,
-    outcomes: Mapping[str, int],
-    eligible_fen: int,
-    reasons: Sequence[tuple[str, int]],
-) -> PolicyCount:
-    titles = {provision.name: provision.title for provision in card.provisions}
-    unconfirmed = sorted(
-        f"{titled(used)} = {value_text(used)}"
-        for used in run.parameters_used
-        if not used["confirmed"]
-    )
-    return PolicyCount(
-        policy_id=card.policy_id,
-        title=card.title,
-        item=card.item,
-        kind=card.kind,
-        fund=card.fund or "",
-        bureau=card.bureau,
-        status=run.status,
-        reason=run.reason,
-        periods=periods,
-        outcomes=outcomes,
-        eligible_fen=eligible_fen,
-        reasons=tuple((titles.get(reason, reason), rows) for reason, rows in reasons),
-        unconfirmed=tuple(dict.fromkeys(unconfirmed)),
-    )
+def _unconfirmed(run: PolicyStatus) -> list[str]:
+    used = (one for one in run.parameters_used if not one["confirmed"])
+    return sorted({f"{titled(one)} = {value_text(one)}" for one in used})
 
 
-def _span(first: str, last: str) -> str:
-    return first if first == last else f"{first}–{last}"
-
-
-def count_outcomes(determinations: pl.LazyFrame) -> dict[str, dict[str, int]]:
-    """Count the outcomes of each policy: policy_id → outcome → rows."""
-    return _nested(determinations.group_by("policy_id", "outcome").len().collect())
-
-
-def sum_eligible_fen(determinations: pl.LazyFrame) -> dict[str, int]:
-    """Add up what each policy's eligible rows amount to, in fen."""
-    eligible = determinations.filter(pl.col("outcome") == "eligible")
-    sums = eligible.group_by("policy_id").agg(pl.col("amount_fen").sum())
-    return dict(sums.collect().iter_rows())
-
-
-def count_reasons(determinations: pl.LazyFrame) -> dict[str, tuple[tuple[str, int], ...]]:
+def _count_reasons(determinations: pl.LazyFrame) -> dict[str, list[tuple[str, int]]]:
     """Count how often each provision kept somebody out, the most frequent first.
 
     Rows:    a row with two reasons counts under both
@@ -232,25 +175,21 @@ def count_reasons(determinations: pl.LazyFrame) -> dict[str, tuple[tuple[str, in
     reasons: dict[str, list[tuple[str, int]]] = {}
     for policy_id, reason, rows in counts.iter_rows():
         reasons.setdefault(policy_id, []).append((reason, rows))
-    return {policy_id: tuple(pairs) for policy_id, pairs in reasons.items()}
+    return reasons
 
 
-def count_entitlements(entitlements: pl.DataFrame) -> tuple[EntitlementCount, ...]:
-    """Count the entitlements by policy, status and reason, with the sum due in fen."""
-    counts = (
-        entitlements.with_columns(
-            # The reason of these names other policies or nothing; of held, what to mend.
-            pl.when(pl.col("status") == "held")
-            .then(pl.col("reason"))
-            .otherwise(pl.lit(""))
-            .fill_null("")
-            .alias("reason")
-        )
-        .group_by("policy_id", "status", "reason")
-        .agg(pl.len().alias("rows"), pl.col("due_fen").sum())
-        .sort("policy_id", "status", "reason")
+def count_entitlements(entitlements: pl.DataFrame) -> list[dict[str, Any]]:
+    """Count the entitlements by policy, status and reason.
+
+    Rows:    returns  policy_id, status, reason (of what is held; else empty), rows, due_fen
+    Units:   fen
+    """
+    # The reason of the others names other policies or nothing; of held, what to mend.
+    reason = pl.when(pl.col("status") == "held").then("reason").fill_null("").alias("reason")
+    counts = entitlements.group_by("policy_id", "status", reason).agg(
+        pl.len().alias("rows"), pl.col("due_fen").sum()
     )
-    return tuple(EntitlementCount(**row) for row in counts.iter_rows(named=True))
+    return counts.sort("policy_id", "status", "reason").to_dicts()
 
 
 def count_batches(batches: Iterable[DraftBatch]) -> tuple[BatchCount, ...]:
@@ -268,16 +207,16 @@ def count_batches(batches: Iterable[DraftBatch]) -> tuple[BatchCount, ...]:
     )
 
 
-def count_findings(findings: pl.DataFrame) -> tuple[FindingCount, ...]:
-    """Count the findings by sort, the severe ones first."""
-    rank = {"critical": 0, "warning": 1}
-    counts = findings.with_columns(pl.col("policy_id").fill_null("")).group_by(
-        "finding", "severity", "policy_id"
+def count_findings(findings: pl.DataFrame) -> list[dict[str, Any]]:
+    """Count the findings by sort, the severe ones first.
+
+    Rows:    returns  finding, severity, policy_id, rows
+    """
+    counts = findings.group_by("finding", "severity", pl.col("policy_id").fill_null("")).agg(
+        pl.len().alias("rows")
     )
-    rows = [FindingCount(*row) for row in counts.len().iter_rows()]
-    return tuple(
-        sorted(rows, key=lambda row: (rank.get(row.severity, 2), row.finding, row.policy_id))
-    )
+    rank = pl.col("severity").replace_strict({"critical": 0, "warning": 1}, default=2)
+    return counts.sort(rank, "finding", "policy_id").to_dicts()
 
 
 def _nested(counts: pl.DataFrame) -> dict[str, dict[str, int]]:

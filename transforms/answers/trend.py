@@ -55,9 +55,9 @@ def render_trend(
         groups=[(level, cells.get(level, [])) for level in ("town", "size_line")],
         insurances=INSURANCES,
         lists=[
-            (policy, lists[policy.policy_id])
+            (policy, lists[policy.card.policy_id])
             for policy in run.policies
-            if policy.policy_id in lists
+            if policy.card.policy_id in lists
         ],
         smallest=SMALLEST,
     )
