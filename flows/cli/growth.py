@@ -41,11 +41,8 @@ def _growth(home: Home, now: datetime) -> tuple[int, int]:
     """Count the nights of the last month, and the bytes that were written in it."""
     since = (now - MONTH).timestamp()
     runs = [path for path in home.runs.glob("[!.]*") if path.stat().st_mtime >= since]
-    seen: dict[int, int] = {}
-    for status in _files(home.root):
-        if status.st_mtime >= since:
-            seen[status.st_ino] = status.st_size
-    return len(runs), sum(seen.values())
+    written = {one.st_ino: one.st_size for one in _files(home.root) if one.st_mtime >= since}
+    return len(runs), sum(written.values())
 
 
 def _elsewhere(home: Home, now: datetime) -> str:
@@ -71,8 +68,7 @@ def _old(folder: Path, before: float) -> int:
 def _files(folder: Path) -> Iterator[os.stat_result]:
     for place, _, names in os.walk(folder):
         for name in names:
-            status = os.lstat(os.path.join(place, name))
-            yield status
+            yield os.lstat(os.path.join(place, name))
 
 
 def _gib(size: int) -> str:
