@@ -1,7 +1,7 @@
 """Reads again what stood in the cells of source rows before anything was read out of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,29 +41,35 @@ def delivered_cells(snapshot: Path, places: Iterable[str]) -> dict[str, dict[str
 
 
 def _cells_of(
-    file: dict[str, Any], path: Path, lines: list[int]
+    entry: Mapping[str, Any], path: Path, lines: list[int]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    expect_digests([(path, file["sha256"])])
-    kind = KINDS[file["kind"]]
-    drop_file = DropFile(path, kind, file["format"])
-    # Whether a CR stands alone was not kept: to look for one is right either way.
-    raw = RawFile(drop_file, file["sha256"], file["bytes"], file["encoding"], has_lone_cr=True)
-    _, pieces = open_part(raw, path, kind)
+    expect_digests([(path, entry["sha256"])])
+    kind = KINDS[entry["kind"]]
     names = [name for name in shown_columns(kind.name) if name in kind.column_named]
-    for piece in pieces:
-        for row in np.flatnonzero(np.isin(piece.lines, lines)).tolist():
-            yield f"{path.name}:{piece.lines[row]}", _texts_of(piece, row, names)
+    for piece in rows_again(path, entry, lines):
+        cells = {name: piece.columns.get(name) for name in names}
+        coded = {name: one.texts for name, one in cells.items() if isinstance(one, CodedCells)}
+        for row, line in enumerate(piece.lines.tolist()):
+            texts = {name: text for name in coded if (text := coded[name][row] or "").strip()}
+            yield f"{path.name}:{line}", texts
 
 
-def _texts_of(piece: Piece, row: int, names: Iterable[str]) -> dict[str, str]:
-    texts = {}
-    for name in names:
-        cells = piece.columns.get(name)
-        if isinstance(cells, CodedCells):
-            text = cells.texts[row if cells.codes is None else int(cells.codes[row])]
-            if text is not None and text.strip():
-                texts[name] = text
-    return texts
+def rows_again(path: Path, entry: Mapping[str, Any], lines: Collection[int]) -> Iterator[Piece]:
+    """Read rows of a delivered file again, as they stood.
+
+    Rows:    entry    what the snapshot's manifest says of the file
+             returns  pieces that hold these lines and no others, one text per row
+    """
+    wanted, kind = sorted(lines), KINDS[entry["kind"]]
+    file = DropFile(path, kind, entry["format"])
+    # Whether a CR stands alone was not kept: to look for one is right either way.
+    raw = RawFile(file, entry["sha256"], entry["bytes"], entry["encoding"], has_lone_cr=True)
+    for piece in open_part(raw, path, kind)[1]:
+        rows = np.flatnonzero(np.isin(piece.lines, wanted))
+        if len(rows):
+            yield piece.alone(rows)
+        if piece.height and piece.lines[-1] >= wanted[-1]:
+            return
 
 
 def raw_cells(home: Home, told: Mapping[str, Any]) -> dict[str, dict[str, str]]:

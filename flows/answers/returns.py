@@ -6,12 +6,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
+from flows.answers.delivered import rows_again
 from flows.ingest.drop import SnapshotRef
-from flows.ingest.files import DropFile, RawFile
-from flows.ingest.kind import open_part
 from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from transforms.answers.returns import (
@@ -61,17 +59,11 @@ def rows_with_damaged_ids(snapshot: SnapshotRef) -> pl.DataFrame:
     Rows:    one per quarantined row with a damaged person id; no name, no id
     """
     digests = {entry["name"]: entry["sha256"] for entry in snapshot.manifest["files"]}
-    damaged = pl.read_parquet(snapshot.folder / "quarantine.parquet").filter(
-        pl.col("rule") == DAMAGED_ID
-    )
+    digest = pl.col("source_file").replace(digests).alias("file_digest")
     return (
-        damaged.select(
-            pl.col("kind"),
-            pl.col("source_file").replace(digests).alias("file_digest"),
-            pl.col("source_line").alias("line"),
-            pl.col("source_file"),
-            pl.col("column"),
-        )
+        pl.read_parquet(snapshot.folder / "quarantine.parquet")
+        .filter(rule=DAMAGED_ID)
+        .select("kind", digest, pl.col("source_line").alias("line"), "source_file", "column")
         .sort("kind", "source_file", "line")
         .rename(REVIEW_COLUMNS)
     )
@@ -108,17 +100,18 @@ def _errors(folder: Path) -> pl.LazyFrame:
 
 def _counted(night: str, folder: Path) -> pl.DataFrame:
     """Count a night's rows and errors by supplier, rule "" being all that were delivered."""
-    fallen = _errors(folder).group_by("supplier", "rule").agg(pl.len().alias("rows")).collect()
+    rows = pl.len().cast(pl.Int64).alias("rows")
+    fallen = _errors(folder).group_by("supplier", "rule").agg(rows).collect()
     suppliers = _suppliers(folder)
     files = read_manifest(folder, "snapshot")["files"]
     delivered = pl.DataFrame(
         [(suppliers[f["name"]], "", f["rows"]) for f in files if f["name"] in suppliers],
-        schema={"supplier": pl.String(), "rule": pl.String(), "rows": pl.Int64()},
+        schema=fallen.schema,
         orient="row",
     )
-    both = pl.concat(part.cast({"rows": pl.Int64}) for part in (delivered, fallen))
     return (
-        both.group_by("supplier", "rule")
+        pl.concat([delivered, fallen])
+        .group_by("supplier", "rule")
         .agg(pl.col("rows").sum())
         .select(pl.lit(night).alias("as_of"), "supplier", "rule", "rows")
         .sort("supplier", "rule")
@@ -127,33 +120,23 @@ def _counted(night: str, folder: Path) -> pl.DataFrame:
 
 def _stood(snapshot: SnapshotRef, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Look up in the files themselves what stood in some cells."""
-    schema = {"source_file": pl.String(), "source_line": pl.Int64(), "column": pl.String()}
-    yield pl.DataFrame(schema={**schema, "stood": pl.String()})
+    schema = dict.fromkeys([*PLACE, "stood"], pl.String()) | {"source_line": pl.Int64()}
+    yield pl.DataFrame(schema=schema)
     entries = {entry["name"]: entry for entry in snapshot.manifest["files"]}
     for (name,), cells in wanted.unique().group_by("source_file"):
         entry = entries[str(name)]
         if entry["bytes"] <= LOOKED_UP_BYTES:
             found = list(_cells_of(snapshot.folder / "raw" / str(name), entry, cells))
-            yield pl.DataFrame(found, schema={**schema, "stood": pl.String()}, orient="row")
+            yield pl.DataFrame(found, schema=schema, orient="row")
 
 
 def _cells_of(
     path: Path, entry: Mapping[str, Any], wanted: pl.DataFrame
 ) -> Iterator[tuple[str, int, str, str]]:
-    file = DropFile(path, KINDS[entry["kind"]], entry["format"])
-    # Whether a CR stands alone somewhere was not kept; read as if it did, all line ends are right.
-    part = RawFile(file, entry["sha256"], entry["bytes"], entry["encoding"], True)
-    last = wanted["source_line"].max()
-    for piece in open_part(part, path, KINDS[entry["kind"]])[1]:
-        inside = wanted.filter(pl.col("source_line").is_in(piece.lines.tolist()))
-        for line, column in inside.select("source_line", "column").iter_rows():
-            cells = piece.columns.get(column)
-            if cells is None:
-                continue
-            place = int(np.searchsorted(piece.lines, line))
-            one = cells.take(np.array([place]))
-            texts = one.values if isinstance(one, TypedCells) else one.texts
-            code = 0 if isinstance(one, TypedCells) or one.codes is None else int(one.codes[0])
-            yield entry["name"], line, column, str(texts[code])
-        if piece.height and piece.lines[-1] >= last:
-            return
+    for piece in rows_again(path, entry, wanted["source_line"].to_list()):
+        for row, line in enumerate(piece.lines.tolist()):
+            for column in wanted.filter(source_line=line)["column"]:
+                cells = piece.columns.get(column)
+                if cells is not None:
+                    texts = cells.values if isinstance(cells, TypedCells) else cells.texts
+                    yield entry["name"], line, column, str(texts[row])
