@@ -6,93 +6,52 @@ from pathlib import Path
 from transforms.extracts.registers import OBJECTIONS, REGISTERS
 
 
+class Place:
+    """A path below the root of a home, by its name there."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, home: "Home", _kind: type) -> Path:
+        return home.root / self.name
+
+
 @dataclass(frozen=True)
 class Home:
     """The paths of one home folder. Making a Home touches nothing."""
 
     root: Path
 
-    @property
-    def snapshots(self) -> Path:
-        """Return the folder of snapshots."""
-        return self.root / "snapshots"
-
-    @property
-    def runs(self) -> Path:
-        """Return the folder of runs."""
-        return self.root / "runs"
-
-    @property
-    def batches(self) -> Path:
-        """Return the folder of batches."""
-        return self.root / "batches"
-
-    @property
-    def inputs(self) -> Path:
-        """Return the folder of the texts that runs were made by, each named by its digest."""
-        return self.root / "inputs"
-
-    @property
-    def keys(self) -> Path:
-        """Return the folder where new signing keys are put unless told otherwise."""
-        return self.root / "keys"
-
-    @property
-    def ledger_path(self) -> Path:
-        """Return the ledger's file."""
-        return self.root / "ledger.sqlite"
-
-    @property
-    def journal_path(self) -> Path:
-        """Return the second copy of the ledger's postings, in plain lines."""
-        return self.root / "ledger.journal"
-
-    @property
-    def funds_path(self) -> Path:
-        """Return the funds' configuration."""
-        return self.root / "funds.toml"
-
-    @property
-    def objections_path(self) -> Path:
-        """Return the register of objections."""
-        return self.root / OBJECTIONS.file
+    snapshots = Place("snapshots")
+    runs = Place("runs")
+    batches = Place("batches")
+    # The texts that runs were made by, each named by its digest.
+    inputs = Place("inputs")
+    # Where new signing keys are put unless told otherwise.
+    keys = Place("keys")
+    ledger_path = Place("ledger.sqlite")
+    # The second copy of the ledger's postings, in plain lines.
+    journal_path = Place("ledger.journal")
+    # The funds' configuration.
+    funds_path = Place("funds.toml")
+    # The register of objections.
+    objections_path = Place(OBJECTIONS.file)
+    # The configuration of the night, its alerts and backups.
+    settings_path = Place("wuxing.toml")
+    # The record of nights: when each began, and how it ended.
+    nights_path = Place("nights.jsonl")
+    # The record of alerts: what there was to tell, and what was sent.
+    alerts_path = Place("alerts.jsonl")
+    # The configuration of who delivers what to the inbox.
+    suppliers_path = Place("suppliers.toml")
+    # The register of what was taken from the inbox, and of what was refused.
+    deliveries_path = Place("deliveries.jsonl")
+    # Big files as they were read before: it saves time, nothing else.
+    cache = Place("cache")
+    # What need not outlive a command.
+    temporary = Place("tmp")
 
     @property
     def registers(self) -> list[Path]:
         """Return the registers that are there: every snapshot takes them in beside its drop."""
         return [path for name in REGISTERS if (path := self.root / name).is_file()]
-
-    @property
-    def settings_path(self) -> Path:
-        """Return the configuration of the night, its alerts and backups."""
-        return self.root / "wuxing.toml"
-
-    @property
-    def nights_path(self) -> Path:
-        """Return the record of nights: when each began, and how it ended."""
-        return self.root / "nights.jsonl"
-
-    @property
-    def alerts_path(self) -> Path:
-        """Return the record of alerts: what there was to tell, and what was sent."""
-        return self.root / "alerts.jsonl"
-
-    @property
-    def suppliers_path(self) -> Path:
-        """Return the configuration of who delivers what to the inbox."""
-        return self.root / "suppliers.toml"
-
-    @property
-    def deliveries_path(self) -> Path:
-        """Return the register of what was taken from the inbox, and of what was refused."""
-        return self.root / "deliveries.jsonl"
-
-    @property
-    def cache(self) -> Path:
-        """Return the folder of big files as they were read before: it saves time, nothing else."""
-        return self.root / "cache"
-
-    @property
-    def temporary(self) -> Path:
-        """Return the folder for what need not outlive a command."""
-        return self.root / "tmp"
