@@ -34,23 +34,10 @@ ColumnType = Literal[
 Personal = Literal["none", "person_id", "name", "account", "about_person"]
 
 STORED_AS: dict[ColumnType, pl.DataType] = {
-    "person_id": pl.String(),
-    "employer_code": pl.String(),
-    "subject_id": pl.String(),
-    "any_id": pl.String(),
-    "integer": pl.Int64(),
-    "account_no": pl.String(),
-    "bank_code": pl.String(),
-    "wan": pl.Int64(),
-    "money": pl.Int64(),
-    "rate": pl.Int64(),
+    **dict.fromkeys(get_args(ColumnType), pl.String()),
+    **dict.fromkeys(("integer", "wan", "money", "rate"), pl.Int64()),
     "date": pl.Date(),
     "month": pl.Int32(),
-    "period": pl.String(),
-    "code": pl.String(),
-    "text": pl.String(),
-    "verbatim": pl.String(),
-    "name": pl.String(),
 }
 # A number that is no count must say of what it is one.
 COUNTED = ("money", "rate", "wan")
