@@ -1,6 +1,5 @@
 """A folder of tables described for others: datapackage.json, as Frictionless Data has it."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain
@@ -11,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.store import file_digest
+from flows.store import file_digest, write_json
 from transforms.digest import PiecesDigest
 from transforms.extracts.outputs import OLDEST, described_schema
 from transforms.policies.cards import PolicyCard
@@ -59,10 +58,9 @@ def write_pieces(
 
 def scan_tables(folder: Path) -> dict[str, pl.LazyFrame]:
     """Return the tables of a folder by name, none of them read yet."""
-    paths = sorted(folder.rglob("*.parquet"))
     return {
         path.relative_to(folder).with_suffix("").as_posix(): pl.scan_parquet(path, glob=False)
-        for path in paths
+        for path in sorted(folder.rglob("*.parquet"))
     }
 
 
@@ -83,8 +81,7 @@ def write_data_package(folder: Path, name: str, title: str) -> None:
         "title": title,
         "resources": [_resource(folder, table, paths) for table, paths in sorted(tables.items())],
     }
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
-    (folder / PACKAGE).write_text(text, encoding="utf-8")
+    write_json(folder / PACKAGE, content)
 
 
 def _resource(folder: Path, table: str, paths: list[Path]) -> dict[str, Any]:

@@ -244,9 +244,14 @@ def _digest_problem(file: tuple[Path, str]) -> str:
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write a folder's manifest.json: sorted keys, two spaces, UTF-8, one line end at the end."""
-    text = json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    """Write a folder's manifest.json."""
+    write_json(folder / MANIFEST, manifest)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write plain content for people: sorted keys, two spaces, UTF-8, one line end at the end."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def read_manifest(folder: Path, what: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Writes the lists of relief, referral and warning into a run's folder, for the bureaus."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from flows.data_package import PACKAGE
+from flows.store import write_json
 from sql import Connection, run_sql, show_frame
 from transforms.answers.list_months import first_month, months_sheet
 from transforms.answers.lists import (
@@ -78,8 +78,7 @@ def write_lists(
             written += _write(folder / FOLDER, card, parts, sheets, is_masked=is_masked)
             resources += _described(card, parts, is_masked=is_masked)
     package = {"profile": "data-package", "name": FOLDER, "resources": resources}
-    text = json.dumps(package, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
-    (folder / FOLDER / PACKAGE).write_text(text, encoding="utf-8")
+    write_json(folder / FOLDER / PACKAGE, package)
     return written
 
 

@@ -1,6 +1,5 @@
 """`wuxing sample-audit`: a stratified sample of a run, a page for each, a workbook for findings."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from flows.language import headings, policy_word
 from flows.money.batch_folder import FRAMES, known_state, verify_batch
 from flows.money.ledger_store import books_of
 from flows.money.review_pack import sample_of
-from flows.store import Home, staged_folder
+from flows.store import Home, staged_folder, write_json
 from sql.texts import policy_cards
 from transforms.answers.dossier import dossier_page
 from transforms.answers.sample import KEY, draw, findings_sheets, in_strata, population
@@ -55,12 +54,10 @@ def sample_audit(
     told = said | {"by": list(by), "count": sample.height, "strata": strata.to_dicts()}
     titles = {name: card.title for name, card in policy_cards().items()}
     with staged_folder(folder) as staging:
-        for name, page in pages.items():
-            (staging / name).write_text(page, encoding="utf-8")
+        _write_pages(staging, pages)
         book = workbook_bytes(findings_sheets(numbered, strata, titles, said))
         (staging / WORKBOOK).write_bytes(book)
-        text = json.dumps(told, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
-        (staging / SAID).write_text(text, encoding="utf-8")
+        write_json(staging / SAID, told)
     return {**told, "path": str(folder)}
 
 
@@ -79,8 +76,7 @@ def batch_sample(home: Home, batch_id: str, folder: Path) -> dict[str, Any]:
         sample = sample_of(home, stored.manifest, frames, state.batch_digest)
         pages = _pages(evidence, sample)
     with staged_folder(folder) as staging:
-        for name, page in pages.items():
-            (staging / name).write_text(page, encoding="utf-8")
+        _write_pages(staging, pages)
     return {"batch_id": batch_id, "path": str(folder), "pages": len(pages)}
 
 
@@ -115,6 +111,11 @@ def _pages(evidence: Evidence, sample: pl.DataFrame) -> dict[str, str]:
         told = told_of(evidence, {"kind": key[2], "id": key[3], "households": []}, alone[key])
         pages[f"{place:04d}.html"] = dossier_page(told, raw)
     return pages
+
+
+def _write_pages(folder: Path, pages: Mapping[str, str]) -> None:
+    for name, page in pages.items():
+        (folder / name).write_text(page, encoding="utf-8")
 
 
 def sample_lines(told: Mapping[str, Any]) -> list[str]:
