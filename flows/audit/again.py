@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,11 @@ class Night:
     def run_id(self) -> str:
         """Return the run's id."""
         return str(self.manifest["run_id"])
+
+    @property
+    def as_of(self) -> date:
+        """Return the day that it is of."""
+        return date.fromisoformat(str(self.manifest["as_of"]))
 
     @property
     def snapshot(self) -> Path:
@@ -84,10 +90,7 @@ def stage_home(night: Night, scratch: Path) -> Home:
     place.batches.mkdir()
     with open_ledger(night.home, only_look=True) as ledger:
         write_prefix(ledger, night.position, place.ledger_path)
-    for name, text in night.funds.items():
-        target = place.root / name
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+    write_texts(night.funds, place.root)
     if night.manifest.get("matching"):
         text = f'[matching]\ncandidates="{night.manifest["matching"]}"\n'
         place.settings_path.write_text(text, encoding="utf-8")
@@ -118,13 +121,21 @@ def stage_code(texts: Mapping[str, str], scratch: Path) -> Path:
         shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in deciding_texts().keys() - texts.keys():
         (code / path).unlink()
+    write_texts(texts, code)
+    return code
+
+
+def write_texts(texts: Mapping[str, str], folder: Path) -> None:
+    """Write texts into a folder, each at its path there.
+
+    Raises:  DigestDiffersError if a path leads out of it
+    """
     for path, text in texts.items():
-        target = (code / path).resolve()
-        if not target.is_relative_to(code.resolve()):
+        target = (folder / path).resolve()
+        if not target.is_relative_to(folder.resolve()):
             raise DigestDiffersError(f"{path} lies outside the program: the inputs were changed")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-    return code
 
 
 def call_program(code: Path, arguments: list[str], given: str = "") -> str:
@@ -172,9 +183,9 @@ def run_again(
         what = [str(raw.resolve())]
     else:
         what = ["--snapshot", night.snapshot.name]
-    options = [*(["--threads", str(threads)] if threads else [])]
+    options = ["--threads", str(threads)] if threads else []
     options += ["--memory-limit", memory] if memory else []
-    as_of = str(night.manifest["as_of"])
+    as_of = night.as_of.isoformat()
     words = ["run", *what, "--as-of", as_of, "--home", str(place.root), "--json", *options]
     said = call_program(code, ["flows", *words])
     made = [path for path in place.runs.iterdir() if not path.is_symlink()]

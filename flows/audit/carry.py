@@ -44,10 +44,10 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
         mine = set(night.manifest["batches"]) | {run_id}
         until = max(p.sequence for p in ledger.postings() if {p.batch_id, p.subject} & mine)
         write_prefix(ledger, until, copy)
-        known = list(ledger.books().batches)[: _drafted_until(ledger.postings()[:until])]
-        standing = read_standing(stage_home(night, scratch), _year(night))
-        others = [*_files_of_payers(home, standing), *_files_of_finders(night, standing)]
-        files = sorted({*_files(night, known), *others})
+        drafted = {p.batch_id for p in ledger.postings()[:until] if p.kind == "drafted"}
+        known = list(ledger.books().batches)[: len(drafted)]
+        standing = read_standing(stage_home(night, scratch), night.as_of.year)
+        files = sorted({*_files(night, known), *_files_of_payers(night, standing)})
         said = {
             "run_id": run_id,
             "as_of": night.manifest["as_of"],
@@ -70,20 +70,19 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
     return {**said, "path": str(target), "files": len(files), "bytes": target.stat().st_size}
 
 
-def _year(night: Night) -> int:
-    return int(str(night.manifest["as_of"])[:4])
+def _files_of_payers(night: Night, standing: Standing) -> Iterator[Path]:
+    """List what runs that determined earlier payments read, found and went by, for claims.
 
-
-def _files_of_payers(home: Home, standing: Standing) -> Iterator[Path]:
-    """List what runs that determined earlier payments read, found and went by, for claims."""
-    for run_id in sorted(set(standing.determined_by.values())):
-        run, snapshot = home.runs / run_id, home.snapshots / standing.snapshot_of[run_id]
+    Of those that first found what was paid, what they found: days to the money count from them.
+    """
+    home, payers = night.home, set(standing.determined_by.values())
+    for run_id in payers:
+        run = home.runs / run_id
         yield from (run / name for name in (MANIFEST, *(f"{table}.parquet" for table in READ_THEN)))
         yield from _inputs_of(home, read_manifest(run, "run"))
-        yield snapshot / MANIFEST
-        yield from (
-            path for path, _ in snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))
-        )
+        yield from _files_of_snapshot(home.snapshots / standing.snapshot_of[run_id])
+    for run_id in finders(home, night.manifest, standing):
+        yield from (home.runs / run_id / name for name in (MANIFEST, "entitlements.parquet"))
 
 
 def _inputs_of(home: Home, manifest: Mapping[str, Any]) -> Iterator[Path]:
@@ -91,46 +90,38 @@ def _inputs_of(home: Home, manifest: Mapping[str, Any]) -> Iterator[Path]:
         yield inputs_path(home, manifest["made_by"]["inputs"])
 
 
-def _files_of_finders(night: Night, standing: Standing) -> Iterator[Path]:
-    """List the runs that first found what was paid: its days to the money are counted from them."""
-    for run_id in finders(night.home, night.manifest, standing):
-        yield from (night.home.runs / run_id / name for name in (MANIFEST, "entitlements.parquet"))
-
-
-def _drafted_until(postings: list[Any]) -> int:
-    return len({p.batch_id for p in postings if p.kind == "drafted"})
-
-
 def _files(night: Night, batches: list[str]) -> Iterator[Path]:
     home, run = night.home, night.home.runs / night.run_id
-    yield from (path for path, _ in run_files(run))
-    yield run / MANIFEST
+    yield from _files_of_run(run)
     yield from _objected_runs(home, run / OBJECTIONS, str(night.manifest.get("run_before", "")))
     yield from _inputs_of(home, night.manifest)
     compared = str(night.manifest.get("compared_with") or "")
     for snapshot_id in filter(None, (night.snapshot.name, compared)):
-        folder = home.snapshots / snapshot_id
-        manifest = read_manifest(folder, "snapshot")
-        yield folder / MANIFEST
-        yield from (path for path, _ in snapshot_files(folder, manifest))
-        if snapshot_id == night.snapshot.name:
-            yield from (path for path, _ in raw_files(folder, manifest))
+        yield from _files_of_snapshot(home.snapshots / snapshot_id)
+    raw = raw_files(night.snapshot, read_manifest(night.snapshot, "snapshot"))
+    yield from (path for path, _ in raw)
     for batch_id in batches:
         folder = home.batches / batch_id
-        yield folder / MANIFEST
-        yield from (folder / name for name in read_manifest(folder, "batch")["files"])
+        yield from (folder / name for name in (MANIFEST, *read_manifest(folder, "batch")["files"]))
+
+
+def _files_of_run(folder: Path) -> list[Path]:
+    return [folder / MANIFEST, *(path for path, _ in run_files(folder))]
+
+
+def _files_of_snapshot(folder: Path) -> list[Path]:
+    listed = snapshot_files(folder, read_manifest(folder, "snapshot"))
+    return [folder / MANIFEST, *(path for path, _ in listed)]
 
 
 def _objected_runs(home: Home, weighed: Path, before: str) -> Iterator[Path]:
     """List the runs, and their snapshots, that a night's objections are held against."""
     if not weighed.is_file():
         return
-    runs = {before, *pl.read_parquet(weighed)["run_before"]} - {""}
-    for folder in (home.runs / run_id for run_id in sorted(runs)):
-        snapshot = home.snapshots / read_manifest(folder, "run")["snapshot_id"]
-        files = snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))
-        yield from (folder / MANIFEST, snapshot / MANIFEST)
-        yield from (path for path, _ in [*run_files(folder), *files])
+    for run_id in {before, *pl.read_parquet(weighed)["run_before"]} - {""}:
+        folder = home.runs / run_id
+        yield from _files_of_run(folder)
+        yield from _files_of_snapshot(home.snapshots / read_manifest(folder, "run")["snapshot_id"])
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

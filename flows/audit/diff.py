@@ -6,10 +6,8 @@ and all is computed again: what changes at a step is because of it. The last ste
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -20,13 +18,16 @@ from flows.ingest.drop import load_snapshot
 from flows.night.made_by import program
 from flows.store import Home
 from sql.texts import policy_cards
-from transforms.audit.changes import KEY, attribute, totals_of
+from transforms.answers.source_rows import PLACE
+from transforms.audit.changes import attribute, totals_of
 from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.money.entitlements import KEY
 
 CAUSES = ("day", "facts", "decisions", "ledger", "parameters", "rules")
 PROGRAM = "program"
 DECISIONS = ("clerical_decisions", "clerical_links", "objections")
 MOST_EXPLAINED = 500
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,7 @@ class Difference:
     totals: dict[str, Any]
 
 
-def diff(
-    home: Home, run_a: str, run_b: str, *, threads: int | None = None, memory: str | None = None
-) -> Difference:
+def diff(home: Home, run_a: str, run_b: str, *, threads: int | None = None) -> Difference:
     """Attribute every changed determination and entitlement between two recorded runs.
 
     Rows:    changes  one per determination or entitlement and cause that changed it
@@ -51,7 +50,7 @@ def diff(
     """
     a, b = read_night(home, run_a), read_night(home, run_b)
     steps, states = [], [recorded(a)]
-    do = partial(compute, threads=threads, memory=memory)
+    do = partial(compute, threads=threads)
     if not made_by_this_program(a):
         steps, states = [PROGRAM], [*states, do(mixture_of(a))]
     between, after = steps_between(mixture_of(a), mixture_of(b), do)
@@ -119,15 +118,8 @@ def _expect_recorded(found: Computed, then: Computed, run_id: str) -> None:
 
 def mixture_of(night: Night) -> Mixture:
     """Return what a night was computed from, unmixed."""
-    return Mixture(_day(night), _tables(night), night.texts, night)
-
-
-def _day(night: Night) -> date:
-    return date.fromisoformat(str(night.manifest["as_of"]))
-
-
-def _tables(night: Night) -> dict[str, list[Path]]:
-    return load_snapshot(night.home.snapshots, night.snapshot.name).tables()
+    tables = load_snapshot(night.home.snapshots, night.snapshot.name).tables()
+    return Mixture(night.as_of, tables, night.texts, night)
 
 
 def _with(mixture: Mixture, cause: str, b: Mixture) -> Mixture:
@@ -136,9 +128,8 @@ def _with(mixture: Mixture, cause: str, b: Mixture) -> Mixture:
         return replace(mixture, as_of=b.as_of)
     if cause in ("facts", "decisions"):
         of_clerks = cause == "decisions"
-        theirs = {k: p for k, p in b.tables.items() if (k in DECISIONS) is of_clerks}
-        ours = {k: p for k, p in mixture.tables.items() if (k in DECISIONS) is not of_clerks}
-        return replace(mixture, tables=dict(sorted({**ours, **theirs}.items())))
+        tables = _mixed(mixture.tables, b.tables, lambda kind: (kind in DECISIONS) is of_clerks)
+        return replace(mixture, tables=tables)
     if cause == "ledger":
         # The run that objections are held against stands in the ledger that a night saw.
         seen, before = mixture.ledger_of, b.ledger_of.manifest.get("run_before", "")
@@ -146,17 +137,19 @@ def _with(mixture: Mixture, cause: str, b: Mixture) -> Mixture:
             seen = replace(seen, manifest={**seen.manifest, "run_before": before})
         return replace(mixture, ledger_of=replace(seen, position=b.ledger_of.position))
     if cause == "parameters":
-        is_number = {path for path in {**mixture.texts, **b.texts} if path.endswith(".yaml")}
-        texts = _texts(mixture.texts, b.texts, is_number)
-        return replace(
-            mixture, texts=texts, ledger_of=replace(mixture.ledger_of, funds=b.ledger_of.funds)
-        )
+        texts = _mixed(mixture.texts, b.texts, lambda path: path.endswith(".yaml"))
+        ledger_of = replace(mixture.ledger_of, funds=b.ledger_of.funds)
+        return replace(mixture, texts=texts, ledger_of=ledger_of)
     return replace(mixture, texts=b.texts)
 
 
-def _texts(a: Mapping[str, str], b: Mapping[str, str], theirs: set[str]) -> dict[str, str]:
-    kept = {path: text for path, text in a.items() if path not in theirs}
-    return dict(sorted({**kept, **{p: t for p, t in b.items() if p in theirs}}.items()))
+def _mixed(
+    a: Mapping[str, Value], b: Mapping[str, Value], is_theirs: Callable[[str], bool]
+) -> dict[str, Value]:
+    """Take from B what is to be B's, and the rest from A."""
+    theirs = {name: value for name, value in b.items() if is_theirs(name)}
+    ours = {name: value for name, value in a.items() if not is_theirs(name)}
+    return dict(sorted({**ours, **theirs}.items()))
 
 
 def rows_behind(difference: Difference) -> Iterator[dict[str, Any]]:
@@ -172,7 +165,7 @@ def rows_behind(difference: Difference) -> Iterator[dict[str, Any]]:
     sides = []
     for night in difference.nights:
         own = night.manifest.get("own_rows", ())
-        rows = SnapshotRows(night.snapshot, _day(night), own)
+        rows = SnapshotRows(night.snapshot, night.as_of, own)
         rows.expect(keys)
         sides.append(rows)
     cards = policy_cards()
@@ -189,13 +182,11 @@ def rows_behind(difference: Difference) -> Iterator[dict[str, Any]]:
 
 
 def _rows_changed(then: pl.DataFrame, now: pl.DataFrame) -> dict[str, list[str]]:
-    places = ("source_file", "source_line")
-    content = [name for name in then.columns if name in now.columns and name not in places]
+    content = [name for name in then.columns if name in now.columns and name not in PLACE]
     went = then.join(now, on=content, how="anti", nulls_equal=True)
     came = now.join(then, on=content, how="anti", nulls_equal=True)
     return {"went": _places(went), "came": _places(came)}
 
 
 def _places(rows: pl.DataFrame) -> list[str]:
-    ordered = rows.sort("source_file", "source_line")
-    return [f"{row['source_file']}:{row['source_line']}" for row in ordered.iter_rows(named=True)]
+    return [f"{file}:{line}" for file, line in rows.select(PLACE).sort(PLACE).iter_rows()]

@@ -15,7 +15,15 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from flows.audit.again import HOME, call_program, read_night, stage_code, stage_home, tell
+from flows.audit.again import (
+    HOME,
+    call_program,
+    read_night,
+    stage_code,
+    stage_home,
+    tell,
+    write_texts,
+)
 from flows.audit.carry import README, STAMP, lies_inside
 from flows.audit.recompute import STANDING_FRAMES, TABLES, keep_standing, kept_standing
 from flows.ingest.drop import load_snapshot
@@ -56,7 +64,7 @@ def export_pseudonymous(home: Home, run_id: str, target: Path, key: bytes) -> di
     with scratch_folder(home.temporary) as scratch:
         folder = scratch / "night"
         told = Home(folder / HOME)
-        standing = read_standing(stage_home(night, scratch), int(str(night.manifest["as_of"])[:4]))
+        standing = read_standing(stage_home(night, scratch), night.as_of.year)
         keep_standing(standing, folder)
         for name in STANDING_FRAMES:
             _rewrite(folder / f"{name}.parquet", folder / f"{name}.parquet", pseudonyms)
@@ -119,10 +127,7 @@ def _write_run(home: Home, told: Home, run_id: str, pseudonyms: Pseudonyms) -> N
 
 def _compute(said: Mapping[str, Any], folder: Path) -> dict[str, pl.DataFrame]:
     place = Home(folder / HOME)
-    for name, text in said["funds"].items():
-        target = place.root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+    write_texts(said["funds"], place.root)
     tables = sorted((place.snapshots / said["snapshot_id"] / "tables").glob("*.parquet"))
     with scratch_folder(folder.parent) as scratch:
         request = {

@@ -20,6 +20,7 @@ from transforms.amounts import yuan_text
 from transforms.digest import content_digest
 from transforms.gates import BOUNDARIES
 from transforms.masking import masked_keys
+from transforms.money.entitlements import KEY
 from transforms.visible import table
 from transforms.words import BETWEEN, word
 
@@ -28,7 +29,6 @@ LATER = ("determinations", "entitlements", "signed_lines", "traces", "findings")
 # Tables that a night of an older program has not: there is nothing to compare.
 MADE_SINCE = {"takeup", "traces", "damaged_rows", "identity_candidates", "identity_weights"}
 MADE_SINCE |= {"identity_stakes"}
-KEYS = ("policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id")
 AMOUNTS = ("amount_fen", "due_fen")
 SAMPLES = 5
 
@@ -66,8 +66,8 @@ def replay(
         stages = list(_stages(night, folder, now, books.batches))
         first = next((stage for stage in stages if stage["then"] != stage["now"]), None)
         differing = _first_difference(home.runs / run_id, folder, first) if first else None
-        files = dict(now["files"])
-    bytes_same = sum(files.get(name) == digest for name, digest in night.manifest["files"].items())
+    files = night.manifest["files"]
+    bytes_same = sum(now["files"].get(name) == digest for name, digest in files.items())
     other_goes_in = [name for name in GOES_IN if now[name] != night.manifest[name]]
     return {
         "run_id": run_id,
@@ -79,81 +79,52 @@ def replay(
         "changed_since": others,
         "taken_as_it_is": taken_as_it_is,
         "files_same_to_the_byte": bytes_same,
-        "files": len(night.manifest["files"]),
+        "files": len(files),
     }
 
 
 def _other_inputs(night: Night) -> list[str]:
     """Say what of program, texts and configuration is not today what it was then."""
     made_by, today = night.manifest.get("made_by") or {}, program()
-    changed = [
-        name
-        for name in ("version", "commit", "code_digest", "lock_digest", "python")
-        if made_by and made_by[name] != today[name]
-    ]
+    names = ("version", "commit", "code_digest", "lock_digest", "python")
+    changed = [name for name in names if made_by and made_by[name] != today[name]]
     libraries = made_by.get("libraries", {})
     changed += [name for name in sorted(libraries) if libraries[name] != today["libraries"][name]]
-    texts = deciding_texts()
-    changed += [
-        path
-        for path in sorted(texts.keys() | night.texts.keys())
-        if texts.get(path) != night.texts.get(path)
-    ]
-    funds = funds_texts(night.home)
-    return changed + [
-        path
-        for path in sorted(funds.keys() | night.funds.keys())
-        if funds.get(path) != night.funds.get(path)
-    ]
+    texts = ((night.texts, deciding_texts()), (night.funds, funds_texts(night.home)))
+    for then, now in texts:
+        paths = sorted(then.keys() | now.keys())
+        changed += [path for path in paths if then.get(path) != now.get(path)]
+    return changed
 
 
 def _stages(
     night: Night, folder: Path, now: Mapping[str, Any], batches: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Pair what the night made and what was made now, in the order in which it is made."""
-    then = night.manifest
-    again = read_manifest(folder.parent.parent / "snapshots" / str(now["snapshot_id"]), "snapshot")
+    then, place = night.manifest, Home(folder.parent.parent)
+    again = read_manifest(place.snapshots / str(now["snapshot_id"]), "snapshot")
     stored = read_manifest(night.snapshot, "snapshot")
-    yield {
-        "stage": "snapshot",
-        **_pair("then", content_digest(stored["tables"]), sum(_rows(stored))),
-        **_pair("now", content_digest(again["tables"]), sum(_rows(again))),
-    }
+    read = (
+        (content_digest(one["tables"]), sum(file["accepted"] for file in one["files"]))
+        for one in (stored, again)
+    )
+    yield _stage("snapshot", *read)
     made = now["outputs"].keys() - (MADE_SINCE - then["outputs"].keys())
-    names = sorted(then["outputs"].keys() | made, key=_place)
     empty = {"digest": "", "rows": 0}
-    for name in names:
-        a, b = then["outputs"].get(name, empty), now["outputs"].get(name, empty)
-        yield {
-            "stage": name,
-            **_pair("then", a["digest"], a["rows"]),
-            **_pair("now", b["digest"], b["rows"]),
-        }
+    for name in sorted(then["outputs"].keys() | made, key=_place):
+        outputs = (of["outputs"].get(name, empty) for of in (then, now))
+        yield _stage(name, *((one["digest"], one["rows"]) for one in outputs))
     for batch_id in sorted({*then["batches"], *now["batches"]}):
-        drawn = folder.parent.parent / "batches" / batch_id
+        drawn, recorded = place.batches / batch_id, batches.get(batch_id)
+        was = (recorded.batch_digest, recorded.line_count) if recorded else ("", 0)
         digest = batch_digest(drawn) if drawn.is_dir() else ""
-        recorded = batches.get(batch_id)
-        yield {
-            "stage": f"batch {batch_id}",
-            **_pair(
-                "then",
-                recorded.batch_digest if recorded else "",
-                recorded.line_count if recorded else 0,
-            ),
-            **_pair(
-                "now",
-                digest,
-                read_manifest(drawn, "batch")["control"]["line_count"] if digest else 0,
-            ),
-        }
+        lines = read_manifest(drawn, "batch")["control"]["line_count"] if digest else 0
+        yield _stage(f"batch {batch_id}", was, (digest, lines))
 
 
-def _rows(manifest: Mapping[str, Any]) -> Iterator[int]:
-    yield from (int(entry["accepted"]) for entry in manifest["files"])
-
-
-def _pair(when: str, digest: str, rows: int) -> dict[str, Any]:
-    return {when: digest, f"{when}_rows": rows}
+def _stage(name: str, then: tuple[str, int], now: tuple[str, int]) -> dict[str, Any]:
+    """Set digest and rows of then beside those of now."""
+    return {"stage": name, "then": then[0], "then_rows": then[1], "now": now[0], "now_rows": now[1]}
 
 
 def _place(name: str) -> tuple[int, str]:
@@ -165,12 +136,10 @@ def _place(name: str) -> tuple[int, str]:
 def _first_difference(then: Path, now: Path, stage: Mapping[str, Any]) -> dict[str, Any]:
     """Say where the first table that differs does: columns, counts, fen, a few masked keys."""
     name = stage["stage"]
-    frames = [folder / f"{name}.parquet" for folder in (then, now)]
-    if not all(path.is_file() for path in frames):
+    paths = [folder / f"{name}.parquet" for folder in (then, now)]
+    if not all(path.is_file() for path in paths):
         return {"stage": name}
-    a, b = (pl.read_parquet(path) for path in frames)
-    found = table_difference(a, b)
-    return {"stage": name, **found}
+    return {"stage": name, **table_difference(*map(pl.read_parquet, paths))}
 
 
 def table_difference(a: pl.DataFrame, b: pl.DataFrame) -> dict[str, Any]:
@@ -180,7 +149,7 @@ def table_difference(a: pl.DataFrame, b: pl.DataFrame) -> dict[str, Any]:
     Units:   fen
     """
     columns = [name for name in a.columns if name in b.columns]
-    keys = [name for name in KEYS if name in columns]
+    keys = [name for name in KEY if name in columns]
     gone = a.join(b, on=columns, how="anti", nulls_equal=True)
     come = b.join(a, on=columns, how="anti", nulls_equal=True)
     both = gone.join(come, on=keys, how="inner", suffix="_now") if keys else gone.clear()

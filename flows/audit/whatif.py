@@ -42,7 +42,6 @@ def whatif(
     files: Sequence[Path],
     *,
     threads: int | None = None,
-    memory: str | None = None,
 ) -> dict[str, Any]:
     """Compute a recorded night once more by changed rules, and say what would differ.
 
@@ -63,10 +62,10 @@ def whatif(
     by_reform = by_law
     if texts != law.texts:
         only = policies_touched(law.texts, texts)
-        by_reform = compute(reform, threads=threads, memory=memory, only=only, beside=by_law)
+        by_reform = compute(reform, threads=threads, only=only, beside=by_law)
     return {
         "run_id": run_id,
-        "as_of": str(night.manifest["as_of"]),
+        "as_of": night.as_of.isoformat(),
         "change": change_lines(law.texts, texts),
         "never_asked": [
             {"name": one.name, "from": str(one.since)}
