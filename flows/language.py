@@ -30,7 +30,7 @@ def said(text: str) -> str:
 
 def policy_word(policy_id: str) -> str:
     """Return a policy's title in Chinese, else its id; what is no policy's is a code of its own."""
-    return word(policy_id, language(), _titles())
+    return word(policy_id, language(), policy_titles())
 
 
 def warned(warnings: Iterable[str]) -> list[str]:
@@ -40,11 +40,12 @@ def warned(warnings: Iterable[str]) -> list[str]:
 
 def with_titles(text: str) -> str:
     """Put titles for the ids of policies in a text, where Chinese is spoken."""
-    known = _titles() if language() == "zh" else {}
+    known = policy_titles() if language() == "zh" else {}
     return ID.sub(lambda found: known.get(found[0], found[0]), text)
 
 
-def _titles() -> dict[str, str]:
+def policy_titles() -> dict[str, str]:
+    """Return the titles of the policies by their ids."""
     from sql.texts import policy_cards
 
     return {name: card.title for name, card in policy_cards().items()}

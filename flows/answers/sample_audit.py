@@ -15,15 +15,15 @@ from flows.answers.evidence import (
     told_of,
 )
 from flows.answers.run_money import entitlements_where
-from flows.language import headings, policy_word
+from flows.language import headings, policy_titles, policy_word
 from flows.money.batch_folder import FRAMES, known_state, verify_batch
 from flows.money.ledger_store import books_of
 from flows.money.review_pack import sample_of
 from flows.store import Home, staged_folder, write_json
-from sql.texts import policy_cards
 from transforms.answers.dossier import dossier_page
-from transforms.answers.sample import KEY, draw, findings_sheets, in_strata, population
+from transforms.answers.sample import draw, findings_sheets, in_strata, population
 from transforms.errors import DropRefusedError
+from transforms.money.entitlements import KEY
 from transforms.sheets.workbook import workbook_bytes
 from transforms.visible import table
 
@@ -52,7 +52,7 @@ def sample_audit(
     strata = _strata(rows, sample)
     said = {"run_id": run_id, "as_of": evidence.manifest["as_of"], "seed": seed}
     told = said | {"by": list(by), "count": sample.height, "strata": strata.to_dicts()}
-    titles = {name: card.title for name, card in policy_cards().items()}
+    titles = policy_titles()
     with staged_folder(folder) as staging:
         _write_pages(staging, pages)
         book = workbook_bytes(findings_sheets(numbered, strata, titles, said))

@@ -16,6 +16,7 @@ from flows.money.standing import Standing
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from sql.texts import exclusions, policy_cards
 from transforms.amounts import share_in, share_text, yuan_text
+from transforms.answers.omitted import readers_of
 from transforms.answers.takeup import (
     FENS,
     GROUP,
@@ -69,12 +70,12 @@ def taken_up(
 
 
 def _beside(rows: pl.DataFrame, determinations: pl.LazyFrame, snapshot: Path) -> TakenUp:
-    cards = [card for card in policy_cards().values() if card.kind == "payment"]
-    reads = [(card.policy_id, kind) for card in cards for kind in card.reads]
+    cards = {name: card for name, card in policy_cards().items() if card.kind == "payment"}
+    quarantine = pl.read_parquet(snapshot / "quarantine.parquet")
     return TakenUp(
         rows=rows,
-        undetermined=undetermined_rows(determinations, [card.policy_id for card in cards]),
-        set_aside=set_aside_rows(pl.read_parquet(snapshot / "quarantine.parquet"), reads),
+        undetermined=undetermined_rows(determinations, list(cards)),
+        set_aside=set_aside_rows(quarantine, readers_of(cards)),
     )
 
 

@@ -25,7 +25,6 @@ from sql import connect, register_tables
 from sql.texts import policy_cards
 from sql.town import small_town
 from transforms.answers.omitted import readers_of
-from transforms.answers.open_questions import KEY
 from transforms.answers.stakes import ROW, held_for_accounts, stakes_of_rows
 from transforms.extracts.cells import Piece
 from transforms.extracts.duplicates import judge_candidates
@@ -35,6 +34,7 @@ from transforms.extracts.references import names_on_record
 from transforms.extracts.registers import LINKS
 from transforms.extracts.rules import References
 from transforms.identifiers import person_keys
+from transforms.money.entitlements import KEY
 
 Tables = Mapping[str, Sequence[Path]]
 Pieces = Sequence[tuple[RawFile, Piece]]

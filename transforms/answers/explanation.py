@@ -253,19 +253,18 @@ def used_parameter_lines(used: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _reasons(row: Mapping[str, Any], language: Language, titles: Mapping[str, str]) -> str:
-    return BETWEEN[language].join(word(code, language, titles) for code in row["reason_codes"])
-
-
 def short_lines(
     rows: Sequence[Mapping[str, Any]],
     language: Language = "en",
     provisions: Mapping[str, str] = NO_NAMES,
 ) -> list[str]:
     """Write determinations one a line, where there are too many to explain at once."""
-    return [
-        f"  {row['period']}  {row['subject_id']} → {row['beneficiary_id']}  "
-        f"{word(row['outcome'], language)}  {yuan_text(row['amount_fen'])} 元  "
-        f"{_reasons(row, language, provisions)}".rstrip()
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        reasons = (word(code, language, provisions) for code in row["reason_codes"])
+        lines.append(
+            f"  {row['period']}  {row['subject_id']} → {row['beneficiary_id']}  "
+            f"{word(row['outcome'], language)}  {yuan_text(row['amount_fen'])} 元  "
+            f"{BETWEEN[language].join(reasons)}".rstrip()
+        )
+    return lines

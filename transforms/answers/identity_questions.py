@@ -2,8 +2,9 @@
 
 import polars as pl
 
-from transforms.answers.open_questions import BOTH, KEY, QUESTION_SCHEMA, SAME_PERSON
+from transforms.answers.open_questions import BOTH, QUESTION_SCHEMA, SAME_PERSON
 from transforms.extracts.dates import ALL_PERIODS
+from transforms.money.entitlements import KEY
 from transforms.money.identity import DECIDED, doubt_words
 from transforms.money.payees import IDENTITY_CONFLICT
 from transforms.words import said_column, word
@@ -30,8 +31,9 @@ def identity_questions(doubts: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame
         held.with_row_index("line").select("line", "due_fen", pl.col(side).alias("person_id"))
         for side in ("subject_id", "beneficiary_id")
     ]
-    asked = doubts.filter(~pl.col("doubt").is_in(DECIDED)).with_columns(
-        doubt_words(doubts.filter(~pl.col("doubt").is_in(DECIDED)), "zh").alias("told"),
+    open_ones = doubts.filter(~pl.col("doubt").is_in(DECIDED))
+    asked = open_ones.with_columns(
+        doubt_words(open_ones, "zh").alias("told"),
         pl.min_horizontal("person_id", "other_id").alias("subject_id"),
         pl.max_horizontal("person_id", "other_id").alias("beneficiary_id"),
     )

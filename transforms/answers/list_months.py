@@ -8,7 +8,7 @@ from transforms.amounts import share_text
 from transforms.answers.lists import IDENTIFIER, NAME, NUMBER, NUMBER_WIDTH
 from transforms.policies.cards import PolicyCard
 from transforms.policies.parameters import months_between
-from transforms.sheets.workbook import Line, Sheet
+from transforms.sheets.workbook import Line, Sheet, said_lines
 from transforms.words import Said, word, worded
 
 MONTHS_BEFORE = 6
@@ -50,16 +50,10 @@ def months_sheet(
         *(_measured(own, by_month, name, months) for name in MEASURES),
     ]
     frame = pl.concat(parts).sort(NUMBER, nulls_last=False, maintain_order=True)
-    told = [
-        Line("title", [worded(Said("list_months_of", {"policy": card.title.removesuffix("名单")}))])
-    ]
-    told += [Line("note", [word("list_months_how")])]
-    return Sheet(
-        title=word("sheet_list_months"),
-        frame=frame,
-        above=[*told, *_notes(listed, by_month)],
-        widths={NUMBER: NUMBER_WIDTH},
-    )
+    told = Said("list_months_of", {"policy": card.title.removesuffix("名单")})
+    above = [*said_lines([told, Said("list_months_how")]), *_notes(listed, by_month)]
+    title = word("sheet_list_months")
+    return Sheet(title, frame, above, widths={NUMBER: NUMBER_WIDTH})
 
 
 def _measured(

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from transforms.amounts import yuan_column
-from transforms.answers.open_questions import KEY
 from transforms.extracts.kinds import COLUMNS, KINDS, heading
 from transforms.extracts.outputs import describe_column, output_columns
 from transforms.masking import masked_household, masked_name, masked_person_id
+from transforms.money.entitlements import KEY
 from transforms.policies.cards import PolicyCard
 from transforms.sheets.workbook import Line, Sheet
 from transforms.words import BETWEEN, Said, word, worded
@@ -143,19 +143,17 @@ def masked_list(card: PolicyCard, rows: pl.DataFrame) -> pl.DataFrame:
 
     Holds:   the numbers are those of the unmasked list
     """
-    kept = [
+    rows = rows.select(
         name
         for name in rows.columns
         if name in (IDENTIFIER, NAME) or class_of(card, name) == "none"
-    ]
-    rows = rows.select(kept)
+    )
     if card.subject == "employer":
         return rows
     if card.subject == "household":
         # The names of its members would name the household.
-        return rows.with_columns(
-            masked_household(IDENTIFIER).alias(IDENTIFIER), pl.lit("").alias(NAME)
-        )
+        nameless = pl.lit("").alias(NAME)
+        return rows.with_columns(masked_household(IDENTIFIER).alias(IDENTIFIER), nameless)
     return rows.with_columns(
         masked_person_id(IDENTIFIER).alias(IDENTIFIER),
         pl.when(pl.col(NAME) == "").then(pl.lit("")).otherwise(masked_name(NAME)).alias(NAME),
@@ -214,8 +212,7 @@ def list_sheets(
         found = [field["personal"] for field in fields_of(card, rows.columns, is_masked=is_masked)]
         classes = [word("personal_data"), *(word(f"class_{name}") for name in found[1:])]
         above = [Line("title", [title]), *heading, *warned, Line("note", classes)]
-        widths = {NUMBER: NUMBER_WIDTH}
-        sheets.append(Sheet(word(SHEETS[part]), rows, above, widths=widths))
+        sheets.append(Sheet(word(SHEETS[part]), rows, above, widths={NUMBER: NUMBER_WIDTH}))
     return sheets
 
 
@@ -235,12 +232,9 @@ def list_heading(card: PolicyCard, *, is_masked: bool) -> list[Line]:
 
 def fields_of(card: PolicyCard, columns: Sequence[str], *, is_masked: bool) -> list[dict[str, str]]:
     """Describe the columns of an edition, with their class of personal data."""
-    classes = {name: class_of(card, name) for name in columns}
-    return [
-        {
-            "name": name,
-            "title": heading(name),
-            "personal": "masked" if is_masked and found != "none" else found,
-        }
-        for name, found in classes.items()
-    ]
+    fields = []
+    for name in columns:
+        found = class_of(card, name)
+        personal = "masked" if is_masked and found != "none" else found
+        fields.append({"name": name, "title": heading(name), "personal": personal})
+    return fields

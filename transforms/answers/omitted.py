@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from transforms.answers.open_questions import KEY
 from transforms.extracts.kinds import names_of_kinds
+from transforms.money.entitlements import KEY
 from transforms.policies.cards import PolicyCard
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word, words_column
@@ -34,15 +34,10 @@ def omitted_rows(
              returns       OMITTED_SCHEMA, sorted by key and reason
     Units:   fen; missed_fen of an undetermined row is what it would be were all true
     """
-    frames = [
-        _held(entitlements),
-        _in_conflict(entitlements, titles),
-        _undetermined(questions),
-        quarantined,
-    ]
+    decided = (_held(entitlements), _in_conflict(entitlements, titles))
     typed = [
         frame.select(pl.col(name).cast(dtype) for name, dtype in OMITTED_SCHEMA.items())
-        for frame in frames
+        for frame in (*decided, _undetermined(questions), quarantined)
     ]
     return pl.concat(typed).sort([*KEY, "reason", "detail"])
 
@@ -70,10 +65,7 @@ def _undetermined(questions: pl.DataFrame) -> pl.DataFrame:
     return (
         questions.sort("provision")
         .group_by(KEY, maintain_order=True)
-        .agg(
-            said.str.join("；").alias("detail"),
-            pl.col("amount_fen").max().alias("missed_fen"),
-        )
+        .agg(said.str.join("；").alias("detail"), missed_fen=pl.col("amount_fen").max())
         .with_columns(pl.lit("undetermined").alias("reason"))
     )
 
@@ -89,9 +81,6 @@ def parties_with_rows_set_aside(
     Holds:   only rows whose id was readable are named: the rest is listed in clerical_review.csv;
              a policy under which the party is eligible all the same is not named for it
     """
-    named = quarantine.filter(
-        pl.col("subject_id").is_not_null() & ~pl.col("rule").is_in(NO_LOSS_RULES)
-    )
     place = said_column(
         "row_set_aside",
         kind=words_column("kind", names_of_kinds()),
@@ -100,7 +89,8 @@ def parties_with_rows_set_aside(
         rule=words_column("rule"),
     )
     touched = (
-        named.join(readers_of(cards), on="kind", how="inner")
+        naming_somebody(quarantine)
+        .join(readers_of(cards), on="kind", how="inner")
         .join(_served(determinations), on=["policy_id", "subject_id"], how="anti")
         .with_columns(place.alias("place"), _party_kind().alias("subject_kind"))
     )
@@ -130,16 +120,19 @@ def parties_with_rows_set_aside(
     )
 
 
+def naming_somebody(quarantine: pl.DataFrame) -> pl.DataFrame:
+    """Keep the rows set aside that name somebody who may have lost something by it."""
+    is_loss = ~pl.col("rule").is_in(NO_LOSS_RULES)
+    return quarantine.filter(pl.col("subject_id").is_not_null() & is_loss)
+
+
 def readers_of(cards: Mapping[str, PolicyCard]) -> pl.DataFrame:
     """List which policy reads which kind: policy_id, policy_title, kind."""
-    return pl.DataFrame(
-        [
-            {"policy_id": name, "policy_title": card.title, "kind": kind}
-            for name, card in sorted(cards.items())
-            for kind in card.reads
-        ],
-        schema=dict.fromkeys(("policy_id", "policy_title", "kind"), pl.String),
-    )
+    reads = [
+        (name, card.title, kind) for name, card in sorted(cards.items()) for kind in card.reads
+    ]
+    schema = dict.fromkeys(("policy_id", "policy_title", "kind"), pl.String)
+    return pl.DataFrame(reads, schema=schema, orient="row")
 
 
 def _party_kind() -> pl.Expr:

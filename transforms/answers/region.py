@@ -92,11 +92,4 @@ def count_small(frames: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
 
 def region_notes(figure: Mapping[str, Any]) -> list[Said]:
     """Say on top of the list of layoffs that the region's limit is reached, where it is."""
-    if not figure["is_reached"]:
-        return []
-    told = {
-        "employers": figure["employers"],
-        "gone_sum": figure["gone_sum"],
-        "gone_most": figure["gone_most"],
-    }
-    return [Said("region_reached", told)]
+    return [Said("region_reached", figure)] if figure["is_reached"] else []

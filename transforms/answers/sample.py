@@ -8,12 +8,11 @@ import polars as pl
 
 from transforms.answers.run_summary import OUTCOMES
 from transforms.errors import UsageError
-from transforms.money.entitlements import STATUSES
+from transforms.money.entitlements import KEY, STATUSES
 from transforms.sheets.workbook import Line, Sheet, said_lines
 from transforms.strict_yaml import in_backticks
 from transforms.words import Said, word, worded
 
-KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 DIMENSIONS = ("policy", "outcome", "amount", "period")
 # Upper ends of the bands of amounts, in whole yuan; the last band is open.
 ROWS_AT_ONCE = 200_000

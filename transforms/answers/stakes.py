@@ -4,7 +4,8 @@ from typing import Any
 
 import polars as pl
 
-from transforms.answers.open_questions import KEY, both_sides
+from transforms.answers.open_questions import both_sides
+from transforms.money.entitlements import KEY
 
 ROW = ["kind", "file_digest", "line"]
 PARTY = ["party_kind", "party_id"]
@@ -42,10 +43,7 @@ def stakes_of_rows(
         touched.append(met)
         sides = sides.join(met, on="place", how="anti")
     of_rows = pl.concat(touched).join(lines, on="place")
-    told = of_rows.group_by(*ROW, "policy_id").agg(
-        pl.len().cast(pl.Int64).alias("changed_count"), pl.col("stake_fen").sum()
-    )
-    return told.cast(pl.Schema(STAKES_SCHEMA)).sort(*ROW, "policy_id")
+    return _told(of_rows)
 
 
 def held_for_accounts(supposed: pl.DataFrame, entitlements: pl.DataFrame) -> pl.DataFrame:
@@ -57,10 +55,14 @@ def held_for_accounts(supposed: pl.DataFrame, entitlements: pl.DataFrame) -> pl.
     """
     waits = (pl.col("status") == "held") & pl.col("reason").is_in(WITHOUT_ACCOUNT)
     of_persons = entitlements.filter(waits & (pl.col("beneficiary_kind") == "person"))
-    lines = of_persons.select("policy_id", "due_fen", person_id="beneficiary_id")
-    given = supposed.filter(pl.col("kind") == "accounts").join(lines, on="person_id")
-    told = given.group_by(*ROW, "policy_id").agg(
-        pl.len().cast(pl.Int64).alias("changed_count"), pl.col("due_fen").sum().alias("stake_fen")
+    lines = of_persons.select("policy_id", person_id="beneficiary_id", stake_fen="due_fen")
+    return _told(supposed.filter(pl.col("kind") == "accounts").join(lines, on="person_id"))
+
+
+def _told(lines: pl.DataFrame) -> pl.DataFrame:
+    """Add up, by row and policy, what the lines come to that depend on it."""
+    told = lines.group_by(*ROW, "policy_id").agg(
+        pl.len().alias("changed_count"), pl.col("stake_fen").sum()
     )
     return told.cast(pl.Schema(STAKES_SCHEMA)).sort(*ROW, "policy_id")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.answers.omitted import NO_LOSS_RULES
+from transforms.answers.omitted import naming_somebody
 from transforms.errors import ContractError
 from transforms.money.entitlements import KEY
 from transforms.money.exclusion_file import Exclusion
@@ -271,19 +271,14 @@ def undetermined_rows(determinations: pl.LazyFrame, policies: Sequence[str]) -> 
     )
 
 
-def set_aside_rows(quarantine: pl.DataFrame, reads: Sequence[tuple[str, str]]) -> pl.DataFrame:
+def set_aside_rows(quarantine: pl.DataFrame, readers: pl.DataFrame) -> pl.DataFrame:
     """Count the quarantined rows that name somebody, of the kinds that each policy reads.
 
-    Rows:    reads    policy and kind; returns one per policy that reads such rows
+    Rows:    readers  policy_id and kind; returns one per policy that reads such rows
     """
-    names = pl.DataFrame(
-        reads, schema=dict.fromkeys(("policy_id", "kind"), pl.String), orient="row"
-    )
-    named = quarantine.filter(
-        pl.col("subject_id").is_not_null() & ~pl.col("rule").is_in(NO_LOSS_RULES)
-    )
     return (
-        named.join(names, on="kind", how="inner")
+        naming_somebody(quarantine)
+        .join(readers, on="kind", how="inner")
         .group_by("policy_id")
         .agg(pl.len().cast(pl.Int64()).alias("set_aside_rows"))
         .sort("policy_id")

@@ -47,7 +47,8 @@ def template_bytes(kind: Kind) -> bytes:
     stream = io.BytesIO()
     book = xlsxwriter.Workbook(stream, {"in_memory": True, **OPTIONS})
     book.set_properties({"created": MADE_ON})
-    looks = {look: book.add_format({**LOOKS["field"], "num_format": look}) for look in _formats()}
+    formats = sorted({look for look, *_ in TYPES.values()})
+    looks = {look: book.add_format({**LOOKS["field"], "num_format": look}) for look in formats}
     head = book.add_format(LOOKS["head"])
     needed = book.add_format({**LOOKS["head"], "bg_color": "#FFF2CC"})
     page = book.add_worksheet(kind.titles[1])
@@ -66,10 +67,6 @@ def template_bytes(kind: Kind) -> bytes:
         sheet.fit_to_pages(1, 0)
     book.close()
     return stream.getvalue()
-
-
-def _formats() -> list[str]:
-    return sorted({look for look, *_ in TYPES.values()})
 
 
 def _explain(book: Any, kind: Kind, head: Any, look: Any) -> Any:

@@ -96,7 +96,8 @@ def count_traces(traces: pl.DataFrame, entitlements: pl.DataFrame) -> tuple[Trac
     """
     paid = entitlements.filter(pl.col("status").is_in(PAID))
     lines = dict(paid.group_by("policy_id").len().iter_rows())
-    aged = traces.with_columns(_age().alias("age_days"))
+    age = (pl.col("until_on") - pl.col("trace_on")).dt.total_days()
+    aged = traces.with_columns(age.alias("age_days"))
     counts = []
     for policy_id in sorted(lines):
         of = aged.filter(pl.col("policy_id") == policy_id)
@@ -108,10 +109,6 @@ def count_traces(traces: pl.DataFrame, entitlements: pl.DataFrame) -> tuple[Trac
         assert apart >= 0, policy_id
         counts.append(TraceCount(policy_id, **by_backing, median_age_days=middle, no_person=apart))
     return tuple(counts)
-
-
-def _age() -> pl.Expr:
-    return (pl.col("until_on") - pl.col("trace_on")).dt.total_days()
 
 
 def rows_left_by(trace: str, on: date) -> pl.Expr:

@@ -1,14 +1,14 @@
 """Which rows differ between states of one night's results, because of which step, and how much."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import polars as pl
 
 from transforms.errors import ContractError
+from transforms.money.entitlements import KEY
 
-KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 TABLES = ("determinations", "entitlements")
 # What of a table is said: the word of a row, and its fen.
 SAID = {"determinations": ("outcome", "amount_fen"), "entitlements": ("status", "due_fen")}
@@ -95,9 +95,5 @@ def totals_of(changes: pl.DataFrame, a: Frames, b: Frames) -> dict[str, Any]:
         residual += abs(ends[1] - ends[0] - int(sums["fen"].sum()))
     if residual:
         raise ContractError(f"{residual} fen of what differs are attributed to nothing")
-    return {"by_policy": by_policy, "residual_fen": residual, "rows": _row_counts(changes)}
-
-
-def _row_counts(changes: pl.DataFrame) -> Mapping[str, int]:
-    counts = changes.group_by("table").agg(pl.len().alias("rows"))
-    return dict(counts.sort("table").iter_rows())
+    counts = dict(changes.group_by("table").len().sort("table").iter_rows())
+    return {"by_policy": by_policy, "residual_fen": residual, "rows": counts}

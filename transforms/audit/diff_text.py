@@ -10,6 +10,7 @@ from transforms.answers.page import render_page
 from transforms.audit.changes import counted_fen
 from transforms.extracts.kinds import names_of_kinds
 from transforms.masking import masked_keys
+from transforms.money.entitlements import KEY
 from transforms.visible import table
 from transforms.words import BETWEEN, NO_NAMES, Language, word, words_column
 
@@ -114,17 +115,12 @@ def diff_lines(
 
 def masked_changes(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Mask the ids of changed rows and word their fen."""
-    if not changes:
-        return []
-    masked = masked_keys(pl.DataFrame(list(changes), infer_schema_length=None))
-    return [
-        row
-        | {
-            f"{name}_text": "" if row[f"{name}_fen"] is None else yuan_text(row[f"{name}_fen"], ",")
-            for name in ("was", "is")
-        }
-        for row in masked.to_dicts()
-    ]
+    masked = masked_keys_of(changes)
+    for row in masked:
+        for name in ("was", "is"):
+            fen = row[f"{name}_fen"]
+            row[f"{name}_text"] = "" if fen is None else yuan_text(fen, ",")
+    return masked
 
 
 def diff_page(told: Mapping[str, Any], titles: Mapping[str, str] = NO_NAMES) -> str:
@@ -144,11 +140,8 @@ def diff_page(told: Mapping[str, Any], titles: Mapping[str, str] = NO_NAMES) -> 
 
 def masked_keys_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Mask the keys of rows that hold more than keys."""
-    if not rows:
-        return []
-    keys = [{name: value for name, value in row.items() if name != "rows"} for row in rows]
-    masked = masked_keys(pl.DataFrame(keys)).to_dicts()
-    return [{**key, "rows": row["rows"]} for key, row in zip(masked, rows, strict=True)]
+    keys = pl.DataFrame([{name: row[name] for name in KEY} for row in rows])
+    return [{**row, **key} for row, key in zip(rows, masked_keys(keys).to_dicts(), strict=True)]
 
 
 def waterfall(causes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

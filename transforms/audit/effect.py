@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.audit.changes import KEY
+from transforms.money.entitlements import KEY
 
 BENEFICIARY = ["beneficiary_kind", "beneficiary_id"]
 DIMENSIONS = ("policy_id", "fund", "period", "town")

@@ -172,11 +172,8 @@ def policies_touched(before: Mapping[str, str], after: Mapping[str, str]) -> lis
     """
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     by_number = _policies_of_shared(before, after) if SHARED in changed else set()
-    changed -= {SHARED}
-    names = {path.removeprefix(POLICIES).rpartition(".")[0] for path in changed}
-    if by_number is None or any(
-        not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in changed
-    ):
+    names = _policies_of(changed - {SHARED})
+    if by_number is None or names is None:
         return None
     for name in names:
         cards = [read_yaml(texts.get(f"{POLICIES}{name}.yaml", "{}")) for texts in (before, after)]
@@ -202,10 +199,17 @@ def _policies_of_shared(before: Mapping[str, str], after: Mapping[str, str]) -> 
         }
         asked = {Path(path).stem for path in found - users if path.startswith(ASKED_BY_NAME)}
         users |= found
-    deciding = {path for path in users if not path.startswith(ASKED_BY_NAME)}
-    if any(not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL for path in deciding):
-        return None
-    return {path.removeprefix(POLICIES).rpartition(".")[0] for path in deciding}
+    return _policies_of(path for path in users if not path.startswith(ASKED_BY_NAME))
+
+
+def _policies_of(paths: Iterable[str]) -> set[str] | None:
+    """Return the policies whose files these are; None if one of them is shared by all."""
+    names = set[str]()
+    for path in paths:
+        if not FILE_OF_POLICY.fullmatch(path) or path in SHARED_BY_ALL:
+            return None
+        names.add(Path(path).stem)
+    return names
 
 
 def change_lines(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

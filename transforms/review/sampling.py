@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 
 from transforms.amounts import SHARE_UNITS
-from transforms.answers.sample import KEY, draw, in_strata, population
+from transforms.answers.sample import draw, in_strata, population
 from transforms.errors import DropRefusedError
+from transforms.money.entitlements import KEY
 from transforms.sheets.filled import ROW_NUMBER, refuse_rows
 from transforms.words import Said, word, words_column
 
