@@ -19,10 +19,6 @@ PERSON_ID_FORM = "^[0-9]{17}[0-9X]$"
 EMPLOYER_CODE_FORM = "^[0-9A-Z]{18}$"
 # Zero-width characters, marks of direction, soft hyphen, BOM: nobody sees them, exports add them.
 INVISIBLE = r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
-DAYS_OF_MONTH = np.array(
-    [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 99, 99], dtype=np.int32
-)
-
 Flags = npt.NDArray[np.bool_]
 
 
@@ -147,22 +143,13 @@ def check_person_ids(texts: pl.Series) -> pl.Series:
     [True, False]
     """
     formed = texts.str.contains(PERSON_ID_FORM).fill_null(False)
-    characters = _characters(texts.filter(formed), 18)
+    ids = texts.filter(formed)
+    characters = _characters(ids, 18)
     is_right = _person_checks(characters) == characters[:, 17]
-    digits = characters[:, :17].astype(np.int32) - ord("0")
-    is_right &= _born_on_a_real_date(digits[:, 6:14]) & (digits[:, 14:17].sum(axis=1) > 0)
+    born_in = ids.str.slice(6, 8).str.to_date("%Y%m%d", strict=False).dt.year()
+    is_right &= born_in.is_between(1900, 2100).fill_null(False).to_numpy()
+    is_right &= (characters[:, 14:17] > ord("0")).any(axis=1)
     return _spread(formed, is_right)
-
-
-def _born_on_a_real_date(digits: npt.NDArray[np.int32]) -> Flags:
-    year = digits[:, :4] @ np.array([1000, 100, 10, 1], dtype=np.int32)
-    month = digits[:, 4] * 10 + digits[:, 5]
-    day = digits[:, 6] * 10 + digits[:, 7]
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    last = DAYS_OF_MONTH[np.minimum(month, 13)] + (leap & (month == 2))
-    in_span = (year >= 1900) & (year <= 2100)
-    flags: Flags = in_span & (month >= 1) & (month <= 12) & (day >= 1) & (day <= last)
-    return flags
 
 
 def check_employer_codes(texts: pl.Series) -> pl.Series:
