@@ -16,6 +16,7 @@ from flows.money.returned import owner_of
 from flows.store import Home, replace_file
 from sql import connect, register_tables, run_sql, show_frame
 from transforms.answers.accounts import REASONS, count_wanted, wanted_accounts, wanted_sheets
+from transforms.answers.money_text import bank_day_text
 from transforms.errors import DropRefusedError
 from transforms.money.entitlements import KEY
 from transforms.money.payees import PAYEE
@@ -94,7 +95,7 @@ def returned_lines(ledger: Ledger, before: int = NEVER) -> pl.DataFrame:
     said = {
         payment: (
             words,
-            f"{day[:4]}-{day[4:6]}-{day[6:]}" if day else None,
+            bank_day_text(day) or None,
             _told_as(owner_of(words, codes[state.fund])["owner"]),
         )
         for state in states

@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.answers.lists import names_of, write_lists
 from flows.data_package import DETERMINATIONS, POLICIES, scan_tables, write_table
+from flows.language import policy_titles
 from flows.money.identity import identity_conflicts
 from sql import Connection, run_sql, show_frame
 from sql.texts import exclusions, policy_cards
@@ -51,7 +52,7 @@ def write_answers(
         if name.startswith(POLICIES)
     }
     ran = {name: card for name, card in policy_cards().items() if name in policy_rows}
-    titles = {name: card.title for name, card in policy_cards().items()}
+    titles = policy_titles()
     show_frame(connection, "asked_parties", parties_asked(determinations))
     gaps = run_sql(connection, "review/register_gaps.sql", {})
     questions = all_questions(ran, policy_rows, determinations, gaps)

@@ -20,12 +20,7 @@ from flows.money.ledger_store import books_of
 from flows.store import Home, read_manifest
 from sql.texts import rules_digest
 from transforms.answers.amount import amount_with_numbers, numbers_taken
-from transforms.answers.explanation import (
-    KEY,
-    explain_row,
-    sources_behind,
-    sources_of,
-)
+from transforms.answers.explanation import KEY, explain_row, sources_behind, sources_of
 from transforms.answers.source_rows import AT
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import DOCUMENT, LINKS
@@ -34,6 +29,7 @@ from transforms.policies.card_form import PROVISION
 from transforms.policies.evidence import rows_against
 
 ROWS_A_POLICY = 40
+FILE_LINE = pl.concat_str("source_file", pl.lit(":"), "source_line")
 # A row of these may speak against a payment (sql/review/doubts/faulty_row.sql).
 EXCLUDING = ("deaths", "custody", "designations")
 NO_MONEY: dict[str, Any] = {
@@ -106,6 +102,7 @@ def told_of(
 ) -> dict[str, Any]:
     """Put around explained policies what stands on every page: run, repairs, signatures."""
     rows = [row for policy in policies for row in (*policy["rows"], *policy["claims"])]
+    parties = {row[side] for row in rows for side in ("subject_id", "beneficiary_id")}
     name_clerks(evidence, rows)
     paid = [payment["batch_id"] for row in rows for payment in row.get("payments", ())]
     named = {name: evidence.manifest[name] for name in ("run_id", "snapshot_id", "as_of")}
@@ -117,14 +114,9 @@ def told_of(
         "party": party,
         "policies": list(policies),
         "repairs": repairs_behind(evidence, rows),
-        "set_aside": _rows_set_aside(evidence, party.get("id") or "", _parties_of(rows)),
+        "set_aside": _rows_set_aside(evidence, party.get("id") or "", parties),
         "batches": batches_told(evidence.books, [*paid, *batches]),
     }
-
-
-def _parties_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield from (row["subject_id"], row["beneficiary_id"])
 
 
 def _rows_set_aside(evidence: Evidence, party: str, parties: Iterable[str]) -> list[dict[str, Any]]:
@@ -138,8 +130,7 @@ def _rows_set_aside(evidence: Evidence, party: str, parties: Iterable[str]) -> l
         .filter(against | (pl.col("subject_id") == party), pl.col("rule") != "duplicate_row")
         .head(ROWS_A_POLICY)
     )
-    place = pl.concat_str("source_file", pl.lit(":"), "source_line")
-    return found.select("kind", place.alias("source"), "rule", "column").to_dicts()
+    return found.select("kind", FILE_LINE.alias("source"), "rule", "column").to_dicts()
 
 
 def explain_where(
@@ -174,15 +165,13 @@ def explain_where(
         money[key]["trace"] = trace
     entries = []
     for name in names:
-        explained = _explained(evidence, name, _of(shown, name), saved[name], money)
         about = _of(determinations, name)
-        rest = about.slice(most).to_dicts()
         entries.append(
             {
                 **_entry_of(evidence, name, saved[name]),
                 "row_count": about.height,
-                "rows": explained,
-                "more_rows": rest,
+                "rows": _explained(evidence, name, _of(shown, name), saved[name], money),
+                "more_rows": about.slice(most).to_dicts(),
                 "claims": [
                     claim | _of_universe(evidence, claim) if claim in asked else claim
                     for claim in _of(claims, name).to_dicts()
@@ -270,11 +259,11 @@ def name_clerks(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> None:
     keys = [head[name] for name in ("file_digest", "line", "decided_by", "decided_on")]
     documents = dict(zip(register.select(keys).rows(), register[DOCUMENT], strict=True))
     told: dict[str, list[str]] = {}
-    for one in pl.read_parquet(path).sort("decided_by").to_dicts():
+    links = pl.read_parquet(path).sort("decided_by").with_columns(FILE_LINE.alias(AT))
+    for one in links.to_dicts():
         by, on = one["decided_by"], one["decided_on"].isoformat()
         document = documents.get((one["file_digest"], str(one["link_line"]), by, on), "")
-        place = f"{one['source_file']}:{one['source_line']}"
-        told.setdefault(place, []).append(f"{by} {on} {document}".strip())
+        told.setdefault(one[AT], []).append(f"{by} {on} {document}".strip())
     for found in _source_rows(rows):
         if found[AT] in told:
             found["linked_by"] = "、".join(told[found[AT]])
@@ -287,12 +276,11 @@ def _source_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def repairs_behind(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return, by file:line and column, what ingest mended in the source rows of determinations."""
     places = sorted({found[AT] for found in _source_rows(rows)})
-    place = pl.concat_str("source_file", pl.col("source_line").cast(pl.String), separator=":")
     files = sorted({name.rpartition(":")[0] for name in places})
     mended = pl.scan_parquet(evidence.source.folder / "repairs.parquet").filter(
-        pl.col("source_file").is_in(files) & place.is_in(places)
+        pl.col("source_file").is_in(files) & FILE_LINE.is_in(places)
     )
     repairs: dict[str, dict[str, str]] = {}
-    for found in mended.with_columns(place.alias("place")).collect().iter_rows(named=True):
-        repairs.setdefault(found["place"], {})[found["column"]] = found["repair"]
+    for place, column, repair in mended.select(FILE_LINE, "column", "repair").collect().iter_rows():
+        repairs.setdefault(place, {})[column] = repair
     return repairs

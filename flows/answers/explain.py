@@ -7,12 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.answers.evidence import (
-    explain_where,
-    files_readable,
-    read_evidence,
-    told_of,
-)
+from flows.answers.evidence import explain_where, files_readable, read_evidence, told_of
 from flows.answers.run_money import bank_answer
 from flows.answers.snapshot_rows import households_of
 from flows.language import language

@@ -5,10 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flows.language import language
+from flows.language import language, policy_titles
 from flows.money.ledger_store import books_of
 from flows.store import MANIFEST, Home, expect_home, read_manifest, replace_file
-from sql.texts import policy_cards
 from transforms.amounts import yuan_text
 from transforms.answers.page import render_page
 from transforms.errors import DigestDiffersError, UsageError
@@ -44,6 +43,9 @@ def list_nights(home: Home) -> list[dict[str, Any]]:
     nights = []
     for run_id, recorded in reversed(list(books.runs.items())):
         batches = [state for state in books.batches.values() if state.run_id == run_id]
+        # What replaced a superseded batch is of the same run.
+        standing = [state for state in batches if state.state != "superseded"]
+        signed = [said["statement"] for state in batches for said in state.signatures.values()]
         nights.append(
             {
                 "run_id": run_id,
@@ -53,32 +55,16 @@ def list_nights(home: Home) -> list[dict[str, Any]]:
                 "snapshot_id": recorded["snapshot_id"],
                 "is_latest": run_id == books.newest_run,
                 "batches": [_batch(state) for state in batches],
-                "amount_fen": sum(
-                    # What replaced a superseded batch is of the same run.
-                    state.amount_fen
-                    for state in batches
-                    if state.state != "superseded"
-                ),
-                "signed_by": sorted(
-                    {
-                        members[said["statement"]["key_id"]].name
-                        for state in batches
-                        for said in state.signatures.values()
-                    }
-                ),
+                "amount_fen": sum(state.amount_fen for state in standing),
+                "signed_by": sorted({members[said["key_id"]].name for said in signed}),
             }
         )
     return nights
 
 
 def _batch(state: BatchState) -> dict[str, Any]:
-    return {
-        "batch_id": state.batch_id,
-        "fund": state.fund,
-        "state": state.state,
-        "state_word": f"batch_{state.state}",
-        "amount_fen": state.amount_fen,
-    }
+    named = {name: getattr(state, name) for name in ("batch_id", "fund", "state", "amount_fen")}
+    return {**named, "state_word": f"batch_{state.state}"}
 
 
 def list_snapshots(home: Home) -> list[dict[str, Any]]:
@@ -144,7 +130,7 @@ def find_run(home: Home, given: str) -> str:
 def write_index(home: Home) -> None:
     """Write the home's index page: every night in a line, with links to what it left."""
     nights = list_nights(home)
-    titles = {name: card.title for name, card in policy_cards().items()}
+    titles = policy_titles()
     for night in nights:
         folder = home.runs / night["run_id"]
         night["is_warned"] = (folder / MANIFEST).is_file() and _is_warned(folder)
@@ -189,10 +175,9 @@ def lists_by_night(
     # A night of before has no counts of lists.
     manifests = [read_manifest(home.runs / newest[day], "run") for day in days]
     found = [manifest.get("counts", {}).get("lists", {}) for manifest in manifests]
-    names = sorted({name for counts in found for name in counts})
     rows = [
         {"title": titles.get(name, name), "counts": [counts.get(name) for counts in found]}
-        for name in names
+        for name in sorted({name for counts in found for name in counts})
     ]
     return {"days": days, "rows": rows}
 
@@ -202,19 +187,14 @@ def night_lines(nights: Iterable[dict[str, Any]]) -> list[str]:
     spoken = language()
     rows = [[word(code, spoken) for code in NIGHT_HEADINGS]]
     for night in nights:
+        latest = f" ({word('latest', spoken)})" if night["is_latest"] else ""
         batches = [
             f"{b['batch_id'][: SHORTEST + 3]} {word(b['state_word'], spoken)}"
             for b in night["batches"]
         ]
-        rows.append(
-            [
-                night["short_id"] + (f" ({word('latest', spoken)})" if night["is_latest"] else ""),
-                *(night["as_of"], word(f"night_{night['state']}", spoken)),
-                yuan_text(night["amount_fen"], ","),
-                BETWEEN[spoken].join(batches),
-                BETWEEN[spoken].join(night["signed_by"]),
-            ]
-        )
+        rows.append([night["short_id"] + latest, night["as_of"]])
+        rows[-1] += [word(f"night_{night['state']}", spoken), yuan_text(night["amount_fen"], ",")]
+        rows[-1] += [BETWEEN[spoken].join(names) for names in (batches, night["signed_by"])]
     return table(rows, {3}) if len(rows) > 1 else ["no night yet"]
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import polars as pl
 
+from flows.language import policy_titles
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
-from sql.texts import exclusions, policy_cards
+from sql.texts import exclusions
 from transforms.money.batch_states import BatchState
 from transforms.money.books import Books
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
@@ -110,7 +111,7 @@ def _paid_as(home: Home, row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _titled(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    titles = {name: card.title for name, card in policy_cards().items()}
+    titles = policy_titles()
     return [{**row, "policy_title": titles.get(row["policy_id"], row["policy_id"])} for row in rows]
 
 

@@ -30,16 +30,11 @@ def traces_of_rows(
     paid = entitled.filter(pl.col("status").is_in(PAID)).select(KEY)
     found = pl.scan_parquet(path).join(paid.lazy(), on=KEY, how="semi").collect()
     told = {tuple(row[name] for name in KEY): row for row in found.iter_rows(named=True)}
-    kinds = {one["trace"]: one for one in _trace_kinds(shared, source.as_of)}
+    kinds = {one["trace"]: one for one in value_on(shared["trace_kinds"], source.as_of).value}
     return {
         key: _told(told[key], source, kinds) if key in told else {"is_person": False}
         for key in paid.iter_rows()
     }
-
-
-def _trace_kinds(shared: Mapping[str, Parameter], as_of: date) -> list[dict[str, Any]]:
-    kinds: list[dict[str, Any]] = value_on(shared["trace_kinds"], as_of).value
-    return kinds
 
 
 def _told(
