@@ -131,7 +131,13 @@ def answer(request: Mapping[str, Any]) -> None:
         beside=None if only is None else pl.read_parquet(beside),
     )
     connection = determined.connection
-    policies = {**_statuses(request.get("policies", {})), **determined.policies}
+    # What a run's manifest says became of its policies.
+    then = {
+        name: PolicyStatus(one["status"], None, first, last, one["parameters_used"])
+        for name, one in request.get("policies", {}).items()
+        for first, last in [one["reach"]]
+    }
+    policies = {**then, **determined.policies}
     snapshot, own = _laid_out(tables, Path(request["into"])), determined.own_rows.to_dicts()
     funds = read_funds(home)
     means = Means(request["threads"], request["memory"], home.temporary)
@@ -141,20 +147,6 @@ def answer(request: Mapping[str, Any]) -> None:
     frames = (determined.determinations, entitled.entitlements)
     for name, frame in zip(TABLES, frames, strict=True):
         frame.write_parquet(Path(request["into"]) / f"{name}.parquet")
-
-
-def _statuses(policies: Mapping[str, Any]) -> dict[str, PolicyStatus]:
-    """Return what a run's manifest says became of its policies."""
-    return {
-        name: PolicyStatus(
-            status=entry["status"],
-            reason=None,
-            reach_from_month=entry["reach"][0],
-            reach_to_month=entry["reach"][1],
-            parameters_used=entry["parameters_used"],
-        )
-        for name, entry in policies.items()
-    }
 
 
 def _laid_out(tables: Mapping[str, Sequence[Path]], into: Path) -> Path:

@@ -25,11 +25,16 @@ def effect(
     Holds:   the differences of every dimension add up to the whole; None: not shown, since it
              is about few beneficiaries, or with the rest it would tell what is
     """
-    paired = _paired(base, reform)
-    paired = paired.with_columns(
-        pl.col("policy_id").replace_strict(funds, default="", return_dtype=pl.String).alias("fund")
-    ).join(towns, on=BENEFICIARY, how="left", validate="m:1")
-    paired = paired.with_columns(pl.col("town").fill_null(""))
+    fund = pl.col("policy_id").replace_strict(funds, default="", return_dtype=pl.String)
+    by_law = base.select(*KEY, was_fen="due_fen")
+    by_reform = reform.select(*KEY, is_fen="due_fen")
+    paired = (
+        by_law.join(by_reform, on=KEY, how="full", coalesce=True, validate="1:1")
+        .join(towns, on=BENEFICIARY, how="left", validate="m:1")
+        .with_columns(
+            pl.col("was_fen", "is_fen").fill_null(0), pl.col("town").fill_null(""), fund=fund
+        )
+    )
     people = paired.group_by(BENEFICIARY).agg(pl.col("was_fen").sum(), pl.col("is_fen").sum())
     changed = paired.filter(pl.col("was_fen") != pl.col("is_fen"))
     was, now = int(paired["was_fen"].sum()), int(paired["is_fen"].sum())
@@ -86,13 +91,6 @@ def lists_changed(
         if changed.height:
             told.append({"policy_id": policy, **sums})
     return told
-
-
-def _paired(base: pl.DataFrame, reform: pl.DataFrame) -> pl.DataFrame:
-    was = base.select(*KEY, pl.col("due_fen").alias("was_fen"))
-    now = reform.select(*KEY, pl.col("due_fen").alias("is_fen"))
-    both = was.join(now, on=KEY, how="full", coalesce=True, validate="1:1")
-    return both.with_columns(pl.col("was_fen", "is_fen").fill_null(0))
 
 
 def _counts(people: pl.DataFrame) -> dict[str, int | None]:

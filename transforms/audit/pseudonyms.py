@@ -7,7 +7,7 @@ and so do accounts. Employers stay: their register is public.
 import hmac
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
 import polars as pl
 
@@ -104,12 +104,10 @@ def pseudonymous(frame: pl.DataFrame, pseudonyms: Pseudonyms) -> pl.DataFrame:
 
     Rows:    any; the same rows in the same order
     """
-    changed = {
-        name: _mapped(frame[name], write)
-        for name in frame.columns
-        if (write := _writer(name, pseudonyms)) is not None
-    }
-    frame = frame.with_columns(pl.Series(name, values) for name, values in changed.items())
+    writers = {name: _writer(name, pseudonyms) for name in frame.columns}
+    frame = frame.with_columns(
+        _mapped(frame[name], write) for name, write in writers.items() if write
+    )
     if "person_key" in frame.columns and "person_id" in frame.columns:
         frame = frame.with_columns(person_keys(frame["person_id"]).alias("person_key"))
     return frame
@@ -127,6 +125,5 @@ def _writer(name: str, pseudonyms: Pseudonyms) -> Callable[[str], str] | None:
 
 
 def _mapped(column: pl.Series, write: Callable[[str], str]) -> pl.Series:
-    known: Iterable[str] = column.drop_nulls().unique().to_list()
-    pairs: Mapping[str, str] = {text: write(text) for text in known}
+    pairs = {text: write(text) for text in column.drop_nulls().unique()}
     return column.replace_strict(pairs, return_dtype=pl.String)
