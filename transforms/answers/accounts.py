@@ -43,11 +43,8 @@ def wanted_accounts(
     Units:   due_fen is what waits
     """
     held = entitlements.filter((pl.col("status") == "held") & pl.col("reason").is_in(REASONS))
-    waiting = held.group_by(PAYEE).agg(
-        pl.col("reason").min(),
-        pl.col("due_fen").sum(),
-        pl.len().cast(pl.Int64).alias("line_count"),
-    )
+    sums = [pl.col("due_fen").sum(), pl.len().cast(pl.Int64).alias("line_count")]
+    waiting = held.group_by(PAYEE).agg(pl.col("reason").min(), *sums)
     by_run = waiting.join(since, on=PAYEE, how="left", validate="1:1").with_columns(
         pl.lit("").alias("bank_said")
     )
@@ -56,8 +53,7 @@ def wanted_accounts(
         .group_by(PAYEE)
         .agg(
             pl.lit(RETURNED).alias("reason"),
-            pl.col("due_fen").sum(),
-            pl.len().cast(pl.Int64).alias("line_count"),
+            *sums,
             pl.col("found_on").min(),
             pl.col("bank_said").sort().first(),
         )

@@ -27,15 +27,11 @@ def letter_pages(told: pl.DataFrame, most: int) -> Iterator[tuple[str, str]]:
         _escaped("letter").str.split("\n").list.join("</p><p>"),
         pl.lit("</p></section>\n"),
     )
-    laid_out = told.select(town=_file_name("town"), section=sections)
+    town = pl.col("town").str.extract(r"^([0-9A-Za-z]{1,12})$").fill_null(NO_TOWN)
+    laid_out = told.select(town=town, section=sections)
     for (town,), letters in laid_out.group_by("town", maintain_order=True):
         for number, part in enumerate(letters.iter_slices(most), start=1):
             yield f"{town}-{number:03d}", head + "".join(part["section"]) + foot
-
-
-def _file_name(column: str) -> pl.Expr:
-    kept = pl.col(column).str.extract(r"^([0-9A-Za-z]{1,12})$")
-    return kept.fill_null(NO_TOWN)
 
 
 def _escaped(column: str) -> pl.Expr:

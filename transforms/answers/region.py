@@ -72,14 +72,10 @@ def count_small(frames: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     """
     counts: dict[str, Any] = {}
     if "entitlements" in frames:
-        statuses = (
-            frames["entitlements"]
-            .group_by("status")
-            .agg(pl.len().alias("rows"), pl.col("due_fen").sum())
-        )
+        sums = pl.len().alias("rows"), pl.col("due_fen").sum()
+        statuses = frames["entitlements"].group_by("status").agg(sums).sort("status")
         counts["entitlements"] = {
-            row["status"]: {"rows": row["rows"], "due_fen": row["due_fen"]}
-            for row in statuses.sort("status").iter_rows(named=True)
+            status: {"rows": rows, "due_fen": fen} for status, rows, fen in statuses.iter_rows()
         }
     if "damaged_rows" in frames:
         found = frames["identity_candidates"].filter(pl.col("rank") == 1).height

@@ -101,11 +101,7 @@ def count_files(
     repaired = dict(rows_repaired.iter_rows())
     return tuple(
         FileCount(
-            name=entry["name"],
-            kind=entry["kind"],
-            rows=entry["rows"],
-            accepted=entry["accepted"],
-            quarantined=entry["quarantined"],
+            **{name: entry[name] for name in ("name", "kind", "rows", "accepted", "quarantined")},
             repaired=repaired.get(entry["name"], 0),
             by_rule=by_rule.get(entry["name"], {}),
         )
@@ -129,23 +125,19 @@ def count_policies(
         period.max().alias("last"),
         amounts.filter(pl.col("outcome") == "eligible").sum(),
     )
-    of_policy = {row["policy_id"]: row for row in sums.collect().iter_rows(named=True)}
+    of_policy = {name: rest for name, *rest in sums.collect().iter_rows()}
     reasons = _count_reasons(determinations)
     counted = []
     for name, run in sorted(runs.items(), key=lambda pair: (cards[pair[0]].item, pair[0])):
-        sum_of, titles = (
-            of_policy.get(name),
-            {one.name: one.title for one in cards[name].provisions},
-        )
+        first, last, eligible_fen = of_policy.get(name, ("", "", 0))
+        titles = {one.name: one.title for one in cards[name].provisions}
         counted.append(
             PolicyCount(
                 card=cards[name],
                 run=run,
-                periods="–".join(dict.fromkeys((sum_of["first"], sum_of["last"])))
-                if sum_of
-                else "",
+                periods=first if first == last else f"{first}–{last}",
                 outcomes=outcomes.get(name, {}),
-                eligible_fen=sum_of["amount_fen"] if sum_of else 0,
+                eligible_fen=eligible_fen,
                 reasons=[(titles.get(one, one), rows) for one, rows in reasons.get(name, ())],
                 unconfirmed=_unconfirmed(run),
             )

@@ -113,7 +113,7 @@ def findings_sheets(
 
     Rows:    sample  drawn, with `number` and `page`; strata: stratum, row_count, sample_count
     """
-    lines = [*said_lines([Said("sample_of", said), Said("sample_how")])]
+    lines = said_lines([Said("sample_of", said), Said("sample_how")])
     words = {name: word(name) for name in sample["fate"].unique()}
     empty = [pl.lit("").alias(name) for name in OPEN]
     shown = sample.select(
