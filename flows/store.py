@@ -45,23 +45,30 @@ def hold_home(home: Home, *, make: bool = False) -> Iterator[None]:
     before = os.umask(PRIVATE)
     try:
         home.root.mkdir(parents=True, exist_ok=True)
-        # The folder itself is held: a file in it could be removed and made anew by another.
-        held = os.open(home.root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as busy:
-                raise HomeBusyError(
-                    f"another run holds the home folder {home.root}: wait until it ends, then try "
-                    "again"
-                ) from busy
+        busy = f"another run holds the home folder {home.root}: wait until it ends, then try again"
+        with held_folder(home.root, busy):
             sweep_leftovers(home)
             midway().begin(home.root, home.snapshots, home.runs, home.batches)
             yield
-        finally:
-            os.close(held)
     finally:
         os.umask(before)
+
+
+@contextmanager
+def held_folder(folder: Path, said: str) -> Iterator[None]:
+    """Hold a folder itself: a file in it could be removed and made anew by another.
+
+    Raises:  HomeBusyError with these words if another process holds it
+    """
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as busy:
+            raise HomeBusyError(said) from busy
+        yield
+    finally:
+        os.close(held)
 
 
 def expect_home(home: Home) -> None:

@@ -203,11 +203,8 @@ def _files_of(home: Home, folder: Path, books: Books) -> list[tuple[Path, str]]:
         letters = [(p, "") for p in sorted((folder / NOTICES).rglob("[!.]*")) if p.is_file()]
         return [(folder / MANIFEST, digest), *files, *letters]
     manifest = read_manifest(folder, "snapshot")
-    return [
-        (folder / MANIFEST, ""),
-        *snapshot_files(folder, manifest),
-        *raw_files(folder, manifest),
-    ]
+    files = [*snapshot_files(folder, manifest), *raw_files(folder, manifest)]
+    return [(folder / MANIFEST, ""), *files]
 
 
 def _others(home: Home, inbox: Path) -> Iterator[tuple[str, Path, str, str]]:

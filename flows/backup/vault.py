@@ -9,7 +9,6 @@ One that a copy of the home wrote is never the newest while there is one of the 
 Nothing here is ever written in place. A state appears last, after all that it names is on disk.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -20,9 +19,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.store import CHUNK_BYTES, PRIVATE, file_digest, replace_file, sync_path
+from flows.store import (
+    CHUNK_BYTES,
+    PRIVATE,
+    file_digest,
+    held_folder,
+    replace_file,
+    sync_path,
+)
 from transforms.digest import canonical_json, content_digest
-from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
+from transforms.errors import DigestDiffersError, DropRefusedError
 
 NAME_DIGITS = 12
 # How often a file is read again that changes while it is read.
@@ -96,13 +102,6 @@ class Vault:
                 self._put(making, digest)
         return digest
 
-    def read_json(self, digest: str) -> Any:
-        """Read plain content.
-
-        Raises:  DigestDiffersError if it is missing or was changed
-        """
-        return json.loads(self.read(digest))
-
     def read(self, digest: str) -> bytes:
         """Read a content.
 
@@ -132,11 +131,6 @@ class Vault:
     def state_names(self) -> list[str]:
         """List the backups that are there, the oldest first."""
         return sorted((path.stem for path in self.states.glob("[!.]*.json")), key=self._order)
-
-    def ahead(self, now: datetime) -> list[str]:
-        """List the backups that are dated after now: a clock ran ahead then, or is behind now."""
-        until = _stamp((now + CLOCKS_DIFFER).isoformat())
-        return [name for name in self.state_names() if name.partition("-")[0] > until]
 
     def _order(self, name: str) -> tuple[int, int, str]:
         """Say when a state was written: after which entry of the ledger, after how many others."""
@@ -182,8 +176,11 @@ class Vault:
         return next(at_home, next(iter(names), ""))
 
     def tree(self, digest: str) -> list[Entry]:
-        """Read which files a folder held."""
-        return [Entry(*fields) for fields in self.read_json(digest)]
+        """Read which files a folder held.
+
+        Raises:  DigestDiffersError if it is missing or was changed
+        """
+        return [Entry(*fields) for fields in json.loads(self.read(digest))]
 
     def _checked(self, path: Path, digest: str) -> bytes:
         content = path.read_bytes() if path.is_file() else b""
@@ -223,7 +220,8 @@ def is_of_home(state: Mapping[str, Any]) -> bool:
 
 def dated_ahead(vault: Vault, now: datetime) -> list[str]:
     """Say of states that are dated after now that they are, and what tells the newest."""
-    names = vault.ahead(now)
+    until = _stamp((now + CLOCKS_DIFFER).isoformat())
+    names = [name for name in vault.state_names() if name.partition("-")[0] > until]
     if not names:
         return []
     return [
@@ -265,21 +263,9 @@ def hold_vault(root: Path) -> Iterator[Vault]:
         root.mkdir(parents=True, exist_ok=True)
         if not (root / "states").is_dir() and any(p.name != "content" for p in root.glob("[!.]*")):
             raise DropRefusedError(f"{root} holds other things than a backup: give an empty folder")
-        with _held(root):
+        with held_folder(root, f"another backup writes to {root}: wait until it ends"):
             for leftover in root.rglob(".making-*"):
                 leftover.unlink()
             yield Vault(root)
     finally:
         os.umask(before)
-
-
-@contextmanager
-def _held(root: Path) -> Iterator[None]:
-    held = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as busy:
-        raise HomeBusyError(f"another backup writes to {root}: wait until it ends") from busy
-    finally:
-        os.close(held)
