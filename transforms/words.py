@@ -143,11 +143,16 @@ class _Wording(Formatter):
 
 def said_column(code: str, **values: pl.Expr | str) -> pl.Expr:
     """Word a sentence row by row, its values in columns; null where one of them is null."""
+    return filled(catalogue()[code]["zh"], **values)
+
+
+def filled(sentence: str, **given: pl.Expr | str) -> pl.Expr:
+    """Fill a sentence in, row by row: each {name} is given, or a column."""
     parts: list[pl.Expr] = []
-    for text, name, _, _ in Formatter().parse(catalogue()[code]["zh"]):
+    for text, name, _, _ in Formatter().parse(sentence):
         parts += [pl.lit(text)] if text else []
         if name:
-            value = values[name]
+            value = given.get(name, name)
             parts.append((pl.col(value) if isinstance(value, str) else value).cast(pl.String))
     return pl.concat_str(parts)
 

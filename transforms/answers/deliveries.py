@@ -160,8 +160,7 @@ def _with_age(reason: Said | None, old: Collection[str], nobody: Collection[str]
 def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
     """Say what is late, too old, missing, left out for another's sake, refused, or replaced."""
     groups: dict[tuple[str, str, str], list[DeliveryState]] = {}
-    refused = list[Said]()
-    replaced = list[Said]()
+    refused, replaced = list[Said](), list[Said]()
     for one in states:
         is_left_out = one.max_age_days and not one.is_used
         code = "supplier_left_out" if is_left_out else ""
@@ -171,19 +170,12 @@ def warnings_of(states: Iterable[DeliveryState]) -> list[Said]:
         if one.refused_file:
             refused.append(Said("inbox_refused", {"file": one.refused_file}))
         if one.replaced_file:
-            counts, gone = one.counting_file, one.replaced_file
-            told = Said(
-                "supplier_replaced",
-                {"supplier": one.supplier, "kinds": [one.kind], "counts": counts, "replaced": gone},
-            )
-            replaced.append(told)
+            told = {"supplier": one.supplier, "kinds": [one.kind]}
+            files = {"counts": one.counting_file, "replaced": one.replaced_file}
+            replaced.append(Said("supplier_replaced", told | files))
     said = list[Said]()
     for (code, supplier, delivered_on), group in sorted(groups.items()):
-        values = {
-            "supplier": supplier,
-            "kinds": [one.kind for one in group],
-            "delivered_on": delivered_on,
-            "age_days": group[0].age_days,
-        }
-        said.append(Said(code, values))
+        when = {"delivered_on": delivered_on, "age_days": group[0].age_days}
+        kinds = [one.kind for one in group]
+        said.append(Said(code, {"supplier": supplier, "kinds": kinds} | when))
     return said + refused + replaced

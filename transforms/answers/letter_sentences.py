@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 import polars as pl
@@ -13,7 +12,7 @@ from transforms.money.exclusions import NONE_STANDS
 from transforms.policies.card_form import SIDES_OF_ROLE
 from transforms.policies.cards import ABSENCE, PolicyCard, Provision
 from transforms.strict_yaml import read_yaml
-from transforms.words import said_column, vocabulary, word, words_column
+from transforms.words import filled, said_column, vocabulary, word, words_column
 
 LETTERS = Path(__file__).parent.parent / "letters.yaml"
 # What is granted for a person, and whom an employer reports: the reader must know of it.
@@ -145,13 +144,3 @@ def _to_reader(texts: Mapping[str, Any], name: str) -> pl.Expr:
         if name in texts.get(reader, {}):
             said = pl.when(is_reader).then(filled(texts[reader][name])).otherwise(said)
     return said
-
-
-def filled(sentence: str, **given: pl.Expr) -> pl.Expr:
-    """Fill a sentence in, row by row: each {name} is given, or a column."""
-    parts: list[pl.Expr] = []
-    for text, name, _, _ in Formatter().parse(sentence):
-        parts += [pl.lit(text)] if text else []
-        if name:
-            parts.append(given[name] if name in given else pl.col(name))
-    return pl.concat_str(parts)

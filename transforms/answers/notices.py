@@ -14,7 +14,6 @@ from transforms.answers.letter_sentences import (
     IS_TO_FAMILY,
     conditions,
     day_text,
-    filled,
     kinds_for_others,
     letter_texts,
     other_named,
@@ -28,7 +27,7 @@ from transforms.money.entitlements import KEY
 from transforms.money.exclusions import PAID_UNDER_OTHER
 from transforms.money.payees import STRUCK_OUT
 from transforms.policies.cards import PolicyCard
-from transforms.words import words_column
+from transforms.words import filled, words_column
 
 AMOUNTS = ("due", "determined", "paid_before", "excess", "left")
 MESSAGE_LENGTH = 70

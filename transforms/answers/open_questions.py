@@ -1,7 +1,6 @@
 """What is not known: each unknown provision of an undetermined row, in words for a clerk."""
 
 from collections.abc import Collection, Mapping
-from functools import reduce
 from typing import Any, TypeVar
 
 import polars as pl
@@ -9,12 +8,12 @@ import polars as pl
 from transforms.digest import canonical_json
 from transforms.extracts.dates import ALL_PERIODS
 from transforms.extracts.kinds import COLUMNS, KINDS
+from transforms.money.entitlements import KEY
 from transforms.money.objections import OBJECTION
 from transforms.policies.card_form import period_form
 from transforms.policies.cards import PolicyCard, Provision
-from transforms.words import said_column, word
+from transforms.words import filled, said_column, word
 
-KEY = ["policy_id", "period", "subject_kind", "subject_id", "beneficiary_kind", "beneficiary_id"]
 QUESTION_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(KEY, pl.String()),
     "provision": pl.String(),
@@ -129,15 +128,11 @@ def missing_words(provision: Provision, columns: list[str]) -> pl.Expr:
     ]
     if empty_cells:
         listed = pl.concat_str(empty_cells, separator="、", ignore_nulls=True)
-        is_any = reduce(
-            lambda one, other: one | other, [_is_empty(f, columns) for f in provision.facts]
+        is_any = pl.any_horizontal(
+            pl.col(fact).is_null() for fact in provision.facts if fact in columns
         )
         absent_rows.append(pl.when(is_any).then(said_column("cells_empty", facts=listed)))
     return pl.coalesce([*absent_rows, said_column("needs_a_look")])
-
-
-def _is_empty(fact: str, columns: list[str]) -> pl.Expr:
-    return pl.col(fact).is_null() if fact in columns else pl.lit(False)
 
 
 def fact_label(fact: str, kind: str = "") -> str:
@@ -225,16 +220,18 @@ def unfitting_findings(
     unknown = about_nobody.select(
         *row, pl.lit("no extract of tonight names whom it is about").alias("why")
     ).join(wrong, on="place", how="anti", maintain_order="left")
-    return pl.concat([wrong, unknown]).select(
-        pl.lit("decision_fits_nothing").alias("finding"),
+    detail = filled("{place}: {provision} ({period}): {why}") + "; the decision settles nothing"
+    return _findings(pl.concat([wrong, unknown]), "decision_fits_nothing", detail)
+
+
+def _findings(rows: pl.DataFrame, finding: str, detail: pl.Expr) -> pl.DataFrame:
+    return rows.select(
+        pl.lit(finding).alias("finding"),
         pl.lit("warning").alias("severity"),
         "policy_id",
         pl.lit("").alias("subject_kind"),
         "subject_id",
-        pl.concat_str(
-            *("place", pl.lit(": "), "provision", pl.lit(" ("), "period", pl.lit("): "), "why"),
-            pl.lit("; the decision settles nothing"),
-        ).alias("detail"),
+        detail.alias("detail"),
     )
 
 
@@ -258,11 +255,5 @@ def unfitting_objections(weighed: pl.DataFrame, cards: Mapping[str, PolicyCard])
         .then(pl.lit("nothing is determined of what it names: look at period and code again"))
     )
     told = weighed.with_columns(says.alias("says")).drop_nulls("says").unique("objection_id")
-    return told.sort("objection_id").select(
-        pl.lit("objection_fits_nothing").alias("finding"),
-        pl.lit("warning").alias("severity"),
-        "policy_id",
-        pl.lit("").alias("subject_kind"),
-        "subject_id",
-        pl.concat_str("objection_id", pl.lit(": "), "says").alias("detail"),
-    )
+    detail = filled("{objection_id}: {says}")
+    return _findings(told.sort("objection_id"), "objection_fits_nothing", detail)

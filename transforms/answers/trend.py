@@ -4,8 +4,9 @@ Every figure drawn stands in a table beside its drawing. Places are whole number
 each drawing; a month that was not delivered is a gap, never a zero.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +75,11 @@ def _cells(trend: pl.DataFrame) -> dict[str, list[Cell]]:
         spark = "" if not any(present) else spark_points(present)
         told = {"cell": cell, "name": _name(str(level), str(cell)), "spark": spark, **counts}
         cells.setdefault(str(level), []).append(told)
-    return {level: sorted(of, key=_largest_first) for level, of in cells.items()}
-
-
-def _largest_first(cell: Cell) -> tuple[bool, int, str]:
-    return cell["cell"] in NOWHERE, -(cell["present_count"][-1] or 0), cell["name"]
+    for of_level in cells.values():
+        of_level.sort(
+            key=lambda of: (of["cell"] in NOWHERE, -(of["present_count"][-1] or 0), of["name"])
+        )
+    return cells
 
 
 def _expect_balance(counts: Mapping[str, Counts]) -> None:
@@ -87,12 +88,9 @@ def _expect_balance(counts: Mapping[str, Counts]) -> None:
     Raises:  ContractError
     """
     present = counts["present_count"]
-    for place, (come, gone) in enumerate(
-        zip(counts["come_count"], counts["gone_count"], strict=True)
-    ):
-        if come is None or gone is None or not place:
-            continue
-        if present[place] != (present[place - 1] or 0) + come - gone:
+    moved = zip(pairwise(present), counts["come_count"][1:], counts["gone_count"][1:], strict=True)
+    for (before, now), come, gone in moved:
+        if come is not None and gone is not None and now != (before or 0) + come - gone:
             raise ContractError("come and gone do not lead from one month to the next")
 
 
@@ -133,7 +131,10 @@ def line_chart(series: Mapping[str, Counts]) -> dict[str, Any] | None:
     marks = axis(min(known), max(known))
     lines = []
     for name, counts in series.items():
-        parts = list(_parts(counts, marks[0], marks[-1]))
+        parts = _parts(
+            None if count is None else _place(place, counts, marks[0], marks[-1])
+            for place, count in enumerate(counts)
+        )
         last = max((place for place, count in enumerate(counts) if count is not None), default=None)
         if last is not None:
             x, y = _place(last, counts, marks[0], marks[-1])
@@ -157,15 +158,15 @@ def _spread(lines: Sequence[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]
     return spread
 
 
-def _parts(counts: Counts, low: int, high: int) -> Iterator[list[str]]:
-    part: list[str] = []
-    for place, count in enumerate(counts):
-        if count is None:
-            yield from [part] if part else []
-            part = []
+def _parts(points: Iterable[tuple[int, int] | None]) -> list[list[str]]:
+    """Write the points of a line, in parts where one is not known."""
+    parts: list[list[str]] = [[]]
+    for point in points:
+        if point is None:
+            parts.append([])
         else:
-            part.append("{},{}".format(*_place(place, counts, low, high)))
-    yield from [part] if part else []
+            parts[-1].append("{},{}".format(*point))
+    return [part for part in parts if part]
 
 
 def _place(place: int, counts: Counts, low: int, high: int) -> tuple[int, int]:
@@ -185,16 +186,13 @@ def spark_points(counts: Counts) -> list[list[str]]:
     """Draw a small line between its own least and largest count."""
     known = [count for count in counts if count is not None]
     low, span = min(known), max(max(known) - min(known), 1)
-    parts: list[list[str]] = [[]]
-    for place, count in enumerate(counts):
-        if count is None:
-            parts.append([])
-            continue
-        x = SPARK_EDGE + (SPARK_WIDE - 2 * SPARK_EDGE) * place // max(len(counts) - 1, 1)
-        parts[-1].append(
-            f"{x},{SPARK_HIGH - SPARK_EDGE - (count - low) * (SPARK_HIGH - 2 * SPARK_EDGE) // span}"
-        )
-    return [part for part in parts if part]
+    wide, high = SPARK_WIDE - 2 * SPARK_EDGE, SPARK_HIGH - 2 * SPARK_EDGE
+
+    def point(place: int, count: int) -> tuple[int, int]:
+        x = SPARK_EDGE + wide * place // max(len(counts) - 1, 1)
+        return x, SPARK_HIGH - SPARK_EDGE - (count - low) * high // span
+
+    return _parts(None if n is None else point(place, n) for place, n in enumerate(counts))
 
 
 def move_bars(come: Counts, gone: Counts) -> dict[str, Any] | None:
