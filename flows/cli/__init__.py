@@ -10,8 +10,6 @@ from flows.cli import audit as cli_audit
 from flows.cli import backup as cli_backup
 from flows.cli import batches as cli_batches
 from flows.cli import checking as cli_checking
-from flows.cli import explore as cli_explore
-from flows.cli import inbox as cli_inbox
 from flows.cli import keys as cli_keys
 from flows.cli import money as cli_money
 from flows.cli import persons as cli_persons
@@ -25,22 +23,20 @@ from flows.store import PRIVATE
 
 COMMAND_MODULES = (
     *(cli_run, cli_keys, cli_batches, cli_money, cli_recovery),
-    *(cli_policies, cli_answers, cli_audit, cli_explore, cli_checking),
-    *(cli_persons, cli_inbox, cli_status, cli_backup),
+    *(cli_policies, cli_answers, cli_audit, cli_checking),
+    *(cli_persons, cli_status, cli_backup),
 )
 
 
 def command_names() -> list[str]:
     """Return every command as it is typed, groups included; the documentation names each."""
-    names = [
-        str(entry.name or entry.callback.__name__)
-        for entry in app.registered_commands
+    groups = [("", app), *((f"{one.name} ", one.typer_instance) for one in app.registered_groups)]
+    return sorted(
+        f"{before}{entry.name or entry.callback.__name__}"
+        for before, group in groups
+        for entry in (group.registered_commands if group else [])
         if entry.callback
-    ]
-    for group in app.registered_groups:
-        inner = group.typer_instance.registered_commands if group.typer_instance else []
-        names += [f"{group.name} {e.name or e.callback.__name__}" for e in inner if e.callback]
-    return sorted(names)
+    )
 
 
 def main() -> None:

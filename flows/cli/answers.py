@@ -5,9 +5,16 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import DEFAULT_HOME, AnyHomeOption, HomeOption, JsonOption, app, show
-from flows.store import Home, hold_home
-from transforms.errors import DropRefusedError
+from flows.cli.console import (
+    DEFAULT_HOME,
+    AnyHomeOption,
+    HomeOption,
+    JsonOption,
+    app,
+    made_home,
+    show,
+)
+from flows.store import hold_home
 
 clerical_app = typer.Typer(help="A clerk's decisions.", no_args_is_help=True)
 app.add_typer(clerical_app, name="clerical")
@@ -49,12 +56,10 @@ def import_answers(
     given = {"decided_by": by, "document_no": document}
     if out:
         target, count = import_decisions(file, out, given)
-        content = {"path": str(target), "decisions": count}
-        show(
-            content, as_json, [f"{count} decisions written to {target}: put it into the next drop"]
-        )
+        line = f"{count} decisions written to {target}: put it into the next drop"
+        show({"path": str(target), "decisions": count}, as_json, [line])
         return
-    place = _home(home)
+    place = made_home(home)
     with hold_home(place):
         made = register_answers(place, file, given, opened)
     said = [f"{made['new_answers']} of {made['answers']} answers are new in {made['path']}"]
@@ -77,7 +82,7 @@ def withdraw(
     """Withdraw an answer: no later night takes it in; what was said stays in the register."""
     from flows.answers.clerical import withdraw_answer
 
-    place, said = _home(home), {"decided_by": by, "why": reason, "document_no": document}
+    place, said = made_home(home), {"decided_by": by, "why": reason, "document_no": document}
     with hold_home(place):
         made = withdraw_answer(place, answer, said)
     lines = [f"{made['answer_id']} is withdrawn, {made['lines']} lines; what it said stays listed"]
@@ -89,12 +94,5 @@ def show_register(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) 
     """List every answer of the registers: who, when, by which document, whether it stands."""
     from flows.answers.clerical import answer_lines, list_answers
 
-    listed = list_answers(_home(home))
+    listed = list_answers(made_home(home))
     show({"answers": listed}, as_json, answer_lines(listed))
-
-
-def _home(home: Path) -> Home:
-    place = Home(home)
-    if not place.ledger_path.is_file():
-        raise DropRefusedError(f"{home} is no home: check --home; `wuxing init` makes one")
-    return place

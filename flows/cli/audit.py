@@ -12,11 +12,12 @@ from flows.cli.console import (
     AnyHomeOption,
     HomeOption,
     JsonOption,
+    MemoryOption,
     ThreadsOption,
     app,
     show,
 )
-from flows.language import language
+from flows.language import language, policy_titles
 from flows.store import Home, expect_home
 from transforms.errors import DigestDiffersError, UsageError
 
@@ -56,10 +57,7 @@ def replay(
     ] = False,
     home: AnyHomeOption = DEFAULT_HOME,
     threads: ThreadsOption = None,
-    memory_limit: Annotated[
-        str | None,
-        typer.Option("--memory-limit", help="Most memory for the rules, e.g. 4GB; default: 2GB."),
-    ] = None,
+    memory_limit: MemoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute a night again from its snapshot and the ledger as it stood; compare every digest."""
@@ -71,14 +69,8 @@ def replay(
         raise UsageError(f"--rules takes {' or '.join(RULES)}; found {rules!r}")
     if run.endswith(CARRIED) and is_pseudonymous(Path(run)):
         told = replay_pseudonymous(Path(run))
-        show(
-            told,
-            as_json,
-            [
-                *(f"{s['stage']}: {s['rows']:,} rows" for s in told["stages"]),
-                f"verdict: {told['verdict']}",
-            ],
-        )
+        lines = [f"{s['stage']}: {s['rows']:,} rows" for s in told["stages"]]
+        lines.append(f"verdict: {told['verdict']}")
     else:
         with _meant(run, home) as (place, run_id):
             told = replay_run(
@@ -89,7 +81,8 @@ def replay(
                 stored_rules=rules == "stored",
                 from_raw=from_raw,
             )
-        show(told, as_json, replay_lines(told))
+        lines = replay_lines(told)
+    show(told, as_json, lines)
     if told["verdict"] != "identical":
         raise typer.Exit(DigestDiffersError.exit_code)
 
@@ -147,7 +140,6 @@ def diff(
     from flows.answers.nights import find_run
     from flows.audit.diff import diff as diff_runs
     from flows.audit.diff import rows_behind
-    from sql.texts import policy_cards
     from transforms.audit.diff_text import diff_content, diff_lines, diff_page, worded_changes
     from transforms.sheets.csv_file import csv_bytes
 
@@ -157,7 +149,7 @@ def diff(
     told |= {"run_a": found.nights[0].run_id, "run_b": found.nights[1].run_id}
     if csv:
         csv.write_bytes(csv_bytes(worded_changes(found.changes)))
-    titles = {name: card.title for name, card in policy_cards().items()}
+    titles = policy_titles()
     if page:
         page.write_text(diff_page(told, titles), encoding="utf-8")
     show(told, as_json, diff_lines(told, language(), titles))

@@ -27,6 +27,11 @@ SAID_OF_A_BATCH = ("mark", "came_from", "superseded_by", "left_because", "announ
 BatchArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
 ]
+BatchOrFileArgument = Annotated[
+    str, typer.Argument(metavar="ID|FILE", help="Batch at its home, or its exported file.")
+]
+RoleOption = Annotated[str, typer.Option("--role", help="reviewer or approver.")]
+KeyOption = Annotated[Path | None, typer.Option("--key", help="Key file made by `key new`.")]
 
 
 def show_signed(signed: dict[str, Any], as_json: bool) -> None:
@@ -158,12 +163,10 @@ def batch_import(
 
 @batch_app.command("reject")
 def batch_reject(
-    batch: Annotated[
-        str, typer.Argument(metavar="ID|FILE", help="Batch at its home, or its exported file.")
-    ],
+    batch: BatchOrFileArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why.")],
-    role: Annotated[str, typer.Option("--role", help="reviewer or approver.")] = "reviewer",
-    key: Annotated[Path | None, typer.Option("--key", help="Key file made by `key new`.")] = None,
+    role: RoleOption = "reviewer",
+    key: KeyOption = None,
     home: AnyHomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:

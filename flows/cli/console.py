@@ -27,7 +27,7 @@ from flows.machine import denial, where_broken
 from flows.midway import midway
 from flows.store import Home, expect_home, hold_home
 from transforms.amounts import grouped
-from transforms.errors import MachineDeniedError, UsageError, WuxingError
+from transforms.errors import DropRefusedError, MachineDeniedError, UsageError, WuxingError
 from transforms.visible import holds_control, visible
 from transforms.words import LANGUAGES
 
@@ -50,6 +50,10 @@ AsOfOption = Annotated[
 ThreadsOption = Annotated[
     int | None,
     typer.Option("--threads", min=1, max=1024, help="Threads to use (default: all cores)."),
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option("--memory-limit", help="Most memory for the rules, e.g. 4GB; default: 2GB."),
 ]
 PartsOption = Annotated[
     int | None,
@@ -120,6 +124,17 @@ def program(
     ] = None,
 ) -> None:
     """无形认证: find who is entitled to which subsidy, and draft the payment batches."""
+
+
+def made_home(home: Path) -> Home:
+    """Return a home that `wuxing init` has made.
+
+    Raises:  DropRefusedError if it has no ledger
+    """
+    place = Home(home)
+    if not place.ledger_path.is_file():
+        raise DropRefusedError(f"{home} is no home: check --home; `wuxing init` makes one")
+    return place
 
 
 def read_day(text: str) -> date:

@@ -19,7 +19,13 @@ from flows.cli.console import (
     key_app,
     show,
 )
-from flows.cli.signing import countersigned, post_or_write, statement_lines, to_be_signed
+from flows.cli.signing import (
+    act_given,
+    countersigned,
+    post_or_write,
+    statement_lines,
+    to_be_signed,
+)
 from flows.language import headings
 from flows.store import Home, hold_home
 from transforms.errors import UsageError
@@ -207,17 +213,13 @@ def key_revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Revoke a key, signed by both heads; what it signed before stands."""
-    from flows.money import acts, heads
+    from flows.money import heads
 
     if (key_id is None) == (signed is None):
         raise UsageError("give the key's id, or --signed with the act that both heads have signed")
     place = Home(home)
     with hold_home(place):
-        act = (
-            acts.read_act(signed, "revoke")
-            if signed
-            else heads.revoke_act(place, str(key_id), reason)
-        )
+        act = act_given(signed, "revoke", lambda: heads.revoke_act(place, str(key_id), reason))
         keys, path = _both(hr_key, finance_key), out or Path(f"revoke-{key_id}.json")
         made = post_or_write(act, keys, None if signed else path, partial(heads.post_act, place))
     show(made, as_json, _roster_lines(made))
@@ -242,11 +244,11 @@ def home_move(
     as_json: JsonOption = False,
 ) -> None:
     """Let a home that was moved or copied here sign and release here; both heads sign it."""
-    from flows.money import acts, heads
+    from flows.money import heads
 
     place = Home(home)
     with hold_home(place):
-        act = acts.read_act(signed, "move") if signed else heads.move_act(place)
+        act = act_given(signed, "move", lambda: heads.move_act(place))
         keys, path = _both(hr_key, finance_key), out or Path("move.json")
         made = post_or_write(act, keys, None if signed else path, partial(heads.post_act, place))
     show(made, as_json, _roster_lines(made))

@@ -6,7 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.batches import BatchArgument, show_signed
+from flows.cli.batches import (
+    BatchArgument,
+    BatchOrFileArgument,
+    KeyOption,
+    RoleOption,
+    show_signed,
+)
 from flows.cli.console import (
     DEFAULT_HOME,
     AnyHomeOption,
@@ -33,16 +39,13 @@ SignedOption = Annotated[
     Path | None, typer.Option("--signed", help="The act's file, signed by both.")
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="File for what is to be signed.")]
-RoleOption = Annotated[str, typer.Option("--role", help="reviewer or approver.")]
 
 
 @app.command()
 def sign(
-    batch: Annotated[
-        str, typer.Argument(metavar="ID|FILE", help="Batch at its home, or its exported file.")
-    ],
+    batch: BatchOrFileArgument,
     role: RoleOption,
-    key: Annotated[Path | None, typer.Option("--key", help="Key file made by `key new`.")] = None,
+    key: KeyOption = None,
     seal: Annotated[
         str | None, typer.Option("--seal", help="Id of an outside seal: writes what it signs.")
     ] = None,

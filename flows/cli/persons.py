@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
+from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, made_home, show
 from flows.language import counted
 from flows.store import Home, hold_home
-from transforms.errors import DropRefusedError
 
 accounts_app = typer.Typer(help="Accounts of payees.", no_args_is_help=True)
 app.add_typer(accounts_app, name="accounts")
@@ -33,10 +32,9 @@ def accounts_wanted(
     place = Home(home)
     with hold_home(place):
         made = write_wanted(place, out)
-    lines = [f"{made['payees']:,} payees in {made['path']}: {counted(made['by_reason'])}"]
-    show(
-        made, as_json, [*lines, "fill in the yellow columns, then put the file into the next drop"]
-    )
+    line = f"{made['payees']:,} payees in {made['path']}: {counted(made['by_reason'])}"
+    then = "fill in the yellow columns, then put the file into the next drop"
+    show(made, as_json, [line, then])
 
 
 @app.command("object")
@@ -56,11 +54,9 @@ def object_to(
     """Register an objection (异议): the next night holds the line, and answers by a letter."""
     from flows.answers.objections import register_objection
 
-    place = Home(home)
+    place = made_home(home)
     given = {"policy_id": policy, "subject_id": subject, "period": period, "raised_by": by}
     given |= {"raised_on": on, "reason": reason, "document_no": document}
-    if not place.ledger_path.is_file():
-        raise DropRefusedError(f"{home} is no home: check --home; `wuxing init` makes one")
     with hold_home(place):
         made = register_objection(place, given)
     said = "newly registered" if made["is_new"] else "was registered already"

@@ -18,7 +18,7 @@ from flows.cli.console import (
     show,
 )
 from flows.cli.money import ApproverKeyOption, OutOption, ReviewerKeyOption, SignedOption, both
-from flows.cli.signing import post_or_write, read_fen, to_be_signed
+from flows.cli.signing import act_given, post_or_write, read_fen, to_be_signed
 from flows.language import headings, language, policy_word, warned
 from flows.store import Home, replace_file
 from transforms.amounts import grouped, yuan_text
@@ -146,17 +146,12 @@ def recovery_list(
 ) -> None:
     """List what a run asks back (追回) and no list asks for yet; two persons sign it."""
     from flows.answers.nights import find_run
-    from flows.money.acts import read_act
     from flows.money.objections import objected_claims
     from flows.money.recover import list_act, list_workbook, record_list
 
     place = Home(home)
     with changing(place):
-        act = (
-            read_act(signed, "recovery_list")
-            if signed
-            else list_act(place, find_run(place, run_id))
-        )
+        act = act_given(signed, "recovery_list", lambda: list_act(place, find_run(place, run_id)))
         path = out or Path(f"{act['statement']['list_id']}.json")
         if workbook:
             replace_file(workbook, list_workbook(act))
@@ -187,12 +182,11 @@ def recovery_lift(
     as_json: JsonOption = False,
 ) -> None:
     """Lift what is open of signed claims and the newest run asks back no more; two sign it."""
-    from flows.money.acts import read_act
     from flows.money.lift import lift_act, record_lift
 
     place = Home(home)
     with changing(place):
-        act = read_act(signed, "recovery_lift") if signed else lift_act(place, reason, subject)
+        act = act_given(signed, "recovery_lift", lambda: lift_act(place, reason, subject))
         path = out or Path(f"{act['statement']['list_id']}.json")
         keys = both(reviewer_key, approver_key)
         made = post_or_write(act, keys, None if signed else path, partial(record_lift, place))

@@ -216,6 +216,13 @@ def read_fen(text: str) -> int:
 # --- acts: what two persons sign together -------------------------------------------------------
 
 
+def act_given(signed: Path | None, kind: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Read the act of this kind that was given with --signed, else make it."""
+    from flows.money.acts import read_act
+
+    return read_act(signed, kind) if signed else make()
+
+
 def post_or_write(
     act: dict[str, Any],
     keys: list[tuple[Path, str]],
