@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
+from xlsxwriter.utility import xl_col_to_name
 
 from transforms.amounts import is_amount, is_share, yuan_column
 from transforms.errors import ContractError
@@ -70,7 +71,7 @@ def _with_rows(sheet: bytes, rows: Rows) -> Iterator[bytes]:
     written = DIMENSION.search(head)
     reached = int((written and written[1]) or 1)
     last_row = max(first_row - 1 + table.height, reached if reached > first_row else 0)
-    last = f"{column_name(table.width - 1)}{last_row}"
+    last = f"{xl_col_to_name(table.width - 1)}{last_row}"
     yield DIMENSION.sub(f'<dimension ref="A1:{last}"/>'.encode(), head)
     for offset in range(0, table.height, ROWS_A_CHUNK):
         chunk = Rows(first_row + offset, table.slice(offset, ROWS_A_CHUNK), rows.widths)
@@ -89,7 +90,7 @@ def row_texts(rows: Rows, styles: Sequence[int]) -> list[str]:
     number = (pl.int_range(pl.len()) + rows.first_row).cast(pl.String)
     parts: list[pl.Expr] = [pl.lit('<row r="'), number, pl.lit('"'), _height(rows), pl.lit(">")]
     for place, (name, style) in enumerate(zip(table.columns, styles, strict=True)):
-        parts += [pl.lit(f'<c r="{column_name(place)}'), number, pl.lit(f'" s="{style}"')]
+        parts += [pl.lit(f'<c r="{xl_col_to_name(place)}'), number, pl.lit(f'" s="{style}"')]
         parts.append(_cell(table, name))
     row = pl.concat_str(*parts, pl.lit("</row>"))
     return table.select(row.alias("row"))["row"].to_list()
@@ -147,13 +148,3 @@ def _escaped(texts: pl.Expr) -> pl.Expr:
     for plain, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;")):
         texts = texts.str.replace_all(plain, safe, literal=True)
     return texts.str.replace_all(UNWRITABLE, "\ufffd")
-
-
-def column_name(place: int) -> str:
-    """Return the letter of a column by its place from 0.
-
-    >>> column_name(0), column_name(25)
-    ('A', 'Z')
-    """
-    assert 0 <= place < 26, "a sheet here has at most 26 columns"
-    return chr(ord("A") + place)

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import xlsxwriter
+from xlsxwriter.utility import xl_col_to_name
 
 from transforms.amounts import is_amount, is_share, yuan_text
 from transforms.extracts.kinds import heading
@@ -16,7 +17,6 @@ from transforms.sheets.rows import (
     LINE_POINTS,
     ROW_POINTS,
     Rows,
-    column_name,
     display_width,
     fill_sheets,
 )
@@ -142,7 +142,7 @@ def _lay_out(
             page.data_validation(top + 1, place, last, place, allowed)
     for number, line in enumerate(sheet.below, start=last + 1):
         _write_line(page, number, line, widths, looks)
-    page.ignore_errors({"number_stored_as_text": f"A1:{column_name(rows.width - 1)}{last + 1}"})
+    page.ignore_errors({"number_stored_as_text": f"A1:{xl_col_to_name(rows.width - 1)}{last + 1}"})
     if sheet.is_protected:
         page.protect("", ALLOWED)
     _set_up_page(page, sheet, top, last, widths)
