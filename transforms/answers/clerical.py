@@ -6,20 +6,20 @@ tells whether one of them was altered. Behind it stands, on both sheets, the dig
 shows: it tells whether they still belong together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from transforms.answers.open_questions import BOTH, CONFLICT, KEY, RECOVERY, with_facts
+from transforms.answers.open_questions import BOTH, CONFLICT, RECOVERY, with_facts
 from transforms.digest import text_digest
 from transforms.extracts.kinds import heading
 from transforms.extracts.registers import DECISIONS as REGISTER
 from transforms.money.claims import IN_PART
-from transforms.money.entitlements import OUTSIDE_SPAN
+from transforms.money.entitlements import KEY, OUTSIDE_SPAN
 from transforms.money.exclusion_file import Exclusion
 from transforms.money.exclusions import counted_once
 from transforms.money.objections import OBJECTION
-from transforms.sheets.filled import CODE_LENGTH, line_codes
+from transforms.sheets.filled import CODE_LENGTH, with_codes
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word, words_column
 
@@ -51,18 +51,9 @@ def conflict_questions(entitlements: pl.DataFrame, titles: Mapping[str, str]) ->
 
     Rows:    one per entitlement with status conflict, with the questions' columns
     """
-    return (
-        entitlements.filter(pl.col("status") == CONFLICT)
-        .select(
-            *KEY,
-            pl.lit(CONFLICT).alias("provision"),
-            pl.lit(word(CONFLICT)).alias("title"),
-            pl.lit(word("once_a_month")).alias("clause"),
-            said_column("excluded_by", policies=words_column("reason", titles)).alias("missing"),
-            pl.col("determined_fen").alias("amount_fen"),
-        )
-        .pipe(_of_whole_row)
-    )
+    rows = entitlements.filter(pl.col("status") == CONFLICT)
+    missing = said_column("excluded_by", policies=words_column("reason", titles))
+    return _asked_of_rows(rows, CONFLICT, "once_a_month", missing, pl.col("determined_fen"))
 
 
 def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
@@ -74,15 +65,9 @@ def recovery_questions(entitlements: pl.DataFrame) -> pl.DataFrame:
     is_open = (pl.col("status") == "unsupported") & (pl.col("cause") != KEPT)
     is_open = (is_open | (pl.col("cause") == IN_PART)) & (pl.col("reason") != OUTSIDE_SPAN)
     rest_fen = pl.col("paid_before_fen") + pl.col("due_fen") - pl.col("determined_fen")
-    asked = entitlements.filter(is_open).select(
-        *KEY,
-        pl.lit(RECOVERY).alias("provision"),
-        pl.lit(word(RECOVERY)).alias("title"),
-        pl.lit(word("recovery_clause")).alias("clause"),
-        said_column("cause_at", cause=words_column("cause"), places="cause_rows").alias("missing"),
-        rest_fen.alias("amount_fen"),
-    )
-    return _of_whole_row(asked)
+    missing = said_column("cause_at", cause=words_column("cause"), places="cause_rows")
+    rows = entitlements.filter(is_open)
+    return _asked_of_rows(rows, RECOVERY, "recovery_clause", missing, rest_fen)
 
 
 def objection_questions(weighed: pl.DataFrame) -> pl.DataFrame:
@@ -91,21 +76,26 @@ def objection_questions(weighed: pl.DataFrame) -> pl.DataFrame:
     Rows:    weighed  the night's objections; returns  one per line, with the questions' columns
     """
     pending = pl.col("is_holding") & pl.col("decision").is_null()
-    asked = weighed.filter(pending).sort("objection_id").unique(KEY, keep="first")
-    return asked.select(
-        *KEY,
-        pl.lit(OBJECTION).alias("provision"),
-        pl.lit(word(OBJECTION)).alias("title"),
-        pl.lit(word("objection_clause")).alias("clause"),
-        said_column("objection_says", reason="objection_reason").alias("missing"),
-        pl.coalesce("amount_fen", "amount_before_fen", pl.lit(0)).alias("amount_fen"),
-    ).pipe(_of_whole_row)
+    rows = weighed.filter(pending).sort("objection_id").unique(KEY, keep="first")
+    missing = said_column("objection_says", reason="objection_reason")
+    fen = pl.coalesce("amount_fen", "amount_before_fen", pl.lit(0))
+    return _asked_of_rows(rows, OBJECTION, "objection_clause", missing, fen)
 
 
-def _of_whole_row(asked: pl.DataFrame) -> pl.DataFrame:
+def _asked_of_rows(
+    rows: pl.DataFrame, what: str, clause: str, missing: pl.Expr, amount_fen: pl.Expr
+) -> pl.DataFrame:
     """Make one question of what is asked of a policy's rows alike, month by month."""
-    what = [pl.col("provision"), pl.col("policy_id")]
-    named = with_facts(asked.with_columns(pl.lit(BOTH).alias("about")), *what)
+    asked = rows.select(
+        *KEY,
+        pl.lit(what).alias("provision"),
+        pl.lit(word(what)).alias("title"),
+        pl.lit(word(clause)).alias("clause"),
+        missing.alias("missing"),
+        amount_fen.alias("amount_fen"),
+    )
+    about = asked.with_columns(pl.lit(BOTH).alias("about"))
+    named = with_facts(about, pl.col("provision"), pl.col("policy_id"))
     return named.select(*asked.columns, "fact", "about")
 
 
@@ -154,11 +144,13 @@ def _rows_sheet(listed: pl.DataFrame, titles: Mapping[str, str]) -> Sheet:
             pl.col("policy_id").replace(titles).alias("policy_name"),
             pl.col("title").alias("question"),
             pl.lit("").alias("own_decision"),
-        ).select(
+        )
+        .pipe(with_codes, ROWS_SHOWN)
+        .select(
             *ROWS_SHOWN[:2],
             "own_decision",
             "amount_fen",
-            _coded(ROWS_SHOWN),
+            "question_no",
             *(pl.col(name).alias(LABELS[name]) for name in KEY_NAMES),
         ),
         above=said_lines(ABOVE_ROWS),
@@ -177,24 +169,21 @@ def _numbered(questions: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
         .sort(*KEY, "provision")
     )
     # A row on which clerks differ is a question of its own.
-    fact, code = ["fact", "told"], pl.concat_str(KEY_NAMES, separator="|")
-    numbers = rows.group_by(fact).agg(code.sort().str.join("\n").alias("codes"))
-    numbers = numbers.with_columns(question_numbers(numbers["codes"])).drop("codes")
+    fact = ["fact", "told"]
+    numbers = question_numbers(rows, *fact).rename({"number": "question_no"})
     return rows.join(numbers, on=fact, validate="m:1", maintain_order="left")
 
 
-def question_numbers(codes: pl.Series) -> pl.Series:
-    """Give questions their numbers, by the keys of their rows."""
-    made = [text_digest(text)[:CODE_LENGTH] for text in codes]
-    return pl.Series("question_no", made, pl.String)
+def question_numbers(rows: pl.DataFrame, *one: str) -> pl.DataFrame:
+    """Give questions their numbers, by the keys of their rows.
 
-
-def _coded(shown: Sequence[str]) -> pl.Expr:
-    """Add to a question's number the digest of what its line shows."""
-    code = pl.struct(shown).map_batches(
-        lambda cells: line_codes(cells.struct.unnest()), return_dtype=pl.String
-    )
-    return pl.concat_str("question_no", code, separator="-")
+    Rows:    one      columns that tell whose rows are one question's
+             returns  one per question: these columns, and number
+    """
+    code = pl.concat_str(KEY_NAMES, separator="|")
+    keys = rows.group_by(one).agg(code.sort().str.join("\n").alias("keys"))
+    made = [text_digest(text)[:CODE_LENGTH] for text in keys["keys"]]
+    return keys.select(*one, pl.Series("number", made, pl.String))
 
 
 def _asked(rows: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
@@ -259,7 +248,8 @@ def _asked_frame(asked: pl.DataFrame) -> pl.DataFrame:
     named = (
         pl.when(nameless).then(pl.lit(word("name_not_on_record"))).otherwise(name.list.join(" / "))
     )
-    return asked.with_columns(question.alias("question"), named.alias("about_name")).select(
+    worded = asked.with_columns(question.alias("question"), named.alias("about_name"))
+    return with_codes(worded, SHOWN).select(
         *SHOWN[:3],
         *(pl.lit("").alias(LABELS[open_name]) for open_name in OPEN_NAMES),
         "policies",
@@ -268,5 +258,5 @@ def _asked_frame(asked: pl.DataFrame) -> pl.DataFrame:
         pl.col("amount_fen").alias("stake_fen"),
         "basis",
         *(pl.col(name).alias(LABELS[name]) for name in GREY_NAMES[:2]),
-        _coded(SHOWN),
+        "question_no",
     )

@@ -21,7 +21,7 @@ from transforms.answers.clerical import (
 from transforms.errors import DropRefusedError
 from transforms.extracts.dates import read_dates
 from transforms.extracts.kinds import heading
-from transforms.sheets.filled import line_codes, refuse_rows
+from transforms.sheets.filled import refuse_rows, without_codes
 
 ALTERED = {
     "its number was altered, or is of a workbook by a version of before: restore it, or fill in "
@@ -43,9 +43,8 @@ def decided_lines(
     """
     read, about = _read_back(filled, SHOWN), _read_back(rows, ROWS_SHOWN)
     keyed = about.join(read.select("question_no"), on="question_no", how="semi")
-    code = pl.concat_str(KEY_NAMES, separator="|")
-    found = keyed.group_by("question_no").agg(code.sort().str.join("\n").alias("codes"))
-    whole = found.filter(found["question_no"] == question_numbers(found["codes"]))["question_no"]
+    numbers = question_numbers(keyed, "question_no")
+    whole = numbers.filter(pl.col("question_no") == pl.col("number"))["question_no"]
     days = read_dates(read["decided_on"])
     is_empty = pl.all_horizontal(pl.col(name) == "" for name in ANSWER_NAMES)
     faults = {
@@ -82,9 +81,4 @@ def _read_back(filled: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
     names = {LABELS.get(name) or heading(name): name for name in (*shown, *OPEN_NAMES)}
     names |= {NUMBER: "question_no", OWN: "own"}
     read = filled.with_columns(pl.col(pl.String).str.strip_chars()).rename(names, strict=False)
-    number = pl.col("question_no").str.split("-")
-    return read.with_columns(
-        number.list.get(0).alias("question_no"),
-        number.list.get(1, null_on_oob=True).alias("code"),
-        line_codes(read.select(shown)).alias("is_code"),
-    )
+    return without_codes(read, shown)

@@ -16,7 +16,7 @@ from transforms.extracts.kinds import names_of_kinds
 from transforms.extracts.links import BY_CONTENT
 from transforms.extracts.registers import DOCUMENT, ID, LINKS
 from transforms.policies.cards import PolicyCard
-from transforms.sheets.filled import CODE_LENGTH, line_codes, refuse_rows
+from transforms.sheets.filled import CODE_LENGTH, refuse_rows, with_codes, without_codes
 from transforms.sheets.workbook import Sheet, said_lines
 from transforms.words import Said, said_column, word
 
@@ -61,12 +61,11 @@ def identity_sheet(
         .sort("stake_fen", *ROW, descending=[True, False, False, False], nulls_last=True)
         .with_columns(pl.col(SHOWN).fill_null(""))
     )
-    codes = line_codes(shown.select(SHOWN))
-    frame = shown.select(
+    frame = with_codes(shown, SHOWN).select(
         *SHOWN,
         "stake_fen",
         *(pl.lit("").alias(name) for name in OPEN),
-        pl.concat_str(pl.col("question_no"), codes, separator="-"),
+        "question_no",
         pl.lit(run_id).alias("run_id"),
     )
     return Sheet(
@@ -205,15 +204,11 @@ def read_answers(
     Raises:  DropRefusedError naming the lines that are unchanged, incomplete, altered or repeated
     """
     names = dict(
-        zip(COLUMNS, [*SHOWN, "answer", "by", "on", DOCUMENT, "number", "run"], strict=True)
+        zip(COLUMNS, [*SHOWN, "answer", "by", "on", DOCUMENT, "question_no", "run"], strict=True)
     )
     read = filled.rename(names, strict=False)
-    code = pl.col("number").str.strip_chars().str.split("-")
-    read = read.with_columns(
-        pl.col("answer", "by", "on", DOCUMENT).str.strip_chars(),
-        question_no=code.list.get(0),
-        is_whole=code.list.get(1, null_on_oob=True) == line_codes(read.select(SHOWN)),
-    )
+    given_ones = pl.col("answer", "by", "on", DOCUMENT).str.strip_chars()
+    read = without_codes(read, SHOWN).with_columns(given_ones)
     run_id = read["run"][0].strip()
     rows = read.join(_numbered(damaged, candidates, run_id), on="question_no", how="left")
     days = read_dates(rows["on"])
@@ -226,7 +221,7 @@ def read_answers(
     is_nobody = pl.col("answer").is_in([NOBODY, UNSURE])
     faults = {
         "unchanged: decide them, or delete the lines": is_empty,
-        "altered: restore the line as it came": ~pl.col("is_whole").fill_null(False),
+        "altered: restore the line as it came": pl.col("code").ne_missing(pl.col("is_code")),
         "not among the damaged rows of its run": pl.col("persons").is_null(),
         "认定 is none of the answers offered": ~pl.col("answer").is_in(CHOICES),
         "认定 names a person who was not proposed": pl.col("person_id").is_null() & ~is_nobody,

@@ -44,6 +44,23 @@ def line_codes(cells: pl.DataFrame) -> pl.Series:
     return pl.Series("cells", [text_digest(one)[:CODE_LENGTH] for one in texts], pl.String)
 
 
+def with_codes(lines: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
+    """Write behind the question_no of each line the digest of what it shows."""
+    codes = line_codes(lines.select(shown))
+    coded = pl.concat_str(pl.col("question_no"), codes, separator="-")
+    return lines.with_columns(coded.alias("question_no"))
+
+
+def without_codes(read: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
+    """Take the digests off the numbers: `code` as it stands there, `is_code` as it should be."""
+    number = pl.col("question_no").str.strip_chars().str.split("-")
+    return read.with_columns(
+        number.list.get(0).alias("question_no"),
+        number.list.get(1, null_on_oob=True).alias("code"),
+        line_codes(read.select(shown)).alias("is_code"),
+    )
+
+
 def refuse_beside(file_name: str, sheet: str, cells: Iterable[tuple[int, int]]) -> None:
     """Refuse a sheet for what stands where nobody reads it.
 
