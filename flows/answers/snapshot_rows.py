@@ -1,7 +1,7 @@
 """Reads from a snapshot's tables only the rows that a question is about."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ class SnapshotRows:
         self.beneficiaries = parties_of(
             (row["beneficiary_kind"], row["beneficiary_id"]) for row in listed
         )
-        self.register = self._register(self.subjects, self.beneficiaries)
+        self.register = self._register(self.subjects | self.beneficiaries)
         self.read = {}
 
     def rows_of(self, spec: Mapping[str, Any], row: Mapping[str, Any]) -> pl.DataFrame:
@@ -108,14 +108,9 @@ class SnapshotRows:
         """Read a kind once for all that is to be explained: about its persons, or its employers."""
         name = f"{kind} by {'person' if by_person else 'employer'}"
         if name not in self.read:
-            both = (self.subjects, self.beneficiaries)
-            if by_person:
-                parties = Parties(
-                    persons=frozenset().union(*(side.persons for side in both)),
-                    households=frozenset().union(*(side.households for side in both)),
-                )
-            else:
-                parties = Parties(employers=frozenset().union(*(side.employers for side in both)))
+            both = self.subjects | self.beneficiaries
+            employers = Parties(employers=both.employers)
+            parties = replace(both, employers=frozenset()) if by_person else employers
             meant = about(kind, parties, self.register)
             assert meant is not None, "only rows that can be about them are asked for"
             persons = persons_of(parties, self.register)
@@ -135,27 +130,26 @@ class SnapshotRows:
         rows = visible_rows(known, kind, self.as_of).select(n for n in columns if n in there)
         return without_own(rows.collect(), kind, self.own_rows)
 
-    def _register(self, *parties: Parties) -> Register:
-        employers = sorted(frozenset().union(*(side.employers for side in parties)))
-        households = sorted(frozenset().union(*(side.households for side in parties)))
-        unit_nos: dict[str, tuple[str, ...]] = {}
-        employer_keys: dict[str, int] = {}
-        members: dict[str, tuple[str, ...]] = {}
-        if employers and table_files(self.folder, "insured_units"):
-            units = scan_kind(self.folder, "insured_units").filter(
-                pl.col("employer_code").is_in(employers)
-            )
-            wanted = units.select("employer_code", "employer_key", "unit_no").collect()
-            for code, key, unit in wanted.sort("unit_no").iter_rows():
-                unit_nos[code] = (*unit_nos.get(code, ()), unit)
-                employer_keys[code] = key
-        if households and table_files(self.folder, "residents"):
-            residents = scan_kind(self.folder, "residents").filter(
-                pl.col("household_no").is_in(households)
-            )
-            for number, person in residents.select("household_no", "person_id").collect().rows():
-                members[number] = (*members.get(number, ()), person)
-        return Register(unit_nos, employer_keys, members)
+    def _register(self, parties: Parties) -> Register:
+        units = ("insured_units", "employer_code", sorted(parties.employers))
+        keys = self._beside(*units, "employer_key")
+        return Register(
+            unit_nos=self._beside(*units, "unit_no"),
+            employer_keys={code: key for code, (key, *_) in keys.items()},
+            members=self._beside(
+                "residents", "household_no", sorted(parties.households), "person_id"
+            ),
+        )
+
+    def _beside(
+        self, kind: str, column: str, wanted: Sequence[str], other: str
+    ) -> dict[str, tuple[Any, ...]]:
+        """Give what stands in another column beside each of the values wanted."""
+        if not wanted or not table_files(self.folder, kind):
+            return {}
+        rows = scan_kind(self.folder, kind).filter(pl.col(column).is_in(wanted))
+        found = rows.group_by(column).agg(pl.col(other).unique().sort()).collect()
+        return {value: tuple(others) for value, others in found.iter_rows()}
 
 
 def table_files(folder: Path, kind: str) -> list[Path]:

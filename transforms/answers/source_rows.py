@@ -33,6 +33,13 @@ class Parties:
     employers: frozenset[str] = frozenset()
     households: frozenset[str] = frozenset()
 
+    def __or__(self, other: "Parties") -> "Parties":
+        return Parties(
+            self.persons | other.persons,
+            self.employers | other.employers,
+            self.households | other.households,
+        )
+
 
 @dataclass(frozen=True)
 class Register:
