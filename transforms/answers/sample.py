@@ -1,12 +1,12 @@
 """A sample for an audit: strata, how many of each, and which, drawn by digests of keys and seed."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from transforms.answers.run_summary import OUTCOMES
+from transforms.digest import text_digest
 from transforms.errors import UsageError
 from transforms.money.entitlements import KEY, STATUSES
 from transforms.sheets.workbook import Line, Sheet, said_lines
@@ -73,7 +73,7 @@ def draw(rows: pl.DataFrame, count: int, seed: str) -> pl.DataFrame:
 
 def _with_digest(rows: pl.DataFrame, seed: str) -> pl.DataFrame:
     keys = rows.select(pl.concat_str(KEY, separator="\x1f"))
-    digests = [_digest(seed, key) for (key,) in keys.iter_rows()]
+    digests = [int(text_digest(f"{seed}\x1f{key}")[:15], 16) for (key,) in keys.iter_rows()]
     return rows.with_columns(pl.Series("drawn", digests, dtype=pl.Int64))
 
 
@@ -83,10 +83,6 @@ def _first(rows: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
     places = ordered.with_columns(pl.int_range(pl.len()).over("stratum").alias("place"))
     chosen = places.join(limits, on="stratum", how="left", validate="m:1", maintain_order="left")
     return chosen.filter(pl.col("place") < pl.col("wanted")).drop("place", "wanted")
-
-
-def _digest(seed: str, key: str) -> int:
-    return int(hashlib.sha256(f"{seed}\x1f{key}".encode()).hexdigest()[:15], 16)
 
 
 def allot(sizes: Mapping[str, int], count: int) -> dict[str, int]:
