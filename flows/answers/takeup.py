@@ -16,7 +16,6 @@ from flows.money.standing import Standing
 from flows.store import MANIFEST, Home, expect_digests, read_manifest
 from sql.texts import exclusions, policy_cards
 from transforms.amounts import share_in, share_text, yuan_text
-from transforms.answers.omitted import readers_of
 from transforms.answers.takeup import (
     FENS,
     GROUP,
@@ -71,11 +70,11 @@ def taken_up(
 
 def _beside(rows: pl.DataFrame, determinations: pl.LazyFrame, snapshot: Path) -> TakenUp:
     cards = {name: card for name, card in policy_cards().items() if card.kind == "payment"}
-    quarantine = pl.read_parquet(snapshot / "quarantine.parquet")
+    reads = [(name, kind) for name, card in cards.items() for kind in card.reads]
     return TakenUp(
         rows=rows,
         undetermined=undetermined_rows(determinations, list(cards)),
-        set_aside=set_aside_rows(quarantine, readers_of(cards)),
+        set_aside=set_aside_rows(pl.read_parquet(snapshot / "quarantine.parquet"), reads),
     )
 
 

@@ -175,13 +175,8 @@ def replay_pseudonymous(path: Path) -> dict[str, Any]:
         except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as bad:
             raise DropRefusedError(f"{path} can't be read as a night under pseudonyms") from bad
     stages = [
-        {
-            "stage": name,
-            "then": then[name],
-            "now": frame_digest(found[name]),
-            "rows": found[name].height,
-        }
-        for name in TABLES
+        {"stage": name, "then": then[name], "now": frame_digest(table), "rows": table.height}
+        for name, table in found.items()
     ]
     same = all(stage["then"] == stage["now"] for stage in stages)
     return {"path": str(path), "stages": stages, "verdict": "identical" if same else "differs"}

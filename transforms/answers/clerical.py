@@ -210,24 +210,22 @@ def _asked(rows: pl.DataFrame, titles: Mapping[str, str]) -> pl.DataFrame:
 
 def _named(asked: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
     """Add the names of those that a question is about; an id of nobody it is about is left out."""
-    for side in ("subject", "beneficiary"):
-        of_side = names.select(
-            pl.col("subject_kind").alias(f"{side}_kind"),
-            pl.col("subject_id").alias(f"{side}_id"),
-            pl.col("subject_name").alias(f"{side}_named"),
+    about, is_same = pl.col("about"), pl.col("subject_id") == pl.col("beneficiary_id")
+    is_about = {
+        "subject": about.is_in(["subject", BOTH]),
+        "beneficiary": (about == "beneficiary") | ((about == BOTH) & ~is_same),
+    }
+    for side in is_about:
+        keys = {"subject_kind": f"{side}_kind", "subject_id": f"{side}_id"}
+        of_side = names.rename({**keys, "subject_name": f"{side}_named"})
+        asked = asked.join(
+            of_side, on=[*keys.values()], how="left", validate="m:1", maintain_order="left"
         )
-        keys = [f"{side}_kind", f"{side}_id"]
-        asked = asked.join(of_side, on=keys, how="left", validate="m:1", maintain_order="left")
-        is_about = pl.col("about").is_in([side, BOTH])
-        if side == "beneficiary":
-            is_about &= (pl.col("about") != BOTH) | (pl.col("beneficiary_id") != pl.col("subject"))
-        else:
-            asked = asked.with_columns(pl.col("subject_id").alias("subject"))
-        asked = asked.with_columns(
-            pl.when(is_about).then(name).otherwise(pl.lit("")).fill_null("").alias(name)
-            for name in (f"{side}_id", f"{side}_named")
-        )
-    return asked
+    return asked.with_columns(
+        pl.when(is_side).then(name).otherwise(pl.lit("")).fill_null("").alias(name)
+        for side, is_side in is_about.items()
+        for name in (f"{side}_id", f"{side}_named")
+    )
 
 
 def _asked_frame(asked: pl.DataFrame) -> pl.DataFrame:

@@ -271,11 +271,13 @@ def undetermined_rows(determinations: pl.LazyFrame, policies: Sequence[str]) -> 
     )
 
 
-def set_aside_rows(quarantine: pl.DataFrame, readers: pl.DataFrame) -> pl.DataFrame:
+def set_aside_rows(quarantine: pl.DataFrame, reads: Sequence[tuple[str, str]]) -> pl.DataFrame:
     """Count the quarantined rows that name somebody, of the kinds that each policy reads.
 
-    Rows:    readers  policy_id and kind; returns one per policy that reads such rows
+    Rows:    reads    policy and kind; returns one per policy that reads such rows
     """
+    schema = dict.fromkeys(("policy_id", "kind"), pl.String)
+    readers = pl.DataFrame(reads, schema=schema, orient="row")
     return (
         naming_somebody(quarantine)
         .join(readers, on="kind", how="inner")

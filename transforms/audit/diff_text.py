@@ -30,9 +30,7 @@ def diff_content(
     """
     return {
         "steps": list(steps),
-        "residual_fen": totals["residual_fen"],
-        "rows": totals["rows"],
-        "by_policy": totals["by_policy"],
+        **totals,
         "by_cause": by_cause(changes, steps),
         "changes": changes.to_dicts(),
         "rows_behind": list(behind),
