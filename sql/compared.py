@@ -1,4 +1,4 @@
-"""Compare tonight's snapshot with an earlier one: which keys are gone, kind by kind.
+"""Compare tonight's snapshot with earlier ones: which keys are gone, kind by kind.
 
 Where the rows of a part are the same on both nights, which a sum of hashes tells, no key is looked
 for: on an ordinary night that is all but the latest months.
@@ -65,9 +65,9 @@ def compare_snapshots(
     delivered: Iterable[str],
     excluding: Mapping[str, Sequence[Only]],
 ) -> pl.DataFrame:
-    """Count rows and keys of each kind that was delivered on both nights, part by part.
+    """Count rows and keys of each kind that was delivered tonight and before, part by part.
 
-    Rows:    before    the files of the earlier snapshot, by kind
+    Rows:    before    the files of the last night that had the kind, by kind
              returns   one per kind, part, and whether the rows' absence can pay
     Holds:   a key that stands in no table counts as gone, also if it is in quarantine
     Source:  rulebook §4b

@@ -95,8 +95,8 @@ def _files(night: Night, batches: list[str]) -> Iterator[Path]:
     yield from _files_of_run(run)
     yield from _objected_runs(home, run / OBJECTIONS, str(night.manifest.get("run_before", "")))
     yield from _inputs_of(home, night.manifest)
-    compared = str(night.manifest.get("compared_with") or "")
-    for snapshot_id in filter(None, (night.snapshot.name, compared)):
+    compared = str(night.manifest.get("compared_with") or "").split()
+    for snapshot_id in (night.snapshot.name, *compared):
         yield from _files_of_snapshot(home.snapshots / snapshot_id)
     raw = raw_files(night.snapshot, read_manifest(night.snapshot, "snapshot"))
     yield from (path for path, _ in raw)

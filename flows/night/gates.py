@@ -124,11 +124,11 @@ def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> No
 
 @contextmanager
 def connected(
-    snapshot: SnapshotRef, as_of: date, before: SnapshotRef | None = None
+    snapshot: SnapshotRef, as_of: date, before: Mapping[str, Sequence[Path]] | None = None
 ) -> Iterator[Connection]:
     """Open a connection on a snapshot for the first gate, before any fact is built.
 
-    `before`: the snapshot of the last finished night, if there was one.
+    `before`: the files of each kind that finished nights had, to hold tonight's against.
     """
     with connect() as connection:
         register_tables(connection, snapshot.tables(), as_of)
@@ -140,8 +140,7 @@ def connected(
         register(connection, "files", frame)
         excluding = excluding_rows(policy_cards().values())
         register(connection, "excluding_kinds", pl.DataFrame({"kind": sorted(excluding)}))
-        tables = before.tables() if before else {}
-        compared = compare_snapshots(connection, tables, snapshot.tables(), excluding)
+        compared = compare_snapshots(connection, before or {}, snapshot.tables(), excluding)
         register(connection, "compared_parts", compared)
         for name in ("quarantine", "repairs", "findings"):
             stored = pl.read_parquet(snapshot.folder / f"{name}.parquet")

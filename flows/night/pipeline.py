@@ -36,7 +36,7 @@ from flows.night.identity import with_proposed
 from flows.night.part import Means
 from flows.night.parts import Parting
 from flows.night.progress import Progress, Report
-from flows.night.run_name import last_finished, run_before, run_identity
+from flows.night.run_name import held_against, last_finished, run_before, run_identity
 from flows.night.run_record import RunSoFar, write_run
 from flows.night.settings import read_settings
 from flows.night.summary import summarise_run
@@ -163,9 +163,8 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
 
 @stage("gate: extracts")
 def judge_extracts(run: RunSoFar) -> RunSoFar:
-    """Gate: what came in is complete, mostly usable, and has not lost what the last night had."""
-    last = run.identity["compared_with"]
-    before = load_snapshot(run.home.snapshots, last) if last else None
+    """Gate: what came in is complete, mostly usable, and has not lost what nights before had."""
+    before = held_against(run.home.snapshots, run.identity["compared_with"])
     with gates.connected(run.snapshot, run.as_of, before) as connection:
         return _judged(run, "extracts", connection)
 

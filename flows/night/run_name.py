@@ -1,4 +1,4 @@
-"""What names a run: all that goes into it, and the night it is compared with."""
+"""What names a run: all that goes into it, and the nights it is compared with."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from expectations.suites import thresholds_digest
-from flows.ingest.drop import SnapshotRef
+from flows.ingest.drop import SnapshotRef, load_snapshot
 from flows.night.settings import read_settings
 from flows.store import Home, read_manifest
 from sql.texts import parameters_digest, rules_digest
@@ -15,24 +15,32 @@ from transforms.payments.working_days import is_unknown
 
 
 def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot: SnapshotRef) -> str:
-    """Return the snapshot of the last finished run up to a day; empty on a first night.
+    """Return the snapshots that tonight's is held against, newest first; empty on a first night.
 
-    A run of the same snapshot says nothing new of it, so that the same night again is the same run.
-    Where the last one lacks kinds of tonight (too old to be used then), it is the last one that
-    has them: what came back short must be seen.
+    Each kind is held against the last finished run up to a day that has it (`held_against`): on an
+    ordinary night that is one for all. Where a kind was late last night, another one joins: what
+    came back short must be seen. A run of the same snapshot says nothing new of it, so that the
+    same night again is the same run.
 
     Source:  rulebook §4b
     """
-    last, most, wanted = "", -1, set(snapshot.manifest["tables"])
+    chosen, wanted = [], set(snapshot.manifest["tables"])
     for *_, snapshot_id in _newest_finished(runs, as_of):
         if snapshot_id == snapshot.snapshot_id:
             continue
-        found = len(wanted & _kinds_of(snapshot.folder.with_name(snapshot_id)))
-        if found > most:
-            last, most = snapshot_id, found
-        if most == len(wanted):
+        found = wanted & _kinds_of(snapshot.folder.with_name(snapshot_id))
+        if found:
+            chosen.append(snapshot_id)
+            wanted -= found
+        if not wanted:
             break
-    return last
+    return " ".join(chosen)
+
+
+def held_against(folders: Path, compared_with: str) -> dict[str, list[Path]]:
+    """Return the files of each kind, of the newest of the snapshots compared with that has it."""
+    tables = [load_snapshot(folders, name).tables() for name in reversed(compared_with.split())]
+    return {kind: paths for of_one in tables for kind, paths in of_one.items()}
 
 
 def _kinds_of(snapshot: Path) -> set[str]:
@@ -76,7 +84,7 @@ def run_identity(
     before: str | None,
     home: Home,
 ) -> dict[str, Any]:
-    """Name a run by what goes into it: snapshot, day, rules, parameters, ledger, the night before.
+    """Name a run by what goes into it: snapshot, day, rules, parameters, ledger, the nights before.
 
     Holds:   the funds' configuration, the exclusions and the gates' thresholds count as
              parameters: they decide holds, and whether a run stops

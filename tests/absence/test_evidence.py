@@ -14,15 +14,17 @@ import pytest
 from data_samples.town.scene_rows import typed_tables
 from data_samples.town.scenes import person_id
 from expectations.suites import load_suite
+from flows.audit.carry import carried, export_night
+from flows.audit.replay import replay
 from flows.ingest.drop import SnapshotRef
 from flows.night import gates
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
-from flows.night.run_name import last_finished
-from flows.store import Home, write_manifest
+from flows.night.run_name import held_against, last_finished
+from flows.store import Home, read_manifest, write_manifest
 from sql.compared import COMPARED_SCHEMA
 from sql.texts import policy_cards
-from tests.conftest import AS_OF
+from tests.conftest import AS_OF, make_home
 from tests.ingest.ingest_drops import csv_text, ingest, row
 from tests.reading.towns import random_town
 from tests.rules.golden_run import write_tables
@@ -36,7 +38,7 @@ EXCLUDING = excluding_rows(policy_cards().values())
 
 
 def outcome_of(now: Any, before: Any = None) -> GateOutcome:
-    with gates.connected(now, DAY, before) as connection:
+    with gates.connected(now, DAY, before.tables() if before else None) as connection:
         return gates.judge_boundary(connection, "extracts", DAY)
 
 
@@ -275,12 +277,14 @@ def test_a_night_without_the_comparison_is_noticed(
 def snapshot(folder: Path, name: str, *kinds: str) -> SnapshotRef:
     """Make a snapshot that holds nothing but the names of its kinds."""
     made = SnapshotRef(name, folder / name, {"tables": {kind: {} for kind in kinds}})
-    made.folder.mkdir()
+    made.folder.mkdir(exist_ok=True)
     write_manifest(made.folder, made.manifest)
     return made
 
 
-def test_the_last_finished_night_is_one_of_another_snapshot_up_to_the_day(tmp_path: Path) -> None:
+def test_each_kind_is_held_against_the_last_finished_night_up_to_the_day_that_has_it(
+    tmp_path: Path,
+) -> None:
     def run(as_of: str, snapshot: str, state: str = "done") -> dict[str, str]:
         return {"as_of": as_of, "snapshot_id": snapshot, "state": state}
 
@@ -292,12 +296,57 @@ def test_the_last_finished_night_is_one_of_another_snapshot_up_to_the_day(tmp_pa
     }
     day = date(2020, 3, 31)
     s9, s2 = snapshot(tmp_path, "S9", "deaths", "payroll"), snapshot(tmp_path, "S2", "payroll")
-    assert last_finished(runs, day, s9) == "S2" and last_finished(runs, day, s2) == "S1"
-    assert last_finished({}, day, s9) == "" and last_finished(runs, date(2020, 3, 1), s9) == ""
-    assert last_finished({"R0": run("2020-03-31", "S0"), **runs}, day, s9) == "S2"
-    # What was too old last night is held against the last night that had it.
     snapshot(tmp_path, "S1", "payroll", "deaths")
-    assert last_finished(runs, day, s9) == "S1"
+    assert last_finished(runs, day, s2) == "S1", "one for all is named as ever"
+    assert last_finished({}, day, s9) == "" and last_finished(runs, date(2020, 3, 1), s9) == ""
+    # What was too old last night is held against the last night that had it, the rest against that.
+    snapshot(tmp_path, "S0", "deaths", "payroll")
+    earlier = {"R0": run("2020-03-31", "S0"), **runs}
+    assert last_finished(runs, day, s9) == "S2 S1" and last_finished(earlier, day, s9) == "S2 S0"
+    # However many other kinds a later night has more.
+    snapshot(tmp_path, "S2", "payroll", "residents")
+    more = snapshot(tmp_path, "S8", "deaths", "payroll", "residents")
+    assert last_finished(runs, day, more) == "S2 S1"
+
+
+def test_a_list_that_was_late_and_comes_back_short_stops_the_night(tmp_path: Path) -> None:
+    """And a night that another one was held against is computed again alike."""
+    homes = csv_text([row("residents")])
+    lists = csv_text([row("designations")])
+    drops = (
+        {"deaths": dead(61), "residents": homes},
+        {"residents": homes, "designations": lists},
+        {"deaths": dead(1), "residents": homes, "designations": lists},
+        {"deaths": dead(60), "residents": homes, "designations": lists},
+    )
+    home = make_home(tmp_path / "home")
+
+    def run(number: int) -> dict[str, Any]:
+        drop = tmp_path / str(number)
+        drop.mkdir(exist_ok=True)
+        for name, text in drops[number].items():
+            (drop / f"{name}.csv").write_text(text, encoding="utf-8")
+        return run_night(NightRequest(home, DAY + timedelta(days=number), drop=drop), Progress())
+
+    summaries = [run(0), run(1)]
+    with pytest.raises(GateStoppedError, match="deaths: 60 / 61"):
+        run(2)
+    summaries.append(run(3))
+    first, second, third = (read_manifest(home.runs / s["run_id"], "run") for s in summaries)
+    assert second["compared_with"] == first["snapshot_id"]
+    assert third["compared_with"] == f"{second['snapshot_id']} {first['snapshot_id']}"
+    compared = held_against(home.snapshots, third["compared_with"])
+    places = {kind: {path.parts[-3] for path in paths} for kind, paths in compared.items()}
+    assert places == {
+        "deaths": {first["snapshot_id"]},
+        **{kind: {second["snapshot_id"]} for kind in ("residents", "designations")},
+    }
+    assert run(3) == summaries[2]
+    assert replay(home, third["run_id"])["verdict"] == "identical"
+    carried_night = tmp_path / "night.zip"
+    export_night(home, third["run_id"], carried_night)
+    with carried(carried_night) as (place, run_id):
+        assert replay(place, run_id)["verdict"] == "identical"
 
 
 def test_a_truncated_list_of_what_was_granted_stops_the_second_night(
