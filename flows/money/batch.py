@@ -144,15 +144,18 @@ def record_drafts(home: Home, drafted: Drafted, ledger: Ledger) -> None:
     """Write the batches' folders, then record run and batches and withdraw other drafts, at once.
 
     Holds:   the newest run again changes nothing, nor does one of an older day than the newest; any
-             other that is done again is the newest once more, and its drafts stand as they stood
+             other that is done again is the newest once more, and its drafts stand as they stood;
+             but past another delivery of its day they don't, and that one's don't stand either
     """
     books = ledger.books()
     posted = {batch.batch_id: posted_batch(home, books, batch) for batch in drafted.batches}
     with ledger.transaction():
         _post_run(home, drafted.run_id, ledger)
-        states, is_newest = ledger.batch_states(), ledger.books().newest_run == drafted.run_id
+        states, now = ledger.batch_states(), ledger.books()
+        is_newest = now.newest_run == drafted.run_id
+        is_past = now.runs[now.newest_run]["as_of"] > now.runs[drafted.run_id]["as_of"]
         for state in [*states.values()]:
-            if is_newest and state.state == "draft" and state.run_id != drafted.run_id:
+            if not is_past and state.state == "draft" and state.run_id != drafted.run_id:
                 ledger.post("withdrawn", {"by_run": drafted.run_id}, state.batch_id, drafted.run_id)
         for batch_id, said in posted.items():
             known = states.get(batch_id)

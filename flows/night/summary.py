@@ -64,6 +64,11 @@ def _withdrawn(ledger: Ledger, manifest: Mapping[str, Any]) -> Iterator[str]:
             f"the drafts of run {run_id} stay withdrawn: since then run {newest} was made, as of "
             f"{books.runs[newest]['as_of']}; for drafts to sign, run with a later --as-of"
         )
+    if newest != run_id and books.runs[newest]["as_of"] <= manifest["as_of"]:
+        yield (
+            f"run {run_id} was done before; `latest` is not this run but {newest}, made since from "
+            "another delivery of the day, whose unsigned drafts are withdrawn now, too"
+        )
     by_this = {
         p.batch_id for p in ledger.postings() if (p.kind, p.subject) == ("withdrawn", run_id)
     }

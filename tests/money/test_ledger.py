@@ -235,6 +235,21 @@ def test_the_newest_day_done_again_as_before_has_drafts_that_are_paid(
     assert pay(home, "R3", ROWS) == []
 
 
+def test_past_another_delivery_of_the_day_nobodys_drafts_stand(home: Home) -> None:
+    """The other one's paid somebody whom the last that was read calls dead, and could be signed."""
+    night(home, "A+", ROWS)
+    night(home, "B+", ROWS[:1])
+    night(home, "A+", ROWS)
+    assert batch_states(home) == ["withdrawn", "withdrawn"]
+    _, drafted = night(home, "B+", ROWS[:1])
+    assert batch_states(home) == ["withdrawn", "draft"]
+    with open_ledger(home) as ledger:
+        assert ledger.books().newest_run == drafted.run_id
+    sign_both(home, drafted.batches[0].batch_id)
+    release_batch(home, drafted.batches[0].batch_id)
+    verify_home(home)
+
+
 def test_status_names_the_marks_of_the_newest_run_alone(home: Home) -> None:
     """One signed over budget is never released: its lines were drawn up anew since."""
 
