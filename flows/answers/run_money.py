@@ -21,6 +21,7 @@ from transforms.money.reviews import HOLD, REASONS, STRIKE
 from transforms.money.roster import ROLES
 
 CONFLICT, PAYABLE = "conflict", "payable"
+IN_DOUBT = (IDENTITY_CONFLICT, PAID_UNDER_OTHER)
 CLAIM = ["policy_id", "period", "subject_id", "beneficiary_id", "determined_fen"]
 # In which lists of a bank's answer an entry of the ledger finds what the bank said.
 TOLD_BY = {"return": ("returned", "late"), "restored": ("restored",)}
@@ -63,7 +64,7 @@ def money_of_rows(
             "claimants": _claimants(folder, row) if row["status"] == CONFLICT else [],
             "paid_as": _paid_as(home, row) if row["reason"] == PAID_UNDER_OTHER else [],
             "reviewed": {name: said[name] for name in ("by", "on", "reason") if said},
-            "doubts": _doubts(folder, row) if row["reason"] == IDENTITY_CONFLICT else [],
+            "doubts": _doubts(folder, row) if row["reason"] in IN_DOUBT else [],
             "trace": None,
         }
     return money

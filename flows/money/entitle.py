@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from flows.money.funds import Funds
-from flows.money.identity import identity_conflicts, paid_of_one_person
+from flows.money.identity import held_by_identity, paid_of_one_person
 from flows.money.objections import objections_of
 from flows.money.paid_elsewhere import settle_beside_paid
 from flows.money.standing import Standing
@@ -100,16 +100,17 @@ def build_entitlements(
     causes = causes.join(claimed_rows(settled), on=ROW, how="semi")
     waiting = _with_fund(open_rows(settled), fund_of)
     payees = _payees(connection, waiting)
-    doubtful = identity_conflicts(connection, waiting)
-    holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), doubtful)
+    in_doubt, paid_before, doubts = held_by_identity(connection, waiting, paid)
+    holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), in_doubt)
     holds = also_held(holds, undecided, PAID_UNDER_OTHER)
+    holds = also_held(holds, paid_before, PAID_UNDER_OTHER)
     holds = also_held(holds, _awaiting(waiting, absent, paid), RIVAL_NOT_RUN)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     holds = also_held(holds, _struck_out(connection, waiting, payees, standing.struck), STRUCK_OUT)
     entitlements = decide_statuses(settled, holds, causes)
-    findings = money_findings(settled, entitlements, answers, doubtful)
+    findings = money_findings(settled, entitlements, answers, doubts)
     return Entitled(
-        signed_lines=_signed_lines(connection, standing.signed, funds, fund_of, objections),
+        signed_lines=_signed_lines(connection, standing, funds, fund_of, objections),
         entitlements=entitlements,
         findings=pl.concat([findings, *_told_beside(connection, policies, standing, objections)]),
         payees=payees,
@@ -230,7 +231,7 @@ def _with_fund(rows: pl.DataFrame, fund_of: Mapping[str, str]) -> pl.DataFrame:
 
 def _signed_lines(
     connection: Connection,
-    signed: pl.DataFrame,
+    standing: Standing,
     funds: Funds,
     fund_of: Mapping[str, str],
     objections: pl.DataFrame,
@@ -240,11 +241,13 @@ def _signed_lines(
     Rows:    one per signed line: account_no as signed, account_now and hold_reason of tonight;
              none where a policy's card was withdrawn since: no release takes it as due then
     """
-    signed = signed.filter(pl.col("policy_id").is_in(sorted(fund_of)))
+    signed = standing.signed.filter(pl.col("policy_id").is_in(sorted(fund_of)))
     lines = _with_fund(signed.sort(KEY), fund_of).with_row_index(ROW)
     payees = _payees(connection, lines)
-    doubtful = identity_conflicts(connection, lines)
-    holds = hold_reasons(lines, payees, _unwritable(lines, payees, funds), doubtful)
+    paid = pl.concat([standing.paid, standing.signed])
+    in_doubt, paid_before, _ = held_by_identity(connection, lines, paid)
+    holds = hold_reasons(lines, payees, _unwritable(lines, payees, funds), in_doubt)
+    holds = also_held(holds, paid_before, PAID_UNDER_OTHER)
     holds = also_held(holds, objected_rows(lines, objections), OBJECTION)
     now = payees.select(*PAYEE, pl.col("account_no").alias("account_now"))
     return (

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from flows.money.twice import takes_up
 from flows.store import Home
 from sql import Connection, policy_cards, run_sql, show_frame
 from sql.matching import clerical_links
@@ -12,10 +13,11 @@ from transforms.extracts.links import DAMAGED_ID, unanswered
 from transforms.money.books import Books
 from transforms.money.entitlements import FINDING_COLUMNS, money_finding
 from transforms.money.exclusion_file import rivals_of
-from transforms.money.identity import DOUBT_SCHEMA, with_causes
+from transforms.money.exclusions import ROW
+from transforms.money.identity import DOUBT_SCHEMA, GONE, STANDING, with_causes
 
 PAIRS, CONFLICTS = "money/one_person_pairs.sql", "money/identity_conflicts.sql"
-BOTH_PAID = "money/paid_of_one_person.sql"
+BOTH_PAID, IDS_GONE = "money/paid_of_one_person.sql", "money/linked_ids_gone.sql"
 NAMES = "names_differ"
 SET_ASIDE = ["kind", "source_file", "source_line", "rule", "subject_id"]
 # More likely than not: a clerk is asked of each row; signers read of those alone.
@@ -40,7 +42,50 @@ def identity_conflicts(connection: Connection, waiting: pl.DataFrame) -> pl.Data
         known = {"other_id": pl.col("person_id"), "doubt": pl.lit(NAMES), "evidence": pl.lit(NAMES)}
         return told.select("person_id", **known, cause="cause")
     show_frame(connection, "one_person_pairs", run_sql(connection, PAIRS, {}))
-    return with_causes(run_sql(connection, CONFLICTS, {}).cast(DOUBT_SCHEMA))
+    doubts = run_sql(connection, CONFLICTS, {}).cast(DOUBT_SCHEMA)
+    # The stored rules of an earlier night may not ask which of two ids is left.
+    if doubts["doubt"].is_in(["clerk_linked"]).any() and (FOLDER / IDS_GONE).is_file():
+        gone = run_sql(connection, IDS_GONE, {}).with_columns(is_gone=True)
+        doubts = doubts.join(gone, on=["person_id", "other_id"], how="left", validate="m:1")
+        said = pl.when("is_gone").then(pl.lit(GONE)).otherwise(pl.lit(STANDING))
+        is_linked = pl.col("doubt") == "clerk_linked"
+        doubts = doubts.with_columns(
+            pl.when(is_linked).then(said).otherwise("doubt").alias("doubt")
+        )
+    return with_causes(doubts.select(DOUBT_SCHEMA.names()))
+
+
+def held_by_identity(
+    connection: Connection, waiting: pl.DataFrame, paid: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """List the rows of money that a doubt holds, those paid under another id, and these doubts.
+
+    Of two ids that a clerk links only one may be left in the extracts: then only what was paid
+    under the other is held, by any row that would pay it again.
+
+    Rows:    waiting  those that would be paid; paid: the lines that stand, or are signed
+             returns  rows of waiting, twice; DOUBT_SCHEMA and cause
+    Source:  rulebook §4.6
+    """
+    doubts = identity_conflicts(connection, waiting)
+    is_left = pl.col("doubt") == GONE
+    held_ids = doubts.filter(~is_left)["person_id"].unique().implode()
+    left_ids = doubts.filter(is_left)["person_id"].unique().implode()
+    about = pl.any_horizontal(pl.col("subject_id", "beneficiary_id").is_in(held_ids))
+    about |= pl.col("beneficiary_id").is_in(left_ids) & (
+        pl.col("beneficiary_id") != pl.col("subject_id")
+    )
+    held = waiting.filter(about)
+    left = waiting.filter(pl.col("subject_id").is_in(left_ids) & ~about)
+    others = doubts.filter(is_left).select(subject_id="person_id", other_id="other_id")
+    back = paid.filter(pl.col("amount_fen") > 0).rename({"subject_id": "other_id"})
+    met = left.join(others.unique(), on="subject_id").join(
+        back, on=["subject_kind", "other_id"], suffix="_back"
+    )
+    paid_before = left.join(met.filter(takes_up()), on=ROW, how="semi")
+    rows = pl.concat([held, paid_before])
+    ids = pl.concat([rows["subject_id"], rows["beneficiary_id"]]).unique().implode()
+    return held, paid_before, doubts.filter(pl.col("person_id").is_in(ids))
 
 
 def rows_set_aside(connection: Connection, run: Path, quarantine: Path) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from flows.money.evidence import expect_evidence, rows_of, table_files
 from flows.money.ledger import Ledger
 from flows.money.objections import expect_no_objections
 from flows.money.sign import today
-from flows.money.twice import pays_the_same
+from flows.money.twice import takes_up
 from flows.store import MANIFEST, Home, expect_digests
 from sql import policy_cards
 from transforms.amounts import yuan_text
@@ -75,10 +75,7 @@ def expect_none_restored(ledger: Ledger, stored: StoredBatch) -> None:
     back = back.join(ledger.paid_lines(), on=["payment_id", *KEY], how="semi")
     lines = stored.numbered_lines()
     met = lines.join(back, on=["subject_kind", "subject_id"], how="inner", suffix="_back")
-    limited = [name for name, card in policy_cards().items() if card.limit is not None]
-    is_same_policy = pl.col("policy_id") == pl.col("policy_id_back")
-    is_paid = pays_the_same() | (is_same_policy & pl.col("policy_id").is_in(limited))
-    said = [line_named(row) for row in met.filter(is_paid).sort("line").iter_rows(named=True)]
+    said = [line_named(row) for row in met.filter(takes_up()).sort("line").iter_rows(named=True)]
     if said:
         raise LedgerForbidsError(
             f"batch {stored.manifest['batch_id']}: what came back had arrived after all since it "

@@ -28,6 +28,13 @@ def pays_the_same() -> pl.Expr:
     )
 
 
+def takes_up() -> pl.Expr:
+    """Say of joined lines that one must not be paid beside the other, `_back`: also by a limit."""
+    limited = [name for name, card in policy_cards().items() if card.limit is not None]
+    is_same_policy = pl.col("policy_id") == pl.col("policy_id_back")
+    return pays_the_same() | (is_same_policy & pl.col("policy_id").is_in(limited))
+
+
 def paid_twice(ledger: Ledger, batch_id: str) -> list[dict[str, Any]]:
     """List what arrived after all of a batch, with each payment that paid it again meanwhile.
 

@@ -39,6 +39,7 @@ ALL_POLICIES = (
 )
 EXTRACTS = ("registrations", "insured_persons", "residents", "accounts")
 EXTRACTS += ("contributions", "employment")
+OWN_ROWS = {"kind": pl.String, "source_file": pl.String, "source_line": pl.Int64}
 NOTHING_SIGNED = pl.DataFrame(schema={name: LINE_SCHEMA[name] for name in NUMBERED})
 ONE, TWO = "91370302MA3C00001Q", "91370302MA3C00002U"
 ANN, BOB = "370302199001011232", "370302199002022347"
@@ -108,6 +109,9 @@ class Town:
     employment: list[dict[str, Any]] = field(default_factory=list)
     in_two_towns: list[str] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
+    # Other kinds that were delivered, by name.
+    other: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    own_rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def answer(
@@ -143,8 +147,8 @@ def determined_of(
     folder.mkdir(parents=True, exist_ok=True)
     connection = connect(threads=1)
     tables = {}
-    for name in EXTRACTS:
-        found = getattr(town, name)
+    for name in (*EXTRACTS, *town.other):
+        found = town.other[name] if name in town.other else getattr(town, name)
         if found is None:
             continue
         schema = table_schema(KINDS[name])
@@ -165,6 +169,8 @@ def determined_of(
     keys = [int(person[:17]) for person in town.in_two_towns]
     towns = pl.DataFrame({"person_key": keys}, schema={"person_key": pl.Int64})
     register_frame(connection, "jobs_in_two_towns", towns)
+    own = pl.DataFrame(town.own_rows, schema=OWN_ROWS)
+    register_frame(connection, "own_rows", own)
     store = FactStore(connection, tables, AS_OF)
     store.build("insurance_masks")
     determinations = pl.DataFrame(list(rows), schema=DETERMINATION_SCHEMA)

@@ -22,6 +22,7 @@ from tests.money.money_town import (
     answer,
     entitle,
     month,
+    pay,
     statuses,
 )
 from transforms.extracts.kinds import KINDS, table_schema
@@ -30,6 +31,7 @@ from transforms.extracts.registers import LINKS
 from transforms.identifiers import with_check_character
 
 FLEXIBLE, HIRE = "graduate_flexible_insurance", "graduate_hire_insurance"
+BENEFIT = "benefit_to_retirement"
 ANN = with_check_character("37030219900101123")
 TWIN = with_check_character("37010419900101567")
 DAY_AFTER = with_check_character("37010419900102567")
@@ -179,10 +181,86 @@ def test_what_is_answered_is_no_doubt_any_more_but_a_yes_is_told(home: Home) -> 
     rows = [month(FLEXIBLE, ANN, 5), month(FLEXIBLE, TWIN, 5)]
     told = town_of(residents=household(ANN, TWIN), answers=[one_person(True)])
     assert set(entitle(home, rows, told).findings["detail"]) == {
-        "a clerk decided that this id and another are one person"
+        f"a clerk decided that this id and {other} are one person: until only one stands in the "
+        "extracts (all that name persons), or it is withdrawn"
+        for other in (ANN, TWIN)
     }
     told.answers = [one_person(False)]
     assert entitle(home, rows, told).findings.height == 0
+
+
+NAMING = ("payroll", "attendance", "unemployment", "unemployment_benefits", "graduates")
+NAMING += ("designations", "deaths", "custody", "support")
+
+
+def one_left(**changes: Any) -> Town:
+    """Make a town whose registers were put right: of two linked ids only one stands in them."""
+    town = Town(insured_persons=named(ANN), accounts=[account(ANN, "安娜")])
+    town.answers, town.other = [one_person(True)], {kind: [] for kind in NAMING} | changes
+    return town
+
+
+def place_of(kind: str) -> dict[str, Any]:
+    return {"kind": kind, "source_file": "台账.csv", "source_line": 2}
+
+
+def test_of_two_ids_of_one_person_the_one_that_is_left_is_paid(home: Home) -> None:
+    made = entitle(home, [month(FLEXIBLE, ANN, 5)], one_left())
+    assert [line["status"] for line in made.entitlements.to_dicts()] == ["payable"]
+    assert made.findings.height == 0
+    chain = one_left()
+    chain.answers.append(one_person(True, TWIN, BROTHER))
+    assert held(home, chain, ANN) == {ANN}, "what was paid under the third is not asked for"
+
+
+@pytest.mark.parametrize("kind", ["deaths", "support", "payroll", "accounts"])
+def test_a_kind_that_was_not_delivered_frees_no_money(home: Home, kind: str) -> None:
+    town = one_left()
+    town.other.pop(kind, None)
+    if kind == "accounts":
+        town.accounts = None
+    assert held(home, town, ANN) == {ANN}
+
+
+@pytest.mark.parametrize("kind", ["custody", "unemployment_benefits", "support", "designations"])
+def test_wherever_the_other_id_still_stands_the_line_is_held(home: Home, kind: str) -> None:
+    who = {"person_id": TWIN} | ({"subject_kind": "个人", "subject_id": TWIN})
+    known = KINDS[kind].column_named
+    row = {name: value for name, value in who.items() if name in known} | place_of(kind)
+    del row["kind"]
+    town = one_left(**{kind: [row]})
+    assert held(home, town, ANN) == {ANN}
+    town.own_rows = [place_of(kind)]
+    is_own = kind in ("unemployment_benefits", "support")
+    assert held(home, town, ANN) == (set() if is_own else {ANN}), (
+        "our own payments name it for ever"
+    )
+    town = one_left()
+    town.registrations = [{"employer_code": ONE, "employer_name": "一", "legal_rep_id": TWIN}]
+    assert held(home, town, ANN) == {ANN}
+
+
+@pytest.mark.parametrize("ids", [(ANN, TWIN), (TWIN, ANN)])
+def test_what_was_paid_under_the_other_id_is_not_paid_again(
+    home: Home, ids: tuple[str, str]
+) -> None:
+    """Nor what excludes it, nor what is limited: the months of both count for one person."""
+    one, gone = ids
+    before = [month(BENEFIT, gone, 5, "2020-01"), month(FLEXIBLE, gone, 5, "2019-12")]
+    pay(home, "R1", before, town=town_of())
+    town = one_left()
+    town.insured_persons, town.accounts = named(one), [account(one, "安娜")]
+    rows = [month(BENEFIT, one, 5, "2020-01"), month(BENEFIT, one, 5, "2020-02")]
+    rows += [month(FLEXIBLE, one, 5, "2020-03")]
+    made = entitle(home, rows, town)
+    found = made.entitlements.filter(subject_id=one).sort("period")
+    assert found.select("status", "reason").rows() == [
+        ("held", "paid_under_other"),
+        ("payable", ""),
+        ("held", "paid_under_other"),
+    ]
+    (told,) = made.findings.filter(finding="identity_conflict")["detail"]
+    assert told.endswith("what was paid under it is not paid again")
 
 
 def two_persons(**changes: Any) -> Town:

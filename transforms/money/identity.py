@@ -5,8 +5,10 @@ import polars as pl
 from transforms.words import Language, Said, worded
 
 DOUBT_SCHEMA = pl.Schema(dict.fromkeys(("person_id", "other_id", "doubt", "evidence"), pl.String()))
+# Of two ids that a clerk linked: both stand in tonight's extracts, or the other one no more.
+STANDING, GONE = "linked_both_stand", "linked_other_gone"
 # What a clerk said already is asked no more.
-DECIDED = ("clerk_linked", "clerk_parted")
+DECIDED = ("clerk_linked", STANDING, GONE, "clerk_parted")
 
 
 def doubt_words(doubts: pl.DataFrame, language: Language) -> pl.Series:

@@ -48,18 +48,17 @@ def normal_accounts(accounts: pl.DataFrame) -> pl.DataFrame:
 
 
 def hold_reasons(
-    open_rows: pl.DataFrame, payees: pl.DataFrame, unwritable: pl.DataFrame, doubtful: pl.DataFrame
+    open_rows: pl.DataFrame, payees: pl.DataFrame, unwritable: pl.DataFrame, in_doubt: pl.DataFrame
 ) -> pl.DataFrame:
     """Say of each row that would be paid whether it is held, and by what first.
 
     Rows:    open_rows   one per key, with fund
              payees      one per beneficiary, with account_reason
              unwritable  fund and beneficiary whose account line the bank's file can't hold
-             doubtful    person_id, one per person whose identity is in doubt
+             in_doubt    row_number of those where it is in doubt who a person is
              returns     row_number and hold_reason of the rows that are held
     Source:  rulebook §4.2, §4.5, §4.6
     """
-    persons = doubtful["person_id"].unique().implode()
     joined = open_rows.join(payees, on=PAYEE, how="left", validate="m:1").join(
         unwritable.select("fund", *PAYEE, pl.lit(True).alias("is_unwritable")),
         on=["fund", *PAYEE],
@@ -67,7 +66,7 @@ def hold_reasons(
         validate="m:1",
     )
     reason = (
-        pl.when(pl.any_horizontal(pl.col("subject_id", "beneficiary_id").is_in(persons)))
+        pl.when(pl.col(ROW).is_in(in_doubt[ROW].implode()))
         .then(pl.lit(IDENTITY_CONFLICT))
         .when(pl.col("account_reason").is_not_null())
         .then("account_reason")
