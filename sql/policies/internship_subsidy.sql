@@ -30,6 +30,7 @@ select
     month as turn,
     starts_on,
     first_started_on,
+    last_day,
     days_in_month,
     graduated_on,
     stipend_fen,

@@ -94,6 +94,8 @@ def test_a_limit_of_months_counts_what_was_used() -> None:
     # Ten of twelve are used with March: April and May are left.
     assert costs("internship_subsidy", used) == [100, 100] + [0] * 10
     assert costs("internship_subsidy", {**used, "earlier_months": 7}) == [0] * 12
+    over = {"months_used_before": 0, "earlier_months": 2, "last_day": date(2020, 5, 31)}
+    assert costs("internship_subsidy", over) == [100, 100] + [0] * 10, "its contract ends in May"
     # The policy itself ends with 2020, whatever is left of its 24 months.
     flexible = {"months_used_before": 0, "earlier_months": 2, "graduated_on": date(2019, 6, 30)}
     assert costs("graduate_flexible_insurance", flexible) == [100] * 9 + [0] * 3

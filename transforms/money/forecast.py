@@ -86,7 +86,8 @@ def _end(card: PolicyCard, row: Mapping[str, Any], this: int, as_of: date) -> in
     """
     ends = [_number_of(card.force_to)] if card.force_to else []
     for rule in going_on()[card.policy_id]:
-        fact = row[rule["fact"]]
+        # A run of before may not have it.
+        fact = row.get(rule["fact"])
         if fact is None:
             continue
         end = _number_of(fact) if isinstance(fact, date) else month_number(fact)
