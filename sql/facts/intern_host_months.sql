@@ -25,6 +25,7 @@ select
     intern_months.month,
     intern_months.starts_on,
     intern_months.first_started_on,
+    intern_months.last_day,
     intern_months.days_in_month,
     graduations.graduated_on,
     coalesce(stipends.net_fen, 0) as stipend_fen
