@@ -41,7 +41,14 @@ from transforms.money.exclusions import (
 )
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.paid_elsewhere import with_in_question
-from transforms.money.payees import PAYEE, STRUCK_OUT, account_reasons, also_held, hold_reasons
+from transforms.money.payees import (
+    PAYEE,
+    STRUCK_OUT,
+    UNWRITABLE,
+    account_reasons,
+    also_held,
+    hold_reasons,
+)
 from transforms.money.reviews import facts_digest
 from transforms.payments.profile import writable
 from transforms.policies.cards import PolicyStatus, outside_span, reach_of
@@ -266,21 +273,19 @@ def _payees(connection: Connection, waiting: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unwritable(waiting: pl.DataFrame, payees: pl.DataFrame, funds: Funds) -> pl.DataFrame:
-    """List the beneficiaries whose account line a fund's bank file can't hold.
+    """List the beneficiaries whose account line a fund's bank file can't hold, and why.
 
-    Rows:    returns  fund and beneficiary
+    Rows:    returns  fund, beneficiary, and unwritable_reason: the holder first
     """
-    schema = {"fund": pl.String(), **dict.fromkeys(PAYEE, pl.String())}
+    schema = dict.fromkeys(["fund", *PAYEE, "unwritable_reason"], pl.String())
     parts = [pl.DataFrame(schema=schema)]
     pairs = waiting.select("fund", *PAYEE).unique().sort("fund", *PAYEE)
     complete = payees.filter(pl.col("account_reason").is_null())
     for (fund,), beneficiaries in pairs.group_by("fund", maintain_order=True):
         profile = funds.profile_of(str(fund))
         known = beneficiaries.join(complete, on=PAYEE, how="inner", validate="1:1")
-        fits = (
-            writable(known["holder"], "holder", profile)
-            & writable(known["bank_name"], "bank_name", profile)
-            & writable(known["account_no"], "account_no", profile)
-        )
-        parts.append(known.filter(~fits).select(list(schema)))
+        fits = {name: writable(known[name], name, profile) for name in UNWRITABLE}
+        reasons = [pl.when(~fits[name]).then(pl.lit(code)) for name, code in UNWRITABLE.items()]
+        said = known.with_columns(pl.coalesce(reasons).alias("unwritable_reason"))
+        parts.append(said.drop_nulls("unwritable_reason").select(list(schema)))
     return pl.concat(parts)

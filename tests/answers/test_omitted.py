@@ -47,7 +47,7 @@ def entitled(status: str, reason: str, **changes: Any) -> pl.DataFrame:
     return pl.DataFrame([row | changes], schema=ENTITLEMENT_SCHEMA)
 
 
-@pytest.mark.parametrize("hold", ["account_missing", "identity_conflict", "holder_not_encodable"])
+@pytest.mark.parametrize("hold", ["account_missing", "identity_conflict", "account_not_encodable"])
 def test_every_hold_is_said_in_words(hold: str) -> None:
     (row,) = omitted_rows(entitled("held", hold), NO_QUESTIONS, NOBODY, TITLES).to_dicts()
     assert (row["reason"], row["detail"], row["missed_fen"]) == ("held", word(hold), 50000)

@@ -184,12 +184,14 @@ def held(home: Home, town: Town) -> tuple[str, str]:
         ([account(ANN, "安娜", account_state="挂失")], "account_not_normal"),
         ([account(ANN, "安娜"), account(ANN, "安娜", account_no="2")], "account_ambiguous"),
         ([account(ANN, "安 妮")], "account_name_mismatch"),
-        ([account(ANN, "安娜", bank_name="淄川|支行")], "holder_not_encodable"),
-        ([account(ANN, "安娜", bank_name="淄川\n支行")], "holder_not_encodable"),
+        ([account(ANN, "安娜", bank_name="淄川|支行")], "account_not_encodable"),
+        ([account(ANN, "安娜", bank_name="淄川\n支行")], "account_not_encodable"),
+        ([account(ANN, "安娜", account_no="6" * 34)], ""),
+        ([account(ANN, "安娜", account_no="6" * 35)], "account_not_encodable"),
     ],
 )
 def test_each_account_reason(home: Home, accounts: list[dict[str, object]], reason: str) -> None:
-    assert held(home, Town(accounts=accounts)) == ("held", reason)
+    assert held(home, Town(accounts=accounts)) == ("held" if reason else "payable", reason)
 
 
 def test_one_normal_account_beside_a_closed_one_is_paid(home: Home) -> None:
@@ -203,9 +205,13 @@ def test_holder_and_name_are_compared_as_names(home: Home) -> None:
     assert held(home, town) == ("payable", "")
 
 
-def test_a_separator_in_the_holder_is_held_back(home: Home) -> None:
-    persons = [{"person_id": ANN, "name": "安|娜"}]
-    town = Town(insured_persons=persons, accounts=[account(ANN, "安|娜")])
+@pytest.mark.parametrize("bank_name", ["工商银行", "淄川|支行"])
+@pytest.mark.parametrize("name", ["安|娜", "安" * 141])
+def test_a_holder_that_the_file_cannot_hold_is_held_back_before_its_bank(
+    home: Home, name: str, bank_name: str
+) -> None:
+    persons = [{"person_id": ANN, "name": name}]
+    town = Town(insured_persons=persons, accounts=[account(ANN, name, bank_name=bank_name)])
     assert held(home, town) == ("held", "holder_not_encodable")
 
 

@@ -21,7 +21,7 @@ OPEN_NAMES = ["holder", "account_no", "bank_name", "bank_code", "confirmed_by", 
 # What another account, or the choice of one, can mend; the others lie with a register or with us.
 REASONS = (
     *("account_missing", "account_not_normal", "account_ambiguous", "account_name_mismatch"),
-    "holder_not_encodable",
+    *("holder_not_encodable", "account_not_encodable"),
 )
 WIDTHS = {"account_no": 24, "bank_name": 24, "bank_code": 16, "confirmed_by": 10, "document_no": 20}
 RETURNED = "account_returned"

@@ -9,6 +9,12 @@ PAYEE = ["beneficiary_kind", "beneficiary_id"]
 DESTINATION = ("holder", "account_no", "bank_name", "bank_code")
 IDENTITY_CONFLICT = "identity_conflict"
 STRUCK_OUT = "struck_out"
+# What the bank's file can't hold of a line, in characters or length, and what that is called.
+UNWRITABLE = {
+    "holder": "holder_not_encodable",
+    "account_no": "account_not_encodable",
+    "bank_name": "account_not_encodable",
+}
 
 
 def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame:
@@ -16,7 +22,7 @@ def account_reasons(payees: pl.DataFrame, *, is_delivered: bool) -> pl.DataFrame
 
     Rows:    payees   one per beneficiary, from payees.sql; is_delivered: the extract accounts was
              returns  the same, plus account_reason (null: nothing is wrong)
-    Source:  rulebook §4.5; whether the bank's file can hold the name is asked later, per fund
+    Source:  rulebook §4.5; whether the bank's file can hold the line is asked later, per fund
     """
     named = payees.with_columns(
         read_names(payees["holder"].fill_null("")).alias("holder_name"),
@@ -54,13 +60,14 @@ def hold_reasons(
 
     Rows:    open_rows   one per key, with fund
              payees      one per beneficiary, with account_reason
-             unwritable  fund and beneficiary whose account line the bank's file can't hold
+             unwritable  fund and beneficiary whose account line the bank's file can't hold, and
+                         unwritable_reason
              in_doubt    row_number of those where it is in doubt who a person is
              returns     row_number and hold_reason of the rows that are held
     Source:  rulebook §4.2, §4.5, §4.6
     """
     joined = open_rows.join(payees, on=PAYEE, how="left", validate="m:1").join(
-        unwritable.select("fund", *PAYEE, pl.lit(True).alias("is_unwritable")),
+        unwritable,
         on=["fund", *PAYEE],
         how="left",
         validate="m:1",
@@ -70,8 +77,7 @@ def hold_reasons(
         .then(pl.lit(IDENTITY_CONFLICT))
         .when(pl.col("account_reason").is_not_null())
         .then("account_reason")
-        .when(pl.col("is_unwritable"))
-        .then(pl.lit("holder_not_encodable"))
+        .otherwise("unwritable_reason")
     )
     return joined.select(ROW, reason.alias("hold_reason")).drop_nulls("hold_reason")
 
