@@ -70,7 +70,7 @@ def main(count: int) -> None:
         pl.format("3703020{}", place % 20 + 10).alias("division_code"),
         pl.lit(False).alias("is_dead"),
     )
-    days = date(2020, 3, 31), date(2020, 4, 8)
+    days = dict.fromkeys(policy_cards(), (date(2020, 3, 31), date(2020, 4, 8)))
     told = timed("texts", lambda: notices(lines, parties, policy_cards(), days, "R0123456"))
     timed("messages", lambda: csv_bytes(messages(told)))
     pages = timed("letters", lambda: sum(len(p) for _, p in letter_pages(told, LETTERS_A_PAGE)))

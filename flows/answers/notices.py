@@ -20,7 +20,7 @@ from flows.ingest.drop import load_snapshot
 from flows.money.batch_folder import StoredBatch, known_state, read_batch, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import Ledger, books_of, open_ledger
-from flows.money.notice import announced_from
+from flows.money.notice import notice_days
 from flows.money.returned import over_lines
 from flows.store import Home, read_manifest, staged_folder
 from flows.typeset import pdf_of
@@ -35,7 +35,6 @@ from transforms.identifiers import EMPLOYER_CODE_FORM
 from transforms.money.batch_states import LEFT_BEHIND
 from transforms.money.entitlements import KEY
 from transforms.money.posting_rules import read_books
-from transforms.payments.notice import notice_window
 from transforms.policies.cards import PolicyCard
 from transforms.sheets.csv_file import csv_bytes
 
@@ -70,19 +69,18 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
              looks into
     Raises:  UsageError, DropRefusedError; DigestDiffersError if the evidence was changed
     """
-    stored, day = _batch(home, identifier) if identifier.startswith("B") else (None, None)
+    stored = _batch(home, identifier) if identifier.startswith("B") else None
     run_id = str(stored.manifest["run_id"]) if stored else identifier
     manifest = _run(home, run_id)
     # As they were: a card may have been withdrawn since.
     cards = law_of(home, manifest).cards
     lines = _lines_of_batch(home, stored) if stored else _lines_of_run(home, run_id, asked, cards)
     as_of = date.fromisoformat(manifest["as_of"])
-    day = day or as_of
     told = notices(
         lines,
         _parties(home, str(manifest["snapshot_id"]), as_of, lines),
         cards,
-        (day, notice_window(day)[1]),
+        notice_days(books_of(home).batches, run_id, as_of, cards),
         identifier[:SERIES_LENGTH],
     )
     whole = told.height
@@ -134,13 +132,12 @@ def _target(home: Home, identifier: str, asked: Asked, out: Path | None) -> Path
     return kept / identifier / FOLDER
 
 
-def _batch(home: Home, batch_id: str) -> tuple[StoredBatch, date]:
-    """Return a batch that may still be paid, and the day from which it is announced."""
-    states = books_of(home).batches
-    state = known_state(states, batch_id)
+def _batch(home: Home, batch_id: str) -> StoredBatch:
+    """Return a batch that may still be paid."""
+    state = known_state(books_of(home).batches, batch_id)
     if state.state in LEFT_BEHIND:
         raise LedgerForbidsError(f"batch {batch_id} is {state.state}: nobody is told of it")
-    return verify_batch(home, state), announced_from(state, states)
+    return verify_batch(home, state)
 
 
 def _run(home: Home, run_id: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from transforms.money.batch_states import LEFT_BEHIND, BatchState
 from transforms.money.books import Books
 from transforms.money.entitlements import KEY
 from transforms.payments.notice import NOTICE_DAYS, notice_list, notice_window
+from transforms.policies.cards import PolicyCard
 from transforms.sheets.csv_file import csv_bytes
 
 NOTICE = "notice.csv"
@@ -89,6 +90,21 @@ def announced_from(state: BatchState, states: Mapping[str, BatchState]) -> date:
     while not state.announced and state.came_from:
         state = states[state.came_from]
     return date.fromisoformat(min(state.announced, default=state.as_of))
+
+
+def notice_days(
+    states: Mapping[str, BatchState], run_id: str, as_of: date, cards: Mapping[str, PolicyCard]
+) -> dict[str, tuple[date, date]]:
+    """Return by policy the day that the notice of its run's batch counts from, and its last one.
+
+    Where the run has no batch of its fund, the day is the run's.
+    """
+    # A batch that a review left comes after the one reviewed.
+    put_up = {
+        one.fund: announced_from(one, states) for one in states.values() if one.run_id == run_id
+    }
+    days = {name: put_up.get(card.fund or "", as_of) for name, card in cards.items()}
+    return {name: (day, notice_window(day)[1]) for name, day in days.items()}
 
 
 def expect_announced(home: Home, books: Books, stored: StoredBatch, day: str) -> None:

@@ -16,7 +16,7 @@ from transforms.answers.notices import (
 )
 from transforms.money.entitlements import KEY
 
-DAYS = (date(2020, 3, 31), date(2020, 4, 8))
+DAYS = dict.fromkeys(policy_cards(), (date(2020, 3, 31), date(2020, 4, 8)))
 
 
 WATCHING = [name for name, card in policy_cards().items() if card.kind == "warning"]

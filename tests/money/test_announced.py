@@ -16,6 +16,7 @@ from flows.store import Home
 from tests.money.money_town import (
     AS_OF,
     night,
+    run_name,
     sign_both,
 )
 from tests.money.test_review import ROWS, filled
@@ -94,7 +95,11 @@ def test_the_batch_a_review_leaves_is_announced_by_the_one_reviewed(
     assert left["last_day"] == put_up["last_day"] == "2020-04-09"
     out = home.root.parent / "letters"
     write_notices(home, after["to_be_signed"], Asked(), out)
-    assert "2020年4月9日" in pl.read_parquet(out / "notices.parquet")["letter"][0]
+    of_batch = pl.read_parquet(out / "notices.parquet").filter(pl.col("status") == "payable")
+    assert "2020年4月9日" in of_batch["letter"][0]
+    write_notices(home, run_name("R1"), Asked(), out := home.root.parent / "of_run")
+    of_run = pl.read_parquet(out / "notices.parquet").filter(pl.col("status") == "payable")
+    assert of_run["letter"].to_list() == of_batch["letter"].to_list(), "it names the same last day"
     verify_home(home)
     with monkeypatch.context() as before:
         before.setattr(notice_module, "announced_from", lambda state, _: AS_OF)

@@ -60,14 +60,14 @@ def notices(
     lines: pl.DataFrame,
     parties: pl.DataFrame,
     cards: Mapping[str, PolicyCard],
-    days: tuple[date, date],
+    days: Mapping[str, tuple[date, date]],
     series: str,
 ) -> pl.DataFrame:
     """Word one notice for each line.
 
     Rows:    lines    LINE_SCHEMA, one per key
              parties  party_kind, party_id, name, division_code: as they are on record; is_dead
-             days     of the notice, and the last one to say that something is wrong
+             days     by policy, of the notice, and the last one to say that something is wrong
              returns  NOTICE, in the order of status and key, those of ASKED_ONLY last; `letter`:
                       paragraphs by line ends
     Holds:   a message has at most 70 characters and names nobody
@@ -87,7 +87,7 @@ def notices(
     words = pl.coalesce("told_as", came_back, not_promised, in_part, "status")
     titles = {name: card.title for name, card in cards.items()}
     worded = [
-        _worded(part, str(worded_as), cards[str(policy)], titles, days)
+        _worded(part, str(worded_as), cards[str(policy)], titles, days[str(policy)])
         for (worded_as, policy), part in known.group_by(words, "policy_id", maintain_order=True)
     ]
     number = pl.concat_str(pl.lit(f"{series}-"), pl.col("place").cast(pl.String).str.zfill(7))
