@@ -57,6 +57,7 @@ def expect_no_traces(home: Home) -> None:
     """
     found = [p for p in (home.runs, home.batches) if p.is_dir() and any(p.iterdir())]
     found += [home.journal_path] if home.journal_path.exists() else []
+    found += [_log_of(home.ledger_path)] if _has_log(home.ledger_path) else []
     if found:
         raise DigestDiffersError(
             f"{home.ledger_path} is missing or empty, but {found[0]} is there: a ledger is never "

@@ -48,8 +48,7 @@ def rebuild_ledger(home: Home, given: Sequence[Path]) -> dict[str, Any]:
     rows = [row for posting in _with_entries(home, postings, books) for row in posting]
     making = home.root / ".making-ledger.sqlite"
     write_ledger(making, postings, rows)
-    if home.ledger_path.exists():
-        _set_aside(home)
+    _set_aside(home)
     os.replace(making, home.ledger_path)
     sync_path(home.root)
     tell_witness(home.journal_path, postings)
@@ -159,6 +158,7 @@ def _without_files(home: Home, books: Books) -> list[str]:
 
 
 def _set_aside(home: Home) -> None:
+    """Rename a ledger's file and its log, also one that stands alone: SQLite would replay it."""
     number = len(list(home.root.glob(f"ledger.sqlite.{SET_ASIDE}-*"))) + 1
     for path in sorted(home.root.glob("ledger.sqlite*")):
         if SET_ASIDE not in path.name:

@@ -3,12 +3,14 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from flows.cli.console import app, run_command
 from flows.money.export import export_batch
+from flows.money.heads import initialise_home
 from flows.money.rebuild import rebuild_ledger
 from flows.money.release import release_batch
 from flows.money.settle import settle_batch
@@ -67,6 +69,15 @@ def lose(home: Home) -> None:
         path.unlink()
 
 
+def lose_all_but_its_log(home: Home) -> None:
+    log = home.root / "ledger.sqlite-wal"
+    with closing(sqlite3.connect(home.ledger_path)) as connection:
+        connection.execute("pragma user_version = 99")
+        left = log.read_bytes()
+    lose(home)
+    log.write_bytes(left)
+
+
 def damage(home: Home) -> None:
     home.ledger_path.write_bytes(b"no database" * 1000)
 
@@ -79,7 +90,7 @@ def put_back(home: Home) -> None:
         connection.execute("delete from postings where sequence > 9")
 
 
-@pytest.mark.parametrize("spoil", [lose, damage, put_back])
+@pytest.mark.parametrize("spoil", [lose, lose_all_but_its_log, damage, put_back])
 @pytest.mark.parametrize("source", ["journal", "anchor", "export"])
 def test_the_ledger_comes_back_as_it_was(
     home: Home, tmp_path: Path, spoil: Callable[[Home], None], source: str
@@ -218,3 +229,12 @@ def test_a_batch_folder_that_is_gone_comes_back_though_the_ledger_is_whole(
     assert {path.name: path.read_bytes() for path in (home.batches / batch).iterdir()} == there
     with pytest.raises(LedgerForbidsError, match="nothing to rebuild"):
         rebuild_ledger(home, [tmp_path / "b.zip"])
+
+
+def test_a_ledger_is_not_made_anew_beside_the_log_of_a_lost_one(home: Home, tmp_path: Path) -> None:
+    lose_all_but_its_log(home)
+    new = Home(tmp_path / "new")
+    new.root.mkdir()
+    shutil.copy(home.root / "ledger.sqlite-wal", new.root)
+    with pytest.raises(DigestDiffersError, match=r"ledger\.sqlite-wal is there"):
+        initialise_home(new)
