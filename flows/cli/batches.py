@@ -13,6 +13,7 @@ from flows.cli.console import (
     JsonOption,
     batch_app,
     changing,
+    expect_ending,
     show,
 )
 from flows.language import headings, language, policy_word, said, warned
@@ -212,6 +213,7 @@ def batch_approval(
     from flows.money.approval import batch_paper
     from flows.store import replace_file
 
+    expect_ending(out, ".pdf")
     path = out or Path(f"{batch_id}.approval.pdf")
     replace_file(path, batch_paper(Home(home), batch_id))
     show({"batch_id": batch_id, "path": str(path)}, as_json, [f"approval sheet: {path}"])

@@ -13,6 +13,7 @@ from flows.cli.console import (
     JsonOption,
     app,
     changing,
+    expect_ending,
     read_day,
     recovery_app,
     show,
@@ -150,6 +151,7 @@ def recovery_list(
     from flows.money.recover import list_act, list_workbook, record_list
 
     place = Home(home)
+    expect_ending(workbook, ".xlsx")
     with changing(place):
         act = act_given(signed, "recovery_list", lambda: list_act(place, find_run(place, run_id)))
         path = out or Path(f"{act['statement']['list_id']}.json")
@@ -236,7 +238,9 @@ def recovery_letters(
     """Write a letter for each claim of a signed list, a page each; they name persons."""
     from flows.money.recovery_letters import write_letters
 
-    path = out or Path(f"{list_id}.{'pdf' if pdf else 'html'}")
+    ending = ".pdf" if pdf else ".html"
+    expect_ending(out, ending)
+    path = out or Path(f"{list_id}{ending}")
     written = write_letters(Home(home), list_id, path, as_pdf=pdf)
     lines = [f"{written['path']}: {written['letters']} letters"]
     if written["closed"]:
@@ -265,6 +269,7 @@ def forecast(
     from flows.money.forecast import ASSUMPTIONS, write_forecast
 
     place = Home(home)
+    expect_ending(out, ".xlsx", ".html")
     told = write_forecast(place, find_run(place, run_id), out)
     names = ("payable", "held", "continuing", "total", "left")
     lines = []

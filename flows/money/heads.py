@@ -22,6 +22,7 @@ from transforms.money.roster import (
     heads_statement,
     key_id_of,
     person_problem,
+    revoke_problem,
     revoke_statement,
 )
 
@@ -53,11 +54,19 @@ def heads_act(home_id: str, hr: Mapping[str, str], finance: Mapping[str, str]) -
 
 
 def revoke_act(home: Home, key_id: str, reason: str) -> dict[str, Any]:
-    """Prepare the act that revokes a key."""
+    """Prepare the act that revokes a key.
+
+    Raises:  LedgerForbidsError without a reason, or for a key that can't be revoked
+    """
     if not reason.strip():
         raise LedgerForbidsError("a key is revoked for a reason: give --reason")
     with open_ledger(home) as ledger:
-        return unsigned(revoke_statement(ledger.books().home_id, key_id, reason))
+        books = ledger.books()
+    statement = revoke_statement(books.home_id, key_id, reason)
+    problem = revoke_problem(books.roster, statement)
+    if problem:
+        raise LedgerForbidsError(problem)
+    return unsigned(statement)
 
 
 def move_act(home: Home) -> dict[str, Any]:

@@ -323,7 +323,10 @@ def test_the_page_says_the_same_and_marks_the_month_it_runs_out(home: Home) -> N
 
 
 def test_only_of_a_run_that_is_there_and_unchanged(home: Home) -> None:
-    assert run_command(app, ["forecast", "--home", str(home.root)]) == 0
+    command = ["forecast", "--home", str(home.root)]
+    assert run_command(app, command) == 0
+    assert run_command(app, [*command, "--out", str(home.root / "x.pdf")]) == 2
+    assert not (home.root / "x.pdf").exists(), "nothing is written under the name of another sort"
     with pytest.raises(LedgerForbidsError, match="not recorded"):
         forecast(home, "R0")
     path = home.runs / run_name("R1") / "policies" / "benefit_to_retirement.parquet"

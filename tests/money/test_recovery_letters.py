@@ -179,6 +179,7 @@ def test_only_a_signed_list_has_letters(home: Home) -> None:
         letters_of(home, "L0")
     path = home.root / "x.html"
     command = ["recovery", "letters", list_of(home), "--out", str(path)]
+    assert run_command(app, [*command, "--pdf", "--home", str(home.root)]) == 2
     assert run_command(app, [*command, "--home", str(home.root)]) == 0 and path.is_file()
     assert run_command(app, ["recovery", "show", "--home", str(home.root)]) == 0
     assert run_command(app, ["recovery", "list", "latest", "--home", str(home.root)]) == 13

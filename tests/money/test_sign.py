@@ -275,6 +275,8 @@ def test_an_act_given_as_signed_that_nobody_has_signed_is_refused(
     monkeypatch.chdir(tmp_path)
     revoke = ["key", "revoke", "--home", str(home.root)]
     lost = key_of(home, "reviewer").key_id
+    assert run_command(app, [*revoke, "0000", "--reason", "lost", "--out", "0.json"]) == 13
+    assert "key 0000 is not on the roster" in capsys.readouterr().err
     assert run_command(app, [*revoke, lost, "--reason", "lost", "--out", "r.json"]) == 0
     assert run_command(app, [*revoke, "--signed", "r.json", "--out", "again.json"]) == 13
     assert "not signed by hr_head" in capsys.readouterr().err

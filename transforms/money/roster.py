@@ -190,17 +190,27 @@ def _validity_problem(statement: Mapping[str, Any]) -> str:
 def revoke(roster: Roster, act: Mapping[str, Any], position: int, holds: Holds) -> str:
     """Mark a key as revoked; return what forbids it, or nothing."""
     statement = act["statement"]
+    problem = revoke_problem(roster, statement)
+    missing = missing_signatures([*roster.heads().values()], act, holds)
+    if problem or missing:
+        return problem or f"not signed by {missing[0]}"
+    member = roster.members[statement["key_id"]]
+    roster.members[member.key_id] = replace(member, revoked_at=position)
+    return ""
+
+
+def revoke_problem(roster: Roster, statement: Mapping[str, Any]) -> str:
+    """Say why a key can't be revoked, whoever signs it; nothing if it can."""
     member = roster.members.get(statement["key_id"])
     if statement["home_id"] != roster.home_id:
         return "the act was made for another home"
     if member is None or not _counts(member):
-        return f"key {statement['key_id']} is not on the roster, or was revoked before"
+        return (
+            f"key {statement['key_id']} is not on the roster, or was revoked before; `wuxing key "
+            "list` lists the keys"
+        )
     if member.role in HEAD_ROLES:
         return "a head's key is not revoked: enrol the successor's, it takes its place"
-    missing = missing_signatures([*roster.heads().values()], act, holds)
-    if missing:
-        return f"not signed by {missing[0]}"
-    roster.members[member.key_id] = replace(member, revoked_at=position)
     return ""
 
 
