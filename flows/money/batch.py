@@ -239,7 +239,7 @@ def show_batch(home: Home, batch_id: str) -> dict[str, Any]:
         "unconfirmed": stored.manifest["unconfirmed"],
         "missing_signatures": state.missing_roles,
         "came_from": state.came_from,
-        "superseded_by": next((said["successor"] for said in reversed(state.reviewed)), ""),
+        "superseded_by": state.successor,
         "left_because": state.left_because,
         "announced": min(state.announced, default=""),
         "signatures": {

@@ -57,11 +57,7 @@ def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[s
         state = known_state(ledger.batch_states(), batch_id)
         said = next((said for said in state.reviewed if said["workbook"] == workbook), None)
         if said is None:
-            if state.state != "draft":
-                raise LedgerForbidsError(
-                    f"batch {batch_id} is {state.state}: only an unsigned draft is reviewed; give "
-                    "up one that is signed with `wuxing batch withdraw`"
-                )
+            _expect_draft(ledger.batch_states(), state)
             stored = verify_batch(home, state)
             expect_evidence(home, state.run_id, ledger.books().runs[state.run_id])
             _expect_same_batch(path, state)
@@ -195,6 +191,31 @@ def _facts(home: Home, stored: StoredBatch, struck: pl.DataFrame) -> list[str]:
     ]
 
 
+def _expect_draft(states: Mapping[str, BatchState], state: BatchState) -> None:
+    """Check that a batch can be reviewed.
+
+    Raises:  LedgerForbidsError naming the batch that another review left of it, if there is one
+    """
+    left = state
+    while left.successor:
+        left = states[left.successor]
+    if left is not state:
+        raise LedgerForbidsError(
+            f"batch {state.batch_id} was reviewed by {state.reviewed[-1]['by']}: what is left of "
+            f"it is batch {left.batch_id}; fill in that one's own review.xlsx: of this workbook "
+            "nothing was taken in, no hold and nothing struck out"
+        )
+    if state.state == "signed":
+        raise LedgerForbidsError(
+            f"batch {state.batch_id} is signed: only an unsigned draft is reviewed; give it up "
+            "with `wuxing batch withdraw`"
+        )
+    if state.state != "draft":
+        raise LedgerForbidsError(
+            f"batch {state.batch_id} is {state.state}: only an unsigned draft is reviewed"
+        )
+
+
 def _expect_same_batch(path: Path, state: BatchState) -> None:
     """Check that a workbook is of this batch, by its id and digest on the first sheet.
 
@@ -212,7 +233,8 @@ def _expect_same_batch(path: Path, state: BatchState) -> None:
     found = {name: facts.get(word(name), "") for name in ("batch_id", "batch_digest")}
     if found["batch_id"] != state.batch_id:
         raise DropRefusedError(
-            f"{path.name} is of batch {found['batch_id'] or 'unknown'}, not {state.batch_id}"
+            f"{path.name} is of batch {found['batch_id'] or 'unknown'}, not {state.batch_id}: fill "
+            f"in the review.xlsx of {state.batch_id}; of this one nothing was taken in"
         )
     if found["batch_digest"].lower() != state.batch_digest:
         raise DropRefusedError(

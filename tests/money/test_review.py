@@ -198,8 +198,21 @@ def test_the_same_file_again_gives_the_same_answer(home: Home, batch: str) -> No
     path = filled(home, batch, {1: ("暂缓", "查账号")})
     first = import_review(home, batch, path)
     assert import_review(home, batch, path) == first
-    with pytest.raises(LedgerForbidsError, match="superseded"):
-        import_review(home, batch, filled(home, batch, {2: ("暂缓", "别的")}))
+
+
+def test_the_second_clerk_is_told_which_batch_the_first_ones_review_left(
+    home: Home, batch: str
+) -> None:
+    second = filled(home, batch, {2: ("暂缓", "别的")})
+    after = import_review(home, batch, filled(home, batch, {1: ("暂缓", "查账号")}), by="周审核")
+    left = after["to_be_signed"]
+    with pytest.raises(LedgerForbidsError, match=f"reviewed by 周审核.*batch {left}; fill in"):
+        import_review(home, batch, second)
+    with pytest.raises(DropRefusedError, match=f"not {left}: fill in the review.xlsx of {left}"):
+        import_review(home, left, second)
+    last = import_review(home, left, filled(home, left, {1: ("暂缓", "别的")}))["to_be_signed"]
+    with pytest.raises(LedgerForbidsError, match=f"batch {last}; fill in"):
+        import_review(home, batch, second)
 
 
 def test_a_batch_that_is_agreed_to_stands_as_it_is(home: Home, batch: str) -> None:

@@ -66,6 +66,11 @@ class BatchState:
         return files
 
     @property
+    def successor(self) -> str:
+        """Return the batch that its review left, if it left one."""
+        return next((said["successor"] for said in self.reviewed if said["successor"]), "")
+
+    @property
     def left_because(self) -> str:
         """Say why a person refused it or gave it up, who and when; nothing if nobody did."""
         if self.left is None:
