@@ -33,6 +33,10 @@ BatchOrFileArgument = Annotated[
 ]
 RoleOption = Annotated[str, typer.Option("--role", help="reviewer or approver.")]
 KeyOption = Annotated[Path | None, typer.Option("--key", help="Key file made by `key new`.")]
+# Where it is only looked at.
+LookArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Batch: its id, or the beginning of one.")
+]
 
 
 def show_signed(signed: dict[str, Any], as_json: bool) -> None:
@@ -63,12 +67,13 @@ def batch_list(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> 
 
 @batch_app.command("show")
 def batch_show(
-    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+    batch_id: LookArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
 ) -> None:
     """Show one batch: state, totals by policy, signatures, files."""
-    from flows.money.batch import show_batch
+    from flows.money.batch import find_batch, show_batch
 
-    content = show_batch(Home(home), batch_id)
+    place = Home(home)
+    content = show_batch(place, find_batch(place, batch_id))
     show(content, as_json, list(_shown(content)))
 
 
@@ -106,14 +111,14 @@ def state_word(state: str) -> str:
 
 @batch_app.command("pack")
 def batch_pack(
-    batch_id: BatchArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
+    batch_id: LookArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
 ) -> None:
     """Write the review pack again, and check that it is the same to the byte."""
-    from flows.money.batch import pack_batch
+    from flows.money.batch import find_batch, pack_batch
 
     place = Home(home)
     with hold_home(place):
-        packed = pack_batch(place, batch_id)
+        packed = pack_batch(place, find_batch(place, batch_id))
     lines = [f"review pack: {packed['review']}"]
     lines += [f"kept, as it was filled in: {path}" for path in packed["kept"]]
     show(packed, as_json, lines)
@@ -121,7 +126,7 @@ def batch_pack(
 
 @batch_app.command("sample")
 def batch_sample(
-    batch_id: BatchArgument,
+    batch_id: LookArgument,
     out: Annotated[
         Path | None, typer.Option("--out", help="The folder (default: ID-sample in this folder).")
     ] = None,
@@ -130,7 +135,9 @@ def batch_sample(
 ) -> None:
     """Write the page of each line of the batch's sample; which they are, its digest says."""
     from flows.answers.sample_audit import batch_sample as write_pages
+    from flows.money.batch import find_batch
 
+    batch_id = find_batch(Home(home), batch_id)
     written = write_pages(Home(home), batch_id, out or Path(f"{batch_id}-sample"))
     show(written, as_json, [f"{written['path']}: {written['pages']} pages; they name persons"])
 
@@ -201,7 +208,7 @@ def batch_withdraw(
 
 @batch_app.command("approval")
 def batch_approval(
-    batch_id: BatchArgument,
+    batch_id: LookArgument,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="The file (default: ID.approval.pdf in this folder)."),
@@ -211,9 +218,11 @@ def batch_approval(
 ) -> None:
     """Write the approval sheet as one A4 page: boxes to sign in, and who has signed so far."""
     from flows.money.approval import batch_paper
+    from flows.money.batch import find_batch
     from flows.store import replace_file
 
     expect_ending(out, ".pdf")
+    batch_id = find_batch(Home(home), batch_id)
     path = out or Path(f"{batch_id}.approval.pdf")
     replace_file(path, batch_paper(Home(home), batch_id))
     show({"batch_id": batch_id, "path": str(path)}, as_json, [f"approval sheet: {path}"])
@@ -221,7 +230,7 @@ def batch_approval(
 
 @batch_app.command("export")
 def batch_export(
-    batch_id: BatchArgument,
+    batch_id: LookArgument,
     out: Annotated[
         Path | None, typer.Option("--out", help="The file (default: ID.zip in this folder).")
     ] = None,
@@ -229,10 +238,12 @@ def batch_export(
     as_json: JsonOption = False,
 ) -> None:
     """Write what a signer takes to the own machine: review, manifest, digest, the ledger."""
+    from flows.money.batch import find_batch
     from flows.money.export import export_batch
 
     place = Home(home)
     with hold_home(place):
+        batch_id = find_batch(place, batch_id)
         written = export_batch(place, batch_id, out or Path(f"{batch_id}.zip"))
     show(written, as_json, [f"{written['path']}: {', '.join(written['files'])}"])
 

@@ -83,10 +83,12 @@ def notices(
     """Write a notice to everyone: letters by town, and a file for the message gateway."""
     from flows.answers.nights import find_run
     from flows.answers.notices import Asked, write_notices
+    from flows.money.batch import find_batch
 
     place = Home(home)
+    find = find_batch if identifier.startswith("B") else find_run
     with hold_home(place):
-        name = identifier if identifier.startswith("B") else find_run(place, identifier)
+        name = find(place, identifier)
         made = write_notices(place, name, Asked(person, town, pdf), out)
     line = f"{made['notices']:,} notices in {made['path']}: {counted(made['counts'])}"
     show(made, as_json, [line])

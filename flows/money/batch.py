@@ -35,7 +35,7 @@ from flows.money.standing import Standing
 from flows.store import Home, replace_file, staged_folder
 from sql import policy_cards
 from transforms.amounts import yuan_text
-from transforms.errors import DigestDiffersError
+from transforms.errors import DigestDiffersError, UsageError
 from transforms.money.batch_states import BatchState, posted_of
 from transforms.money.batches import DraftBatch, batch_name, draw_batch
 from transforms.money.books import Books
@@ -225,6 +225,20 @@ def _listed(state: BatchState) -> dict[str, Any]:
         "mark": state.mark,
         "signed_by": sorted(state.signatures),
     }
+
+
+def find_batch(home: Home, given: str) -> str:
+    """Return the batch that the beginning of an id means, to look at: who acts gives it whole.
+
+    Raises:  UsageError if it means several
+    """
+    states = books_of(home).batches
+    found = [name for name in states if name.startswith(given)]
+    if given in states or not found:
+        return given
+    if len(found) > 1:
+        raise UsageError(f"{given!r} means {', '.join(found)}; `wuxing batch list` shows them")
+    return found[0]
 
 
 def show_batch(home: Home, batch_id: str) -> dict[str, Any]:

@@ -111,8 +111,8 @@ def known_state(states: Mapping[str, BatchState], batch_id: str) -> BatchState:
     """
     if batch_id not in states:
         raise LedgerForbidsError(
-            f"this home's ledger knows no batch {batch_id}: it was drawn up in another home, or "
-            "its run was interrupted; `wuxing batch list` shows the batches"
+            f"this home's ledger knows no batch {batch_id}: give the whole id as `wuxing batch "
+            "list` shows it; one of another home, or of a run that was interrupted, is not there"
         )
     return states[batch_id]
 

@@ -99,6 +99,7 @@ def withdraw_batch(home: Home, batch_id: str, reason: str, by: str = "") -> dict
     Raises:  LedgerForbidsError if it is released, or was left before
     """
     with whole_ledger(home, at_home=True) as ledger:
+        known_state(ledger.batch_states(), batch_id)
         said = {"reason": _reason(reason), "by": person_named(by), "on": today()}
         with witnessed(home, ledger):
             ledger.post("given_up", said, batch_id)

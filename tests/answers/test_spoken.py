@@ -58,7 +58,7 @@ def spoken(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> str:
         ("explain", "latest", "--employer", "EMPLOYER"),
         ("batch", "show", "BATCH"),
         ("release", "BATCH"),
-        ("batch", "show", "B0"),
+        ("batch", "show", "BX"),
         ("settle", "BATCH", "/nowhere"),
         ("clerical", "show"),
     ],

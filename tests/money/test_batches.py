@@ -1,12 +1,15 @@
 """Draft batches: one per fund, control totals by several routes, ids that last."""
 
 import dataclasses
+import os
 import re
 
 import polars as pl
 import pytest
 
-from flows.money.batch import Drafted, list_batches, record_drafts
+from flows.cli import app
+from flows.cli.console import run_command
+from flows.money.batch import Drafted, find_batch, list_batches, record_drafts
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
 from tests.money.money_town import (
@@ -121,3 +124,20 @@ def test_the_manifest_says_what_went_in_and_which_numbers_are_unconfirmed(home: 
     assert manifest["unconfirmed"][0]["name"] == "layoff_rate_method"
     assert manifest["funding"]["budget_fen"] == 100_000_000
     assert manifest["funding"]["profile"]["encoding"] == "gb18030"
+
+
+def test_the_beginning_of_a_batchs_id_does_to_look_at_it_and_no_act_takes_it(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (batch.batch_id for batch in night(home, "R1", ROWS)[1].batches)
+    shared = len(os.path.commonprefix([first, second]))
+    short, where = first[: shared + 1], ["--home", str(home.root)]
+    assert find_batch(home, short) == find_batch(home, first) == first
+    assert run_command(app, ["batch", "show", short, *where]) == 0
+    assert first in capsys.readouterr().out
+    assert run_command(app, ["batch", "show", first[:shared], *where]) == 2
+    assert "means B" in capsys.readouterr().err
+    assert run_command(app, ["batch", "show", f"{first}0", *where]) == 13
+    assert run_command(app, ["batch", "withdraw", short, "--reason", "x", *where]) == 13
+    assert f"knows no batch {short}: give the whole id" in capsys.readouterr().err
+    assert {one["state"] for one in list_batches(home)} == {"draft"}
