@@ -46,6 +46,15 @@ def masked_household(column: str) -> pl.Expr:
     return pl.concat_str(pl.lit("****"), pl.col(column).str.tail(2))
 
 
+def masked_account(column: str) -> pl.Expr:
+    """Mask an account number: its last four characters stay.
+
+    >>> pl.DataFrame({"a": ["6222020200001234567"]}).select(masked_account("a")).item()
+    '****4567'
+    """
+    return pl.concat_str(pl.lit("****"), pl.col(column).str.tail(SHOWN_LAST))
+
+
 def masked_keys(rows: pl.DataFrame) -> pl.DataFrame:
     """Mask the ids of persons and households in keys, by their kind or else by their form.
 

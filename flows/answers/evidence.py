@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from flows.answers.clerical import registered
+from flows.answers.holds import grounds_of_lines
 from flows.answers.law import Law, law_of
 from flows.answers.run_money import batches_told, entitlements_where, money_of_rows
 from flows.answers.snapshot_rows import SnapshotRows
@@ -35,7 +36,10 @@ EXCLUDING = ("deaths", "custody", "designations")
 NO_MONEY: dict[str, Any] = {
     "entitlement": None,
     "payments": [],
+    "sources": [],
     "claimants": [],
+    "superseded_by": [],
+    "exclusions": [],
     "paid_as": [],
     "reviewed": {},
     "doubts": [],
@@ -154,6 +158,8 @@ def explain_where(
     money = money_of_rows(
         evidence.home, evidence.folder, evidence.manifest, entitled, evidence.books
     )
+    grounds = grounds_of_lines(folder, evidence.source, evidence.law.exclusions, money)
+    money = {key: one | grounds[key] for key, one in money.items()}
     decided = {*evidence.law.cards, *shown["policy_id"]}
     names = [policy] if policy else sorted(decided & evidence.manifest["policies"].keys())
     saved = {name: _saved_rows(evidence, name, _of(shown, name)) for name in names}

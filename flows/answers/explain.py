@@ -19,13 +19,19 @@ from transforms.answers.explanation import sources_of
 from transforms.answers.party_changes import Rows, changes_between, determined_by_one
 from transforms.errors import DropRefusedError, UsageError
 from transforms.extracts.kinds import KINDS
-from transforms.identifiers import EMPLOYER_CODE_FORM, PERSON_ID_FORM
+from transforms.identifiers import (
+    EMPLOYER_CODE_FORM,
+    PERSON_ID_FORM,
+    check_employer_codes,
+    check_person_ids,
+)
 from transforms.policies.card_text import card_lines, describe_card
 from transforms.policies.cards import PolicyCard, Reach
 from transforms.words import Said
 
 SIDES = ("subject", "beneficiary")
 FORM_OF_ID = {"person": PERSON_ID_FORM, "employer": EMPLOYER_CODE_FORM}
+CHECKS = {"person": check_person_ids, "employer": check_employer_codes}
 PERIOD = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
 
 
@@ -62,7 +68,7 @@ def explain_party(home: Home, kind: str, identifier: str, run_id: str) -> dict[s
              where the party is outside its universe; `ledger`: every entry about the party
     Raises:  UsageError if the id has no form of its kind; DropRefusedError, DigestDiffersError
     """
-    identifier = id_of(kind, identifier, kind)
+    identifier = valid_id(kind, identifier, kind)
     evidence = read_evidence(home, run_id)
     with files_readable(run_id):
         is_person = kind == "person"
@@ -87,10 +93,10 @@ def explain_line(
     Raises:  UsageError for words that can't be meant; DropRefusedError, DigestDiffersError
     """
     card = policy_cards().get(policy) or _withdrawn_card(home, policy, run_id)
-    beneficiary = id_of("beneficiary", beneficiary, card.beneficiary)
+    beneficiary = valid_id("beneficiary", beneficiary, card.beneficiary)
     asked = {"beneficiary_id": beneficiary}
     if subject:
-        asked["subject_id"] = id_of("subject", subject, card.subject)
+        asked["subject_id"] = valid_id("subject", subject, card.subject)
     if period:
         asked["period"] = period_of(period)
     evidence = read_evidence(home, run_id)
@@ -179,6 +185,20 @@ def id_of(option: str, given: str, kind: str) -> str:
             "(18 characters, a person's 17 digits and 0–9 or X)"
         )
     return given.upper()
+
+
+def valid_id(option: str, given: str, kind: str) -> str:
+    """Return an id that a row can have: a night sets others aside, nothing is about them.
+
+    Raises:  UsageError if its form, check character or birth date is not as of its kind
+    """
+    identifier = id_of(option, given, kind)
+    if kind in CHECKS and not CHECKS[kind](pl.Series([identifier])).item():
+        raise UsageError(
+            f"--{option}: this is no valid id of one {kind}: its check character or birth date is "
+            "wrong"
+        )
+    return identifier
 
 
 def _is_about(identifier: str, households: Sequence[str]) -> pl.Expr:

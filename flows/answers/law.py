@@ -1,17 +1,28 @@
 """The cards and rules that a run was made by, as its home keeps them."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from flows.store import Home, read_inputs
-from sql.texts import NO_CARDS, grain_of, policy_cards, policy_path, shared_parameters, sql_text
+from sql.texts import (
+    NO_CARDS,
+    exclusions,
+    grain_of,
+    policy_cards,
+    policy_path,
+    shared_parameters,
+    sql_text,
+)
 from transforms.errors import DigestDiffersError, RuleError
+from transforms.money.exclusion_file import Exclusion, parse_exclusions
 from transforms.policies.cards import PolicyCard, parse_card, parse_shared
 from transforms.policies.parameters import Parameter
 
 FOLDER, NUMBERS = "sql/", "sql/parameters.yaml"
 CARDS = "sql/policies/"
+EXCLUSIONS = "sql/policies/exclusions.yaml"
 # What a text of then may be for the program of today.
 UNREADABLE = (RuleError, KeyError, TypeError, ValueError, AttributeError)
 
@@ -33,6 +44,14 @@ class Law:
         """Return the SQL of a policy."""
         path = policy_path(policy)
         return self.texts.get(f"{FOLDER}{path}") or sql_text(path)
+
+    @property
+    def exclusions(self) -> tuple[Exclusion, ...]:
+        """Return which policies exclude each other; today's where those of then can't be read."""
+        text = self.texts.get(EXCLUSIONS)
+        with suppress(*UNREADABLE):
+            return parse_exclusions(text) if text else exclusions()
+        return exclusions()
 
     def grain(self, policy: str) -> str:
         """Return which rows a policy determines."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.answers.explain import card_named, id_of, period_of
+from flows.answers.explain import card_named, period_of, valid_id
 from flows.language import policy_word
 from flows.money.ledger_store import books_of
 from flows.money.objections import LABELS, objections_named, registered
@@ -17,13 +17,11 @@ from flows.money.sign import today
 from flows.store import Home, replace_file
 from transforms.errors import UsageError
 from transforms.extracts.dates import ALL_PERIODS
-from transforms.identifiers import check_employer_codes, check_person_ids
 from transforms.money.objections import PARTY
 from transforms.policies.card_form import period_form
 from transforms.visible import FORMULA_STARTS, holds_control
 
 MOST_CHARACTERS = 500
-CHECKS = {"person": check_person_ids, "employer": check_employer_codes}
 TEXTS = {"raised_by": "--by", "reason": "--reason", "document_no": "--document"}
 
 
@@ -94,21 +92,11 @@ def _read(given: Mapping[str, str]) -> dict[str, str]:
     row = {
         "policy_id": card.policy_id,
         "period": period,
-        "subject_id": _valid(id_of("subject", given["subject_id"], card.subject), card.subject),
+        "subject_id": valid_id("subject", given["subject_id"], card.subject),
         "raised_on": day.isoformat(),
         **texts,
     }
     return {name: row[name] for name in LABELS}
-
-
-def _valid(subject_id: str, kind: str) -> str:
-    """Refuse an id that a night would set aside: nobody would read the objection."""
-    if kind in CHECKS and not CHECKS[kind](pl.Series([subject_id])).item():
-        raise UsageError(
-            "--subject: this is no valid id of one: its check character or birth date is wrong; "
-            "nothing was registered"
-        )
-    return subject_id
 
 
 def _text(option: str, given: str) -> str:

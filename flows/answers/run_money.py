@@ -95,8 +95,12 @@ def taken_out(states: Iterable[BatchState]) -> dict[tuple[str, ...], str]:
 def _claimants(folder: Path, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List all lines in conflict over the person and month of a row, itself included."""
     same = [pl.col(name) == row[name] for name in ("period", "subject_id", "status")]
-    found = entitlements_where(folder, pl.all_horizontal(same)).select(CLAIM).sort(CLAIM)
-    return _titled(found.to_dicts())
+    return lines_claiming(entitlements_where(folder, pl.all_horizontal(same)))
+
+
+def lines_claiming(entitled: pl.DataFrame) -> list[dict[str, Any]]:
+    """List entitlements as what is claimed: whose, for when, how much."""
+    return _titled(entitled.select(CLAIM).sort(CLAIM).to_dicts())
 
 
 def _paid_as(home: Home, row: Mapping[str, Any]) -> list[dict[str, Any]]:

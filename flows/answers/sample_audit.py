@@ -109,7 +109,7 @@ def _pages(evidence: Evidence, sample: pl.DataFrame) -> dict[str, str]:
     pages = {}
     for place, key in enumerate(sample.select(KEY).iter_rows(), start=1):
         told = told_of(evidence, {"kind": key[2], "id": key[3], "households": []}, alone[key])
-        pages[f"{place:04d}.html"] = dossier_page(told, raw)
+        pages[f"{place:04d}.html"] = dossier_page(told, raw, policy_titles())
     return pages
 
 

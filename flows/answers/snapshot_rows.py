@@ -1,6 +1,6 @@
 """Reads from a snapshot's tables only the rows that a question is about."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -11,6 +11,7 @@ import polars as pl
 from flows.ingest.tables import buckets_of
 from transforms.answers.explanation import row_list
 from transforms.answers.source_rows import (
+    PLACE,
     Parties,
     Register,
     about,
@@ -25,6 +26,7 @@ from transforms.answers.source_rows import (
     without_own,
 )
 from transforms.extracts.kinds import KINDS, table_schema
+from transforms.masking import masked_account
 
 BUCKET_NAME = "bucket-{:02d}"
 KEYS_OF_DECISION = ("period", "subject_id", "beneficiary_id")
@@ -72,6 +74,30 @@ class SnapshotRows:
         # A column that a kind got later is not in the snapshots of before.
         return found.select(name for name in shown_columns(kind) if name in found.columns)
 
+    def rows_about(
+        self, kind: str, parties: Parties, also: Sequence[str]
+    ) -> Callable[[Parties], pl.DataFrame]:
+        """Read the visible rows about some parties once, and give those about some of them.
+
+        Rows:    also  columns shown of them that are shown of no other; an account by its end
+        """
+        meant, shown = about(kind, parties, self.register), [*also, *shown_columns(kind)]
+        if meant is None or not table_files(self.folder, kind):
+            nothing = pl.DataFrame(schema=dict.fromkeys(shown, pl.String()))
+            return lambda some: nothing
+        persons = None if parties.employers else persons_of(parties, self.register)
+        read = self._visible_rows(kind, meant, persons, also)
+        if "account_no" in also:
+            read = read.with_columns(masked_account("account_no").alias("account_no"))
+        read = read.sort(PLACE)
+
+        def of(some: Parties) -> pl.DataFrame:
+            theirs = about(kind, some, self.register)
+            found = read.clear() if theirs is None else read.filter(theirs)
+            return found.select(name for name in shown if name in found.columns)
+
+        return of
+
     def rows_of_person(self, kind: str, person: str) -> pl.DataFrame:
         """Return the visible rows of one of the persons to be explained, of a kind delivered."""
         is_theirs = about(kind, parties_of([("person", person)]), self.register)
@@ -118,9 +144,13 @@ class SnapshotRows:
         return self.read[name]
 
     def _visible_rows(
-        self, kind: str, meant: pl.Expr, persons: Sequence[str] | None = None
+        self,
+        kind: str,
+        meant: pl.Expr,
+        persons: Sequence[str] | None = None,
+        also: Sequence[str] = (),
     ) -> pl.DataFrame:
-        columns = [*shown_columns(kind), *key_columns(kind)]
+        columns = [*also, *shown_columns(kind), *key_columns(kind)]
         scanned = pl.scan_parquet(_files_of(table_files(self.folder, kind), persons))
         there = scanned.collect_schema()
         later = {name: of for name, of in table_schema(KINDS[kind]).items() if name not in there}

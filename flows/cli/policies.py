@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.console import DEFAULT_HOME, HomeOption, JsonOption, app, show
-from flows.language import language
+from flows.language import language, policy_titles
 from flows.store import Home
 from transforms.errors import UsageError
 
@@ -92,9 +92,10 @@ def _explain(
         other = asked(find_run(home, against))
         told["against"] = {name: other[name] for name in ("run_id", "as_of")}
         told["changes"] = changes_since(home, other, told)
+    titles = policy_titles()
     if page:
-        page.write_text(dossier_page(told, raw_cells(home, told)), encoding="utf-8")
-    show(told, as_json, dossier_lines(told, language()))
+        page.write_text(dossier_page(told, raw_cells(home, told), titles), encoding="utf-8")
+    show(told, as_json, dossier_lines(told, language(), titles))
 
 
 @app.command("sample-audit")

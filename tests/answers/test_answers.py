@@ -12,6 +12,7 @@ import pytest
 
 from flows.answers.clerical import register_answers
 from flows.answers.explain import explain_line
+from flows.answers.holds import ACCOUNT_HOLDS
 from flows.audit.replay import replay
 from flows.cli import app
 from flows.cli.console import run_command
@@ -20,6 +21,7 @@ from flows.night.progress import Progress
 from flows.store import Home
 from sql.texts import policy_cards
 from tests.conftest import AS_OF, make_home
+from transforms.amounts import yuan_text
 from transforms.answers.dossier import dossier_lines
 
 KEY = ["policy_id", "period", "subject_id", "beneficiary_id"]
@@ -111,6 +113,50 @@ def test_explain_shows_all_claimants_of_a_conflict(night: tuple[Home, Path]) -> 
     assert len(claimants) >= 2 and row["policy_id"] in {c["policy_id"] for c in claimants}
     assert {row["reason"]} <= {c["policy_id"] for c in claimants}
     assert sum("claimed by" in line for line in lines) == len(claimants)
+    assert any("by the rule" in line and "财社〔2017〕164号" in line for line in lines)
+
+
+def test_explain_says_what_supersedes_a_line_and_by_which_rule(night: tuple[Home, Path]) -> None:
+    home, folder = night
+    entitlements = pl.read_parquet(folder / "entitlements.parquet")
+    row = entitlements.filter(pl.col("status") == "superseded").row(0, named=True)
+    content, lines = explain_row(home, folder, row)
+    (instead,) = content["rows"][0]["superseded_by"]
+    (of,) = entitlements.filter(policy_id=row["reason"], **{n: row[n] for n in KEY[1:]}).to_dicts()
+    assert instead["determined_fen"] == of["determined_fen"] >= row["determined_fen"]
+    assert f"{yuan_text(of['determined_fen'])} 元" in next(one for one in lines if "stands " in one)
+    (rule,) = content["rows"][0]["exclusions"]
+    assert rule["authority"].startswith("川政发〔2020〕3号 附件第5项")
+    assert any(rule["authority"] in line for line in lines)
+
+
+@pytest.mark.parametrize("reason", [*ACCOUNT_HOLDS, "identity_conflict"])
+def test_explain_shows_the_rows_that_hold_a_line(night: tuple[Home, Path], reason: str) -> None:
+    home, folder = night
+    entitlements = pl.read_parquet(folder / "entitlements.parquet")
+    held = entitlements.filter(status="held", reason=reason)
+    content, lines = explain_row(home, folder, held.row(0, named=True))
+    sources = {one["kind"]: one for one in content["rows"][0]["sources"]}
+    text = "\n".join(lines)
+    for source in sources.values():
+        for found in source["rows"]:
+            assert found["file:line"] in text
+            assert "account_no" not in found or found["account_no"].startswith("****")
+    if reason == "identity_conflict":
+        names = [sources[kind]["rows"][0]["name"] for kind in ("insured_persons", "residents")]
+        assert len(set(names)) == 2
+        return
+    counts = {"account_missing": 0, "account_ambiguous": 2}
+    assert sources["accounts"]["row_count"] == counts.get(reason, 1)
+    known = {cell for kind, one in sources.items() if kind != "accounts" for cell in _names(one)}
+    assert bool(known) == (reason != "no_reference_name")
+    if reason == "account_name_mismatch":
+        assert not known & {*_names(sources["accounts"])}
+
+
+def _names(source: dict[str, Any]) -> set[str]:
+    heads = ("name", "employer_name", "holder")
+    return {row[head] for row in source["rows"] for head in heads if head in row}
 
 
 def test_a_damaged_or_missing_file_is_told_without_a_traceback(

@@ -21,6 +21,7 @@ from transforms.answers.messages import in_chinese
 from transforms.answers.money_text import entitlement_text
 from transforms.answers.source_rows import AT
 from transforms.errors import DropRefusedError, UsageError
+from transforms.identifiers import with_check_character
 from transforms.policies.card_text import said_value
 
 VALUE_OF_WORD = {"true": True, "false": False, "unknown": None}
@@ -135,8 +136,8 @@ def test_who_is_outside_the_universe_is_told_what_it_is(asked: Asked) -> None:
     card = policy_cards()[asked.policy]
     stranger = {
         "household": "nobody-1",
-        "employer": "91370302MA0000000X",
-        "person": "370302190001010010",
+        "employer": "91370302MA00000004",
+        "person": with_check_character("37030219000101001"),
     }[card.beneficiary]
     told = explain_line(asked.home, asked.policy, stranger, None, None, RUN_ID)
     (entry,) = told["policies"]
@@ -154,22 +155,22 @@ def test_unknown_policy_run_and_id_are_named_without_an_id() -> None:
     with pytest.raises(
         UsageError, match="there is no policy 'x'; there are assistance_referral, benefit_to"
     ):
-        explain_line(home, "x", "91370302MA0000000X", None, None, RUN_ID)
+        explain_line(home, "x", "91370302MA00000004", None, None, RUN_ID)
     with pytest.raises(DropRefusedError, match=f"there is no run {RUN_ID}"):
-        explain_line(home, "stability_refund", "91370302MA0000000X", None, None, RUN_ID)
+        explain_line(home, "stability_refund", "91370302MA00000004", None, None, RUN_ID)
     with pytest.raises(UsageError, match="18 characters") as refused:
         explain_line(home, "stability_refund", "张三", None, None, RUN_ID)
     assert "张三" not in str(refused.value)
     with pytest.raises(UsageError, match="--period"):
-        explain_line(home, "stability_refund", "91370302MA0000000X", None, "March", RUN_ID)
+        explain_line(home, "stability_refund", "91370302MA00000004", None, "March", RUN_ID)
 
 
 def test_a_policy_that_was_not_run_says_why(tmp_path: Path) -> None:
     home, _ = home_of_cases(tmp_path, "stability_refund", date(2019, 1, 1))
-    told = explain_line(home, "stability_refund", "91370302MA0000000X", None, None, RUN_ID)
+    told = explain_line(home, "stability_refund", "91370302MA00000004", None, None, RUN_ID)
     assert told["policies"][0]["status"] == "not_run"
     with pytest.raises(UsageError, match="is of before new_hire_subsidy"):
-        explain_line(home, "new_hire_subsidy", "91370302MA0000000X", None, None, RUN_ID)
+        explain_line(home, "new_hire_subsidy", "91370302MA00000004", None, None, RUN_ID)
     assert any("not in force" in line for line in dossier_lines(told))
 
 

@@ -5,7 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from transforms.amounts import is_amount, yuan_text
+from transforms.answers.explanation import NO_MONEY, cell_words
+from transforms.answers.open_questions import fact_label
+from transforms.policies.card_text import value_text
 from transforms.policies.parameters import Parameter, day_of
+from transforms.words import Language, word
 
 AMOUNT = re.compile(r"\bas amount_fen\b")
 NAME = re.compile(r"\$?\b[a-z][a-z_0-9]*\b")
@@ -100,3 +105,35 @@ def _taken(
         values = [entry for entry in values if entry["from"] <= day.isoformat()][-1:]
     words = ("name", "title", "value", "unit", "from", "source", "confirmed")
     return [{word: entry[word] for word in words if word in entry} for entry in values]
+
+
+def formula_lines(formula: Mapping[str, Any], language: Language) -> list[str]:
+    """Write how an amount came about: the formula, and each number that it took."""
+    if formula["formula"] == NO_MONEY:
+        return []
+    numbers = ", ".join(_number_text(one, language) for one in formula["numbers"])
+    amount = word("value_unknown", language)
+    if formula["fen"] is not None:
+        amount = f"{yuan_text(formula['fen'])} 元"
+    told = f"{formula['formula']} = {amount}" + (f"  ({numbers})" if numbers else "")
+    return [f"  formula      {told}"]
+
+
+def _number_text(number: Mapping[str, Any], language: Language) -> str:
+    """Write a number of a formula: of the law or of the facts, an amount always in yuan.
+
+    >>> _number_text({"name": "self_paid_fen", "value": 10000}, "zh")
+    '本人缴费金额 self_paid_fen=100.00 元'
+    >>> _number_text({"name": "minimum_wage_fen", "unit": "yuan", "value": "1910.00"}, "en")
+    'minimum_wage_fen=1910.00 元'
+    """
+    name, value = number["name"], number["value"]
+    if "unit" in number:
+        value = value_text(number, language)
+    elif is_amount(name) and value is not None:
+        value = f"{yuan_text(value)} 元"
+    elif language == "zh":
+        value = cell_words(name, value)
+    title = number.get("title") or fact_label(name)
+    named = f"{title} {name}" if language == "zh" and title != name else name
+    return f"{named}={value}"

@@ -1,13 +1,13 @@
 """All that a run says about one party: as lines, and as one page in Chinese."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from transforms.amounts import is_amount, yuan_text
+from transforms.amounts import yuan_text
+from transforms.answers.amount import formula_lines
 from transforms.answers.explanation import (
-    NO_MONEY,
     SHOWN_ROWS,
     cell_words,
     explanation_lines,
@@ -20,15 +20,16 @@ from transforms.answers.open_questions import fact_label
 from transforms.answers.page import render_page
 from transforms.answers.party_changes import change_lines
 from transforms.answers.source_rows import AT, shown_columns
-from transforms.extracts.kinds import names_of_kinds
+from transforms.extracts.kinds import KINDS, names_of_kinds
 from transforms.extracts.links import REPAIR
 from transforms.policies.card_form import PROVISION
-from transforms.policies.card_text import value_text
-from transforms.words import Language, Said, said_of, word, worded
+from transforms.words import NO_NAMES, Language, Said, said_of, word, worded
 
 CODED = ("outcome", "entitlement", "policy_state")
 LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
 SHORT_ROWS = 200
+# Shown by its last digits only, also where the cell is at hand as it was delivered.
+MASKED = "account_no"
 RawCells = Mapping[str, Mapping[str, str]]
 Titles = Mapping[str, str]
 NO_CELLS: RawCells = {}
@@ -36,9 +37,11 @@ NO_CELL: Mapping[str, str] = {}
 FUNCTIONS = ("half_up", "rounded_down", "least", "greatest")
 
 
-def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[str]:
+def dossier_lines(
+    told: Mapping[str, Any], language: Language = "en", titles: Titles = NO_NAMES
+) -> list[str]:
     """Write what a run says about a party for the terminal: rows first, then what it is not in."""
-    titles = {policy["policy_id"]: policy["title"] for policy in told["policies"]}
+    titles = {**titles, **_titles_of(told["policies"])}
     lines = [
         f"run {told['run_id']} as of {told['as_of']}, snapshot {told['snapshot_id']}: "
         f"{told['party']['kind']} {told['party']['id']}"
@@ -66,14 +69,11 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
         signed = ", ".join(f"{one['name']} {one['signed_on']}" for one in batch["signatures"])
         lines.append(f"batch {batch['batch_id']}: {batch['state']}, signed by {signed or 'nobody'}")
     for entry in told.get("ledger", ()):
-        bank = (
-            f"  {entry['bank_said']} {bank_day_text(entry['bank_day'])}"
-            if entry["bank_day"]
-            else ""
-        )
+        day = entry["bank_day"]
+        bank = f"  {entry['bank_said']} {bank_day_text(day)}" if day else ""
+        policy = word(entry["policy_id"], language, titles)
         lines.append(
-            f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 "
-            f"{word(entry['policy_id'], language, titles)} "
+            f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 {policy} "
             f"{entry['period']} {entry['payment_id']}{bank}"
         )
     if "changes" not in told:
@@ -90,13 +90,18 @@ def dossier_lines(told: Mapping[str, Any], language: Language = "en") -> list[st
 def _why_nothing(policies: Sequence[Mapping[str, Any]], language: Language) -> Iterator[str]:
     for policy in policies:
         if language == "zh" and not is_inside(policy):
-            yield f"{policy['policy_id']}  {policy['title']}：{why_not_run(policy)}"
+            not_run = "" if policy["status"] == "ran" else f"{word('not_run')}，"
+            yield f"{policy['policy_id']}  {policy['title']}：{not_run}{why_not_run(policy)}"
         elif policy["status"] != "ran":
             yield f"{policy['policy_id']}: not run: {policy['reason']}"
         elif policy["said"] and not is_inside(policy):
             yield f"{policy['policy_id']}: {policy['reason']}"
         elif not is_inside(policy):
             yield f"{policy['policy_id']}: not in its universe, which is: {policy['universe']}"
+
+
+def _titles_of(policies: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {policy["policy_id"]: policy["title"] for policy in policies}
 
 
 def is_inside(policy: Mapping[str, Any]) -> bool:
@@ -110,7 +115,7 @@ def _policy_lines(policy: Mapping[str, Any], language: Language, titles: Titles)
     for row in policy["rows"]:
         lines += [
             *explanation_lines(row, language, titles),
-            *_formula_lines(row["formula"], language),
+            *formula_lines(row["formula"], language),
         ]
     for claim in policy["claims"]:
         lines += _claim_lines(claim, policy, language, titles)
@@ -136,38 +141,9 @@ def _claim_lines(
         yield from source_lines(source, language)
 
 
-def _formula_lines(formula: Mapping[str, Any], language: Language) -> list[str]:
-    if formula["formula"] == NO_MONEY:
-        return []
-    numbers = ", ".join(_number_text(one, language) for one in formula["numbers"])
-    amount = word("value_unknown", language)
-    if formula["fen"] is not None:
-        amount = f"{yuan_text(formula['fen'])} 元"
-    told = f"{formula['formula']} = {amount}" + (f"  ({numbers})" if numbers else "")
-    return [f"  formula      {told}"]
-
-
-def _number_text(number: Mapping[str, Any], language: Language) -> str:
-    """Write a number of a formula: of the law or of the facts, an amount always in yuan.
-
-    >>> _number_text({"name": "self_paid_fen", "value": 10000}, "zh")
-    '本人缴费金额 self_paid_fen=100.00 元'
-    >>> _number_text({"name": "minimum_wage_fen", "unit": "yuan", "value": "1910.00"}, "en")
-    'minimum_wage_fen=1910.00 yuan'
-    """
-    name, value = number["name"], number["value"]
-    if "unit" in number:
-        value = value_text(number, language)
-    elif is_amount(name) and value is not None:
-        value = f"{yuan_text(value)} {word('yuan', language)}"
-    elif language == "zh":
-        value = cell_words(name, value)
-    title = number.get("title") or fact_label(name)
-    named = f"{title} {name}" if language == "zh" and title != name else name
-    return f"{named}={value}"
-
-
-def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
+def dossier_page(
+    told: Mapping[str, Any], raw: RawCells = NO_CELLS, titles: Titles = NO_NAMES
+) -> str:
     """Render what a run says about a party, or of one determination, as a page that stands alone.
 
     Rows:    raw  by file:line and column the cells as they were delivered, as far as at hand
@@ -180,7 +156,7 @@ def dossier_page(told: Mapping[str, Any], raw: RawCells = NO_CELLS) -> str:
         outside=[policy for policy in told["policies"] if not is_inside(policy)],
         batches={batch["batch_id"]: batch for batch in told["batches"]},
         names=names_of_kinds(),
-        titles={policy["policy_id"]: policy["title"] for policy in told["policies"]},
+        titles={**titles, **_titles_of(told["policies"])},
         provisions=_titles_of_provisions(told["policies"]),
         tables=partial(source_table, told["repairs"], raw),
         changed=changed_words,
@@ -204,21 +180,30 @@ def source_table(
                       `value` as it was taken, and `repairs`
     """
     known = {row["subject_id"], row["beneficiary_id"]}
-    lines = []
+    lines, listed = [], _columns_of(source)
     for found in source["rows"][:SHOWN_ROWS]:
         came, mended = (of.get(found[AT], NO_CELL) for of in (raw, repairs))
         cells = {
             name: {
-                "raw": came.get(name),
+                "raw": None if name == MASKED else came.get(name),
                 "value": found.get(name),
                 "repairs": _repairs_of(mended.get(name, ""), found),
             }
-            for name in shown_columns(source["kind"])
+            for name in listed
             if name in found or name in mended or came.get(name, "").strip() not in {"", *known}
         }
         lines.append({"place": found[AT], "cells": cells})
-    columns = [c for c in shown_columns(source["kind"]) if any(c in one["cells"] for one in lines)]
+    columns = [c for c in listed if any(c in one["cells"] for one in lines)]
     return {"columns": columns, "rows": lines, "left": source["row_count"] - len(lines)}
+
+
+def _columns_of(source: Mapping[str, Any]) -> list[str]:
+    """Return what is shown of source rows: first the names and accounts that a hold rests on."""
+    shown = shown_columns(source["kind"])
+    more = [
+        n for n in KINDS[source["kind"]].column_named if any(n in one for one in source["rows"])
+    ]
+    return [*(name for name in more if name not in shown), *shown]
 
 
 def _repairs_of(repair: str, found: Mapping[str, Any]) -> list[str]:

@@ -182,6 +182,11 @@ def explanation_lines(
     claims, paid = (explained.get(name, ()) for name in ("claimants", "paid_as"))
     lines += [f"  claimed by   {claim_text(claim, *spoken)}" for claim in claims]
     lines += [f"  paid as      {paid_text(one, *spoken)}" for one in paid]
+    instead = explained.get("superseded_by", ())
+    lines += [f"  stands       {claim_text(claim, *spoken)}" for claim in instead]
+    lines += [f"  by the rule  {one['authority']}" for one in explained.get("exclusions", ())]
+    for source in explained.get("sources", ()):
+        lines += source_lines(source, language)
     if explained.get("trace"):
         lines += trace_lines(explained["trace"], language)
     for provision in explained["provisions"]:

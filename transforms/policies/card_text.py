@@ -152,7 +152,7 @@ def value_text(number: Mapping[str, Any], language: Language = "zh") -> str:
     """
     value = str(number["value"])
     if is_amount(number["name"]):
-        return f"{value} {word('yuan', language)}"
+        return f"{value} 元"
     if not value.endswith(" rows"):
         return word(value, language)
     return worded(Said("table_of_rows", {"count": value.split()[-2]}), language)
