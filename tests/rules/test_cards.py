@@ -362,3 +362,10 @@ def test_every_number_has_a_chinese_title() -> None:
     assert [one.name for one in numbers if titles[one.title] != one.name] == []
     _, lines = describe_policies("new_hire_subsidy")
     assert any("一次性吸纳就业补贴标准 hire_amount_fen (yuan" in line for line in lines)
+
+
+def test_months_are_shown_only_of_lists_of_employers_by_month() -> None:
+    for card in policy_cards().values():
+        if "series" in card.listing:
+            assert card.listing["series"] is True, card.policy_id
+            assert card.subject == "employer" and card.period.endswith("month"), card.policy_id
