@@ -19,6 +19,7 @@ from transforms.answers.clerical import (
     ABOVE_ROWS,
     ASKED,
     ASKED_COLUMNS,
+    KEY_NAMES,
     ROWS,
     ROWS_COLUMNS,
     above_questions,
@@ -46,6 +47,7 @@ from transforms.extracts.registers import (
     standing,
     withdrawal,
 )
+from transforms.masking import masked_keys
 from transforms.sheets.filled import named_rows
 from transforms.words import word, worded
 
@@ -138,6 +140,7 @@ def list_answers(home: Home) -> list[dict[str, Any]]:
         known = registered(home, register)
         ended = {row[ID]: row for row in known.filter(pl.col(STATE) == WITHDRAWN).to_dicts()}
         answers = known.filter(pl.col(STATE) != WITHDRAWN)
+        counting = _counting(register, known)
         for (name,), lines in answers.group_by(ID, maintain_order=True):
             one, end = lines.row(0, named=True), ended.get(str(name), {})
             listed.append(
@@ -148,7 +151,7 @@ def list_answers(home: Home) -> list[dict[str, Any]]:
                     "lines": lines.height,
                     "document_no": one[DOCUMENT],
                     "registered_on": one[REGISTERED],
-                    "state": "withdrawn" if end else "stands",
+                    "state": _state(bool(end), name in counting),
                     "withdrawn_by": end.get(register.headings["decided_by"], ""),
                     "withdrawn_because": end.get(WHY, ""),
                 }
@@ -156,17 +159,38 @@ def list_answers(home: Home) -> list[dict[str, Any]]:
     return listed
 
 
+def _state(is_withdrawn: bool, counts: bool) -> str:
+    if is_withdrawn:
+        return "withdrawn"
+    return "stands" if counts else "replaced"
+
+
+def _counting(register: Register, known: pl.DataFrame) -> set[str]:
+    """Name the answers of which any line counts: of a clerk's on one question the last alone."""
+    lines = standing(known)
+    if register is DECISIONS:
+        head = register.headings
+        asked = [head[name] for name in (*KEY_NAMES, "decided_by")]
+        newest = lines.sort(head["decided_on"], maintain_order=True)
+        lines = newest.unique(asked, keep="last")
+    return {*lines[ID].to_list()}
+
+
 def answer_lines(answers: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Write answers as lines a person reads; no id of a person stands in them."""
+    """Write answers as lines a person reads; no whole id of a person stands in them."""
     lines = []
+    replaced = said("  replaced by a later answer of the same clerk")
     for one in answers:
         kind = word(one["kind"], language(), names_of_kinds())
         about = " ".join([kind, *(one[name] for name in SHOWN if one.get(name))])
-        more = said(f" and {one['lines'] - 1} more lines") if one["lines"] > 1 else ""
+        if one.get("subject_id"):
+            about += f" {masked_keys(pl.DataFrame({'subject_id': [one['subject_id']]})).item()}"
+        more = said(f" and more lines: {one['lines'] - 1}") if one["lines"] > 1 else ""
         ended = said(f"  withdrawn by {one['withdrawn_by']}: {one['withdrawn_because']}")
+        endings = {"withdrawn": ended, "replaced": replaced}
         lines.append(
             f"{one['answer_id'][:SHORT]}  {about}{more}  {one['decided_by']} {one['decided_on']}"
-            f"  {one['document_no'] or said('no document')}{ended if one['withdrawn_by'] else ''}"
+            f"  {one['document_no'] or said('no document')}{endings.get(one['state'], '')}"
         )
     return lines or ["no answer is registered"]
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from flows.answers.clerical import (
+    answer_lines,
     list_answers,
     register_answers,
     withdraw_answer,
@@ -93,6 +94,19 @@ def home_with(place: Path, workbook: Path) -> Home:
     fill(workbook, {4: decided(), 5: decided(裁定="否")})
     register_answers(Home(place), workbook, {})
     return Home(place)
+
+
+def test_of_one_clerks_answers_the_list_says_which_counts_and_about_whom(
+    workbook: Path, tmp_path: Path
+) -> None:
+    home = home_with(tmp_path / "home", workbook)
+    fill(workbook, {4: decided(裁定="否"), 5: decided(裁定="否")})
+    register_answers(home, workbook, {})
+    listed = list_answers(home)
+    states = sorted((one["state"], one["decision"]) for one in listed)
+    assert states == [("replaced", "是"), ("stands", "否"), ("stands", "否")]
+    (told,) = (line for line in answer_lines(listed) if "replaced by a later answer" in line)
+    assert f"{PERSON[:6]}********{PERSON[-4:]}" in told and PERSON not in told
 
 
 def test_a_snapshot_takes_in_what_stands_and_the_register_only_grows(
