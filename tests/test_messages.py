@@ -123,9 +123,9 @@ def test_a_stream_that_holds_no_chinese_is_told_english(tmp_path: Path) -> None:
         (tmp_path / "out").open("w", encoding="ascii") as stream,
         speaking(["--lang", "zh"], stream),
     ):
-        assert said("the ledger is empty") == "the ledger is empty"
+        assert said("the ledger has no money") == "the ledger has no money"
     with (tmp_path / "out").open("w", encoding="gb18030") as out, speaking(["--lang", "zh"], out):
-        assert said("the ledger is empty") == "账本为空"
+        assert said("the ledger has no money") == "账本中没有资金记录"
 
 
 def test_a_command_speaks_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,7 +159,7 @@ def batch_import(
     lines = [
         f"{batch_id}: {read['agreed']} lines agreed, {read['held']} held, "
         f"{read['struck_out']} struck out, by {read['by']}; state: {read['state']}",
-        f"{word('sheet_sample', language())}: {worded(sample_said(read), language())}",
+        f"sample: {worded(sample_said(read), language())}",
     ]
     if read["to_be_signed"]:
         lines.append(

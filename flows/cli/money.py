@@ -205,7 +205,7 @@ def ledger(
         f"{e['amount_yuan']} 元 {e['payment_id']}"
         for e in content["entries"]
     ]
-    none = f"the ledger has no entry of {beneficiary}" if beneficiary else "the ledger is empty"
+    none = f"the ledger has no entry of {beneficiary}" if beneficiary else "the ledger has no money"
     show(content, as_json, lines or [none])
 
 

@@ -118,7 +118,7 @@ def nightly(
     _leave_counts(summary)
     own = [night for night in read_nights(request.home) if night.flow_run == own_id]
     if own and own[-1].state == "warned":
-        message = said(f"run {summary['run_id']}: {own[-1].warnings} warnings")
+        message = said(f"run {summary['run_id']}: warnings: {own[-1].warnings}")
         return Completed(name="Warned", message=message, data=summary)
     return summary
 

@@ -274,7 +274,7 @@ def _last_lines(told: Mapping[str, Any]) -> list[str]:
         return ["no night has run yet"]
     lines = [f"last night: {last['state']}, as of {last['as_of']}, begun {last['started_at']}"]
     lines += [f"  run {last['run_id']}"] if last["run_id"] else []
-    lines += [f"  {last['warnings']} warnings: {told['report']}"] if last["warnings"] else []
+    lines += [f"  warnings: {last['warnings']}; {told['report']}"] if last["warnings"] else []
     not_run, of = len(told["not_run"]), told["policies"]
     if not_run:
         lines.append(f"  {not_run} of {of} policies did not run; why: {told['report']}")
