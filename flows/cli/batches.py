@@ -13,12 +13,12 @@ from flows.cli.console import (
     JsonOption,
     batch_app,
     changing,
-    expect_ending,
     show,
 )
 from flows.language import headings, language, policy_word, said, warned
 from flows.store import Home, hold_home
 from transforms.amounts import yuan_text
+from transforms.errors import UsageError
 from transforms.policies.card_text import titled, value_text
 from transforms.review.approval import sample_said
 from transforms.visible import table
@@ -37,6 +37,18 @@ KeyOption = Annotated[Path | None, typer.Option("--key", help="Key file made by 
 LookArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Batch: its id, or the beginning of one.")
 ]
+
+
+def expect_ending(path: Path | None, *endings: str) -> None:
+    """Check that the name of a file to be written, if one is given, says what it will be.
+
+    Raises:  UsageError naming the endings it may have
+    """
+    if path and path.suffix.lower() not in endings:
+        raise UsageError(
+            f"{path}: what is written is another sort of file; end the name in "
+            f"{' or '.join(endings)}"
+        )
 
 
 def show_signed(signed: dict[str, Any], as_json: bool) -> None:

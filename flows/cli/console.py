@@ -150,18 +150,6 @@ def read_day(text: str) -> date:
         ) from unreadable
 
 
-def expect_ending(path: Path | None, *endings: str) -> None:
-    """Check that the name of a file to be written, if one is given, says what it will be.
-
-    Raises:  UsageError naming the endings it may have
-    """
-    if path and path.suffix.lower() not in endings:
-        raise UsageError(
-            f"{path}: what is written is another sort of file; end the name in "
-            f"{' or '.join(endings)}"
-        )
-
-
 def ask_passphrase(confirm: bool, who: str = "") -> str:
     """Take a passphrase from the environment, else ask for it without showing it.
 

@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.batches import BatchArgument
+from flows.cli.batches import BatchArgument, expect_ending
 from flows.cli.console import (
     DEFAULT_HOME,
     HomeOption,
     JsonOption,
     app,
     changing,
-    expect_ending,
     read_day,
     recovery_app,
     show,

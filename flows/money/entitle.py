@@ -88,8 +88,7 @@ def build_entitlements(
     Units:   fen
     Source:  rulebook §4.2 to §4.6
     """
-    cards = policy_cards()
-    fund_of = {name: str(card.fund) for name, card in cards.items() if card.kind == "payment"}
+    fund_of = {c.policy_id: str(c.fund) for c in policy_cards().values() if c.kind == "payment"}
     eligible = query(
         connection,
         f"select {', '.join(KEY)}, amount_fen from determinations where outcome = 'eligible'",
@@ -98,8 +97,8 @@ def build_entitlements(
     objections = objections_of(connection, standing.paid, *before)
     absent = _absent(policies, sorted(fund_of), before[1])
     show_frame(connection, "money_paid", paid.select(*KEY, "amount_fen"))  # stays, for the gate
-    answers = counting_answers(_answers_about(connection, "conflict"), absent, paid)
-    ended = policies_over(absent)
+    answers, ended = _answers_about(connection, "conflict"), policies_over(absent)
+    answers = counting_answers(answers, absent, paid)
     netted = _netted(connection, policies, eligible, paid, ended, standing.claimed)
     settled = settle_exclusions(netted, exclusions(), answers, absent)
     causes = _causes(connection, claimed_rows(settled), causes_of, ended)
@@ -109,8 +108,8 @@ def build_entitlements(
     payees = _payees(connection, waiting)
     in_doubt, paid_before, doubts = held_by_identity(connection, waiting, paid)
     holds = hold_reasons(waiting, payees, _unwritable(waiting, payees, funds), in_doubt)
-    holds = also_held(holds, undecided, PAID_UNDER_OTHER)
-    holds = also_held(holds, paid_before, PAID_UNDER_OTHER)
+    under_other = pl.concat([undecided.select(ROW), paid_before.select(ROW)]).unique()
+    holds = also_held(holds, under_other, PAID_UNDER_OTHER)
     holds = also_held(holds, _awaiting(waiting, absent, paid), RIVAL_NOT_RUN)
     holds = also_held(holds, objected_rows(waiting, objections), OBJECTION)
     holds = also_held(holds, _struck_out(connection, waiting, payees, standing.struck), STRUCK_OUT)
