@@ -416,8 +416,11 @@ def test_what_was_paid_under_a_policy_that_does_not_run_is_not_paid_under_anothe
         (FLEXIBLE, "held", 46666, "rival_not_run"),
     ]
     # `explain` says by what payment the one is held, and of the other nothing.
+    folder = home.runs / "R0"
+    folder.mkdir()
+    entitled.findings.write_parquet(folder / "findings.parquet")
     told = money_of_rows(
-        home, home.runs / "R0", {"run_id": "R0", "batches": []}, entitled.entitlements, Books()
+        home, folder, {"run_id": "R0", "batches": []}, entitled.entitlements, Books()
     )
     by_month = {key[1]: money["paid_as"] for key, money in told.items()}
     (paid,) = by_month["2020-02"]
