@@ -17,6 +17,7 @@ PAGES = (
     "docs/extracts.md",
     "docs/finance.md",
     "docs/inbox.md",
+    "docs/letters.md",
     "docs/scale.md",
 )
 NAMED = re.compile(r"`[^`]+`|\]\([^)]*\)")
