@@ -23,7 +23,6 @@ from transforms.audit.carry_readme import carry_readme
 from transforms.digest import canonical_json
 from transforms.errors import DropRefusedError
 
-STAMP = (1980, 1, 1, 0, 0, 0)
 HOME, SAID, README = "home", "export.json", "说明.md"
 PACKED = (".parquet", ".xlsx", ".zip")
 COPIED_BYTES = 1 << 20
@@ -125,11 +124,11 @@ def _objected_runs(home: Home, weighed: Path, before: str) -> Iterator[Path]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    archive.writestr(zipfile.ZipInfo(name, STAMP), content, zipfile.ZIP_DEFLATED)
+    archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
 def _copy(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    entry = zipfile.ZipInfo(name, STAMP)
+    entry = zipfile.ZipInfo(name)
     entry.compress_type = zipfile.ZIP_STORED if path.suffix in PACKED else zipfile.ZIP_DEFLATED
     entry.file_size = path.stat().st_size
     with path.open("rb") as source, archive.open(entry, "w") as stream:

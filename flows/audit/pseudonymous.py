@@ -24,7 +24,7 @@ from flows.audit.again import (
     tell,
     write_texts,
 )
-from flows.audit.carry import README, STAMP, lies_inside
+from flows.audit.carry import README, lies_inside
 from flows.audit.recompute import STANDING_FRAMES, TABLES, keep_standing, kept_standing
 from flows.ingest.drop import load_snapshot
 from flows.money.standing import read_standing
@@ -149,7 +149,7 @@ def _pack(folder: Path, target: Path) -> None:
     with zipfile.ZipFile(making, "w") as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             name = path.relative_to(folder).as_posix()
-            archive.writestr(zipfile.ZipInfo(name, STAMP), path.read_bytes())
+            archive.writestr(zipfile.ZipInfo(name), path.read_bytes())
     shutil.move(making, target)
 
 

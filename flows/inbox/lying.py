@@ -29,7 +29,7 @@ Sizes = Mapping[Path, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Unready:
     """A file that is not taken yet, and why."""
 
     path: Path
@@ -55,7 +55,7 @@ class Lying:
     """All that lies in an inbox and is not rubbish."""
 
     whole: list[Whole] = field(default_factory=list)
-    waiting: list[Waiting] = field(default_factory=list)
+    waiting: list[Unready] = field(default_factory=list)
 
 
 def look(suppliers: Suppliers) -> Lying:
@@ -167,7 +167,7 @@ def _look_into(root: Path, paths: list[Path], lying: Lying) -> None:
             continue
         places.setdefault(place, []).append(path)
     for path in places.pop(None, []):
-        lying.waiting.append(Waiting(path, Said("waits_without_mark")))
+        lying.waiting.append(Unready(path, Said("waits_without_mark")))
     for place, files in places.items():
         assert place is not None
         _judge_place(place, files, lying)
@@ -197,11 +197,11 @@ def _judge_place(folder: Path, paths: list[Path], lying: Lying) -> None:
         if not marks:
             more = [path for path in files if not listed & names_in(path)]
             files = [path for path in files if path not in more]
-            lying.waiting += [Waiting(path, Said("waits_unlisted")) for path in more]
+            lying.waiting += [Unready(path, Said("waits_unlisted")) for path in more]
     elif not marks:
         why = Said("waits_without_mark")
     if why or not files:
-        lying.waiting += [Waiting(path, why or Said("waits_alone")) for path in (*files, *beside)]
+        lying.waiting += [Unready(path, why or Said("waits_alone")) for path in (*files, *beside)]
     else:
         lying.whole.append(Whole(folder, tuple(files), beside, note, bad_note))
 

@@ -15,7 +15,6 @@ from transforms.errors import ContractError
 ROWS_A_CHUNK = 20_000
 STYLE = re.compile(rb' s="(\d+)"')
 DIMENSION = re.compile(rb'<dimension ref="A1(?::[A-Z]+(\d+))?"/>')
-STAMP = (1980, 1, 1, 0, 0, 0)
 # XML 1.0 has no sign for these; a workbook that held one would not open.
 UNWRITABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{FFFE}\x{FFFF}]"
 SPECIAL = rf"[&<>\r]|{UNWRITABLE}"
@@ -52,7 +51,7 @@ def fill_sheets(workbook: bytes, tables: Mapping[int, Rows]) -> bytes:
         names = {f"xl/worksheets/sheet{number}.xml": rows for number, rows in tables.items()}
         for entry in source.infolist():
             content = source.read(entry)
-            info = zipfile.ZipInfo(entry.filename, STAMP)
+            info = zipfile.ZipInfo(entry.filename)
             info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
             rows = names.get(entry.filename)
             with target.open(info, "w", force_zip64=True) as stream:
