@@ -27,7 +27,7 @@ from flows.typeset import pdf_of
 from sql import connect, register_tables, run_sql, show_frame
 from transforms.amounts import is_amount
 from transforms.answers.asked_back import told_of_claims
-from transforms.answers.letter_pages import letter_pages
+from transforms.answers.letter_pages import TOWN, letter_pages
 from transforms.answers.notices import ASKED_ONLY, LINE_SCHEMA, messages, notices
 from transforms.answers.open_questions import both_sides
 from transforms.errors import DropRefusedError, LedgerForbidsError, UsageError
@@ -288,7 +288,7 @@ def _narrowed(told: pl.DataFrame, asked: Asked, snapshot: Path) -> pl.DataFrame:
         is_theirs = (pl.col("beneficiary_id") == party) | (pl.col("subject_id") == party)
         told = told.filter(is_theirs | is_own)
     if asked.town:
-        told = told.filter(pl.col("town") == asked.town)
+        told = told.filter(asked.town == TOWN)
     if asked.is_part and not told.height:
         raise UsageError("there is no line about this person, unit or town in it")
     return told

@@ -6,7 +6,8 @@ import polars as pl
 
 from transforms.answers.page import render_page
 
-NO_TOWN = "0"
+# The code of a town as letters are named by it; what can't be part of a name is none.
+TOWN = pl.col("town").str.extract(r"^([0-9A-Za-z]{1,12})$").fill_null("0")
 
 
 def letter_pages(told: pl.DataFrame, most: int) -> Iterator[tuple[str, str]]:
@@ -27,8 +28,7 @@ def letter_pages(told: pl.DataFrame, most: int) -> Iterator[tuple[str, str]]:
         _escaped("letter").str.split("\n").list.join("</p><p>"),
         pl.lit("</p></section>\n"),
     )
-    town = pl.col("town").str.extract(r"^([0-9A-Za-z]{1,12})$").fill_null(NO_TOWN)
-    laid_out = told.select(town=town, section=sections)
+    laid_out = told.select(town=TOWN, section=sections)
     for (town,), letters in laid_out.group_by("town", maintain_order=True):
         for number, part in enumerate(letters.iter_slices(most), start=1):
             yield f"{town}-{number:03d}", head + "".join(part["section"]) + foot
