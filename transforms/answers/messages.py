@@ -21,6 +21,8 @@ MESSAGES = Path(__file__).parent.with_name("messages.yaml")
 SIGNS = (("; ", "；"), (": ", "："), (", ", "，"))
 # What stands around a sentence where several are put together.
 AROUND = " ;,:"
+# Behind the places that are shown.
+MORE = re.compile(r" (and [\d,]+ more)$")
 WORDS = re.compile("[A-Za-z]{2,}")
 FEW_LETTERS = 5
 KEPT = 4096
@@ -169,7 +171,13 @@ class _Filling(Formatter):
 
 
 def _place(text: str) -> str:
-    """Say a place of a gate: a sentence, or codes and their counts."""
+    """Say a place of a gate: a sentence, or codes and their counts.
+
+    >>> _place("held 2020-03: 5 and 11 more")
+    '暂扣 2020-03: 5，另有 11 项'
+    """
+    if more := MORE.search(text):
+        return f"{_place(text[: more.start()])}，{in_chinese(more[1])}"
     said = in_chinese(text)
     if said != text:
         return said
