@@ -101,6 +101,7 @@ def register_answers(
         "lines": answers.height,
         "answers": answers[ANSWER].n_unique(),
         "new_answers": new[ID].n_unique(),
+        "new_answer_ids": new[ID].unique(maintain_order=True).to_list(),
         "new_lines": new.height,
         **(open_review(*review, standing(known), shown) if review else {}),
     }

@@ -19,6 +19,8 @@ from flows.store import hold_home
 clerical_app = typer.Typer(help="A clerk's decisions.", no_args_is_help=True)
 app.add_typer(clerical_app, name="clerical")
 
+# Of answers just taken so many are told, for who gave them to look at.
+SHOWN = 20
 ByOption = Annotated[str, typer.Option("--by", help="Who decided, where a line does not say.")]
 DocumentOption = Annotated[str, typer.Option("--document", help="Number of the document.")]
 
@@ -50,7 +52,12 @@ def import_answers(
     as_json: JsonOption = False,
 ) -> None:
     """Register a clerk's answers in the home, for every later night; all lines or none."""
-    from flows.answers.clerical import import_decisions, register_answers
+    from flows.answers.clerical import (
+        answer_lines,
+        import_decisions,
+        list_answers,
+        register_answers,
+    )
     from flows.answers.identity import agreement_lines
 
     given = {"decided_by": by, "document_no": document}
@@ -62,7 +69,10 @@ def import_answers(
     place = made_home(home)
     with hold_home(place):
         made = register_answers(place, file, given, opened)
+    new = [one for one in list_answers(place) if one["answer_id"] in made["new_answer_ids"]]
     said = [f"{made['new_answers']} of {made['answers']} answers are new in {made['path']}"]
+    said += answer_lines(new[:SHOWN]) if new else []
+    said += [f"… and {len(new) - SHOWN} more"] if len(new) > SHOWN else []
     more = agreement_lines(made) if "agreement" in made else []
     when = "the next night takes them in"
     if made["kind"] == "clerical_decisions":

@@ -25,6 +25,8 @@ from transforms.visible import table
 from transforms.words import word, worded
 
 SAID_OF_A_BATCH = ("mark", "came_from", "superseded_by", "left_because", "announced")
+# Of lines just held or struck out so many are told, for the reviewer to look at.
+SHOWN = 20
 BatchArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Batch, as `batch list` shows it.")
 ]
@@ -171,6 +173,12 @@ def batch_import(
     lines = [
         f"{batch_id}: {read['agreed']} lines agreed, {read['held']} held, "
         f"{read['struck_out']} struck out, by {read['by']}; state: {read['state']}",
+        *(
+            f"  {word(one['verdict'], language())} {policy_word(one['policy_id'])} {one['period']} "
+            f"{one['subject_id']} → {one['beneficiary_id']}  {one['remark']}"
+            for one in read["lines"][:SHOWN]
+        ),
+        *([f"… and {len(read['lines']) - SHOWN} more"] if len(read["lines"]) > SHOWN else []),
         f"sample: {worded(sample_said(read), language())}",
     ]
     if read["to_be_signed"]:

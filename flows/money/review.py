@@ -21,6 +21,7 @@ from flows.store import Home, file_digest
 from transforms.amounts import yuan_text
 from transforms.errors import DropRefusedError, LedgerForbidsError
 from transforms.extracts.kinds import heading
+from transforms.masking import masked_keys
 from transforms.money.batch_states import BatchState
 from transforms.money.batches import DraftBatch
 from transforms.money.entitlements import KEY
@@ -80,12 +81,23 @@ def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[s
         "agreed": said["agreed_count"],
         "held": len(said["held"]),
         "struck_out": len(said["struck"]),
+        "lines": _taken_out(said),
         "by": said["by"],
         "sample": said["sample"],
         "to_be_signed": to_sign.batch_id if to_sign else "",
         "count": to_sign.instruction_count if to_sign else 0,
         "amount_yuan": yuan_text(to_sign.amount_fen if to_sign else 0),
     }
+
+
+def _taken_out(said: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Tell what a review holds or strikes out, ids masked, for the reviewer to look at."""
+    rows = [
+        dict(zip((*KEY, "remark"), line, strict=False)) | {"verdict": verdict}
+        for verdict, name in ((HOLD, "held"), (STRIKE, "struck"))
+        for line in said[name]
+    ]
+    return masked_keys(pl.DataFrame(rows)).to_dicts() if rows else []
 
 
 def post_review(

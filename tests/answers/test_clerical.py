@@ -66,8 +66,10 @@ def test_the_commands_register_show_and_withdraw(
     assert Home(tmp_path / "home").registers == []
     fill(workbook, {4: decided(), 5: decided(裁定人="", 文号="", 裁定="否")})
     given = ["--by", "李审", "--document", "裁2号"]
-    assert run_command(app, ["clerical", "import", str(workbook), *given, *words]) == 0
-    assert json.loads(capsys.readouterr().out)["new_answers"] == 2
+    assert run_command(app, ["clerical", "import", str(workbook), *given, *words[:2]]) == 0
+    told = capsys.readouterr().out
+    assert "2 of 2 answers are new" in told and PERSON not in told
+    assert [line.split()[5] for line in told.splitlines() if line.startswith("A")] == ["是", "否"]
     assert run_command(app, ["clerical", "import", str(workbook), *given, *words]) == 0
     assert json.loads(capsys.readouterr().out)["new_answers"] == 0
     assert run_command(app, ["clerical", "show", *words]) == 0

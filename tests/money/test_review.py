@@ -47,6 +47,7 @@ from transforms.errors import (
     LedgerForbidsError,
     UsageError,
 )
+from transforms.masking import masked_keys
 from transforms.money.entitlements import KEY
 from transforms.money.reviews import facts_digest
 from transforms.review.verdicts import read_verdicts
@@ -109,6 +110,12 @@ def test_held_and_struck_lines_leave_and_the_rest_is_a_batch_of_its_own(
     path = filled(home, batch, {1: ("暂缓", "查账号"), 3: ("剔除", "已另行发放")})
     said = import_review(home, batch, path, by="周审核")
     assert (said["agreed"], said["held"], said["struck_out"]) == (2, 1, 1)
+    told = [(one["verdict"], one["remark"], one["subject_id"][6:-4]) for one in said["lines"]]
+    masked = [one[6:-4] for one in masked_keys(before.select(KEY))["subject_id"]]
+    assert told == [
+        ("verdict_hold", "查账号", masked[0]),
+        ("verdict_strike", "已另行发放", masked[2]),
+    ]
     after = said["to_be_signed"]
     assert state_of(home, batch) == "superseded" and state_of(home, after) == "draft"
     left = lines_of(home, after)

@@ -138,6 +138,8 @@ def test_only_verdict_and_reason_can_be_filled_in(home: Home) -> None:
     for sheet in book:
         assert sheet.protection.sheet and not sheet.protection.password
         assert not sheet.protection.autoFilter and not sheet.protection.formatColumns
+        # What is open would be sorted alone, away from its lines.
+        assert sheet.protection.sort
     lines = book["明细"]
     labels = [cell.value for cell in lines[1]]
     open_cells = [cell for row in lines.iter_rows() for cell in row if not cell.protection.locked]

@@ -61,7 +61,8 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
 HEIGHTS = {"title": TITLE_HEIGHT, "centred": TITLE_HEIGHT * 2, "field": FIELD_HEIGHT}
 HEIGHTS |= {"box": BOX_HEIGHT}
 # What may be done all the same on a sheet of which only open columns can be filled in.
-ALLOWED = dict.fromkeys(("format_columns", "format_rows", "sort", "autofilter"), True)
+# No sorting: of a sheet that is locked, only what is open could be sorted, away from its lines.
+ALLOWED = dict.fromkeys(("format_columns", "format_rows", "autofilter"), True)
 
 
 @dataclass(frozen=True)
