@@ -25,6 +25,11 @@ RUN_GOES_IN = (
     # whether the working day of payment is known, where it is not
     "holidays",
 )
+# By what a line of the register is that of a file in force: taken, or since then refused.
+DELIVERED = {
+    "taken": ("supplier", "sha256", "kind", "month"),
+    "refused": ("supplier", "sha256"),
+}
 
 
 def run_problems(folder: Path, recorded: Mapping[str, Any]) -> Iterator[str]:
@@ -86,20 +91,25 @@ def _links(paths: Iterable[Path]) -> Iterator[str]:
 
 
 def delivery_problems(home: Home) -> Iterator[str]:
-    """Say of which delivery a night read another file than its register has now: it only grows."""
-    told: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    """Say which delivery that a night read its register has no more, or another: it only grows.
+
+    Holds:   a file given once more after a restore is that delivery, of a later day, also where it
+             is refused as older; a day that was ahead is no less than the one that a night told
+    """
+    newest: dict[tuple[str, ...], str] = {}
     for line in read_lines(home.deliveries_path):
-        of = (line.get("supplier", ""), line.get("day", ""))
-        told.setdefault(of, set()).add((line.get("name", ""), line.get("sha256", "")))
-    for kept in sorted(home.snapshots.glob(f"S*/raw/{IN_FORCE_NAME}")) if told else ():
+        if of := DELIVERED.get(line.get("state", ""), ()):
+            key = tuple(line.get(name, "") for name in of)
+            newest[key] = max(newest.get(key, ""), line.get("day", ""))
+    for kept in sorted(home.snapshots.glob(f"S*/raw/{IN_FORCE_NAME}")) if newest else ():
         for row in csv.DictReader(kept.read_text(encoding="utf-8").splitlines()):
-            of = (row["supplier"], row["delivered_on"])
-            # Named like another it bears its supplier's name before its own.
-            now = {digest for name, digest in told.get(of, ()) if row["file"].endswith(name)}
-            if row["file"] and now and row["sha256"] not in now:
+            keys = (tuple(row.get(name, "") for name in of) for of in DELIVERED.values())
+            file, day, snapshot = row.get("file"), row["delivered_on"], kept.parent.parent.name
+            if file and max(newest.get(key, "") for key in keys) < day:
                 yield (
-                    f"{home.deliveries_path} has another {row['file']} of {of[1]} than "
-                    f"{kept.parent.parent.name} read: find out who changed it"
+                    f"{home.deliveries_path} does not have {file} of {day} any more as {snapshot} "
+                    "read it: find out who changed it or took it out, and put back its newest "
+                    "backup"
                 )
 
 

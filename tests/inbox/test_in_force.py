@@ -1,7 +1,10 @@
 """In force is the last good delivery of each kind, of a part month by month; its age is said."""
 
 import hashlib
+import json
 import os
+import re
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from flows.money.verify_folders import delivery_problems
 from flows.store import Home
 from tests.faults.bad_files.drops import BAD_DROPS, BadDrop
 from tests.inbox.inbox_home import (
+    DUE,
     FIRST,
     PERSONS,
     RESIDENTS,
@@ -35,19 +39,21 @@ from tests.inbox.inbox_home import (
 )
 from tests.ingest.ingest_drops import table, write_drop
 from transforms.answers.deliveries import delivery_states, warnings_of, with_ages
+from transforms.answers.messages import in_chinese
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.kinds import KINDS
 from transforms.policies.cards import PolicyStatus
 from transforms.words import Said, worded
 
 NEXT = FIRST + timedelta(days=1)
+MARCH = "2020年3月个人缴费明细.csv"
 
 
 @pytest.fixture()
 def home(tmp_path: Path) -> Home:
     """An inbox in which both suppliers have delivered on the first day, and its night was read."""
     home = make_inbox(tmp_path / "home")
-    march = {"2020年3月个人缴费明细.csv": contributions("202003")}
+    march = {MARCH: contributions("202003")}
     put(home, "shebao", {PERSONS: persons(), **march, "_READY": ""})
     put(home, "民政局", {RESIDENTS: residents(), "_READY": ""})
     night(home)
@@ -271,8 +277,98 @@ def test_a_taken_file_changed_with_its_digest_is_another_than_a_night_read(home:
     after, text = hashlib.sha256(taken.read_bytes()).hexdigest(), home.deliveries_path.read_text()
     home.deliveries_path.write_text(text.replace(before, after))
     assert len([*delivery_problems(home)]) == 1 and before in text
-    with pytest.raises(DigestDiffersError, match=f"another {RESIDENTS} of {FIRST} than S"):
-        night(home, NEXT)
+    stops(home, RESIDENTS)
+
+
+def stops(home: Home, file: str, of: date = FIRST, day: date = NEXT) -> None:
+    said = f"does not have {file} of {of} any more as S[0-9A-F]+ read it"
+    with pytest.raises(DigestDiffersError, match=said) as stopped:
+        night(home, day)
+    assert re.search(f"快照 S.* 所读的 {file}（{of} 交来）", in_chinese(str(stopped.value)))
+
+
+def without(home: Home, **said: str) -> None:
+    """Take the newest delivery of which this holds out of the register and out of taken."""
+    every = [vars(line) for line in read_register(home)]
+    fits = [line for line in every if said.items() <= line.items()]
+    gone = [line for line in fits if line["act"] == fits[-1]["act"]]
+    for line in gone:
+        (home.root / "inbox" / line["lies"]).unlink()
+    left = [json.dumps(line) + "\n" for line in every if line not in gone]
+    home.deliveries_path.write_text("".join(left), "utf-8")
+
+
+@pytest.mark.parametrize("again", [residents("H2"), residents("H1")], ids=["other", "as before"])
+def test_a_delivery_taken_out_of_the_register_stops_the_night(again: str, home: Home) -> None:
+    """The older list counted again: who had died since was payable, and nobody said a word."""
+    later, day = NEXT + timedelta(days=1), NEXT + timedelta(days=2)
+    put(home, "民政局", {RESIDENTS: residents("H9"), "_READY": ""})
+    night(home, NEXT)
+    put(home, "民政局", {RESIDENTS: again, "_READY": ""})
+    night(home, later)
+    assert [*delivery_problems(home)] == []
+    without(home, name=RESIDENTS)
+    assert len([*delivery_problems(home)]) == 1
+    stops(home, RESIDENTS, later, day)
+
+
+@pytest.mark.parametrize("change", [{"state": "beside"}, {"month": "2020-02"}, {"kind": "deaths"}])
+def test_a_line_of_the_register_that_counts_for_something_else_stops_the_night(
+    change: dict[str, str], home: Home
+) -> None:
+    lines = [vars(line) for line in read_register(home)]
+    lines = [line | change if line["name"] == MARCH else line for line in lines]
+    home.deliveries_path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    stops(home, MARCH)
+
+
+def test_a_month_taken_out_of_the_register_stops_the_night(home: Home) -> None:
+    put(home, "shebao", {MARCH: contributions("202003", "202003"), "_READY": ""})
+    night(home, NEXT)
+    without(home, name=MARCH)
+    stops(home, MARCH, NEXT, NEXT + timedelta(days=1))
+
+
+def test_no_honest_register_is_said_to_lack_a_delivery(home: Home, tmp_path: Path) -> None:
+    """Same names of two suppliers, a clock ahead, a moved inbox, a change of suppliers, a drop."""
+    put(home, "民政局", {RESIDENTS: residents("H2"), "_READY": ""})
+    night(home, date(2099, 1, 1))
+    put(home, "民政局", {RESIDENTS: residents("H2"), "_READY": ""})
+    night(home, NEXT)
+    put(home, "shebao", {"2020年2月个人缴费明细.csv": contributions("202002"), "_READY": ""})
+    night(home, NEXT)
+    text = SUPPLIERS.replace('"李工"', '"李工"\nfolder = "mz"').replace(
+        f'"part", {DUE}', f'"full", {DUE}'
+    )
+    home.suppliers_path.write_text(text, "utf-8")
+    night(home, NEXT)
+    write_drop(tmp_path / "drop", {RESIDENTS: residents("H3").encode()})
+    ingest_drop(tmp_path / "drop", home.snapshots)
+    assert [*delivery_problems(home)] == []
+    moved = Home(tmp_path / "moved")
+    shutil.move(home.root, moved.root)
+    night(moved, NEXT)
+    assert [*delivery_problems(moved)] == []
+    moved.deliveries_path.unlink()
+    assert [*delivery_problems(moved)] == [], "a home that nothing was delivered to has none"
+
+
+def test_what_is_given_again_to_a_restored_register_is_what_a_night_read(home: Home) -> None:
+    """Also where what is given again is refused, as a newer one was given before it."""
+    kept = home.deliveries_path.read_bytes()
+    older, newer = f"20200330{RESIDENTS}", f"20200331{RESIDENTS}"
+    for day, name in ((FIRST, older), (NEXT, newer)):
+        put(home, "民政局", {name: residents(name), "_READY": ""})
+        night(home, day)
+    home.deliveries_path.write_bytes(kept)
+    inbox, day = home.root / "inbox", NEXT + timedelta(days=3)
+    for name in (newer, older):
+        (taken,) = inbox.rglob(f"taken/**/{name}")
+        put(home, "民政局", {name: taken.read_bytes(), "_READY": ""})
+        taken.unlink()
+        take_all(home, day)
+    assert [line.state for line in read_register(home)[-2:]] == ["refused", "beside"]
+    assert table(night(home, day), "residents")["household_no"].to_list() == [newer]
 
 
 def test_raw_files_alone_are_the_same_snapshot_again(home: Home, tmp_path: Path) -> None:
