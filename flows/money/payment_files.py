@@ -58,11 +58,16 @@ def payment_files(
 
 def _rehearsed(files: Mapping[str, bytes], profile: Profile) -> dict[str, bytes]:
     """Say in each file's name that it is a rehearsal, and in a bank's file by a line on top."""
-    line = f"{REHEARSAL.upper()}{profile.line_ending}".encode(profile.encoding)
+    line = rehearsal_line(profile)
     return {
         f"{REHEARSAL}-{name}": content if name == PAYMENTS_XML else line + content
         for name, content in files.items()
     }
+
+
+def rehearsal_line(profile: Profile) -> bytes:
+    """Return the line on top of a bank's file that is a rehearsal."""
+    return f"{REHEARSAL.upper()}{profile.line_ending}".encode(profile.encoding)
 
 
 def _payments(manifest: Mapping[str, Any], instructions: pl.DataFrame) -> pl.DataFrame:

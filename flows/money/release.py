@@ -14,6 +14,7 @@ from flows.money.funds import payer_warnings, read_anchors, read_funds
 from flows.money.ledger_store import Ledger
 from flows.money.newest import expect_none_restored, expect_nothing_since, expect_still_due
 from flows.money.notice import expect_announced
+from flows.money.paid_as_signed import ASK_BANK
 from flows.money.payment_files import payment_files
 from flows.money.sign import today
 from flows.money.signatures import holds_truly
@@ -103,7 +104,10 @@ def files_there(home: Home, state: BatchState) -> bool:
         if not path.exists():
             there = False
         elif file_digest(path) != digest:
-            raise DigestDiffersError(f"{path} is not as it was released: do not send it to a bank")
+            raise DigestDiffersError(
+                f"{path} is not as it was released: {ASK_BANK}; when it is moved away, `wuxing "
+                "release` once more writes it as it was"
+            )
     return there
 
 

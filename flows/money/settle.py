@@ -14,6 +14,8 @@ from flows.money.acts import unsigned
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.funds import read_funds
 from flows.money.ledger_store import Ledger, open_ledger
+from flows.money.paid_as_signed import expect_as_signed
+from flows.money.release import files_there
 from flows.money.returned import over_lines, over_warnings, owner_of, returned_of
 from flows.money.sign import today
 from flows.money.twice import paid_twice, twice_warnings
@@ -120,7 +122,7 @@ def read_file(path: Path) -> tuple[bytes, str]:
 
 
 def released_batch(home: Home, ledger: Ledger, batch_id: str) -> tuple[StoredBatch, BatchState]:
-    """Return a released batch, all of it as it was released.
+    """Return a released batch, all of it as it was released, its payment files as it was signed.
 
     Raises:  LedgerForbidsError, DigestDiffersError
     """
@@ -128,7 +130,10 @@ def released_batch(home: Home, ledger: Ledger, batch_id: str) -> tuple[StoredBat
     state = known_state(ledger.batch_states(), batch_id)
     if state.released is None:
         raise LedgerForbidsError(f"batch {batch_id} is {state.state}: not released")
-    return verify_batch(home, state), state
+    stored = verify_batch(home, state)
+    files_there(home, state)
+    expect_as_signed(stored, state.released)
+    return stored, state
 
 
 def _taken_of(

@@ -49,7 +49,8 @@ class Verified:
     """How many of each were held against the ledger, and what was not as recorded.
 
     `unchecked`: signatures whose seal's program is not here; `warnings`: anchors that are not,
-    nights that nobody tells of, and workbooks that a reviewer filled in.
+    nights that nobody tells of, workbooks that a reviewer filled in, and batches released before
+    their notice was over, or with files in another form.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -139,7 +140,9 @@ def _verified(home: Home) -> Verified:
         seen.look("registers", home.deliveries_path, partial(delivery_problems, home))
         for state in books.batches.values():
             folder = home.batches / state.batch_id
-            seen.look("batches", folder, partial(batch_problems, home, ledger, state))
+            seen.look(
+                "batches", folder, partial(batch_problems, home, ledger, state, seen.warnings)
+            )
             seen.warnings += changed_copies(home, state)
             count = seen.counts.get("payment files", 0) + len(state.payment_files)
             seen.counts["payment files"] = count

@@ -1,9 +1,10 @@
 """A batch on the disk, and its entries in the ledger, row by row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -11,7 +12,8 @@ from flows.money.approval import APPROVAL, approval_sheet
 from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import StoredBatch, is_filled_in, read_batch
 from flows.money.ledger import ENTRY_SCHEMA, Ledger
-from flows.money.notice import NOTICE, announced_from, notice_bytes
+from flows.money.notice import NOTICE, announced_from, notice_bytes, unannounced
+from flows.money.paid_as_signed import unlike_signed
 from flows.money.reconcile import RECONCILIATION, STATEMENT, posted_again, reconciliation_files
 from flows.money.review import successor
 from flows.money.settle import kept_path, settlement_of
@@ -20,15 +22,20 @@ from flows.store import MANIFEST, Home, digest_problems, file_digest
 from transforms.digest import frame_digest
 from transforms.money.batch_states import BatchState, is_as_posted
 from transforms.money.batches import batch_name
+from transforms.money.books import Books
 from transforms.money.ledger import later_entries, payment_entries
 from transforms.money.postings import Posting
+from transforms.payments.notice import NOTICE_DAYS
 
 WRITTEN = (NOTICE, APPROVAL, *RECONCILIATION)
 
 
-def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[str]:
+def batch_problems(
+    home: Home, ledger: Ledger, state: BatchState, warnings: list[str]
+) -> Iterator[str]:
     """Say what of a batch is not as recorded: files, contents, payment files, entries.
 
+    Rows:    warnings  takes what nobody can say is wrong: files of another form, early releases
     Holds:   a file that was changed is not read: nobody knows what it does to a reader
     """
     folder = home.batches / state.batch_id
@@ -62,6 +69,23 @@ def batch_problems(home: Home, ledger: Ledger, state: BatchState) -> Iterator[st
     yield from _answer_problems(state, stored)
     yield from _statement_problems(ledger, state, stored)
     expect_as_run(home, stored, ledger.books())
+    if state.released:
+        yield from unlike_signed(stored, state.released, warnings)
+        warnings += _released_early(home, ledger.books(), stored, state.released)
+
+
+def _released_early(
+    home: Home, books: Books, stored: StoredBatch, released: Mapping[str, Any]
+) -> Iterator[str]:
+    """Tell of lines that were paid before their notice was over; long ago none asked for one."""
+    # A release has said its day for as long as the notice has been asked for at it, but a day.
+    day = released.get("on")
+    count, ends = unannounced(home, books, stored, day) if day else (0, "")
+    if count:
+        yield (
+            f"batch {stored.manifest['batch_id']} was released on {day} though {count} lines were "
+            f"not publicly announced for {NOTICE_DAYS} working days{ends}: find out who let it pass"
+        )
 
 
 def _release_to_repeat(folder: Path, state: BatchState) -> Iterator[str]:

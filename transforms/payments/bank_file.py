@@ -1,7 +1,8 @@
 """The bank's file: header, one detail line per payment, trailer, in the bank's own encoding."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,10 @@ PAYMENT_SCHEMA = {
     **{"beneficiary_kind": pl.String(), "beneficiary_id": pl.String(), "amount_fen": pl.Int64()},
     "purpose": pl.String(),
 }
+# What a payment file that is read back says of a payment.
+TOLD = ("payment_id", "account_no", "holder", "amount_fen")
+Told = tuple[str, str, str, int]
+UNLIKE = "the bank's file is not of the form that its profile describes"
 
 
 def expect_filled(payments: pl.DataFrame) -> None:
@@ -111,3 +116,45 @@ def _cells(field: Field, texts: pl.Series, profile: Profile) -> pl.Series:
         raise ContractError(f"field {field.word} is wider than its {field.width} bytes")
     fills = pl.Series([field.fill * more for more in left], dtype=pl.String)
     return fills + texts if field.align == "right" else texts + fills
+
+
+def payments_of_file(content: bytes, profile: Profile) -> list[Told]:
+    """Read a bank's file back: what it says of each payment.
+
+    Raises:  ContractError if a line, a count or a sum is not as it must be; ValueError for what
+             is not of the encoding, or no number
+    """
+    first, *lines = content.decode(profile.encoding).split(profile.line_ending)
+    if len(lines) < 2 or lines[-1]:
+        raise ContractError(UNLIKE)
+    *details, trailer, _ = lines
+    payments = [_read(line, profile.detail, profile) for line in details]
+    told = [
+        (said["payment_id"], said["account_no"], said["holder"], int(said["amount_fen"]))
+        for said in payments
+    ]
+    totals = {"count": len(told), "sum_fen": sum(fen for *_, fen in told)}
+    around = _read(first, profile.header, profile), _read(trailer, profile.trailer, profile)
+    promised = [(int(said[name]), totals[name]) for said in around for name in totals.keys() & said]
+    if any(said != found for said, found in promised):
+        raise ContractError(UNLIKE)
+    return told
+
+
+def _read(line: str, fields: Sequence[Field], profile: Profile) -> dict[str, str]:
+    """Take a line apart; what is fixed text must stand there."""
+    if profile.separator:
+        cells = line.split(profile.separator)
+    else:
+        encoded, ends = line.encode(profile.encoding), [0, *accumulate(f.width for f in fields)]
+        cells = [encoded[a:b].decode(profile.encoding) for a, b in pairwise([*ends, None])]
+        cells = cells[:-1] if not cells[-1] else []
+    if len(cells) != len(fields):
+        raise ContractError(UNLIKE)
+    said = dict[str, str]()
+    for field, cell in zip(fields, cells, strict=True):
+        if field.text is not None and cell != _cells(field, pl.Series([field.text]), profile)[0]:
+            raise ContractError(UNLIKE)
+        bare = cell.lstrip(field.fill) if field.align == "right" else cell.rstrip(field.fill)
+        said[field.word] = bare.strip()
+    return said

@@ -11,7 +11,7 @@ from lxml import etree
 
 from transforms.amounts import yuan_text
 from transforms.errors import ContractError
-from transforms.payments.bank_file import expect_filled
+from transforms.payments.bank_file import Told, expect_filled
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 PAYMENT_ID = "[A-Z0-9]{1,35}"
@@ -169,6 +169,23 @@ def _read(message: bytes) -> Any:
         return etree.fromstring(message)
     except etree.XMLSyntaxError as unfit:
         raise ContractError(f"payments.xml does not hold: it is no XML ({unfit})") from unfit
+
+
+def payments_of_message(message: bytes) -> list[Told]:
+    """Read a message back: what it says of each payment.
+
+    Raises:  ContractError if it is no message; ValueError if what stands for an amount is none
+    """
+    places = ("PmtId/EndToEndId", "CdtrAcct/Id/Othr/Id", "Cdtr/Nm", "Amt/InstdAmt")
+    told = []
+    for transfer in _read(message).iter(f"{{{NAMESPACE}}}CdtTrfTxInf"):
+        payment_id, account, holder, amount = (
+            transfer.findtext(place, "", {"": NAMESPACE}) for place in places
+        )
+        if not re.fullmatch(AMOUNT, amount):
+            raise ContractError(f"payments.xml does not hold: {amount!r} is no amount")
+        told.append((payment_id, account.strip(), holder.strip(), int(amount.replace(".", ""))))
+    return told
 
 
 def _texts(root: Any, name: str) -> pl.Series:
