@@ -47,7 +47,7 @@ def write_wanted(home: Home, out: Path | None) -> dict[str, Any]:
     if not finished:
         raise DropRefusedError("no run has finished yet: there is nobody whose account is wanted")
     newest, run = books.newest_run, finished[books.newest_run]
-    expect_evidence(home, newest, run)
+    expect_evidence(home, newest, books)
     entitled = pl.read_parquet(home.runs / newest / "entitlements.parquet")
     payees = _payees(home, run, entitled)
     still = (

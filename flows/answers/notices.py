@@ -143,10 +143,10 @@ def _batch(home: Home, batch_id: str) -> StoredBatch:
 def _run(home: Home, run_id: str) -> dict[str, Any]:
     """Return a finished run's manifest, its files held against the ledger."""
     manifest = read_manifest(home.runs / run_id, "run")
-    recorded = books_of(home).runs.get(run_id)
-    if recorded is None or manifest["state"] != "done":
+    books = books_of(home)
+    if run_id not in books.runs or manifest["state"] != "done":
         raise DropRefusedError(f"run {run_id} did not finish: there is nobody to be told anything")
-    expect_evidence(home, run_id, recorded)
+    expect_evidence(home, run_id, books)
     return manifest
 
 

@@ -52,7 +52,7 @@ def replay(
     """
     night = read_night(home, run_id)
     books = books_of(home)
-    expect_evidence(home, run_id, books.runs[run_id])
+    expect_evidence(home, run_id, books)
     others = _other_inputs(night)
     ingested = read_manifest(night.snapshot, "snapshot")["ingest_rules_version"]
     # What other rules of ingest made would be another snapshot now, and all its batches others.

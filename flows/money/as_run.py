@@ -25,7 +25,7 @@ def expect_as_run(home: Home, stored: StoredBatch, books: Books) -> None:
     Raises:  DigestDiffersError naming the lines, or the file of run or snapshot that was changed
     """
     state = books.batches[stored.manifest["batch_id"]]
-    run, snapshot = expect_manifests(home, state.run_id, books.runs[state.run_id])
+    run, snapshot = expect_manifests(home, state.run_id, books)
     entitlements = [file for file in run_files(run) if file[0].name == "entitlements.parquet"]
     delivered = table_files(snapshot, "accounts")
     expect_digests([*entitlements, *delivered])

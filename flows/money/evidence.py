@@ -1,35 +1,71 @@
 """Whether a run and its snapshot still are what the ledger recorded, to the byte."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from flows.ingest.drop import snapshot_files
+from flows.ingest.drop import ingest_drop, snapshot_files
+from flows.scratch import scratch_folder
 from flows.store import MANIFEST, Home, expect_digests, file_digest, read_manifest
+from transforms.errors import DigestDiffersError, WuxingError
+from transforms.money.books import Books
 
 
-def expect_evidence(home: Home, run_id: str, recorded: Mapping[str, Any]) -> None:
+def expect_evidence(home: Home, run_id: str, books: Books) -> None:
     """Check a run's outputs and its snapshot's tables against what the ledger recorded.
 
     Raises:  DigestDiffersError naming the file
     """
-    run, snapshot = expect_manifests(home, run_id, recorded)
+    run, snapshot = expect_manifests(home, run_id, books)
     expect_digests(
         [*run_files(run), *snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))]
     )
 
 
-def expect_manifests(home: Home, run_id: str, recorded: Mapping[str, Any]) -> tuple[Path, Path]:
+def expect_manifests(home: Home, run_id: str, books: Books) -> tuple[Path, Path]:
     """Check the manifests of a run and its snapshot alone; return the folders of both.
 
     Raises:  DigestDiffersError naming the file
     """
+    recorded = books.runs[run_id]
     run, snapshot = home.runs / run_id, home.snapshots / recorded["snapshot_id"]
     manifests = {run: recorded["run_manifest"], snapshot: recorded["snapshot_manifest"]}
     expect_digests([(folder / MANIFEST, digest) for folder, digest in manifests.items()])
+    expect_recorded_so(snapshot, books)
     return run, snapshot
+
+
+def expect_recorded_so(snapshot: Path, books: Books) -> None:
+    """Hold a snapshot against what runs recorded of it.
+
+    Of one that was gone, another version may have made a manifest that says the same otherwise:
+    then its raw files decide, read again.
+
+    Raises:  DigestDiffersError naming a run that recorded it otherwise
+    """
+    manifest, digest = snapshot / MANIFEST, file_digest(snapshot / MANIFEST)
+    recorded = books.snapshots.get(snapshot.name, {})
+    others = [run_id for said, run_id in recorded.items() if said != digest]
+    if others and not _is_read_so(snapshot):
+        raise DigestDiffersError(
+            f"{manifest} is not the one that run {others[0]} recorded, and its raw files read "
+            "otherwise: sign and pay nothing, find out who changed it, and bring the snapshot back "
+            "from a backup"
+        )
+
+
+def _is_read_so(snapshot: Path) -> bool:
+    """Say whether a snapshot's raw files still give its tables and lists."""
+    stored = read_manifest(snapshot, "snapshot")
+    with scratch_folder(Home(snapshot.parent.parent).temporary) as scratch:
+        try:
+            again = ingest_drop(snapshot / "raw", scratch)
+        except WuxingError:
+            return False
+    names = ("snapshot_id", "tables", "lists")
+    return all(again.manifest.get(name) == stored.get(name) for name in names)
 
 
 def run_record(home: Home, run_id: str) -> dict[str, Any]:

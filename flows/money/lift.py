@@ -42,7 +42,7 @@ def _liftable(home: Home, ledger: Ledger, subject_id: str = "") -> list[list[Any
     books = ledger.books()
     if not books.newest_run:
         return []
-    expect_evidence(home, books.newest_run, books.runs[books.newest_run])
+    expect_evidence(home, books.newest_run, books)
     rows = _rows(home, books, paid_now(ledger))
     return [row for row in rows if subject_id in ("", row[KEY.index("subject_id")])]
 

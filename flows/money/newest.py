@@ -7,7 +7,7 @@ from functools import partial
 import polars as pl
 
 from flows.money.batch_folder import StoredBatch, batch_lines, line_named, some_of
-from flows.money.evidence import expect_evidence, rows_of, table_files
+from flows.money.evidence import expect_evidence, expect_recorded_so, rows_of, table_files
 from flows.money.ledger import Ledger
 from flows.money.objections import expect_no_objections
 from flows.money.sign import today
@@ -44,7 +44,7 @@ def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
         )
     if run_id == stored.manifest["run_id"]:
         return
-    expect_evidence(home, run_id, books.runs[run_id])
+    expect_evidence(home, run_id, books)
     folder = home.runs / run_id
     lines = stored.numbered_lines()
     fallen = lines.join(pl.read_parquet(folder / "entitlements.parquet"), on=KEY, how="inner")
@@ -161,6 +161,7 @@ def _newest_snapshots(home: Home, books: Books) -> set[str]:
     recorded = [*books.runs.values()][-1]
     read = home.snapshots / recorded["snapshot_id"]
     expect_digests([(read / MANIFEST, recorded["snapshot_manifest"])])
+    expect_recorded_so(read, books)
     expect_digests([file for kind in SINCE for file in table_files(read, kind)])
     there = (path for path in home.snapshots.iterdir() if (path / MANIFEST).is_file())
     written = max(there, key=lambda path: ((path / MANIFEST).stat().st_mtime_ns, path.name))

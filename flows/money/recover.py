@@ -75,7 +75,7 @@ def _claims_of(home: Home, run_id: str, books: Books, paid: Paid) -> Listing:
             f"run {run_id} is as of {recorded['as_of']}, and one of {later} is there: run the "
             "night of that day again; what it asks back is listed"
         )
-    expect_evidence(home, run_id, recorded)
+    expect_evidence(home, run_id, books)
     return _claims_in(home, run_id, books, paid)
 
 

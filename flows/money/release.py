@@ -119,7 +119,7 @@ def _check_releasable(home: Home, ledger: Ledger, state: BatchState, stored: Sto
     _expect_anchors_agreed(home, state)
     books = ledger.books()
     _expect_signatures(home, books, state)
-    expect_evidence(home, state.run_id, books.runs[state.run_id])
+    expect_evidence(home, state.run_id, books)
     expect_as_run(home, stored, books)
     expect_none_restored(ledger, stored)
     expect_still_due(home, books, stored)

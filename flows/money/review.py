@@ -60,7 +60,7 @@ def import_review(home: Home, batch_id: str, path: Path, by: str = "") -> dict[s
         if said is None:
             _expect_draft(ledger.batch_states(), state)
             stored = verify_batch(home, state)
-            expect_evidence(home, state.run_id, ledger.books().runs[state.run_id])
+            expect_evidence(home, state.run_id, ledger.books())
             _expect_same_batch(path, state)
             table = line_sheet_table(
                 stored.manifest, stored.frame("instructions"), stored.frame("lines")

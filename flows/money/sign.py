@@ -56,7 +56,7 @@ def signable_batch(home: Home, ledger: Ledger, batch_id: str) -> Signable:
     state = known_state(books.batches, batch_id)
     stored = verify_batch(home, state)
     expect_pages(home, state)
-    expect_evidence(home, state.run_id, books.runs[state.run_id])
+    expect_evidence(home, state.run_id, books)
     expect_as_run(home, stored, books)
     anchors = [str(folder) for folder in read_anchors(home)]
     return Signable(batch_id, ledger.postings(), books, stored.manifest, anchors)

@@ -24,6 +24,7 @@ from flows.ingest.drop import ingest_drop, load_snapshot
 from flows.midway import midway
 from flows.money.batch import Drafted, draft_batches, record_drafts, record_stopped_run
 from flows.money.entitle import Entitled, build_entitlements
+from flows.money.evidence import expect_recorded_so
 from flows.money.funds import Funds, read_funds
 from flows.money.ledger_store import open_ledger
 from flows.money.objections import home_run, objected_after
@@ -144,9 +145,8 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
     home, as_of = request.home, request.as_of
     with open_ledger(home) as ledger:
         expect_whole(home, ledger, tells=False)
-        runs = ledger.books().runs
-    used = {run["snapshot_id"] for run in runs.values()}
-    ingest = partial(ingest_drop, snapshots=home.snapshots, report=report, used=used)
+        books = ledger.books()
+    ingest = partial(ingest_drop, snapshots=home.snapshots, report=report, used=books.snapshots)
     ingest = partial(ingest, registers=home.registers, cache=home.cache)
     if request.inbox:
         snapshot = read_tonight(home, as_of, request.waiting, ingest)
@@ -154,9 +154,10 @@ def read_extracts(request: NightRequest, funds: Funds, report: Report) -> tuple[
         snapshot = ingest(request.drop)
     else:
         snapshot = load_snapshot(home.snapshots, str(request.snapshot_id))
+    expect_recorded_so(snapshot.folder, books)
     standing = read_standing(home, as_of.year)
-    last = last_finished(runs, as_of, snapshot)
-    before = objected_after(home, snapshot, run_before(runs, as_of, snapshot))
+    last = last_finished(books.runs, as_of, snapshot)
+    before = objected_after(home, snapshot, run_before(books.runs, as_of, snapshot))
     identity = run_identity(snapshot, as_of, funds.digest, standing.digest, last, before, home)
     return RunSoFar(home, as_of, snapshot, identity), standing
 

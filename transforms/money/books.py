@@ -17,6 +17,7 @@ OPEN_STATES = ("draft", "signed")
 class Books:
     """The state of one home by its postings; `hashes` and `rosters` say it for each position.
 
+    `snapshots`: by id, each manifest that runs recorded of it, with the first of these runs.
     `repeatable`: the runs recorded since what a run nets against last changed.
     `withdrawn`: by clerk's answer, the first run recorded that found it withdrawn.
     `held_lines`: by entitlement key, who held a line last and why, and since when;
@@ -28,6 +29,7 @@ class Books:
     roster: Roster = field(default_factory=Roster)
     batches: dict[str, BatchState] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    snapshots: dict[str, dict[str, str]] = field(default_factory=dict)
     repeatable: set[str] = field(default_factory=set)
     hashes: list[str] = field(default_factory=list)
     rosters: list[str] = field(default_factory=list)

@@ -104,6 +104,8 @@ def _run_recorded(books: Books, posting: Posting, holds: Holds) -> str:
         return f"run {posting.subject} is recorded so already"
     books.runs.pop(posting.subject, None)
     books.runs[posting.subject] = run
+    manifests = books.snapshots.setdefault(run["snapshot_id"], {})
+    manifests.setdefault(run["snapshot_manifest"], posting.subject)
     books.repeatable.add(posting.subject)
     for answer in posting.said.get("withdrawn", ()):
         books.withdrawn.setdefault(answer, posting.subject)

@@ -1,7 +1,7 @@
 """The bank's file: header, one detail line per payment, trailer, in the bank's own encoding."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -128,33 +128,45 @@ def payments_of_file(content: bytes, profile: Profile) -> list[Told]:
     if len(lines) < 2 or lines[-1]:
         raise ContractError(UNLIKE)
     *details, trailer, _ = lines
-    payments = [_read(line, profile.detail, profile) for line in details]
+    read = _reader(profile.detail, profile)
+    payments = [read(line) for line in details]
     told = [
         (said["payment_id"], said["account_no"], said["holder"], int(said["amount_fen"]))
         for said in payments
     ]
     totals = {"count": len(told), "sum_fen": sum(fen for *_, fen in told)}
-    around = _read(first, profile.header, profile), _read(trailer, profile.trailer, profile)
+    around = _reader(profile.header, profile)(first), _reader(profile.trailer, profile)(trailer)
     promised = [(int(said[name]), totals[name]) for said in around for name in totals.keys() & said]
     if any(said != found for said, found in promised):
         raise ContractError(UNLIKE)
     return told
 
 
-def _read(line: str, fields: Sequence[Field], profile: Profile) -> dict[str, str]:
-    """Take a line apart; what is fixed text must stand there."""
-    if profile.separator:
-        cells = line.split(profile.separator)
-    else:
-        encoded, ends = line.encode(profile.encoding), [0, *accumulate(f.width for f in fields)]
-        cells = [encoded[a:b].decode(profile.encoding) for a, b in pairwise([*ends, None])]
-        cells = cells[:-1] if not cells[-1] else []
-    if len(cells) != len(fields):
-        raise ContractError(UNLIKE)
-    said = dict[str, str]()
-    for field, cell in zip(fields, cells, strict=True):
-        if field.text is not None and cell != _cells(field, pl.Series([field.text]), profile)[0]:
+def _reader(fields: Sequence[Field], profile: Profile) -> Callable[[str], dict[str, str]]:
+    """Return what takes a line apart; what is fixed text must stand there."""
+    fixed = [
+        None if field.text is None else _cells(field, pl.Series([field.text]), profile)[0]
+        for field in fields
+    ]
+    ends = [0, *accumulate(field.width for field in fields)]
+
+    def read(line: str) -> dict[str, str]:
+        if profile.separator:
+            cells = line.split(profile.separator)
+        else:
+            encoded = line.encode(profile.encoding)
+            cells = [encoded[a:b].decode(profile.encoding) for a, b in pairwise(ends)]
+            cells = cells if len(encoded) == ends[-1] else []
+        if len(cells) != len(fields) or any(map(_is_other, fixed, cells)):
             raise ContractError(UNLIKE)
-        bare = cell.lstrip(field.fill) if field.align == "right" else cell.rstrip(field.fill)
-        said[field.word] = bare.strip()
-    return said
+        return {f.word: _bare(cell, f) for f, cell in zip(fields, cells, strict=True)}
+
+    return read
+
+
+def _is_other(fixed: str | None, cell: str) -> bool:
+    return fixed not in (None, cell)
+
+
+def _bare(cell: str, field: Field) -> str:
+    return (cell.lstrip if field.align == "right" else cell.rstrip)(field.fill).strip()
