@@ -104,14 +104,23 @@ def _not_paid_so(lines: pl.DataFrame, instructions: pl.DataFrame) -> Iterator[tu
 def _not_known(
     lines: pl.DataFrame, instructions: pl.DataFrame, accounts: pl.DataFrame
 ) -> Iterator[tuple[int, str]]:
+    for row in paid_elsewhere(lines, instructions, accounts).iter_rows(named=True):
+        yield row["line"], f"{line_named(row)} goes to an account that its snapshot does not give"
+
+
+def paid_elsewhere(
+    lines: pl.DataFrame, instructions: pl.DataFrame, accounts: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the lines paid to what a snapshot does not give: account, bank or holder is another.
+
+    Rows:    accounts  of the snapshot, as delivered
+    """
     if accounts.height:
         normal = _chosen(normal_accounts(accounts)).select(*PAYEE, *DESTINATION)
         instructions = instructions.join(
             normal, on=[*PAYEE, *DESTINATION], how="anti", nulls_equal=True
         )
-    unknown = lines.join(instructions, on="payment_id", how="semi")
-    for row in unknown.iter_rows(named=True):
-        yield row["line"], f"{line_named(row)} goes to an account that its snapshot does not give"
+    return lines.join(instructions, on="payment_id", how="semi")
 
 
 def _chosen(normal: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from functools import partial
 
 import polars as pl
 
+from flows.money.as_run import paid_elsewhere
 from flows.money.batch_folder import StoredBatch, batch_lines, line_named, some_of
 from flows.money.evidence import expect_evidence, expect_recorded_so, rows_of, table_files
 from flows.money.ledger import Ledger
@@ -25,7 +26,9 @@ SOURCE = ("source_file", "source_line")
 
 
 def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
-    """Hold a batch against the newest run: each line still due, to the account that was signed.
+    """Hold a batch against the newest run: each line still due, to what was signed.
+
+    Holder, account and bank are those that this run's snapshot gives: a bank pays by all of them.
 
     A line that was signed when that run began is due while it has not fallen; of any other the
     run's own batches must say that they would pay it. And against the home's register: nobody has
@@ -45,7 +48,7 @@ def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
     if run_id == stored.manifest["run_id"]:
         return
     expect_evidence(home, run_id, books)
-    folder = home.runs / run_id
+    folder, snapshot = home.runs / run_id, home.snapshots / books.runs[run_id]["snapshot_id"]
     lines = stored.numbered_lines()
     fallen = lines.join(pl.read_parquet(folder / "entitlements.parquet"), on=KEY, how="inner")
     fallen = fallen.filter(pl.col("status").is_in(FALLEN))
@@ -55,12 +58,19 @@ def expect_still_due(home: Home, books: Books, stored: StoredBatch) -> None:
     others = lines.join(
         pl.concat([now.select("line"), fallen.select("line")]), on="line", how="anti"
     )
-    said = sorted([*_fallen(fallen), *_moved(now), *_not_due(home, books, run_id, stored, others)])
+    accounts = rows_of(table_files(snapshot, "accounts"))
+    moved = paid_elsewhere(lines, stored.frame("instructions"), accounts)
+    said = {
+        **dict(_moved(moved)),
+        **dict(_held(now)),
+        **dict(_not_due(home, books, run_id, others)),
+        **dict(_fallen(fallen)),
+    }
     if said:
         raise LedgerForbidsError(
             f"batch {stored.manifest['batch_id']}: by the newest run {run_id} it is not to be paid "
-            f"as signed: {some_of(text for _, text in said)}; withdraw it and sign the batch of "
-            "a new run"
+            f"as signed: {some_of(text for _, text in sorted(said.items()))}; withdraw it and sign "
+            "the batch of a new run"
         )
 
 
@@ -91,14 +101,16 @@ def _fallen(rows: pl.DataFrame) -> Iterator[tuple[int, str]]:
 
 def _moved(rows: pl.DataFrame) -> Iterator[tuple[int, str]]:
     for row in rows.iter_rows(named=True):
-        if row["hold_reason"] is not None:
-            yield row["line"], f"{line_named(row)} is now held ({row['hold_reason']})"
-        elif row["account_now"] != row["account_no"]:
-            yield row["line"], f"{line_named(row)} now has another account"
+        yield row["line"], f"{line_named(row)} now has another account, bank or holder"
+
+
+def _held(rows: pl.DataFrame) -> Iterator[tuple[int, str]]:
+    for row in rows.drop_nulls("hold_reason").iter_rows(named=True):
+        yield row["line"], f"{line_named(row)} is now held ({row['hold_reason']})"
 
 
 def _not_due(
-    home: Home, books: Books, run_id: str, stored: StoredBatch, lines: pl.DataFrame
+    home: Home, books: Books, run_id: str, lines: pl.DataFrame
 ) -> Iterator[tuple[int, str]]:
     """Say of lines that a run did not know as signed what it would not pay so.
 
@@ -107,10 +119,8 @@ def _not_due(
     if not lines.height:
         return
     drawn = [s for s in books.batches.values() if s.run_id == run_id and not s.came_from]
-    due = batch_lines(home, drawn).select(*KEY, due_fen="amount_fen", account_now="account_no")
-    accounts = stored.frame("instructions").select("payment_id", "account_no")
-    rows = lines.join(accounts, on="payment_id", how="left", validate="m:1")
-    for row in rows.join(due, on=KEY, how="left", validate="1:1").iter_rows(named=True):
+    due = batch_lines(home, drawn).select(*KEY, due_fen="amount_fen")
+    for row in lines.join(due, on=KEY, how="left", validate="1:1").iter_rows(named=True):
         if row["due_fen"] is None:
             yield row["line"], f"{line_named(row)} is no longer due"
         elif row["due_fen"] < row["amount_fen"]:
@@ -118,8 +128,6 @@ def _not_due(
                 row["line"],
                 f"{line_named(row)} is now due with {yuan_text(row['due_fen'])} 元 only",
             )
-        elif row["account_now"] != row["account_no"]:
-            yield row["line"], f"{line_named(row)} now has another account"
 
 
 def expect_nothing_since(

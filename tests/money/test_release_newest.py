@@ -41,8 +41,11 @@ def begin(home: Home) -> str:
     ("change", "said"),
     [
         ({"account_no": "62220000"}, "now has another account"),
+        ({"bank_code": "102453000012"}, "now has another account, bank or holder"),
+        ({"bank_name": "另一家银行"}, "now has another account, bank or holder"),
         ({"account_state": "冻结"}, r"now held \(account_not_normal\)"),
         ({"holder": "别人"}, r"now held \(account_name_mismatch\)"),
+        ({"holder": "新名"}, "now has another account, bank or holder"),
     ],
 )
 def test_a_payee_that_the_newest_run_would_not_pay_so_is_not_paid(
@@ -51,10 +54,11 @@ def test_a_payee_that_the_newest_run_would_not_pay_so_is_not_paid(
     sign_both(home, batch)
     town = Town()
     assert town.accounts is not None
-    town.accounts[1] = (
-        account(TWO, "淄川二厂", **change) if "holder" not in change else account(TWO, "别人")
-    )
-    night(home, "R2", ROWS, town)
+    town.accounts[1] = account(TWO, **{"holder": "淄川二厂", **change})
+    if change == {"holder": "新名"}:
+        # Registered by a new name: a bank sends a payment to the old one back.
+        town.registrations[1]["employer_name"] = "新名"
+    night(home, "R2+", ROWS, town)
     with pytest.raises(LedgerForbidsError, match=f"line 2 .*{said}"):
         release_batch(home, batch)
     assert posted(home) == []
@@ -71,6 +75,19 @@ def test_two_signed_batches_may_each_pay_a_part_of_one_line(home: Home, batch: s
     verify_home(home)
 
 
+def test_an_account_of_the_newest_run_with_other_words_of_itself_is_paid(
+    home: Home, batch: str
+) -> None:
+    """Another source or row of the same account, and others that are not in use, change nothing."""
+    sign_both(home, batch)
+    town = Town()
+    assert town.accounts is not None
+    town.accounts[1] |= {"confirmed_by": "李某", "document_no": "核〔2020〕1号"}
+    town.accounts += [account(TWO, "淄川二厂", account_no="1", account_state="销户")]
+    night(home, "R2+", ROWS, town)
+    release_batch(home, batch)
+
+
 def test_a_line_that_the_newest_run_asks_back_is_not_paid(home: Home, batch: str) -> None:
     sign_both(home, batch)
     night(home, "R2", ROWS[1:])
@@ -81,6 +98,7 @@ def test_a_line_that_the_newest_run_asks_back_is_not_paid(home: Home, batch: str
 
 
 MOVED = [account(ONE, "淄川一厂"), account(TWO, "淄川二厂", account_no="62220000")]
+OTHER_BANK = [MOVED[0], account(TWO, "淄川二厂", bank_code="102453000012")]
 
 
 PARTLY = [{**ROWS[0], "amount_fen": ROWS[0]["amount_fen"] - 1}, ROWS[1]]
@@ -93,6 +111,7 @@ PARTLY = [{**ROWS[0], "amount_fen": ROWS[0]["amount_fen"] - 1}, ROWS[1]]
         ([], None, "line 1 .* is no longer due.*line 2 .* is no longer due"),
         (PARTLY, None, "line 1 .* is now due with 1000.00 元 only"),
         (ROWS, MOVED, "line 2 .* now has another account"),
+        (ROWS, OTHER_BANK, "line 2 .* now has another account, bank or holder"),
         (ROWS, None, ""),
     ],
 )
@@ -102,9 +121,9 @@ def test_what_the_newest_run_did_not_know_as_signed_its_own_batches_must_pay_too
     """As a draft that an older night once made a draft again, and two persons signed."""
     town = Town(accounts=accounts) if accounts else Town()
     determined = determined_of(home.root / "extracts", rows, town)
-    entitled, drafted = draw_up(home, run_name("R2"), determined)
+    entitled, drafted = draw_up(home, run_name("R2+"), determined)
     sign_both(home, batch)
-    leave_run(home, "R2", entitled=entitled)
+    leave_run(home, "R2+", entitled=entitled)
     with open_ledger(home) as ledger:
         record_drafts(home, drafted, ledger)
     if not said:
