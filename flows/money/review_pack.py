@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.drop import SnapshotRef
-from flows.money.identity import paired_policies, rows_set_aside, units_then
+from flows.money.doubts import find_doubts
+from flows.money.identity import rows_set_aside, units_then
 from flows.money.ledger_store import open_ledger
 from flows.money.reviewed import read_reviewed
 from flows.store import Home, read_manifest
@@ -18,24 +19,19 @@ from sql import (
     DatabaseError,
     connect,
     policy_cards,
-    register_frame,
     register_tables,
     run_sql,
     show_frame,
 )
-from sql.texts import doubt_names
 from transforms.answers.traces import TRACE_SCHEMA
 from transforms.errors import DigestDiffersError
 from transforms.money.batches import LINE_SCHEMA
 from transforms.money.books import Books
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
-from transforms.money.exclusion_file import FORMS
 from transforms.money.ledger import PAID_KINDS
-from transforms.money.payees import PAYEE, normal_accounts
-from transforms.policies.cards import month_of
+from transforms.money.payees import DESTINATION, PAYEE, normal_accounts
 from transforms.review.approval import counts_of
 from transforms.review.comparison import last_paid
-from transforms.review.doubts import AUDIT_FINDINGS, DOUBT_SCHEMA
 from transforms.review.page import review_page
 from transforms.review.review import Review
 from transforms.review.sampling import draw_sample
@@ -46,6 +42,7 @@ CHECK_FAILED = "check_failed"
 NEVER = {"position": 0}
 HELD_SAYS = {"by": "held_by", "since": "held_since", "reason": "held_reason"}
 PARTY = ["subject_kind", "subject_id"]
+BANK = ("bank_name", "bank_code")
 
 
 def review_files(
@@ -101,7 +98,7 @@ def read_review(
             parties=parties,
             last=last,
             last_lines=last_lines,
-            paid=last_paid(entries.filter(pl.col("kind").is_in(PAID_KINDS))),
+            paid=_paid_to(home, entries, frames["instructions"]),
             delivered=_accounts_before(home, books, run["snapshot_id"]),
             doubts=find_doubts(
                 *(connection, manifest, doubted, parties, entries),
@@ -159,17 +156,34 @@ def _lines_of(home: Home, last: Mapping[str, Any] | None) -> pl.DataFrame:
     return pl.read_parquet(path) if path else pl.DataFrame(schema=LINE_SCHEMA)
 
 
+def _paid_to(home: Home, entries: pl.DataFrame, instructions: pl.DataFrame) -> pl.DataFrame:
+    """Return where each payee was paid last; the bank of those of a batch, by the batch of then.
+
+    Rows:    returns  one per payee: PAYEE, DESTINATION; no bank where that batch is not kept here
+    """
+    paid = last_paid(entries.filter(pl.col("kind").is_in(PAID_KINDS)))
+    batches = paid.join(instructions, on=PAYEE, how="semi")["batch_id"].unique().sort()
+    banks = [pl.DataFrame(schema=dict.fromkeys(["payment_id", *BANK], pl.String()))]
+    for batch_id in batches:
+        path = home.batches / batch_id / "instructions.parquet"
+        if path.is_file():
+            banks.append(pl.read_parquet(path, columns=["payment_id", *BANK]))
+    return paid.join(pl.concat(banks), on="payment_id", how="left", validate="m:1").select(
+        *PAYEE, *DESTINATION
+    )
+
+
 def _accounts_before(home: Home, books: Books, snapshot_id: str) -> pl.DataFrame:
     """Return the usable accounts of the snapshot read before this one, of who has one there.
 
-    Rows:    returns  one per party: PAYEE, account_no; none where the snapshot is not kept here
+    Rows:    returns  one per party: PAYEE, DESTINATION; none where the snapshot is not kept here
     """
     read = [run["snapshot_id"] for run in books.runs.values() if run["state"] == "done"]
     before = next((snapshot for snapshot in reversed(read) if snapshot != snapshot_id), "")
     path = home.snapshots / before / "tables" / "accounts.parquet"
     if not before or not path.is_file():
-        return pl.DataFrame(schema=dict.fromkeys([*PAYEE, "account_no"], pl.String()))
-    normal = normal_accounts(pl.read_parquet(path)).select(*PAYEE, "account_no")
+        return pl.DataFrame(schema=dict.fromkeys([*PAYEE, *DESTINATION], pl.String()))
+    normal = normal_accounts(pl.read_parquet(path)).select(*PAYEE, *DESTINATION)
     return normal.filter(pl.len().over(PAYEE) == 1)
 
 
@@ -228,64 +242,6 @@ def _parties(connection: Connection, frames: Sequence[pl.DataFrame]) -> pl.DataF
     for rows in found:
         listed = listed.join(rows, on=PARTY, how="left", validate="1:1")
     return listed
-
-
-def find_doubts(
-    connection: Connection,
-    manifest: Mapping[str, Any],
-    frames: Mapping[str, pl.DataFrame],
-    parties: pl.DataFrame,
-    entries: pl.DataFrame,
-    traces: pl.DataFrame,
-    findings: pl.DataFrame,
-) -> pl.DataFrame:
-    """Ask every question of sql/review/doubts about a batch.
-
-    Rows:    entries  of the ledger, as it stood when the batch was drawn up: payments and returns
-    """
-    types = [
-        (card.policy_id, name)
-        for card in policy_cards().values()
-        if card.fund == manifest["fund"]
-        for name in card.support_types
-    ]
-    ours = entries.filter(pl.col("kind").is_in(PAID_KINDS) & (pl.col("fund") == manifest["fund"]))
-    came_back = pl.col("idempotency_key").is_in(entries["reverses"].to_list())
-    known = {
-        "batch_lines": frames["lines"],
-        "batch_payees": frames["instructions"],
-        "unpaid_rows": frames["unpaid_lines"],
-        "rows_set_aside": frames["set_aside"],
-        "units_then": frames["units_then"],
-        "party_names": parties.drop_nulls("subject_name"),
-        "line_traces": traces,
-        "run_findings": findings,
-        "paid_entries": ours.with_columns(came_back.alias("is_reversed")).with_row_index(
-            "entry_no"
-        ),
-        "fund_support_types": pl.DataFrame(
-            types, schema=dict.fromkeys(("policy_id", "support_type"), pl.String), orient="row"
-        ),
-    }
-    for name, frame in known.items():
-        register_frame(connection, name, frame)
-    # Each file takes what it names: stored rules of a night of before have others.
-    as_of_month = month_of(date.fromisoformat(manifest["as_of"]))
-    limited = [name for name, card in policy_cards().items() if card.limit is not None]
-    values = {"audit_findings": [*AUDIT_FINDINGS], "as_of_month": as_of_month}
-    values |= {"limited_policies": limited, "pairs": paired_policies(FORMS[0])}
-    found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in doubt_names()]
-    told = [_of_lines(rows, frames["lines"]).select(list(DOUBT_SCHEMA)) for rows in found]
-    return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in told])
-
-
-def _of_lines(rows: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """Add to doubts that say of which line they are what stands on it."""
-    if "policy_id" in rows.columns:
-        return rows
-    line = ["payment_id", "period", "subject_id"]
-    kept = lines.select(n for n in DOUBT_SCHEMA if n in lines.columns)
-    return rows.join(kept, on=line, how="inner", validate="m:1", maintain_order="left")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.money.review_pack import find_doubts
+from flows.money.doubts import find_doubts
 from sql import connect, register_tables
 from sql.texts import doubt_names
 from transforms.answers.traces import TRACE_SCHEMA

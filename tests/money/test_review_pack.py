@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -246,9 +247,40 @@ def test_against_the_batch_before_new_gone_changed_and_another_account(home: Hom
     assert moved["account_before"] == account(ONE, "")["account_no"]
     assert moved["account_known_by"] == "last_payment" and review.firsts.height == 0
     rows_shown = table_of(pack(home, batch.batch_id), "较上期", "变化")
-    (shown,) = (row for row in rows_shown if row["变化"] == "账号变更")
+    (shown,) = (row for row in rows_shown if row["变化"] == "账户变更")
     assert shown["账号"] == "99" and shown["原账号来源"] == "上次支付"
-    assert "账号与上次不同 1 户" in facts_of(pack(home, batch.batch_id))["较上期"]
+    assert "账户与上次不同 1 户" in facts_of(pack(home, batch.batch_id))["较上期"]
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "now"),
+    [
+        (
+            {"bank_code": "102453000012", "bank_name": "工行淄川支行"},
+            "淄川农商银行 402453000012",
+            "工行淄川支行 102453000012",
+        ),
+        ({"holder": "新一厂"}, "淄川一厂", "新一厂"),
+    ],
+)
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_another_bank_or_holder_of_the_same_account_is_a_changed_account(
+    home: Home, change: dict[str, str], before: str, now: str, *, is_kept: bool
+) -> None:
+    """Of a bank only the batch that was paid tells: where it is not kept, nobody knows."""
+    (paid,) = pay(home, "R0", [refund(100)])
+    pay(home, "R1", [refund(100), refund(100, TWO)])
+    town = Town(accounts=[account(ONE, **{"holder": "淄川一厂", **change})])
+    town.registrations[0]["employer_name"] = change.get("holder", "淄川一厂")
+    (batch,) = night(home, "R2", [refund(200), refund(100, TWO)], town)[1].batches
+    if not is_kept:
+        shutil.move(home.batches / paid, home.root / "away")
+    accounts = review_of(home, batch).accounts
+    if not is_kept and "holder" not in change:
+        assert accounts.is_empty()
+        return
+    (moved,) = accounts.to_dicts()
+    assert (moved["account_before"], moved["account_no"]) == (before, now)
 
 
 def test_what_came_after_a_batch_was_drawn_up_does_not_change_its_pack(home: Home) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.money.payees import PAYEE
+from transforms.money.payees import DESTINATION, PAYEE
 from transforms.review.sums import share_of
 
 LINE = ["policy_id", "subject_kind", "subject_id", *PAYEE]
@@ -68,29 +68,51 @@ def _by_party(lines: pl.DataFrame) -> pl.DataFrame:
 def changed_accounts(
     instructions: pl.DataFrame, paid: pl.DataFrame, delivered: pl.DataFrame
 ) -> pl.DataFrame:
-    """Say which payees are to be paid to another account than before.
+    """Say which payees are to be paid to another account, bank or holder than before.
 
     Rows:    instructions  of the batch
-             paid          one per payee that was ever paid: account_no of the last payment
+             paid          one per payee that was ever paid: DESTINATION of the last payment, its
+                           bank where that is known
              delivered     one per party with one usable account in the snapshot of the run before
-             returns       ACCOUNT_SCHEMA, one per payee; what was paid to counts before what was
-                           delivered, and who was known by neither is no change
+             returns       ACCOUNT_SCHEMA, one per payee: of both accounts what differs; what was
+                           paid to counts before what was delivered, and who was known by neither
+                           is no change
     """
     known = pl.concat(
-        [
-            paid.select(*PAYEE, "account_no", pl.lit("last_payment").alias("account_known_by")),
-            delivered.join(paid, on=PAYEE, how="anti").select(
-                *PAYEE, "account_no", pl.lit("last_delivered").alias("account_known_by")
-            ),
-        ]
-    ).rename({"account_no": "account_before"})
+        rows.select(*PAYEE, *_parts("_before"), pl.lit(code).alias("account_known_by"))
+        for code, rows in {
+            "last_payment": paid,
+            "last_delivered": delivered.join(paid, on=PAYEE, how="anti"),
+        }.items()
+    )
+    moved = {
+        name: pl.col(name) != pl.col(f"{name}_before").fill_null(pl.col(name))
+        for name in ("account_no", "bank", "holder")
+    }
+    shown = {
+        "account_no": [pl.when(differs).then(name) for name, differs in moved.items()],
+        "account_before": [pl.when(d).then(f"{name}_before") for name, d in moved.items()],
+    }
     return (
         _by_payee(instructions)
+        .with_columns(_parts(""))
         .join(known, on=PAYEE, how="inner", validate="1:1")
-        .filter(pl.col("account_no") != pl.col("account_before"))
+        .filter(pl.any_horizontal(moved.values()))
+        .with_columns(
+            pl.concat_str(parts, separator=" ", ignore_nulls=True).alias(name)
+            for name, parts in shown.items()
+        )
         .select(*ACCOUNT_SCHEMA)
         .sort("amount_fen", *PAYEE, descending=[True, False, False])
     )
+
+
+def _parts(suffix: str) -> list[pl.Expr]:
+    # Of a batch that is not kept no bank is known; every account has the name of one.
+    bank = pl.concat_str("bank_name", "bank_code", separator=" ", ignore_nulls=True)
+    known = pl.when(pl.col("bank_name").is_not_null()).then(bank)
+    parts = {"account_no": pl.col("account_no"), "bank": known, "holder": pl.col("holder")}
+    return [part.alias(f"{name}{suffix}") for name, part in parts.items()]
 
 
 def first_payees(instructions: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
@@ -111,12 +133,13 @@ def top_payees(instructions: pl.DataFrame) -> pl.DataFrame:
 
 def _by_payee(instructions: pl.DataFrame) -> pl.DataFrame:
     # One payee has one account in a batch, whatever it is paid for.
-    return instructions.group_by(PAYEE).agg(pl.col("account_no").min(), pl.col("amount_fen").sum())
+    return instructions.group_by(PAYEE).agg(pl.col(DESTINATION).min(), pl.col("amount_fen").sum())
 
 
 def last_paid(entries: pl.DataFrame) -> pl.DataFrame:
-    """Return the account to which each payee was paid last.
+    """Return by which payment each payee was paid last, and to what account.
 
     Rows:    entries  payments of the ledger, in the order of posting; returns one per payee
     """
-    return entries.group_by(PAYEE, maintain_order=True).agg(pl.col("account_no").last()).sort(PAYEE)
+    told = ("batch_id", "payment_id", "account_no", "holder")
+    return entries.group_by(PAYEE, maintain_order=True).agg(pl.col(told).last()).sort(PAYEE)
