@@ -122,6 +122,48 @@ def test_contributions_are_compared_month_by_month(tmp_path: Path) -> None:
     }
 
 
+def again(text: str, count: int) -> str:
+    """Deliver the last rows once more, under serial numbers of their own."""
+    head, *rows = text.splitlines()
+    place = head.split(",").index("缴费明细流水号")
+    cells = [one.split(",") for one in rows[len(rows) - count :]]
+    more = [",".join([*one[:place], f"Z{one[place]}", *one[place + 1 :]]) for one in cells]
+    return "\n".join([head, *rows, *more, ""])
+
+
+@pytest.mark.parametrize(
+    ("before", "count", "told"),
+    [
+        ({}, 101, ["contributions 养老 202003: 200 → 301"]),
+        ({}, 100, []),
+        # One that came short before and whole now looks the same, and stops nothing either.
+        ({202003: 120}, 0, ["contributions 养老 202003: 80 → 200"]),
+        ({202003: 195}, 0, ["contributions 养老 202003: 5 → 200"]),
+        ({202003: 197}, -195, []),
+        ({202003: 200}, 0, []),
+    ],
+)
+def test_a_month_that_comes_twice_is_told_where_the_kind_hardly_grew(
+    before: Mapping[int, int], count: int, told: Sequence[str], tmp_path: Path
+) -> None:
+    """Each row once more with a serial number of its own repeats none: amounts add it up."""
+    units, months = csv_text([row("insured_units")]), [202001, 202002, 202003]
+    then = night(tmp_path / "1", insured_units=units, contributions=paid(months, before))
+    whole = paid(months, {202003: -count} if count < 0 else {})
+    now = again(whole, max(count, 0))
+    outcome = outcome_of(night(tmp_path / "2", insured_units=units, contributions=now), then)
+    assert found(outcome) == ({"rows_grown": told} if told else {}) and not outcome.stops_run
+
+
+def test_a_kind_that_grew_is_told_as_a_whole_too(tmp_path: Path) -> None:
+    units, text = csv_text([row("insured_units")]), paid([202001])
+    before = night(tmp_path / "1", insured_units=units, contributions=text)
+    twice = night(tmp_path / "2", insured_units=units, contributions=again(text, 200))
+    assert found(outcome_of(twice, before)) == {
+        "rows_grown": ["contributions: 200 → 400", "contributions 养老 202001: 200 → 400"]
+    }
+
+
 def test_only_lists_that_exclude_stop_the_night(tmp_path: Path) -> None:
     def lists(bad: int, other: int) -> str:
         rows = [row("designations", 生效日期=f"20{day:02}-01-01") for day in range(1, bad + 1)]
