@@ -9,6 +9,7 @@ import polars as pl
 from flows.money.identity import paired_policies
 from sql import Connection, policy_cards, register_frame, run_sql
 from sql.texts import doubt_names
+from transforms.extracts.kinds import KINDS
 from transforms.money.exclusion_file import FORMS
 from transforms.money.ledger import PAID_KINDS
 from transforms.policies.cards import month_of
@@ -48,6 +49,7 @@ def find_doubts(
         "paid_entries": ours.with_columns(came_back.alias("is_reversed")).with_row_index(
             "entry_no"
         ),
+        "amount_insurances": _amount_insurances(),
         "fund_support_types": pl.DataFrame(
             types, schema=dict.fromkeys(("policy_id", "support_type"), pl.String), orient="row"
         ),
@@ -62,6 +64,20 @@ def find_doubts(
     found = [run_sql(connection, f"review/doubts/{name}.sql", values) for name in doubt_names()]
     told = [_of_lines(rows, frames["lines"]).select(list(DOUBT_SCHEMA)) for rows in found]
     return pl.concat([rows.cast(pl.Schema(DOUBT_SCHEMA)) for rows in told])
+
+
+def _amount_insurances() -> pl.DataFrame:
+    """Return the insurances whose contributions the amounts of a policy add up, by the cards."""
+    codes = KINDS["contributions"].column_named["insurance"].codes
+    rows = [
+        (name, insurance)
+        for name, card in policy_cards().items()
+        for spec in card.rows
+        if spec["kind"] == "contributions" and "amount" in spec.get("for", ())
+        for insurance in spec.get("only", {}).get("insurance", codes)
+    ]
+    schema = dict.fromkeys(("policy_id", "insurance"), pl.String)
+    return pl.DataFrame(sorted(set(rows)), schema=schema, orient="row")
 
 
 def _of_lines(rows: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

@@ -23,7 +23,7 @@ AS_OF = date(2020, 3, 31)
 PLANTED, HONEST = 20, 300
 FUND = "失业保险基金"
 BENEFIT, REFUND, HIRE = "benefit_to_retirement", "stability_refund", "new_hire_subsidy"
-POST = "public_post_extension"
+POST, FLEXIBLE = "public_post_extension", "flexible_insurance_extension"
 PARTY_SCHEMA = dict.fromkeys(("subject_kind", "subject_id", "subject_name"), pl.String)
 
 
@@ -101,6 +101,14 @@ class Planter:
             last = self.entries[-1]["idempotency_key"]
             told = {"kind": kind, "idempotency_key": f"{kind}|{last}", "reverses": last}
             self.entries.append({**entry, **told})
+
+    def book(self, person: str, unit: str | None, month: int, *fens: int, **other: Any) -> None:
+        """Let contributions of a month be booked once for each sum."""
+        for fen in fens:
+            told = {"person_id": person, "unit_no": unit, "month": month, "insurance": "养老"}
+            told |= {"unit_fen": fen if unit else 0, "person_fen": fen, "entry": "正常"}
+            told |= {"state": "已到账", "paid_on": date(2020, 3, 20)}
+            self.add("contributions", **told | other)
 
     def claim(self, person: str, unit: str, from_month: int, to_month: int = 202012) -> None:
         self.add(
@@ -320,6 +328,38 @@ def plant_grants_without_id(town: Planter) -> None:
         town.planted.add(("granted_without_id", told))
 
 
+def plant_bookings(town: Planter) -> None:
+    """The line's own months are booked twice; honest: other sums, or what is no money twice."""
+    for place in range(PLANTED):
+        (payee, unit, _), (other, elsewhere, _) = town.employer(), town.employer()
+        told, honest = town.person(), town.person()
+        if place % 3 == 0:
+            town.line(REFUND, payee, 5_000_31)
+            town.line(REFUND, other, 5_000_31)
+            town.book(told, unit, 201902, 32, 32, 32, insurance="失业")
+            town.book(honest, elsewhere, 201902, 32, 33, insurance="失业")
+            town.book(honest, elsewhere, 202002, 32, 32, insurance="失业")
+            town.book(honest, elsewhere, 201902, 34, 34)
+            town.planted.add(("booked_twice", payee))
+            continue
+        is_flexible = place % 3 == 1
+        policy, own = (FLEXIBLE, None) if is_flexible else (POST, unit)
+        for person in (told, honest):
+            town.line(policy, person, 400_11 + place, "" if is_flexible else payee)
+            town.book(person, own, 202003, 160)
+        town.book(told, own, 202003, 160)
+        town.book(honest, own, 202003, 80, 0, 0)
+        town.book(honest, own, 202003, 160, entry="补缴")
+        town.book(honest, own, 202003, 160, state="未到账")
+        town.book(honest, own, 202003, 161, 161)
+        town.book(honest, own, 202003, -161, entry="退费")
+        town.book(honest, own, 202002, 160, 160)
+        town.book(honest, own, 202003, 160, 160, insurance="工伤")
+        if not is_flexible:
+            town.book(honest, elsewhere, 202003, 7, 7)
+        town.planted.add(("booked_twice", told))
+
+
 def plant_returned_accounts(town: Planter) -> None:
     """The last payment to the account came back; honest: one before it, or of another account."""
     for place in range(PLANTED):
@@ -390,6 +430,7 @@ def town() -> Planter:
         plant_rows_set_aside,
         plant_grants_without_id,
         plant_returned_accounts,
+        plant_bookings,
     ):
         plant(made)
     return made
@@ -445,6 +486,10 @@ def test_each_doubt_says_what_was_found_and_where_such_was_found_before(
     assert table["number"].to_list() == [*range(1, doubts.height + 1)]
     assert not table.select(pl.any_horizontal(pl.col("clue", "pattern") == "")).to_series().any()
     assert set(table["pattern"]) == {word(f"source_{code}") for code in DOUBTS}
+    (clue, *_) = table.filter(
+        pl.col("doubt") == word("booked_twice"), pl.col("policy_title") == "稳岗返还"
+    )["clue"]
+    assert clue.endswith("多出 2 笔：失业 201902")
     (clue, *_) = table.filter(pl.col("doubt") == word("short_insured"))["clue"]
     assert clue == "在最后单位缴失业险月数、单位代码、起领年月：3, 9137"
 

@@ -16,7 +16,7 @@ AUDIT_FINDINGS = (
 DOUBTS = (
     *("shared_account", "account_of_other", "returned_account", "paid_after_end"),
     *("paid_under_other_id", "paid_beyond_limit", "asked_back_beside"),
-    *("faulty_row", "granted_without_id"),
+    *("faulty_row", "granted_without_id", "booked_twice"),
     *AUDIT_FINDINGS,
     *("round_sum", "paid_without_trace"),
 )
@@ -77,6 +77,7 @@ def _clue() -> pl.Expr:
             "asked_back_beside": said_column("asked_back_beside_clue", count=by, found=found),
             "faulty_row": said_column("faulty_row_clue", count=by, found=found),
             "granted_without_id": said_column("granted_without_id_clue", count=by, found=found),
+            "booked_twice": said_column("booked_twice_clue", count=by, found=found),
             "payroll_after_end": said_column("payroll_after_end_clue", found=found),
             "attended_on_benefit": said_column("attended_on_benefit_clue", found=found),
             "short_insured": said_column("short_insured_clue", found=found),
