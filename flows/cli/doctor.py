@@ -269,7 +269,8 @@ def _keys(home: Home) -> dict[str, str]:
 def _returned(home: Home) -> dict[str, str]:
     """Find what came back from the bank long ago and is nobody's turn."""
     told = list_returned(home, date.fromisoformat(today()))
-    waiting = f"{len(told['lines'])} lines wait to be paid again"
+    count = sum(not line["not_due_by"] for line in told["lines"])
+    waiting = f"{count} lines wait to be paid again"
     warnings = told["warnings"][:SHOWN]
     found = "; ".join([waiting, *warnings])
     return check("warn" if warnings else "good", "returned payments", found)

@@ -125,10 +125,16 @@ def returned(
         for r in told["payments"]
         for owner, action in [spoken_owner(r, language())]
     ]
-    waiting = f"{len(told['payments'])} payments wait: {grouped(told['total_yuan'])} 元"
-    lines = [*table(rows, {4, 5, 6}), waiting] if told["payments"] else []
-    lines += warned(told["warnings"])
-    show(told, as_json, lines or ["nothing that came back waits to be paid again"])
+    waiting = sum(not one["not_due_by"] for one in told["payments"])
+    lines = table(rows, {4, 5, 6}) if told["payments"] else []
+    lines += (
+        [f"{waiting} payments wait: {grouped(told['total_yuan'])} 元"]
+        if waiting
+        else ["nothing that came back waits to be paid again"]
+    )
+    if rest := len(told["payments"]) - waiting:
+        lines.append(f"{rest} came back and are owed to nobody: {grouped(told['not_due_yuan'])} 元")
+    show(told, as_json, lines + warned(told["warnings"]))
 
 
 @recovery_app.command("list")

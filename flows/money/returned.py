@@ -10,6 +10,7 @@ import polars as pl
 from flows.money.funds import read_funds
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.owed import owed_to_nobody
 from flows.money.sign import today
 from flows.money.twice import paid_again
 from flows.store import Home
@@ -25,7 +26,12 @@ from transforms.words import Language, Said, word
 MOST_DAYS = 60
 # So many days before a policy's last night it is said what would be lost.
 WARNED_DAYS = 31
-OVER_ACTION = "return_over_action"
+# How what came back stands, in the codes of who acts and what to do.
+OVER, NOT_DUE = "over", "not_due"
+OURS = (
+    *("return_unknown", "return_add_code", "return_over_action"),
+    *("return_not_due_owner", "return_not_due_action"),
+)
 OF_LINES = ("payment_id", *KEY, "holder", "amount_fen")
 
 
@@ -33,8 +39,9 @@ def list_returned(home: Home, as_of: date) -> dict[str, Any]:
     """List the lines that came back and that no later payment has paid, by who is to act.
 
     Rows:    lines  one per line of the ledger; `age_days` since the bank answered, none if it did
-                    not say when; `over`: why no night pays it any more, nothing if one can
-             payments  one per payment: its lines and their sum
+                    not say when; `over`: why no night pays it any more, nothing if one can;
+                    `not_due_by`: the run that owes it to nobody, nothing if it is owed
+             payments  one per payment: its lines and their sum; what is not due for itself
              warnings  lines older than 60 days, or of no known age, that nobody has to act on, and
                        what no night pays any more
     Units:   yuan, for people
@@ -42,44 +49,51 @@ def list_returned(home: Home, as_of: date) -> dict[str, Any]:
     funds = read_funds(home)
     with open_ledger(home, only_look=True) as ledger:
         found = waiting_lines(ledger)
-    lines, fens = list[dict[str, Any]](), defaultdict[str, list[int]](list)
+    lines, parts = list[dict[str, Any]](), defaultdict[Any, list[dict[str, Any]]](list)
     for line in found:
-        fens[line["payment_id"]].append(line["amount_fen"])
         codes = funds.profile_of(line["fund"]).returns
         lines.append(
             {
-                **owner_of(line["reason"], codes, is_over=line["over"] is not None),
+                **owner_of(line["reason"], codes, _standing(line)),
                 **{name: line[name] for name in (*OF_LINES[:-1], "batch_id")},
                 "amount_yuan": yuan_text(line["amount_fen"]),
-                **{name: line[name] for name in ("reason", "returned_on")},
+                **{name: line[name] for name in ("reason", "returned_on", "not_due_by")},
                 "age_days": _age(line["returned_on"], as_of),
                 "over": str(line["over"] or ""),
             }
         )
+        parts[line["payment_id"], line["not_due_by"] != ""].append(line)
     lines.sort(key=lambda line: (line["owner"], -(line["age_days"] or 0), line["payment_id"]))
-    by_payment: dict[str, list[dict[str, Any]]] = {}
-    for line in lines:
-        by_payment.setdefault(line["payment_id"], []).append(line)
+    first = {(one["payment_id"], one["not_due_by"] != ""): one for one in reversed(lines)}
     payments = [
-        {**part[0], "line_count": len(part), "amount_yuan": yuan_text(sum(fens[name]))}
-        for name, part in by_payment.items()
+        {**one, "line_count": len(parts[key]), "amount_yuan": yuan_text(_sum(parts[key]))}
+        for key, one in reversed(first.items())
     ]
     return {
         "as_of": as_of.isoformat(),
         "lines": lines,
         "payments": payments,
-        "total_yuan": yuan_text(sum(map(sum, fens.values()))),
+        "total_yuan": yuan_text(_sum(line for line in found if not line["not_due_by"])),
+        "not_due_yuan": yuan_text(_sum(line for line in found if line["not_due_by"])),
         "warnings": [*_warnings(lines), *map(str, over_warnings(found))],
     }
 
 
-def waiting_lines(ledger: Ledger, night: date | None = None) -> list[dict[str, Any]]:
+def _sum(lines: Iterable[Mapping[str, Any]]) -> int:
+    return sum(line["amount_fen"] for line in lines)
+
+
+def waiting_lines(
+    ledger: Ledger, night: date | None = None, before: str = ""
+) -> list[dict[str, Any]]:
     """List the lines that came back and that no payment drawn up since has paid.
 
     Rows:    night    judges whether its day is beyond a policy's; else the last night's day does,
                       or that of the return if it is later
-             returns  one per line: OF_LINES, batch_id, fund, reason, returned_on, and `over`: why
-                      no night pays it any more, or none
+             before   a run: only those recorded before it are asked what is owed
+             returns  one per line: OF_LINES, batch_id, fund, reason, returned_on; `not_due_by`: the
+                      run by which nothing of it is owed, or empty; `over`: why no night pays what
+                      is owed any more, or none
     Units:   fen
     """
     states = {name: state for name, state in ledger.batch_states().items() if state.settled}
@@ -94,28 +108,32 @@ def waiting_lines(ledger: Ledger, night: date | None = None) -> list[dict[str, A
     back = pl.concat(parts)
     again = paid_again(ledger, back.select("payment_id", "batch_id", *KEY))
     last = night.isoformat() if night else ledger.books().last_day(today())
-    lines = []
+    not_due, lines = owed_to_nobody(ledger, back, before), list[dict[str, Any]]()
     for row in back.select("batch_id", "fund", *OF_LINES).iter_rows(named=True):
-        if (row["payment_id"], *(row[name] for name in KEY)) in again:
+        key = tuple(row[name] for name in KEY)
+        if (row["payment_id"], *key) in again:
             continue
         reason, day = answers[row["batch_id"]][row["payment_id"]]
         is_later = night is None and read_day(day, "YYYYMMDD")
         judged = max(last, f"{day[:4]}-{day[4:6]}-{day[6:]}") if is_later else last
-        over = _over(row["policy_id"], judged)
-        lines.append({**row, "reason": reason, "returned_on": day, "over": over})
+        told = {"reason": reason, "returned_on": day, "not_due_by": not_due.get(key, "")}
+        over = None if key in not_due else _over(row["policy_id"], judged)
+        lines.append({**row, **told, "over": over})
     return lines
 
 
-def over_lines(ledger: Ledger, batch_id: str = "") -> list[dict[str, Any]]:
-    """List those of the waiting lines, of a batch or all, that no night pays any more."""
-    lines = waiting_lines(ledger)
-    return [line for line in lines if line["over"] and batch_id in ("", line["batch_id"])]
+def over_lines(ledger: Ledger) -> list[dict[str, Any]]:
+    """List those of the waiting lines that no night pays any more."""
+    return [line for line in waiting_lines(ledger) if line["over"]]
 
 
-def over_on_night(home: Home, as_of: date) -> list[Said]:
-    """Say what came back and a night of this day, or of a later one, does not pay any more."""
+def over_on_night(home: Home, as_of: date, run_id: str) -> list[Said]:
+    """Say what came back and a night of this day, or of a later one, does not pay any more.
+
+    Holds:   the same run again says the same, whatever runs came since
+    """
     with open_ledger(home, only_look=True) as ledger:
-        return over_warnings(waiting_lines(ledger, as_of))
+        return over_warnings(waiting_lines(ledger, as_of, run_id))
 
 
 def over_soon(entitlements: pl.DataFrame, as_of: date) -> list[Said]:
@@ -183,15 +201,28 @@ def returned_of(state: BatchState) -> dict[str, tuple[str, str]]:
     return returned
 
 
-def owner_of(
-    reason: str, codes: Mapping[str, ReturnCode], *, is_over: bool = False
-) -> dict[str, str]:
+def _standing(line: Mapping[str, Any]) -> str:
+    return NOT_DUE if line["not_due_by"] else OVER if line["over"] else ""
+
+
+def standings(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Say of each payment of some waiting lines how it stands: it is not due if no line is."""
+    told: dict[str, str] = {}
+    for line in lines:
+        payment_id = line["payment_id"]
+        if told.get(payment_id, NOT_DUE) == NOT_DUE:
+            told[payment_id] = _standing(line)
+    return told
+
+
+def owner_of(reason: str, codes: Mapping[str, ReturnCode], standing: str = "") -> dict[str, str]:
     """Say who acts on a reason of the bank's, the whole or its first word, and what to do.
 
-    If its policy's days are over, the bureau decides first, whatever the bank said.
+    If its policy's days are over, the bureau decides first, whatever the bank said; of what is
+    owed to nobody nothing is to be done.
     """
-    if is_over:
-        return {"owner": word("return_over_owner"), "action": word(OVER_ACTION)}
+    if standing:
+        return {part: word(f"return_{standing}_{part}") for part in ("owner", "action")}
     known = codes.get(reason) or codes.get(reason.partition(" ")[0])
     if known:
         return {"owner": known.owner, "action": known.action}
@@ -200,7 +231,7 @@ def owner_of(
 
 def spoken_owner(line: Mapping[str, Any], language: Language) -> list[str]:
     """Say who acts and what to do: the bank profile's words as they are, ours in a language."""
-    ours = {word(code): code for code in ("return_unknown", "return_add_code", OVER_ACTION)}
+    ours = {word(code): code for code in OURS}
     said = (line["owner"], line["action"])
     return [word(ours[one], language) if one in ours else one for one in said]
 

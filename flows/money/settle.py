@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,13 @@ from flows.money.funds import read_funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.paid_as_signed import expect_as_signed
 from flows.money.release import files_there
-from flows.money.returned import over_lines, over_warnings, owner_of, returned_of
+from flows.money.returned import (
+    over_warnings,
+    owner_of,
+    returned_of,
+    standings,
+    waiting_lines,
+)
 from flows.money.sign import today
 from flows.money.twice import paid_twice, twice_warnings
 from flows.money.whole import expect_at_home, expect_whole, witnessed
@@ -66,7 +72,8 @@ def settle_batch(
             state = ledger.batch_states()[batch_id]
         else:
             keep(stored, digest, content)
-        twice, over = paid_twice(ledger, batch_id), over_lines(ledger, batch_id)
+        twice = paid_twice(ledger, batch_id)
+        waiting = [line for line in waiting_lines(ledger) if line["batch_id"] == batch_id]
     returned = returned_of(state)
     answered = sum(kept["new_count"] for kept in state.settled)
     told = Counter(answer.arrived for answer in _answers(stored, content, str(path)))
@@ -79,9 +86,9 @@ def settle_batch(
         "unanswered": state.instruction_count - answered,
         "returned_yuan": yuan_text(_sum_of(stored, [*returned])),
         "file": {"arrived": told[True], "returned": told[False]},
-        "returned_by_owner": _by_owner(stored, returned, codes, {li["payment_id"] for li in over}),
+        "returned_by_owner": _by_owner(stored, returned, codes, standings(waiting)),
         "paid_twice": twice,
-        "warnings": [*twice_warnings(twice), *map(str, over_warnings(over))],
+        "warnings": [*twice_warnings(twice), *map(str, over_warnings(waiting))],
     }
 
 
@@ -89,7 +96,7 @@ def _by_owner(
     stored: StoredBatch,
     returned: Mapping[str, tuple[str, str]],
     codes: Mapping[str, ReturnCode],
-    over: Collection[str],
+    standing: Mapping[str, str],
 ) -> list[dict[str, str]]:
     """List what came back by who is to act, with what to do."""
     sent = stored.frame("instructions").select("payment_id", "amount_fen", "policy_id", "holder")
@@ -102,7 +109,7 @@ def _by_owner(
             "holder": sent_of[payment_id][2],
             "reason": reason,
             "returned_on": day,
-            **owner_of(reason, codes, is_over=payment_id in over),
+            **owner_of(reason, codes, standing.get(payment_id, "")),
         }
         for payment_id, (reason, day) in returned.items()
     ]

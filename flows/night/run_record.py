@@ -226,7 +226,7 @@ def _warnings(run: RunSoFar) -> list[Said]:
     deliveries = warnings_of(states_of_snapshot(run.snapshot.folder, run.as_of))
     ran = {name for name, found in run.policies.items() if found.status == "ran"}
     checks = gate_warnings(run.gates, read_by([c for n, c in policy_cards().items() if n in ran]))
-    over = over_on_night(run.home, run.as_of)
+    over = over_on_night(run.home, run.as_of, run.run_id)
     if "entitlements" in run.frames:
         over += over_soon(run.frames["entitlements"](), run.as_of)
     return [*run.snapshot.said("warnings"), *deliveries, *checks, *run.warnings, *over, *marked]

@@ -13,6 +13,7 @@ from flows.cli.console import run_command
 from flows.cli.doctor import examine
 from flows.ingest.drop import SnapshotRef
 from flows.money.ledger_store import open_ledger
+from flows.money.owed import owed_to_nobody
 from flows.money.release import release_batch
 from flows.money.returned import list_returned, over_on_night, over_soon, owner_of, spoken_owner
 from flows.money.review import import_review
@@ -23,6 +24,7 @@ from flows.night.run_record import RunSoFar
 from flows.store import Home
 from tests.money.money_town import (
     ANN,
+    BOB,
     TWO,
     ids_of,
     month,
@@ -30,12 +32,13 @@ from tests.money.money_town import (
     night,
     pay,
     refund,
+    run_name,
     sign_both,
 )
 from tests.money.test_review import filled
 from transforms.answers.messages import in_chinese
 from transforms.errors import DropRefusedError
-from transforms.money.entitlements import ENTITLEMENT_SCHEMA
+from transforms.money.entitlements import ENTITLEMENT_SCHEMA, KEY
 from transforms.payments.layouts import OWNERS
 from transforms.payments.profile import DEFAULT_PROFILE, default_profile, parse_profile
 from transforms.payments.received import decoded
@@ -285,7 +288,7 @@ def test_what_no_night_pays_any_more_is_said_and_by_whom_it_is_decided(
         told = list_returned(home, day)
         over = {li["policy_id"]: li["over"] for li in told["lines"] if li["over"]}
         assert ([*over] == ["stability_refund"], bool(told["warnings"])) == (is_over, is_over)
-        assert bool(over_on_night(home, day)) is is_over
+        assert bool(over_on_night(home, day, "")) is is_over
         assert take_up_today(home)["over_fen"] == (1000 if is_over else 0)
     (late,) = [li for li in told["lines"] if li["over"]]
     assert "2021-06-30" in late["over"] and "tail_months" in late["action"]
@@ -295,12 +298,71 @@ def test_what_no_night_pays_any_more_is_said_and_by_whom_it_is_decided(
     assert take_up_today(home, "2021-01")["over_fen"] == 0, "of the months asked for"
 
 
+def test_what_the_last_run_that_looked_owes_to_nobody_is_asked_of_nobody(
+    home: Home, batch: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one policy one line is owed still, one is not; of the other nothing ran."""
+    lines = [f"{payment}|失败|销户|20200401" for payment in ids_of(home, batch)]
+    settle(home, batch, "\n".join(lines).encode())
+    night(home, "R2", [refund(500, TWO)], not_run=["benefit_to_retirement"])
+    told = list_returned(home, DAY)
+    owners = {line["beneficiary_id"]: line["owner"] for line in told["lines"]}
+    assert owners == {TWO: "收款人", ANN: "收款人", refund(1)["beneficiary_id"]: "无"}
+    assert (told["total_yuan"], told["not_due_yuan"]) == ("5.07", "10.00")
+    (said,) = [line for line in told["lines"] if line["not_due_by"]]
+    assert said["not_due_by"] == run_name("R2") and "不补发" in said["action"]
+    assert run_command(app, ["--lang", "en", "returned", "--home", str(home.root)]) == 0
+    shown = capsys.readouterr().out
+    assert "2 payments wait: 5.07 元" in shown and "nothing is to be done" in shown
+    assert "1 came back and are owed to nobody: 10.00 元" in shown
+    (found,) = [c for c in examine(home)["checks"] if c["what"] == "returned payments"]
+    assert "2 lines wait" in found["found"]
+    # When the policy's days are over, it warns of what is owed alone.
+    day = date(2021, 7, 1)
+    (warning,) = over_on_night(home, day, "")
+    assert "1 payments (5.00 元)" in str(warning) and take_up_today(home)["over_fen"] == 0
+    with open_ledger(home) as ledger:
+        keys = pl.DataFrame([{name: said[name] for name in KEY}])
+        assert owed_to_nobody(ledger, keys) == {keys.row(0): run_name("R2")}
+        assert owed_to_nobody(ledger, keys, run_name("R2")) == {}, "by R1 it is owed"
+    # What is found again is due again; the same night once more says what it said.
+    night(home, "R3", [refund(1000), refund(500, TWO)])
+    assert list_returned(home, DAY)["not_due_yuan"] == "0.00"
+    assert over_on_night(home, day, run_name("R3")) == [warning]
+    (warning,) = over_on_night(home, day, "")
+    assert "2 payments (15.00 元)" in str(warning)
+
+
+def test_what_comes_back_late_of_money_that_is_asked_back_is_not_asked_for(home: Home) -> None:
+    """The run knew it paid; of a payment of two lines the one that is due waits."""
+    months = [month("internship_subsidy", one, 1000, payee=TWO) for one in (ANN, BOB)]
+    (batch,) = pay(home, "R1", months)
+    night(home, "R2", months[1:])
+    (payment,) = ids_of(home, batch)
+    (said,) = settled_of(home, batch, [f"{payment}|失败|销户|20200401"])
+    assert said["owner"] == "收款人"
+    told = list_returned(home, DAY)
+    assert [(p["owner"], p["amount_yuan"], p["line_count"]) for p in told["payments"]] == [
+        ("收款人", "10.00", 1),
+        ("无", "10.00", 1),
+    ]
+    night(home, "R3", [month("internship_subsidy", BOB, 5, "2020-01", payee=TWO)])
+    (payment,) = list_returned(home, DAY)["payments"]
+    assert (payment["owner"], payment["line_count"]) == ("无", 2)
+    same = settled_of(home, batch, [f"{payment['payment_id']}|失败|销户|20200401"])
+    assert [one["owner"] for one in same] == ["无"]
+    # A run that was changed tells nothing: then it stays with who acts on it.
+    path = home.runs / run_name("R3") / "entitlements.parquet"
+    path.write_bytes(path.read_bytes() + b"x")
+    assert [p["owner"] for p in list_returned(home, DAY)["payments"]] == ["收款人", "无"]
+
+
 def test_a_night_warns_of_it_in_its_report_and_record(home: Home, batch: str) -> None:
     ten = ids_of(home, batch)[2]
     settle(home, batch, f"{ten}|失败|销户|20200401".encode())
     snapshot = SnapshotRef("S1", home.root, {"warnings": []})
     for day, warned in ((date(2021, 6, 30), 0), (date(2021, 7, 1), 1)):
-        found = run_record._warnings(RunSoFar(home, day, snapshot, {}))
+        found = run_record._warnings(RunSoFar(home, day, snapshot, {"run_id": "R1"}))
         assert len(found) == warned
     (said,) = found
     assert "1 笔、10.00 元" in worded(said) and "no night" in str(said)
