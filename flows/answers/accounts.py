@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.drop import load_snapshot
-from flows.money.evidence import expect_evidence
+from flows.money.evidence import expect_evidence, run_table
 from flows.money.funds import read_funds
 from flows.money.ledger import NEVER, Ledger
 from flows.money.ledger_store import open_ledger
@@ -73,8 +73,7 @@ def _held_since(home: Home, finished: Mapping[str, Mapping[str, Any]]) -> pl.Dat
     """Say of each payee on which day a run of the home first found it without a usable account."""
     parts = [pl.LazyFrame(schema=dict.fromkeys([*PAYEE, "found_on"], pl.String))]
     for run_id, run in finished.items():
-        path = home.runs / run_id / "entitlements.parquet"
-        if path.is_file():
+        if path := run_table(home, run_id, run, "entitlements"):
             held = (pl.col("status") == "held") & pl.col("reason").is_in(REASONS)
             found = pl.scan_parquet(path).filter(held).select(PAYEE).unique()
             parts.append(found.with_columns(pl.lit(run["as_of"]).alias("found_on")))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.answers.evidence import files_readable
+from flows.answers.opened import files_readable
 from flows.ingest.files import DropFile, RawFile
 from flows.ingest.kind import open_part
 from flows.store import Home, expect_digests, read_manifest

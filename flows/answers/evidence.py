@@ -1,31 +1,22 @@
 """What a run says of determinations, and why: rules, rows, money, signatures, raw cells."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from flows.answers.clerical import registered
 from flows.answers.holds import grounds_of_lines
-from flows.answers.law import Law, law_of
+from flows.answers.opened import Evidence
 from flows.answers.run_money import batches_told, entitlements_where, money_of_rows
-from flows.answers.snapshot_rows import SnapshotRows
 from flows.answers.traces import traces_of_rows
 from flows.ingest.drop import LINKS as LINKS_TABLE
-from flows.money.ledger_store import books_of
-from flows.store import Home, read_manifest
 from sql.texts import rules_digest
 from transforms.answers.amount import amount_with_numbers, numbers_taken
 from transforms.answers.explanation import KEY, explain_row, sources_behind, sources_of
 from transforms.answers.source_rows import AT
-from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.errors import DigestDiffersError
 from transforms.extracts.registers import DOCUMENT, LINKS
-from transforms.money.books import Books
 from transforms.policies.card_form import PROVISION
 from transforms.policies.evidence import rows_against
 
@@ -47,55 +38,8 @@ NO_MONEY: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """A run that is there, its snapshot, and what the ledger knows."""
-
-    home: Home
-    manifest: Mapping[str, Any]
-    source: SnapshotRows
-    books: Books
-    place: Path | None = None
-
-    @property
-    def folder(self) -> Path:
-        """Return the run's folder; `place`: where it is being written."""
-        return self.place or self.home.runs / str(self.manifest["run_id"])
-
-    @cached_property
-    def law(self) -> Law:
-        """Return the cards and rules that the run was made by."""
-        return law_of(self.home, self.manifest)
-
-
-def read_evidence(home: Home, run_id: str) -> Evidence:
-    """Open a run with its snapshot and the ledger's books; no row is read yet.
-
-    Raises:  DropRefusedError if there is none, or it stopped before its determinations
-    """
-    manifest = read_manifest(home.runs / run_id, "run")
-    if not manifest.get("policies"):
-        at = manifest.get("stopped_at")
-        raise DropRefusedError(f"run {run_id} has no determinations: it stopped at its gate {at}")
-    place = home.snapshots / manifest["snapshot_id"]
-    read_manifest(place, "snapshot")
-    source = SnapshotRows(place, date.fromisoformat(manifest["as_of"]), manifest["own_rows"])
-    return Evidence(home, manifest, source, books_of(home))
-
-
-@contextmanager
-def files_readable(run_id: str) -> Iterator[None]:
-    """Let a file of a run or its snapshot that can't be read be a plain answer.
-
-    Raises:  DigestDiffersError
-    """
-    try:
-        yield
-    except (pl.exceptions.ComputeError, OSError) as broken:
-        raise DigestDiffersError(
-            f"a file of run {run_id} or of its snapshot can't be read: it is missing or damaged; "
-            "`wuxing verify` names it"
-        ) from broken
+class OtherProvisionsError(DigestDiffersError):
+    """A run's rows of a policy fit no card that there is: nothing was changed, nothing is said."""
 
 
 def told_of(
@@ -125,12 +69,12 @@ def told_of(
 
 def _rows_set_aside(evidence: Evidence, party: str, parties: Iterable[str]) -> list[dict[str, Any]]:
     """List the quarantined rows about a party, and those that would speak against others named."""
-    path = evidence.source.folder / "quarantine.parquet"
-    if not path.is_file():
+    paths = evidence.source.lists("quarantine.parquet")
+    if not paths:
         return []
     against = pl.col("kind").is_in(EXCLUDING) & pl.col("subject_id").is_in([*parties])
     found = (
-        pl.read_parquet(path)
+        pl.read_parquet(paths)
         .filter(against | (pl.col("subject_id") == party), pl.col("rule") != "duplicate_row")
         .head(ROWS_A_POLICY)
     )
@@ -146,7 +90,7 @@ def explain_where(
                       something, which stops it), in the order of their names; `rows`: at most
                       `most` explained; `claims`: entitlements of what is not determined any more
     """
-    folder = evidence.folder
+    folder = evidence.opened("determinations", "entitlements", "traces", "findings")
     if policy:
         wanted &= pl.col("policy_id") == policy
     determined = pl.scan_parquet(folder / "determinations.parquet").filter(wanted)
@@ -155,9 +99,7 @@ def explain_where(
     claims = entitled.join(determinations, on=["policy_id", *KEY], how="anti")
     shown = determinations.group_by("policy_id", maintain_order=True).head(most)
     entitled = entitled.join(shown, on=["policy_id", *KEY], how="semi")
-    money = money_of_rows(
-        evidence.home, evidence.folder, evidence.manifest, entitled, evidence.books
-    )
+    money = money_of_rows(evidence.home, folder, evidence.manifest, entitled, evidence.books)
     grounds = grounds_of_lines(folder, evidence.source, evidence.law.exclusions, money)
     money = {key: one | grounds[key] for key, one in money.items()}
     decided = {*evidence.law.cards, *shown["policy_id"]}
@@ -212,21 +154,21 @@ def _entry_of(evidence: Evidence, policy: str, rows: Sequence[Mapping[str, Any]]
 def _saved_rows(evidence: Evidence, policy: str, rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Return a policy's own rows of some determinations.
 
-    Raises:  DigestDiffersError if they were made by other provisions than the card has now, or
-             the card has been withdrawn
+    Raises:  OtherProvisionsError if they were made by other provisions than the card has now, or
+             the card has been withdrawn; DigestDiffersError
     """
     if not rows.height:
         return []
-    path = evidence.folder / "policies" / f"{policy}.parquet"
-    narrowed = pl.scan_parquet(path).filter(
+    folder, name = evidence.opened(f"policies/{policy}"), f"policies/{policy}.parquet"
+    narrowed = pl.scan_parquet(folder / name).filter(
         pl.col("subject_id").is_in(rows["subject_id"].unique().to_list())
     )
     found = narrowed.collect().join(rows, on=KEY, how="semi").sort(KEY)
     card = evidence.law.cards.get(policy)
     if not card or list(filter(PROVISION.match, found.columns)) != card.provision_names:
-        raise DigestDiffersError(
-            f"run {evidence.folder.name} was made with other provisions of {policy} than the rules "
-            "have now: explain it with the code version that its manifest.json names"
+        raise OtherProvisionsError(
+            f"run {evidence.manifest['run_id']} was made with other provisions of {policy} than "
+            "the rules have now: explain it with the code version that its manifest.json names"
         )
     return found.to_dicts()
 
@@ -258,14 +200,14 @@ def _explained(
 
 def name_clerks(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> None:
     """Say at source rows whose person clerks recognised who did, when, and by which document."""
-    path = evidence.source.folder / LINKS_TABLE
-    if not path.is_file():
+    paths = evidence.source.lists(LINKS_TABLE)
+    if not paths:
         return
     head, register = LINKS.headings, registered(evidence.home, LINKS)
     keys = [head[name] for name in ("file_digest", "line", "decided_by", "decided_on")]
     documents = dict(zip(register.select(keys).rows(), register[DOCUMENT], strict=True))
     told: dict[str, list[str]] = {}
-    links = pl.read_parquet(path).sort("decided_by").with_columns(FILE_LINE.alias(AT))
+    links = pl.read_parquet(paths).sort("decided_by").with_columns(FILE_LINE.alias(AT))
     for one in links.to_dicts():
         by, on = one["decided_by"], one["decided_on"].isoformat()
         document = documents.get((one["file_digest"], str(one["link_line"]), by, on), "")
@@ -283,7 +225,7 @@ def repairs_behind(evidence: Evidence, rows: Iterable[Mapping[str, Any]]) -> dic
     """Return, by file:line and column, what ingest mended in the source rows of determinations."""
     places = sorted({found[AT] for found in _source_rows(rows)})
     files = sorted({name.rpartition(":")[0] for name in places})
-    mended = pl.scan_parquet(evidence.source.folder / "repairs.parquet").filter(
+    mended = pl.scan_parquet(evidence.source.lists("repairs.parquet")).filter(
         pl.col("source_file").is_in(files) & FILE_LINE.is_in(places)
     )
     repairs: dict[str, dict[str, str]] = {}

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from flows.answers.evidence import explain_where, files_readable, read_evidence, told_of
+from flows.answers.evidence import explain_where, told_of
+from flows.answers.opened import files_readable, read_evidence
 from flows.answers.run_money import bank_answer
-from flows.answers.snapshot_rows import households_of
 from flows.language import language
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
@@ -72,7 +72,7 @@ def explain_party(home: Home, kind: str, identifier: str, run_id: str) -> dict[s
     evidence = read_evidence(home, run_id)
     with files_readable(run_id):
         is_person = kind == "person"
-        households = households_of(evidence.source.folder, identifier) if is_person else []
+        households = evidence.source.households_of(identifier) if is_person else []
         policies = explain_where(evidence, _is_about(identifier, households))
         with open_ledger(home, only_look=True) as ledger:
             entries = ledger.entries_about(identifier)

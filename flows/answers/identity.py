@@ -7,11 +7,11 @@ from typing import Any
 import polars as pl
 
 from flows.answers.lists import names_of
-from flows.answers.snapshot_rows import table_files
 from flows.data_package import POLICIES, scan_tables
 from flows.ingest.filled import read_filled
+from flows.money.evidence import open_run
 from flows.money.ledger_store import books_of
-from flows.store import Home, expect_digests, read_manifest, replace_file
+from flows.store import Home, replace_file
 from sql import Connection
 from sql.matching import clerical_links
 from sql.texts import policy_cards
@@ -90,13 +90,11 @@ def read_review(
 
 
 def _frames_of(home: Home, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    folder = home.runs / run_id
-    files: Mapping[str, str] = read_manifest(folder, "run")["files"]
-    names = [f"{name}.parquet" for name in (DAMAGED, CANDIDATES)]
-    if not set(names) <= set(files):
+    recorded = open_run(home, run_id, books_of(home))
+    paths = [recorded.run / f"{name}.parquet" for name in (DAMAGED, CANDIDATES)]
+    if not recorded.digests.keys() >= {*paths}:
         raise DropRefusedError(f"run {run_id} has no rows with damaged ids: give {GIVE}")
-    expect_digests([(folder / name, files[name]) for name in names])
-    damaged, candidates = (pl.read_parquet(folder / name) for name in names)
+    damaged, candidates = map(pl.read_parquet, recorded.opened(paths))
     return damaged, candidates
 
 
@@ -115,16 +113,16 @@ def expect_known(home: Home, name: str, links: pl.DataFrame) -> None:
             f"{named_rows(unknown['source_line'].sort().to_list())}: no kind of extract with "
             "persons is called so"
         )
-    run = books_of(home).newest_run if home.ledger_path.is_file() else ""
-    if run:
-        folder = home.snapshots / read_manifest(home.runs / run, "run")["snapshot_id"]
+    books = books_of(home) if home.ledger_path.is_file() else None
+    if books and books.newest_run:
+        recorded = open_run(home, books.newest_run, books)
         kinds = [kind for kind in KINDS if "person_id" in KINDS[kind].column_named]
         places = [
-            path for kind in kinds if kind != LINKS.kind.name for path in table_files(folder, kind)
+            path for kind in kinds if kind != LINKS.kind.name for path in recorded.tables(kind)
         ]
-        places += filter(Path.is_file, [home.runs / run / f"{CANDIDATES}.parquet"])
+        places.append(recorded.run / f"{CANDIDATES}.parquet")
         named = links.filter(pl.col("person_id").is_not_null())
-        for place in places:
+        for place in recorded.opened(places):
             known = pl.scan_parquet(place).select("person_id").drop_nulls().unique()
             named = named.lazy().join(known, on="person_id", how="anti").collect()
         if named.height:

@@ -1,16 +1,23 @@
 """Lists of what there is: nights, snapshots, and the home's own index page."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from flows.language import language, policy_titles
 from flows.money.ledger_store import books_of
-from flows.store import MANIFEST, Home, expect_home, read_manifest, replace_file
+from flows.store import (
+    MANIFEST,
+    Home,
+    digest_problems,
+    expect_digests,
+    expect_home,
+    read_manifest,
+    replace_file,
+)
 from transforms.amounts import yuan_text
 from transforms.answers.page import render_page
-from transforms.errors import DigestDiffersError, UsageError
+from transforms.errors import UsageError
 from transforms.money.batch_states import BatchState
 from transforms.visible import table
 from transforms.words import BETWEEN, word
@@ -70,12 +77,18 @@ def _batch(state: BatchState) -> dict[str, Any]:
 def list_snapshots(home: Home) -> list[dict[str, Any]]:
     """List every snapshot with its rows, and the runs that used it.
 
-    Raises:  DropRefusedError if there is no home
+    Raises:  DropRefusedError if there is no home; DigestDiffersError if what is said of one that a
+             run used was changed
     """
     used: dict[str, list[str]] = {}
     for night in list_nights(home):
         used.setdefault(night["snapshot_id"], []).append(night["short_id"])
     found = {path.parent.name for path in home.snapshots.glob(f"S*/{MANIFEST}")}
+    expect_digests(
+        (home.snapshots / run["snapshot_id"] / MANIFEST, run["snapshot_manifest"])
+        for run in books_of(home).runs.values()
+        if run["snapshot_id"] in found
+    )
     short = shortened(found)
     listed = []
     for snapshot_id in sorted(found):
@@ -129,11 +142,13 @@ def find_run(home: Home, given: str) -> str:
 
 def write_index(home: Home) -> None:
     """Write the home's index page: every night in a line, with links to what it left."""
-    nights = list_nights(home)
+    nights, runs = list_nights(home), books_of(home).runs
     titles = policy_titles()
     for night in nights:
         folder = home.runs / night["run_id"]
-        night["is_warned"] = (folder / MANIFEST).is_file() and _is_warned(folder)
+        night["is_warned"] = (folder / MANIFEST).is_file() and _is_warned(
+            _as_recorded(folder, runs[night["run_id"]])
+        )
         night["lists"] = {
             path.stem: titles.get(path.name.partition(".")[0], path.stem)
             for path in sorted((folder / "lists").glob("*.xlsx"))
@@ -147,14 +162,17 @@ def write_index(home: Home) -> None:
     replace_file(home.root / INDEX, page.encode())
 
 
-def _is_warned(folder: Path) -> bool:
+def _as_recorded(folder: Path, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what a run says of itself; nothing where it was changed: the page says to look at it."""
+    is_changed = digest_problems([(folder / MANIFEST, recorded["run_manifest"])])
+    return {} if is_changed else read_manifest(folder, "run")
+
+
+def _is_warned(run: Mapping[str, Any]) -> bool:
     """Say whether a run has anything to look at: a warning, a failed check, a policy left out."""
-    with suppress(DigestDiffersError):
-        run = read_manifest(folder, "run")
-        checks = {status for of in run.get("gates", {}).values() for status in of.values()}
-        ran = {policy["status"] for policy in run.get("policies", {}).values()}
-        return bool(run.get("warnings")) or bool(checks - {"passed"}) or ran != {"ran"}
-    return True
+    checks = {status for of in run.get("gates", {}).values() for status in of.values()}
+    ran = {policy["status"] for policy in run.get("policies", {}).values()}
+    return bool(run.get("warnings")) or bool(checks - {"passed"}) or ran != {"ran"}
 
 
 def lists_by_night(
@@ -173,7 +191,8 @@ def lists_by_night(
             newest.setdefault(night["as_of"], night["run_id"])
     days = sorted(newest)[-LAST_NIGHTS:]
     # A night of before has no counts of lists.
-    manifests = [read_manifest(home.runs / newest[day], "run") for day in days]
+    runs = books_of(home).runs
+    manifests = [_as_recorded(home.runs / newest[day], runs[newest[day]]) for day in days]
     found = [manifest.get("counts", {}).get("lists", {}) for manifest in manifests]
     rows = [
         {"title": titles.get(name, name), "counts": [counts.get(name) for counts in found]}

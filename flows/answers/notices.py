@@ -14,10 +14,10 @@ from flows.answers.law import law_of
 from flows.answers.notice_reasons import refused_lines, with_reasons
 from flows.answers.objected import LETTERS as OBJECTION_LETTERS
 from flows.answers.run_money import taken_out
-from flows.answers.snapshot_rows import households_of
+from flows.answers.snapshot_rows import SnapshotRows
 from flows.data_package import write_table
 from flows.ingest.drop import load_snapshot
-from flows.money.batch_folder import StoredBatch, known_state, read_batch, verify_batch
+from flows.money.batch_folder import StoredBatch, known_state, verify_batch
 from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import Ledger, books_of, open_ledger
 from flows.money.notice import notice_days
@@ -84,7 +84,8 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
         identifier[:SERIES_LENGTH],
     )
     whole = told.height
-    told = _narrowed(told, asked, home.snapshots / str(manifest["snapshot_id"]))
+    rows = SnapshotRows(home.snapshots / str(manifest["snapshot_id"]), as_of)
+    told = _narrowed(told, asked, rows)
     if asked.pdf and told.height > MOST_IN_A_PDF:
         raise UsageError(
             f"{told.height} letters are too many for one PDF, at most {MOST_IN_A_PDF}: narrow them "
@@ -172,7 +173,7 @@ def _as_it_stands(home: Home, run_id: str, lines: pl.DataFrame) -> pl.DataFrame:
         books = ledger.books()
         states = [state for state in books.batches.values() if state.run_id == run_id]
         paid, returned, over = held_lines(ledger), returned_lines(ledger), _over(ledger)
-    known = [_accounts(read_batch(home, state.batch_id)) for state in states]
+    known = [_accounts(verify_batch(home, state)) for state in states]
     accounts = pl.concat([*known, pl.DataFrame(schema=_ACCOUNTS)]).unique(KEY)
     left = pl.DataFrame(
         [(*key, reason) for key, reason in taken_out(states).items()],
@@ -278,12 +279,12 @@ def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> 
     )
 
 
-def _narrowed(told: pl.DataFrame, asked: Asked, snapshot: Path) -> pl.DataFrame:
+def _narrowed(told: pl.DataFrame, asked: Asked, rows: SnapshotRows) -> pl.DataFrame:
     if asked.party:
         kind = "employer" if pl.Series([asked.party]).str.contains(EMPLOYER_CODE_FORM)[0] else ""
         party = id_of("person", asked.party, kind or "person")
         # A member is told what the household's letter says, and of no other household.
-        own = households_of(snapshot, party) if party[:17].isdigit() else []
+        own = rows.households_of(party) if party[:17].isdigit() else []
         is_own = (pl.col("subject_kind") == "household") & pl.col("subject_id").is_in(own)
         is_theirs = (pl.col("beneficiary_id") == party) | (pl.col("subject_id") == party)
         told = told.filter(is_theirs | is_own)

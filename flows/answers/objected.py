@@ -7,18 +7,18 @@ from typing import Any
 
 import polars as pl
 
-from flows.answers.evidence import Evidence, explain_where
+from flows.answers.evidence import OtherProvisionsError, explain_where
 from flows.answers.lists import names_of
+from flows.answers.opened import Evidence, read_evidence
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.ingest.drop import load_snapshot
 from flows.money.ledger_store import books_of
-from flows.store import Home, read_manifest
+from flows.store import Home
 from sql import connect, register_tables
 from sql.texts import policy_cards, shared_parameters
 from transforms.answers.letter_sentences import own_matters, titles_beside
 from transforms.answers.objections import instead_text, objection_register, objections_pages
 from transforms.answers.open_questions import both_sides
-from transforms.errors import DigestDiffersError
 from transforms.money.entitlements import KEY
 from transforms.money.objections import CONFLICT, PARTY
 from transforms.policies.parameters import value_on
@@ -96,15 +96,11 @@ def _nights(
     home: Home, folder: Path, weighed: pl.DataFrame, manifest: Mapping[str, Any]
 ) -> Iterator[Evidence]:
     """Give the runs that objections are held against, and the one that is being written."""
-    books = books_of(home)
     runs = weighed.filter("is_news")["run_before"].unique().sort().to_list()
-    for said, place in [
-        *((read_manifest(home.runs / run_id, "run"), None) for run_id in runs if run_id),
-        (manifest, folder),
-    ]:
-        snapshot = home.snapshots / said["snapshot_id"]
-        source = SnapshotRows(snapshot, date.fromisoformat(said["as_of"]), said["own_rows"])
-        yield Evidence(home, said, source, books, place)
+    yield from (read_evidence(home, run_id) for run_id in runs if run_id)
+    snapshot, as_of = home.snapshots / manifest["snapshot_id"], manifest["as_of"]
+    source = SnapshotRows(snapshot, date.fromisoformat(as_of), manifest["own_rows"])
+    yield Evidence(home, manifest, source, books_of(home), folder)
 
 
 def _explained(evidence: Evidence, weighed: pl.DataFrame) -> Explained:
@@ -118,7 +114,7 @@ def _explained(evidence: Evidence, weighed: pl.DataFrame) -> Explained:
     for policy in keys["policy_id"].unique().sort():
         try:
             told = explain_where(evidence, wanted, policy, most=MOST_LINES)
-        except DigestDiffersError:
+        except OtherProvisionsError:
             continue
         for row in told[0]["rows"]:
             explained[(run_id, policy, *(row[name] for name in KEY[1:]))] = row

@@ -11,6 +11,7 @@ import polars as pl
 
 from flows.answers.explain import card_named, period_of, valid_id
 from flows.language import policy_word
+from flows.money.evidence import run_table
 from flows.money.ledger_store import books_of
 from flows.money.objections import LABELS, objections_named, registered
 from flows.money.sign import today
@@ -51,10 +52,11 @@ def register_objection(home: Home, given: Mapping[str, str]) -> dict[str, Any]:
 
 def _warnings(home: Home, row: Mapping[str, str]) -> Iterator[str]:
     """Say if the newest run determines nothing of what is objected to: a code may be mistyped."""
-    newest = books_of(home).newest_run
-    if newest:
+    books = books_of(home)
+    newest = books.newest_run
+    path = newest and run_table(home, newest, books.runs[newest], "determinations")
+    if path:
         is_meant = [pl.col(name) == row[name] for name in PARTY]
-        path = home.runs / newest / "determinations.parquet"
         if not pl.scan_parquet(path).filter(is_meant).head(1).collect().height:
             policy_id, subject_id = (row[name] for name in PARTY)
             named = policy_word(policy_id)

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from flows.language import policy_titles
+from flows.money.batch_folder import verify_batch
 from flows.money.ledger_store import open_ledger
 from flows.store import Home
 from sql.texts import exclusions
@@ -46,7 +47,7 @@ def money_of_rows(
     """
     run_id = manifest["run_id"]
     batches = _after_reviews(manifest["batches"], books)
-    payments = _payments(home, batches, entitled["beneficiary_id"].unique().sort())
+    payments = _payments(home, batches, books, entitled["beneficiary_id"].unique().sort())
     left = taken_out(state for state in books.batches.values() if state.run_id == run_id)
     held = {HOLD: books.held_lines, STRIKE: books.struck_lines}
     remarks = {REASONS[verdict]: lines for verdict, lines in held.items()}
@@ -130,13 +131,16 @@ def _doubts(folder: Path, row: Mapping[str, Any]) -> list[str]:
 
 
 def _payments(
-    home: Home, batches: Sequence[str], beneficiaries: pl.Series
+    home: Home, batches: Sequence[str], books: Books, beneficiaries: pl.Series
 ) -> dict[tuple[str, str], list[dict[str, Any]]]:
     shown = ["batch_id", "payment_id", "amount_fen", "line_count"]
     payments: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for batch in batches:
         path = home.batches / batch / "instructions.parquet"
         if path.is_file():
+            # One that is being drawn up tonight is not recorded yet.
+            if batch in books.batches:
+                verify_batch(home, books.batches[batch])
             found = pl.scan_parquet(path).filter(pl.col("beneficiary_id").is_in(beneficiaries))
             for row in found.select("policy_id", "beneficiary_id", *shown).collect().to_dicts():
                 key = (row.pop("policy_id"), row.pop("beneficiary_id"))

@@ -7,13 +7,8 @@ from typing import Any
 import polars as pl
 
 from flows.answers.delivered import raw_cells
-from flows.answers.evidence import (
-    Evidence,
-    explain_where,
-    files_readable,
-    read_evidence,
-    told_of,
-)
+from flows.answers.evidence import explain_where, told_of
+from flows.answers.opened import Evidence, files_readable, read_evidence
 from flows.answers.run_money import entitlements_where
 from flows.language import headings, policy_titles, policy_word
 from flows.money.batch_folder import FRAMES, known_state, verify_batch
@@ -73,6 +68,7 @@ def batch_sample(home: Home, batch_id: str, folder: Path) -> dict[str, Any]:
     evidence = read_evidence(home, state.run_id)
     frames = {name: stored.frame(name) for name in FRAMES}
     with files_readable(state.run_id):
+        evidence.opened("determinations")
         sample = sample_of(home, stored.manifest, frames, state.batch_digest)
         pages = _pages(evidence, sample)
     with staged_folder(folder) as staging:
@@ -81,9 +77,10 @@ def batch_sample(home: Home, batch_id: str, folder: Path) -> dict[str, Any]:
 
 
 def _population(evidence: Evidence) -> pl.DataFrame:
-    entitled = entitlements_where(evidence.folder, pl.lit(True)).select(*KEY, "status")
+    folder = evidence.opened("determinations", "entitlements")
+    entitled = entitlements_where(folder, pl.lit(True)).select(*KEY, "status")
     columns = [*KEY, "outcome", "amount_fen"]
-    determined = pl.read_parquet(evidence.folder / "determinations.parquet", columns=columns)
+    determined = pl.read_parquet(folder / "determinations.parquet", columns=columns)
     return population(determined, entitled)
 
 

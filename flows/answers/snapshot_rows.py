@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.tables import buckets_of
+from flows.money.evidence import Recorded
 from transforms.answers.explanation import row_list
 from transforms.answers.source_rows import (
     PLACE,
@@ -36,16 +37,34 @@ KEYS_OF_DECISION = ("period", "subject_id", "beneficiary_id")
 class SnapshotRows:
     """The visible source rows about the rows to be explained; each kind is read once per question.
 
-    `own_rows`: places of our own payments come back, which no rule looked at.
+    `own_rows`: places of our own payments come back, which no rule looked at; `recorded`: of a run
+    that is told of, so that each file is held against its digest before it is read.
     """
 
     folder: Path
     as_of: date
     own_rows: Sequence[Mapping[str, Any]] = ()
+    recorded: Recorded | None = None
     register: Register = field(default_factory=Register)
     subjects: Parties = field(default_factory=Parties)
     beneficiaries: Parties = field(default_factory=Parties)
     read: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def files(self, kind: str) -> list[Path]:
+        """List the files of a kind; none if it was not delivered."""
+        return self.recorded.tables(kind) if self.recorded else table_files(self.folder, kind)
+
+    def lists(self, name: str) -> list[Path]:
+        """Return a list that lies beside the tables, opened; none if there is no such list.
+
+        Raises:  DigestDiffersError if it was changed
+        """
+        return self._opened(
+            path for path in [self.folder / name] if self.recorded or path.is_file()
+        )
+
+    def _opened(self, paths: Iterable[Path]) -> list[Path]:
+        return self.recorded.opened(paths) if self.recorded else [*paths]
 
     def expect(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take note of all rows to be explained, so that each extract is read once for all."""
@@ -63,7 +82,7 @@ class SnapshotRows:
         subject = parties_of([(row["subject_kind"], row["subject_id"])])
         beneficiary = parties_of([(row["beneficiary_kind"], row["beneficiary_id"])])
         meant = rows_asked_for(spec, subject, beneficiary, self.register)
-        if meant is None or not table_files(self.folder, kind):
+        if meant is None or not self.files(kind):
             types = table_schema(KINDS[kind])
             return pl.DataFrame(schema={name: types[name] for name in shown_columns(kind)})
         persons = persons_asked_for(spec, subject, beneficiary, self.register)
@@ -82,7 +101,7 @@ class SnapshotRows:
         Rows:    also  columns shown of them that are shown of no other; an account by its end
         """
         meant, shown = about(kind, parties, self.register), [*also, *shown_columns(kind)]
-        if meant is None or not table_files(self.folder, kind):
+        if meant is None or not self.files(kind):
             nothing = pl.DataFrame(schema=dict.fromkeys(shown, pl.String()))
             return lambda some: nothing
         persons = None if parties.employers else persons_of(parties, self.register)
@@ -107,7 +126,7 @@ class SnapshotRows:
     def decisions_about(self, policy: str, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """List a clerk's decisions on one determination, with their place."""
         kind = "clerical_decisions"
-        if not table_files(self.folder, kind):
+        if not self.files(kind):
             return []
         same = [pl.col(name) == row[name] for name in KEYS_OF_DECISION]
         found = self._visible_rows(kind, pl.all_horizontal(pl.col("policy_id") == policy, *same))
@@ -125,10 +144,19 @@ class SnapshotRows:
             read = self.read.get(f"{kind} by {party_kind}")
             if meant is not None and read is not None:
                 counts[kind] = read.filter(meant).height
-            elif meant is not None and table_files(self.folder, kind):
+            elif meant is not None and self.files(kind):
                 persons = [identifier] if party_kind == "person" else None
                 counts[kind] = self._visible_rows(kind, meant, persons).height
         return counts
+
+    def households_of(self, person: str) -> list[str]:
+        """Return the numbers of the households that the snapshot has a person in."""
+        if not self.files("residents"):
+            return []
+        rows = pl.scan_parquet(self._opened(self.files("residents")))
+        mine = rows.filter(pl.col("person_key") == int(person[:17]))
+        numbers = mine.select("household_no").unique().drop_nulls().collect()
+        return numbers["household_no"].sort().to_list()
 
     def _rows_once(self, kind: str, by_person: bool) -> pl.DataFrame:
         """Read a kind once for all that is to be explained: about its persons, or its employers."""
@@ -151,7 +179,7 @@ class SnapshotRows:
         also: Sequence[str] = (),
     ) -> pl.DataFrame:
         columns = [*also, *shown_columns(kind), *key_columns(kind)]
-        scanned = pl.scan_parquet(_files_of(table_files(self.folder, kind), persons))
+        scanned = pl.scan_parquet(self._opened(_files_of(self.files(kind), persons)))
         there = scanned.collect_schema()
         later = {name: of for name, of in table_schema(KINDS[kind]).items() if name not in there}
         known = scanned.filter(meant).with_columns(
@@ -175,9 +203,9 @@ class SnapshotRows:
         self, kind: str, column: str, wanted: Sequence[str], other: str
     ) -> dict[str, tuple[Any, ...]]:
         """Give what stands in another column beside each of the values wanted."""
-        if not wanted or not table_files(self.folder, kind):
+        if not wanted or not self.files(kind):
             return {}
-        rows = scan_kind(self.folder, kind).filter(pl.col(column).is_in(wanted))
+        rows = pl.scan_parquet(self._opened(self.files(kind))).filter(pl.col(column).is_in(wanted))
         found = rows.group_by(column).agg(pl.col(other).unique().sort()).collect()
         return {value: tuple(others) for value, others in found.iter_rows()}
 
@@ -186,20 +214,6 @@ def table_files(folder: Path, kind: str) -> list[Path]:
     """Return the Parquet files of one kind in a snapshot; none if it was not delivered."""
     single = folder / "tables" / f"{kind}.parquet"
     return [single] if single.is_file() else sorted((folder / "tables" / kind).glob("*.parquet"))
-
-
-def scan_kind(folder: Path, kind: str) -> pl.LazyFrame:
-    """Scan one kind of a snapshot without reading it."""
-    return pl.scan_parquet(table_files(folder, kind))
-
-
-def households_of(folder: Path, person: str) -> list[str]:
-    """Return the numbers of the households that a snapshot has a person in."""
-    if not table_files(folder, "residents"):
-        return []
-    mine = scan_kind(folder, "residents").filter(pl.col("person_key") == int(person[:17]))
-    numbers = mine.select("household_no").unique().drop_nulls().collect()
-    return numbers["household_no"].sort().to_list()
 
 
 def _files_of(files: list[Path], persons: Sequence[str] | None) -> list[Path]:

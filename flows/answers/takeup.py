@@ -9,11 +9,11 @@ import polars as pl
 
 from flows.language import headings, language, policy_word
 from flows.money.batch_folder import batch_lines, signed_lines
-from flows.money.evidence import run_files
+from flows.money.evidence import open_run, run_table
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.returned import over_lines
 from flows.money.standing import Standing
-from flows.store import MANIFEST, Home, expect_digests, read_manifest
+from flows.store import Home
 from sql.texts import exclusions, policy_cards
 from transforms.amounts import share_in, share_text, yuan_text
 from transforms.answers.takeup import (
@@ -106,9 +106,9 @@ def first_found(
     wanted = wanted.select(KEY)
     parts = []
     for run_id, run in runs.items():
-        path = home.runs / run_id / "entitlements.parquet"
+        is_asked = wanted.height and run["state"] == "done"
         # A carried night brings only those that found something first.
-        if wanted.height and run["state"] == "done" and path.is_file():
+        if is_asked and (path := run_table(home, run_id, run, "entitlements")):
             found = found_in(pl.scan_parquet(path), wanted)
             wanted = wanted.join(found, on=KEY, how="anti")
             day = date.fromisoformat(run["as_of"])
@@ -138,12 +138,14 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
     Raises:  LedgerForbidsError if no run has finished; DigestDiffersError for a changed one
     """
     with open_ledger(home, only_look=True) as ledger:
-        runs, run_id = ledger.books().runs, ledger.books().newest_run
+        books = ledger.books()
+        runs, run_id = books.runs, books.newest_run
         if not run_id:
             raise LedgerForbidsError("no run has finished yet: nothing is determined")
-        folder, run = home.runs / run_id, runs[run_id]
-        expect_digests([(folder / MANIFEST, run["run_manifest"]), *run_files(folder)])
-        entitlements = pl.read_parquet(folder / "entitlements.parquet")
+        run, recorded = runs[run_id], open_run(home, run_id, books)
+        tables = [recorded.run / f"{name}.parquet" for name in ("entitlements", "determinations")]
+        recorded.opened([*tables, recorded.snapshot / "quarantine.parquet"])
+        entitlements = pl.read_parquet(tables[0])
         lines = pl.concat(_lines_today(home, ledger, run_id))
         rows = rows_taken_up(entitlements, lines, exclusions())
         found = first_found(home, runs, rows, date.fromisoformat(run["as_of"]))
@@ -152,8 +154,8 @@ def take_up_today(home: Home, first: str = "", last: str = "") -> dict[str, Any]
         over = of_periods(pl.DataFrame(over_lines(ledger), schema=schema), first, last)
     taken = _beside(
         with_days(rows, found),
-        pl.scan_parquet(folder / "determinations.parquet"),
-        home.snapshots / run["snapshot_id"],
+        pl.scan_parquet(tables[1]),
+        recorded.snapshot,
     ).of_periods(first, last)
     unsupported = of_periods(entitlements.filter(status="unsupported"), first, last)
     released = lines.filter(place="paid").group_by(KEY).agg(held_fen=pl.sum("amount_fen"))
@@ -194,10 +196,7 @@ def _nights(
     Rows:    returns  one per night that was made since there is a take-up
     """
     for run_id, run in runs.items():
-        folder, path = home.runs / run_id, home.runs / run_id / f"{NAME}.parquet"
-        if run["state"] == "done" and path.is_file():
-            digest = read_manifest(folder, "run")["files"][path.name]
-            expect_digests([(folder / MANIFEST, run["run_manifest"]), (path, digest)])
+        if run["state"] == "done" and (path := run_table(home, run_id, run, NAME)):
             sums = of_periods(pl.read_parquet(path), first, last).select(pl.col(SUMMED).sum())
             yield {"run_id": run_id, "as_of": run["as_of"], **sums.row(0, named=True)}
 

@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from flows.money.evidence import open_run
 from flows.money.ledger_store import books_of, open_ledger, write_prefix
 from flows.night.made_by import PACKAGES, ROOT, deciding_texts, funds_texts
 from flows.store import MANIFEST, PRIVATE, Home, read_inputs, read_manifest
@@ -60,7 +61,8 @@ class Night:
 def read_night(home: Home, run_id: str) -> Night:
     """Read what a recorded run was computed from.
 
-    Holds:   a run of before texts were kept is given those of today
+    Holds:   a run of before texts were kept is given those of today; every file of the run and of
+             its snapshot is as recorded
     Raises:  DropRefusedError if there is no such run; DigestDiffersError if its record is damaged
     """
     # What computes again does so in another place, where a relative path leads elsewhere.
@@ -72,10 +74,8 @@ def read_night(home: Home, run_id: str) -> Night:
             for posting in ledger.postings()
             if posting.kind == "run_recorded" and posting.subject == run_id
         ]
-    if not recorded:
-        raise DigestDiffersError(
-            f"the ledger knows no run {run_id}: if it was interrupted, run it again first"
-        )
+        night = open_run(home, run_id, ledger.books())
+    night.opened(night.digests)
     made_by = manifest.get("made_by")
     if made_by is None:
         return Night(home, manifest, deciding_texts(), funds_texts(home), recorded[0] - 1)

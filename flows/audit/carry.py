@@ -12,16 +12,18 @@ import polars as pl
 from flows.answers.takeup import finders
 from flows.audit.again import Night, read_night, stage_home
 from flows.ingest.drop import raw_files, snapshot_files
+from flows.money.batch_folder import verify_batch
 from flows.money.evidence import run_files
 from flows.money.ledger_store import open_ledger, write_prefix
 from flows.money.objections import FILE as OBJECTIONS
 from flows.money.standing import Standing, read_standing
 from flows.night.causes import READ_THEN
 from flows.scratch import scratch_folder
-from flows.store import MANIFEST, Home, inputs_path, read_manifest
+from flows.store import MANIFEST, Home, expect_digests, inputs_path, read_manifest
 from transforms.audit.carry_readme import carry_readme
 from transforms.digest import canonical_json
 from transforms.errors import DropRefusedError
+from transforms.money.books import Books
 
 HOME, SAID, README = "home", "export.json", "说明.md"
 PACKED = (".parquet", ".xlsx", ".zip")
@@ -44,9 +46,13 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
         until = max(p.sequence for p in ledger.postings() if {p.batch_id, p.subject} & mine)
         write_prefix(ledger, until, copy)
         drafted = {p.batch_id for p in ledger.postings()[:until] if p.kind == "drafted"}
-        known = list(ledger.books().batches)[: len(drafted)]
+        books = ledger.books()
+        known = list(books.batches)[: len(drafted)]
+        for batch_id in known:
+            verify_batch(home, books.batches[batch_id])
         standing = read_standing(stage_home(night, scratch), night.as_of.year)
         files = sorted({*_files(night, known), *_files_of_payers(night, standing)})
+        _expect_recorded(home, books, files)
         said = {
             "run_id": run_id,
             "as_of": night.manifest["as_of"],
@@ -67,6 +73,26 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
         finally:
             making.unlink(missing_ok=True)
     return {**said, "path": str(target), "files": len(files), "bytes": target.stat().st_size}
+
+
+def _expect_recorded(home: Home, books: Books, paths: list[Path]) -> None:
+    """Hold what is packed of runs and snapshots against their manifests, and these.
+
+    Raises:  DigestDiffersError naming the file
+    """
+    digests = dict[Path, str]()
+    for run_id, said in books.runs.items():
+        digests[home.runs / run_id / MANIFEST] = said["run_manifest"]
+        digests[home.snapshots / said["snapshot_id"] / MANIFEST] = said["snapshot_manifest"]
+    manifests = [path for path in paths if path in digests]
+    expect_digests((path, digests[path]) for path in manifests)
+    for folder in (path.parent for path in manifests):
+        if folder.parent == home.runs:
+            digests |= run_files(folder)
+        else:
+            said = read_manifest(folder, "snapshot")
+            digests |= [*snapshot_files(folder, said), *raw_files(folder, said)]
+    expect_digests((path, digests[path]) for path in paths if path in digests)
 
 
 def _files_of_payers(night: Night, standing: Standing) -> Iterator[Path]:

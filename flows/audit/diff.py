@@ -14,9 +14,9 @@ import polars as pl
 from flows.answers.snapshot_rows import SnapshotRows
 from flows.audit.again import Night, read_night
 from flows.audit.recompute import TABLES, Computed, Mixture, compute
-from flows.ingest.drop import load_snapshot
+from flows.ingest.drop import SnapshotRef
 from flows.night.made_by import program
-from flows.store import Home
+from flows.store import Home, read_manifest
 from sql.texts import policy_cards
 from transforms.answers.source_rows import PLACE
 from transforms.audit.changes import attribute, totals_of
@@ -118,7 +118,8 @@ def _expect_recorded(found: Computed, then: Computed, run_id: str) -> None:
 
 def mixture_of(night: Night) -> Mixture:
     """Return what a night was computed from, unmixed."""
-    tables = load_snapshot(night.home.snapshots, night.snapshot.name).tables()
+    manifest = read_manifest(night.snapshot, "snapshot")
+    tables = SnapshotRef(night.snapshot.name, night.snapshot, manifest).tables()
     return Mixture(night.as_of, tables, night.texts, night)
 
 

@@ -27,6 +27,8 @@ from flows.audit.again import (
 from flows.audit.carry import README, lies_inside
 from flows.audit.recompute import STANDING_FRAMES, TABLES, keep_standing, kept_standing
 from flows.ingest.drop import load_snapshot
+from flows.money.evidence import expect_manifests, run_table
+from flows.money.ledger_store import books_of
 from flows.money.standing import read_standing
 from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest, write_manifest
@@ -69,9 +71,13 @@ def export_pseudonymous(home: Home, run_id: str, target: Path, key: bytes) -> di
         for name in STANDING_FRAMES:
             _rewrite(folder / f"{name}.parquet", folder / f"{name}.parquet", pseudonyms)
         payers = sorted(set(standing.determined_by.values()))
+        books = books_of(home)
+        for run in payers:
+            expect_manifests(home, run, books)
         for snapshot_id in {night.snapshot.name, *(standing.snapshot_of[run] for run in payers)}:
             _write_tables(home, told, snapshot_id, pseudonyms)
         for run in payers:
+            run_table(home, run, books.runs[run], "entitlements")
             _write_run(home, told, run, pseudonyms)
         said = {
             "as_of": night.manifest["as_of"],

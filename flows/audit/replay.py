@@ -11,7 +11,6 @@ from flows.audit.again import Night, read_night, run_again
 from flows.ingest.drop import INGEST_RULES_VERSION
 from flows.language import headings, language, policy_word
 from flows.money.batch_folder import batch_digest
-from flows.money.evidence import expect_evidence
 from flows.money.ledger_store import books_of
 from flows.night.made_by import deciding_texts, funds_texts, program
 from flows.scratch import scratch_folder
@@ -52,7 +51,6 @@ def replay(
     """
     night = read_night(home, run_id)
     books = books_of(home)
-    expect_evidence(home, run_id, books)
     others = _other_inputs(night)
     ingested = read_manifest(night.snapshot, "snapshot")["ingest_rules_version"]
     # What other rules of ingest made would be another snapshot now, and all its batches others.

@@ -1,6 +1,7 @@
 """Whether a run and its snapshot still are what the ledger recorded, to the byte."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,62 @@ from flows.scratch import scratch_folder
 from flows.store import MANIFEST, Home, expect_digests, file_digest, read_manifest
 from transforms.errors import DigestDiffersError, WuxingError
 from transforms.money.books import Books
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded run and its snapshot: each file is held against its digest once, when opened."""
+
+    run: Path
+    snapshot: Path
+    digests: Mapping[Path, str]
+    held: set[Path] = field(default_factory=set, repr=False)
+
+    def opened(self, paths: Iterable[Path]) -> list[Path]:
+        """Return those of some files that there are, for their bytes to be believed.
+
+        Raises:  DigestDiffersError naming one that is missing, was changed, or put there since
+        """
+        there = [path for path in paths if path in self.digests or path.is_file()]
+        new = [path for path in there if path not in self.held]
+        expect_digests((path, self.digests.get(path, "")) for path in new)
+        self.held.update(new)
+        return there
+
+    def tables(self, kind: str) -> list[Path]:
+        """List the snapshot's files of a kind, none of them opened yet; none if not delivered."""
+        single = self.snapshot / "tables" / f"{kind}.parquet"
+        return [p for p in self.digests if p == single or p.parent == single.with_suffix("")]
+
+
+def open_run(home: Home, run_id: str, books: Books) -> Recorded:
+    """Open a run and its snapshot, both manifests as the ledger recorded them; no table is read.
+
+    Raises:  DigestDiffersError naming the manifest, or the run that the ledger does not know
+    """
+    if run_id not in books.runs:
+        raise DigestDiffersError(
+            f"the ledger knows no run {run_id}: if it was interrupted, run it again first"
+        )
+    run, snapshot = expect_manifests(home, run_id, books)
+    files = [*run_files(run), *snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))]
+    return Recorded(run, snapshot, dict(sorted(files)))
+
+
+def run_table(home: Home, run_id: str, recorded: Mapping[str, Any], name: str) -> Path | None:
+    """Return where a table of a run lies, as the ledger recorded it; None if it is not there.
+
+    A carried night brings only some tables of the runs before it, and not their snapshots.
+
+    Raises:  DigestDiffersError naming the file
+    """
+    folder = home.runs / run_id
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        return None
+    expect_digests([(folder / MANIFEST, recorded["run_manifest"])])
+    expect_digests([(path, dict(run_files(folder)).get(path, ""))])
+    return path
 
 
 def expect_evidence(home: Home, run_id: str, books: Books) -> None:

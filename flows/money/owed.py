@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from flows.money.evidence import expect_manifests, run_files
+from flows.money.evidence import run_table
 from flows.money.ledger import Ledger
-from flows.store import Home, expect_digests
+from flows.store import Home
 from sql import policy_cards
 from transforms.errors import DigestDiffersError
 from transforms.money.entitlements import KEY
@@ -74,8 +74,7 @@ def _looked_at(
     if not any(reached):
         return asked.clear()
     try:
-        folder, _ = expect_manifests(home, run_id, run)
-        expect_digests([f for f in run_files(folder) if f[0].name == "entitlements.parquet"])
+        run_table(home, run_id, run, "entitlements")
     except DigestDiffersError:
         return asked.clear()
     return asked.join(pairs.filter(pl.Series(reached)), on=["policy_id", "period"], how="semi")

@@ -8,7 +8,7 @@ from unicodedata import normalize
 import polars as pl
 
 from flows.money.acts import act_digest, unsigned
-from flows.money.evidence import expect_evidence
+from flows.money.evidence import expect_evidence, run_table
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
@@ -161,12 +161,12 @@ def asked_of(home: Home, books: Books, paid: Paid) -> Asked:
 
     Units:   fen
     """
-    folder = home.runs / books.newest_run
-    if not books.newest_run or not (folder / "entitlements.parquet").is_file():
+    run_id = books.newest_run
+    path = run_id and run_table(home, run_id, books.runs[run_id], "entitlements")
+    if not path:
         return {}
-    ran = {policy.stem for policy in (folder / "policies").glob("*.parquet")}
-    entitlements = pl.read_parquet(folder / "entitlements.parquet")
-    return asked_of_claims(entitlements, ran, books.claims, paid)
+    ran = {policy.stem for policy in (path.parent / "policies").glob("*.parquet")}
+    return asked_of_claims(pl.read_parquet(path), ran, books.claims, paid)
 
 
 def show_claims(home: Home, as_of: date) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.money.evidence import run_table
 from flows.money.funds import Funds, payer_warnings, read_funds
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
@@ -63,7 +64,10 @@ def letters_of(home: Home, list_id: str) -> dict[str, Any]:
         statement = books.lists[list_id]["act"]["statement"]
         claims = statement["claims"]
         payments = statement.get("payments") or [[]] * len(claims)
-        reasons, signers = _reasons(home, statement), _signers(books, books.lists[list_id]["act"])
+        reasons, signers = (
+            _reasons(home, books, statement),
+            _signers(books, books.lists[list_id]["act"]),
+        )
         left = [books.claims[tuple(one[: len(KEY)])].left_of(list_id) for one in claims]
         now = asked_of(home, books, paid_now(ledger))
         letters, doubted = [], 0
@@ -193,17 +197,26 @@ def _paragraphs(why: Mapping[str, Any], number: str, left_fen: int) -> list[str]
     ]
 
 
-def _reasons(home: Home, statement: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
+def _reasons(
+    home: Home, books: Books, statement: Mapping[str, Any]
+) -> dict[tuple[str, ...], list[str]]:
     """Return which provisions the listing run knew not to be met, by key of the claims."""
-    path = home.runs / statement["run_id"] / "determinations.parquet"
-    if not path.is_file():
+    run_id = str(statement["run_id"])
+    recorded = books.runs[run_id]
+    path = run_table(home, run_id, recorded, "determinations")
+    if not path:
         return {}
     keys = [claim[: len(KEY)] for claim in statement["claims"]]
     asked = pl.LazyFrame(keys, schema=dict.fromkeys(KEY, pl.String), orient="row").unique()
     found = pl.scan_parquet(path).filter(pl.col("outcome") == "ineligible")
     rows = found.join(asked, on=list(KEY), how="semi").rename({"outcome": "status"}).collect()
     policies = path.parent / "policies"
-    split = with_not_known(rows, lambda one: pl.scan_parquet(policies / f"{one}.parquet"))
+
+    def rows_of(policy: str) -> pl.LazyFrame:
+        run_table(home, run_id, recorded, f"policies/{policy}")
+        return pl.scan_parquet(policies / f"{policy}.parquet")
+
+    split = with_not_known(rows, rows_of)
     unmet = pl.col("reason_codes").list.set_difference("not_known").list.sort()
     return {tuple(row[:-1]): row[-1] for row in split.select(*KEY, unmet).iter_rows()}
 

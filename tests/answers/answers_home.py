@@ -7,9 +7,12 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.drop import REPAIRS
+from flows.money.batch import record_stopped_run
 from flows.money.heads import initialise_home
+from flows.money.ledger_store import open_ledger
 from flows.night.determine import Determined, determine
-from flows.store import Home, write_manifest
+from flows.night.part import seal_folder
+from flows.store import Home, file_digest, write_manifest
 from sql.texts import rules_digest
 from tests.rules.golden import paid_lines_of, tables_of
 from tests.rules.golden_run import background, cases_of, write_tables
@@ -32,11 +35,18 @@ def home_of_cases(root: Path, policy: str, as_of: date) -> tuple[Home, Determine
     tables.mkdir(parents=True)
     home = Home(root)
     initialise_home(home)
-    write_manifest(tables.parent, {"snapshot_id": SNAPSHOT_ID, "files": []})
     REPAIRS.write_parquet(tables.parent / "repairs.parquet")
     paths = write_tables(tables_of(cases, ()), tables)
+    said = {"snapshot_id": SNAPSHOT_ID, "files": [], "tables": {}}
+    lists = {
+        path.relative_to(tables.parent).as_posix(): path for path in tables.parent.rglob("*.*")
+    }
+    digests = {name: file_digest(path) for name, path in lists.items()}
+    write_manifest(tables.parent, {**said, "lists": digests})
     determined = determine(paths, as_of, paid_lines_of(cases), threads=1, only=[policy])
     write_run_folder(home, determined, as_of, policy)
+    with open_ledger(home) as ledger:
+        record_stopped_run(home, RUN_ID, ledger)
     return home, determined
 
 
@@ -60,12 +70,13 @@ def write_run_folder(home: Home, determined: Determined, as_of: date, policy: st
     entitled.select(
         pl.col(name).cast(dtype) for name, dtype in ENTITLEMENT_SCHEMA.items()
     ).write_parquet(folder / "entitlements.parquet")
-    write_manifest(folder, _manifest(determined, as_of))
+    seal_folder(folder, _manifest(determined, as_of))
 
 
 def _manifest(determined: Determined, as_of: date) -> dict[str, Any]:
     return {
         "run_id": RUN_ID,
+        "state": "done",
         "snapshot_id": SNAPSHOT_ID,
         "as_of": as_of.isoformat(),
         "stopped_at": None,
