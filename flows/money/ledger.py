@@ -9,12 +9,13 @@ from typing import Any
 import polars as pl
 
 from flows.midway import midway
+from flows.money.clock import today
 from flows.money.signatures import holds, holds_truly
 from flows.money.witnesses import ADVICE, tell_witness
 from flows.store import Home
 from transforms.errors import DigestDiffersError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, reserving, state_digest
-from transforms.money.books import Books
+from transforms.money.books import Books, signed_in, too_early
 from transforms.money.entitlements import KEY
 from transforms.money.ledger import ENTRY_FIELDS, PAID_SCHEMA, collision, installment_of
 from transforms.money.posting_rules import enter, read_books
@@ -236,6 +237,10 @@ class Ledger:
         last = self.postings(after=books.position - 1)
         posting = next_posting(last[-1] if last else None, kind, batch_id, subject, content, rows)
         problem = enter(books, posting, holds_truly(self.home))
+        signed = signed_in(content)
+        # Only what is new is held against its day: what was posted before was posted for good.
+        if signed and not problem:
+            problem = too_early(books, batch_id, signed, today())
         if problem:
             raise LedgerForbidsError(problem)
         return posting

@@ -25,7 +25,7 @@ from transforms.amounts import yuan_text
 from transforms.errors import DigestDiffersError, DropRefusedError, LedgerForbidsError
 from transforms.money.batch_states import BatchState, release_obstacle, reserving
 from transforms.money.batches import budget_mark
-from transforms.money.books import Books
+from transforms.money.books import Books, too_early
 from transforms.money.ledger import payment_entries
 from transforms.money.roster import statement_bytes
 from transforms.payments.profile import expect_unchanged, profile_of
@@ -160,6 +160,9 @@ def _expect_signatures(home: Home, books: Books, state: BatchState) -> None:
             raise DigestDiffersError(
                 f"batch {state.batch_id}: the signature as {role} does not hold; do not pay it"
             )
+        early = too_early(books, state.batch_id, said["statement"], today())
+        if early:
+            raise LedgerForbidsError(f"batch {state.batch_id}, signature as {role}: {early}")
 
 
 def _expect_payer(state: BatchState, stored: StoredBatch, is_rehearsal: bool) -> None:

@@ -5,12 +5,13 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import expect_pages, known_state, verify_batch
+from flows.money.clock import CHINA, today
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors
 from flows.money.keys import SigningKey
@@ -32,7 +33,20 @@ from transforms.money.books import (
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.postings import Posting
 
-CHINA = timezone(timedelta(hours=8))
+__all__ = [
+    "CHINA",
+    "Signable",
+    "accept_signature",
+    "expect_come",
+    "person_named",
+    "sign",
+    "sign_batch",
+    "signable_batch",
+    "state_for_seal",
+    "today",
+    "what_is_signed",
+    "withdraw_batch",
+]
 
 
 @dataclass(frozen=True)
@@ -153,11 +167,6 @@ def sign(
     return {"statement": statement, "signature": key.sign(statement)}
 
 
-def today() -> str:
-    """Return the day in China: keys have days of validity, and nothing else looks at the clock."""
-    return datetime.now(CHINA).date().isoformat()
-
-
 def expect_come(state: BatchState) -> None:
     """Check that a batch's day has come: what is due then nobody knows before.
 
@@ -182,7 +191,17 @@ def accept_signature(home: Home, signed: Mapping[str, Any]) -> dict[str, Any]:
         expect_at_home(home, batch.books)
         if signed["statement"]["act"] != "reject":
             expect_come(known_state(batch.books.batches, batch.batch_id))
+        _expect_signed_by_now(str(signed["statement"]["signed_on"]))
         return _post(home, ledger, batch, signed)
+
+
+def _expect_signed_by_now(signed_on: str) -> None:
+    # It may be of any day before: it lay in a drawer. `too_early` says which is too far.
+    if signed_on > (date.fromisoformat(today()) + timedelta(days=1)).isoformat():
+        raise LedgerForbidsError(
+            f"it says that it was signed on {signed_on}, a day to come (today is {today()}): look "
+            "at the clock where it was signed, and sign again"
+        )
 
 
 def _post(home: Home, ledger: Ledger, batch: Signable, signed: Mapping[str, Any]) -> dict[str, Any]:

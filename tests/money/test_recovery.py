@@ -275,6 +275,27 @@ def test_a_booking_beyond_the_claim_is_forbidden_by_the_books(home: Home) -> Non
         record_recovered(home, early)
 
 
+@pytest.mark.parametrize("what", ["booking", "list", "lift"])
+def test_what_two_confirm_is_not_older_than_what_it_covers(home: Home, what: str) -> None:
+    """An act's day stands in a file: with another one a key that ended long ago confirmed it."""
+    night(home, "R2", [refund(600), *ROWS[1:]])
+    if what == "booking":
+        act, record = (
+            recovered_act(home, payment_of(home, ONE), 400, "缴款书1", {}),
+            record_recovered,
+        )
+    elif what == "list":
+        act, record = list_act(home, run_name("R2")), record_list
+    else:
+        listed(home, "R2")
+        night(home, "R3", ROWS)
+        act, record = lift_act(home, "因"), record_lift
+    before = {**act["statement"], "signed_on": "2020-04-01"}
+    with pytest.raises(LedgerForbidsError, match="signed on 2020-04-01, and covers what"):
+        record(home, signed(home, unsigned(before)))
+    record(home, signed(home, act))
+
+
 def test_the_list_for_those_who_sign_it_holds_no_formula(home: Home) -> None:
     night(home, "R2", ROWS[1:])
     act = list_act(home, run_name("R2"))

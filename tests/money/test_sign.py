@@ -22,6 +22,7 @@ from flows.money.ledger_store import open_ledger
 from flows.money.notice import write_notice
 from flows.money.release import release_batch
 from flows.money.sign import accept_signature, sign, sign_batch, what_is_signed
+from flows.money.verify import verify_home
 from flows.money.witnesses import seen_path
 from flows.store import MANIFEST, Home
 from tests.ceremony import PASSPHRASE, home_id, key_of
@@ -93,7 +94,8 @@ def test_a_batch_of_a_day_to_come_is_signed_by_nobody(
 def test_a_batch_of_a_day_to_come_may_be_refused(
     home: Home, batch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-03-29")
+    for module in ("sign", "ledger"):
+        monkeypatch.setattr(f"flows.money.{module}.today", lambda: "2020-03-29")
     told = sign_batch(home, batch, "reviewer", key_of(home, "reviewer"), reason="那一天还没有到")
     assert told["state"] == "rejected"
 
@@ -321,3 +323,104 @@ def test_nobody_is_asked_for_a_passphrase_for_a_batch_that_is_not_there(
 def test_a_second_night_is_signed_on_from_the_first(home: Home) -> None:
     for number in range(2):
         pay(home, f"R{number}", [refund(1000 * (number + 1))])
+
+
+# --- a signature is not older than what it covers -------------------------------------------------
+
+
+def say_it_was(home: Home, signed: dict[str, Any], day: str) -> dict[str, Any]:
+    """Let a signer's machine have signed with the clock at another day."""
+    statement = {**signed["statement"], "signed_on": day}
+    return {"statement": statement, "signature": key_of(home, statement["role"]).sign(statement)}
+
+
+@pytest.mark.parametrize(
+    ("day", "covers"),
+    [("2020-03-01", ""), ("2020-03-29", ""), ("2020-04-08", "notice"), ("2026-01-01", "signature")],
+)
+def test_a_signature_of_before_what_it_covers_is_not_taken(
+    home: Home, batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: str, covers: str
+) -> None:
+    """The day is the signer's word: an expired key once signed today's batch with it."""
+    monkeypatch.setattr("flows.money.sign.today", lambda: "2026-03-03")
+    if covers:
+        write_notice(home, batch, "2020-04-10")
+    if covers == "signature":
+        sign_batch(home, batch, "approver", key_of(home, "approver"))
+    export_batch(home, batch, tmp_path / "b.zip")
+    signed = sign(read_export(tmp_path / "b.zip"), "reviewer", key_of(home, "reviewer"), TYPED)
+    with pytest.raises(LedgerForbidsError, match=rf"signed on {day}, and covers what was recorded"):
+        accept_signature(home, say_it_was(home, signed, day))
+    refused = {**signed["statement"], "act": "reject", "reason": "因"}
+    refused = say_it_was(home, {"statement": refused}, day)
+    with pytest.raises(LedgerForbidsError, match="covers what was recorded"):
+        accept_signature(home, refused)
+    last = {"": "2020-03-30", "notice": "2020-04-09", "signature": "2026-03-02"}[covers]
+    accept_signature(home, say_it_was(home, signed, last))
+    assert not verify_home(home).warnings[1:]
+
+
+def test_a_signature_that_lay_in_a_drawer_is_taken(
+    home: Home, batch: str, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was recorded after what it covers says nothing of its day."""
+    first = say_it_was(home, signed_elsewhere(home, exported, "approver"), "2020-04-01")
+    write_notice(home, batch, "2020-04-10")
+    sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+    accept_signature(home, first)
+    release_batch(home, batch)
+
+
+def test_a_signature_of_a_day_to_come_is_not_taken(
+    home: Home, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.money.sign.today", lambda: "2020-04-10")
+    signed = signed_elsewhere(home, exported, "reviewer")
+    with pytest.raises(LedgerForbidsError, match=r"2020-04-12, a day to come .*2020-04-10"):
+        accept_signature(home, say_it_was(home, signed, "2020-04-12"))
+    with pytest.raises(LedgerForbidsError, match="not as this program writes it"):
+        accept_signature(home, say_it_was(home, signed, "2020-04-1"))
+    accept_signature(home, say_it_was(home, signed, "2020-04-11"))
+
+
+def test_a_day_that_no_clock_has_come_to_says_nothing(
+    home: Home, batch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that once was years ahead does not keep anybody from signing."""
+    monkeypatch.setattr("flows.money.sign.today", lambda: "2090-01-01")
+    sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+    monkeypatch.undo()
+    sign_batch(home, batch, "approver", key_of(home, "approver"))
+    release_batch(home, batch)
+
+
+def test_a_signature_too_early_that_is_posted_already(
+    home: Home, batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays readable; nothing is released by it, and `verify` tells of what was."""
+    write_notice(home, batch, "2020-04-10")
+    export_batch(home, batch, tmp_path / "b.zip")
+    signed = sign(read_export(tmp_path / "b.zip"), "reviewer", key_of(home, "reviewer"), TYPED)
+    with monkeypatch.context() as once:
+        once.setattr("flows.money.ledger.too_early", lambda *_: "")
+        accept_signature(home, say_it_was(home, signed, "2020-04-01"))
+    sign_batch(home, batch, "approver", key_of(home, "approver"))
+    with pytest.raises(LedgerForbidsError, match=r"signature as reviewer: .*2020-04-10"):
+        release_batch(home, batch)
+    with monkeypatch.context() as once:
+        once.setattr("flows.money.release.too_early", lambda *_: "")
+        release_batch(home, batch)
+    told = [one for one in verify_home(home).warnings if "covers what was recorded" in one]
+    assert len(told) == 1
+    assert "(signed)" in told[0]
+
+
+def test_a_seal_is_named_by_its_key_and_no_file(home: Home, batch: str, tmp_path: Path) -> None:
+    for name in (str(tmp_path / "pub.pem"), "a/b", "."):
+        with pytest.raises(UsageError, match="--seal takes the key's id"):
+            sign_at_home(home, batch, "approver", None, name, (None, None), tmp_path / "out")
+
+
+def test_a_signatures_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DropRefusedError, match="is not there: check the path"):
+        read_signature(tmp_path / "absent")

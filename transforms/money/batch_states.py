@@ -24,7 +24,8 @@ class BatchState:
     `came_from`: the batch whose review it is drawn up from; `review`: digests of the reviewer's
     copy as it was written, `seen`: the position of the ledger that it was made from, `looked_at`:
     what it counts; `reviewed`: what was read back; `left`: why a person refused it or gave it up;
-    `announced`: the days on which its public notice was put up.
+    `announced`: the days on which its public notice was put up; `days`: by position, of what day
+    is what was posted of it.
     """
 
     batch_id: str
@@ -50,6 +51,7 @@ class BatchState:
     recovered: list[dict[str, Any]] = field(default_factory=list)
     reconciled: list[dict[str, Any]] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
+    days: list[tuple[int, str]] = field(default_factory=list)
 
     @property
     def reserves(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from transforms.money.batch_states import BatchState
@@ -173,6 +174,31 @@ def _signing_obstacles(
             )
     if not max(state.drafted_at, member.enrolled_at) <= position <= books.position:
         yield "it was signed before the batch was drawn up or the key enrolled"
+
+
+def signed_in(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the statement that is signed on a day in what a posting says; nothing if none is."""
+    statement = (said.get("act") or said).get("statement") or {}
+    return statement if "signed_on" in statement else {}
+
+
+def too_early(books: Books, batch_id: str, statement: Mapping[str, Any], today: str) -> str:
+    """Say why a signature is not of the day that it says: what it covers is of a later one.
+
+    A clock may be a day behind another; a day to come says nothing but that some clock was wrong.
+
+    Rows:    batch_id  nothing: it covers what was posted of any batch
+    """
+    states = [books.batches[batch_id]] if batch_id else books.batches.values()
+    position, signed_on = statement["ledger_position"], statement["signed_on"]
+    covered = [day for state in states for at, day in state.days if at <= position]
+    latest = max((day for day in covered if day <= today), default="")
+    if latest and date.fromisoformat(signed_on) + timedelta(days=1) < date.fromisoformat(latest):
+        return (
+            f"it says that it was signed on {signed_on}, and covers what was recorded on {latest}: "
+            "look at the clock where it was signed, and sign again"
+        )
+    return ""
 
 
 def leaving_obstacle(books: Books, batch_id: str) -> str:

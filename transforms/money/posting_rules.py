@@ -126,6 +126,8 @@ def _drafted(books: Books, posting: Posting, holds: Holds) -> str:
     state = BatchState(batch_id, **said, drafted_at=posting.sequence)
     if known:
         state.reviewed, state.announced = known.reviewed, known.announced
+    earlier = known or before
+    state.days = [*(earlier.days if earlier else ()), (posting.sequence, state.as_of)]
     books.batches[batch_id] = state
     return ""
 
@@ -145,6 +147,7 @@ def _reviewed(books: Books, posting: Posting, holds: Holds) -> str:
     if found != state.line_count or bool(said["successor"]) > bool(said["agreed_count"]):
         return f"the review does not say what becomes of each line of batch {posting.batch_id}"
     state.reviewed.append(said)
+    state.days.append((posting.sequence, said["on"]))
     words = {name: said[name] for name in ("by", "on")}
     for *key, reason in said["held"]:
         since = books.held_lines.get(tuple(key), {"since": said["on"]})["since"]
@@ -204,6 +207,7 @@ def _announced(books: Books, posting: Posting, holds: Holds) -> str:
             "earlier day is recorded after that"
         )
     state.announced.append(day)
+    state.days.append((posting.sequence, day))
     return ""
 
 
@@ -231,6 +235,7 @@ def _signed(books: Books, posting: Posting, holds: Holds) -> str:
         books.repeatable.clear()
     state.state = "signed"
     state.signatures[posting.subject] = posting.said
+    state.days.append((posting.sequence, statement["signed_on"]))
     return ""
 
 
@@ -245,6 +250,7 @@ def _released(books: Books, posting: Posting, holds: Holds) -> str:
         return f"batch {posting.batch_id}: its entries are not those of its totals"
     # The files name the ledger that they were released from: the posting before this one.
     state.released = {**said, "ledger_head": books.head, "position": posting.sequence}
+    state.days.append((posting.sequence, said.get("on", "")))
     state.state = "released"
     return ""
 
