@@ -28,8 +28,8 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
 
     seen = verify_home(Home(home))
     lines = [f"{what}: {count} checked, all as recorded" for what, count in seen.counts.items()]
-    lines += warned(seen.warnings)
-    show({**seen.counts, "warnings": seen.warnings}, as_json, lines)
+    lines += [said(one) for one in seen.seals] + warned(seen.warnings)
+    show({**seen.counts, "seals": seen.seals, "warnings": seen.warnings}, as_json, lines)
 
 
 @app.command()

@@ -26,7 +26,7 @@ from flows.cli.signing import (
     statement_lines,
     to_be_signed,
 )
-from flows.language import headings
+from flows.language import headings, said
 from flows.store import Home, hold_home
 from transforms.errors import UsageError
 from transforms.visible import table
@@ -138,7 +138,7 @@ def key_request(
     staff_number: NumberOption,
     bureau: BureauOption,
     public_key: Annotated[Path, typer.Option("--public-key", help="Its key or certificate.")],
-    verifier: Annotated[Path, typer.Option("--verifier", help="Program that verifies for it.")],
+    verifier: Annotated[str, typer.Option("--verifier", help="Command that verifies for it.")],
     valid_from: FromOption = None,
     valid_to: ToOption = None,
     home: AnyHomeOption = DEFAULT_HOME,
@@ -149,12 +149,13 @@ def key_request(
     """Make the request to enrol an outside seal (电子签章), whose key never comes here."""
     from flows.money.acts import write_act
     from flows.money.heads import list_keys
-    from flows.money.seals import seal_request
+    from flows.money.seals import command_of, seal_request
     from transforms.money.roster import key_id_of
 
     person = _person(role, staff_number, name, bureau, valid_from, valid_to)
     known = home_id or list_keys(Home(home))["home_id"]
-    act, path = seal_request(person, known, public_key, verifier), out or Path("seal.request.json")
+    act = seal_request(person, known, public_key, command_of(verifier))
+    path = out or Path("seal.request.json")
     write_act(path, act)
     made = {"key_id": key_id_of(act["statement"]["public_key"]), **person, "request": str(path)}
     show(made, as_json, [f"seal {made['key_id']} for {role}; request: {path}"])
@@ -169,8 +170,10 @@ def key_countersign(
     """Sign a request or act as a head; its file holds the signature afterwards."""
     from flows.money import acts
     from flows.money.keys import open_key
+    from flows.money.seals import expect_bound
 
     act = acts.read_act(file)
+    expect_bound(act["statement"])
     lines = list(statement_lines(act["statement"]))
     opened = open_key(key, ask_passphrase(False))
     acts.write_act(file, acts.countersign(act, [opened]))
@@ -278,6 +281,7 @@ def _roster_lines(content: Mapping[str, Any]) -> list[str]:
     fields = ("key_id", "state", "role", "staff_number", "name", "bureau", "valid_from", "valid_to")
     keys = [headings(*(str(k[field]) for field in fields)) for k in content.get("keys", ())]
     lines = table([headings(*(f"key_{field}" for field in fields)), *keys]) if keys else []
+    lines += [said(one) for one in content.get("seals", ())]
     if "roster_digest" in content:
         lines.append(f"roster digest, for paper: {content['roster_digest']}")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -97,6 +98,9 @@ def statement_lines(statement: Mapping[str, Any], before: str = "") -> Iterator[
         title = before + words[spoken]
         if isinstance(value, Mapping):
             yield from statement_lines(value, f"{title} ")
+        elif name == "verifier_words":
+            # As they stand in seals.toml, and no letter of them looks like another.
+            yield f"{title}: {json.dumps(value)}"
         elif isinstance(value, list):
             yield f"{title}:"
             yield from _table_of(OWN_LISTS.get(statement["act"], "") + name, value)
@@ -153,6 +157,8 @@ def _key(key: Path | None) -> Path:
 def _seal(key_id: str, path: Path) -> Any:
     from flows.money.seals import Seal
 
+    if Path(key_id).name != key_id:
+        raise UsageError("--seal takes the key's id, as `wuxing key list` shows it, and no file")
     return Seal(key_id, path.with_name(key_id))
 
 

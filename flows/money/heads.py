@@ -13,6 +13,7 @@ from flows.money.acts import POSTED_AS, unsigned
 from flows.money.funds import write_initial_files
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import create_ledger, open_ledger
+from flows.money.seals import believed, expect_bound
 from flows.money.whole import whole_ledger, witnessed
 from flows.store import Home, place_of
 from transforms.errors import DropRefusedError, LedgerForbidsError
@@ -112,8 +113,9 @@ def post_act(home: Home, act: Mapping[str, Any]) -> dict[str, Any]:
 def expect_enrollable(home: Home, statement: Mapping[str, Any]) -> None:
     """Check a request before the heads are asked to sign it.
 
-    Raises:  LedgerForbidsError saying what is in the way
+    Raises:  LedgerForbidsError, DropRefusedError saying what is in the way
     """
+    expect_bound(statement)
     with whole_ledger(home) as ledger:
         problem = enrol_problem(ledger.books().roster, statement)
     if problem:
@@ -138,4 +140,10 @@ def roster_view(ledger: Ledger) -> dict[str, Any]:
         }
         for member in books.roster.members.values()
     ]
-    return {"home_id": books.home_id, "roster_digest": books.roster.digest(), "keys": keys}
+    seals, unbound = believed(ledger.home, books.roster)
+    return {
+        "home_id": books.home_id,
+        "roster_digest": books.roster.digest(),
+        "keys": keys,
+        **({"seals": [*seals, *unbound]} if seals or unbound else {}),
+    }

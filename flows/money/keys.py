@@ -141,6 +141,8 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as absent:
+        raise DropRefusedError(f"{path} is not there: check the path") from absent
     except (OSError, ValueError) as unreadable:
         raise DropRefusedError(f"{path} can't be read as {what}") from unreadable
     if not isinstance(content, dict):

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from flows.money.seals import seal_holds
 from flows.store import Home
-from transforms.errors import DropRefusedError
+from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.money.roster import Holds, Member
 
 
@@ -27,10 +27,13 @@ def holds(member: Member, message: bytes, signature: str) -> bool:
     return True
 
 
-def holds_truly(home: Home, unchecked: list[str] | None = None) -> Holds:
+def holds_truly(
+    home: Home, unchecked: list[str] | None = None, problems: list[str] | None = None
+) -> Holds:
     """Return what says whether a signature holds, a seal's too.
 
     Rows:    unchecked  if given, takes what a seal's program can't be asked of on this machine
+             problems   if given, takes why a seal's command verifies nothing; else that is raised
     """
 
     def said(member: Member, message: bytes, signature: str) -> bool:
@@ -39,6 +42,11 @@ def holds_truly(home: Home, unchecked: list[str] | None = None) -> Holds:
         try:
             return seal_holds(home, member, message, signature)
         except ValueError:
+            return False
+        except DigestDiffersError as nothing:
+            if problems is None:
+                raise
+            problems.append(str(nothing))
             return False
         except DropRefusedError as absent:
             if unchecked is None:

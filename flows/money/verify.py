@@ -10,12 +10,14 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
+from flows.money.clock import today
 from flows.money.funds import read_anchors
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.lift import lift_problems
 from flows.money.objections import register_problems
 from flows.money.recover import list_problems
+from flows.money.seals import believed
 from flows.money.signatures import holds_truly
 from flows.money.verify_batches import batch_problems, changed_copies
 from flows.money.verify_folders import (
@@ -34,9 +36,9 @@ from flows.money.witnesses import (
 )
 from flows.store import Home, file_digest, half_made, is_held, read_lines
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError, WuxingError
-from transforms.money.books import Books
+from transforms.money.books import Books, signed_in, too_early
 from transforms.money.posting_rules import read_books
-from transforms.money.postings import broken_link
+from transforms.money.postings import Posting, broken_link
 
 SHOWN = 20
 # Seconds until it is looked again at what a command may have half made.
@@ -50,13 +52,14 @@ class Verified:
 
     `unchecked`: signatures whose seal's program is not here; `warnings`: anchors that are not,
     nights that nobody tells of, workbooks that a reviewer filled in, and batches released before
-    their notice was over, or with files in another form.
+    their notice was over, or with files in another form; `seals`: which command verifies for each.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    seals: list[str] = field(default_factory=list)
 
     def look(self, what: str, where: Path, check: Check) -> None:
         """Take in what a check finds."""
@@ -121,7 +124,7 @@ def _verified(home: Home) -> Verified:
         if not ledger.is_kept:
             raise DropRefusedError(f"{home.root} is no home: `wuxing init` makes one")
         postings = ledger.postings()
-        books = read_books(postings, holds_truly(home, seen.unchecked))
+        books = read_books(postings, holds_truly(home, seen.unchecked, seen.problems))
         # SQLite asks for page by page: from a disk that is busy each would come late.
         file_digest(home.ledger_path)
         hashed = [
@@ -134,7 +137,9 @@ def _verified(home: Home) -> Verified:
         # What a ledger that is not as recorded says that an anchor was told is no word of anybody.
         told = {} if seen.problems else told_anchors(postings)
         _verify_witnesses(home, books, told, seen)
-        seen.warnings += untold_runs(home, books)
+        seen.warnings += [*untold_runs(home, books), *untrue_days(postings, books)]
+        seen.seals, unbound = believed(home, books.roster)
+        seen.warnings += unbound
         seen.warnings += [] if is_held(home) else map(_told_half_made, half_made(home))
         seen.look("registers", home.root, partial(register_problems, home, books.withdrawn))
         seen.look("registers", home.deliveries_path, partial(delivery_problems, home))
@@ -238,6 +243,18 @@ def untold_runs(home: Home, books: Books) -> list[str]:
         for run_id in since
         if not told & {run_id, books.runs[run_id]["as_of"]}
     ]
+
+
+def untrue_days(postings: Iterable[Posting], books: Books) -> Iterator[str]:
+    """Name the signatures that say an earlier day than that of what they cover.
+
+    Only a warning: once nobody held a clock that is behind against what was signed.
+    """
+    for posting in () if books.problems else postings:
+        signed = signed_in(posting.said)
+        early = too_early(books, posting.batch_id, signed, today()) if signed else ""
+        if early:
+            yield f"posting {posting.sequence} ({posting.kind}): {early}"
 
 
 def _journal_problems(home: Home, books: Books) -> Iterator[str]:

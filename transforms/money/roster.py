@@ -19,7 +19,8 @@ KEY_FIELDS = ("role", *PERSON_FIELDS, "valid_from", "valid_to", "public_key", "v
 class Member:
     """One key of the roster, the person who holds it, and from when to when it signs.
 
-    `verifier` names the command that verifies an outside seal's signatures; empty: Ed25519.
+    `verifier` is the digest of the program that verifies an outside seal's signatures; empty:
+    Ed25519. `verifier_words`: what it is called with; none where only the program was signed.
     """
 
     role: str
@@ -30,6 +31,7 @@ class Member:
     valid_to: str
     public_key: str
     verifier: str = ""
+    verifier_words: tuple[str, ...] = ()
     enrolled_at: int = 0
     revoked_at: int = 0
 
@@ -44,6 +46,8 @@ class Member:
         return self.staff_number, self.name
 
 
+# What stands for a file in the words of a seal's command.
+SEAL_FILES = ("{public_key}", "{statement}", "{signature}")
 # Says whether a signature of a member over a message holds.
 Holds = Callable[[Member, bytes, str], bool]
 
@@ -70,7 +74,9 @@ def _counts(member: Member) -> bool:
 
 def _content(member: Member) -> list[Any]:
     said = [getattr(member, name) for name in KEY_FIELDS]
-    return [*said, member.enrolled_at, member.revoked_at]
+    # A roster of before there were words keeps the digest that stands on paper.
+    words = [list(member.verifier_words)] if member.verifier_words else []
+    return [*said, *words, member.enrolled_at, member.revoked_at]
 
 
 def key_id_of(public_key: str) -> str:
@@ -128,7 +134,9 @@ def enrol(roster: Roster, act: Mapping[str, Any], position: int, holds: Holds) -
     Holds:   a head's new key takes the place of the one before; a key is enrolled once, for ever
     """
     statement = act["statement"]
-    member = Member(**{name: statement[name] for name in KEY_FIELDS}, enrolled_at=position)
+    said = {name: statement[name] for name in KEY_FIELDS}
+    words = tuple(statement.get("verifier_words", ()))
+    member = Member(**said, verifier_words=words, enrolled_at=position)
     wrong = enrol_problem(roster, statement)
     if wrong:
         return wrong
@@ -159,6 +167,8 @@ def _enrol_problems(roster: Roster, statement: Mapping[str, Any]) -> Iterator[st
     if key_id_of(statement["public_key"]) in roster.members:
         yield "the key is on the roster already, or was revoked: make a new one"
     yield from filter(None, (person_problem(statement), _validity_problem(statement)))
+    if "verifier_words" in statement:
+        yield from filter(None, (words_problem(statement["verifier_words"]),))
     person = (statement["staff_number"], statement["name"])
     for other in roster.members.values():
         is_theirs = plain_number(other.staff_number) == plain_number(person[0])
@@ -177,6 +187,21 @@ def person_problem(person: Mapping[str, Any]) -> str:
         if not isinstance(said, str) or not said.isprintable() or not plain_name(said):
             return f"{name} must be given, on one line"
     return ""
+
+
+def words_problem(words: Any) -> str:
+    """Say why the words of a seal's command can verify nothing; nothing if they can.
+
+    >>> words_problem(["-k", "{public_key}", "--sig={signature}", "{statement}"])
+    ''
+    >>> words_problem(["version"])[:34]
+    "a seal's command takes {public_key"
+    """
+    if isinstance(words, list) and all(isinstance(word, str) for word in words):
+        once = all(" ".join(words).count(name) == 1 for name in SEAL_FILES)
+        if once and all(sum(map(word.count, SEAL_FILES)) < 2 for word in words):
+            return ""
+    return f"a seal's command takes {', '.join(SEAL_FILES)}, each once, each in a word of its own"
 
 
 def _validity_problem(statement: Mapping[str, Any]) -> str:
@@ -234,6 +259,8 @@ def signing_problem(member: Member | None, role: str, signed_on: str) -> str:
         return f"key {member.key_id} signs as {member.role}: it can't sign as {role}"
     if not _counts(member):
         return f"key {member.key_id} was revoked"
+    if date.fromisoformat(signed_on).isoformat() != signed_on:
+        return f"it was signed on {signed_on}, which is no day"
     if not member.valid_from <= signed_on <= member.valid_to:
         return f"key {member.key_id} is valid from {member.valid_from} to {member.valid_to}"
     return ""
