@@ -4,6 +4,7 @@ A check is measured by its SQL (`<boundary>/<check>.sql`, bad rows out) and has 
 is a list of expectations that Great Expectations holds against a frame, and then none may fail.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,8 @@ REQUIRED_WORDS = frozenset({"check", "title", "severity", "reason", "action"})
 TOLERANCE_WORDS = frozenset({"max_failed", "max_failed_permille"})
 SQL_WORDS = REQUIRED_WORDS | TOLERANCE_WORDS | {"parameters", "needs"}
 EXPECTING_WORDS = REQUIRED_WORDS | {"frame", "expect"}
+# Great Expectations computes a condition as if it were a program: it says which rows, no more.
+CONDITION = re.compile(r'\w+ in \["\w+"(, "\w+")*\]')
 TOTALS = "totals"
 COUNTS = "counts"
 
@@ -146,6 +149,9 @@ def _threshold(boundary: str, entry: Mapping[str, Any]) -> Threshold:
 def _each_column(expected: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """Spell out what is expected of several `columns`: once for each."""
     for entry in expected:
+        condition = entry.get("row_condition")
+        if condition is not None and not CONDITION.fullmatch(str(condition)):
+            raise ContractError(f'a row_condition says `column in ["a", "b"]`, not {condition!r}')
         rest = {word: value for word, value in entry.items() if word != "columns"}
         named = [{"column": column} for column in entry.get("columns", ())]
         yield from ({**rest, **column} for column in named or [{}])

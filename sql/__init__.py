@@ -14,6 +14,7 @@ numbers stand in macros.sql. Headers: `-- by bucket:`, `-- limited to:` (limits.
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ import duckdb
 import polars as pl
 
 from sql.card_words import check_cards
+from sql.confined import confine
 from sql.spilling import spill_apart
 from sql.texts import (
     COMMENT,
@@ -60,6 +62,7 @@ __all__ = [
     "DatabaseError",
     "FactStore",
     "connect",
+    "only_asks",
     "parameters_digest",
     "policy_cards",
     "query",
@@ -86,21 +89,20 @@ def connect(
 ) -> Connection:
     """Open an in-memory database that keeps to itself: no downloads, no files of its own choice.
 
-    It spills to a folder of its own in `temp_folder`, by itself above 2 GB: else a large town would
-    take four fifths of a machine's memory that others need, too.
+    It spills to a folder of its own in `temp_folder`, by itself above 2 GB: others need some.
     """
     settings: dict[str, Any] = dict.fromkeys(
         ("autoinstall_known_extensions", "autoload_known_extensions", "preserve_insertion_order"),
         False,
     ) | {"temp_directory": ""}
-    if threads:
-        settings["threads"] = threads
+    settings |= {"threads": threads} if threads else {}
     if memory_limit or temp_folder:
         settings["memory_limit"] = memory_limit or SPILLS_ABOVE
     connection = duckdb.connect(":memory:", config=settings)
     if temp_folder:
         spill_apart(connection, temp_folder)
     connection.execute("set enable_progress_bar = false")
+    confine(connection)
     connection.execute(sql_text("macros.sql"))
     return connection
 
@@ -149,6 +151,14 @@ def run_sql(connection: Connection, path: str, parameters: Mapping[str, Any]) ->
     """Run one file under sql/ with those of the parameters that occur in it."""
     connection.execute(sql_text(path), taken_values(path, parameters))
     return pl.DataFrame(connection.to_arrow_table())
+
+
+def only_asks(text: str) -> bool:
+    """Say whether SQL is one question, or makes macros: it writes nothing, and opens nothing."""
+    with suppress(DatabaseError):
+        kinds = [statement.type.name for statement in duckdb.extract_statements(text)]
+        return kinds == ["SELECT"] or {*kinds} == {"CREATE"}
+    return False
 
 
 def query(connection: Connection, text: str) -> pl.DataFrame:

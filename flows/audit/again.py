@@ -10,16 +10,25 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from flows.money.evidence import open_run
 from flows.money.ledger_store import books_of, open_ledger, write_prefix
-from flows.night.made_by import PACKAGES, ROOT, deciding_texts, funds_texts
+from flows.night.made_by import (
+    PACKAGES,
+    ROOT,
+    decides,
+    deciding_texts,
+    funds_texts,
+    is_of_funds,
+)
 from flows.store import MANIFEST, PRIVATE, Home, read_inputs, read_manifest
+from sql import only_asks
+from sql.confined import WITHIN
 from transforms.errors import (
     DigestDiffersError,
     DropRefusedError,
@@ -90,28 +99,36 @@ def stage_home(night: Night, scratch: Path) -> Home:
     place.batches.mkdir()
     with open_ledger(night.home, only_look=True) as ledger:
         write_prefix(ledger, night.position, place.ledger_path)
-    write_texts(night.funds, place.root)
+    write_texts(night.funds, place.root, is_of_funds)
     if night.manifest.get("matching"):
-        text = f'[matching]\ncandidates="{night.manifest["matching"]}"\n'
+        text = f"[matching]\ncandidates={json.dumps(night.manifest['matching'])}\n"
         place.settings_path.write_text(text, encoding="utf-8")
     for snapshot in sorted(night.home.snapshots.iterdir()):
         (place.snapshots / snapshot.name).symlink_to(snapshot.resolve())
     books = books_of(place)
     for batch_id in books.batches:
-        _link_batch(night.home.batches / batch_id, place.batches / batch_id)
+        _link_batch(night.home.batches, place.batches, batch_id)
     place.runs.mkdir()
     for run_id in books.runs:
         stored = night.home.runs / run_id
         # A carried night brings only those whose payments it nets against.
         if stored.is_dir():
-            (place.runs / run_id).symlink_to(stored.resolve())
+            (place.runs / _named(run_id)).symlink_to(stored.resolve())
     return place
 
 
-def _link_batch(stored: Path, target: Path) -> None:
-    target.mkdir()
+def _link_batch(batches: Path, target: Path, batch_id: str) -> None:
+    stored, made = batches / _named(batch_id), target / batch_id
+    made.mkdir()
     for name in (MANIFEST, *read_manifest(stored, "batch")["files"]):
-        (target / name).symlink_to((stored / name).resolve())
+        (made / _named(name)).symlink_to((stored / name).resolve())
+
+
+def _named(name: str) -> str:
+    """Refuse what names another place than one in a folder: ledger and manifests say it."""
+    if PurePath(name).parts != (name,) or name == "..":
+        raise DigestDiffersError(f"{name} is no name of a batch, a run or a file: find out why")
+    return name
 
 
 def stage_code(texts: Mapping[str, str], scratch: Path) -> Path:
@@ -121,28 +138,44 @@ def stage_code(texts: Mapping[str, str], scratch: Path) -> Path:
         shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in deciding_texts().keys() - texts.keys():
         (code / path).unlink()
-    write_texts(texts, code)
+    write_texts(texts, code, decides)
+    for path, text in texts.items():
+        if path.endswith(".sql") and not only_asks(text):
+            raise DigestDiffersError(
+                f"{path}, as the night keeps it, does more than ask: ask who put it there; "
+                "nothing was computed"
+            )
     return code
 
 
-def write_texts(texts: Mapping[str, str], folder: Path) -> None:
-    """Write texts into a folder, each at its path there.
+def write_texts(texts: Mapping[str, str], folder: Path, may_be: Callable[[str], bool]) -> None:
+    """Write texts that a night kept into a folder, each at its path there.
 
-    Raises:  DigestDiffersError if a path leads out of it
+    Raises:  DigestDiffersError, before anything is written, for a path that none of them has
     """
+    for path in texts:
+        if not may_be(path):
+            raise DigestDiffersError(
+                f"the night keeps {path} among its rules, which is none: ask who put it there; "
+                "nothing was computed"
+            )
     for path, text in texts.items():
-        target = (folder / path).resolve()
-        if not target.is_relative_to(folder.resolve()):
-            raise DigestDiffersError(f"{path} lies outside the program: the inputs were changed")
+        target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
 
 
-def call_program(code: Path, arguments: list[str], given: str = "") -> str:
+def call_program(
+    code: Path, arguments: list[str], given: str = "", *, within: Iterable[Path] = ()
+) -> str:
     """Call a module of a program laid out by `stage_code`, and return what it prints.
+
+    `within`: where its rules may read beside the scratch place; nothing else, whoever wrote them.
 
     Raises:  DropRefusedError saying what it said, if it ended otherwise than well or at a gate
     """
+    folders = (str(folder.resolve()) for folder in (code.parent, *within))
+    (code / WITHIN).write_text("\0".join(folders), encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"}
     finished = subprocess.run(
         [sys.executable, "-P", "-m", *arguments],
@@ -187,7 +220,7 @@ def run_again(
     options += ["--memory-limit", memory] if memory else []
     as_of = night.as_of.isoformat()
     words = ["run", *what, "--as-of", as_of, "--home", str(place.root), "--json", *options]
-    said = call_program(code, ["flows", *words])
+    said = call_program(code, ["flows", *words], within=place.snapshots.iterdir())
     made = [path for path in place.runs.iterdir() if not path.is_symlink()]
     # By the rules of an earlier run it may be that run again, which stands there already.
     return made[0] if made else place.runs / str(json.loads(said)["run_id"])

@@ -10,10 +10,12 @@ from typing import Any
 import polars as pl
 
 from flows.answers.takeup import finders
+from flows.archive import names_within
 from flows.audit.again import Night, read_night, stage_home
 from flows.ingest.drop import raw_files, snapshot_files
 from flows.money.batch_folder import verify_batch
 from flows.money.evidence import run_files
+from flows.money.funds import PROFILE_FOLDER
 from flows.money.ledger_store import open_ledger, write_prefix
 from flows.money.objections import FILE as OBJECTIONS
 from flows.money.standing import Standing, read_standing
@@ -28,6 +30,8 @@ from transforms.money.books import Books
 HOME, SAID, README = "home", "export.json", "说明.md"
 PACKED = (".parquet", ".xlsx", ".zip")
 COPIED_BYTES = 1 << 20
+# What `export_night` puts into a home: of others nothing is unpacked.
+CARRIED = {"snapshots", "runs", "batches", "inputs", "ledger.sqlite", "funds.toml", PROFILE_FOLDER}
 
 
 def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
@@ -171,9 +175,9 @@ def carried(path: Path) -> Iterator[tuple[Home, str]]:
     with scratch_folder(path.parent) as scratch:
         try:
             with zipfile.ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if lies_inside(name)]
+                names = [name for name in names_within(path, archive) if _is_carried(name)]
                 said = json.loads(archive.read(SAID))
-                archive.extractall(scratch, [n for n in names if n.startswith(f"{HOME}/")])
+                archive.extractall(scratch, names)
             run_id = str(said["run_id"])
         except (OSError, zipfile.BadZipFile, RuntimeError, KeyError, ValueError, TypeError) as bad:
             raise DropRefusedError(
@@ -182,11 +186,7 @@ def carried(path: Path) -> Iterator[tuple[Home, str]]:
         yield Home(scratch / HOME), run_id
 
 
-def lies_inside(name: str) -> bool:
-    """Say whether a name in a file lies inside the folder that it is unpacked into.
-
-    >>> lies_inside("home/a"), lies_inside("../a"), lies_inside("/a")
-    (True, False, False)
-    """
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
+def _is_carried(name: str) -> bool:
+    """Say whether a file of an exported night is one that `export_night` puts into its home."""
+    home, *inner = PurePosixPath(name).parts
+    return home == HOME and not CARRIED.isdisjoint(inner[:1])

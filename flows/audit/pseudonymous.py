@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from flows.archive import names_within
 from flows.audit.again import (
     HOME,
     call_program,
@@ -24,12 +25,13 @@ from flows.audit.again import (
     tell,
     write_texts,
 )
-from flows.audit.carry import README, lies_inside
+from flows.audit.carry import README
 from flows.audit.recompute import STANDING_FRAMES, TABLES, keep_standing, kept_standing
 from flows.ingest.drop import load_snapshot
 from flows.money.evidence import expect_manifests, run_table
 from flows.money.ledger_store import books_of
 from flows.money.standing import read_standing
+from flows.night.made_by import is_of_funds
 from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest, write_manifest
 from transforms.audit.carry_readme import pseudonymous_readme
@@ -133,7 +135,7 @@ def _write_run(home: Home, told: Home, run_id: str, pseudonyms: Pseudonyms) -> N
 
 def _compute(said: Mapping[str, Any], folder: Path) -> dict[str, pl.DataFrame]:
     place = Home(folder / HOME)
-    write_texts(said["funds"], place.root)
+    write_texts(said["funds"], place.root, is_of_funds)
     tables = sorted((place.snapshots / said["snapshot_id"] / "tables").glob("*.parquet"))
     with scratch_folder(folder.parent) as scratch:
         request = {
@@ -146,7 +148,7 @@ def _compute(said: Mapping[str, Any], folder: Path) -> dict[str, pl.DataFrame]:
             "memory": None,
         }
         code = stage_code(said["texts"], scratch)
-        call_program(code, ["flows.audit.recompute"], tell(request))
+        call_program(code, ["flows.audit.recompute"], tell(request), within=[folder])
         return {name: pl.read_parquet(scratch / f"{name}.parquet") for name in TABLES}
 
 
@@ -173,7 +175,7 @@ def replay_pseudonymous(path: Path) -> dict[str, Any]:
         folder = scratch / "night"
         try:
             with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder, [n for n in archive.namelist() if lies_inside(n)])
+                archive.extractall(folder, names_within(path, archive))
             said = json.loads((folder / NIGHT).read_text(encoding="utf-8"))
             kept_standing(folder)
             found = _compute(said, folder)

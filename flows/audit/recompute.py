@@ -83,7 +83,9 @@ def compute(
             others = beside.determinations.filter(~pl.col("policy_id").is_in(list(only)))
             others.write_parquet(scratch / BESIDE)
             request["policies"] = mixture.ledger_of.manifest["policies"]
-        call_program(code, ["flows.audit.recompute"], tell(request))
+        read = {path.resolve().parent for paths in mixture.tables.values() for path in paths}
+        read |= {path.resolve() for path in place.snapshots.iterdir()}
+        call_program(code, ["flows.audit.recompute"], tell(request), within=read)
         return Computed(*(pl.read_parquet(scratch / f"{name}.parquet") for name in TABLES))
 
 

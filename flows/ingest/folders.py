@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from stat import S_ISDIR, S_ISREG
 
+from flows.archive import is_bomb
 from transforms.errors import DropRefusedError
 from transforms.visible import holds_control
 
@@ -18,8 +19,6 @@ RUBBISH = ("thumbs.db", ".ds_store", "desktop.ini", "__macosx")
 RUBBISH_STARTS = ("~$", "._", ".~lock.")
 ARCHIVE = ".zip"
 MOST_DEEP, MOST_FILES = 8, 10_000
-# A text of extracts packs to a tenth or less; a thousandth is no text.
-MOST_BYTES, MOST_RATIO, SMALL_BYTES = 64 << 30, 200, 64 << 20
 COPIED_BYTES = 1 << 20
 # What a damaged archive makes its reader raise.
 UNREADABLE = (
@@ -120,9 +119,8 @@ def unpack(path: Path, place: Path, left_aside: list[str]) -> list[Path]:
 
 def _expect_harmless(path: Path, members: list[zipfile.ZipInfo]) -> None:
     """Check names, sizes and count of an archive's members before anything is unpacked."""
-    size = sum(member.file_size for member in members)
-    is_bomb = size > MOST_BYTES or (size > SMALL_BYTES and size > MOST_RATIO * path.stat().st_size)
-    if len(members) > MOST_FILES or is_bomb:
+    if len(members) > MOST_FILES or is_bomb(path, members):
+        size = sum(member.file_size for member in members)
         raise DropRefusedError(
             f"{path.name}: {len(members)} files of {size >> 20} MiB are no ordinary archive; "
             "deliver the files themselves"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.archive import names_within
 from flows.money.batch import fresh_review
 from flows.money.batch_folder import digests_of, known_state, verify_batch
 from flows.money.keys import read_json
@@ -123,7 +124,7 @@ def postings_in(path: Path) -> list[Posting]:
 def _contents(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
+            return {name: archive.read(name) for name in names_within(path, archive)}
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as unreadable:
         raise DropRefusedError(
             f"{path} can't be read as a file of `wuxing batch export`"

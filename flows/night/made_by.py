@@ -1,9 +1,11 @@
 """What makes a run: the program, its libraries, and every text it goes by, kept once by digest."""
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +22,7 @@ DECIDING = (
     *("sql/**/*.sql", "sql/**/*.yaml", "expectations/**/*.sql", "expectations/**/*.yaml"),
     *("transforms/extracts/kinds.yaml", "transforms/payments/profiles/*.toml"),
 )
+FOLDERS_AND_NAME = re.compile(r"(\w+/)+[\w.-]+")
 LIBRARIES = (
     *("chinesecalendar", "cryptography", "duckdb", "great-expectations", "lxml", "numpy"),
     *("pandas", "polars", "pyarrow", "python-calamine", "splink", "sqlglot", "xlsxwriter"),
@@ -80,6 +83,24 @@ def deciding_texts() -> dict[str, str]:
     """Return every text that decides, by its path in the project."""
     paths = sorted({path for form in DECIDING for path in ROOT.glob(form)})
     return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
+
+
+def decides(path: str) -> bool:
+    """Say whether a path is one of a text that decides: nothing that is run as a program.
+
+    >>> [decides(f"sql/{name}") for name in ("policies/a.sql", "a.py", "a.py/a.sql", "../a.sql")]
+    [True, False, False, False]
+    """
+    forms = (form.replace("**/", "*") for form in DECIDING)
+    is_plain = FOLDERS_AND_NAME.fullmatch(path) is not None
+    return is_plain and any(fnmatchcase(path, form) for form in forms)
+
+
+def is_of_funds(path: str) -> bool:
+    """Say whether a path in a home is one of the funds' configuration."""
+    folder, _, name = path.rpartition("/")
+    is_profile = folder == PROFILE_FOLDER and name.endswith(".toml") and name.isprintable()
+    return is_profile or path == Home(Path()).funds_path.name
 
 
 def funds_texts(home: Home) -> dict[str, str]:

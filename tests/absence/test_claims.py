@@ -496,7 +496,8 @@ def test_what_the_rules_alone_explain_is_no_claim_whatever_row_came(
     lowered = texts[NUMBERS].replace('value: "2/3"', 'value: "1/3"')
     assert lowered != texts[NUMBERS]
     code = stage_code({**texts, NUMBERS: lowered}, tmp_path)
-    call_program(code, ["flows", "run", str(drop), "--as-of", str(LATER), "--home", str(home.root)])
+    words = ["flows", "run", str(drop), "--as-of", str(LATER), "--home", str(home.root)]
+    call_program(code, words, within=[home.root])
     with open_ledger(home) as ledger:
         run_id = list(ledger.books().runs)[-1]
     found = entitlements(home, {"run_id": run_id}).join(lines.select(KEY), on=KEY, how="semi")

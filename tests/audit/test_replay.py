@@ -209,7 +209,8 @@ def test_rules_that_were_changed_and_put_back_make_of_a_night_the_one_before(
     texts[card] = texts[card].replace('value: "1000.00"', 'value: "900.00"')
     what = ["--snapshot", run_home[1]["snapshot_id"], "--as-of", str(AS_OF)]
     words = ["flows", "run", *what, "--home", str(home_after_run.root), "--json"]
-    made = json.loads(call_program(stage_code(texts, tmp_path), words))["run_id"]
+    code = stage_code(texts, tmp_path)
+    made = json.loads(call_program(code, words, within=[home_after_run.root]))["run_id"]
     told = replay(home_after_run, made)
     assert (told["verdict"], card in told["changed_since"]) == ("differs", True)
     assert replay(home_after_run, made, stored_rules=True)["verdict"] == "identical"

@@ -14,6 +14,7 @@ from flows.money.export import (
     BATCH,
     POSTINGS,
     export_batch,
+    postings_in,
     read_export,
     read_signature,
     write_signature,
@@ -203,6 +204,22 @@ def test_each_file_that_was_exchanged_is_noticed(home: Home, exported: Path) -> 
     rewrite(exported, "payments.xml", b"<x/>")
     with pytest.raises(DigestDiffersError, match=r"payments\.xml"):
         read_export(exported)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_holds_two_of_one_name_is_not_signed(exported: Path) -> None:
+    """Another program may show the first, and the last one is checked."""
+    with zipfile.ZipFile(exported) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    for name in ("review.html", POSTINGS):
+        with zipfile.ZipFile(exported, "w") as archive:
+            for entry, held in contents.items():
+                if entry == name:
+                    archive.writestr(entry, held.replace(b"1", b"2"))
+                archive.writestr(entry, held)
+        for read in (read_export, postings_in):
+            with pytest.raises(DigestDiffersError, match=f"two files {name}"):
+                read(exported)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK no zip", b"{}"])
