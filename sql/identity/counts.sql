@@ -68,11 +68,15 @@ namesakes as (
 
 places_counted as (
     select
-        count(*) as beside,
-        count(*) filter (where series is not null and is_beside and is_held is not true) as gap,
-        count(*) filter (where is_held) as held,
-        count(*) filter (where is_there) as there,
-        count(*) filter (where is_there and is_beside) as there_and_beside
+        coalesce(sum(row_count), 0)::bigint as beside,
+        coalesce(
+            sum(row_count) filter (where series is not null and is_beside and is_held is not true),
+            0
+        )::bigint as gap,
+        coalesce(sum(row_count) filter (where is_held), 0)::bigint as held,
+        coalesce(sum(row_count) filter (where is_there), 0)::bigint as there,
+        coalesce(sum(row_count) filter (where is_there and is_beside), 0)::bigint
+            as there_and_beside
     from identity_at_work
 ),
 
