@@ -77,6 +77,11 @@ class Ledger:
         asked = f"select {FIELDS} from entries where beneficiary_id = ? or subject_id = ?"
         return self._entries(asked, (identifier, identifier)).to_dicts()
 
+    def entries_to(self, beneficiary_id: str) -> list[dict[str, Any]]:
+        """Return every entry that pays somebody, in the order of posting."""
+        asked = f"select {FIELDS} from entries where beneficiary_id = ?"
+        return self._entries(asked, (beneficiary_id,)).to_dicts()
+
     def entries_before(self, sequence: int) -> pl.DataFrame:
         """Return all that was posted before a posting, in the order of posting."""
         return self._entries(f"select {FIELDS} from entries where sequence < ?", (sequence,))

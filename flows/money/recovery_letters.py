@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from datetime import date
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,13 @@ def letters_of(home: Home, list_id: str) -> dict[str, Any]:
         left = [books.claims[tuple(one[: len(KEY)])].left_of(list_id) for one in claims]
         now = asked_of(home, books, paid_now(ledger))
         letters, doubted = [], 0
+        last_paid = cache(partial(_paid_to, ledger))
         for number, (claim, behind, fen) in enumerate(zip(claims, payments, left, strict=True), 1):
-            paid = _paid_by(ledger, claim, behind)
+            paid = _last_paid(last_paid(claim[len(KEY) - 1]), claim, behind)
             # Lists of before they named their payments may ask for money that was never paid.
             if not paid or not fen:
                 continue
-            known = paid[-1], funds, reasons
+            known = paid, funds, reasons
             letter = _letter(statement, claim, f"{list_id}-{number:04d}", fen, known)
             if now.get(tuple(claim[: len(KEY)]), (None,))[0] == 0:
                 letter["paragraphs"] = _doubted(letter)
@@ -103,15 +105,22 @@ def _signers(books: Books, act: Mapping[str, Any]) -> str:
     return "，".join(f"{word(m.role)} {m.name}（{m.bureau}）" for m in ordered)
 
 
-def _paid_by(ledger: Ledger, claim: list[Any], behind: list[list[Any]]) -> list[dict[str, Any]]:
-    """Return the entries that paid what is asked back: of its payments, else of its key."""
-    key, names = claim[: len(KEY)], {name for name, _ in behind}
-    return [
-        entry
-        for entry in ledger.entries_about(key[-1])
-        if entry["kind"] in PAID_KINDS
-        and (entry["payment_id"] in names if names else [entry[name] for name in KEY] == key)
-    ]
+def _paid_to(ledger: Ledger, beneficiary_id: str) -> dict[Any, dict[str, Any]]:
+    """Return the last entry of each payment to somebody, and of each key that was paid."""
+    found: dict[Any, dict[str, Any]] = {}
+    for entry in ledger.entries_to(beneficiary_id):
+        if entry["kind"] in PAID_KINDS:
+            found[entry["payment_id"]] = found[tuple(entry[name] for name in KEY)] = entry
+    return found
+
+
+def _last_paid(
+    paid: Mapping[Any, dict[str, Any]], claim: list[Any], behind: list[list[Any]]
+) -> dict[str, Any] | None:
+    """Return the last entry that paid what is asked back: of its payments, else of its key."""
+    named = {name for name, _ in behind} or {tuple(claim[: len(KEY)])}
+    found = [paid[one] for one in named if one in paid]
+    return max(found, key=lambda entry: entry["entry_id"], default=None)
 
 
 def _letter(

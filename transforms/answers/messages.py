@@ -4,6 +4,7 @@ The English texts of the code are looked up as they stand there, with a name for
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -24,6 +25,7 @@ AROUND = " ;,:"
 # Behind the places that are shown.
 MORE = re.compile(r" (and [\d,]+ more)$")
 WORDS = re.compile("[A-Za-z]{2,}")
+LETTERS = "[A-Za-z]+"
 FEW_LETTERS = 5
 KEPT = 4096
 
@@ -82,6 +84,26 @@ def _sentences() -> tuple[Sentence, ...]:
     return tuple(sorted(found, key=lambda one: -sum(map(len, one.literals))))
 
 
+@cache
+def _by_word() -> Mapping[str, list[int]]:
+    """Tell by one of its words which sentences a text may be; "": of those without a whole word."""
+    counted = Counter(word for one in _sentences() for word in _whole_words(one))
+    by_word: dict[str, list[int]] = {}
+    for place, one in enumerate(_sentences()):
+        rarest = min(_whole_words(one), key=lambda word: (counted[word], word), default="")
+        by_word.setdefault(rarest, []).append(place)
+    return by_word
+
+
+def _whole_words(sentence: Sentence) -> set[str]:
+    """Give the words that have another sign on both sides: no value beside makes them others."""
+    return {
+        word
+        for literal in sentence.literals
+        for word in re.findall(rf"(?<=[^A-Za-z]){LETTERS}(?=[^A-Za-z])", literal)
+    }
+
+
 def _sentence(en: str, zh: str) -> Sentence:
     literals = tuple(text for text, *_ in Formatter().parse(en) if text)
     # With few words of its own it is taken for another easily: its values are words, then.
@@ -134,7 +156,10 @@ def _whole(text: str) -> Iterator[str]:
     number, _, rest = text.partition(" ")
     if number.isdecimal() and rest in messages():
         yield f"{number} {messages()[rest]}"
-    for sentence in _sentences():
+    by_word = _by_word()
+    words = {"", *re.findall(LETTERS, text)}
+    for place in sorted(place for word in words for place in by_word.get(word, ())):
+        sentence = _sentences()[place]
         if all(literal in text for literal in sentence.literals):
             tried = (pattern.fullmatch(text) for pattern in sentence.patterns)
             found = next(filter(None, tried), None)
