@@ -109,8 +109,9 @@ def test_what_the_batchs_own_snapshot_held_was_judged_already(home: Home) -> Non
     deliver(home, "deaths", DEATH)
     with open_ledger(home) as ledger:
         books = ledger.books()
-    for run in books.runs.values():
+    for run_id, run in books.runs.items():
         run["snapshot_manifest"] = file_digest(home.snapshots / own / MANIFEST)
+        books.snapshots[own] = {run["snapshot_manifest"]: run_id}
     for batch in batches:
         expect_nothing_since(home, books, read_batch(home, batch), [], "2020-05-01")
 
