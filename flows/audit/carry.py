@@ -16,7 +16,7 @@ from flows.ingest.drop import raw_files, snapshot_files
 from flows.money.batch_folder import verify_batch
 from flows.money.evidence import run_files
 from flows.money.funds import PROFILE_FOLDER
-from flows.money.ledger_store import open_ledger, write_prefix
+from flows.money.ledger_store import books_of, open_ledger, write_prefix
 from flows.money.objections import FILE as OBJECTIONS
 from flows.money.standing import Standing, read_standing
 from flows.night.causes import READ_THEN
@@ -25,7 +25,7 @@ from flows.store import MANIFEST, Home, expect_digests, inputs_path, read_manife
 from transforms.audit.carry_readme import carry_readme
 from transforms.digest import canonical_json
 from transforms.errors import DropRefusedError
-from transforms.money.books import Books
+from transforms.money.books import Books, snapshot_before
 
 HOME, SAID, README = "home", "export.json", "说明.md"
 PACKED = (".parquet", ".xlsx", ".zip")
@@ -54,9 +54,14 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
         known = list(books.batches)[: len(drafted)]
         for batch_id in known:
             verify_batch(home, books.batches[batch_id])
-        standing = read_standing(stage_home(night, scratch), night.as_of.year)
-        files = sorted({*_files(night, known), *_files_of_payers(night, standing)})
-        _expect_recorded(home, books, files)
+        place = stage_home(night, scratch)
+        standing = read_standing(place, night.as_of.year)
+        before = snapshot_before(books_of(place), night.snapshot.name)
+        files = {*_files(night, known), *_files_of_payers(night, standing)}
+        # The reviewer's page shows whose account is another one than before.
+        if (home.snapshots / before / MANIFEST).is_file():
+            files |= {*_files_of_snapshot(home.snapshots / before)}
+        _expect_recorded(home, books, sorted(files))
         said = {
             "run_id": run_id,
             "as_of": night.manifest["as_of"],
@@ -71,7 +76,7 @@ def export_night(home: Home, run_id: str, target: Path) -> dict[str, Any]:
                 _copy(archive, f"{HOME}/{copy.name}", copy)
                 for name, text in sorted(night.funds.items()):
                     _add(archive, f"{HOME}/{name}", text.encode())
-                for path in files:
+                for path in sorted(files):
                     _copy(archive, f"{HOME}/{path.relative_to(home.root).as_posix()}", path)
             making.rename(target)
         finally:

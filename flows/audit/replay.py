@@ -1,6 +1,6 @@
 """`wuxing replay`: a night recomputed from its snapshot and the ledger of then, and compared."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import polars as pl
 
 from expectations.suites import load_suite
 from flows.audit.again import Night, read_night, run_again
+from flows.audit.diff import made_by_this_program
 from flows.ingest.drop import INGEST_RULES_VERSION
 from flows.language import headings, language, policy_word
 from flows.money.batch_folder import batch_digest
@@ -19,6 +20,7 @@ from transforms.amounts import yuan_text
 from transforms.digest import content_digest
 from transforms.gates import BOUNDARIES
 from transforms.masking import masked_keys
+from transforms.money.books import Books, snapshot_before
 from transforms.money.entitlements import KEY
 from transforms.visible import table
 from transforms.words import BETWEEN, word
@@ -28,6 +30,7 @@ LATER = ("determinations", "entitlements", "signed_lines", "traces", "findings")
 # Tables that a night of an older program has not: there is nothing to compare.
 MADE_SINCE = {"takeup", "traces", "damaged_rows", "identity_candidates", "identity_weights"}
 MADE_SINCE |= {"identity_stakes"}
+SNAPSHOT, PLACE = "snapshot", ("source_file", "source_line")
 AMOUNTS = ("amount_fen", "due_fen")
 SAMPLES = 5
 
@@ -45,7 +48,8 @@ def replay(
 
     Rows:    returns  `stages`, one per table in the order they are made: digest and rows of then
              and now; `first_difference` with columns, counts, fen and masked keys;
-             `taken_as_it_is`: other rules of ingest made the snapshot, its raw files are not read
+             `taken_as_it_is`: other rules of ingest made the snapshot, its raw files are not read;
+             `pages_compared`: whether what signers read was drawn by this program and these rules
     Holds:   nothing of the home is touched
     Raises:  DropRefusedError, DigestDiffersError if the evidence itself is not as recorded
     """
@@ -61,9 +65,10 @@ def replay(
     with scratch_folder(home.temporary) as scratch:
         folder = run_again(night, scratch, threads=threads, memory=memory, from_raw=from_raw)
         now = read_manifest(folder, "run")
-        stages = list(_stages(night, folder, now, books.batches))
+        pages = _pages(night, books, books_of(Home(folder.parent.parent)))
+        stages = [*_stages(night, folder, now, books.batches), *(pages or ())]
         first = next((stage for stage in stages if stage["then"] != stage["now"]), None)
-        differing = _first_difference(home.runs / run_id, folder, first) if first else None
+        differing = _first_difference(night, folder, first, now) if first else None
     files = night.manifest["files"]
     bytes_same = sum(now["files"].get(name) == digest for name, digest in files.items())
     other_goes_in = [name for name in GOES_IN if now[name] != night.manifest[name]]
@@ -76,6 +81,7 @@ def replay(
         "other_inputs": other_goes_in,
         "changed_since": others,
         "taken_as_it_is": taken_as_it_is,
+        "pages_compared": pages is not None,
         "files_same_to_the_byte": bytes_same,
         "files": len(files),
     }
@@ -106,7 +112,7 @@ def _stages(
         (content_digest(one["tables"]), sum(file["accepted"] for file in one["files"]))
         for one in (stored, again)
     )
-    yield _stage("snapshot", *read)
+    yield _stage(SNAPSHOT, *read)
     made = now["outputs"].keys() - (MADE_SINCE - then["outputs"].keys())
     empty = {"digest": "", "rows": 0}
     for name in sorted(then["outputs"].keys() | made, key=_place):
@@ -120,6 +126,28 @@ def _stages(
         yield _stage(f"batch {batch_id}", was, (digest, lines))
 
 
+def _pages(night: Night, then: Books, now: Books) -> list[dict[str, Any]] | None:
+    """Pair what signers of the night's batches read with what is drawn now.
+
+    Rows:    returns  None where it would be drawn otherwise: by another program or other rules, at
+                      another place of the ledger, or without what a page shows of before
+    """
+    kept = night.manifest.get("made_by") and read_night(night.home, night.run_id).texts
+    before = snapshot_before(now, night.snapshot.name)
+    is_there = not before or (night.home.snapshots / before).is_dir()
+    if not made_by_this_program(night) or kept != night.texts or not is_there:
+        return None
+    states = [(then.batches.get(name), now.batches.get(name)) for name in night.manifest["batches"]]
+    if any((was and was.seen) != (drawn and drawn.seen) for was, drawn in states):
+        return None
+    return [
+        _stage(f"batch {was.batch_id} {name}", (digest, 1), (drawn.review.get(name, ""), 1))
+        for was, drawn in states
+        if was and drawn
+        for name, digest in sorted(was.review.items())
+    ]
+
+
 def _stage(name: str, then: tuple[str, int], now: tuple[str, int]) -> dict[str, Any]:
     """Set digest and rows of then beside those of now."""
     return {"stage": name, "then": then[0], "then_rows": then[1], "now": now[0], "now_rows": now[1]}
@@ -131,23 +159,44 @@ def _place(name: str) -> tuple[int, str]:
     return (0 if name.startswith("policies/") else len(LATER) + 1), name
 
 
-def _first_difference(then: Path, now: Path, stage: Mapping[str, Any]) -> dict[str, Any]:
+def _first_difference(
+    night: Night, folder: Path, stage: Mapping[str, Any], made: Mapping[str, Any]
+) -> dict[str, Any]:
     """Say where the first table that differs does: columns, counts, fen, a few masked keys."""
     name = stage["stage"]
-    paths = [folder / f"{name}.parquet" for folder in (then, now)]
+    if name == SNAPSHOT:
+        again = Home(folder.parent.parent).snapshots / str(made["snapshot_id"])
+        return {"stage": name, **snapshot_difference(night.snapshot, again)}
+    paths = [place / f"{name}.parquet" for place in (night.home.runs / night.run_id, folder)]
     if not all(path.is_file() for path in paths):
         return {"stage": name}
     return {"stage": name, **table_difference(*map(pl.read_parquet, paths))}
 
 
-def table_difference(a: pl.DataFrame, b: pl.DataFrame) -> dict[str, Any]:
+def snapshot_difference(then: Path, now: Path) -> dict[str, Any]:
+    """Name the kinds whose tables differ, and say of the first at which delivered lines."""
+    tables = [read_manifest(folder, "snapshot")["tables"] for folder in (then, now)]
+    kinds = sorted(tables[0].keys() | tables[1].keys())
+    kinds = [kind for kind in kinds if tables[0].get(kind) != tables[1].get(kind)]
+    files = [table.get(kinds[0], {"files": {}})["files"] for table in tables]
+    frames = [
+        # Of a large kind only the pieces that differ.
+        [pl.read_parquet(folder / name) for name in mine if mine[name] != other.get(name)]
+        for folder, mine, other in zip((then, now), files, reversed(files), strict=True)
+    ]
+    empty = [*frames[0], *frames[1]][0].clear()
+    a, b = (pl.concat([empty, *frame], how="diagonal") for frame in frames)
+    return {"kinds": kinds, **table_difference(a, b, PLACE)}
+
+
+def table_difference(a: pl.DataFrame, b: pl.DataFrame, key: Sequence[str] = KEY) -> dict[str, Any]:
     """Compare two tables of one stage.
 
     Rows:    returns  rows only there, only here, changed; columns that differ; fen of each side
     Units:   fen
     """
     columns = [name for name in a.columns if name in b.columns]
-    keys = [name for name in KEY if name in columns]
+    keys = [name for name in key if name in columns]
     gone = a.join(b, on=columns, how="anti", nulls_equal=True)
     come = b.join(a, on=columns, how="anti", nulls_equal=True)
     both = gone.join(come, on=keys, how="inner", suffix="_now") if keys else gone.clear()
@@ -191,9 +240,14 @@ def replay_lines(told: Mapping[str, Any]) -> list[str]:
             "  other rules of ingest made the snapshot: it was taken as it is, its raw files were "
             "not read again"
         )
+    if not told["pages_compared"]:
+        lines.append(
+            "  the pages that signers read were not compared: another program, or other rules, "
+            "drew them, or what they show of before is not here"
+        )
     first = told["first_difference"]
     if first:
-        lines += _difference_lines(first, _stage_text(first["stage"], checks))
+        lines += difference_lines(first, _stage_text(first["stage"], checks))
     if told["verdict"] != "identical" and told["rules"] == "today" and told["other_inputs"]:
         lines.append("  other rules or numbers than then: try again with --rules stored")
     return [*lines, f"verdict: {told['verdict']}"]
@@ -210,10 +264,13 @@ def _stage_text(stage: str, checks: Mapping[str, str]) -> str:
     return f"{word(f'stage_{folder}')} {titled}" if titled else word(stage)
 
 
-def _difference_lines(first: Mapping[str, Any], stage: str) -> Iterator[str]:
+def difference_lines(first: Mapping[str, Any], stage: str) -> Iterator[str]:
+    """Say where the first difference lies, without naming anybody."""
     yield f"  first difference: {stage}"
     if "columns" not in first:
         return
+    if "kinds" in first:
+        yield f"    kinds: {BETWEEN[language()].join(headings(*first['kinds']))}"
     yield f"    columns: {', '.join([*first['only_columns'], *first['columns']]) or 'whole rows'}"
     yield (
         f"    rows gone or changed {first['rows_gone_or_changed']:,}, "
@@ -222,4 +279,7 @@ def _difference_lines(first: Mapping[str, Any], stage: str) -> Iterator[str]:
     for name, fen in first["fen_then"].items():
         now = first["fen_now"][name]
         yield f"    {name}: {yuan_text(fen, ',')} then, {yuan_text(now, ',')} now"
-    yield from (f"    {' '.join(str(value) for value in key.values())}" for key in first["keys"])
+    between = ":" if "kinds" in first else " "
+    yield from (
+        f"    {between.join(str(value) for value in key.values())}" for key in first["keys"]
+    )

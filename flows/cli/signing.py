@@ -180,6 +180,7 @@ def _lines(shown: dict[str, Any]) -> list[str]:
     changed = ", ".join(f"{both(f'posting_{kind}')} {n}" for kind, n in shown["changed"].items())
     lines.append(said("changed_since", f"{shown['last_signed_position']} → {changed or '0'}"))
     lines += [said(name, shown[name]) for name in ("batch_digest", "roster_digest")]
+    lines += [said("page_as_drawn", f"{n} {d}") for n, d in shown["pages"].items()]
     lines.append(said("anchors", ", ".join(shown["anchors"]) or word("no_anchors")))
     lines.append(said("put_up", shown["announced"] or word("not_put_up")))
     lines += [said("came_from", shown["came_from"])] if shown["came_from"] else []

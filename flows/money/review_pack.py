@@ -26,7 +26,7 @@ from sql import (
 from transforms.answers.traces import TRACE_SCHEMA
 from transforms.errors import DigestDiffersError
 from transforms.money.batches import LINE_SCHEMA
-from transforms.money.books import Books
+from transforms.money.books import Books, snapshot_before
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.money.ledger import PAID_KINDS
 from transforms.money.payees import DESTINATION, PAYEE, normal_accounts
@@ -178,8 +178,7 @@ def _accounts_before(home: Home, books: Books, snapshot_id: str) -> pl.DataFrame
 
     Rows:    returns  one per party: PAYEE, DESTINATION; none where the snapshot is not kept here
     """
-    read = [run["snapshot_id"] for run in books.runs.values() if run["state"] == "done"]
-    before = next((snapshot for snapshot in reversed(read) if snapshot != snapshot_id), "")
+    before = snapshot_before(books, snapshot_id)
     path = home.snapshots / before / "tables" / "accounts.parquet"
     if not before or not path.is_file():
         return pl.DataFrame(schema=dict.fromkeys([*PAYEE, *DESTINATION], pl.String()))

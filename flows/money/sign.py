@@ -249,5 +249,6 @@ def what_is_signed(batch: Signable, key_file: Path) -> dict[str, Any]:
         "ledger_position": batch.books.position,
         "roster_digest": batch.books.roster.digest(),
         "batch_digest": state.batch_digest,
+        "pages": dict(state.review),
         "anchors": batch.anchors,
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 from flows.money.funds import PROFILE_FOLDER, without_anchors
 from flows.store import Home, file_digest, inputs_path, replace_file
-from transforms.digest import canonical_json, content_digest, text_digest
+from transforms.digest import canonical_json, content_digest
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("flows", "transforms", "sql", "expectations")
@@ -23,6 +23,7 @@ DECIDING = (
     *("transforms/extracts/kinds.yaml", "transforms/payments/profiles/*.toml"),
 )
 FOLDERS_AND_NAME = re.compile(r"(\w+/)+[\w.-]+")
+COMPILED = "__pycache__"
 LIBRARIES = (
     *("chinesecalendar", "cryptography", "duckdb", "great-expectations", "lxml", "numpy"),
     *("pandas", "polars", "pyarrow", "python-calamine", "splink", "sqlglot", "xlsxwriter"),
@@ -34,7 +35,7 @@ LOCK = "requirements.lock"
 def program() -> dict[str, Any]:
     """Return which program this is: nothing personal, no clock.
 
-    Holds:   `code_digest` is over all Python files; `commit` is empty where there is no checkout
+    Holds:   `commit` is empty where there is no checkout
     """
     lock = lock_path()
     return {
@@ -55,27 +56,38 @@ def lock_path() -> Path:
 
 def commit() -> str:
     """Return the commit of the checkout; empty if it is none, or there is no git to ask."""
+    return _git("rev-parse", "HEAD")
+
+
+def _git(*asked: str) -> str:
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         return ""
-    asked = [git, "-C", str(ROOT), "rev-parse", "HEAD"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return told.stdout.strip()
+    words = [git, "--no-optional-locks", "-C", str(ROOT), *asked]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def code_digest() -> str:
-    """Return the digest over the text of every Python file of the product."""
-    paths = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+    """Return the digest over every file of the product that is neither compiled nor a rule.
+
+    Holds:   rules have their own: each run keeps them whole
+    """
+    found = (path for name in PACKAGES for path in (ROOT / name).rglob("*"))
+    paths = {p.relative_to(ROOT).as_posix(): p for p in found if COMPILED not in p.parts}
+    code = paths.keys() - deciding_texts().keys()
     return content_digest(
-        {p.relative_to(ROOT).as_posix(): text_digest(p.read_text(encoding="utf-8")) for p in paths}
+        {name: file_digest(paths[name]) for name in code if paths[name].is_file()}
     )
 
 
 def version_line() -> str:
-    """Say which program this is, as `wuxing --version` does."""
+    """Say which program this is, as `wuxing --version` does: all its files are in a digest."""
     made = program()
     known = f"commit {made['commit'][:12]}, " if made["commit"] else ""
-    return f"wuxing {made['version']} ({known}code {made['code_digest'][:12]})"
+    known += "changed since, " if _git("status", "--porcelain", "--", *PACKAGES) else ""
+    digests = made["code_digest"], content_digest(deciding_texts())
+    code, rules = (digest[:12] for digest in digests)
+    return f"wuxing {made['version']} ({known}code {code}, rules {rules})"
 
 
 @cache

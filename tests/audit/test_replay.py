@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import subprocess
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,33 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from flows.audit.again import call_program, stage_code
+from flows.audit.again import call_program, read_night, stage_code
 from flows.audit.carry import carried, export_night
-from flows.audit.replay import replay, replay_lines, table_difference
+from flows.audit.replay import (
+    difference_lines,
+    replay,
+    replay_lines,
+    snapshot_difference,
+    table_difference,
+)
 from flows.cli import main
 from flows.cli.console import app, run_command
 from flows.ingest import read_before, tables
 from flows.ingest.drop import ingest_drop
+from flows.money.review_pack import review_files
 from flows.money.verify import verify_home
-from flows.night.made_by import deciding_texts, program, version_line
+from flows.night.made_by import PACKAGES, deciding_texts, program, version_line
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
-from flows.store import MANIFEST, Home, file_digest, inputs_path, read_inputs, read_manifest
+from flows.store import (
+    MANIFEST,
+    Home,
+    file_digest,
+    inputs_path,
+    read_inputs,
+    read_manifest,
+    write_manifest,
+)
 from sql.texts import policy_cards
 from tests.audit.conftest import told_anew
 from tests.conftest import AS_OF
@@ -51,6 +67,7 @@ def test_in_chinese_stages_have_titles_and_stand_in_their_columns(
     told = {"stages": [{"stage": name, **stage} for name in names], "first_difference": first}
     told |= {"run_id": "R1", "rules": "stored", "verdict": "differs", "other_inputs": []}
     told |= {"files_same_to_the_byte": 1, "files": 1, "taken_as_it_is": False}
+    told |= {"pages_compared": True}
     told |= {"changed_since": ["commit", "code_digest"]}
     lines = [in_chinese(line) for line in replay_lines(told)]
     titled = (
@@ -76,6 +93,8 @@ def test_each_night_replayed_after_the_last_is_identical(
     assert told["verdict"] == "identical", replay_lines(told)
     assert told["files_same_to_the_byte"] == told["files"] > 0
     assert told["stages"][0]["stage"] == "snapshot"
+    pages = [stage["stage"] for stage in told["stages"] if stage["stage"].endswith("review.html")]
+    assert told["pages_compared"] and pages
     assert contents(home.root) == before, "nothing live is touched"
 
 
@@ -147,6 +166,96 @@ def test_a_run_says_what_made_it(nights: tuple[Home, list[str]]) -> None:
     assert "sql/policies/new_hire_subsidy.sql" in inputs["texts"]
     assert "funds.toml" in inputs["funds"] and "[anchors]" not in inputs["funds"]["funds.toml"]
     assert version_line().startswith("wuxing ") and made_by["code_digest"][:12] in version_line()
+
+
+def test_a_page_that_shows_another_payee_is_found(
+    nights: tuple[Home, list[str]], town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who runs the night lets the page name another one, and posts its digest like any other."""
+    home = Home(tmp_path / "home")
+    shutil.copytree(nights[0].root, home.root)
+
+    def forged(*given: Any) -> tuple[dict[str, bytes], dict[str, Any]]:
+        files, counts = review_files(*given)
+        page = files["review.html"].replace("公司".encode(), "医院".encode())
+        return {**files, "review.html": page}, counts
+
+    monkeypatch.setattr("flows.money.batch.review_files", forged)
+    summary = run_night(NightRequest(home, date(2020, 5, 2), drop=town), Progress())
+    assert verify_home(home).problems == []
+    told = replay(home, summary["run_id"])
+    assert told["verdict"] == "differs"
+    assert told["first_difference"]["stage"].endswith(" review.html")
+    made_by = {"code_digest": "another"}
+    monkeypatch.setattr("flows.audit.diff.program", lambda: {**program(), **made_by})
+    told = replay(home, summary["run_id"])
+    assert (told["verdict"], told["pages_compared"]) == ("identical", False)
+    assert any("pages that signers read were not compared" in line for line in replay_lines(told))
+
+
+def test_tables_that_the_raw_files_do_not_give_are_named_with_their_lines(
+    nights: tuple[Home, list[str]], tmp_path: Path
+) -> None:
+    home = nights[0]
+    stored, forged = read_night(home, nights[1][0]).snapshot, tmp_path / "snapshot"
+    shutil.copytree(stored, forged)
+    said = read_manifest(forged, "snapshot")
+    for kind, column in (("accounts", "account_no"), ("employment", "contract_type")):
+        (name,) = said["tables"][kind]["files"]
+        rows = pl.read_parquet(forged / name).with_row_index("n")
+        other = pl.when(pl.col("n") == 1).then(pl.lit("6222")).otherwise(column).alias(column)
+        rows.with_columns(other).drop("n").write_parquet(forged / name)
+        said["tables"][kind]["files"][name] = file_digest(forged / name)
+    row = pl.read_parquet(forged / "tables" / "accounts.parquet").row(1, named=True)
+    write_manifest(forged, said)
+    first = {"stage": "snapshot", **snapshot_difference(forged, stored)}
+    assert first["kinds"] == ["accounts", "employment"] and first["columns"] == ["account_no"]
+    assert first["rows_gone_or_changed"] == first["rows_come_or_changed"] == 1
+    lines = list(difference_lines(first, "snapshot"))
+    assert lines[1] == "    kinds: accounts, employment"
+    assert lines[-1] == f"    {row['source_file']}:{row['source_line']}"
+    assert "6222" not in "".join(lines) and row["holder"] not in "".join(lines)
+    (forged / "tables" / "accounts.parquet").unlink()
+    write_manifest(forged, {**said, "tables": {**said["tables"], "accounts": {"files": {}}}})
+    gone = snapshot_difference(forged, stored)
+    assert gone["rows_gone_or_changed"] == 0 < gone["rows_come_or_changed"]
+
+
+def test_every_file_of_the_program_is_in_a_digest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who words a letter otherwise, or a rule, has another program; git says so, too."""
+
+    def told() -> str:
+        deciding_texts.cache_clear()
+        program.cache_clear()
+        return version_line()
+
+    for name in (*PACKAGES, "unchanged"):
+        (tmp_path / name).mkdir()
+    names = ("sql/a.sql", "flows/a.py", "transforms/letters.yaml", "expectations/a.j2")
+    monkeypatch.setattr("flows.night.made_by.ROOT", tmp_path)
+    for name in names:
+        (tmp_path / name).write_text("a", "utf-8")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"]):
+        subprocess.run([*git, *words], check=True)
+    clean = told()
+    seen = {clean}
+    assert "commit " in clean and "changed" not in clean
+    (tmp_path / "sql" / "__pycache__").mkdir()
+    (tmp_path / "sql" / "__pycache__" / "a.pyc").write_text("")
+    (tmp_path / ".gitignore").write_text("__pycache__")
+    assert told() == clean
+    for name in (*names, "sql/b.sql", "flows/b.so"):
+        (tmp_path / name).write_text("b", "utf-8")
+        line = told()
+        assert line not in seen and "changed since, code" in line
+        seen.add(line)
+    shutil.rmtree(tmp_path / ".git")
+    assert "commit" not in told() and "changed" not in told()
+    monkeypatch.undo()
+    told()
 
 
 def test_inputs_that_were_changed_are_refused(
@@ -224,6 +333,8 @@ def test_a_carried_night_is_replayed_in_an_empty_place(
     told = export_night(home, runs[3], file)
     assert told["files"] > 20
     with carried(file) as (place, run_id):
+        told = replay(place, run_id)
+        assert (told["verdict"], told["pages_compared"]) == ("identical", True), replay_lines(told)
         assert place.root != home.root and run_id == runs[3]
         assert not list(place.batches.glob("*/bank*.txt")), "payment files are not carried"
     assert run_command(app, ["replay", str(file), "--json"]) == 0

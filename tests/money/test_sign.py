@@ -10,6 +10,7 @@ import pytest
 from flows.cli.console import run_command
 from flows.cli.signing import reject_at_home, sign_at_home
 from flows.money.batch import pack_batch
+from flows.money.batch_folder import digests_of
 from flows.money.export import (
     BATCH,
     POSTINGS,
@@ -265,6 +266,9 @@ def test_what_a_signer_is_shown(home: Home, batch: str) -> None:
     )
     assert shown["amount_in_capitals"] == "人民币壹仟元零叁分"
     assert shown["changed"] == {"signed": 1}
+    assert shown["pages"] == digests_of(
+        {name: (home.batches / batch / name).read_bytes() for name in shown["pages"]}
+    )
     assert [said["name"] for said in shown["unconfirmed"]] == ["layoff_rate_method"]
 
 
@@ -319,6 +323,7 @@ def test_by_command_on_a_machine_without_the_home(
     said = capsys.readouterr()
     assert json.loads(said.out)["signature_file"] == str(signature)
     assert "人民币壹仟元零叁分" in said.err and "抽样 sample: 尚未核查" in said.err
+    assert "(not held against the tables): review.html " in said.err
     accept = ["batch", "accept", str(signature), "--home", str(home.root)]
     assert run_command(app, accept) == 0
     assert "not signed yet: approver" in capsys.readouterr().out

@@ -115,6 +115,12 @@ class Books:
         return self.hashes[-1] if self.hashes else FIRST_HASH
 
 
+def snapshot_before(books: Books, snapshot_id: str) -> str:
+    """Name the snapshot that a finished run read last, another one than this; nothing if none."""
+    read = [run["snapshot_id"] for run in books.runs.values() if run["state"] == "done"]
+    return next((snapshot for snapshot in reversed(read) if snapshot != snapshot_id), "")
+
+
 def batch_statement(
     books: Books,
     state: BatchState,
