@@ -82,8 +82,8 @@ from transforms.money.reviews import VERDICTS, sort_lines
 from transforms.policies.cards import PolicyStatus
 
 Key = tuple[str, ...]
-# What names a night: its day, what is due, and all else that goes into it.
-Named = tuple[date, tuple[tuple[Key, int], ...], *tuple[Any, ...]]
+# What names a night: its day, what is due, a payee's bank, and all else that goes into it.
+Named = tuple[date, tuple[tuple[Key, int], ...], int, *tuple[Any, ...]]
 LINES: Mapping[Key, Callable[[int], dict[str, Any]]] = {
     tuple(make(1)[name] for name in KEY): make
     for make in (
@@ -102,7 +102,7 @@ ENDS, RIVAL = "internship_subsidy", "flexible_insurance_extension"
 (BEFORE,) = (key for key in KEYS if key[0] == ENDS and key[1] == "2020-03")
 AFTER = (RIVAL, *BEFORE[1:4], "person", BOB)
 BOTH = ("reviewer", "approver")
-STEPS, SEED, STEPS_A_LIFE = 1_200, 20201127, 50
+STEPS, SEED, STEPS_A_LIFE = 1_200, 20201128, 50
 # Things happen between two nights: else nothing but nights would.
 ACTS_A_NIGHT = 3
 FIRST_DAY = date(2020, 1, 1)
@@ -120,6 +120,7 @@ class Drawn:
     run: int
     lines: dict[Key, int]
     determined: dict[Key, int]
+    bank: int
     state: str = "draft"
     roles: set[str] = field(default_factory=set)
     answered: dict[str, bool] = field(default_factory=dict)
@@ -132,7 +133,7 @@ class Model:
 
     due: dict[Key, int] = field(default_factory=dict)
     paid: Counter[Key] = field(default_factory=Counter)
-    struck: dict[Key, tuple[int, int]] = field(default_factory=dict)
+    struck: dict[Key, tuple[int, int, int]] = field(default_factory=dict)
     held: set[Key] = field(default_factory=set)
     objected: dict[Key, int] = field(default_factory=dict)
     batches: dict[str, Drawn] = field(default_factory=dict)
@@ -140,6 +141,8 @@ class Model:
     nights: list[Named] = field(default_factory=list)
     fallen: set[Key] = field(default_factory=set)
     known: dict[Key, int] = field(default_factory=dict)
+    bank: int = 0
+    known_bank: int = 0
     is_over: bool = False
     asked_back: set[Key] = field(default_factory=set)
 
@@ -159,7 +162,11 @@ class Model:
             is_over = self.is_over and key[0] == ENDS and key not in self.asked_back
             if is_over or (not due and not before):
                 continue
-            is_out = key in self.objected or self.struck.get(key) == (due, before)
+            is_out = key in self.objected or self.struck.get(key) == (
+                due,
+                before,
+                bank_of(key, self.bank),
+            )
             status = "held" if is_out else "payable"
             if due <= before:
                 status = "recovery" if due < before else "nothing_due"
@@ -171,13 +178,18 @@ class Model:
     def stands(self, named: Named, said: Mapping[Key, tuple[str, int]]) -> bool:
         """Say whether a night is the newest from now on; then all other drafts are withdrawn.
 
-        The newest again is nothing new, nor is one that was done before one of a later day.
+        The newest again is nothing new, nor is one that was done before one of a later day, or of
+        its own day and other extracts.
         """
         since = self.nights[self.nights.index(named) :] if named in self.nights else [named]
-        if named in self.nights[-1:] or any(night[0] > named[0] for night in since):
+        passed_over = any(
+            night[0] > named[0] or (night[0] == named[0] and night[2] != named[2])
+            for night in since
+        )
+        if named in self.nights[-1:] or passed_over:
             return False
         self.nights = [*(night for night in self.nights if night != named), named]
-        self.runs, self.known = self.runs + 1, dict(self.due)
+        self.runs, self.known, self.known_bank = self.runs + 1, dict(self.due), self.bank
         self.fallen = {key for key, (status, _) in said.items() if status in FALLEN}
         self.fallen |= self.objected.keys()
         for batch in self.batches.values():
@@ -187,10 +199,18 @@ class Model:
     def may_release(self, batch: Drawn) -> bool:
         is_new = any(self.objected.get(key) == self.runs for key in batch.lines)
         has_fallen = batch.run != self.runs and bool(self.fallen & batch.lines.keys())
+        has_moved = any(
+            bank_of(key, batch.bank) != bank_of(key, self.known_bank) for key in batch.lines
+        )
         is_signed = batch.state == "signed" and batch.roles == set(BOTH)
         # Past a later day's night, what one of an earlier day says pays nothing.
         is_stale = any(night[0] > self.nights[-1][0] for night in self.nights)
-        return is_signed and not is_new and not has_fallen and not is_stale
+        return is_signed and not (is_new or has_fallen or has_moved or is_stale)
+
+
+def bank_of(key: Key, bank: int) -> int:
+    """Return at which bank a line is paid: one payee's account goes to and fro."""
+    return bank if key[-1] == ONE else 0
 
 
 # --- the machine ----------------------------------------------------------------------------------
@@ -315,8 +335,13 @@ class Lives(RuleBasedStateMachine):
         while is_paid and self.has("draft"):
             self.a_batch_is_paid(0, None)
 
-    @rule(place=st.integers(0, 6), fen=st.integers(0, 4))
+    @rule(place=st.integers(0, len(KEYS)), fen=st.integers(0, 4))
     def the_town_changes(self, place: int, fen: int) -> None:
+        """What is due changes, or a payee's bank: by the account's number it is the same."""
+        if place == len(KEYS):
+            Lives.steps["bank"] += 1
+            self.model.bank = 1 - self.model.bank
+            return
         Lives.steps["town"] += 1
         key = KEYS[place]
         if self.model.is_over and key[0] == ENDS:
@@ -351,7 +376,8 @@ class Lives(RuleBasedStateMachine):
     def a_night(self, writes: int | None, as_of: date) -> None:
         self.acts, expected, named = 0, self.model.night(), self.named(as_of)
         is_again = named in self.nights
-        label = self.nights.setdefault(named, f"N{len(self.nights)}")
+        of_bank = f"+{self.model.bank}" * bool(self.model.bank)
+        label = self.nights.setdefault(named, f"N{len(self.nights)}{of_bank}")
         rows = [
             LINES[key](fen) if key in LINES else month(RIVAL, BOB, fen, AFTER[1])
             for key, fen in sorted(self.model.due.items())
@@ -360,6 +386,12 @@ class Lives(RuleBasedStateMachine):
         determined, home = town(), self.home
         extracts = template().root.parent / "extracts"
         shutil.copytree(extracts, home.root / "extracts", dirs_exist_ok=True)
+        accounts = pl.read_parquet(extracts / "accounts.parquet")
+        if self.model.bank:
+            moved = pl.when(pl.col("subject_id") == ONE).then(pl.lit("102453000012"))
+            accounts = accounts.with_columns(moved.otherwise("bank_code").alias("bank_code"))
+            accounts.write_parquet(home.root / "extracts" / "accounts.parquet")
+        show_frame(determined.connection, "accounts", accounts)
         self._show(rows)
 
         def do() -> Any:
@@ -400,7 +432,7 @@ class Lives(RuleBasedStateMachine):
             batched.update(lines)
             before = self.model.batches.get(batch.batch_id)
             if is_new:
-                drawn = Drawn(self.model.runs, lines, dict(self.model.due))
+                drawn = Drawn(self.model.runs, lines, dict(self.model.due), self.model.bank)
                 drawn.is_announced = before is not None and before.is_announced
                 self.model.batches[batch.batch_id] = drawn
         payable = {key: fen for key, (status, fen) in expected.items() if status == "payable"}
@@ -416,7 +448,8 @@ class Lives(RuleBasedStateMachine):
             standing = ledger.state_digest()
         since = (self.last_run, len(self.objections)) if self.objections else ()
         due = tuple(sorted(self.model.due.items()))
-        return (as_of, due, standing, len(self.decisions), self.model.is_over, *since)
+        others = (standing, len(self.decisions), self.model.is_over, *since)
+        return (as_of, due, self.model.bank, *others)
 
     @precondition(lambda self: self.acts >= ACTS_A_NIGHT)
     @rule(
@@ -500,12 +533,13 @@ class Lives(RuleBasedStateMachine):
             if verdict == VERDICTS[1]:
                 self.model.held.add(key)
             elif verdict == VERDICTS[2]:
-                self.model.struck[key] = (batch.determined[key], before[key])
+                bank = bank_of(key, batch.bank)
+                self.model.struck[key] = (batch.determined[key], before[key], bank)
         agreed = {key: batch.lines[key] for key, v in by_key.items() if v == VERDICTS[0]}
         assert bool(agreed) is bool(successor)
         if successor:
             assert amounts_of(read_batch(self.home, successor).frame("lines")) == agreed
-            self.model.batches[successor] = Drawn(batch.run, agreed, batch.determined)
+            self.model.batches[successor] = Drawn(batch.run, agreed, batch.determined, batch.bank)
 
     @precondition(lambda self: self.has("draft", "signed"))
     @rule(

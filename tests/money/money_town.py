@@ -221,9 +221,16 @@ def goes_in(label: str, as_of: date) -> dict[str, str]:
 
 
 def delivered(label: str) -> list[dict[str, str]]:
-    """List the files of a night's snapshot: one of its own where its label ends in +."""
-    note = {"kind": "delivery_note", "name": "note.csv", "sha256": sha256(label.encode())}
-    return [note] if label.endswith("+") else []
+    """List the files of a night's snapshot: of its own where its label ends in +.
+
+    What stands behind the + names a snapshot of several nights.
+    """
+    note = {"kind": "delivery_note", "name": "note.csv", "sha256": sha256(_noted(label).encode())}
+    return [note] if "+" in label else []
+
+
+def _noted(label: str) -> str:
+    return label.partition("+")[2] or label
 
 
 def sha256(content: bytes) -> str:
@@ -247,7 +254,7 @@ def leave_run(
     snapshot.mkdir(parents=True, exist_ok=True)
     for file in files:
         (snapshot / "raw").mkdir(exist_ok=True)
-        (snapshot / "raw" / file["name"]).write_text(label)
+        (snapshot / "raw" / file["name"]).write_text(_noted(label))
     # All other nights read one snapshot: its tables are those of the first, for it never changes.
     if (home.root / "extracts").is_dir() and not (snapshot / "tables").is_dir():
         shutil.copytree(home.root / "extracts", snapshot / "tables")

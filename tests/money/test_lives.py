@@ -10,7 +10,7 @@ from transforms.errors import LedgerForbidsError
 ACTS = {
     *("night", "review", "reject", "withdraw", "sign", "notice", "release", "release refused"),
     *("settle", "late return", "reconcile", "recover", "object", "decide", "cut off"),
-    *("policy ends", "ask back"),
+    *("policy ends", "ask back", "bank"),
 }
 
 
@@ -21,7 +21,11 @@ def test_random_steps_go_by_the_model(capsys: pytest.CaptureFixture[str]) -> Non
     assert {name for name in ACTS if told[name] >= 2} == ACTS
 
 
-def test_a_model_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Model, "reserved", lambda self: lives.Counter())
+@pytest.mark.parametrize("forgotten", ["what is signed", "the bank"])
+def test_a_model_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch, forgotten: str) -> None:
+    if forgotten == "the bank":
+        monkeypatch.setattr(lives, "bank_of", lambda *_: 0)
+    else:
+        monkeypatch.setattr(Model, "reserved", lambda self: lives.Counter())
     with pytest.raises((AssertionError, LedgerForbidsError)):
         live(300, SEED)
