@@ -170,7 +170,8 @@ def _first_difference(
     paths = [place / f"{name}.parquet" for place in (night.home.runs / night.run_id, folder)]
     if not all(path.is_file() for path in paths):
         return {"stage": name}
-    return {"stage": name, **table_difference(*map(pl.read_parquet, paths))}
+    then, now = map(pl.read_parquet, paths)
+    return {"stage": name, **table_difference(then, now)}
 
 
 def snapshot_difference(then: Path, now: Path) -> dict[str, Any]:
