@@ -14,6 +14,7 @@ import pytest
 from flows.cli import app
 from flows.cli import keys as cli_keys
 from flows.cli.console import run_command
+from flows.money import clock as money_clock
 from flows.money import sign
 from flows.money.batch import list_batches
 from flows.money.ledger_store import books_of
@@ -173,7 +174,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
         def now(cls, zone: Any = None) -> Any:
             return cls(day.year, day.month, day.day, 12, tzinfo=zone)
 
-    for place in (sign, nightly_module, cli_keys):
+    for place in (money_clock, nightly_module, cli_keys):
         monkeypatch.setattr(place, "datetime", Clock)
 
 
