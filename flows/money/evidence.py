@@ -43,14 +43,17 @@ class Recorded:
 def open_run(home: Home, run_id: str, books: Books) -> Recorded:
     """Open a run and its snapshot, both manifests as the ledger recorded them; no table is read.
 
-    Raises:  DigestDiffersError naming the manifest, or the run that the ledger does not know
+    Raises:  DigestDiffersError naming the manifest, or the run that the ledger does not know;
+             DropRefusedError if the snapshot is not there
     """
     if run_id not in books.runs:
         raise DigestDiffersError(
             f"the ledger knows no run {run_id}: if it was interrupted, run it again first"
         )
+    # A folder that is not there, put by perhaps, is told so: nobody changed it.
+    said = read_manifest(home.snapshots / books.runs[run_id]["snapshot_id"], "snapshot")
     run, snapshot = expect_manifests(home, run_id, books)
-    files = [*run_files(run), *snapshot_files(snapshot, read_manifest(snapshot, "snapshot"))]
+    files = [*run_files(run), *snapshot_files(snapshot, said)]
     return Recorded(run, snapshot, dict(sorted(files)))
 
 

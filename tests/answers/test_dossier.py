@@ -232,6 +232,7 @@ def test_what_changed_for_a_person_is_said_and_nothing_else(
     assert f"    {provision}: true → false" in dossier_lines(now)
 
 
+@pytest.mark.usefixtures("as_it_lies")
 def test_a_row_that_is_still_delivered_is_not_told_as_gone(
     paid_home: tuple[Home, str, pl.DataFrame], tmp_path: Path
 ) -> None:
@@ -294,6 +295,7 @@ def test_the_command_takes_a_part_of_an_id_and_writes_the_page(
     assert run_command(app, words[:4]) == 2
 
 
+@pytest.mark.usefixtures("as_it_lies")
 def test_a_cell_that_ingest_mended_is_marked(
     paid_home: tuple[Home, str, pl.DataFrame], tmp_path: Path
 ) -> None:
@@ -323,6 +325,7 @@ def test_a_cell_that_ingest_mended_is_marked(
     assert "去空格、15位升18位" in dossier_page(told)
 
 
+@pytest.mark.usefixtures("as_it_lies")
 def test_a_row_set_aside_of_whoever_is_asked_about_is_named(
     paid_home: tuple[Home, str, pl.DataFrame], tmp_path: Path
 ) -> None:

@@ -66,7 +66,7 @@ def planted() -> dict[str, pl.DataFrame]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path, as_it_lies: None) -> Home:
     """A home with a run's folder as the night leaves it: frames, manifest, blind workbook."""
     home, frames = Home(tmp_path / "home"), planted()
     folder = home.runs / RUN_ID
