@@ -1,5 +1,5 @@
--- Who was at the employer of damaged rows in their month, or the one before or after: of rows of one
--- employer, month and sort all have the same persons, however many they are.
+-- Who was at the employer of damaged rows in their month, or the one before or after: rows of one
+-- employer, month and sort have the same persons, however many they are.
 -- Grain: stay, series, person_key; `row_count` damaged rows.
 with places as (
     select

@@ -70,13 +70,11 @@ places_counted as (
     select
         coalesce(sum(row_count), 0)::bigint as beside,
         coalesce(
-            sum(row_count) filter (where series is not null and is_beside and is_held is not true),
-            0
+            sum(row_count) filter (where series is not null and is_beside and not is_held), 0
         )::bigint as gap,
         coalesce(sum(row_count) filter (where is_held), 0)::bigint as held,
         coalesce(sum(row_count) filter (where is_there), 0)::bigint as there,
-        coalesce(sum(row_count) filter (where is_there and is_beside), 0)::bigint
-            as there_and_beside
+        coalesce(sum(row_count) filter (where is_there and is_beside), 0)::bigint as in_both
     from identity_at_work
 ),
 
@@ -130,7 +128,7 @@ counted as (
     -- Who is there in a month is, more often than not, there in the one before or after.
     select
         unnest(['gap', 'held', 'beside', 'gap_true', 'apart_true']) as measure,
-        unnest([gap, held, beside, there_and_beside, there - there_and_beside]) as part,
+        unnest([gap, held, beside, in_both, there - in_both]) as part,
         unnest([in_series * persons, in_series * persons, placed * persons, there, there]) as whole
     from places_counted
     cross join rows_counted

@@ -70,7 +70,12 @@ def test_a_signer_reads_in_both_languages_why_a_batch_waits_and_what_was_posted(
     names = ("batch_id", "as_of", "fund", "instruction_count", "amount_fen", "amount_in_capitals")
     more = ("batch_digest", "roster_digest", "announced", "came_from", "last_signed_position")
     mark = "over budget: the batch needs 1234.00 元, 3.00 元 are left of 5.00 元"
-    shown = {**dict.fromkeys((*names, *more), ""), "mark": mark, "changed": {"drafted": 2}}
+    shown = {
+        **dict.fromkeys((*names, *more), ""),
+        "mark": mark,
+        "changed": {"drafted": 2},
+        "pages": {},
+    }
     text = "\n".join(_lines(shown | {"anchors": [], "unconfirmed": []}))
     assert "超出预算：本批需要 1234.00 元" in text and mark in text
     assert "拟定批次 drafted 2" in text
