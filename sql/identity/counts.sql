@@ -69,9 +69,7 @@ namesakes as (
 places_counted as (
     select
         coalesce(sum(row_count), 0)::bigint as beside,
-        coalesce(
-            sum(row_count) filter (where series is not null and is_beside and not is_held), 0
-        )::bigint as gap,
+        coalesce(sum(row_count) filter (where is_beside and series >= 0 and not is_held), 0) as gap,
         coalesce(sum(row_count) filter (where is_held), 0)::bigint as held,
         coalesce(sum(row_count) filter (where is_there), 0)::bigint as there,
         coalesce(sum(row_count) filter (where is_there and is_beside), 0)::bigint as in_both
