@@ -105,22 +105,24 @@ def _signers(books: Books, act: Mapping[str, Any]) -> str:
     return "，".join(f"{word(m.role)} {m.name}（{m.bureau}）" for m in ordered)
 
 
-def _paid_to(ledger: Ledger, beneficiary_id: str) -> dict[Any, dict[str, Any]]:
-    """Return the last entry of each payment to somebody, and of each key that was paid."""
-    found: dict[Any, dict[str, Any]] = {}
-    for entry in ledger.entries_to(beneficiary_id):
+def _paid_to(ledger: Ledger, beneficiary_id: str) -> dict[Any, tuple[int, dict[str, Any]]]:
+    """Return the last entry of each payment to somebody, and of each key, with its place."""
+    found: dict[Any, tuple[int, dict[str, Any]]] = {}
+    for place, entry in enumerate(ledger.entries_to(beneficiary_id)):
         if entry["kind"] in PAID_KINDS:
-            found[entry["payment_id"]] = found[tuple(entry[name] for name in KEY)] = entry
+            key = tuple(entry[name] for name in KEY)
+            found[entry["payment_id"]] = found[key] = place, entry
     return found
 
 
 def _last_paid(
-    paid: Mapping[Any, dict[str, Any]], claim: list[Any], behind: list[list[Any]]
+    paid: Mapping[Any, tuple[int, dict[str, Any]]], claim: list[Any], behind: list[list[Any]]
 ) -> dict[str, Any] | None:
     """Return the last entry that paid what is asked back: of its payments, else of its key."""
     named = {name for name, _ in behind} or {tuple(claim[: len(KEY)])}
     found = [paid[one] for one in named if one in paid]
-    return max(found, key=lambda entry: entry["entry_id"], default=None)
+    _, entry = max(found, key=lambda one: one[0], default=(0, None))
+    return entry
 
 
 def _letter(
