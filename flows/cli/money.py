@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.batches import (
+    SHOWN,
     BatchArgument,
     BatchOrFileArgument,
     KeyOption,
@@ -150,7 +151,9 @@ def settle(
         for r in settled["returned_by_owner"]
         for owner, action in [spoken_owner(r, language())]
     ]
-    lines += table([headings(*names), *rows], {4}) if rows else []
+    lines += table([headings(*names), *rows[:SHOWN]], {4}) if rows else []
+    if rest := rows[SHOWN:]:
+        lines.append(f"… {len(rest)} more came back: `wuxing returned` lists what waits")
     lines += warned(settled["warnings"])
     show(settled, as_json, lines)
 
@@ -202,7 +205,7 @@ def ledger(
     ]
     lines += [
         f"{e['entry_id']} {headings(e['kind'])[0]}: {policy_word(e['policy_id'])} {e['period']} "
-        f"{e['amount_yuan']} 元 {e['payment_id']}"
+        f"{e['amount_yuan']} 元 {e['payment_id']} {e['subject_id']}"
         for e in content["entries"]
     ]
     none = f"the ledger has no entry of {beneficiary}" if beneficiary else "the ledger has no money"

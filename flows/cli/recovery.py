@@ -227,6 +227,9 @@ def recovery_show(
                 f"  ! the newest run asks for {grouped(claim['asked_now_yuan'])} 元: `wuxing "
                 "recovery list` lists more, `wuxing recovery lift` lifts what is not asked"
             )
+    if len(claims) > 1:
+        left = sum(read_fen(claim["left_yuan"]) for claim in claims)
+        lines.append(f"{len(claims)} claims: {grouped(yuan_text(left))} 元 left")
     show({"claims": claims}, as_json, lines or ["nothing is asked back by a signed list"])
 
 

@@ -242,13 +242,13 @@ def recovered_act(
 def _line_meant(
     ledger: Ledger, payment_id: str, amount_fen: int, line: Mapping[str, str]
 ) -> dict[str, Any]:
-    paid = ledger.paid_lines()
-    if payment_id not in paid["payment_id"]:
+    lines = ledger.paid_lines().filter(payment_id=payment_id, **line)
+    if lines.is_empty():
+        meant = " ".join([payment_id, *line.values()])
         raise LedgerForbidsError(
-            f"nothing of payment {payment_id} counts as paid: check its number; what came back, or "
+            f"nothing of payment {meant} counts as paid: check what names it; what came back, or "
             "was given back in full, does not count"
         )
-    lines = paid.filter(payment_id=payment_id, **line)
     paid_fen = int(lines["amount_fen"].sum())
     if lines.height != 1:
         raise LedgerForbidsError(

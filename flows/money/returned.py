@@ -245,8 +245,15 @@ def _age(day: str, as_of: date) -> int | None:
 def _warnings(lines: list[dict[str, Any]]) -> list[str]:
     unknown = [line for line in lines if line["owner"] == word("return_unknown")]
     late = [li for li in unknown if li["age_days"] is None or li["age_days"] > MOST_DAYS]
-    return [
-        f"payment {line['payment_id']} came back {line['age_days'] or 'unknown'} days ago and "
-        f"nobody has to act on {line['reason']!r}: add it to [returns] in the bank profile"
-        for line in {line["payment_id"]: line for line in late}.values()
-    ]
+    reasons: dict[str, dict[str, dict[str, Any]]] = {}
+    for line in late:
+        reasons.setdefault(line["reason"], {}).setdefault(line["payment_id"], line)
+    told = []
+    for reason, found in reasons.items():
+        payment_id, *rest = found
+        named = f"{payment_id} and {len(rest)} more" if rest else payment_id
+        told.append(
+            f"payment {named} came back {found[payment_id]['age_days'] or 'unknown'} days ago and "
+            f"nobody has to act on {reason!r}: add it to [returns] in the bank profile"
+        )
+    return told

@@ -18,7 +18,7 @@ from flows.money.batch_folder import read_batch
 from flows.money.settle import settle_batch
 from flows.store import Home, write_manifest
 from sql.texts import policy_cards, policy_path, sql_text
-from tests.money.money_town import ANN
+from tests.money.money_town import ANN, BOB
 from tests.night.test_end_to_end import release_everything
 from transforms.amounts import yuan_text
 from transforms.answers.amount import amount_text, amount_with_numbers, in_facts, numbers_taken
@@ -132,6 +132,24 @@ def test_money_on_the_page_is_what_the_ledger_knows(
             "退回",
         ):
             assert words in page
+
+
+def test_a_payment_of_many_persons_is_one_line(
+    paid_home: tuple[Home, str, pl.DataFrame],
+) -> None:
+    home, run_id, determinations = paid_home
+    told = explain_party(home, "person", persons_of(determinations)[0], run_id)
+    paid = {"kind": "payment", "payment_id": "P1", "policy_id": "hire_subsidy", "period": "2020"}
+    paid |= {"bank_said": "", "bank_day": "", "amount_fen": 100_000}
+    told["ledger"] = [paid | {"subject_id": subject} for subject in (ANN, BOB)]
+    told["ledger"] += [paid | {"subject_id": ANN, "period": "2021"}]
+    lines = [line for line in dossier_lines(told) if line.startswith("ledger ")]
+    assert lines == [
+        "ledger payment 2000.00 元 hire_subsidy 2020 P1 ×2",
+        f"ledger payment 1000.00 元 hire_subsidy 2021 P1 {ANN}",
+    ]
+    page = TAGS.sub(" ", dossier_page(told))
+    assert "2,000.00" in page and "×2" in page and page.count("P1") == 2
 
 
 def test_no_code_stands_on_the_page(paid_home: tuple[Home, str, pl.DataFrame]) -> None:

@@ -311,9 +311,10 @@ def test_recovered_money_is_recorded_with_its_document(home: Home, batch: str) -
             recovered_act(home, payment_id, fen, "追〔2020〕2号", {})
     with pytest.raises(LedgerForbidsError, match="document"):
         recovered_act(home, payment_id, 1, " ", {})
-    for line in ({}, {"period": "2020"}):
-        with pytest.raises(LedgerForbidsError, match="nothing of payment P0 counts as paid"):
-            recovered_act(home, "P0", 1, "追〔2020〕2号", line)
+    for meant, line in (("P0", {}), ("P0", {"period": "2020"}), (payment_id, {"period": "1999"})):
+        said = " ".join([meant, *line.values()])
+        with pytest.raises(LedgerForbidsError, match=f"nothing of payment {said} counts as paid"):
+            recovered_act(home, meant, 1, "追〔2020〕2号", line)
     with pytest.raises(LedgerForbidsError, match=r"1号 is booked already with 4.00 元"):
         recovered_act(home, payment_id, 600, "追〔2020〕1号", {})
     rest = countersign(recovered_act(home, payment_id, 600, "追〔2020〕2号", {}), both)

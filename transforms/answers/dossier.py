@@ -68,13 +68,13 @@ def dossier_lines(
     for batch in told["batches"]:
         signed = ", ".join(f"{one['name']} {one['signed_on']}" for one in batch["signatures"])
         lines.append(f"batch {batch['batch_id']}: {batch['state']}, signed by {signed or 'nobody'}")
-    for entry in told.get("ledger", ()):
+    for entry in _payments_of(told):
         day = entry["bank_day"]
         bank = f"  {entry['bank_said']} {bank_day_text(day)}" if day else ""
         policy = word(entry["policy_id"], language, titles)
         lines.append(
             f"ledger {entry['kind']} {yuan_text(entry['amount_fen'])} 元 {policy} "
-            f"{entry['period']} {entry['payment_id']}{bank}"
+            f"{entry['period']} {entry['payment_id']} {entry['of']}{bank}"
         )
     if "changes" not in told:
         return lines
@@ -85,6 +85,26 @@ def dossier_lines(
         {**one, "policy_id": word(one["policy_id"], "zh", titles)} for one in told["changes"]
     ]
     return lines + change_lines(changes, named)
+
+
+def _payments_of(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the ledger's entries about a party, those of one payment, policy and period as one.
+
+    Rows:    returns  `of`: the subject, or of several how many; `amount_fen`: their sum
+    """
+    found = dict[tuple[Any, ...], list[Mapping[str, Any]]]()
+    for entry in told.get("ledger", ()):
+        names = ("kind", "payment_id", "policy_id", "period", "bank_said", "bank_day")
+        key = tuple(entry[name] for name in names)
+        found.setdefault(key, []).append(entry)
+    return [
+        {
+            **parts[0],
+            "of": parts[0]["subject_id"] if len(parts) == 1 else f"×{len(parts):,}",
+            "amount_fen": sum(part["amount_fen"] for part in parts),
+        }
+        for parts in found.values()
+    ]
 
 
 def _why_nothing(policies: Sequence[Mapping[str, Any]], language: Language) -> Iterator[str]:
@@ -152,6 +172,7 @@ def dossier_page(
     return render_page(
         "dossier.html.j2",
         told=told,
+        payments=_payments_of(told),
         inside=[policy for policy in told["policies"] if is_inside(policy)],
         outside=[policy for policy in told["policies"] if not is_inside(policy)],
         batches={batch["batch_id"]: batch for batch in told["batches"]},
