@@ -126,6 +126,12 @@ def whatif_lines(told: Mapping[str, Any]) -> list[str]:
         f"  due by the law in force {_yuan(told['was_fen'])}, by the reform "
         f"{_yuan(told['is_fen'])}: {_yuan(told['difference_fen'])}"
     )
+    lines += [
+        f"  of it {headings(one['status'])[0]}: {_yuan(one['was_fen'])} before, "
+        f"{_yuan(one['is_fen'])} now"
+        for one in told["standing"]
+        if one["was_fen"] or one["is_fen"] != 0
+    ]
     lines.append(
         f"  rows changed {_count(told['rows_changed'])}; beneficiaries: "
         f"more {_count(told['winners'])}, less {_count(told['losers'])}, "

@@ -70,9 +70,8 @@ def files_in_force(suppliers: Suppliers, lines: Sequence[Line], as_of: date) -> 
             since = day_of_newest(months)
             rows.append({**said, "delivered_on": since.isoformat() if since else ""})
             continue
-        newest = max(goods[-1].day for goods in months.values())
         for goods_of_month in months.values():
-            rows += [said | row for row in _rows(goods_of_month, names, newest)]
+            rows += [said | row for row in _rows(goods_of_month, names)]
     rows += _of_nobody(suppliers, goods)
     rows += _refused_alone(suppliers, lines, as_of)
     return InForce(_text(rows), {name: line for line, name in names.items()})
@@ -113,7 +112,7 @@ def _replaced(goods: list[Good]) -> dict[str, str]:
     }
 
 
-def _rows(goods: list[Good], names: Mapping[Line, str], newest: date) -> Iterator[dict[str, str]]:
+def _rows(goods: list[Good], names: Mapping[Line, str]) -> Iterator[dict[str, str]]:
     good = goods[-1]
     since = good.day
     for earlier in reversed(goods[:-1]):
@@ -121,8 +120,7 @@ def _rows(goods: list[Good], names: Mapping[Line, str], newest: date) -> Iterato
             break
         since = earlier.day
     for line in good.lines:
-        # What a note takes out is taken out once, not night after night.
-        removed = line.removed_rows if good.day == newest and line.removed_rows != "0" else ""
+        removed = line.removed_rows if line.removed_rows != "0" else ""
         yield {
             "file": names[line],
             "rows": line.rows,

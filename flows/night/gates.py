@@ -125,15 +125,20 @@ def register_drafts(connection: Connection, batches: Sequence[DraftBatch]) -> No
 
 @contextmanager
 def connected(
-    snapshot: SnapshotRef, as_of: date, before: Mapping[str, Sequence[Path]] | None = None
+    snapshot: SnapshotRef, as_of: date, before: Sequence[SnapshotRef] = ()
 ) -> Iterator[Connection]:
     """Open a connection on a snapshot for the first gate, before any fact is built.
 
-    `before`: the files of each kind that finished nights had, to hold tonight's against.
+    `before`: of finished nights, newest first, to hold tonight's against; rows that a note took
+    out of a file which they had are not taken out once more.
     """
     with connect() as connection:
         register_tables(connection, snapshot.tables(), as_of)
-        files = read_manifest(snapshot.folder, "snapshot")["files"]
+        taken = {file["sha256"] for one in before for file in one.manifest["files"]}
+        files = [
+            file | ({"removed_rows": None} if file["sha256"] in taken else {})
+            for file in read_manifest(snapshot.folder, "snapshot")["files"]
+        ]
         frame = pl.DataFrame(
             [{name: file.get(name) for name in FRAMES["files"]} for file in files],
             schema=FRAMES["files"],
@@ -141,7 +146,8 @@ def connected(
         register(connection, "files", frame)
         excluding = excluding_rows(policy_cards().values())
         register(connection, "excluding_kinds", pl.DataFrame({"kind": sorted(excluding)}))
-        compared = compare_snapshots(connection, before or {}, snapshot.tables(), excluding)
+        had = {kind: paths for one in reversed(before) for kind, paths in one.tables().items()}
+        compared = compare_snapshots(connection, had, snapshot.tables(), excluding)
         register(connection, "compared_parts", compared)
         for name in ("quarantine", "repairs", "findings"):
             stored = pl.read_parquet(snapshot.folder / f"{name}.parquet")

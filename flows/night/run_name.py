@@ -37,10 +37,9 @@ def last_finished(runs: Mapping[str, Mapping[str, Any]], as_of: date, snapshot: 
     return " ".join(chosen)
 
 
-def held_against(folders: Path, compared_with: str) -> dict[str, list[Path]]:
-    """Return the files of each kind, of the newest of the snapshots compared with that has it."""
-    tables = [load_snapshot(folders, name).tables() for name in reversed(compared_with.split())]
-    return {kind: paths for of_one in tables for kind, paths in of_one.items()}
+def held_against(folders: Path, compared_with: str) -> list[SnapshotRef]:
+    """Return the snapshots compared with, newest first: of each kind the first that has it."""
+    return [load_snapshot(folders, name) for name in compared_with.split()]
 
 
 def _kinds_of(snapshot: Path) -> set[str]:

@@ -38,7 +38,7 @@ EXCLUDING = excluding_rows(policy_cards().values())
 
 
 def outcome_of(now: Any, before: Any = None) -> GateOutcome:
-    with gates.connected(now, DAY, before.tables() if before else None) as connection:
+    with gates.connected(now, DAY, [before] if before else ()) as connection:
         return gates.judge_boundary(connection, "extracts", DAY)
 
 
@@ -119,6 +119,24 @@ def test_contributions_are_compared_month_by_month(tmp_path: Path) -> None:
     gone = night(tmp_path / "3", insured_units=units, contributions=paid([202002]))
     assert found(outcome_of(gone, before)) == {
         "evidence_kept": ["contributions 养老 202001: 200 / 200"]
+    }
+
+
+def test_what_a_note_took_out_once_excuses_no_later_loss(tmp_path: Path) -> None:
+    units, parts = csv_text([row("insured_units")]), ("a_contributions", "b_contributions")
+    whole, cut = ({m: paid([m], {m: gone}) for m in (202001, 202002)} for gone in (0, 10))
+
+    def delivered(folder: str, first: str, second: str, **more: str) -> SnapshotRef:
+        months = dict(zip(parts, (first, second), strict=True))
+        return night(tmp_path / folder, insured_units=units, **months, **more)
+
+    said = {"note": note(f"{parts[0]}.csv,190,,,10,重复")}
+    before = delivered("1", whole[202001], whole[202002])
+    told = delivered("2", cut[202001], whole[202002], **said)
+    assert [*found(outcome_of(told, before))] == ["evidence_removed"]
+    later = delivered("3", cut[202001], cut[202002], **said)
+    assert found(outcome_of(later, told)) == {
+        "evidence_kept": ["contributions 养老 202002: 10 / 200"]
     }
 
 
@@ -238,6 +256,7 @@ class Folder:
     """A snapshot made of tables, as the gate reads it."""
 
     folder: Path
+    manifest: Mapping[str, Any]
 
     def tables(self) -> Mapping[str, Sequence[Path]]:
         return {path.stem: [path] for path in sorted((self.folder / "tables").glob("*"))}
@@ -249,12 +268,13 @@ def stored(folder: Path, tables: Mapping[str, pl.DataFrame]) -> Folder:
     counted = {"quarantined": 0, "totals_rows": 0}
     files = [
         {"name": kind, "kind": kind, "rows": frame.height, "accepted": frame.height, **counted}
+        | {"sha256": kind}
         for kind, frame in tables.items()
     ]
     write_manifest(folder, {"files": files})
     for name in ("quarantine", "repairs", "findings"):
         pl.DataFrame(schema=gates.FRAMES[name]).write_parquet(folder / f"{name}.parquet")
-    return Folder(folder)
+    return Folder(folder, {"files": files})
 
 
 def keys_by_part(kind: str, frame: pl.DataFrame) -> dict[tuple[Any, ...], set[tuple[Any, ...]]]:
@@ -378,7 +398,11 @@ def test_a_list_that_was_late_and_comes_back_short_stops_the_night(tmp_path: Pat
     assert second["compared_with"] == first["snapshot_id"]
     assert third["compared_with"] == f"{second['snapshot_id']} {first['snapshot_id']}"
     compared = held_against(home.snapshots, third["compared_with"])
-    places = {kind: {path.parts[-3] for path in paths} for kind, paths in compared.items()}
+    places = {
+        kind: {path.parts[-3] for path in paths}
+        for one in reversed(compared)
+        for kind, paths in one.tables().items()
+    }
     assert places == {
         "deaths": {first["snapshot_id"]},
         **{kind: {second["snapshot_id"]} for kind in ("residents", "designations")},

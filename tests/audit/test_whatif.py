@@ -265,6 +265,7 @@ def test_no_funds_sum_tells_a_small_policy(rows: list[tuple[str, int, int]]) -> 
 def due(*fen: int) -> pl.DataFrame:
     """Entitlements of one policy: a beneficiary each."""
     row = {**dict.fromkeys(KEY, "x"), "policy_id": "p", "beneficiary_kind": "person"}
+    row["status"] = "payable"
     return pl.DataFrame(
         [row | {"beneficiary_id": f"{n}", "due_fen": one} for n, one in enumerate(fen)]
     )
@@ -319,6 +320,24 @@ def test_newly_reached_do_not_tell_who_only_gets_more() -> None:
     towns = base.select(*BENEFICIARY, pl.lit("t").alias("town"))
     found = effect(base, due(*(15,) * 12, *(10,) * 20), {"p": "f"}, towns)
     assert (found["winners"], found["newly_reached"]) == (12, None)
+
+
+@pytest.mark.parametrize(("count", "is_told"), [(20, True), (5, True), (4, False)])
+def test_what_a_reform_only_holds_is_told_as_held(count: int, is_told: bool) -> None:
+    """All is due as before; of a few it is not told that it waits."""
+    base = due(*(10,) * 20)
+    waits = pl.col("beneficiary_id").cast(pl.Int64) < count
+    reform = base.with_columns(status=pl.when(waits).then(pl.lit("held")).otherwise("status"))
+    told = effect(base, reform, {"p": "f"}, base.select(*BENEFICIARY, town=pl.lit("t")))
+    assert told["difference_fen"] == 0
+    payable, held = (200 - 10 * count, 10 * count) if is_told else (None, None)
+    assert told["standing"] == [
+        {"status": "payable", "was_fen": 200, "is_fen": payable},
+        {"status": "held", "was_fen": 0, "is_fen": held},
+        {"status": "recovery", "was_fen": 0, "is_fen": 0},
+    ]
+    lines = [line for line in whatif_lines({**NOTHING, **told}) if line.startswith("  of it ")]
+    assert len(lines) == 2 and all(in_chinese(line) != line for line in lines)
 
 
 def test_effect_adds_up() -> None:

@@ -8,6 +8,8 @@ import polars as pl
 from transforms.money.entitlements import KEY
 
 BENEFICIARY = ["beneficiary_kind", "beneficiary_id"]
+# What is due is paid, waits, or is asked back.
+STANDINGS = ("payable", "held", "recovery")
 DIMENSIONS = ("policy_id", "fund", "period", "town")
 # A cell of fewer beneficiaries is not shown: who they are could be told.
 SMALLEST = 5
@@ -47,9 +49,25 @@ def effect(
         "was_fen": was,
         "is_fen": None if is_few else now,
         "difference_fen": None if is_few else now - was,
+        "standing": _standings(base, reform, is_few=is_few),
         **_counts(people),
         "by": {**by, **{name: suppressed(by[name]) for name in ("period", "town")}},
     }
+
+
+def _standings(base: pl.DataFrame, reform: pl.DataFrame, *, is_few: bool) -> list[dict[str, Any]]:
+    told, cells = [], []
+    for status in STANDINGS:
+        was, now = (
+            rows.filter(status=status).group_by(BENEFICIARY).agg(fen=pl.col("due_fen").sum())
+            for rows in (base, reform)
+        )
+        both = was.join(now, on=BENEFICIARY, how="full", coalesce=True, suffix="_now")
+        differ = both.filter(pl.col("fen").ne_missing(pl.col("fen_now"))).height
+        told.append({"status": status, "was_fen": int(was["fen"].sum())})
+        cells.append({"cell": status, "beneficiaries": differ, "fen": int(now["fen"].sum())})
+    shown = map(_hidden, cells) if is_few else suppressed(cells)
+    return [{**one, "is_fen": cell["fen"]} for one, cell in zip(told, shown, strict=True)]
 
 
 def lists_changed(
