@@ -15,7 +15,7 @@ from pathlib import Path
 from bench import scale
 from bench.scale import OUT, make_drop, phase, tell
 from flows.audit.again import stage_code
-from flows.night.made_by import deciding_texts
+from flows.program import deciding_texts
 from sql.texts import policy_cards
 
 WATCHING = {

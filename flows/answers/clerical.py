@@ -11,7 +11,7 @@ from flows.answers.identity import expect_known, open_review, read_review
 from flows.ingest.drop import ingest_drop
 from flows.ingest.filled import read_filled, sheet_titles
 from flows.language import language, said
-from flows.money.sign import today
+from flows.money.clock import today
 from flows.scratch import scratch_folder
 from flows.store import Home, replace_file
 from sql.texts import policy_cards

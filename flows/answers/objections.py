@@ -11,10 +11,10 @@ import polars as pl
 
 from flows.answers.explain import card_named, period_of, valid_id
 from flows.language import policy_word
+from flows.money.clock import today
 from flows.money.evidence import run_table
 from flows.money.ledger_store import books_of
 from flows.money.objections import LABELS, objections_named, registered
-from flows.money.sign import today
 from flows.store import Home, replace_file
 from transforms.errors import UsageError
 from transforms.extracts.dates import ALL_PERIODS

@@ -18,14 +18,8 @@ from typing import Any
 
 from flows.money.evidence import open_run
 from flows.money.ledger_store import books_of, open_ledger, write_prefix
-from flows.night.made_by import (
-    PACKAGES,
-    ROOT,
-    decides,
-    deciding_texts,
-    funds_texts,
-    is_of_funds,
-)
+from flows.night.made_by import funds_texts, is_of_funds
+from flows.program import PACKAGES, ROOT, decides, deciding_texts
 from flows.store import MANIFEST, PRIVATE, Home, read_inputs, read_manifest
 from sql import only_asks
 from sql.confined import WITHIN
@@ -135,6 +129,7 @@ def stage_code(texts: Mapping[str, str], scratch: Path) -> Path:
     """Lay today's program into the scratch place, with these texts instead of its own."""
     code = scratch / CODE
     for name in PACKAGES:
+        # Compiled anew: what lies compiled here may be of another source than it says.
         shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in deciding_texts().keys() - texts.keys():
         (code / path).unlink()

@@ -15,7 +15,7 @@ from flows.answers.snapshot_rows import SnapshotRows
 from flows.audit.again import Night, read_night
 from flows.audit.recompute import TABLES, Computed, Mixture, compute
 from flows.ingest.drop import SnapshotRef
-from flows.night.made_by import program
+from flows.program import made_by_this_program
 from flows.store import Home, read_manifest
 from sql.texts import policy_cards
 from transforms.answers.source_rows import PLACE
@@ -51,11 +51,11 @@ def diff(home: Home, run_a: str, run_b: str, *, threads: int | None = None) -> D
     a, b = read_night(home, run_a), read_night(home, run_b)
     steps, states = [], [recorded(a)]
     do = partial(compute, threads=threads)
-    if not made_by_this_program(a):
+    if not made_by_this_program(a.manifest):
         steps, states = [PROGRAM], [*states, do(mixture_of(a))]
     between, after = steps_between(mixture_of(a), mixture_of(b), do)
     steps, states = [*steps, *between], [*states, *after]
-    if not made_by_this_program(b):
+    if not made_by_this_program(b.manifest):
         steps, states = [*steps, PROGRAM], [*states, recorded(b)]
     _expect_recorded(states[-1], recorded(b), run_b)
     changes = attribute(states, steps)
@@ -88,12 +88,6 @@ def steps_between(
     if waiting:
         raise refusal
     return steps, states
-
-
-def made_by_this_program(night: Night) -> bool:
-    """Say whether a night was computed by the code and the libraries of today."""
-    made_by, today = night.manifest.get("made_by") or {}, program()
-    return all(made_by.get(name) == today[name] for name in ("code_digest", "python", "libraries"))
 
 
 def recorded(night: Night) -> Computed:

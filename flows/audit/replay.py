@@ -8,12 +8,12 @@ import polars as pl
 
 from expectations.suites import load_suite
 from flows.audit.again import Night, read_night, run_again
-from flows.audit.diff import made_by_this_program
 from flows.ingest.drop import INGEST_RULES_VERSION
 from flows.language import headings, language, policy_word
 from flows.money.batch_folder import batch_digest
 from flows.money.ledger_store import books_of
-from flows.night.made_by import deciding_texts, funds_texts, program
+from flows.night.made_by import funds_texts
+from flows.program import deciding_texts, made_by_this_program, program
 from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
@@ -135,7 +135,7 @@ def _pages(night: Night, then: Books, now: Books) -> list[dict[str, Any]] | None
     kept = night.manifest.get("made_by") and read_night(night.home, night.run_id).texts
     before = snapshot_before(now, night.snapshot.name)
     is_there = not before or (night.home.snapshots / before).is_dir()
-    if not made_by_this_program(night) or kept != night.texts or not is_there:
+    if not made_by_this_program(night.manifest) or kept != night.texts or not is_there:
         return None
     states = [(then.batches.get(name), now.batches.get(name)) for name in night.manifest["batches"]]
     if any((was and was.seen) != (drawn and drawn.seen) for was, drawn in states):

@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 
 from flows.audit.again import read_night
-from flows.audit.diff import made_by_this_program, mixture_of, recorded
+from flows.audit.diff import mixture_of, recorded
 from flows.audit.recompute import Computed, Mixture, compute
 from flows.language import headings, policy_word, said
+from flows.program import made_by_this_program
 from flows.store import Home
 from transforms.amounts import is_amount, yuan_text
 from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, lists_changed
@@ -57,7 +58,9 @@ def whatif(
         texts = with_setting(texts, number)
     for path in files:
         texts = with_file(texts, path.name, _read(path))
-    by_law = recorded(night) if made_by_this_program(night) else compute(law, threads=threads)
+    by_law = (
+        recorded(night) if made_by_this_program(night.manifest) else compute(law, threads=threads)
+    )
     reform = Mixture(law.as_of, law.tables, texts, night)
     by_reform = by_law
     if texts != law.texts:

@@ -93,7 +93,7 @@ PASSPHRASE_VARIABLE = "WUXING_PASSPHRASE"
 
 def _say_version(asked: bool) -> None:
     if asked:
-        from flows.night.made_by import version_line
+        from flows.program import version_line
 
         typer.echo(version_line())
         raise typer.Exit

@@ -24,14 +24,14 @@ from flows.cli.around import (
 from flows.cli.growth import foresee_disk
 from flows.inbox.suppliers import INBOX, read_suppliers
 from flows.machine import denial
+from flows.money.clock import today
 from flows.money.funds import Funds, read_anchors, read_funds
 from flows.money.ledger_store import open_ledger
 from flows.money.returned import list_returned
-from flows.money.sign import today
 from flows.money.whole import unwitnessed
 from flows.night.diary import district_now
-from flows.night.made_by import lock_path
 from flows.night.settings import Settings, read_settings
+from flows.program import lock_path
 from flows.store import MANIFEST, PRIVATE, Home, digest_problems, place_of
 from flows.typeset import NO_FONT, has_font
 from transforms.errors import WuxingError

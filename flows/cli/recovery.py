@@ -33,7 +33,7 @@ AgeOption = Annotated[
 
 
 def _day(text: str | None) -> Any:
-    from flows.money.sign import today
+    from flows.money.clock import today
 
     return read_day(text or today())
 

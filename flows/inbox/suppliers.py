@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from flows.money.clock import CHINA
 from flows.money.funds import read_toml
-from flows.money.sign import CHINA
 from flows.store import Home, replace_file
 from transforms.errors import DropRefusedError
 from transforms.extracts.headers import kinds_of_file

@@ -20,8 +20,8 @@ from flows.inbox.take import Pause, refuse, take
 from flows.ingest.drop import SnapshotRef
 from flows.ingest.files import Listed
 from flows.ingest.folders import is_rubbish
+from flows.money.clock import CHINA
 from flows.money.ledger_store import books_of
-from flows.money.sign import CHINA
 from flows.money.verify_folders import delivery_problems
 from flows.money.whole import is_at_home
 from flows.store import Home

@@ -8,10 +8,10 @@ import polars as pl
 
 from flows.money.as_run import paid_elsewhere
 from flows.money.batch_folder import StoredBatch, batch_lines, line_named, some_of
+from flows.money.clock import today
 from flows.money.evidence import expect_evidence, expect_recorded_so, rows_of, table_files
 from flows.money.ledger import Ledger
 from flows.money.objections import expect_no_objections
-from flows.money.sign import today
 from flows.money.twice import takes_up
 from flows.store import MANIFEST, Home, expect_digests
 from sql import policy_cards

@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
+from flows.money.clock import today
 from flows.money.ledger_store import open_ledger
-from flows.money.sign import expect_come, today
+from flows.money.sign import expect_come
 from flows.money.whole import expect_at_home, expect_whole
 from flows.store import Home, replace_file
 from transforms.errors import LedgerForbidsError, UsageError

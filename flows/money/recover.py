@@ -8,11 +8,11 @@ from unicodedata import normalize
 import polars as pl
 
 from flows.money.acts import act_digest, unsigned
+from flows.money.clock import today
 from flows.money.evidence import expect_evidence, run_table
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.settle import about_batch, released_batch
-from flows.money.sign import today
 from flows.money.whole import whole_ledger, witnessed
 from flows.store import Home
 from sql import policy_cards

@@ -9,6 +9,7 @@ from typing import Any
 from flows.money.approval import APPROVAL, file_approval, papers_of
 from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import StoredBatch, digests_of, known_state, verify_batch
+from flows.money.clock import today
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors, read_funds
 from flows.money.ledger_store import Ledger
@@ -16,7 +17,6 @@ from flows.money.newest import expect_none_restored, expect_nothing_since, expec
 from flows.money.notice import expect_announced
 from flows.money.paid_as_signed import ASK_BANK
 from flows.money.payment_files import payment_files
-from flows.money.sign import today
 from flows.money.signatures import holds_truly
 from flows.money.whole import whole_ledger, witnessed
 from flows.store import Home, file_digest, sync_path

@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from flows.money.clock import today
 from flows.money.funds import read_funds
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.owed import owed_to_nobody
-from flows.money.sign import today
 from flows.money.twice import paid_again
 from flows.store import Home
 from sql import policy_cards

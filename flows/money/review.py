@@ -10,11 +10,12 @@ from flows.ingest.filled import expect_as_written, read_filled
 from flows.ingest.workbooks import read_sheet, rows_of_sheet
 from flows.money.batch import REVIEW, fresh_review, posted_batch
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
+from flows.money.clock import today
 from flows.money.evidence import expect_evidence
 from flows.money.ledger import Ledger
 from flows.money.payment_files import rendered
 from flows.money.review_pack import sample_of
-from flows.money.sign import person_named, today
+from flows.money.sign import person_named
 from flows.money.whole import whole_ledger, witnessed
 from flows.scratch import scratch_folder
 from flows.store import Home, file_digest

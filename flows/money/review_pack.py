@@ -9,11 +9,14 @@ from typing import Any
 import polars as pl
 
 from flows.ingest.drop import SnapshotRef
+from flows.money.batch_folder import StoredBatch, digests_of
 from flows.money.doubts import find_doubts
 from flows.money.identity import rows_set_aside, units_then
 from flows.money.ledger_store import open_ledger
 from flows.money.reviewed import read_reviewed
-from flows.store import Home, read_manifest
+from flows.money.signatures import holds
+from flows.program import deciding_texts, made_by_this_program
+from flows.store import Home, read_inputs, read_manifest
 from sql import (
     Connection,
     DatabaseError,
@@ -25,11 +28,14 @@ from sql import (
 )
 from transforms.answers.traces import TRACE_SCHEMA
 from transforms.errors import DigestDiffersError
+from transforms.money.batch_states import BatchState
 from transforms.money.batches import LINE_SCHEMA
-from transforms.money.books import Books, snapshot_before
+from transforms.money.books import OPEN_STATES, Books, snapshot_before
 from transforms.money.entitlements import FINDING_COLUMNS, KEY
 from transforms.money.ledger import PAID_KINDS
 from transforms.money.payees import DESTINATION, PAYEE, normal_accounts
+from transforms.money.posting_rules import read_books
+from transforms.money.postings import Posting
 from transforms.review.approval import counts_of
 from transforms.review.comparison import last_paid
 from transforms.review.page import review_page
@@ -62,6 +68,39 @@ def review_files(
     review = read_review(home, books, manifest, frames, digest)
     page = review_page(read_reviewed(home, books, review))
     return {"review.xlsx": review_workbook(review), "review.html": page.encode()}, counts_of(review)
+
+
+def expect_drawn_so(
+    home: Home, postings: Sequence[Posting], stored: StoredBatch, state: BatchState
+) -> None:
+    """Hold an open batch's reviewer's copy against what this program draws up of it.
+
+    Rows:    postings  of the ledger, up to now
+    Holds:   what another program or other rules drew up is not held against anything: `replay`
+             with that program does
+    Raises:  DigestDiffersError naming what was drawn up otherwise
+    """
+    run = read_manifest(home.runs / state.run_id, "run")
+    if state.state not in OPEN_STATES or not _is_drawn_alike(home, run):
+        return
+    books = read_books(postings[: state.seen], holds)
+    before = snapshot_before(books, run["snapshot_id"])
+    if before and not (home.snapshots / before).is_dir():
+        return
+    made, _ = review_files(home, books, stored.as_drawn, stored.frames(), state.batch_digest)
+    for name, digest in digests_of(made).items():
+        if name in state.review and digest != state.review[name]:
+            raise DigestDiffersError(
+                f"{stored.folder / name} is not what this batch's tables give: do not sign; run "
+                "`wuxing replay` on its night, ask who drew it up"
+            )
+
+
+def _is_drawn_alike(home: Home, run: Mapping[str, Any]) -> bool:
+    """Say whether this program has the code and the texts that a run was made by."""
+    if not made_by_this_program(run):
+        return False
+    return read_inputs(home, run["made_by"]["inputs"])["texts"] == deciding_texts()
 
 
 def read_review(

@@ -12,12 +12,12 @@ import polars as pl
 
 from flows.money.acts import unsigned
 from flows.money.batch_folder import StoredBatch, known_state, verify_batch
+from flows.money.clock import today
 from flows.money.funds import read_funds
 from flows.money.ledger_store import Ledger, open_ledger
 from flows.money.paid_as_signed import expect_as_signed
 from flows.money.release import files_there
 from flows.money.returned import over_warnings, owner_of, returned_of, standings, waiting_lines
-from flows.money.sign import today
 from flows.money.twice import paid_twice, twice_warnings
 from flows.money.whole import expect_at_home, expect_whole, witnessed
 from flows.store import ANSWERS, Home, file_digest, replace_file

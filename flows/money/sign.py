@@ -11,12 +11,13 @@ from typing import Any
 
 from flows.money.as_run import expect_as_run
 from flows.money.batch_folder import expect_pages, known_state, verify_batch
-from flows.money.clock import CHINA, today
+from flows.money.clock import today
 from flows.money.evidence import expect_evidence
 from flows.money.funds import payer_warnings, read_anchors
 from flows.money.keys import SigningKey
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
+from flows.money.review_pack import expect_drawn_so
 from flows.money.seals import Seal
 from flows.money.whole import expect_at_home, expect_whole, whole_ledger, witnessed
 from flows.money.witnesses import expect_seen, read_seen, write_seen
@@ -32,21 +33,6 @@ from transforms.money.books import (
 )
 from transforms.money.capitals import amount_in_capitals
 from transforms.money.postings import Posting
-
-__all__ = [
-    "CHINA",
-    "Signable",
-    "accept_signature",
-    "expect_come",
-    "person_named",
-    "sign",
-    "sign_batch",
-    "signable_batch",
-    "state_for_seal",
-    "today",
-    "what_is_signed",
-    "withdraw_batch",
-]
 
 
 @dataclass(frozen=True)
@@ -72,6 +58,7 @@ def signable_batch(home: Home, ledger: Ledger, batch_id: str) -> Signable:
     expect_pages(home, state)
     expect_evidence(home, state.run_id, books)
     expect_as_run(home, stored, books)
+    expect_drawn_so(home, ledger.postings(), stored, state)
     anchors = [str(folder) for folder in read_anchors(home)]
     return Signable(batch_id, ledger.postings(), books, stored.manifest, anchors)
 

@@ -16,6 +16,7 @@ from flows.money.notice import NOTICE, announced_from, notice_bytes, unannounced
 from flows.money.paid_as_signed import unlike_signed
 from flows.money.reconcile import RECONCILIATION, STATEMENT, posted_again, reconciliation_files
 from flows.money.review import successor
+from flows.money.review_pack import expect_drawn_so
 from flows.money.settle import kept_path, settlement_of
 from flows.money.verify_folders import files_beside
 from flows.store import MANIFEST, Home, digest_problems, file_digest
@@ -69,6 +70,7 @@ def batch_problems(
     yield from _answer_problems(state, stored)
     yield from _statement_problems(ledger, state, stored)
     expect_as_run(home, stored, ledger.books())
+    expect_drawn_so(home, ledger.postings(), stored, state)
     if state.released:
         yield from unlike_signed(stored, state.released, warnings)
         warnings += _released_early(home, ledger.books(), stored, state.released)

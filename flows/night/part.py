@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from flows.night.made_by import program
 from flows.night.paid_lines import register_ledger
+from flows.program import program
 from flows.store import file_digest, read_manifest, staged_folder, write_manifest
 from sql import FactStore, connect, register_tables
 from sql.parts import write_tables

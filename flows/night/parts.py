@@ -18,7 +18,6 @@ import polars as pl
 
 import expectations
 from flows.ingest.drop import SnapshotRef
-from flows.night.made_by import program
 from flows.night.part import (
     PAID,
     SAME_EVERYWHERE,
@@ -30,6 +29,7 @@ from flows.night.part import (
     seal_folder,
     tables_of,
 )
+from flows.program import program
 from flows.store import (
     Home,
     expect_digests,

@@ -21,8 +21,9 @@ from flows.data_package import (
 from flows.inbox.in_force import states_of_snapshot
 from flows.ingest.drop import SnapshotRef
 from flows.money.returned import over_on_night, over_soon
-from flows.night.made_by import keep_inputs, program
+from flows.night.made_by import keep_inputs
 from flows.night.part import seal_folder
+from flows.program import program
 from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest, staged_folder
 from sql.texts import policy_cards

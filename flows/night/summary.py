@@ -7,9 +7,9 @@ from typing import Any
 from flows.inbox.in_force import states_of_snapshot
 from flows.inbox.standing import delivery_lines
 from flows.language import counted, headings, policy_word, said, warned
+from flows.money.clock import today
 from flows.money.ledger import Ledger
 from flows.money.ledger_store import open_ledger
-from flows.money.sign import today
 from flows.store import Home, read_manifest
 from transforms.amounts import yuan_text
 from transforms.visible import table

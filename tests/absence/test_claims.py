@@ -20,10 +20,10 @@ from flows.audit.again import call_program, stage_code
 from flows.audit.diff import diff
 from flows.money.ledger_store import open_ledger
 from flows.night import against, causes
-from flows.night.made_by import deciding_texts
 from flows.night.part import Means
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
+from flows.program import deciding_texts
 from flows.store import Home
 from sql import connect, show_frame
 from sql.texts import policy_cards

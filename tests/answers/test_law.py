@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flows.answers.law import CARDS, NUMBERS, law_of
-from flows.night.made_by import deciding_texts
+from flows.program import deciding_texts
 from flows.store import Home, inputs_path
 from sql.texts import policy_cards, policy_grain
 from transforms.digest import text_digest

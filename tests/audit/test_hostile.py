@@ -22,7 +22,8 @@ from flows.audit.diff import mixture_of
 from flows.audit.pseudonymous import export_pseudonymous, replay_pseudonymous
 from flows.audit.recompute import compute
 from flows.cli.console import app, run_command
-from flows.night.made_by import decides, deciding_texts, is_of_funds
+from flows.night.made_by import is_of_funds
+from flows.program import decides, deciding_texts
 from flows.store import Home
 from sql import DatabaseError, connect, only_asks, query, register_frame
 from transforms.errors import ContractError, DigestDiffersError, DropRefusedError

@@ -25,11 +25,13 @@ from flows.cli import main
 from flows.cli.console import app, run_command
 from flows.ingest import read_before, tables
 from flows.ingest.drop import ingest_drop
+from flows.money.ledger_store import open_ledger
 from flows.money.review_pack import review_files
+from flows.money.sign import signable_batch
 from flows.money.verify import verify_home
-from flows.night.made_by import PACKAGES, deciding_texts, program, version_line
 from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
+from flows.program import PACKAGES, deciding_texts, program, version_line
 from flows.store import (
     MANIFEST,
     Home,
@@ -182,14 +184,19 @@ def test_a_page_that_shows_another_payee_is_found(
 
     monkeypatch.setattr("flows.money.batch.review_files", forged)
     summary = run_night(NightRequest(home, date(2020, 5, 2), drop=town), Progress())
-    assert verify_home(home).problems == []
+    said, (first, *_) = "review.html is not what this batch's tables give", summary["batches"]
+    with pytest.raises(DigestDiffersError, match=said):
+        verify_home(home)
+    with open_ledger(home) as ledger, pytest.raises(DigestDiffersError, match=said):
+        signable_batch(home, ledger, first)
     told = replay(home, summary["run_id"])
     assert told["verdict"] == "differs"
     assert told["first_difference"]["stage"].endswith(" review.html")
     made_by = {"code_digest": "another"}
-    monkeypatch.setattr("flows.audit.diff.program", lambda: {**program(), **made_by})
+    monkeypatch.setattr("flows.program.program", lambda: {**program(), **made_by})
     told = replay(home, summary["run_id"])
     assert (told["verdict"], told["pages_compared"]) == ("identical", False)
+    assert verify_home(home).problems == []
     assert any("pages that signers read were not compared" in line for line in replay_lines(told))
 
 
@@ -234,7 +241,7 @@ def test_every_file_of_the_program_is_in_a_digest(
     for name in (*PACKAGES, "unchanged"):
         (tmp_path / name).mkdir()
     names = ("sql/a.sql", "flows/a.py", "transforms/letters.yaml", "expectations/a.j2")
-    monkeypatch.setattr("flows.night.made_by.ROOT", tmp_path)
+    monkeypatch.setattr("flows.program.ROOT", tmp_path)
     for name in names:
         (tmp_path / name).write_text("a", "utf-8")
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]

@@ -17,7 +17,7 @@ from flows.audit.diff import mixture_of, recorded
 from flows.audit.recompute import compute
 from flows.audit.whatif import whatif, whatif_lines
 from flows.cli.console import app, run_command
-from flows.night.made_by import deciding_texts
+from flows.program import deciding_texts
 from flows.store import Home
 from sql import policy_cards, shared_parameters
 from sql.card_words import parameters_under

@@ -11,7 +11,7 @@ from flows.inbox.take import take
 from flows.inbox.tonight import Waiting, read_tonight
 from flows.ingest.drop import SnapshotRef, ingest_drop
 from flows.ingest.files import Listed
-from flows.money.sign import CHINA
+from flows.money.clock import CHINA
 from flows.store import Home, hold_home
 from tests.ingest.ingest_drops import csv_text, row
 

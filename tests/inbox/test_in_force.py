@@ -263,7 +263,9 @@ def test_what_a_note_states_reaches_the_gates(home: Home) -> None:
 def test_what_a_months_note_took_out_is_told_until_a_night_had_it(home: Home) -> None:
     """The night of its day may have been stopped by something else, and the next month come."""
     note = f"文件名,行数,核减行数,说明\n{MARCH},2,7,更正\n"
-    put(home, "shebao", {MARCH: contributions("202003", "202002"), "交接单.csv": note, "_READY": ""})
+    put(
+        home, "shebao", {MARCH: contributions("202003", "202002"), "交接单.csv": note, "_READY": ""}
+    )
     april = MARCH.replace("3月", "4月")
     for day, more in ((NEXT, {}), (NEXT + timedelta(days=1), {april: contributions("202004")})):
         put(home, "shebao", {**more, "_READY": ""})

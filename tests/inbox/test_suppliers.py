@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.inbox.suppliers import SAMPLE, expect_suppliers, read_suppliers, write_sample
-from flows.money.sign import CHINA
+from flows.money.clock import CHINA
 from flows.store import Home
 from tests.inbox.inbox_home import SUPPLIERS, make_inbox
 from transforms.errors import DropRefusedError

@@ -15,12 +15,13 @@ from flows.money import batch as batch_module
 from flows.money import release as release_module
 from flows.money.approval import approval_sheet
 from flows.money.batch import list_batches, pack_batch, show_batch
+from flows.money.clock import today
 from flows.money.export import export_batch, read_export
 from flows.money.funds import PLACEHOLDER
 from flows.money.ledger_store import open_ledger
 from flows.money.payment_files import payment_files
 from flows.money.release import release_batch
-from flows.money.sign import sign_batch, today
+from flows.money.sign import sign_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from tests.ceremony import key_of

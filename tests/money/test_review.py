@@ -12,6 +12,7 @@ import pytest
 
 from flows.answers.nights import list_nights
 from flows.money import review as review_module
+from flows.money.clock import today
 from flows.money.export import export_batch, read_export
 from flows.money.keys import open_key
 from flows.money.ledger_store import open_ledger
@@ -22,7 +23,6 @@ from flows.money.sign import (
     accept_signature,
     sign,
     sign_batch,
-    today,
     withdraw_batch,
 )
 from flows.money.verify import verify_home

@@ -18,10 +18,11 @@ from flows.ingest.filled import read_filled
 from flows.money import approval
 from flows.money.approval import batch_paper
 from flows.money.batch import pack_batch
+from flows.money.clock import today
 from flows.money.export import export_batch, read_export
 from flows.money.ledger_store import open_ledger
 from flows.money.review import import_review
-from flows.money.sign import today, what_is_signed
+from flows.money.sign import what_is_signed
 from flows.store import Home
 from tests.money.money_town import TWO, new_home, night, refund
 from transforms.answers.sample import KEY

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.night import cluster, part
-from flows.night.made_by import program as made_by
+from flows.program import program as made_by
 from sql.policy_runs import run_policy as made_policy
 
 SECONDS = 10.0

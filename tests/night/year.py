@@ -28,9 +28,10 @@ import pytest
 from data_samples.town import write
 from data_samples.town.labels import file_title, text_table
 from flows.inbox.tonight import Waiting
+from flows.money.clock import CHINA
 from flows.money.ledger_store import open_ledger
 from flows.money.release import release_batch
-from flows.money.sign import CHINA, sign_batch
+from flows.money.sign import sign_batch
 from flows.money.standing import read_standing
 from flows.money.verify import verify_home
 from flows.night.alerts import tell, told_night
