@@ -39,8 +39,8 @@ from transforms.policies.cards import PolicyCard
 from transforms.sheets.csv_file import csv_bytes
 
 FOLDER = "notices"
+# Of a page, and of a PDF: more take gigabytes to print.
 LETTERS_A_PAGE = 1_000
-MOST_IN_A_PDF = 5_000
 SERIES_LENGTH = 8
 # What a line is told as by what the ledger says of it, where its status is not enough.
 NOT_YET_PAID, RETURNED_OVER = "not_yet_paid", "returned_over"
@@ -86,11 +86,6 @@ def write_notices(home: Home, identifier: str, asked: Asked, out: Path | None) -
     whole = told.height
     rows = SnapshotRows(home.snapshots / str(manifest["snapshot_id"]), as_of)
     told = _narrowed(told, asked, rows)
-    if asked.pdf and told.height > MOST_IN_A_PDF:
-        raise UsageError(
-            f"{told.height} letters are too many for one PDF, at most {MOST_IN_A_PDF}: narrow them "
-            "with --person or --town"
-        )
     target = _target(home, identifier, asked, out)
     with staged_folder(target, instead=True) as folder:
         _write(folder, told, asked)
@@ -112,8 +107,10 @@ def _write(folder: Path, told: pl.DataFrame, asked: Asked) -> None:
     (folder / "letters").mkdir()
     for name, page in letter_pages(told, LETTERS_A_PAGE):
         (folder / "letters" / f"{name}.html").write_text(page, encoding="utf-8")
-    if asked.pdf:
-        (folder / "letters.pdf").write_bytes(letters_pdf(told))
+    parts = [*told.iter_slices(LETTERS_A_PAGE)] if asked.pdf else []
+    for number, part in enumerate(parts, start=1):
+        name = "letters.pdf" if len(parts) == 1 else f"letters-{number:03}.pdf"
+        (folder / name).write_bytes(letters_pdf(part))
 
 
 def letters_pdf(told: pl.DataFrame) -> bytes:

@@ -76,7 +76,7 @@ def notices(
     ] = None,
     person: Annotated[str, typer.Option("--person", help="Only about this id; refusals too.")] = "",
     town: Annotated[str, typer.Option("--town", metavar="CODE", help="Only of this town.")] = "",
-    pdf: Annotated[bool, typer.Option("--pdf", help="Letters as one PDF, too.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Letters as PDF, too.")] = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:

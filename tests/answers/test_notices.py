@@ -167,7 +167,9 @@ def test_whose_card_was_withdrawn_since_is_told_as_then(
     ).read_bytes()
 
 
-def test_one_person_hears_of_refusals_too(told: tuple[Path, str, Path], tmp_path: Path) -> None:
+def test_one_person_hears_of_refusals_too(
+    told: tuple[Path, str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root, run_id, out = told
     determined = pl.read_parquet(root / "runs" / run_id / "determinations.parquet")
     refused = determined.filter(
@@ -181,6 +183,10 @@ def test_one_person_hears_of_refusals_too(told: tuple[Path, str, Path], tmp_path
     persons = found.filter(pl.col("subject_kind") != "household")
     assert ((persons["subject_id"] == person) | (persons["beneficiary_id"] == person)).all()
     assert (tmp_path / "one" / "letters.pdf").read_bytes().startswith(b"%PDF")
+    monkeypatch.setattr("flows.answers.notices.LETTERS_A_PAGE", 1)
+    write_notices(Home(root), run_id, Asked(person, pdf=True), tmp_path / "each")
+    printed = sorted(path.name for path in (tmp_path / "each").glob("*.pdf"))
+    assert printed == [f"letters-{n:03}.pdf" for n in range(1, made["notices"] + 1)] != []
     towns = {path.name.partition("-")[0] for path in (out / "letters").iterdir()}
     assert "0" in towns
     counts = [
