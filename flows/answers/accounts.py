@@ -14,7 +14,8 @@ from flows.money.ledger import NEVER, Ledger
 from flows.money.ledger_store import open_ledger
 from flows.money.returned import owner_of
 from flows.store import Home, replace_file
-from sql import connect, register_tables, run_sql, show_frame
+from sql import run_sql, show_frame
+from sql.opening import connect_to
 from transforms.answers.accounts import REASONS, count_wanted, wanted_accounts, wanted_sheets
 from transforms.answers.money_text import bank_day_text
 from transforms.errors import DropRefusedError
@@ -142,9 +143,8 @@ def _standing_returns(entries: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _payees(home: Home, run: Mapping[str, Any], entitled: pl.DataFrame) -> pl.DataFrame:
     """Read by which name each payee with money open is known, and the account that stands now."""
-    with connect() as connection:
-        tables = load_snapshot(home.snapshots, run["snapshot_id"]).tables()
-        register_tables(connection, tables, date.fromisoformat(run["as_of"]))
+    tables = load_snapshot(home.snapshots, run["snapshot_id"]).tables()
+    with connect_to(tables, date.fromisoformat(run["as_of"])) as connection:
         waiting = entitled.filter(pl.col("status").is_in(OPEN)).select(PAYEE).unique().sort(PAYEE)
         show_frame(connection, "beneficiaries", waiting)
         return run_sql(connection, "payees.sql", {})

@@ -24,7 +24,8 @@ from flows.money.notice import notice_days
 from flows.money.returned import over_lines
 from flows.store import Home, read_manifest, staged_folder
 from flows.typeset import pdf_of
-from sql import connect, register_tables, run_sql, show_frame
+from sql import run_sql, show_frame
+from sql.opening import connect_to
 from transforms.amounts import is_amount
 from transforms.answers.asked_back import told_of_claims
 from transforms.answers.letter_pages import TOWN, letter_pages
@@ -263,8 +264,8 @@ def _as_lines(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _parties(home: Home, snapshot_id: str, as_of: date, lines: pl.DataFrame) -> pl.DataFrame:
     """Read by which names and in which towns readers and subjects are on record, and who died."""
-    with connect() as connection:
-        register_tables(connection, load_snapshot(home.snapshots, snapshot_id).tables(), as_of)
+    tables = load_snapshot(home.snapshots, snapshot_id).tables()
+    with connect_to(tables, as_of) as connection:
         show_frame(connection, "listed_subjects", both_sides(lines, "subject").unique())
         names = run_sql(connection, "review/subject_names.sql", {})
         towns = run_sql(connection, "review/party_towns.sql", {})

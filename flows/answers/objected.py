@@ -14,7 +14,7 @@ from flows.answers.snapshot_rows import SnapshotRows
 from flows.ingest.drop import load_snapshot
 from flows.money.ledger_store import books_of
 from flows.store import Home
-from sql import connect, register_tables
+from sql.opening import connect_to
 from sql.texts import policy_cards, shared_parameters
 from transforms.answers.letter_sentences import own_matters, titles_beside
 from transforms.answers.objections import instead_text, objection_register, objections_pages
@@ -80,9 +80,8 @@ def write_objections(
 def _names(home: Home, manifest: Mapping[str, Any], weighed: pl.DataFrame) -> dict[str, str]:
     """Look up by which names the subjects and payees are on record, by id."""
     as_of = date.fromisoformat(manifest["as_of"])
-    with connect() as connection:
-        tables = load_snapshot(home.snapshots, str(manifest["snapshot_id"])).tables()
-        register_tables(connection, tables, as_of)
+    tables = load_snapshot(home.snapshots, str(manifest["snapshot_id"])).tables()
+    with connect_to(tables, as_of) as connection:
         kinds = {name: card.subject for name, card in policy_cards().items()}
         kind = pl.col("policy_id").replace_strict(kinds, default=None, return_dtype=pl.String)
         # Of whom nothing was ever determined is known by what the policy's subjects are.

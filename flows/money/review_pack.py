@@ -17,15 +17,8 @@ from flows.money.reviewed import read_reviewed
 from flows.money.signatures import holds
 from flows.program import deciding_texts, made_by_this_program
 from flows.store import Home, read_inputs, read_manifest
-from sql import (
-    Connection,
-    DatabaseError,
-    connect,
-    policy_cards,
-    register_tables,
-    run_sql,
-    show_frame,
-)
+from sql import Connection, DatabaseError, policy_cards, run_sql, show_frame
+from sql.opening import connect_to
 from transforms.answers.traces import TRACE_SCHEMA
 from transforms.errors import DigestDiffersError
 from transforms.money.batch_states import BatchState
@@ -229,9 +222,7 @@ def _open_snapshot(home: Home, run: Mapping[str, Any]) -> Connection:
     """Open the extracts that a run read, as they were visible to it."""
     folder = home.snapshots / run["snapshot_id"]
     snapshot = SnapshotRef(folder.name, folder, read_manifest(folder, "snapshot"))
-    connection = connect()
-    register_tables(connection, snapshot.tables(), date.fromisoformat(run["as_of"]))
-    return connection
+    return connect_to(snapshot.tables(), date.fromisoformat(run["as_of"]))
 
 
 def sample_of(

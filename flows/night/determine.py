@@ -13,17 +13,9 @@ from flows.data_package import DETERMINATIONS, POLICIES
 from flows.night.paid_lines import DETERMINATION_SCHEMA, PAID_LINE_SCHEMA, register_ledger
 from flows.night.part import Means
 from flows.night.parts import Inputs, Parting, take_parts
-from sql import (
-    KEY_COLUMNS,
-    Connection,
-    FactStore,
-    connect,
-    query,
-    register_frame,
-    register_tables,
-    run_sql,
-)
+from sql import KEY_COLUMNS, Connection, FactStore, query, register_frame, run_sql
 from sql.card_words import parameters_under
+from sql.opening import connect_to
 from sql.policy_runs import (
     check_policy,
     policy_pieces,
@@ -122,8 +114,7 @@ def determine(
     Raises:  UsageError for an unknown policy, ParameterMissingError, ContractError
     """
     cards = _chosen(only)
-    connection = connect(threads, memory_limit, temp_folder)
-    register_tables(connection, tables, as_of)
+    connection = connect_to(tables, as_of, threads, memory_limit, temp_folder)
     register_ledger(connection, paid_lines, ledger_payment_ids)
     store = FactStore(connection, tables, as_of, on_fact=on_step)
     months = months_delivered(store)

@@ -17,10 +17,11 @@ from expectations import gate
 from expectations.suites import COUNTS, TOTALS, Suite, Threshold, check_sql, load_suite
 from flows.ingest.drop import SnapshotRef
 from flows.store import read_manifest
-from sql import Connection, connect, policy_cards, query, register_tables, show_frame
+from sql import Connection, policy_cards, query, show_frame
 from sql.card_words import check_cards
 from sql.checks import run_check, run_text, tables_present
 from sql.compared import COMPARED_SCHEMA, compare_snapshots
+from sql.opening import connect_to
 from sql.texts import COMMENT, WORD, exclusions
 from transforms.errors import GateStoppedError
 from transforms.gates import CheckOutcome, GateOutcome, Measure
@@ -131,8 +132,7 @@ def connected(
     `before`: of finished nights, newest first, to hold tonight's against; rows that a note took
     out of a file which they had are not taken out once more.
     """
-    with connect() as connection:
-        register_tables(connection, snapshot.tables(), as_of)
+    with connect_to(snapshot.tables(), as_of) as connection:
         taken = {file["sha256"] for one in before for file in one.manifest["files"]}
         files = [
             file | ({"removed_rows": None} if file["sha256"] in taken else {})

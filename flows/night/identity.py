@@ -15,8 +15,8 @@ from flows.money.standing import Standing
 from flows.night.part import Means
 from flows.night.run_record import RunSoFar
 from flows.night.stakes import stakes_of
-from sql import connect, register_tables
 from sql.matching import DAMAGED, READ, can_match, clerical_links, propose_persons
+from sql.opening import connect_to
 from sql.town import can_weigh
 from transforms.answers.identity import STAKES
 from transforms.errors import WuxingError
@@ -56,8 +56,7 @@ def with_proposed(
     pieces = list(damaged_pieces(run.snapshot))
     if not pieces:
         return run
-    with connect(**vars(means)) as connection:
-        register_tables(connection, run.snapshot.tables(), run.as_of)
+    with connect_to(run.snapshot.tables(), run.as_of, **vars(means)) as connection:
         proposed = propose_persons(connection, damaged_rows(pieces))
         waiting = unanswered(proposed[0], clerical_links(connection))
     frames = {name: frame.clone for name, frame in zip(TABLES, proposed, strict=True)}

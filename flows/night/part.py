@@ -12,7 +12,8 @@ import polars as pl
 from flows.night.paid_lines import register_ledger
 from flows.program import program
 from flows.store import file_digest, read_manifest, staged_folder, write_manifest
-from sql import FactStore, connect, register_tables
+from sql import FactStore
+from sql.opening import connect_to
 from sql.parts import write_tables
 from sql.plan import Plan
 from sql.policy_runs import run_policy
@@ -62,10 +63,9 @@ def make_part(order: PartOrder, means: Means) -> None:
         return
     try:
         with (
-            connect(**vars(means)) as connection,
+            connect_to(order.tables, order.as_of, **vars(means)) as connection,
             staged_folder(order.target) as staging,
         ):
-            register_tables(connection, order.tables, order.as_of)
             whole, plan = order.folder / WHOLE_FOLDER, order.plan
             register_ledger(connection, pl.read_parquet(whole / PAID), order.payment_ids)
             store = FactStore(connection, order.tables, order.as_of, year_days=plan.year_days)

@@ -11,7 +11,8 @@ from flows.money.standing import read_standing
 from flows.night.determine import months_delivered, reason_not_run
 from flows.night.parts import Inputs, Parting, folder_of, read_after_rules
 from flows.store import Home
-from sql import FactStore, connect, register_tables
+from sql import FactStore
+from sql.opening import connect_to
 from sql.plan import JOINED, PARTS, WHOLE, Step, kinds_of, plan_of
 from sql.texts import policy_cards
 from transforms.visible import table
@@ -57,8 +58,7 @@ def planned(home: Home, snapshot_id: str, as_of: date, parting: Parting) -> dict
 
 
 def _running(tables: Mapping[str, Sequence[Path]], as_of: date) -> list[str]:
-    with connect() as connection:
-        register_tables(connection, tables, as_of)
+    with connect_to(tables, as_of) as connection:
         months = months_delivered(FactStore(connection, tables, as_of))
     cards = policy_cards().values()
     return [card.policy_id for card in cards if not reason_not_run(card, tables, months, as_of)]

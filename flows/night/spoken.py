@@ -29,7 +29,7 @@ from flows.night.paid_lines import DETERMINATION_SCHEMA
 from flows.night.part import Means
 from flows.scratch import scratch_folder
 from flows.store import Home
-from sql import connect, register_tables
+from sql.opening import connect_to
 from sql.town import can_weigh, small_town
 from transforms.answers.source_rows import PLACE
 from transforms.errors import ParameterMissingError
@@ -173,8 +173,7 @@ class Spoken:
         tables = {kind: files for kind in KINDS if (files := table_files(self.snapshot, kind))}
         if not can_weigh():
             return tables
-        with connect(**vars(self.means)) as con:
-            register_tables(con, tables, self.as_of)
+        with connect_to(tables, self.as_of, **vars(self.means)) as con:
             return small_town(con, tables, parties, folder)[0]
 
 

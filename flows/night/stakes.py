@@ -21,7 +21,7 @@ from flows.night.by_rules import determined
 from flows.night.part import Means
 from flows.night.run_record import RunSoFar
 from flows.scratch import scratch_folder
-from sql import connect, register_tables
+from sql.opening import connect_to
 from sql.texts import policy_cards
 from sql.town import small_town
 from transforms.answers.omitted import readers_of
@@ -66,8 +66,7 @@ def stakes_of(
         return held
     tables = run.snapshot.tables()
     with scratch_folder(run.home.temporary) as folder:
-        with connect(**vars(means)) as connection:
-            register_tables(connection, tables, run.as_of)
+        with connect_to(tables, run.as_of, **vars(means)) as connection:
             meant = supposed.select("person_id", "employer_code")
             town, parties = small_town(connection, tables, meant, folder)
         given = dict(town)
