@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from flows.night.determine import Determined, determine, reason_not_run
-from sql import connect, register_tables
+from sql import connect, opening, register_tables
+from sql.opening import connect_to
 from sql.texts import fact_path, policy_cards, policy_path, sql_text, words_under
 from tests.rules.engine_tables import (
     EMPLOYER,
@@ -403,6 +404,24 @@ def test_an_extract_that_was_not_delivered_is_an_empty_table(tmp_path: Path) -> 
     for kind in KINDS:
         described = f"describe {kind}"
         assert missing.sql(described).fetchall() == delivered.sql(described).fetchall()
+
+
+@pytest.mark.parametrize(("given", "threads"), [(None, 1), (2, 2)])
+def test_a_small_town_is_asked_by_one_thread_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: int | None, threads: int
+) -> None:
+    def asked_by() -> list[tuple[int]]:
+        with connect_to(write_tables(tmp_path, {}), AS_OF, given) as connection:
+            return connection.execute("select current_setting('threads')").fetchall()
+
+    assert asked_by() == [(threads,)]
+    monkeypatch.setattr(opening, "SMALL", 0)
+    assert asked_by() == [(given or default_threads(),)]
+
+
+def default_threads() -> int:
+    with connect() as connection:
+        return int(connection.execute("select current_setting('threads')").fetchall()[0][0])
 
 
 def test_a_kind_that_was_not_delivered_has_the_columns_it_is_stored_with() -> None:
