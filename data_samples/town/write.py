@@ -148,6 +148,7 @@ def write_sample(
                 f"{place} is not empty, nothing is overwritten: name an empty folder, in one of "
                 "its own, since truth is written beside it"
             )
+    for place in (folder, truth):
         place.mkdir(parents=True, exist_ok=True)
     try:
         return _write_into(folder, truth, persons, seed, as_of, dirty, formats, employers, months)

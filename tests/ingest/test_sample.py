@@ -88,11 +88,13 @@ def test_a_disk_that_is_full_leaves_nothing_in_the_way(
     write_sample(tmp_path / "drop", 20, 1, AS_OF)
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "drop").mkdir()
-    (tmp_path / "drop" / "mine.txt").write_text("mine")
+@pytest.mark.parametrize("place", ["drop", "truth"])
+def test_nothing_is_overwritten(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).mkdir()
+    (tmp_path / place / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="not empty"):
         write_sample(tmp_path / "drop", 50, 1, AS_OF)
+    assert [path.name for path in tmp_path.iterdir()] == [place], "nothing else is left behind"
 
 
 def test_the_committed_town_is_what_the_command_writes(tmp_path: Path) -> None:
