@@ -193,9 +193,9 @@ def _failure(code: int, said: str) -> WuxingError:
     told = said.removeprefix("wuxing: ")
     if code in FAULTS:
         return kind(
-            f"computed again it ended with a fault: {told}; if another version of the program made "
-            "that night, it may not fit the rules of then: replay with the version that the run's "
-            "manifest names under made_by"
+            f"computed again it ended with a fault: {told}; what was changed may not fit the rest "
+            "of the rules; or another version of the program made that night and does not fit the "
+            "rules of then: replay with the one that the run's manifest names under made_by"
         )
     return kind(f"computed again it ended with {code}: {told}")
 
