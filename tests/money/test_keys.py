@@ -79,7 +79,7 @@ def test_what_is_no_key(path: Path, content: bytes) -> None:
     with pytest.raises(DropRefusedError):
         open_key(path, PASSPHRASE)
     path.unlink()
-    with pytest.raises(DropRefusedError, match="can't be read"):
+    with pytest.raises(DropRefusedError, match="is not there: check the path"):
         open_key(path, PASSPHRASE)
 
 
