@@ -1,5 +1,6 @@
 """The forecast: twelve months worked out by hand, to the fen."""
 
+import shutil
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -241,10 +242,11 @@ def leave_policy(home: Home, label: str) -> None:
     write_manifest(folder, manifest)
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Bob has no account: held. A budget of 10 000 元."""
-    home, town = new_home(tmp_path / "home", budget_yuan=10_000), Town()
+    place = tmp_path_factory.mktemp("once") / "home"
+    home, town = new_home(place, budget_yuan=10_000), Town()
     assert town.accounts is not None
     del town.accounts[3]
     determined = determined_of(home.root / "extracts", ROWS, town)
@@ -253,7 +255,12 @@ def home(tmp_path: Path) -> Home:
     leave_policy(home, "R1")
     with open_ledger(home) as ledger:
         record_drafts(home, drafted, ledger)
-    return home
+    return home.root
+
+
+@pytest.fixture
+def home(once: Path, tmp_path: Path) -> Home:
+    return Home(shutil.copytree(once, tmp_path / "home"))
 
 
 def fund(home: Home) -> list[tuple[Any, ...]]:

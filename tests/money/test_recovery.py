@@ -1,5 +1,6 @@
 """Money asked back: listed once by two persons, paid back by documents, never set off."""
 
+import shutil
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -53,11 +54,16 @@ ROWS = [refund(1000), refund(500, TWO), month("benefit_to_retirement", ANN, 7)]
 DAY = date(2020, 4, 30)
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = new_home(tmp_path / "home")
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = new_home(tmp_path_factory.mktemp("once") / "home")
     pay(home, "R1", ROWS)
-    return home
+    return home.root
+
+
+@pytest.fixture
+def home(once: Path, tmp_path: Path) -> Home:
+    return Home(shutil.copytree(once, tmp_path / "home"))
 
 
 def signed(home: Home, act: dict[str, Any], *roles: str) -> dict[str, Any]:

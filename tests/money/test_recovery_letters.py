@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -37,9 +38,9 @@ NAME = '安<script>alert("1")</script>娜#panic()*粗*$x$'
 ROWS = [refund(1000), month("benefit_to_retirement", ANN, 171900)]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home, town = new_home(tmp_path / "home"), Town()
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home, town = new_home(tmp_path_factory.mktemp("once") / "home"), Town()
     assert town.accounts is not None
     town.insured_persons[0]["name"] = NAME
     town.accounts[2] = account(ANN, NAME)
@@ -48,7 +49,12 @@ def home(tmp_path: Path) -> Home:
     act = list_act(home, run_name("R2"))
     keys = [key_of(home, role) for role in ("reviewer", "approver")]
     record_list(home, countersign(act, keys))
-    return home
+    return home.root
+
+
+@pytest.fixture
+def home(once: Path, tmp_path: Path) -> Home:
+    return Home(shutil.copytree(once, tmp_path / "home"))
 
 
 def list_of(home: Home) -> str:
