@@ -135,7 +135,7 @@ reading: $(STAMP)
 	$(BIN)/python -m tests.reading.many 0 200
 
 # Long (hours): a fresh seed each time, which is printed. What offends goes to the corpus, whose files
-# the tests try again; they take 300 new ones themselves. make fuzz FILES=3000 SEED=7 repeats a part.
+# the tests try again; they take 150 new ones themselves. make fuzz FILES=3000 SEED=7 repeats a part.
 FILES ?= 20000
 SEED ?= $(shell date -u +%Y%m%d%H%M%S)
 fuzz: SEED := $(SEED)

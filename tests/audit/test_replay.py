@@ -130,7 +130,6 @@ def test_the_monthly_audit_finds_tables_that_say_another_thing_than_the_raw_file
     forged = [forge(path) for path in home.cache.glob("*/manifest.json")]
     assert any(forged)
     summary = run_night(NightRequest(home, date(2020, 4, 20), drop=drop), Progress())
-    assert replay(home, summary["run_id"])["verdict"] == "identical"
     assert replay_night.fn(str(home.root), summary["run_id"], True)["verdict"] != "identical"
 
 
@@ -333,18 +332,18 @@ def test_rules_that_were_changed_and_put_back_make_of_a_night_the_one_before(
 
 
 def test_a_carried_night_is_replayed_in_an_empty_place(
-    nights: tuple[Home, list[str]], tmp_path: Path
+    nights: tuple[Home, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home, runs = nights
     file = tmp_path / "night.zip"
     told = export_night(home, runs[3], file)
     assert told["files"] > 20
     with carried(file) as (place, run_id):
-        told = replay(place, run_id)
-        assert (told["verdict"], told["pages_compared"]) == ("identical", True), replay_lines(told)
         assert place.root != home.root and run_id == runs[3]
         assert not list(place.batches.glob("*/bank*.txt")), "payment files are not carried"
     assert run_command(app, ["replay", str(file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], told["pages_compared"]) == ("identical", True), replay_lines(told)
     with pytest.raises(DropRefusedError, match="nothing is overwritten"):
         export_night(home, runs[3], file)
     file.write_bytes(b"no zip")

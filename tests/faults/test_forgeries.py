@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.forgeries import flips, search
 
-SHORT = 120
+SHORT = 60
 
 
 def test_every_forgery_is_found_and_named(capsys: pytest.CaptureFixture[str]) -> None:

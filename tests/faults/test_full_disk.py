@@ -9,8 +9,8 @@ from flows.store import Home
 from tests.faults.full_disk import commands, endure
 
 # A night takes seconds.
-STEPS = {"a night, of its snapshot": 240}
-STEP = 5
+STEPS = {"a night, of its snapshot": 480}
+STEP = 11
 NAMES = [
     *("a night, of its snapshot", "batch import", "batch withdraw", "sign", "batch pack"),
     *("batch export", "notice", "notice, put up", "release", "settle", "index"),

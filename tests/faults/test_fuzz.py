@@ -8,7 +8,7 @@ from tests.faults.fuzz import run, try_file
 from tests.faults.mutations import Mutated
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
-FILES, SEED = 300, "short"
+FILES, SEED = 150, "short"
 READERS = {
     "return.txt": "return",
     "statement.txt": "statement",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-POINTS = int(os.environ.get("KILLS", "9"))
+POINTS = int(os.environ.get("KILLS", "4"))
 
 
 def test_killed_anywhere_a_plain_rerun_ends_the_same(

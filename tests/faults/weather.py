@@ -64,12 +64,12 @@ def masked(mask: int) -> Limits:
 
 def forecast(short: bool) -> Iterator[Weather]:
     """Name the weathers, in short a few of them."""
-    yield Weather("20 file handles", (FINE, DENIED), limited(resource.RLIMIT_NOFILE, 20))
-    yield Weather("512 MiB of addresses", (FINE, DENIED), limited(resource.RLIMIT_AS, 512 * MIB))
     yield Weather("files of 64 KiB at most", (DENIED,), limited(resource.RLIMIT_FSIZE, 1 << 16))
     yield Weather("2 at once", (FINE, BUSY), at_once=2)
     if short:
         return
+    yield Weather("20 file handles", (FINE, DENIED), limited(resource.RLIMIT_NOFILE, 20))
+    yield Weather("512 MiB of addresses", (FINE, DENIED), limited(resource.RLIMIT_AS, 512 * MIB))
     yield Weather("4 at once", (FINE, BUSY), at_once=4)
     for handles in (32, 48, 64):
         limit = limited(resource.RLIMIT_NOFILE, handles)
