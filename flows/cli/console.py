@@ -49,7 +49,9 @@ AsOfOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", min=1, max=1024, help="Threads to use (default: all cores)."),
+    typer.Option(
+        "--threads", min=1, max=1024, help="Threads (default: all cores, in a small town one)."
+    ),
 ]
 MemoryOption = Annotated[
     str | None,
