@@ -102,7 +102,7 @@ ENDS, RIVAL = "internship_subsidy", "flexible_insurance_extension"
 (BEFORE,) = (key for key in KEYS if key[0] == ENDS and key[1] == "2020-03")
 AFTER = (RIVAL, *BEFORE[1:4], "person", BOB)
 BOTH = ("reviewer", "approver")
-STEPS, SEED, STEPS_A_LIFE = 1_200, 20201127, 50
+STEPS, SEED, STEPS_A_LIFE = 500, 1, 50
 # Things happen between two nights: else nothing but nights would.
 ACTS_A_NIGHT = 3
 FIRST_DAY = date(2020, 1, 1)
@@ -179,22 +179,29 @@ class Model:
         """Say whether a night is the newest from now on; then all other drafts are withdrawn.
 
         The newest again is nothing new, nor is one that was done before one of a later day, or of
-        its own day and other extracts.
+        its own day and other extracts: nobody's drafts stand then, unless the newest is later.
         """
         since = self.nights[self.nights.index(named) :] if named in self.nights else [named]
         passed_over = any(
             night[0] > named[0] or (night[0] == named[0] and night[2] != named[2])
             for night in since
         )
-        if named in self.nights[-1:] or passed_over:
+        if named in self.nights[-1:]:
+            return False
+        if passed_over:
+            if self.nights[-1][0] <= named[0]:
+                self.withdraw_drafts()
             return False
         self.nights = [*(night for night in self.nights if night != named), named]
         self.runs, self.known, self.known_bank = self.runs + 1, dict(self.due), self.bank
         self.fallen = {key for key, (status, _) in said.items() if status in FALLEN}
         self.fallen |= self.objected.keys()
+        self.withdraw_drafts()
+        return True
+
+    def withdraw_drafts(self) -> None:
         for batch in self.batches.values():
             batch.state = "withdrawn" if batch.state == "draft" else batch.state
-        return True
 
     def may_release(self, batch: Drawn) -> bool:
         is_new = any(self.objected.get(key) == self.runs for key in batch.lines)
