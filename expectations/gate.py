@@ -7,13 +7,16 @@ decides, and what it could not look at has raised there: that is how an error is
 failure.
 """
 
+import importlib
 import logging
+import sys
 import threading
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -37,6 +40,20 @@ RESULT_FORMAT = {
     "return_unexpected_index_query": False,
 }
 _CONTEXT_LOCK = threading.Lock()
+# Statistics and charts that no suite of ours asks: a third of what it takes to import.
+SELDOM_ASKED = ("scipy.stats", "altair")
+
+
+class LateModule(ModuleType):
+    """Stands for a module that is imported when the first of its words is asked."""
+
+    def __getattr__(self, word: str) -> Any:
+        """Import it, and hand on what it has."""
+        if word.startswith("__"):
+            raise AttributeError(word)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), word)
 
 
 def preload() -> threading.Thread:
@@ -107,6 +124,8 @@ def _new_context() -> Any:
     logger.addHandler(logging.NullHandler())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        for name in SELDOM_ASKED:
+            sys.modules.setdefault(name, LateModule(name))
         import great_expectations as gx
         import great_expectations.expectations
         from great_expectations.data_context.types import base

@@ -1,5 +1,6 @@
 """The command `wuxing`: every command, found in one place, and the way out."""
 
+import gc
 import io
 import os
 import sys
@@ -48,6 +49,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # The libraries' million objects stay: looking through them again and again costs a tenth.
+    gc.set_threshold(100_000, 50, 1000)
     code = run_command(app, sys.argv[1:])
     if isinstance(code, Denied):
         _stop_prefect()
@@ -56,6 +59,8 @@ def main() -> None:
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         os._exit(code)
+    # Nor need they be looked through at the end.
+    gc.freeze()
     sys.exit(code)
 
 

@@ -67,6 +67,7 @@ def questions_of(
         (pl.col("policy_id") == card.policy_id) & (pl.col("outcome") == "undetermined")
     ).select(*KEY, "reason_codes")
     rows = open_rows.join(policy_rows, on=KEY[1:], how="inner", validate="1:1").collect()
+    unknown = set(rows["reason_codes"].explode())
     for side in SIDES:
         lacks = gaps.rename({f"lacks_{kind}": f"{side}_lacks_{kind}" for kind in REGISTERS})
         rows = rows.join(
@@ -76,7 +77,7 @@ def questions_of(
             how="left",
             validate="m:1",
         )
-    asked = [_questions(provision, rows) for provision in card.provisions]
+    asked = [_questions(one, rows) for one in card.provisions if one.name in unknown]
     return pl.concat([pl.DataFrame(schema=QUESTION_SCHEMA), *asked]).sort([*KEY, "provision"])
 
 

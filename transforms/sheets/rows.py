@@ -88,9 +88,10 @@ def row_texts(rows: Rows, styles: Sequence[int]) -> list[str]:
     table = rows.table
     number = (pl.int_range(pl.len()) + rows.first_row).cast(pl.String)
     parts: list[pl.Expr] = [pl.lit('<row r="'), number, pl.lit('"'), _height(rows), pl.lit(">")]
+    special = _special(table)
     for place, (name, style) in enumerate(zip(table.columns, styles, strict=True)):
         parts += [pl.lit(f'<c r="{xl_col_to_name(place)}'), number, pl.lit(f'" s="{style}"')]
-        parts.append(_cell(table, name))
+        parts.append(_cell(table, name, is_special=name in special))
     row = pl.concat_str(*parts, pl.lit("</row>"))
     return table.select(row.alias("row"))["row"].to_list()
 
@@ -124,19 +125,37 @@ def display_width(text: str) -> int:
     return (len(text.encode()) + len(text)) // 2
 
 
-def _cell(table: pl.DataFrame, name: str) -> pl.Expr:
+def _special(table: pl.DataFrame) -> set[str]:
+    """Name the columns in which a text has a sign that XML writes otherwise.
+
+    Raises:  ContractError if an amount is too large for a spreadsheet
+    """
+    texts = [
+        pl.col(n).str.contains(SPECIAL) for n, kind in table.schema.items() if kind.is_(pl.String)
+    ]
+    amounts = [
+        pl.col(name).abs() >= AMOUNT_LIMIT_FEN
+        for name, kind in table.schema.items()
+        if kind.is_integer() and is_amount(name)
+    ]
+    found = table.select(column.any() for column in (*texts, *amounts))
+    special = {name for name in found.columns if found[name].item()}
+    for name in sorted(special):
+        if table.schema[name].is_integer():
+            raise ContractError(f"an amount of {name} is too large for a spreadsheet")
+    return special
+
+
+def _cell(table: pl.DataFrame, name: str, *, is_special: bool) -> pl.Expr:
     if table.schema[name].is_integer():
         value = pl.col(name).cast(pl.String)
         if is_amount(name):
-            if (table[name].abs() >= AMOUNT_LIMIT_FEN).any():
-                raise ContractError(f"an amount of {name} is too large for a spreadsheet")
             value = yuan_column(name)
         if is_share(name):
             digits = (pl.col(name) % 10_000).cast(pl.String).str.zfill(4)
             value = pl.concat_str((pl.col(name) // 10_000).cast(pl.String), pl.lit("."), digits)
         written = pl.concat_str(pl.lit("><v>"), value, pl.lit("</v></c>"))
         return written.fill_null("/>")
-    is_special = table[name].str.contains(SPECIAL).any()
     text = _escaped(pl.col(name)) if is_special else pl.col(name)
     opened = pl.lit(' t="inlineStr"><is><t xml:space="preserve">')
     written = pl.concat_str(opened, text, pl.lit("</t></is></c>"))
