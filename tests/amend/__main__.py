@@ -23,9 +23,9 @@ import yaml
 ROOT = Path(__file__).parent.parent.parent
 TASKS = sorted(Path(__file__).parent.glob("*.yaml"))
 LEFT_OUT = (
-    *(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "out", "home", "*.egg-info"),
+    *(".git", ".venv", ".*_cache", ".hypothesis", "out", "home", "*.egg-info"),
     # Those of tests that run at the same time, and then go.
-    "*.log",
+    *("*.log", "*.pyc.*"),
 )
 REGENERATE = ("flows.answers.policy_guide",)
 DOCS = "docs/"
@@ -97,7 +97,7 @@ def run(scratch: Path, words: Sequence[str]) -> str:
     finished = subprocess.run(
         [sys.executable, "-m", *words],
         cwd=scratch,
-        env={**os.environ, "PYTHONPATH": str(scratch), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": str(scratch)},
         capture_output=True,
         text=True,
         check=False,
@@ -121,7 +121,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.suffix != ".pyc"
     }
 
 
