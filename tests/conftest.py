@@ -14,6 +14,8 @@ from hypothesis import settings
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
+# As the command itself says: threads that wait for sums of matrices cost a thirtieth.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from tests.ceremony import hold_ceremony, one_place
 

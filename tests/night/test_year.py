@@ -1,4 +1,4 @@
-"""Ten nights of the year that `make year` lives whole."""
+"""Twenty nights of the year that `make year` lives whole."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ import polars as pl
 from tests.night.year import MISHAPS, amiss_in, live_a_year
 from transforms.money.entitlements import KEY
 
-NIGHTS, PERSONS, SEED = 10, 150, 11
+NIGHTS, PERSONS, SEED = 20, 150, 11
 
 
-def test_ten_nights_as_life_is(tmp_path: Path) -> None:
+def test_twenty_nights_as_life_is(tmp_path: Path) -> None:
     told = live_a_year(tmp_path, NIGHTS, PERSONS, SEED)
     mishaps = {name for number, name in MISHAPS.items() if number < NIGHTS - 1}
     assert "killed" in mishaps and mishaps <= set(told["befell"])
