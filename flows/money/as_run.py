@@ -1,12 +1,14 @@
 """A batch against the run that it names: its lines are due there, to accounts known there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import polars as pl
 
 from flows.money.batch_folder import StoredBatch, line_named, some_of
 from flows.money.evidence import expect_manifests, rows_of, run_files, table_files
-from flows.store import Home, expect_digests
+from flows.program import deciding_texts
+from flows.store import Home, expect_digests, read_inputs, read_manifest
 from transforms.errors import DigestDiffersError
 from transforms.money.batch_states import BatchState
 from transforms.money.books import Books
@@ -47,6 +49,27 @@ def expect_as_run(home: Home, stored: StoredBatch, books: Books) -> None:
             f"{some_of(text for _, text in sorted(said.items()))}; sign and pay "
             "nothing, find out who changed it"
         )
+
+
+def changed_rules(home: Home, batch: Mapping[str, Any]) -> list[str]:
+    """Warn where the rules of a batch's policies are others than those that drew it up.
+
+    Rows:    batch  its manifest
+    Raises:  DigestDiffersError if what its run kept of them is missing or was changed
+    """
+    made_by = read_manifest(home.runs / batch["run_id"], "run").get("made_by")
+    if made_by is None:
+        return []
+    then, now = read_inputs(home, made_by["inputs"])["texts"], deciding_texts()
+    own = {f"sql/policies/{one['policy_id']}": one["title"] for one in batch["policies"]}
+    changed = {f"{path}{end}" for path in own for end in (".yaml", ".sql")}
+    changed = {path.rpartition(".")[0] for path in changed if then.get(path) != now.get(path)}
+    return [
+        f"the rules of {title} were changed since this batch's night, and it pays by those of "
+        "then: look at what the next night finds otherwise"
+        for path, title in own.items()
+        if path in changed
+    ]
 
 
 def _taken_out(books: Books, state: BatchState) -> pl.DataFrame:

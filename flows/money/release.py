@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.money.approval import APPROVAL, file_approval, papers_of
-from flows.money.as_run import expect_as_run
+from flows.money.as_run import changed_rules, expect_as_run
 from flows.money.batch_folder import StoredBatch, digests_of, known_state, verify_batch
 from flows.money.clock import today
 from flows.money.evidence import expect_evidence
@@ -54,6 +54,7 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
             head = ledger.books().head
         else:
             head, is_rehearsal = state.released["ledger_head"], state.released["is_rehearsal"]
+        changed = changed_rules(home, stored.manifest)
         rows = stored.frame("instructions")
         files = payment_files(stored.manifest, rows, head, is_rehearsal=is_rehearsal)
         _expect_sizes(stored, files, is_rehearsal)
@@ -70,7 +71,7 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
                 )
             file_approval(stored.folder, ledger.books(), ledger.batch_states()[batch_id], papers)
             _put_in_place(stored.folder, files)
-    warnings = _warnings(stored, is_rehearsal, papers)
+    warnings = [*changed, *_warnings(stored, is_rehearsal, papers)]
     return {**_told(state, stored, files), "is_again": is_again, "warnings": warnings}
 
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.money.as_run import expect_as_run
+from flows.money.as_run import changed_rules, expect_as_run
 from flows.money.batch_folder import expect_pages, known_state, verify_batch
 from flows.money.clock import today
 from flows.money.evidence import expect_evidence
@@ -198,6 +198,7 @@ def _post(home: Home, ledger: Ledger, batch: Signable, signed: Mapping[str, Any]
         ledger.post("rejected" if act == "reject" else "signed", signed, batch.batch_id, role)
     state = ledger.batch_states()[batch.batch_id]
     warnings = payer_warnings(state.fund, batch.manifest["funding"])
+    warnings += changed_rules(home, batch.manifest)
     if state.mark:
         # Both may sign it all the same; nobody is to think that it is paid then.
         warnings.append(release_obstacle(state))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,17 +20,20 @@ from flows.money.review_pack import review_files
 from flows.money.sign import sign_batch
 from flows.money.signatures import holds
 from flows.money.verify import verify_home
-from flows.store import Home, file_digest, write_manifest
+from flows.program import deciding_texts
+from flows.store import Home, file_digest, read_manifest, write_manifest
 from tests.ceremony import key_of
 from tests.faults.forgeries import read_rows, write_rows
 from tests.money.money_town import ANN, BOB, TWO, Town, account, month, night, refund, sign_both
 from tests.money.test_review import filled
+from transforms.answers.messages import in_chinese
 from transforms.digest import canonical_json, frame_digest
 from transforms.errors import DigestDiffersError
 from transforms.money.batch_states import posted_of
 from transforms.money.batches import control_totals
 from transforms.money.posting_rules import read_books
 
+TEXTS = deciding_texts()
 STRANGER, OTHER = "370302196009150018", "6222000000000000"
 ROWS = [
     *(refund(100001), refund(2, TWO), month("benefit_to_retirement", ANN, 9)),
@@ -196,3 +200,23 @@ def test_a_batch_as_it_was_drawn_up_is_signed_and_released(home: Home, batch: st
     sign_both(home, batch)
     release_batch(home, batch)
     verify_home(home)
+
+
+def test_rules_changed_since_its_night_are_told_to_who_signs_and_who_pays(
+    home_after_run: Home, run_home: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, (batch, *_) = home_after_run, run_home[1]["batches"]
+    policies = read_manifest(home.batches / batch, "batch")["policies"]
+    ours = [f"sql/policies/{one['policy_id']}" for one in policies]
+    texts = {path: text if any(map(path.startswith, ours)) else "" for path, text in TEXTS.items()}
+    monkeypatch.setattr("flows.money.as_run.deciding_texts", lambda: texts)
+    assert sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))["warnings"] == []
+    texts[f"{ours[0]}.yaml"] += "# dearer from July"
+    del texts[f"{ours[1]}.sql"]
+    told = [
+        *sign_batch(home, batch, "approver", key_of(home, "approver"))["warnings"],
+        *release_batch(home, batch)["warnings"][:2],
+    ]
+    titles = [one["title"] for one in policies[:2]]
+    assert [title in line for title, line in zip(titles * 2, told, strict=True)] == [True] * 4
+    assert all(f"{title} 的规则" in in_chinese(told[n]) for n, title in enumerate(titles))
