@@ -92,11 +92,12 @@ def code_digest() -> str:
 def version_line() -> str:
     """Say which program this is, as `wuxing --version` does: all its files are in a digest."""
     made = program()
-    known = f"commit {made['commit'][:12]}, " if made["commit"] else ""
-    known += "changed since, " if _git("status", "--porcelain", "--", *PACKAGES) else ""
     digests = made["code_digest"], content_digest(deciding_texts())
     code, rules = (digest[:12] for digest in digests)
-    return f"wuxing {made['version']} ({known}code {code}, rules {rules})"
+    known = [f"commit {made['commit'][:12]}"] if made["commit"] else []
+    known += ["changed since"] if _git("status", "--porcelain", "--", *PACKAGES) else []
+    known += [f"code {code}", f"rules {rules}"]
+    return f"wuxing {made['version']} ({', '.join(known)})"
 
 
 @cache

@@ -97,7 +97,7 @@ def _say_version(asked: bool) -> None:
     if asked:
         from flows.program import version_line
 
-        typer.echo(version_line())
+        typer.echo(said(version_line()))
         raise typer.Exit
 
 

@@ -66,6 +66,12 @@ def test_a_slip_in_kinds_yaml_is_told_by_every_command(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (10, "", said)
 
 
+def test_the_version_is_said_in_the_language_asked_for() -> None:
+    called = [sys.executable, "-m", "flows", "--lang", "zh", "--version"]
+    told = subprocess.run(called, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "（" in told and "，规则 " in told and "code" not in told and ", " not in told
+
+
 def test_what_is_written_beside_a_home_is_its_owners_alone(tmp_path: Path) -> None:
     words = ["sample", str(tmp_path / "drop"), "--persons", "20", "--employers", "3"]
     called = [sys.executable, "-m", "flows", "--lang", "zh", *words]
