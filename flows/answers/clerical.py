@@ -26,7 +26,7 @@ from transforms.answers.clerical import (
 )
 from transforms.answers.clerical_answers import decided_lines
 from transforms.answers.identity import TITLE, link_lines
-from transforms.answers.open_questions import fits_nothing, named_by_id
+from transforms.answers.open_questions import SAME_PERSON, fits_nothing, named_by_id
 from transforms.errors import DropRefusedError, UsageError
 from transforms.extracts.headers import kinds_of_file
 from transforms.extracts.kinds import names_of_kinds
@@ -51,6 +51,7 @@ from transforms.masking import masked_keys
 from transforms.sheets.filled import named_rows
 from transforms.words import word, worded
 
+QUESTION = "question"
 GIVE = "the clerical_decisions.xlsx of a run, filled in"
 ANSWER = "answer"
 MOST_NAMED = 10
@@ -166,14 +167,22 @@ def _state(is_withdrawn: bool, counts: bool) -> str:
     return "stands" if counts else "replaced"
 
 
+def _question(head: Mapping[str, str]) -> pl.Expr:
+    """Name what a decision answers: of two ids, whichever a line names first."""
+    asked = pl.concat_list(head[name] for name in KEY_NAMES)
+    pair = pl.concat_list(head["subject_id"], head["beneficiary_id"]).list.sort()
+    is_identity = pl.col(head["provision"]) == SAME_PERSON
+    return pl.when(is_identity).then(pair).otherwise(asked).list.join("|")
+
+
 def _counting(register: Register, known: pl.DataFrame) -> set[str]:
     """Name the answers of which any line counts: of a clerk's on one question the last alone."""
     lines = standing(known)
     if register is DECISIONS:
         head = register.headings
-        asked = [head[name] for name in (*KEY_NAMES, "decided_by")]
         newest = lines.sort(head["decided_on"], maintain_order=True)
-        lines = newest.unique(asked, keep="last")
+        asked = newest.with_columns(_question(head).alias(QUESTION))
+        lines = asked.unique([QUESTION, head["decided_by"]], keep="last")
     return {*lines[ID].to_list()}
 
 

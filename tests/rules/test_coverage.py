@@ -11,6 +11,7 @@ from transforms.policies.coverage import (
     missing_extracts,
     missing_parts,
 )
+from transforms.policies.parameters import months_between
 
 CARD = policy_cards()["stability_refund"]
 DAY = date(2020, 6, 30)
@@ -35,6 +36,15 @@ def test_a_part_is_missing_by_the_month() -> None:
         len(missing_parts(replace(CARD, needs={"insurances": ["失业"], "months": "any"}), {}, DAY))
         == 1
     )
+
+
+def test_the_base_year_is_the_policy_years_though_a_later_one_has_another() -> None:
+    base_year = CARD.parameters["base_year"]
+    later = replace(base_year.values[0], since=date(2021, 1, 1), value=2020)
+    known = replace(base_year, values=(*base_year.values, later))
+    card = replace(CARD, parameters={**CARD.parameters, "base_year": known})
+    months = {"失业": months_between(201812, 201912)}
+    assert missing_parts(card, months, date(2021, 3, 31)) == []
 
 
 def test_a_month_without_rows_is_told_only_between_months_that_have_some() -> None:

@@ -298,6 +298,31 @@ def test_the_register_is_called_in_sql_as_in_a_snapshot() -> None:
     assert DECISIONS.named == OWN and sql_text(fact_path("decisions_in_force")).count(OWN) == 2
 
 
+def test_whether_two_ids_are_one_person_is_one_question(tmp_path: Path) -> None:
+    """Whichever of them a file names first, and whatever policy and period it says."""
+    rows, of = town(), {"decided_by": "张", "provision": "same_person"}
+    of |= {"policy_id": "identity", "period": "全部"}
+
+    def decided(*lines: dict[str, Any]) -> Determined:
+        rows["clerical_decisions"] = [of | line for line in lines]
+        return run(tmp_path, rows, AS_OF, only=["new_hire_subsidy"])
+
+    def answers(determined: Determined) -> list[Any]:
+        text = "select decision from decisions_in_force order by all"
+        determined.store.build("decisions_in_force")
+        return determined.connection.execute(text).fetchall()
+
+    pair = {"subject_id": MAN, "beneficiary_id": WOMAN}
+    turned = {"subject_id": WOMAN, "beneficiary_id": MAN}
+    no = pair | {"decision": "否", "decided_on": date(2020, 1, 5)}
+    yes = turned | {"decision": "是", "decided_on": date(2020, 2, 1)}
+    assert answers(decided(no, yes)) == [("是",)]
+    assert answers(decided(no, yes | {"policy_id": "new_hire_subsidy"})) == [("是",)]
+    both = decided(no, yes | {"decided_by": "李", "period": "2020"})
+    assert answers(both) == [("否",), ("是",)]
+    assert "contradicting_decisions" in both.findings["finding"].to_list()
+
+
 def test_a_month_that_an_answer_makes_true_counts_for_later_ones(tmp_path: Path) -> None:
     policy = "graduate_hire_insurance"
     rows = town()

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
-from transforms.policies.cards import PolicyCard, month_before, plus_months
+from transforms.policies.cards import PolicyCard, month_before, plus_months, year_day
 from transforms.policies.parameters import months_between, value_on
 from transforms.words import Said
 
@@ -41,7 +41,7 @@ def _missing_of(
     elif card.needs["months"] == "two_months_before":
         needed = [month_before(plus_months(as_of, -1)), month_before(as_of)]
     else:
-        year = value_on(card.parameters["base_year"], as_of).value
+        year = value_on(card.parameters["base_year"], year_day(card, as_of)).value
         needed = months_between((year - 1) * 100 + 12, year * 100 + 12)
     return [
         Said("month_of_insurance", {"insurance": insurance, "month": month})
