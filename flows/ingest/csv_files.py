@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from flows.ingest.damage import damage_message, is_damaged, refuse_damaged_top
 from flows.ingest.files import RawFile, Utf8Stream
 from transforms.errors import DropRefusedError
-from transforms.extracts.cells import Piece
+from transforms.extracts.cells import CodedCells, Flags, Piece, Rows
 from transforms.extracts.csv_text import (
+    TOP_ROWS,
     CsvShape,
     count_lines,
     end_of_rows,
@@ -24,6 +25,7 @@ from transforms.extracts.csv_text import (
 )
 from transforms.extracts.headers import Header, find_header, match_header
 from transforms.extracts.kinds import Kind
+from transforms.extracts.shifted import data_rows, shifted_rows, shows_thousands
 from transforms.extracts.totals import piece_of
 
 PIECE_BYTES = 96 << 20
@@ -41,6 +43,7 @@ class CsvFile:
     """An open CSV file: what was read and not yet used, and the line on which it starts."""
 
     raw: RawFile
+    kind: Kind
     stream: Utf8Stream
     header: Header
     shape: CsvShape
@@ -66,16 +69,50 @@ def open_csv(raw: RawFile, path: Path, kind: Kind) -> CsvFile:
     rows = top_rows(top, separator)
     refuse_damaged_top(raw.file, rows)
     number, header = find_header(kind, [cells for _, cells in rows], raw.file.name)
-    shape = CsvShape(
-        separator,
-        header.width,
-        frozenset(header.positions[name] for name in kind.key if name in header.positions),
-        surplus_of([cells for _, cells in rows[number + 1 :]], header.width),
-    )
+    is_cut = len(top) >= TOP_BYTES
+    # Then the last row may be cut off too.
+    seen = data_rows([cells for _, cells in rows[number + 1 : len(rows) - is_cut]])
+    shape = _shape_of(kind, header, separator, seen)
+    if (is_cut or len(rows) == TOP_ROWS) and not shape.parts_none:
+        shape = replace(shape, is_even=False)
     lines_above = rows[number][0]
     below = top.split(b"\n", lines_above)
     kept = len(below[-1]) if len(below) > lines_above else 0
-    return CsvFile(raw, stream, header, shape, kept, lines_above + 1)
+    return CsvFile(raw, kind, stream, header, shape, kept, lines_above + 1)
+
+
+def _shape_of(
+    kind: Kind, header: Header, separator: str, rows: Sequence[Sequence[str]]
+) -> CsvShape:
+    """Tell from the first rows below the header how a file's rows are written."""
+    unique = frozenset(header.positions[name] for name in kind.key if name in header.positions)
+    shape = CsvShape(separator, header.width, unique, surplus_of(rows, header.width))
+    columns, too_wide, unusual = even_rows(rows, shape.width, shape.surplus)
+    shifted = None if unusual.any() else _shifted(kind, header, shape, columns, unusual)
+    # Where all rows have an amount too many they are of one width too.
+    shape = replace(shape, is_even=not unusual.any() and (shifted is None or not shifted.all()))
+    if too_wide is None and shows_thousands(kind, header.names, columns, len(rows)):
+        plain = replace(shape, parts_none=True)
+        return plain if _shifted(kind, header, plain, columns, unusual) is None else shape
+    return shape
+
+
+def _shifted(
+    kind: Kind, header: Header, shape: CsvShape, columns: list[CodedCells], unusual: Flags
+) -> Flags | None:
+    """Mark the rows whose cells an amount with a comma and no quotes has shifted.
+
+    A row that is as wide as is usual, and filled up with empty cells, lacks none at its end.
+    """
+    if shape.separator != "," or not len(unusual):
+        return None
+    is_open = unusual
+    if not shape.is_even and not shape.surplus:
+        last = columns[-1]
+        is_open = unusual | last.rows_marked(last.texts.str.strip_chars() != "")
+    elif not shape.is_even:
+        is_open = np.ones(len(unusual), np.bool_)
+    return shifted_rows(kind, header.names, columns, is_open, shape.parts_none)
 
 
 def _separator_of(top: bytes, kind: Kind) -> str:
@@ -107,10 +144,9 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
         if rows is None:
             yield from _read_irregular(file, bytes(block))
             break
-        columns, lines, too_wide = rows
         file.kept = len(block) - end
         file.line += count
-        yield piece_of(file.header.names, columns, lines, too_wide)
+        yield _piece(file, *rows)
 
 
 def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:
@@ -161,8 +197,23 @@ def _open_quote_message(file: CsvFile, line: int) -> str:
 
 
 def _piece_of_rows(file: CsvFile, rows: list[list[str]], lines: list[int]) -> Piece:
-    columns, too_wide = even_rows(rows, file.shape.width, file.shape.surplus)
-    return piece_of(file.header.names, columns, np.array(lines, np.int64), too_wide)
+    columns, too_wide, unusual = even_rows(rows, file.shape.width, file.shape.surplus)
+    return _piece(file, columns, np.array(lines, np.int64), too_wide, unusual)
+
+
+def _piece(
+    file: CsvFile,
+    columns: list[CodedCells],
+    lines: Rows,
+    too_wide: Flags | None,
+    unusual: Flags | None,
+) -> Piece:
+    """Make a piece; rows that are too wide, or whose cells have shifted unseen, can't be read."""
+    unusual = np.zeros(len(lines), np.bool_) if unusual is None else unusual
+    shifted = _shifted(file.kind, file.header, file.shape, columns, unusual)
+    if shifted is not None:
+        too_wide = shifted if too_wide is None else too_wide | shifted
+    return piece_of(file.header.names, columns, lines, too_wide)
 
 
 def _text_lines(file: CsvFile, block: bytes) -> Iterator[str]:

@@ -65,9 +65,10 @@ def test_a_workbook_of_another_kind_is_told_what_it_is(tmp_path: Path) -> None:
 
 
 def test_rows_are_made_as_wide_as_the_header() -> None:
-    columns, too_wide = even_rows([["a"], ["b", "c", "d"], ["e", "f", " "]], 2)
+    columns, too_wide, unusual = even_rows([["a"], ["b", "c", "d"], ["e", "f", " "]], 2)
     assert len(columns) == 2 and too_wide is not None
     assert too_wide.tolist() == [False, True, True]
+    assert unusual.tolist() == [True, True, True]
 
 
 def test_a_process_that_died_while_it_waited_speaks_against_no_file(tmp_path: Path) -> None:

@@ -52,13 +52,14 @@ def test_rows_keep_their_physical_lines_whatever_their_length() -> None:
     shape = CsvShape(",", 2, frozenset())
     read = read_block(block, 2, count_lines(block), True, shape)
     assert read is not None
-    columns, lines, too_wide = read
+    columns, lines, too_wide, unusual = read
     assert [texts_of(column) for column in columns] == [
         ["a", "b\nb", "c", "d"],
         ["1", "2", "", "4"],
     ]
     assert lines.tolist() == [2, 4, 6, 7]
     assert too_wide is not None and too_wide.tolist() == [False, False, False, True]
+    assert unusual is not None and unusual.tolist() == [False, False, True, True]
     assert top_rows(block, ",", limit=3) == [(1, ["a", "1"]), (2, []), (4, ["b\nb", "2"])]
 
 

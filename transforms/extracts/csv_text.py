@@ -20,19 +20,24 @@ QUOTE, LINE_FEED, CARRIAGE_RETURN = 34, 10, 13
 FIRST_VISIBLE, LAST_VISIBLE = 33, 126
 BLOCK_BYTES = 8 << 20
 CACHED_BYTES = 1 << 18
+TOP_ROWS = 60
 
 
 @dataclass(frozen=True)
 class CsvShape:
     """How a file's rows are written: separator, number of columns, which of them are unique.
 
-    `surplus`: so many empty cells more than the header most rows have.
+    `surplus`: so many empty cells more than the header most rows have. `is_even`: all rows are of
+    that width, as they would not be had the cells of some shifted. `parts_none`: they have amounts
+    of a thousand in one cell, and no amount that has fallen apart for certain.
     """
 
     separator: str
     width: int
     unique: frozenset[int]
     surplus: int = 0
+    is_even: bool = False
+    parts_none: bool = False
 
 
 def rows_of_text(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -45,7 +50,7 @@ def rows_of_text(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
         yield reader.line_num, cells
 
 
-def top_rows(top: bytes, separator: str, limit: int = 60) -> list[tuple[int, list[str]]]:
+def top_rows(top: bytes, separator: str, limit: int = TOP_ROWS) -> list[tuple[int, list[str]]]:
     """Read the top of a file row by row, up to a cell longer than any is."""
     rows = list[tuple[int, list[str]]]()
     with suppress(csv.Error):
@@ -54,10 +59,14 @@ def top_rows(top: bytes, separator: str, limit: int = 60) -> list[tuple[int, lis
 
 
 def surplus_of(rows: Sequence[Sequence[str]], width: int) -> int:
-    """Tell how many empty cells more than the header most of the first rows have."""
+    """Tell how many empty cells more than the header most of the first rows have.
+
+    Holds:   none if a row has the header's own width: an amount may have shifted the others
+    """
     widths = [len(cells) for cells in rows if cells and not "".join(cells[width:]).strip()]
     usual = max(widths, key=widths.count, default=width)
-    return max(0, usual - width) if 2 * widths.count(usual) > len(rows) else 0
+    is_usual = 2 * widths.count(usual) > len(rows) and width not in widths
+    return max(0, usual - width) if is_usual else 0
 
 
 def end_of_rows(block: Block, separator: str, is_quoted: bool, is_last: bool) -> int | None:
@@ -106,24 +115,27 @@ def _quotes_keep_the_rule(
 
 def read_block(
     block: Block, first_line: int, line_count: int, is_quoted: bool, shape: CsvShape
-) -> tuple[list[CodedCells], Rows, Flags | None] | None:
-    """Read a block of whole rows: its columns, each row's physical line, rows that are too wide.
+) -> tuple[list[CodedCells], Rows, Flags | None, Flags | None] | None:
+    """Read a block of whole rows: its columns, each row's physical line, and two kinds of rows.
 
-    Rows:    a line that is altogether empty is no row; a row too short gets empty cells
+    Rows:    a line that is altogether empty is no row; a row too short gets empty cells; marked are
+             those that are too wide, and those of another width than is usual
     Holds:   two ways of counting rows agree; None where they do not
     """
     broken: list[int] = []
     table = _parse(block, shape, broken, inside=is_quoted)
     # As many rows as lines: none is empty, and no cell holds the end of a line.
     if not broken and table is not None and table.num_rows == line_count:
-        return _coded_columns(table, shape), np.arange(first_line, first_line + line_count), None
+        lines = np.arange(first_line, first_line + line_count)
+        unusual = np.ones(line_count, np.bool_) if shape.surplus else None
+        return _coded_columns(table, shape), lines, None, unusual
     starts, stops, lines = _rows_of(block, first_line)
-    patched, too_wide = _even_out(block, starts, stops, shape)
+    patched, too_wide, unusual = _even_out(block, starts, stops, shape)
     broken.clear()
     table = _parse(patched, shape, broken, inside=True)
     if broken or table is None or table.num_rows != len(starts):
         return None
-    return _coded_columns(table, shape), lines, too_wide if too_wide.any() else None
+    return _coded_columns(table, shape), lines, too_wide if too_wide.any() else None, unusual
 
 
 def count_lines(block: Block) -> int:
@@ -235,8 +247,13 @@ def _rows_of(block: Block, first_line: int) -> tuple[Rows, Rows, Rows]:
     return starts, stops, first_line + np.searchsorted(ends, starts)
 
 
-def _even_out(block: Block, starts: Rows, stops: Rows, shape: CsvShape) -> tuple[Block, Flags]:
-    """Fill up rows that are too short, cut those that are too long, mark those that said more."""
+def _even_out(
+    block: Block, starts: Rows, stops: Rows, shape: CsvShape
+) -> tuple[Block, Flags, Flags]:
+    """Fill up rows that are too short, cut those that are too long, mark those that said more.
+
+    Rows:    marked, too, are those of another width than is usual
+    """
     view = np.frombuffer(block, np.uint8)
     separators = np.flatnonzero(view == ord(shape.separator))
     quotes = np.flatnonzero(view == QUOTE)
@@ -260,13 +277,17 @@ def _even_out(block: Block, starts: Rows, stops: Rows, shape: CsvShape) -> tuple
             parts.append(block[done:cut])
         assert done <= start
         done = stop
-    return (b"".join([*parts, block[done:]]) if parts else block), too_wide
+    unusual = counts != shape.width + shape.surplus
+    return (b"".join([*parts, block[done:]]) if parts else block), too_wide, unusual
 
 
 def even_rows(
     rows: Sequence[Sequence[str]], width: int, surplus: int = 0
-) -> tuple[list[CodedCells], Flags | None]:
-    """Lay rows of any length out in columns; marks the wider ones, usual empty cells apart."""
+) -> tuple[list[CodedCells], Flags | None, Flags]:
+    """Lay rows of any length out in columns; marks the wider ones, usual empty cells apart.
+
+    Rows:    marked, too, are those of another width than is usual
+    """
     columns = []
     for position in range(width):
         texts = [row[position] if position < len(row) else "" for row in rows]
@@ -274,4 +295,5 @@ def even_rows(
     usual = (*range(width + 1), width + surplus)
     beyond = [row[width:] if len(row) in usual else row for row in rows]
     too_wide = np.array([any(map(str.strip, cells)) for cells in beyond], np.bool_)
-    return columns, too_wide if too_wide.any() else None
+    unusual = np.array([len(row) != width + surplus for row in rows], np.bool_)
+    return columns, too_wide if too_wide.any() else None, unusual
