@@ -5,10 +5,16 @@ from typing import TypeVar
 
 import polars as pl
 
+from transforms.wide import narrowed
+
 PLAIN = "^(-?)([0-9]{1,13})(?:[.]([0-9]{1,2}))?$"
-# A sign or brackets, ￥, thousands by commas, at most two decimals that are not zero, 元.
-WRITTEN = r"^(-?)¥?(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2})0*)?(?:UNIT)?$"
-RATE = r"^(-?[0-9]{1,4})(?:[.]([0-9]{1,6}?)0*)?(%?)$"
+# A sign or brackets, ￥, thousands by commas, at most two decimals that are not zero, 元. Spaces
+# only beside ￥ and 元: between digits they may part two numbers.
+WRITTEN = (
+    r"^(-?)(?: *¥ *)?(-?)([0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:[.]([0-9]{1,2})0*)?"
+    r"(?: *(?:UNIT))?$"
+)
+RATE = r"^(-?[0-9]{1,4})(?:[.]([0-9]{1,6}?)0*)? *(%?)$"
 PLAIN_YUAN = re.compile(r"(?<![\w.,'])[0-9]{4,}(?=[.][0-9]{2}(?: ?元|$))")
 BRACKETS = r"^\((.*)\)$"
 SHARE_UNITS = 10_000
@@ -25,8 +31,7 @@ def read_fen(texts: pl.Series, unit: str = "元") -> pl.Series:
     if plain.null_count() == 0:
         return plain
     is_left = plain.is_null()
-    spaceless = pl.col("text").str.normalize("NFKC").str.replace_all(r"\s", "")
-    left = texts.filter(is_left).to_frame("text").select(spaceless)
+    left = narrowed(texts.filter(is_left)).str.strip_chars().to_frame("text")
     # Brackets make an amount negative; a sign inside brackets would say it twice.
     bracketed = left.select(
         pl.when(pl.col("text").str.contains(BRACKETS) & ~pl.col("text").str.contains("-"))
@@ -60,8 +65,7 @@ def read_rates(texts: pl.Series) -> pl.Series:
     >>> read_rates(pl.Series(["12", "12 %", "0.12", "1", "0.5％", "0.5", "0.00005"])).to_list()
     [1200, 1200, 1200, 100, 50, 5000, None]
     """
-    spaceless = pl.col("text").str.normalize("NFKC").str.replace_all(r"\s", "")
-    parts = spaceless.str.extract_groups(RATE).struct
+    parts = pl.col("text").str.extract_groups(RATE).struct
     whole = parts.field("1").cast(pl.Int64)
     decimals = parts.field("2").fill_null("")
     # Millionths of what is written, so that nothing is rounded.
@@ -72,7 +76,8 @@ def read_rates(texts: pl.Series) -> pl.Series:
     unit = pl.when(is_fraction).then(100).otherwise(10_000)
     rate = pl.when(is_negative).then(-1).otherwise(1) * (millionths // unit)
     exact = pl.when(millionths % unit == 0).then(rate)
-    return texts.to_frame("text").select(exact.alias("rate")).to_series()
+    cleaned = narrowed(texts).str.strip_chars().to_frame("text")
+    return cleaned.select(exact.alias("rate")).to_series()
 
 
 def yuan_text(fen: int, grouping: str = "") -> str:

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from transforms.wide import narrowed
+
 PERSON_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], dtype=np.int32)
 PERSON_CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
 EMPLOYER_ALPHABET = b"0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -40,7 +42,7 @@ def read_person_ids(texts: pl.Series) -> IdReading:
     cleaned, repairs = texts, pl.repeat(None, len(texts), dtype=pl.String, eager=True)
     if not as_written.all():
         rough = texts.filter(~as_written)
-        wide = rough.str.normalize("NFKC")
+        wide = narrowed(rough)
         bare = wide.str.replace_all(rf"\s|{INVISIBLE}", "").str.strip_chars_start("'")
         clean = bare.str.to_uppercase()
         is_old = clean.str.contains("^[0-9]{15}$")
@@ -61,7 +63,7 @@ def read_employer_codes(texts: pl.Series) -> IdReading:
     cleaned, repairs = texts, pl.repeat(None, len(texts), dtype=pl.String, eager=True)
     if not as_written.all():
         rough = texts.filter(~as_written)
-        wide = rough.str.normalize("NFKC")
+        wide = narrowed(rough)
         bare = wide.str.replace_all(r"\s", "")
         notes = _repair_notes(rough, wide, bare, pl.repeat(False, len(rough), eager=True))
         cleaned = _put(texts, as_written, bare.str.to_uppercase())

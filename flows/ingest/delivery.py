@@ -2,7 +2,6 @@
 
 import csv
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +17,7 @@ from transforms.extracts.csv_text import rows_of_text
 from transforms.extracts.headers import DELIVERY_NOTE_NAMES, IN_FORCE_NAME, plain_label
 from transforms.extracts.registers import REGISTERS
 from transforms.extracts.totals import says_totals
+from transforms.wide import narrowed
 from transforms.words import Said
 
 COLUMNS = {
@@ -117,10 +117,8 @@ def _read_line(note: str, line: int, cells: Sequence[str], places: Mapping[str, 
     said = {
         name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()
     }
-    rows, removed = (
-        unicodedata.normalize("NFKC", said.get(name, "")).replace(",", "")
-        for name in ("rows", "removed")
-    )
+    counts = pl.Series([said.get(name, "") for name in ("rows", "removed")])
+    rows, removed = narrowed(counts).str.replace_all(",", "").to_list()
     removed = removed or "0"
     amount = said.get("amount", "")
     fen = read_fen(pl.Series([amount])).item() if amount else None

@@ -248,6 +248,12 @@ def test_a_note_may_sum_up_and_be_written_wide(tmp_path: Path) -> None:
     assert snapshot.manifest["warnings"] == []
 
 
+def test_a_footnote_of_a_note_is_no_digit(tmp_path: Path) -> None:
+    note = "文件名,行数\nresidents.csv,2①\n"
+    with pytest.raises(DropRefusedError, match="a number of rows"):
+        ingest(tmp_path, {"residents.csv": TEXT, "交接单.csv": note})
+
+
 def test_what_a_note_does_not_list_is_a_warning(tmp_path: Path) -> None:
     model = csv_text([row("payroll"), row("payroll", 流水号="P2", 实发工资="坏")])
     snapshot = ingest(

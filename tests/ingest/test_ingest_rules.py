@@ -246,6 +246,14 @@ def test_employers_are_ranked_and_self_is_none(tmp_path: Path) -> None:
     assert table(snapshot, "contributions")["person_key"].to_list() == [int(ZHANG[:17])] * 3
 
 
+def test_a_footnote_mark_quarantines_its_row(tmp_path: Path) -> None:
+    rows = [row("accounts"), row("accounts", 账号="6222 0000 1111①")]
+    wages = [row("payroll"), row("payroll", 实发工资="480²", 流水号="P2")]
+    files = {"accounts.csv": csv_text(rows), "payroll.csv": csv_text(wages)}
+    fallen = [(3, "unreadable_value", "account_no"), (3, "unreadable_value", "net_fen")]
+    assert verdicts(ingest(tmp_path, files)) == fallen
+
+
 def test_a_clerks_link_names_the_person_of_a_damaged_row(tmp_path: Path) -> None:
     damaged = csv_text(
         [row("payroll", 身份证号="3.70302E+17"), row("payroll", 流水号="P2", 身份证号=WANG)]

@@ -15,6 +15,7 @@ from transforms.amounts import read_fen, yuan_text
 from transforms.extracts.dates import read_dates, read_months
 from transforms.extracts.kinds import KINDS, KindColumn
 from transforms.extracts.readers import LATER_CODES, read_column, read_names
+from transforms.wide import narrowed
 
 
 def read(kind: str, column: str, *texts: str) -> list[object]:
@@ -57,6 +58,64 @@ def test_money_is_read_as_it_stands_or_not_at_all(text: str) -> None:
 )
 def test_what_is_no_money(text: str) -> None:
     assert read_fen(pl.Series([text])).item() is None
+
+
+def test_spaces_of_an_amount_stand_at_its_ends_or_beside_its_unit() -> None:
+    """Two amounts in one cell, or an amount and its footnote, were read as one amount."""
+    right = [
+        "￥ 1,146.00 ",
+        "\u3000１１４６",
+        "1146 元",
+        "-￥ 1146",
+        "- ￥1146",
+        "(￥ 1146 元)",
+        "1146\n",
+    ]
+    wanted = [114600, 114600, 114600, -114600, -114600, -114600, 114600]
+    assert read_fen(pl.Series(right)).to_list() == wanted
+    wrong = ["480 240", "480\n240", "480\t240", "1 146.00", "480 .00", "480\u00a0240", "- 480"]
+    assert read_fen(pl.Series(wrong)).to_list() == [None] * len(wrong)
+    assert read("housing_fund", "unit_rate_bp", " 12\u00a0% ", "1 2", "1\n2%") == [1200, None, None]
+
+
+# A value of every type that holds digits, some of them in full width, and what it becomes.
+VALUES = {
+    "money": ("contributions", "base_fen", "１，１４６．００", 114600),
+    "wan": ("registrations", "revenue_wan_x100", "１１４６万元", 114600),
+    "rate": ("housing_fund", "unit_rate_bp", "１２％", 1200),
+    "integer": ("registrations", "staff", "１，２００", 1200),
+    "account_no": ("accounts", "account_no", "６２２２　００００", "62220000"),
+    "bank_code": ("accounts", "bank_code", "１０２４５３００００１２", "102453000012"),
+    "date": ("payroll", "paid_on", "２０２０．１．１０", date(2020, 1, 10)),
+    "month": ("payroll", "month", "２０２０年１０月", 202010),
+    "period": ("objections", "period", "２０２０年１０月", "2020-10"),
+    "person_id": ("payroll", "person_id", "110105４９１２３１００２", "11010519491231002X"),
+    "employer_code": ("payroll", "employer_code", "９1370303MA0000001M", "91370303MA0000001M"),
+    "any_id": ("clerical_decisions", "subject_id", "１1010519491231002x", "11010519491231002X"),
+}
+
+
+@pytest.mark.parametrize("mark", "①②²³¹₂⑴⒈½Ⅱ٢२𝟐🄂㋁㏡㍚🯲㊁")
+@pytest.mark.parametrize("column_type", VALUES)
+def test_only_plain_and_full_width_digits_are_digits(column_type: str, mark: str) -> None:
+    """`480²` was read as 4802 元: no mark, fraction or digit of another script is a digit."""
+    kind, column, text, value = VALUES[column_type]
+    assert read(kind, column, text) == [value]
+    digits = [place for place, letter in enumerate(text) if letter.isdecimal()]
+    marked = [text[:place] + mark + text[place + 1 :] for place in digits]
+    marked += [text[: place + 1] + mark + text[place + 1 :] for place in digits]
+    marked += [f"{text}{mark}", f"{text[:-1]}{mark}", f"{mark}{text}"]
+    found = read_column(KINDS[kind].column_named[column], pl.Series(marked), None)
+    if column_type != "any_id":
+        assert found.values.to_list() == [None] * len(marked)
+        assert found.bad.all()
+    assert value not in found.values.to_list()
+
+
+def test_every_sign_that_stands_for_a_digit_is_known() -> None:
+    signs = pl.Series([chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000])
+    told = narrowed(signs).str.contains("[0-9]")
+    assert signs.filter(told).to_list() == [*"0123456789", *"０１２３４５６７８９"]
 
 
 @given(st.dates(date(1900, 1, 1), date(2100, 12, 31)))

@@ -3,6 +3,7 @@
 import polars as pl
 
 from transforms.identifiers import INVISIBLE
+from transforms.wide import narrowed
 
 # 3.70302198503150E+17, as a spreadsheet shows a long number, or a program writes it.
 AS_FLOAT = r"^([0-9])(?:\.([0-9]*))?E\+?17$"
@@ -24,7 +25,7 @@ def read_damaged_ids(texts: pl.Series) -> pl.DataFrame:
     >>> read_damaged_ids(pl.Series(["37030219600810231×"]))["digits"].item()
     '37030219600810231?'
     """
-    bare = texts.str.normalize("NFKC").str.replace_all(rf"\s|{INVISIBLE}", "")
+    bare = narrowed(texts).str.replace_all(rf"\s|{INVISIBLE}", "")
     clean = bare.str.strip_chars("'").str.to_uppercase().str.replace(r"\.0+$", "")
     # One place stays one byte: what is no ASCII (× for X, Х of another alphabet) is a wrong one.
     seen = pl.DataFrame({"text": clean.str.replace_all(r"[^ -~]", "?")})

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from transforms.wide import narrowed
+
 ISO_DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 MIDNIGHT = r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?)?$"
 DATE_FORMS = (
@@ -36,7 +38,7 @@ def read_dates(texts: pl.Series) -> pl.Series:
     if iso.null_count() == 0:
         return iso
     is_left = iso.is_null()
-    left = texts.filter(is_left).str.normalize("NFKC").str.strip_chars()
+    left = narrowed(texts.filter(is_left)).str.strip_chars()
     return iso.scatter(is_left.arg_true(), _read_written_dates(left))
 
 
@@ -64,7 +66,7 @@ def read_months(texts: pl.Series) -> pl.Series:
     compact = texts.set(~is_compact, None).cast(pl.Int32)
     if is_compact.all():
         return compact
-    left = texts.filter(~is_compact).str.normalize("NFKC").str.strip_chars()
+    left = narrowed(texts.filter(~is_compact)).str.strip_chars()
     frame = left.to_frame("text")
     joined = pl.coalesce([_parts(form, ("1", "2")) for form in MONTH_FORMS])
     written = frame.select(
@@ -85,7 +87,7 @@ def read_periods(texts: pl.Series) -> pl.Series:
     >>> read_periods(pl.Series(["2020", "202003", "2020年3月", "全部", "第一季"])).to_list()
     ['2020', '2020-03', '2020-03', '全部', None]
     """
-    plain = texts.str.normalize("NFKC").str.strip_chars()
+    plain = narrowed(texts).str.strip_chars()
     months = read_months(plain).cast(pl.String)
     written = months.str.head(4) + "-" + months.str.tail(2)
     year = plain.str.extract(YEAR, 1)

@@ -14,6 +14,7 @@ from transforms.columns import ColumnType
 from transforms.extracts.dates import read_dates, read_months, read_periods
 from transforms.extracts.kinds import KindColumn
 from transforms.identifiers import INVISIBLE, read_employer_codes, read_person_ids
+from transforms.wide import narrowed
 
 # No cell of Excel holds more characters.
 LONGEST_TEXT, LONGEST_ACCOUNT = 32767, 100
@@ -170,17 +171,18 @@ def _legible(texts: pl.Series) -> pl.Series:
 
 
 def _read_integers(texts: pl.Series) -> pl.Series:
-    return _stripped(texts).str.extract(WHOLE_NUMBER).str.replace_all(",", "").cast(pl.Int64)
+    cleaned = narrowed(texts).str.strip_chars()
+    return cleaned.str.extract(WHOLE_NUMBER).str.replace_all(",", "").cast(pl.Int64)
 
 
 def _read_account_numbers(texts: pl.Series) -> pl.Series:
-    cleaned = _stripped(texts)
+    cleaned = narrowed(texts).str.strip_chars()
     is_right = cleaned.str.contains(SPACED_DIGITS) & (cleaned.str.len_bytes() < LONGEST_ACCOUNT)
     return cleaned.str.replace_all(" ", "").set(~is_right, None)
 
 
 def _read_bank_codes(texts: pl.Series) -> pl.Series:
-    cleaned = _stripped(texts)
+    cleaned = narrowed(texts).str.strip_chars()
     return cleaned.set(~cleaned.str.contains(BANK_CODE), None)
 
 
