@@ -266,7 +266,7 @@ def _read_extract(path: Path, place: Path) -> tuple[Register, pl.DataFrame]:
         snapshot = ingest_drop(drop, scratch / "snapshots")
         fallen = pl.read_parquet(snapshot.folder / "quarantine.parquet")
         told = [f"line {line}: {said}" for line, said in fallen["source_line", "message"].rows()]
-        # A person whose id can't be read would be nobody.
+        # Once registered, an emptied cell would count as one that was left empty.
         findings = pl.read_parquet(snapshot.folder / "findings.parquet")
         told += findings.filter(pl.col("finding") == "cell_emptied")["detail"].to_list()
         if told:

@@ -22,7 +22,7 @@ from transforms.answers.returns import (
 from transforms.extracts.cells import TypedCells
 from transforms.extracts.headers import IN_FORCE_NAME
 from transforms.extracts.kinds import KINDS
-from transforms.extracts.links import DAMAGED_ID
+from transforms.extracts.links import waiting_for_clerks
 from transforms.extracts.registers import REGISTERS
 from transforms.sheets.workbook import workbook_bytes
 
@@ -61,8 +61,7 @@ def rows_with_damaged_ids(snapshot: SnapshotRef) -> pl.DataFrame:
     digests = {entry["name"]: entry["sha256"] for entry in snapshot.manifest["files"]}
     digest = pl.col("source_file").replace(digests).alias("file_digest")
     return (
-        pl.read_parquet(snapshot.folder / "quarantine.parquet")
-        .filter(rule=DAMAGED_ID)
+        waiting_for_clerks(pl.read_parquet(snapshot.folder / "quarantine.parquet"))
         .select("kind", digest, pl.col("source_line").alias("line"), "source_file", "column")
         .sort("kind", "source_file", "line")
         .rename(REVIEW_COLUMNS)

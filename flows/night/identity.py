@@ -23,7 +23,7 @@ from transforms.errors import WuxingError
 from transforms.extracts.cells import Piece
 from transforms.extracts.damaged_ids import read_damaged_ids
 from transforms.extracts.kinds import KINDS
-from transforms.extracts.links import DAMAGED_ID, row_contents, unanswered
+from transforms.extracts.links import row_contents, unanswered, waiting_for_clerks
 from transforms.extracts.rows import read_piece
 from transforms.words import Said
 
@@ -79,9 +79,7 @@ def damaged_pieces(snapshot: SnapshotRef) -> Iterator[DamagedRows]:
 
     Holds:   nothing comes of a file that stayed elsewhere
     """
-    fallen = pl.read_parquet(snapshot.folder / "quarantine.parquet").filter(
-        pl.col("rule") == DAMAGED_ID
-    )
+    fallen = waiting_for_clerks(pl.read_parquet(snapshot.folder / "quarantine.parquet"))
     for entry in snapshot.manifest["files"]:
         wanted = fallen.filter(pl.col("source_file") == entry["name"])
         path = snapshot.folder / "raw" / entry["name"]

@@ -182,6 +182,9 @@ def test_an_extract_of_decisions_or_links_is_registered_or_refused_whole(tmp_pat
     made = register_answers(home, path, {"document_no": "核1号"})
     assert (made["kind"], made["new_answers"]) == ("clerical_links", 2)
     assert [one["document_no"] for one in list_answers(home)] == ["核1号", "核1号"]
+    path.write_text("\n".join([head, good.replace(PERSON, PERSON[:-1])]))
+    with pytest.raises(DropRefusedError, match="line 2: person_id is no valid"):
+        register_answers(home, path, {})
     path.write_text("\n".join([head, good.replace("payroll,", "工资,")]))
     with pytest.raises(DropRefusedError, match="row 2: no kind of extract"):
         register_answers(home, path, {})

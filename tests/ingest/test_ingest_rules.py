@@ -6,6 +6,8 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flows.answers.returns import rows_with_damaged_ids
+from flows.night.identity import damaged_pieces, damaged_rows
 from tests.ingest.ingest_drops import (
     JIA,
     LI,
@@ -20,6 +22,8 @@ from tests.ingest.ingest_drops import (
     table,
     verdicts,
 )
+from tests.ingest.test_ingest_sheets import workbook
+from transforms.extracts.links import unanswered
 
 UNITS = {"insured_units.csv": csv_text([row("insured_units")])}
 
@@ -287,6 +291,30 @@ def test_a_clerks_link_names_the_person_of_a_damaged_row(tmp_path: Path) -> None
         fourth = ingest(tmp_path / f"d{number}", {"payroll.csv": damaged, **files})
         assert table(fourth, "payroll")["person_id"].to_list() == [LI, WANG]
         assert listed(fourth, "findings").height == 0
+
+
+def test_a_link_whose_person_cannot_be_read_decides_nothing(tmp_path: Path) -> None:
+    """Emptied, it said that the row is nobody's, for ever, and the clerk was not asked again."""
+    damaged = csv_text([row("payroll", 身份证号="3.70302E+17")])
+    first = ingest(tmp_path / "a", {"payroll.csv": damaged})
+    digest = first.manifest["files"][0]["sha256"]
+    head = ["数据类别", "文件摘要", "行号", "认定的身份证号", "核对人", "核对日期"]
+    said: list[object] = ["payroll", digest, 2, ZHANG[:-1], "核对员", "2020-03-01"]
+    text = "\n".join(",".join(map(str, cells)) for cells in (head, said)) + "\n"
+    said[3] = int(ZHANG[:-1]) * 10
+    book = workbook([[*head], said])
+    for name, content in (("身份核对结论.csv", text), ("身份核对结论.xlsx", book)):
+        second = ingest(tmp_path / name, {"payroll.csv": damaged, name: content})
+        fallen = (2, "invalid_person_id", "person_id")
+        assert verdicts(second) == [fallen, fallen]
+        kinds = [entry["kind"] for entry in second.manifest["files"]]
+        assert sorted(kinds) == ["clerical_links", "payroll"]
+        assert listed(second, "findings").height == 0
+        assert rows_with_damaged_ids(second)["数据类别"].to_list() == ["payroll"]
+        assert [one.file.file.name for one in damaged_pieces(second)] == ["payroll.csv"]
+        links = pl.concat(pl.read_parquet(path) for path in second.tables()["clerical_links"])
+        waiting = damaged_rows(list(damaged_pieces(second)))
+        assert unanswered(waiting, links)["line"].to_list() == [2], "it is asked again"
 
 
 def test_a_clerks_link_names_a_subject_who_is_a_person_and_never_a_unit(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ Where = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class KindColumn:
-    """One column of a kind. `open_when_empty`: empty means open, so a bad cell is no empty one.
+    """One column of a kind. `open_when_empty`: empty decides, so a bad cell is no empty one.
 
     `visible_from`: the cell counts as empty unless that day of its row is set and has come.
     """

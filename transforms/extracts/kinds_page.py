@@ -53,7 +53,7 @@ def _line_of(column: KindColumn, entry: Column) -> str:
     if entry.personal != "none":
         notes.append(f"personal data: {entry.personal}")
     if column.open_when_empty:
-        notes.append("empty: open")
+        notes.append("empty: open, or nobody" if column.type == "person_id" else "empty: open")
     if column.visible_from:
         notes.append(f"empty until {column.visible_from} ≤ D")
     if column.required_where:

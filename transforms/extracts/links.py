@@ -56,6 +56,12 @@ def id_column(kind: Kind) -> str | None:
     return None
 
 
+def waiting_for_clerks(quarantine: pl.DataFrame) -> pl.DataFrame:
+    """Keep the rows set aside whose person a clerk may recognise: of links themselves none."""
+    mended = [name for name, kind in KINDS.items() if id_column(kind)]
+    return quarantine.filter(pl.col("rule") == DAMAGED_ID, pl.col("kind").is_in(mended))
+
+
 def _told_bad(columns: dict[str, ReadColumn], kind: Kind) -> str | None:
     """Name the column as read that tells which ids of persons do not parse."""
     name = id_column(kind)
