@@ -1,6 +1,8 @@
 """The parts of the reading of extracts, one by one: blocks, typed cells, links, references."""
 
 import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -72,6 +74,8 @@ def test_rows_keep_their_physical_lines_whatever_their_length() -> None:
         ("month", pa.array([202003, 202013]), ["202003", "202013"]),
         ("integer", pa.array([7, 10**16]), ["7", str(10**16)]),
         ("money", pa.array([Decimal("1.234")]), ["1.234"]),
+        ("rate", pa.array([Decimal(0)], pa.decimal128(38, 18)), ["0." + "0" * 18]),
+        ("rate", pa.array([Decimal(120)], pa.decimal128(9, -1)), ["120"]),
         ("text", pa.array(["x", None]), ["x", ""]),
     ],
 )
@@ -82,6 +86,22 @@ def test_typed_cells_are_values_only_where_nothing_can_be_lost(
     cells = cells_of_arrow(column, pa.chunked_array([values]))
     got = cells.values.to_list() if isinstance(cells, TypedCells) else texts_of(cells)
     assert got == wanted
+
+
+@pytest.mark.parametrize("decimals", [pa.decimal128, pa.decimal256])
+@pytest.mark.parametrize("places", [2, 3, 7, 10, 18])
+def test_decimals_of_any_scale_are_the_numbers_they_are(
+    decimals: Callable[[int, int], pa.DataType], places: int
+) -> None:
+    """A nought came as 0E-8, and every row of 工伤, which has no part of the person, fell."""
+    numbers = ["0", "-0.05", "240.1", "-9999999999999.99", "9999999999999.99"]
+    values = pa.array([*map(Decimal, numbers), None], decimals(36, places))
+    column = KindColumn("amount_fen", False, "money", ())
+    cells = cells_of_arrow(column, pa.chunked_array([values]))
+    piece = Piece({"amount_fen": cells}, [cells], np.arange(6))
+    read = read_piece(replace(DEATHS, columns=(column,)), piece)["amount_fen"]
+    assert read.values().to_list() == [0, -5, 24010, -999999999999999, 999999999999999, None]
+    assert read.bad_rows() is None
 
 
 def decided(*rows: tuple[str, int, str | None, str, int]) -> pl.DataFrame:

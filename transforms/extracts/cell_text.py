@@ -1,6 +1,7 @@
 """One cell of a workbook or of a typed column as text; it imports nothing heavy."""
 
 from datetime import date, datetime, time
+from decimal import Decimal
 
 # Excel itself keeps and shows 15 digits; what a float has beyond them is noise of its own making.
 EXCEL_DIGITS = 15
@@ -16,6 +17,9 @@ def cell_text(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.{EXCEL_DIGITS}g}"
+    if isinstance(value, Decimal):
+        # Not 0E-8: a nought of many places is a nought.
+        return f"{value:f}"
     if isinstance(value, datetime):
         at_midnight = value.time() == time(0)
         return value.date().isoformat() if at_midnight else value.isoformat(sep=" ")
