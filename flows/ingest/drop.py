@@ -38,7 +38,7 @@ from transforms.extracts.rules import QUARANTINE_SCHEMA, References
 from transforms.words import Said, said_of
 
 # Raise it when the same files would become another snapshot: another reader, rule or layout.
-INGEST_RULES_VERSION = "7"
+INGEST_RULES_VERSION = "8"
 LISTS = ("quarantine", "repairs", "findings")
 # Only where clerks recognised somebody.
 LINKS = "links.parquet"
