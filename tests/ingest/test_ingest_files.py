@@ -385,3 +385,19 @@ def test_a_file_that_names_another_unit_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(DropRefusedError, match="is given in"):
             ingest(tmp_path, {"registrations.csv": registered.replace(heading, other)})
+
+
+def test_the_month_paid_stands_in_only_where_no_month_of_the_wage_stands(tmp_path: Path) -> None:
+    both = {"工资所属月": "202001"} | row("payroll")
+    text = csv_text([both, both | {"姓名": "李四", "身份证号": LI, "流水号": "P2"}])
+    # The header once more is a row that can't be read, no other header.
+    text += text[: text.index("\n") + 1]
+    snapshot = ingest(tmp_path / "both", {"payroll.csv": text})
+    assert [line for line, _, _ in verdicts(snapshot)] == [4]
+    assert table(snapshot, "payroll")["month"].to_list() == [202001, 202001]
+    assert "发放月份" in str(snapshot.manifest["notes"])
+    alone = ingest(tmp_path / "alone", {"payroll.csv": csv_text([row("payroll")])})
+    assert table(alone, "payroll")["month"].to_list() == [202002]
+    for twin in ("工资所属月(月)", "month"):
+        with pytest.raises(DropRefusedError, match="two columns are month"):
+            ingest(tmp_path / twin, {"payroll.csv": csv_text([both | {twin: "202001"}])})

@@ -95,15 +95,25 @@ def _labels_of(kind: Kind) -> dict[str, str]:
     return {plain_label(label): column.name for column in kind.columns for label in column.labels}
 
 
+def _names_of(kind: Kind, cells: Sequence[str]) -> list[str | None]:
+    """Name the column of each label; one that stands in for another is unknown beside it."""
+    name_of, labels = _labels_of(kind), [plain_label(cell) for cell in cells]
+    stand_ins = {plain_label(label) for column in kind.columns for label in column.stand_in}
+    meant = {name_of.get(label) for label in labels if label not in stand_ins}
+    names = [name_of.get(label) for label in labels]
+    return [
+        None if label in stand_ins and name in meant else name
+        for label, name in zip(labels, names, strict=True)
+    ]
+
+
 def match_header(kind: Kind, cells: Sequence[str]) -> Header | None:
     """Match a row of cells with a kind's labels; None if a required column is missing."""
     if len(cells) > MOST_COLUMNS:
         return None
-    name_of = _labels_of(kind)
     positions: dict[str, int] = {}
     unknown = []
-    for position, cell in enumerate(cells):
-        name = name_of.get(plain_label(cell))
+    for position, (cell, name) in enumerate(zip(cells, _names_of(kind, cells), strict=True)):
         if name is None:
             unknown += [cell.strip()] if cell.strip() else []
         else:
@@ -136,9 +146,8 @@ def find_header(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> tu
 
 
 def _refuse_twins(kind: Kind, cells: Sequence[str], file_name: str) -> None:
-    name_of, seen = _labels_of(kind), dict[str, str]()
-    for cell in cells:
-        name = name_of.get(plain_label(cell))
+    seen = dict[str, str]()
+    for cell, name in zip(cells, _names_of(kind, cells), strict=True):
         if name is None:
             continue
         if name in seen:
@@ -174,10 +183,11 @@ def refuse_other_header(kind: Kind, header: Header, piece: Piece, file_name: str
         cells = piece.columns.get(column.name)
         if column.required and column.type in WITH_DIGITS and isinstance(cells, CodedCells):
             marks &= cells.rows_marked((~cells.texts.str.contains(r"\d")).fill_null(True))
-    rows, name_of = np.flatnonzero(marks), _labels_of(kind)
+    rows = np.flatnonzero(marks)
     suspects = zip(*(cells.alone(rows).texts for cells in columns), strict=True)
     for line, texts in zip(piece.lines[rows], suspects, strict=True):
-        found = [(at, name_of.get(plain_label(text))) for at, text in enumerate(texts) if text]
+        names = enumerate(_names_of(kind, [text or "" for text in texts]))
+        found = [(at, name) for at, name in names if texts[at]]
         is_header = sum(name is not None for _, name in found) > 1
         if is_header and any(header.names[at] != name for at, name in found):
             raise DropRefusedError(

@@ -22,7 +22,7 @@ SAID_OF_KIND = frozenset({"titles", "row", "columns", "visible_from"})
 WORDS_OF_KIND = SAID_OF_KIND | {"key", "bucketed", "note_sums", "others_look_up"}
 WORDS_OF_KIND |= {"stands_by", "parts", "form"}
 WORDS_OF_COLUMN = frozenset(
-    {"type", "labels", "codes", "open_when_empty", "visible_from"}
+    {"type", "labels", "stand_in", "codes", "open_when_empty", "visible_from"}
     | {"never_negative", "negative_only_where", "never_positive_where", "required_where"}
 )
 # What ingest adds to a row, and who recognised its person: no column of an extract is named so.
@@ -37,7 +37,8 @@ Where = tuple[tuple[str, str], ...]
 class KindColumn:
     """One column of a kind. `open_when_empty`: empty decides, so a bad cell is no empty one.
 
-    `visible_from`: the cell counts as empty unless that day of its row is set and has come.
+    `stand_in`: those of its labels that are unknown beside another of them. `visible_from`: the
+    cell counts as empty unless that day of its row is set and has come.
     """
 
     name: str
@@ -51,6 +52,7 @@ class KindColumn:
     negative_only_where: Where = ()
     never_positive_where: Where = ()
     required_where: Where = ()
+    stand_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ def _check(kind: Kind, where: str) -> None:
     asked = {pair for pairs in wheres for pair in pairs}
     codes = {(column.name, code) for column in columns for code in column.codes if column.required}
     _refuse(_twice(column.labels for column in columns), f"{where}: labels of two columns")
+    _refuse({w for c in columns for w in c.stand_in if w not in c.labels}, f"{where}: stand_in")
     _refuse({moment.column for moment in kind.visible_from} - dated, f"{where}: visible_from")
     _refuse({c.visible_from for c in columns if c.visible_from} - days, f"{where}: visible_from")
     _refuse({" ".join(pair) for pair in asked - codes}, f"{where}: no row says")
@@ -220,6 +223,7 @@ def _column(where: str, spec: str, entry: Mapping[str, Any], named: Column) -> K
         negative_only_where=_where(entry.get("negative_only_where")),
         never_positive_where=_where(entry.get("never_positive_where")),
         required_where=_where(entry.get("required_where")),
+        stand_in=tuple(entry.get("stand_in", "").split()),
     )
 
 

@@ -54,6 +54,8 @@ def _line_of(column: KindColumn, entry: Column) -> str:
         notes.append(f"personal data: {entry.personal}")
     if column.open_when_empty:
         notes.append("empty: open, or nobody" if column.type == "person_id" else "empty: open")
+    if column.stand_in:
+        notes.append(f"unknown beside another of its headings: {' '.join(column.stand_in)}")
     if column.visible_from:
         notes.append(f"empty until {column.visible_from} ≤ D")
     if column.required_where:
