@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from flows.ingest.sheet_marks import MERGED
 from flows.ingest.workbooks import read_sheet, rows_of_sheet
 from transforms.errors import DropRefusedError
+from transforms.extracts.cell_text import MERGED
 from transforms.extracts.cells import CodedCells
 from transforms.sheets.filled import ROW_NUMBER, named_rows, refuse_beside
 

@@ -11,9 +11,8 @@ from typing import IO
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-# A control character, in front of what stood there: nothing that may be read begins with it.
-MARK = "\x80"
-MERGED = f"{MARK}#MERGED"
+from transforms.extracts.cell_text import MARK, MERGED
+
 PIECE_BYTES = 1 << 18
 # In the XML of a sheet without errors and formulas none of these stands.
 SIGNS = (b'"e"', b"'e'", b"<f", b":f")

@@ -12,8 +12,8 @@ import polars as pl
 
 from flows.ingest.decoded import decode
 from flows.ingest.files import RawFile
-from flows.ingest.sheet_marks import MARK
 from transforms.errors import DropRefusedError
+from transforms.extracts.cell_text import MARK
 from transforms.extracts.cells import CodedCells, Piece
 from transforms.extracts.dates import EXCEL_SERIAL
 from transforms.extracts.headers import Header, find_header, kind_of_file, match_header

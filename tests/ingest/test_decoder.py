@@ -10,7 +10,8 @@ import pytest
 
 from flows.ingest import decoded
 from flows.ingest.decoder import batch_of_rows, checked, refuse_bomb, refuse_type
-from flows.ingest.sheet_marks import MARK, OLD_ERROR, _Cells, attached_to, with_marks
+from flows.ingest.sheet_marks import OLD_ERROR, _Cells, attached_to, with_marks
+from transforms.extracts.cell_text import MARK
 from transforms.extracts.csv_text import even_rows
 
 

@@ -181,3 +181,34 @@ def test_an_amount_that_is_shown_in_ten_thousands_is_refused(tmp_path: Path, for
         return
     with pytest.raises(DropRefusedError, match="万 or 亿"):
         ingest(tmp_path, {"payroll.xlsx": content.getvalue()})
+
+
+def test_a_totals_row_merged_over_amounts_states_only_what_it_fills(tmp_path: Path) -> None:
+    """合计 over A:G covers the base; a merged cell fills none but its first."""
+    rows = [list(row("contributions", 缴费明细流水号=f"S{n}").values()) for n in (1, 2)]
+    for stated, count in ((960, 0), (970, 1)):
+        content = io.BytesIO()
+        with xlsxwriter.Workbook(content) as book:
+            page = book.add_worksheet()
+            for number, cells in enumerate([list(row("contributions")), *rows]):
+                page.write_row(number, 0, cells)
+            page.merge_range(3, 0, 3, 6, "合计")
+            page.write_row(3, 7, [stated, 480])
+        units = csv_text([row("insured_units")])
+        files: dict[str, str | bytes] = {
+            "contributions.xlsx": content.getvalue(),
+            "insured_units.csv": units,
+        }
+        snapshot = ingest(tmp_path / str(stated), files)
+        assert verdicts(snapshot) == [(4, "totals_row", "")]
+        assert listed(snapshot, "findings").height == count
+
+
+def test_a_company_whose_name_begins_like_a_totals_row_is_data(tmp_path: Path) -> None:
+    names = ("合计（山东）科技有限公司", "审核人力资源有限公司", "合计")
+    rows = [
+        {"单位名称": name} | row("insured_units", 单位编号=f"U{n}", 单位名称=name)
+        for n, name in enumerate(names)
+    ]
+    snapshot = ingest(tmp_path, {"insured_units.csv": csv_text(rows)})
+    assert verdicts(snapshot) == [(4, "totals_row", "")]

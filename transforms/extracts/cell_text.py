@@ -5,6 +5,9 @@ from decimal import Decimal
 
 # Excel itself keeps and shows 15 digits; what a float has beyond them is noise of its own making.
 EXCEL_DIGITS = 15
+# A control character, in front of what stood there: nothing that may be read begins with it.
+MARK = "\x80"
+MERGED = f"{MARK}#MERGED"
 
 
 def cell_text(value: object) -> str:

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from transforms.extracts.cell_text import MERGED
 from transforms.extracts.cells import Cells, CodedCells, Flags, Piece, ReadColumn, Rows, TypedCells
 from transforms.extracts.kinds import Kind
 from transforms.words import Said
 
 # A quick look that every totals row passes, then the closer one.
 MAY_BE_TOTALS = r"^\s*[合小总制审]"
-IS_TOTALS = re.compile(r"(?:(?:合计|小计|总计)(?:[:(].*)?|(?:制表人|审核人).*)", re.DOTALL)
+# A company's name may begin so too.
+IS_TOTALS = re.compile(
+    r"(?![^:]*公司$)(?:(?:合计|小计|总计)(?:[:(].*)?|(?:制表人|审核人).*)", re.DOTALL
+)
 
 
 def piece_of(
@@ -69,7 +73,7 @@ def _first_filled(in_file_order: Sequence[Cells], row: int) -> str:
 def says_totals(text: str) -> bool:
     """Tell whether a cell says that its row sums up.
 
-    >>> says_totals("合 计："), says_totals("合计科技有限公司")
+    >>> says_totals("合 计："), says_totals("合计(山东)科技有限公司")
     (True, False)
     """
     plain = "".join(pl.Series([text]).str.normalize("NFKC").item().split())
@@ -128,11 +132,18 @@ def stated_totals(
         if column.type in ("money", "wan") and column.name in columns:
             read = columns[column.name]
             place = row if read.codes is None else int(read.codes[row])
+            if read.reading.bad[place] and _is_merged(piece.columns[column.name], place):
+                continue
             if read.reading.bad[place]:
                 stated[column.name] = None
             elif read.reading.values[place] is not None:
                 stated[column.name] = int(read.reading.values[place])
     return stated
+
+
+def _is_merged(cells: Cells, place: int) -> bool:
+    """Tell whether a cell lies under a merged one: that fills none but its first."""
+    return isinstance(cells, CodedCells) and cells.texts[place] == MERGED
 
 
 def totals_findings(
