@@ -47,6 +47,7 @@ from transforms.gates import GateOutcome, check_frames, gate_warnings
 from transforms.money.batches import DraftBatch
 from transforms.policies.cards import PolicyStatus
 from transforms.policies.coverage import read_by
+from transforms.sheets.csv_file import guarded
 from transforms.words import Said, said_of
 
 # Another program that makes the same of the same has made the same run.
@@ -135,7 +136,8 @@ def _fill(
         path = folder / f"{name}.parquet"
         path.parent.mkdir(exist_ok=True)
         write_table(frame, path)
-    rows_with_damaged_ids(run.snapshot).write_csv(folder / "clerical_review.csv", include_bom=True)
+    waiting = guarded(rows_with_damaged_ids(run.snapshot))
+    waiting.write_csv(folder / "clerical_review.csv", include_bom=True)
     write_returns(folder, run.home, run.snapshot, run.as_of)
     summary = _run_summary(run, frames, tables, manifest)
     pages = {"report.html": render_report(summary)}

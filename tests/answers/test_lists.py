@@ -269,14 +269,36 @@ def test_a_list_of_a_hundred_thousand_lines_is_written_at_once() -> None:
     assert time.monotonic() - start < 5
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+86", "-3", "@a", "\tx", "\rx"])
-def test_no_cell_of_a_csv_is_a_formula(cell: str) -> None:
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("=1+1", "+86", "-3", "@a", "\tx", "\rx"),
+        *("91370303100002E120", "1e5", "01234567890", "00", "123456789012"),
+    ],
+)
+def test_no_cell_of_a_csv_is_a_formula_or_a_number_written_otherwise(cell: str) -> None:
     written = csv_bytes(pl.DataFrame({"holder": [cell]})).decode("utf-8-sig")
     assert list(csv.reader(io.StringIO(written, newline="")))[1] == [f"'{cell}"]
 
 
 def test_a_csv_is_what_other_programs_write() -> None:
-    cells = ["a,b", 'a"b', "a\nb", "a\rb", " a ", "", None, "中", "1" * 11, "#"]
+    cells = [
+        "a,b",
+        'a"b',
+        "a\nb",
+        "a\rb",
+        " a ",
+        "",
+        None,
+        "中",
+        "1" * 11,
+        "#",
+        "0",
+        "E1",
+        "1E",
+        "0.5",
+        "2020-06",
+    ]
     rows = pl.DataFrame({"holder": cells, "row_count": range(len(cells))})
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\r\n")

@@ -31,6 +31,9 @@ def nights(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Nights
 
     root = tmp_path_factory.mktemp("switch")
     write_sample(root / "drop", 300, 7, AS_OF, dirty=True)
+    # A supplier may name its files as it likes, before the kind too.
+    (spoilt,) = (root / "drop").glob("个人缴费明细_脏数据.csv")
+    spoilt.rename(spoilt.with_name(f"=1+1{spoilt.name}"))
     shutil.copytree(empty_home, root / "home")
     home = Home(root / "home")
     return home, night(home, root / "drop", "on"), night(home, root / "drop", "off")
@@ -61,6 +64,8 @@ def test_the_night_says_in_counts_who_has_candidates(nights: Nights) -> None:
     assert not any(text in page for text in damaged["id_text"])
     listed = pl.read_csv(home.runs / on["run_id"] / "clerical_review.csv")
     assert listed.select("文件摘要", "行号").rows() == damaged.select("file_digest", "line").rows()
+    assert listed["source_file"][0] == "'=1+1个人缴费明细_脏数据.csv", "no formula"
+    assert listed.columns == ["数据类别", "文件摘要", "行号", "source_file", "column"]
 
 
 def test_a_switch_turned_back_finds_the_night_that_stands(nights: Nights) -> None:

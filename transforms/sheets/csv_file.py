@@ -8,7 +8,9 @@ from transforms.amounts import is_amount, yuan_column
 from transforms.extracts.kinds import heading
 from transforms.visible import FORMULA_STARTS
 
-UNSAFE = rf"^(?:[{re.escape(''.join(FORMULA_STARTS))}]|[0-9]{{12,}}$)"
+# A formula; or what a spreadsheet takes for a number and writes otherwise: a long one, one that
+# begins with a nought, and digits about an E, as some employer codes are: 91370303100002E120.
+UNSAFE = rf"^(?:[{re.escape(''.join(FORMULA_STARTS))}]|(?:[0-9]{{12,}}|0[0-9]+|[0-9]+[Ee][0-9]+)$)"
 
 
 def csv_bytes(frame: pl.DataFrame) -> bytes:
@@ -17,17 +19,26 @@ def csv_bytes(frame: pl.DataFrame) -> bytes:
     >>> csv_bytes(pl.DataFrame({"holder": ["=1+1"], "amount_fen": [-5]})).decode("utf-8-sig")
     "户名,金额(元)\r\n'=1+1,-0.05\r\n"
     """
-    cells = frame.select(
-        (yuan_column(name) if is_amount(name) else _safe(name, dtype)).alias(heading(name))
-        for name, dtype in frame.schema.items()
+    cells = guarded(frame).select(
+        (yuan_column(name) if is_amount(name) else _text(name)).alias(heading(name))
+        for name in frame.columns
     )
     return cells.write_csv(include_bom=True, line_terminator="\r\n").encode()
 
 
-def _safe(name: str, dtype: pl.DataType) -> pl.Expr:
-    """Write cells that no spreadsheet takes for a formula or shortens as a long number."""
+def _text(name: str) -> pl.Expr:
     text = pl.col(name).cast(pl.String)
-    if dtype == pl.String:
-        quoted = pl.concat_str(pl.lit("'"), text)
-        text = pl.when(text.str.contains(UNSAFE)).then(quoted).when(text != "").then(text)
-    return text
+    return pl.when(text != "").then(text)
+
+
+def guarded(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put an apostrophe before texts that a spreadsheet takes for a formula or a number.
+
+    >>> guarded(pl.DataFrame({"a": ["=1+1", "01"], "b": ["370302", None]})).rows()
+    [("'=1+1", '370302'), ("'01", None)]
+    """
+    texts = [pl.col(name) for name, dtype in frame.schema.items() if dtype == pl.String]
+    return frame.with_columns(
+        pl.when(text.str.contains(UNSAFE)).then("'" + text).otherwise(text).name.keep()
+        for text in texts
+    )
