@@ -27,6 +27,7 @@ from transforms.money.books import Books
 from transforms.money.ledger import later_entries, payment_entries
 from transforms.money.postings import Posting
 from transforms.payments.notice import NOTICE_DAYS
+from transforms.sheets.csv_file import as_before
 
 WRITTEN = (NOTICE, APPROVAL, *RECONCILIATION)
 
@@ -137,7 +138,14 @@ def _written_again(ledger: Ledger, stored: StoredBatch, state: BatchState) -> di
         _, found = posted_again(ledger, stored, state, len(state.reconciled) - 1)
         files = reconciliation_files(state, found)
         written |= {folder / name: content for name, content in files.items()}
-    return written
+    return {path: _as_of_then(path, content) for path, content in written.items()}
+
+
+def _as_of_then(path: Path, content: bytes) -> bytes:
+    """Return a CSV as an earlier version wrote it, where it stands like that."""
+    before = as_before(content)
+    is_before = path.suffix == ".csv" and path.is_file() and path.read_bytes() == before
+    return before if is_before else content
 
 
 def _origin_problems(

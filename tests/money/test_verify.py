@@ -20,7 +20,18 @@ from flows.money.notice import write_notice
 from flows.money.verify import verify_home
 from flows.store import Home, append_line, hold_home
 from tests.faults.forgeries import read_rows, write_rows
-from tests.money.money_town import AS_OF, TWO, new_home, night, pay, refund, run_name, sign_both
+from tests.money.money_town import (
+    AS_OF,
+    TWO,
+    Town,
+    account,
+    new_home,
+    night,
+    pay,
+    refund,
+    run_name,
+    sign_both,
+)
 from transforms.errors import DigestDiffersError, DropRefusedError, HomeBusyError
 
 ROWS = [refund(1000), refund(7, TWO)]
@@ -145,6 +156,23 @@ def test_damage_ends_with_14_and_a_name(
     assert named in str(stop.value)
     assert run_command(app, ["verify", "--home", str(home.root)]) == 14
     assert named in capsys.readouterr().err
+
+
+def test_a_notice_as_an_earlier_version_wrote_it_holds(tmp_path: Path) -> None:
+    """A code that a spreadsheet takes for a number has an apostrophe now, and had none then."""
+    home, code, town = new_home(tmp_path / "home"), "91370303100002E120", Town()
+    town.registrations.append({"employer_code": code, "employer_name": "淄川三厂"})
+    town.accounts.append(account(code, "淄川三厂"))
+    (batch,) = night(home, "R1", [refund(1000, code)], town)[1].batches
+    write_notice(home, batch.batch_id)
+    path = home.batches / batch.batch_id / "notice.csv"
+    written = path.read_bytes().decode()
+    assert f",'{code}," in written
+    path.write_bytes(written.replace(f"'{code}", code).encode())
+    assert verify_home(home).problems == []
+    path.write_bytes(written.replace(f"'{code}", "91370303100002E121").encode())
+    with pytest.raises(DigestDiffersError, match=r"notice\.csv"):
+        verify_home(home)
 
 
 @pytest.mark.parametrize("name", [".making-bank.txt", ".staged-bank.txt", "answers/.making-x"])

@@ -12,6 +12,9 @@ from transforms.visible import FORMULA_STARTS
 # begins with a nought, and digits about an E, as some employer codes are: 91370303100002E120.
 UNSAFE = rf"^(?:[{re.escape(''.join(FORMULA_STARTS))}]|(?:[0-9]{{12,}}|0[0-9]+|[0-9]+[Ee][0-9]+)$)"
 
+# Of these the second and third sort stood bare in files of before.
+BARE_BEFORE = re.compile(rb"(^|,)'(?=(?:0[0-9]{1,10}|[0-9]+[Ee][0-9]+)(?:,|\r?$))", re.MULTILINE)
+
 
 def csv_bytes(frame: pl.DataFrame) -> bytes:
     r"""Write a frame as CSV: UTF-8 with BOM, CRLF, headings in words, amounts in yuan.
@@ -24,6 +27,15 @@ def csv_bytes(frame: pl.DataFrame) -> bytes:
         for name in frame.columns
     )
     return cells.write_csv(include_bom=True, line_terminator="\r\n").encode()
+
+
+def as_before(content: bytes) -> bytes:
+    r"""Write a CSV as it was written before codes with an E and leading noughts were guarded.
+
+    >>> as_before(b"a,b\r\n'91370303100002E120,'01\r\n'=1,'370302198503151234\r\n")
+    b"a,b\r\n91370303100002E120,01\r\n'=1,'370302198503151234\r\n"
+    """
+    return BARE_BEFORE.sub(rb"\1", content)
 
 
 def _text(name: str) -> pl.Expr:
