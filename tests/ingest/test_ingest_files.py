@@ -371,11 +371,14 @@ def test_a_file_that_names_another_unit_is_refused(tmp_path: Path) -> None:
     for unit in ("(分)", "（万元）", "[单位：千元]", "(以分计)"):
         with pytest.raises(DropRefusedError, match=r"is given in (分|万元|千元), it is read in 元"):
             deliver(f"单位缴费金额{unit}")
-    for title in ("明细表（单位：万元）", "金额单位:分"):
+    for unit in ("（RMB分）", "(Fen)", "(×100)", "(10元)"):
+        with pytest.raises(DropRefusedError, match="is given in"):
+            deliver(f"单位缴费金额{unit}")
+    for title in ("明细表（单位：万元）", "金额单位:分", "金额以分计"):
         with pytest.raises(DropRefusedError, match="is given in"):
             deliver("单位缴费金额", title)
         deliver("单位缴费金额", title.replace("分", "元").replace("万", ""))
-    for harmless in ("(元)", "（人民币元/月）", "(精确到分)"):
+    for harmless in ("(元)", "（人民币元/月）", "(精确到分)", "(Yuan)", "(2020)"):
         deliver(f"单位缴费金额{harmless}", "制表单位：万元大厦")
     registered = csv_text([row("registrations")])
     for heading, other in (

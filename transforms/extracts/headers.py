@@ -23,19 +23,24 @@ IDENTIFIERS = frozenset({"person_id", "employer_code", "subject_id"})
 # Values of these hold digits: where a required one has none, the row may be another header.
 WITH_DIGITS = ("month", "date", "money", "employer_code", "person_id", "account_no", "integer")
 BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^】]*】")
-OF_MONEY = "[十百千万萬亿億]*[元圆]|[十百千万萬亿億]+|[角分厘]|[美欧日港]元|美金"
+OF_MONEY = "[十百千万萬亿億]*[元圆]|[十百千万萬亿億]+|[角分厘]|[美欧日港]元|美金|fen|yuan"
 OF_COUNTS = "[十百千万亿]*[人名户]|[十百千万亿]+|[天日周旬季年月时]|个月|季度|小时|工时"
 # What a column is read in, and how else headings say it; what the headings of such columns name.
 READ_IN = {
-    "money": (OF_MONEY, "元", "圆"),
+    "money": (OF_MONEY, "元", "圆", "yuan"),
     "wan": (OF_MONEY, "万元", "万", "萬元"),
     "rate": ("%|‰|千分.*|万分.*|bp|基点", "%"),
     "persons": (OF_COUNTS, "人", "名"),
     "days": (OF_COUNTS, "天", "日"),
     "months": (OF_COUNTS, "月", "个月"),
 }
-IN_BRACKETS = r"(?:金额)?(?:单位)?:?[以为]?(?:人民币)?({})(?:计|为单位|/.*|每.*)?"
-ABOVE = re.compile(f"单位[:为]?(?:人民币)?({OF_MONEY})(?![一-鿿])")
+CURRENCY = "(?:人民币|RMB|CNY|¥)?"
+# (×100) and (10元) are units too.
+IN_BRACKETS = (
+    rf"(?:金额)?(?:单位)?:?[以为]?{CURRENCY}({{}}|[×x*][0-9]+[元圆]?|[0-9]+[元圆])"
+    "(?:计|为单位|/.*|每.*)?"
+)
+ABOVE = re.compile(f"(?:单位[:为]?|金额以){CURRENCY}({OF_MONEY})计?(?![一-鿿])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -207,7 +212,7 @@ def _refuse_units(kind: Kind, header: Header, top: Sequence[Sequence[str]], file
         said = [in_brackets.fullmatch(found[1:-1]) for found in BRACKETED.findall(label)]
         units = [found[1] for found in said if form and found]
         for unit in units or (above if form == OF_MONEY else []):
-            if unit not in right:
+            if unit.casefold() not in right:
                 raise DropRefusedError(
                     f"{file_name}: column {label} is given in {unit}, it is read in {right[0]}: "
                     f"deliver it in {right[0]}"
