@@ -51,10 +51,11 @@ def release_batch(home: Home, batch_id: str, *, is_rehearsal: bool = False) -> d
         if state.released is None:
             _check_releasable(home, ledger, state, stored)
             _expect_payer(state, stored, is_rehearsal)
-            head = ledger.books().head
+            head, changed = ledger.books().head, changed_rules(home, stored.manifest)
         else:
+            # What was posted is completed though its run is lost.
             head, is_rehearsal = state.released["ledger_head"], state.released["is_rehearsal"]
-        changed = changed_rules(home, stored.manifest)
+            changed = []
         rows = stored.frame("instructions")
         files = payment_files(stored.manifest, rows, head, is_rehearsal=is_rehearsal)
         _expect_sizes(stored, files, is_rehearsal)
