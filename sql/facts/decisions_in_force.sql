@@ -5,20 +5,14 @@
 -- policy and period: the lower id is the subject here.
 -- Grain: policy, period, subject, beneficiary, provision, clerk; more where files contradict.
 with asked_decisions as (
-    select
+    select * replace (
         if(provision = 'same_person', 'identity', policy_id) as policy_id,
         if(provision = 'same_person', '全部', period) as period,
         if(provision = 'same_person', least(subject_id, beneficiary_id), subject_id)
             as subject_id,
         if(provision = 'same_person', greatest(subject_id, beneficiary_id), beneficiary_id)
-            as beneficiary_id,
-        provision,
-        decision,
-        decided_by,
-        decided_on,
-        document_no,
-        source_file,
-        source_line
+            as beneficiary_id
+    )
     from clerical_decisions
 )
 
