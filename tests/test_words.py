@@ -59,7 +59,7 @@ PAGES = [
 ESCAPES = {
     *("transforms/sheets/rows.py", "transforms/answers/amount.py"),
     *("transforms/answers/letter_pages.py", "transforms/answers/notices.py"),
-    "transforms/review/page.py",
+    *("transforms/review/page.py", "transforms/sheets/csv_file.py"),
 }
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 

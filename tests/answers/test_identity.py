@@ -437,7 +437,7 @@ def take_only_known_persons(home: Home, extract: Path) -> None:
     """In an extract only persons are taken whom the night knows, or who were proposed."""
     for person, refusal in (
         (MIDDLE, "row 2: the person stands nowhere"),
-        (HIRED[:-1] + "9", "身份核对结论.csv:2: person_id"),
+        (HIRED[:-1] + "9", "身份核对结论.csv: nothing was imported; line 2: person_id"),
     ):
         extract.write_text(
             "kind,file_digest,line,person_id,decided_by,decided_on\n"
