@@ -16,6 +16,8 @@ os.environ["DO_NOT_TRACK"] = "1"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 # As the command itself says: threads that wait for sums of matrices cost a thirtieth.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
+# Two groups run at a time on two cores: more threads for small frames cost a third of a night.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 from tests.ceremony import hold_ceremony, one_place
 
