@@ -57,15 +57,19 @@ def sign(
     out: Annotated[
         Path | None, typer.Option("--out", help="File for the signature of an exported batch.")
     ] = None,
+    unpaid: Annotated[
+        list[str] | None,
+        typer.Option("--unpaid", help="A batch you signed before: nothing was paid of it."),
+    ] = None,
     home: AnyHomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Sign a batch as reviewer or approver; both roles, by two persons, are needed to release."""
     typed = (count, amount)
     if Path(batch).is_file():
-        signed = sign_file(Path(batch), role, key, seal, typed, out)
+        signed = sign_file(Path(batch), role, key, seal, typed, out, unpaid or [])
     else:
-        signed = sign_at_home(Home(home), batch, role, key, seal, typed, out)
+        signed = sign_at_home(Home(home), batch, role, key, seal, typed, out, unpaid or [])
     if "signature_file" not in signed:
         show_signed(signed, as_json)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ def sign_at_home(
     seal: str | None,
     typed: Typed,
     out: Path | None,
+    unpaid: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Sign a batch where its home is; count and amount are held against it where given."""
     from flows.money.sign import sign_batch, state_for_seal
@@ -52,9 +53,10 @@ def sign_at_home(
     with changing(home):
         if seal:
             path = out or Path(f"{batch_id}.{role}.statement")
-            signed = state_for_seal(home, batch_id, role, _seal(seal, path), read)
+            signed = state_for_seal(home, batch_id, role, _seal(seal, path), read, unpaid)
             return _written(path, signed)
-        return sign_batch(home, batch_id, role, _open_for(home, batch_id, key), read)
+        holder = _open_for(home, batch_id, key)
+        return sign_batch(home, batch_id, role, holder, read, unpaid=unpaid)
 
 
 def _open_for(home: Home, batch_id: str, key: Path | None) -> SigningKey:
@@ -68,7 +70,13 @@ def _open_for(home: Home, batch_id: str, key: Path | None) -> SigningKey:
 
 
 def sign_file(
-    file: Path, role: str, key: Path | None, seal: str | None, typed: Typed, out: Path | None
+    file: Path,
+    role: str,
+    key: Path | None,
+    seal: str | None,
+    typed: Typed,
+    out: Path | None,
+    unpaid: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Sign an exported batch on the signer's own machine; the home is not needed."""
     from flows.money.export import read_export
@@ -83,7 +91,8 @@ def sign_file(
     for line in _lines(shown):
         typer.echo(grouped(line), err=True)
     read = _read_typed(typed) or _ask_typed()
-    signed = sign(batch, role, holder or open_key(_key(key), ask_passphrase(False)), read)
+    holder = holder or open_key(_key(key), ask_passphrase(False))
+    signed = sign(batch, role, holder, read, unpaid=unpaid)
     return {**shown, "role": role, **_written(path, signed)}
 
 

@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from flows.money.ledger_store import open_ledger
 from flows.money.review_pack import expect_drawn_so
 from flows.money.seals import Seal
 from flows.money.whole import expect_at_home, expect_whole, whole_ledger, witnessed
-from flows.money.witnesses import expect_seen, read_seen, write_seen
+from flows.money.witnesses import ADVICE, Seen, expect_seen, read_seen, write_seen
 from flows.store import Home
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError, UsageError
@@ -29,6 +29,7 @@ from transforms.money.books import (
     Books,
     batch_statement,
     leaving_obstacle,
+    neither_open_nor_paid,
     signing_obstacle,
 )
 from transforms.money.capitals import amount_in_capitals
@@ -70,27 +71,33 @@ def sign_batch(
     key: SigningKey | Seal,
     typed: tuple[int, int] | None = None,
     reason: str | None = None,
+    unpaid: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Sign a batch, or its refusal, at its home and post it: what is refused is due again.
 
-    Rows:    typed, reason  as `sign`
+    Rows:    typed, reason, unpaid  as `sign`
     Raises:  LedgerForbidsError if the batch is not open for this role, this key or this person;
              DigestDiffersError if anything behind it was changed
     """
     with open_ledger(home) as ledger:
         batch = signable_batch(home, ledger, batch_id)
         expect_at_home(home, batch.books)
-        return _post(home, ledger, batch, sign(batch, role, key, typed, reason))
+        return _post(home, ledger, batch, sign(batch, role, key, typed, reason, unpaid))
 
 
 def state_for_seal(
-    home: Home, batch_id: str, role: str, seal: Seal, typed: tuple[int, int] | None = None
+    home: Home,
+    batch_id: str,
+    role: str,
+    seal: Seal,
+    typed: tuple[int, int] | None = None,
+    unpaid: Sequence[str] = (),
 ) -> dict[str, Any]:
     """State at its home what a seal is to sign of a batch; the signature comes by `accept`."""
     with open_ledger(home) as ledger:
         batch = signable_batch(home, ledger, batch_id)
         expect_at_home(home, batch.books)
-        return sign(batch, role, seal, typed)
+        return sign(batch, role, seal, typed, unpaid=unpaid)
 
 
 def withdraw_batch(home: Home, batch_id: str, reason: str, by: str = "") -> dict[str, Any]:
@@ -127,15 +134,18 @@ def sign(
     key: SigningKey | Seal,
     typed: tuple[int, int] | None,
     reason: str | None = None,
+    unpaid: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Sign a batch, or its refusal: return the statement and its signature; keep what was seen.
 
     Rows:    typed   count and amount in fen, as the signer read them from the review
              reason  why it is refused
+             unpaid  batches that this signer signed, and knows that nothing was paid of
     Raises:  UsageError if they are not the batch's; LedgerForbidsError, DigestDiffersError
     """
     books, state = batch.books, known_state(batch.books.batches, batch.batch_id)
     expect_seen(key.path, books.home_id, books.hashes)
+    signed = dict(read_seen(key.path, books.home_id).signed)
     if typed and typed != (state.instruction_count, state.amount_fen):
         raise UsageError(
             f"batch {batch.batch_id} has not {typed[0]} payments of {yuan_text(typed[1])} 元: "
@@ -144,14 +154,33 @@ def sign(
     signer = {"role": role, "key_id": key.key_id, "signed_on": today(), "anchors": batch.anchors}
     if reason is None:
         expect_come(state)
+        _expect_paid_or_open(books, signed, {*unpaid, batch.batch_id})
         obstacle = signing_obstacle(books, batch.batch_id, signer, books.position)
     else:
         obstacle, reason = leaving_obstacle(books, batch.batch_id), _reason(reason)
     statement = batch_statement(books, state, signer, books.position, reason)
     if obstacle:
         raise LedgerForbidsError(obstacle)
-    write_seen(key.path, books.home_id, books.position, books.head)
+    gone = {*unpaid, *(b for b, known in books.batches.items() if known.released)}
+    signed = {b: digest for b, digest in signed.items() if b not in gone and b != batch.batch_id}
+    signed |= {batch.batch_id: state.batch_digest} if reason is None else {}
+    write_seen(key.path, books.home_id, Seen(books.position, books.head, signed))
     return {"statement": statement, "signature": key.sign(statement)}
+
+
+def _expect_paid_or_open(books: Books, signed: Mapping[str, str], known: Collection[str]) -> None:
+    """Check that a ledger has all that its signer signed before, but for what he knows of.
+
+    Raises:  LedgerForbidsError naming what it says to be unpaid, or does not know
+    """
+    for batch_id in neither_open_nor_paid(books, signed):
+        if batch_id not in known:
+            raise LedgerForbidsError(
+                f"you signed batch {batch_id}, and by this ledger nothing was paid of it: nothing "
+                "was signed now. If the bank paid it all the same, the ledger was put back: sign "
+                f"nothing, {ADVICE}. If you know that nothing was paid of it, say so with "
+                f"--unpaid {batch_id}"
+            )
 
 
 def expect_come(state: BatchState) -> None:
@@ -219,7 +248,7 @@ def what_is_signed(batch: Signable, key_file: Path) -> dict[str, Any]:
     Rows:    changed  what was posted since this signer's last signature, counted by kind
     """
     state = known_state(batch.books.batches, batch.batch_id)
-    seen, _ = read_seen(key_file, batch.books.home_id)
+    seen = read_seen(key_file, batch.books.home_id).position
     return {
         "batch_id": batch.batch_id,
         "fund": state.fund,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from flows.store import replace_file
 from transforms.errors import DigestDiffersError, LedgerForbidsError
@@ -167,17 +168,31 @@ def seen_path(key_file: Path) -> Path:
     return key_file.with_name(f"{key_file.name}.seen")
 
 
-def read_seen(key_file: Path, home_id: str) -> tuple[int, str]:
-    """Return the position and head a signer last signed for in a home; the beginning if none.
+class Seen(NamedTuple):
+    """What a signer has signed for in a home.
+
+    `position`, `head`: the ledger as it was then; `signed`: the digests of the batches that it did
+    not say to be paid then, this one included.
+    """
+
+    position: int
+    head: str
+    signed: dict[str, str]
+
+
+def read_seen(key_file: Path, home_id: str) -> Seen:
+    """Return what a signer last signed for in a home; the beginning if nothing.
 
     Raises:  DigestDiffersError if the file is damaged
     """
     path = seen_path(key_file)
     if not path.is_file():
-        return 0, FIRST_HASH
+        return Seen(0, FIRST_HASH, {})
     try:
-        position, head = json.loads(path.read_text(encoding="utf-8")).get(home_id, (0, FIRST_HASH))
-        return int(position), str(head)
+        said = json.loads(path.read_text(encoding="utf-8")).get(home_id, (0, FIRST_HASH))
+        # One of before names no batches.
+        position, head, signed = said if len(said) == 3 else (*said, {})
+        return Seen(int(position), str(head), {str(k): str(v) for k, v in signed.items()})
     except (OSError, ValueError, TypeError, AttributeError) as broken:
         raise DigestDiffersError(
             f"{path} is damaged: it holds what you last signed for; ask for the last anchor and "
@@ -190,7 +205,7 @@ def expect_seen(key_file: Path, home_id: str, hashes: Sequence[str]) -> None:
 
     Raises:  DigestDiffersError naming both positions
     """
-    position, head = read_seen(key_file, home_id)
+    position, head, _ = read_seen(key_file, home_id)
     if parted_at(hashes, [(position, head)]):
         there = hashes[position - 1][:12] + "…" if position <= len(hashes) else "no such posting"
         raise DigestDiffersError(
@@ -200,8 +215,8 @@ def expect_seen(key_file: Path, home_id: str, hashes: Sequence[str]) -> None:
         )
 
 
-def write_seen(key_file: Path, home_id: str, position: int, head: str) -> None:
+def write_seen(key_file: Path, home_id: str, seen: Seen) -> None:
     """Keep beside a key what its holder signs for now."""
     path = seen_path(key_file)
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    replace_file(path, (json.dumps({**known, home_id: [position, head]}) + "\n").encode())
+    replace_file(path, (json.dumps({**known, home_id: seen}) + "\n").encode())

@@ -77,6 +77,7 @@ from tests.money.money_town import (
 from transforms.amounts import yuan_text
 from transforms.errors import LedgerForbidsError
 from transforms.extracts.kinds import KINDS, table_schema
+from transforms.money.batch_states import LEFT_BEHIND
 from transforms.money.entitlements import KEY
 from transforms.money.reviews import VERDICTS, sort_lines
 from transforms.policies.cards import PolicyStatus
@@ -595,7 +596,9 @@ class Lives(RuleBasedStateMachine):
             with open_ledger(self.home) as ledger:
                 return role in ledger.batch_states()[name].signatures
 
-        do = partial(sign_batch, self.home, name, role, key_of(self.home, role))
+        # Who signs knows what he signed before, and that nothing was paid of what was left.
+        left = [one for one, drawn in self.model.batches.items() if drawn.state in LEFT_BEHIND]
+        do = partial(sign_batch, self.home, name, role, key_of(self.home, role), unpaid=left)
         self.act("sign", do, writes, done)
         batch.state, batch.roles = "signed", batch.roles | {role}
 

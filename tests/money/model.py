@@ -17,7 +17,12 @@ from functools import cache
 from typing import Any
 
 from transforms.digest import canonical_json, text_digest
-from transforms.money.books import Books, batch_statement, signing_obstacle
+from transforms.money.books import (
+    Books,
+    batch_statement,
+    neither_open_nor_paid,
+    signing_obstacle,
+)
 from transforms.money.posting_rules import read_books
 from transforms.money.postings import FIRST_HASH, Posting, broken_link, next_posting, parted_at
 from transforms.money.roster import Member, heads_statement, revoke_statement, statement_bytes
@@ -69,7 +74,7 @@ class World:
     place: str = PLACE
     kept: "World | None" = None
     anchor: tuple[str, ...] = ()
-    seen: tuple[tuple[str, int, str], ...] = ()
+    seen: tuple[tuple[str, int, str, tuple[tuple[str, str], ...]], ...] = ()
     signatures: tuple[tuple[str, str, str], ...] = ()
     paid: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
@@ -173,35 +178,60 @@ def draw_up(world: World, number: int) -> World:
     return add(world, "drafted", said, batch, run_id)
 
 
-def sign(key: str) -> Callable[[World, bool], World]:
+def sign(*keys: str) -> Callable[[World, bool], World]:
+    """Sign the newest batch; several keys sign one export of it, and all is handed in then."""
+
     def signed(world: World, has_anchor: bool) -> World:
         books, batch = books_of(world.head), newest(world)
         if not batch or batch not in books.batches:
             return world
-        state, who = books.batches[batch], person_of(key)
-        if who != "D":
-            # Honest people sign what the program lets them sign, and look at what they have seen.
-            mine = [(position, head) for name, position, head in world.seen if name == key]
-            if not is_whole(world, has_anchor) or digest_of(world, batch) != state.batch_digest:
-                return world
-            if dict(world.disk)[batch] != "to the right account" or parted_at(books.hashes, mine):
-                return world
-        signer = {"role": KEYS[key][0], "key_id": key_id(key), "signed_on": TODAY, "anchors": []}
-        if signing_obstacle(books, batch, signer, books.position):
-            return world
-        statement = batch_statement(books, state, signer, books.position)
-        signature = made_by(key, statement_bytes(statement))
-        others = [said for said in world.seen if said[0] != key]
-        seen = sorted([*others, (key, books.position, books.head)])
-        world = replace(world, seen=tuple(seen))
-        if who != "D":
-            # What was signed for which content of the batch: the property looks at this alone.
-            said = (key, state.batch_digest, canonical_json(dict(statement)) + "|" + signature)
-            world = replace(world, signatures=tuple(sorted({*world.signatures, said})))
-        content = {"statement": statement, "signature": signature}
-        return add(world, "signed", content, batch, KEYS[key][0])
+        for key in keys:
+            world = sign_as(key, world, books, batch, has_anchor)
+        return world
 
     return signed
+
+
+def sign_as(key: str, world: World, books: Books, batch: str, has_anchor: bool) -> World:
+    """Sign a batch as the books show it, and hand it in."""
+    state, who = books.batches[batch], person_of(key)
+    mine = [said[1:] for said in world.seen if said[0] == key]
+    before = dict(batches for *_, known in mine for batches in known)
+    if who != "D":
+        # Honest people sign what the program lets them sign, and look at what they have seen.
+        if not is_whole(world, has_anchor) or digest_of(world, batch) != state.batch_digest:
+            return world
+        if dict(world.disk)[batch] != "to the right account":
+            return world
+        if parted_at(books.hashes, [(position, head) for position, head, _ in mine]):
+            return world
+        if [one for one in neither_open_nor_paid(books, before) if one != batch]:
+            return world
+    signer = {"role": KEYS[key][0], "key_id": key_id(key), "signed_on": TODAY, "anchors": []}
+    if signing_obstacle(books, batch, signer, books.position):
+        return world
+    statement = batch_statement(books, state, signer, books.position)
+    signature = made_by(key, statement_bytes(statement))
+    others = [said for said in world.seen if said[0] != key]
+    paid = {one for one, known in books.batches.items() if known.released}
+    open_still = {one: d for one, d in before.items() if one not in paid}
+    known = tuple(sorted((open_still | {batch: state.batch_digest}).items()))
+    seen = sorted([*others, (key, books.position, books.head, known)])
+    world = replace(world, seen=tuple(seen))
+    if who != "D":
+        # What was signed for which content of the batch: the property looks at this alone.
+        said = (key, state.batch_digest, canonical_json(dict(statement)) + "|" + signature)
+        world = replace(world, signatures=tuple(sorted({*world.signatures, said})))
+    content = {"statement": statement, "signature": signature}
+    return add(world, "signed", content, batch, KEYS[key][0])
+
+
+def withdraw(world: World, has_anchor: bool) -> World:
+    """Give up the newest batch: the operator may, alone."""
+    batch = newest(world)
+    if not batch or not is_whole(world, has_anchor):
+        return world
+    return add(world, "given_up", {"reason": "r", "by": "D", "on": TODAY}, batch)
 
 
 def key_id(key: str) -> str:
@@ -323,6 +353,7 @@ DEEDS: dict[str, Callable[[World, bool], World]] = {
     "D signs": sign("D"),
     "E signs": sign("E"),
     "F signs": sign("F"),
+    "F and E sign one export": sign("F", "E"),
     "D signs by an alias": sign("D alias"),
     "D signs by a second key": sign("D twin"),
     "an alias of D is enrolled, the heads were fooled": enrol("D alias", *HEADS),
@@ -336,6 +367,7 @@ DEEDS: dict[str, Callable[[World, bool], World]] = {
     "keep": keep,
     "roll back": roll_back,
     "copy": copy,
+    "the batch is given up": withdraw,
     "release": release,
 }
 

@@ -34,6 +34,35 @@ def test_honest_people_are_paid_in_four_steps() -> None:
     assert newest(world) == ""
 
 
+# The ledger is put back to before what the signers know of it: only what they signed tells.
+PUT_BACK = {
+    "one export": (
+        *("keep", "F and E sign one export", "release", "roll back", "run"),
+        *("F and E sign one export", "release"),
+    ),
+    "given up": (
+        *("F signs", "E signs", "keep", "release", "roll back", "the batch is given up", "run"),
+        *("F signs", "E signs", "release"),
+    ),
+}
+
+
+@pytest.mark.parametrize("deeds", PUT_BACK.values(), ids=PUT_BACK)
+def test_without_an_anchor_who_signed_a_payment_signs_no_second_one(
+    deeds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends_with(has_anchor: bool) -> list[str]:
+        world = beginning()
+        for deed in deeds:
+            world = DEEDS[deed](world, has_anchor)
+        return [batch for batch, _, _ in world.paid]
+
+    assert ends_with(False) == ends_with(True) == ["B0"]
+    # Signers that forget what they signed would pay it again: the sequence can fail.
+    monkeypatch.setattr(model, "neither_open_nor_paid", lambda _books, _signed: [])
+    assert ends_with(False) == ["B0", "B1"]
+
+
 # What is taken out of the rules must be missed: else the model proves nothing.
 PLANTED: dict[str, Any] = {
     "two persons": (books_module, "same_person", lambda _one, _other: False),

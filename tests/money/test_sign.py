@@ -23,9 +23,15 @@ from flows.money.export import (
 from flows.money.ledger_store import open_ledger
 from flows.money.notice import write_notice
 from flows.money.release import release_batch
-from flows.money.sign import accept_signature, sign, sign_batch, what_is_signed
+from flows.money.sign import (
+    accept_signature,
+    sign,
+    sign_batch,
+    what_is_signed,
+    withdraw_batch,
+)
 from flows.money.verify import verify_home
-from flows.money.witnesses import seen_path
+from flows.money.witnesses import read_seen, seen_path
 from flows.store import MANIFEST, Home
 from tests.ceremony import PASSPHRASE, home_id, key_of
 from tests.money.money_town import TWO, night, pay, refund, sign_both
@@ -35,6 +41,7 @@ from transforms.errors import (
     LedgerForbidsError,
     UsageError,
 )
+from transforms.money.postings import FIRST_HASH
 
 ROWS = [refund(100001), refund(2, TWO)]
 TYPED = (2, 100003)
@@ -245,6 +252,69 @@ def test_a_ledger_that_does_not_go_on_is_not_signed(home: Home, batch: str) -> N
             path.unlink()
     with pytest.raises(DigestDiffersError, match=r"you have seen posting 1\d .*it has 6"):
         sign_batch(home, batch, "reviewer", key_of(home, "reviewer"))
+
+
+def test_who_signed_a_batch_is_asked_before_he_signs_its_money_again(
+    home: Home, tmp_path: Path
+) -> None:
+    first = begin(home)
+    both = ("reviewer", "approver")
+    ledgers = [path for path in home.root.glob("ledger.*") if path.is_file()]
+    kept = {path: path.read_bytes() for path in ledgers}
+    export_batch(home, first, tmp_path / "first.zip")
+    signatures = [
+        sign(read_export(tmp_path / "first.zip"), r, key_of(home, r), TYPED) for r in both
+    ]
+    for signed in signatures:
+        accept_signature(home, signed)
+    release_batch(home, first)
+
+    # The machine's owner puts back what was before, and draws the same money up again.
+    for path in home.root.glob("ledger.*"):
+        path.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    for name in ("bank.txt", "payments.xml", "approval.txt", "approval.pdf"):
+        (home.batches / first / name).unlink(missing_ok=True)
+    second = night(home, "R2", ROWS)[1].batches[0].batch_id
+    assert second != first
+    export_batch(home, second, tmp_path / "second.zip")
+    for role in both:
+        key = key_of(home, role)
+        with pytest.raises(
+            LedgerForbidsError, match=rf"{first}.* nothing was paid.*--unpaid {first}"
+        ):
+            sign(read_export(tmp_path / "second.zip"), role, key, TYPED)
+        with pytest.raises(LedgerForbidsError, match="nothing was paid"):
+            sign_batch(home, second, role, key, unpaid=[second])
+    verify_home(home)
+
+
+def test_a_batch_that_was_given_up_is_said_once_to_be_unpaid(home: Home) -> None:
+    first = begin(home)
+    key = key_of(home, "reviewer")
+    sign_batch(home, first, "reviewer", key)
+    sign_batch(home, first, "reviewer", key, reason="未核对")
+    second = night(home, "R2", ROWS)[1].batches[0].batch_id
+    sign_batch(home, second, "reviewer", key)  # who refused it knows
+    withdraw_batch(home, second, "重做")
+    third = night(home, "R3", ROWS)[1].batches[0].batch_id
+    with pytest.raises(LedgerForbidsError, match=second):
+        sign_batch(home, third, "reviewer", key)
+    sign_batch(home, third, "reviewer", key, unpaid=[second])
+    withdraw_batch(home, third, "重做")
+    fourth = night(home, "R4", ROWS)[1].batches[0].batch_id
+    sign_batch(home, fourth, "reviewer", key, unpaid=[third])
+    sign_batch(home, fourth, "approver", key_of(home, "approver"))
+    release_batch(home, fourth)
+    assert read_seen(key.path, home_id(home)).signed.keys() == {fourth}
+
+
+def test_a_seen_file_of_before_goes_on(home: Home, batch: str) -> None:
+    key = key_of(home, "reviewer")
+    seen_path(key.path).write_text(json.dumps({home_id(home): [0, FIRST_HASH]}))
+    sign_batch(home, batch, "reviewer", key)
+    assert batch in read_seen(key.path, home_id(home)).signed
 
 
 def test_a_damaged_seen_file_stops_the_signer(home: Home, batch: str) -> None:

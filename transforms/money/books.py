@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from transforms.money.batch_states import BatchState
+from transforms.money.batch_states import LEFT_BEHIND, BatchState
 from transforms.money.claims import Claim
 from transforms.money.persons import same_person
 from transforms.money.postings import FIRST_HASH
@@ -113,6 +113,19 @@ class Books:
     def head(self) -> str:
         """Return the last posting's hash."""
         return self.hashes[-1] if self.hashes else FIRST_HASH
+
+
+def neither_open_nor_paid(books: Books, signed: Mapping[str, str]) -> list[str]:
+    """List which batches that somebody signed are by a ledger neither to be paid nor paid.
+
+    Whoever puts a ledger back to before a payment has it paid again in another batch: only who
+    signed the first one knows of it.
+
+    Rows:    signed  by batch, the digest that was signed
+    """
+    left = {b: state.state in LEFT_BEHIND for b, state in books.batches.items()}
+    digests = {b: state.batch_digest for b, state in books.batches.items()}
+    return [b for b, digest in signed.items() if left.get(b, True) or digests[b] != digest]
 
 
 def snapshot_before(books: Books, snapshot_id: str) -> str:
