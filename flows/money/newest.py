@@ -221,9 +221,18 @@ def _supported(
     )
 
 
+def _extended(
+    rows: pl.DataFrame, lines: pl.DataFrame, ours: Sequence[str], day: str
+) -> pl.DataFrame:
+    """Return the lines for a month whose benefit another system has let go on meanwhile."""
+    names = {"person_id": "subject_id", "benefit_type": "support_type"}
+    return _supported(rows.rename(names, strict=False), lines, ours, day)
+
+
 # What a batch is held against when it is paid, each with how its rows speak of lines.
 SINCE: Mapping[str, Callable[..., pl.DataFrame]] = {
     "deaths": partial(_of_persons, "died_on"),
     "custody": partial(_of_persons, "from_date"),
     "support": _supported,
+    "unemployment_benefits": _extended,
 }

@@ -33,6 +33,14 @@ SUPPORT = {
     "months_used": 3,
 }
 
+EXTENDED = {
+    "name": "安娜",
+    "person_id": ANN,
+    "from_month": 202001,
+    "to_month": 202003,
+    "benefit_type": "续发",
+}
+
 
 def deliver(home: Home, kind: str, *rows: dict[str, Any], name: str = "Snewer") -> None:
     """Leave a snapshot that is newer than the batch's own, with such rows in it."""
@@ -63,6 +71,7 @@ def signed(home: Home) -> list[str]:
         ("deaths", {**DEATH, "person_id": BOB}, "graduate_flexible_insurance"),
         ("custody", CUSTODY, "graduate_flexible_insurance"),
         ("support", SUPPORT, "graduate_flexible_insurance"),
+        ("unemployment_benefits", EXTENDED, "benefit_to_retirement"),
     ],
 )
 def test_what_was_delivered_since_stops_the_line_by_its_name(
@@ -89,6 +98,10 @@ def test_what_was_delivered_since_stops_the_line_by_its_name(
         ("support", {**SUPPORT, "to_month": 202001}),
         ("support", {**SUPPORT, "support_type": "公益性岗位"}),
         ("support", {**SUPPORT, "subject_id": ANN}),
+        ("unemployment_benefits", {**EXTENDED, "to_month": 202001}),
+        ("unemployment_benefits", {**EXTENDED, "benefit_type": "失业保险金"}),
+        ("unemployment_benefits", {**EXTENDED, "benefit_type": None}),
+        ("unemployment_benefits", {**EXTENDED, "person_id": BOB}),
     ],
 )
 def test_what_speaks_of_nobody_in_the_batch_stops_nothing(
@@ -116,11 +129,20 @@ def test_what_the_batchs_own_snapshot_held_was_judged_already(home: Home) -> Non
         expect_nothing_since(home, books, read_batch(home, batch), [], "2020-05-01")
 
 
-def test_our_own_payment_that_is_delivered_back_stops_nothing(home: Home) -> None:
-    paid = pay(home, "R0", [month("graduate_flexible_insurance", BOB, 500, "2020-01")])[0]
+@pytest.mark.parametrize(
+    ("kind", "row", "policy", "person"),
+    [
+        ("support", SUPPORT, "graduate_flexible_insurance", BOB),
+        ("unemployment_benefits", EXTENDED, "benefit_to_retirement", ANN),
+    ],
+)
+def test_our_own_payment_that_is_delivered_back_stops_nothing(
+    home: Home, kind: str, row: dict[str, Any], policy: str, person: str
+) -> None:
+    paid = pay(home, "R0", [month(policy, person, 500, "2020-01")])[0]
     payment = pl.read_parquet(home.batches / paid / "instructions.parquet")["payment_id"][0]
     batches = signed(home)
-    deliver(home, "support", {**SUPPORT, "payment_id": payment})
+    deliver(home, kind, {**row, "payment_id": payment})
     for batch in batches:
         release_batch(home, batch)
 
