@@ -176,3 +176,20 @@ def test_codes_of_places_periods_and_sides_are_said() -> None:
         "  转介      不发放资金：名单送区民政局"
     )
     assert in_chinese("deaths of both, rows: 1") == "死亡信息（主体和收款主体）：1 行"
+
+
+def test_lines_that_are_refused_together_keep_their_causes_in_place() -> None:
+    """A sentence that ends in a value may take the next one in: no cause may move behind it."""
+    lines = [
+        "line 1 (wage_subsidy, 2020-02, P1): deaths of snapshot S1",
+        "line 2 (wage_subsidy, 2020-03, P2): custody of snapshot S1",
+        "line 3 (wage_subsidy, 2020-03, P3): unemployment_benefits of snapshot S2",
+        "line 4 (wage_subsidy, 2020-03, P4): support of snapshot S2 and 5 more",
+    ]
+    told = in_chinese(
+        f"batch B1: delivered since it was drawn up: {'; '.join(lines)}; these lines come out: "
+        "withdraw it, make a new run and sign that batch"
+    )
+    said = [line.partition("，快照")[0].rpartition("：")[2] for line in told.split("；第")]
+    assert said == ["死亡信息", "服刑信息", "失业保险金待遇", "政策享受台账"], told
+    assert "快照 S2 另有 5 项" in told
