@@ -38,6 +38,7 @@ from transforms.money.exclusions import (
     awaiting_rivals,
     counting_answers,
     policies_over,
+    superseded_when_over,
 )
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.paid_elsewhere import with_in_question
@@ -99,9 +100,11 @@ def build_entitlements(
     show_frame(connection, "money_paid", paid.select(*KEY, "amount_fen"))  # stays, for the gate
     answers, ended = _answers_about(connection, "conflict"), policies_over(absent)
     answers = counting_answers(answers, absent, paid)
-    netted = _netted(connection, policies, eligible, paid, ended, standing.claimed)
+    back = _asked_back(connection, eligible, paid.filter(pl.col("policy_id").is_in(ended)), answers)
+    netted = net_against_ledger(eligible, paid, _compared(paid, policies))
+    netted = with_in_question(netted, paid, ended, back, standing.claimed)
     settled = settle_exclusions(netted, exclusions(), answers, absent)
-    causes = _causes(connection, claimed_rows(settled), causes_of, ended)
+    causes = _causes(claimed_rows(settled), causes_of, ended, back)
     settled, undecided = settle_beside_paid(connection, paid, settled, causes, before[1], ended)
     causes = causes.join(claimed_rows(settled), on=ROW, how="semi")
     waiting = _with_fund(open_rows(settled), fund_of)
@@ -124,18 +127,25 @@ def build_entitlements(
     )
 
 
-def _netted(
-    connection: Connection,
-    policies: Mapping[str, PolicyStatus],
-    eligible: pl.DataFrame,
-    paid: pl.DataFrame,
-    ended: Sequence[str],
-    claimed: Sequence[Sequence[str]],
+def _asked_back(
+    connection: Connection, eligible: pl.DataFrame, over: pl.DataFrame, answers: pl.DataFrame
 ) -> pl.DataFrame:
+    """Return what clerks said of money paid: by itself, else by what excludes it, once it is over.
+
+    Rows:    returns  ANSWER_SCHEMA
+    """
+    said = _answers_about(connection, "recovery")
+    superseded = superseded_when_over(eligible, over, answers, exclusions())
+    unsaid = superseded.join(said, on=DECISION_KEY, how="anti")
+    return pl.concat([said, unsaid.with_columns(is_yes=True)])
+
+
+def _compared(
+    paid: pl.DataFrame, policies: Mapping[str, PolicyStatus]
+) -> dict[tuple[str, str], bool]:
     cards = [card for card in policy_cards().values() if card.kind == "payment"]
     spans = {card.policy_id: reach_of(card, date.max) for card in cards}
-    netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
-    return with_in_question(netted, paid, ended, _answers_about(connection, "recovery"), claimed)
+    return compared_periods(paid, policies, spans)
 
 
 def _absent(
@@ -182,7 +192,7 @@ def _told_beside(
 
 
 def _causes(
-    connection: Connection, claims: pl.DataFrame, causes_of: CausesOf, ended: Sequence[str]
+    claims: pl.DataFrame, causes_of: CausesOf, ended: Sequence[str], answers: pl.DataFrame
 ) -> pl.DataFrame:
     reached = claims.filter(~pl.col("is_outside"))
     # Of a policy that is over no row speaks any more, only a clerk.
@@ -190,7 +200,6 @@ def _causes(
     looked_at = reached.filter(~is_over)
     causes = causes_of(looked_at) if looked_at.height else pl.DataFrame(schema=CAUSE_SCHEMA)
     unseen = reached.filter(is_over).select(ROW, **NO_ROW)
-    answers = _answers_about(connection, "recovery")
     settled = settle_claims(reached, pl.concat([causes, unseen]), answers)
     return pl.concat([settled, claims.filter("is_outside").select(ROW, **NO_ROW)])
 

@@ -103,7 +103,7 @@ ENDS, RIVAL = "internship_subsidy", "flexible_insurance_extension"
 (BEFORE,) = (key for key in KEYS if key[0] == ENDS and key[1] == "2020-03")
 AFTER = (RIVAL, *BEFORE[1:4], "person", BOB)
 BOTH = ("reviewer", "approver")
-STEPS, SEED, STEPS_A_LIFE = 500, 1, 50
+STEPS, SEED, STEPS_A_LIFE = 500, 2, 50
 # Things happen between two nights: else nothing but nights would.
 ACTS_A_NIGHT = 3
 FIRST_DAY = date(2020, 1, 1)
@@ -145,7 +145,8 @@ class Model:
     bank: int = 0
     known_bank: int = 0
     is_over: bool = False
-    asked_back: set[Key] = field(default_factory=set)
+    # What a clerk said: to ask back what the policy that is over paid; to let the other row stand.
+    said: set[str] = field(default_factory=set)
 
     def reserved(self) -> Counter[Key]:
         total: Counter[Key] = Counter()
@@ -157,10 +158,12 @@ class Model:
     def night(self) -> dict[Key, tuple[str, int]]:
         """Say what tonight makes of each line: its status and what is due."""
         reserved, said = self.reserved(), {}
+        # Who lets a row stand asks back what was paid for the other, as long as there is such a row.
+        is_asked = "recovery" in self.said or ("conflict" in self.said and AFTER in self.due)
         for key in (*KEYS, AFTER):
             due, before = self.due.get(key, 0), self.paid[key] + reserved[key]
             # What was paid under a policy that is over stays, and nothing is said of it.
-            is_over = self.is_over and key[0] == ENDS and key not in self.asked_back
+            is_over = self.is_over and key[0] == ENDS and not (is_asked and key == BEFORE)
             if is_over or (not due and not before):
                 continue
             is_out = key in self.objected or self.struck.get(key) == (
@@ -172,7 +175,7 @@ class Model:
             if due <= before:
                 status = "recovery" if due < before else "nothing_due"
             elif key == AFTER and self.paid[BEFORE] + reserved[BEFORE]:
-                status = "held" if BEFORE in self.asked_back else "superseded"
+                status = "held" if is_asked else "superseded"
             said[key] = (status, due - before)
         return said
 
@@ -377,13 +380,13 @@ class Lives(RuleBasedStateMachine):
         self.model.due[AFTER] = 100 * fen
 
     @precondition(lambda self: self.model.is_over and self.model.paid[BEFORE])
-    @rule()
-    def a_clerk_asks_it_back(self) -> None:
-        if BEFORE in self.model.asked_back:
+    @rule(provision=st.sampled_from(["recovery", "conflict"]))
+    def a_clerk_asks_it_back(self, provision: str) -> None:
+        if provision in self.model.said:
             return
-        Lives.steps["ask back"] += 1
-        self.model.asked_back.add(BEFORE)
-        self.decide(BEFORE, "recovery", "是")
+        Lives.steps["ask back" if provision == "recovery" else "let the other stand"] += 1
+        self.model.said.add(provision)
+        self.decide(BEFORE if provision == "recovery" else AFTER, provision, "是")
 
     @precondition(lambda self: self.acts >= ACTS_A_NIGHT)
     @rule(writes=st.none() | st.integers(1, 40), as_of=st.sampled_from(DAYS))

@@ -515,11 +515,8 @@ def test_what_was_paid_under_a_policy_that_is_over_stays_unless_a_clerk_asks_it_
     rows = [month(EXTENDED, ANN, 40000), month(EXTENDED, ANN, 40000, "2020-03")]
     stays = [(EXTENDED, "superseded", 0, FLEXIBLE), (EXTENDED, "payable", 40000, "")]
     assert drawn_when_over(home, rows, FLEXIBLE) == stays
-    for about in (
-        answer(FLEXIBLE, ANN, False, provision="recovery"),
-        answer(EXTENDED, ANN, True),
-    ):
-        assert drawn_when_over(home, rows, FLEXIBLE, about) == stays
+    kept = answer(FLEXIBLE, ANN, False, provision="recovery")
+    assert drawn_when_over(home, rows, FLEXIBLE, kept) == stays
     # What a clerk asks back is a claim; until it is back nothing is paid for the month.
     back = answer(FLEXIBLE, ANN, True, provision="recovery")
     assert drawn_when_over(home, rows, FLEXIBLE, back) == [
@@ -535,6 +532,47 @@ def test_what_was_paid_under_a_policy_that_is_over_stays_unless_a_clerk_asks_it_
         record_recovered(home, acts.countersign(act, keys))
         (row, *_) = drawn_when_over(home, rows, FLEXIBLE, back)
         assert row[1] == ("held" if fen == 6666 else "payable")
+
+
+LET_STAND, REFUSED = answer(EXTENDED, ANN, True), answer(EXTENDED, ANN, False)
+PAID_STANDS, PAID_REFUSED = answer(FLEXIBLE, ANN, True), answer(FLEXIBLE, ANN, False)
+KEPT = answer(FLEXIBLE, ANN, False, provision="recovery")
+
+
+@pytest.mark.parametrize(
+    ("said", "newer"),
+    [
+        ([LET_STAND], "held"),
+        ([PAID_REFUSED], "held"),
+        ([LET_STAND, PAID_REFUSED], "held"),
+        ([], "superseded"),
+        ([PAID_STANDS], "superseded"),
+        ([REFUSED], "superseded"),
+        ([REFUSED, PAID_REFUSED], "superseded"),
+        ([LET_STAND, PAID_STANDS], "conflict"),
+        # What a clerk said of the money itself comes before what he said of the month.
+        ([LET_STAND, KEPT], "superseded"),
+        ([PAID_REFUSED, KEPT], "superseded"),
+    ],
+)
+def test_a_decision_that_supersedes_what_a_policy_paid_asks_it_back_though_it_is_over(
+    home: Home, said: list[dict[str, Any]], newer: str
+) -> None:
+    """It had no effect, and no word was said (rulebook §4.4)."""
+    pay(home, "R1", [month(FLEXIBLE, ANN, 46666)])
+    (first, *back) = drawn_when_over(home, [month(EXTENDED, ANN, 40000)], FLEXIBLE, *said)
+    assert first[1] == newer
+    assert back == [(FLEXIBLE, "recovery", -46666, "not_eligible")] * (newer == "held")
+
+
+def test_a_decision_on_a_row_that_is_gone_or_was_never_paid_asks_nothing_back(home: Home) -> None:
+    said = [LET_STAND, PAID_REFUSED]
+    beside = [month(EXTENDED, BOB, 40000)]
+    payable = [(EXTENDED, "payable", 40000, "")]
+    assert drawn_when_over(home, beside, FLEXIBLE, *said) == payable
+    pay(home, "R1", [month(FLEXIBLE, ANN, 46666)])
+    assert drawn_when_over(home, beside, FLEXIBLE, *said) == payable
+    assert drawn_when_over(home, [month(EXTENDED, ANN, 0)], FLEXIBLE, *said)[1:] == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from transforms.errors import LedgerForbidsError
 ACTS = {
     *("night", "review", "reject", "withdraw", "sign", "notice", "release", "release refused"),
     *("settle", "late return", "reconcile", "recover", "object", "decide", "cut off"),
-    *("policy ends", "ask back", "bank"),
+    *("policy ends", "ask back", "let the other stand", "bank"),
 }
 
 

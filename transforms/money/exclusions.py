@@ -126,6 +126,39 @@ def counting_answers(
     return pl.concat([answers.filter(~is_over), kept])
 
 
+def superseded_when_over(
+    eligible: pl.DataFrame,
+    over: pl.DataFrame,
+    answers: pl.DataFrame,
+    exclusions: Sequence[Exclusion],
+) -> pl.DataFrame:
+    """List what was paid under policies that are over and a clerk's decisions supersede tonight.
+
+    Rows:    eligible  of tonight, amount_fen; over: lines paid or signed under such policies
+             answers   as settle_by_clerk
+             returns   DECISION_KEY
+    Source:  rulebook §4.4: a decision that supersedes a paid row asks it back
+    """
+    sums = over.group_by(DECISION_KEY).agg(pl.col("amount_fen").sum())
+    paid = sums.filter(pl.col("amount_fen") > 0).select(DECISION_KEY)
+    rows = eligible.filter(pl.col("amount_fen") > 0).select(DECISION_KEY)
+    met = rows.join(paid, on=PERSON_MONTH, how="semi")
+    sides = [paid.with_columns(is_paid=True), met.with_columns(is_paid=False)]
+    rivals = (
+        pl.concat(sides)
+        .with_row_index(ROW)
+        .join(answers, on=DECISION_KEY, how="left", validate="m:1")
+    )
+    gone = [rivals.select(ROW).clear()]
+    for one in exclusions:
+        if one.form == "clerk_decides":
+            of_these = rivals.filter(pl.col("policy_id").is_in(one.policies))
+            marked = _mark_rivals(of_these.filter((~pl.col("is_paid")).any().over(PERSON_MONTH)))
+            # Where none stands, who was refused is not paid: what was paid stays.
+            gone.append(marked.filter(pl.col("stands_instead") != NONE_STANDS).select(ROW))
+    return rivals.filter("is_paid").join(pl.concat(gone), on=ROW, how="semi").select(DECISION_KEY)
+
+
 def settle_by_clerk(
     rows: pl.DataFrame,
     exclusion: Exclusion,
