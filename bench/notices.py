@@ -67,7 +67,7 @@ def main(count: int) -> None:
         pl.lit("person").alias("party_kind"),
         pl.col("subject_id").alias("party_id"),
         pl.format("张{}", place).alias("name"),
-        pl.format("3703020{}", place % 20 + 10).alias("division_code"),
+        pl.format("3703020{}", place % 20 + 10).alias("town"),
         pl.lit(False).alias("is_dead"),
     )
     days = dict.fromkeys(policy_cards(), (date(2020, 3, 31), date(2020, 4, 8)))

@@ -57,6 +57,13 @@ create or replace macro born_on(person_id) as make_date(
 
 create or replace macro is_male(person_id) as cast(substr(person_id, 17, 1) as integer) % 2 = 1;
 
+-- The town or subdistrict of a division code, whatever place in it the code names. A code of fewer
+-- digits, or with noughts for the town, is a county's and names none.
+create or replace macro town_of(division_code) as case
+    when regexp_matches(division_code, '^[0-9]{9}') and substr(division_code, 7, 3) <> '000'
+        then left(division_code, 9)
+end;
+
 create or replace macro person_key_of(person_id) as try_cast(left(person_id, 17) as bigint);
 
 -- All provisions but the last-named one are true, unknown ones once a clerk has said yes.

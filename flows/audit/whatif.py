@@ -12,6 +12,8 @@ from flows.audit.recompute import Computed, Mixture, compute
 from flows.language import headings, policy_word, said
 from flows.program import made_by_this_program
 from flows.store import Home
+from sql import run_sql, show_frame
+from sql.opening import connect_to
 from transforms.amounts import is_amount, yuan_text
 from transforms.audit.effect import BENEFICIARY, SMALLEST, effect, lists_changed
 from transforms.audit.reform import (
@@ -27,13 +29,8 @@ from transforms.strict_yaml import read_yaml
 from transforms.visible import table
 
 HIDDEN = "not shown"
+SUBJECT = ("subject_kind", "subject_id")
 SUMS = ("rows_changed", "was_listed", "is_listed", "was_fen", "is_fen")
-# Which extract says where somebody belongs to, by kind of beneficiary, and its column of ids.
-TOWNS = {
-    "person": ("residents", "person_id"),
-    "household": ("residents", "household_no"),
-    "employer": ("registrations", "employer_code"),
-}
 
 
 def whatif(
@@ -95,25 +92,24 @@ def _effect(
     ]
     funds = {card["policy"]: card["fund"] for card in cards if "fund" in card}
     lists = [card["policy"] for card in cards if "fund" not in card]
+    towns = beneficiary_towns(law, by_law, by_reform)
     return {
-        **effect(by_law.entitlements, by_reform.entitlements, funds, _towns(law.tables)),
+        **effect(by_law.entitlements, by_reform.entitlements, funds, towns),
         "lists": lists_changed(by_law.determinations, by_reform.determinations, lists),
     }
 
 
-def _towns(tables: Mapping[str, Sequence[Path]]) -> pl.DataFrame:
-    schema = dict.fromkeys([*BENEFICIARY, "town"], pl.String())
-    parts = [pl.DataFrame(schema=schema)]
-    for kind, (extract, column) in TOWNS.items():
-        if extract in tables:
-            rows = pl.scan_parquet(list(tables[extract])).select(
-                pl.lit(kind).alias("beneficiary_kind"),
-                pl.col(column).alias("beneficiary_id"),
-                pl.col("division_code").alias("town"),
-            )
-            known = rows.drop_nulls().group_by(BENEFICIARY).agg(pl.col("town").min())
-            parts.append(known.select(list(schema)).collect())
-    return pl.concat(parts)
+def beneficiary_towns(law: Mixture, *computed: Computed) -> pl.DataFrame:
+    """Read in which town each beneficiary is on record.
+
+    Rows:    returns  one per beneficiary that has a code: its kind and id, town
+    """
+    sides = [pl.col(ours).alias(theirs) for ours, theirs in zip(BENEFICIARY, SUBJECT, strict=True)]
+    listed = pl.concat([one.entitlements.select(sides) for one in computed]).unique()
+    with connect_to(law.tables, law.as_of) as connection:
+        show_frame(connection, "listed_subjects", listed)
+        towns = run_sql(connection, "review/party_towns.sql", {})
+    return towns.select(pl.col(SUBJECT).name.replace("subject", "beneficiary"), "town")
 
 
 def whatif_lines(told: Mapping[str, Any]) -> list[str]:

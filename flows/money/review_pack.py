@@ -257,7 +257,7 @@ def _parameters(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[dic
 def _parties(connection: Connection, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return every party of some rows with the name by which it is known, and its town.
 
-    Rows:    returns  one per party: PARTY, subject_name, division_code, null where not known
+    Rows:    returns  one per party: PARTY, subject_name, town, null where not known
     """
     sides = [
         frame.select(pl.col(f"{side}_{part}").alias(f"subject_{part}") for part in ("kind", "id"))
@@ -270,7 +270,8 @@ def _parties(connection: Connection, frames: Sequence[pl.DataFrame]) -> pl.DataF
     found = [run_sql(connection, f"review/{name}.sql", {}) for name in PARTY_QUESTIONS]
     for rows in found:
         listed = listed.join(rows, on=PARTY, how="left", validate="1:1")
-    return listed
+    # Rules of before say no town.
+    return pl.concat([listed, pl.DataFrame(schema={"town": pl.String})], how="diagonal")
 
 
 @contextmanager

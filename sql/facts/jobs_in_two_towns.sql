@@ -34,23 +34,30 @@ with job_masks as (
     group by attendance.person_key, attendance.employer_code, calendar_months.era
 ),
 
+employer_towns as (
+    select
+        employer_code,
+        town_of(division_code) as town
+    from registrations
+    where town_of(division_code) is not null
+),
+
 town_masks as (
     select
         job_masks.person_key,
         job_masks.era,
-        registrations.division_code,
+        employer_towns.town,
         bit_or(job_masks.job_mask) as job_mask
     from job_masks
     -- many to at most one
-    inner join registrations on job_masks.employer_code = registrations.employer_code
-    where registrations.division_code is not null
-    group by job_masks.person_key, job_masks.era, registrations.division_code
+    inner join employer_towns on job_masks.employer_code = employer_towns.employer_code
+    group by job_masks.person_key, job_masks.era, employer_towns.town
 )
 
 select
     town_masks.person_key,
-    town_masks.division_code as one_division_code,
-    others.division_code as other_division_code,
+    town_masks.town as one_town,
+    others.town as other_town,
     cast(sum(bit_count(town_masks.job_mask & others.job_mask)) as bigint) as month_count,
     max(latest_month_in(town_masks.era, town_masks.job_mask & others.job_mask)) as last_month
 from town_masks
@@ -59,7 +66,7 @@ inner join town_masks as others
     on
         town_masks.person_key = others.person_key
         and town_masks.era = others.era
-        and town_masks.division_code < others.division_code
+        and town_masks.town < others.town
 where town_masks.job_mask & others.job_mask <> 0
-group by town_masks.person_key, town_masks.division_code, others.division_code
+group by town_masks.person_key, town_masks.town, others.town
 having sum(bit_count(town_masks.job_mask & others.job_mask)) >= $two_towns_months

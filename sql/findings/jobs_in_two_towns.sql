@@ -8,8 +8,8 @@ select
     'person' as subject_kind,
     person_id_of(person_key) as subject_id,
     concat(
-        'at work in ', one_division_code, ' and ', other_division_code, ' in the same ',
-        month_count, ' months, the last ', last_month
+        'at work in ', one_town, ' and ', other_town, ' in the same ', month_count,
+        ' months, the last ', last_month
     ) as detail
 from jobs_in_two_towns
 order by subject_id, detail

@@ -64,7 +64,7 @@ placed_employers as (
             case
                 when registrations.employer_code is null then ['unregistered', 'unregistered']
                 else [
-                    coalesce(registrations.division_code, 'not_stated'),
+                    coalesce(town_of(registrations.division_code), 'not_stated'),
                     coalesce(registrations.size_line, 'not_stated')
                 ]
             end

@@ -57,7 +57,7 @@ def worded(
                 "party_kind": k,
                 "party_id": i,
                 "name": name,
-                "division_code": town,
+                "town": town,
                 "is_dead": is_dead,
             }
             for k, i in sides

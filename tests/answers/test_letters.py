@@ -298,7 +298,7 @@ def test_a_firm_is_spoken_to_as_one_and_no_clerk_s_label_is_asked() -> None:
 
 def test_a_status_without_an_account_or_a_name_is_told() -> None:
     rows = [line("benefit_to_retirement", "payable", bank_name=None, account_no=None)]
-    texts = dict.fromkeys(("party_kind", "party_id", "name", "division_code"), pl.String)
+    texts = dict.fromkeys(("party_kind", "party_id", "name", "town"), pl.String)
     parties = pl.DataFrame(schema={**texts, "is_dead": pl.Boolean})
     lines = pl.DataFrame(rows, schema=LINE_SCHEMA)
     (row,) = notices(lines, parties, policy_cards(), DAYS, "R0").to_dicts()

@@ -13,6 +13,7 @@ from data_samples.town.scene_rows import typed_tables
 from flows.answers.trend import employment_trend, has_trend
 from sql import FactStore, connect, policy_cards, register_frame, register_tables
 from tests.answers.test_report import PERSON, summary
+from tests.reading.basics import Row, town_of
 from tests.reading.facts import SELF, Facts
 from tests.reading.towns import random_town
 from transforms.answers.region import count_lists, region_figure
@@ -92,9 +93,13 @@ def recounted(tables: Any, as_of: date) -> Rows:
 def _cells(facts: Facts, pairs: set[Any]) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
     """Give each cell with what of a pair counts in it: the person, or the pair, or nothing."""
     yield "district", "", lambda pair: pair[0]
-    for level, column in (("town", "division_code"), ("size_line", "size_line")):
+    columns: dict[str, Callable[[Row], str | None]] = {
+        "town": lambda row: town_of(row["division_code"]),
+        "size_line": lambda row: row["size_line"],
+    }
+    for level, stated in columns.items():
         cell_of = {
-            payer: (facts.registration[payer][column] or "not_stated")
+            payer: stated(facts.registration[payer]) or "not_stated"
             if payer in facts.registration
             else "unregistered"
             for _, payer in pairs
@@ -107,8 +112,6 @@ def _cells(facts: Facts, pairs: set[Any]) -> Iterator[tuple[str, str, Callable[[
 @pytest.mark.parametrize(("seed", "as_of"), TOWNS)
 def test_the_figures_are_those_of_a_plain_recount(seed: int, as_of: date, later: int) -> None:
     tables = random_town(seed, as_of, 25).tables
-    for number, row in enumerate(tables["registrations"]):
-        row["division_code"] = ("370302102", "370302009", None)[number % 3]
     # Some month of one insurance was not delivered, and employers without a registration.
     as_of = date(as_of.year + later // 12, as_of.month + later % 12, 15) if later else as_of
     gap = before(as_of.year * 100 + as_of.month, 5)
@@ -141,7 +144,7 @@ def figures(**counts: Any) -> pl.DataFrame:
         "gone_count": [None] * 6 + [0, 0, 0, 1, 0, 8, 0],
     }
     row = dict.fromkeys(COUNTS, present) | moves | counts
-    levels = [("district", ""), ("town", "370302102001"), ("town", f"<{PERSON}>")]
+    levels = [("district", ""), ("town", "370302102"), ("town", f"<{PERSON}>")]
     levels += [("town", "unregistered"), ("size_line", "工业")]
     frames = [pl.DataFrame({"level": a, "cell": b, "month": months, **row}) for a, b in levels]
     return pl.concat(frames)

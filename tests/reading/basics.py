@@ -45,6 +45,13 @@ def months(first: int, last: int) -> list[int]:
     return found
 
 
+def town_of(code: str | None) -> str | None:
+    """Give the nine digits of a town, whatever place in it a code names; None for a county's."""
+    digits = (code or "")[:9]
+    is_town = len(digits) == 9 and set(digits) <= set("0123456789") and digits[6:] != "000"
+    return digits if is_town else None
+
+
 def negated(answer: Answer) -> Answer:
     return None if answer is None else not answer
 

@@ -24,6 +24,7 @@ from tests.reading.deciding import Key, decide
 from tests.reading.facts import Facts
 from tests.reading.town_rows import Town
 from tests.reading.towns import random_town
+from tests.reading.two_towns import jobs_in_two_towns
 from tests.rules.golden import paid_lines_of
 from tests.rules.golden_run import write_tables
 
@@ -78,6 +79,20 @@ def test_the_towns_are_worth_it() -> None:
     for name in WATCHING:
         for provision in policy_cards()[name].provision_names:
             assert reasons[name, provision], f"{name}: {provision} holds in every town"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_engine_and_reading_find_the_same_jobs_in_two_towns(seed: int) -> None:
+    town = random_town(seed, DAYS[seed], HOUSEHOLDS)
+    found = run_engine(town).findings.filter(pl.col("finding") == "jobs_in_two_towns")
+    expected = [
+        (
+            person,
+            f"at work in {one} and {other} in the same {len(both)} months, the last {both[-1]}",
+        )
+        for (person, one, other), both in jobs_in_two_towns(Facts(town.tables, DAYS[seed])).items()
+    ]
+    assert sorted(found.select("subject_id", "detail").rows()) == sorted(expected) and expected
 
 
 def differences(seed: int, day: date) -> tuple[int, list[str]]:

@@ -36,6 +36,12 @@ BIRTHS = (
     *(date(1999, 3, 31), date(1999, 4, 1), date(2004, 3, 31), date(1997, 5, 5), date(1985, 8, 8)),
 )
 
+# A town, villages of it, another town; a county, and none.
+DIVISIONS = (
+    *("370302102", "370302102003", "370302009", "370302009001", "370302102004"),
+    *("370302", "370302009002", "370302000000", None),
+)
+
 THEMES = (
     *(wave, wages_stop, deferrals, wave, coverage_gap, shrunk, wages_stop, large_wave),
     *(overcharged, wave, wages_stop, coverage_gap, deferrals, wave, coverage_gap),
@@ -95,6 +101,7 @@ def _employer(town: Town, code: str, units: list[str]) -> None:
             "registrations",
             employer_code=code,
             employer_name=code,
+            division_code=DIVISIONS[len(town.tables["registrations"]) % len(DIVISIONS)],
             entity_type=pick(("企业", "企业", "企业", "个体工商户", "事业单位")),
             status=pick(("存续", "在业", "存续", "在业", "注销")),
             size_line=line,

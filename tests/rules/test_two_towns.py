@@ -12,9 +12,11 @@ AS_OF = date(2020, 3, 31)
 MONTHS = (201911, 201912, 202001)
 
 
-def town(other: str | None = "370302102", **rows: list[dict[str, Any]]) -> dict[str, Any]:
+def town(
+    other: str | None = "370302102", one: str = "370302001", **rows: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Two employers in two towns; the man is insured at the first from November to January."""
-    of_both = [(EMPLOYER, "370302001", 1), (OTHER_EMPLOYER, other, 2)]
+    of_both = [(EMPLOYER, one, 1), (OTHER_EMPLOYER, other, 2)]
     return {
         "registrations": [
             {"employer_code": code, "division_code": division} for code, division, _ in of_both
@@ -55,9 +57,18 @@ def attended(*days: date) -> list[dict[str, Any]]:
         (town(payroll=wages(*MONTHS[:2]), attendance=attended(date(2020, 2, 1))), False),
         (town("370302001", contributions=elsewhere(*MONTHS)), False),
         (town(None, contributions=elsewhere(*MONTHS)), False),
+        (town("370302001002", "370302001001", contributions=elsewhere(*MONTHS)), False),
+        (town("370302102001", "370302001001", contributions=elsewhere(*MONTHS)), True),
+        (town("370302001001", contributions=elsewhere(*MONTHS)), False),
+        (town("370302", contributions=elsewhere(*MONTHS)), False),
+        (town("37030210", contributions=elsewhere(*MONTHS)), False),
+        (town("370302000000", contributions=elsewhere(*MONTHS)), False),
+        (town("将军路街道", contributions=elsewhere(*MONTHS)), False),
     ],
     ids=["three months", "two", "two, one beside", "paid there", "nothing paid out",
-         "at work on the third month's last day", "a day later", "one town", "town not known"],
+         "at work on the third month's last day", "a day later", "one town", "town not known",
+         "two villages of one town", "villages of two towns", "a village of the town",
+         "the county", "a digit less", "the county in twelve digits", "no code"],
 )  # fmt: skip
 def test_three_months_in_two_towns_are_a_finding(
     tmp_path: Path, rows: dict[str, Any], is_found: bool

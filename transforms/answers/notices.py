@@ -66,7 +66,7 @@ def notices(
     """Word one notice for each line.
 
     Rows:    lines    LINE_SCHEMA, one per key
-             parties  party_kind, party_id, name, division_code: as they are on record; is_dead
+             parties  party_kind, party_id, name, town: as they are on record; is_dead
              days     by policy, of the notice, and the last one to say that something is wrong
              returns  NOTICE, in the order of status and key, those of ASKED_ONLY last; `letter`:
                       paragraphs by line ends
@@ -103,10 +103,10 @@ def notices(
 
 def _with_parties(lines: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
     """Add by which name the reader and the subject are known, and the reader's town."""
-    named = parties.select("party_kind", "party_id", "name", "division_code", "is_dead")
+    named = parties.select("party_kind", "party_id", "name", "town", "is_dead")
     for side, suffix in (("beneficiary", "name"), ("subject", "subject_name")):
         on = [f"{side}_kind", f"{side}_id"]
-        also = {"division_code": f"{suffix}_town", "is_dead": f"{suffix}_is_dead"}
+        also = {"town": f"{suffix}_town", "is_dead": f"{suffix}_is_dead"}
         renamed = named.rename({"name": suffix} | also)
         lines = lines.join(
             renamed, left_on=on, right_on=["party_kind", "party_id"], how="left", validate="m:1"

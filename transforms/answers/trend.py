@@ -95,12 +95,12 @@ def _expect_balance(counts: Mapping[str, Counts]) -> None:
 
 
 def _name(level: str, cell: str) -> str:
-    return town_names().get(cell[:9], word(cell)) if level == "town" else word(cell)
+    return town_names().get(cell, word(cell)) if level == "town" else word(cell)
 
 
 @cache
 def town_names() -> Mapping[str, str]:
-    """Return the names of the towns that are known, by nine digits."""
+    """Return the names of the towns that are known, by their nine digits."""
     names: dict[str, str] = read_yaml(TOWNS.read_text(encoding="utf-8"))
     return names
 

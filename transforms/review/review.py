@@ -20,7 +20,7 @@ from transforms.review.sums import sums_of
 class Review:
     """A batch, what is known of its parties, the batch before, what was paid, doubts, the sample.
 
-    `parties`: one per party: subject_kind, subject_id, subject_name, division_code. `last`: batch
+    `parties`: one per party: subject_kind, subject_id, subject_name, town. `last`: batch
     of the fund before (batch_id, as_of, state) with `last_lines`, or None. `paid`, `delivered`:
     accounts known before, one per payee. `parameters`: every number used.
     `held`: lines that reviewers held before, with held_by, held_since, held_reason.

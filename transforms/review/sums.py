@@ -15,7 +15,7 @@ def sums_of(
 ) -> dict[str, pl.DataFrame]:
     """Add a batch up by policy, by the payee's town, and by the employer that is paid.
 
-    Rows:    lines    of the batch; parties: one per party, with subject_name and division_code
+    Rows:    lines    of the batch; parties: one per party, with subject_name and town
              returns  by "policy", "town", "employer": identifier, subject_name, line_count,
                       payee_count, amount_fen, amount_share; the largest first
     Units:   fen; amount_share in 1/10,000, half up
@@ -36,14 +36,13 @@ def sums_of(
 
 
 def town() -> pl.Expr:
-    """Name the town of a `division_code`; a code that is not known stays as it is.
+    """Name a `town`; one whose name is not known stays as it is.
 
-    >>> codes = pl.DataFrame({"division_code": ["370302005001", "1", None]})
+    >>> codes = pl.DataFrame({"town": ["370302005", "370303001", None]})
     >>> codes.select(town()).to_series().to_list()
-    ['将军路街道', '1', None]
+    ['将军路街道', '370303001', None]
     """
-    code = pl.col("division_code")
-    return code.str.head(9).replace_strict(town_names(), default=code)
+    return pl.col("town").replace(town_names())
 
 
 def _sums(lines: pl.DataFrame, named_by: Sequence[pl.Expr]) -> pl.DataFrame:
