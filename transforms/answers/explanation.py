@@ -121,10 +121,12 @@ def plain(cell: Any) -> Any:
 
 
 def cell_words(name: str, cell: Any) -> str:
-    """Write a cell in Chinese: money in yuan, truth in words.
+    """Write a cell in Chinese: money in yuan, rates in per cent, truth in words.
 
     >>> cell_words("unit_fen", 60000), cell_words("is_dispatch", False), cell_words("ends_on", None)
     ('600.00 元', '否', '（空）')
+    >>> cell_words("unit_rate_bp", 1200)
+    '12.00%'
     """
     if cell is None:
         return word("cell_is_empty")
@@ -133,6 +135,8 @@ def cell_words(name: str, cell: Any) -> str:
     if name.endswith(("_wan_x100", "_fen")):
         unit = "元" if name.endswith("_fen") else "万元"
         return f"{yuan_text(cell, ',')} {unit}"
+    if name.endswith("_bp"):
+        return f"{yuan_text(cell)}%"
     return f"{cell}%" if name.endswith("_percent") else str(cell)
 
 
@@ -141,6 +145,8 @@ def cell_text(name: str, cell: Any, language: Language = "en", kind: str = "") -
 
     >>> cell_text("unit_fen", 60000), cell_text("month", 202003), cell_text("ends_on", None)
     ('unit=600.00元', 'month=202003', 'ends_on=(empty)')
+    >>> cell_text("unit_rate_bp", 550)
+    'unit_rate=5.50%'
     """
     if language == "zh":
         return f"{fact_label(name, kind)}={cell_words(name, cell)}"
@@ -150,6 +156,8 @@ def cell_text(name: str, cell: Any, language: Language = "en", kind: str = "") -
         return f"{name.removesuffix('_wan_x100')}={yuan_text(cell)}万元"
     if name.endswith("_fen"):
         return f"{name.removesuffix('_fen')}={yuan_text(cell)}元"
+    if name.endswith("_bp"):
+        return f"{name.removesuffix('_bp')}={yuan_text(cell)}%"
     return f"{name}={cell}"
 
 

@@ -100,9 +100,10 @@ def _asked(card: PolicyCard, questions: pl.DataFrame) -> pl.DataFrame:
 def told_fact(name: str, dtype: pl.DataType) -> pl.Expr:
     """Write a fact as a bureau reads it: days and months, 是 and 否; amounts and counts stay.
 
-    >>> rows = pl.DataFrame({"due_month": [202006], "is_late": [False], "gone_count": [7]})
+    >>> facts = {"due_month": [202006], "is_late": [False], "gone_count": [7], "unit_rate_bp": [550]}
+    >>> rows = pl.DataFrame(facts)
     >>> rows.select(told_fact(name, kind) for name, kind in rows.schema.items()).row(0)
-    ('2020-06', '否', 7)
+    ('2020-06', '否', 7, '5.50%')
     """
     cell = pl.col(name)
     column = COLUMNS.get(name)
@@ -116,7 +117,7 @@ def told_fact(name: str, dtype: pl.DataType) -> pl.Expr:
         cell = cell.list.join(BETWEEN["zh"])
     elif dtype.is_integer() and is_month:
         cell = pl.date(cell // 100, cell % 100, 1).dt.to_string("%Y-%m")
-    elif name.endswith(("_wan_x100", "_rate")):
+    elif name.endswith(("_wan_x100", "_bp")):
         unit = " 万元" if name.endswith("_x100") else "%"
         cell = pl.concat_str(yuan_column(name), pl.lit(unit))
     elif name.endswith("_percent"):
