@@ -118,7 +118,7 @@ def test_the_workbook_is_blind(home: Home) -> None:
         f"张三\n{LOW}\n男 1977-12-12\n淄川甲厂有限公司\n91370302MA3C00001A\n"
     )
     assert "女 1988-05-06" in row["第二人"] and row["第二人"].endswith(
-        "姓名：一致\n在该单位参保：不一致"
+        "姓名：一致\n在该单位参保或领薪：不一致"
     )
     stood = row["文件中的行"]
     assert all(
