@@ -45,6 +45,8 @@ def outcome_of(now: Any, before: Any = None) -> GateOutcome:
 def found(outcome: GateOutcome) -> dict[str, list[str]]:
     """Return what the checks of this matter found: their places, by name."""
     names = {"evidence_kept", "evidence_delivered", "evidence_removed", "rows_kept", "rows_grown"}
+    if not outcome.stops_run:
+        names.add("evidence_lessened")
     return {
         check.check: [str(place) for place in check.places]
         for check in outcome.checks
@@ -72,7 +74,8 @@ def night(folder: Path, **files: str) -> SnapshotRef:
 
 def test_a_hundredth_of_the_dead_may_go_and_not_one_more(tmp_path: Path) -> None:
     before = night(tmp_path / "1", deaths=dead(600))
-    assert found(outcome_of(night(tmp_path / "2", deaths=dead(594)), before)) == {}
+    fewer = outcome_of(night(tmp_path / "2", deaths=dead(594)), before)
+    assert found(fewer) == {"evidence_lessened": ["deaths: 6 / 600"]} and not fewer.stops_run
     assert found(outcome_of(night(tmp_path / "3", deaths=dead(593)), before)) == {
         "evidence_kept": ["deaths: 7 / 600"]
     }
@@ -83,11 +86,14 @@ def test_a_hundredth_of_the_dead_may_go_and_not_one_more(tmp_path: Path) -> None
 
 def test_of_few_rows_five_may_go_but_never_all(tmp_path: Path) -> None:
     before = night(tmp_path / "1", deaths=dead(20))
-    assert found(outcome_of(night(tmp_path / "2", deaths=dead(15)), before)) == {}
+    one = outcome_of(night(tmp_path / "5", deaths=dead(19)), before)
+    assert found(one) == {"evidence_lessened": ["deaths: 1 / 20"]} and not one.stops_run
+    five = found(outcome_of(night(tmp_path / "2", deaths=dead(15)), before))
+    assert five == {"evidence_lessened": ["deaths: 5 / 20"]}
     six = found(outcome_of(night(tmp_path / "3", deaths=dead(14)), before))
     assert six == {"evidence_kept": ["deaths: 6 / 20"]}
     few = night(tmp_path / "4", deaths=dead(2))
-    moved = night(tmp_path / "5", deaths=dead(2, first=3))
+    moved = night(tmp_path / "6", deaths=dead(2, first=3))
     assert found(outcome_of(moved, few)) == {"evidence_kept": ["deaths: 2 / 2"]}
 
 
@@ -116,6 +122,11 @@ def test_contributions_are_compared_month_by_month(tmp_path: Path) -> None:
     cut = paid([202001, 202002], {202002: 6, 202001: 5})
     outcome = outcome_of(night(tmp_path / "2", insured_units=units, contributions=cut), before)
     assert found(outcome) == {"evidence_kept": ["contributions 养老 202002: 6 / 200"]}
+    # Corrections are daily: up to a hundredth of a month nothing is said.
+    for lost, told in ((2, {}), (3, {"evidence_lessened": ["contributions 养老 202002: 3 / 200"]})):
+        cut = paid([202001, 202002], {202002: lost})
+        now = night(tmp_path / f"lost {lost}", insured_units=units, contributions=cut)
+        assert found(outcome_of(now, before)) == told
     gone = night(tmp_path / "3", insured_units=units, contributions=paid([202002]))
     assert found(outcome_of(gone, before)) == {
         "evidence_kept": ["contributions 养老 202001: 200 / 200"]

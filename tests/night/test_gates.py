@@ -55,7 +55,7 @@ create or replace table employer_insured_masks (person_key bigint, era integer,
     insured_mask bigint);
 
 insert into excluding_kinds values ('deaths'), ('custody');
-insert into compared_parts values ('deaths', '', true, 600, 600, 600, 6),
+insert into compared_parts values ('deaths', '', true, 600, 600, 600, 0),
     ('contributions', '养老 202003', true, 700, 700, 700, 7),
     ('residents', '', false, 100, 140, 100, 5);
 insert into files (name, kind, rows, accepted, quarantined, totals_rows)
@@ -137,8 +137,12 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("extracts", "evidence_delivered"): ("", 1),
-    ("extracts", "evidence_kept"): ("update compared_parts set keys_gone = keys_gone + 1", 2),
-    ("extracts", "evidence_removed"): ("update files set removed_rows = 1", 2),
+    ("extracts", "evidence_kept"): ("update compared_parts set keys_gone = 8", 2),
+    ("extracts", "evidence_lessened"): ("update compared_parts set keys_gone = 1", 1),
+    ("extracts", "evidence_removed"): (
+        "update files set removed_rows = 1; update compared_parts set keys_gone = 1",
+        2,
+    ),
     ("extracts", "rows_kept"): ("update compared_parts set keys_gone = 6", 1),
     ("extracts", "rows_grown"): ("update compared_parts set rows_now = 151", 1),
     ("extracts", "cells_emptied"): (
