@@ -38,7 +38,7 @@ from transforms.money.exclusions import (
     awaiting_rivals,
     counting_answers,
     policies_over,
-    superseded_when_over,
+    with_superseded,
 )
 from transforms.money.objections import OBJECTION, objected_rows, objection_findings
 from transforms.money.paid_elsewhere import with_in_question
@@ -98,11 +98,9 @@ def build_entitlements(
     objections = objections_of(connection, standing.paid, *before)
     absent = _absent(policies, sorted(fund_of), before[1])
     show_frame(connection, "money_paid", paid.select(*KEY, "amount_fen"))  # stays, for the gate
-    answers, ended = _answers_about(connection, "conflict"), policies_over(absent)
-    answers = counting_answers(answers, absent, paid)
-    back = _asked_back(connection, eligible, paid.filter(pl.col("policy_id").is_in(ended)), answers)
-    netted = net_against_ledger(eligible, paid, _compared(paid, policies))
-    netted = with_in_question(netted, paid, ended, back, standing.claimed)
+    answers = counting_answers(_answers_about(connection, "conflict"), absent, paid)
+    ended = policies_over(absent)
+    netted, back = _netted(connection, policies, eligible, paid, ended, answers, standing.claimed)
     settled = settle_exclusions(netted, exclusions(), answers, absent)
     causes = _causes(claimed_rows(settled), causes_of, ended, back)
     settled, undecided = settle_beside_paid(connection, paid, settled, causes, before[1], ended)
@@ -127,25 +125,26 @@ def build_entitlements(
     )
 
 
-def _asked_back(
-    connection: Connection, eligible: pl.DataFrame, over: pl.DataFrame, answers: pl.DataFrame
-) -> pl.DataFrame:
-    """Return what clerks said of money paid: by itself, else by what excludes it, once it is over.
+def _netted(
+    connection: Connection,
+    policies: Mapping[str, PolicyStatus],
+    eligible: pl.DataFrame,
+    paid: pl.DataFrame,
+    ended: Sequence[str],
+    answers: pl.DataFrame,
+    claimed: Sequence[Sequence[str]],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Net, and say what clerks ask back: by a word on `recovery`, or on the month when it is over.
 
-    Rows:    returns  ANSWER_SCHEMA
+    Rows:    answers  a clerk's decisions `conflict`
     """
+    over = paid.filter(pl.col("policy_id").is_in(ended))
     said = _answers_about(connection, "recovery")
-    superseded = superseded_when_over(eligible, over, answers, exclusions())
-    unsaid = superseded.join(said, on=DECISION_KEY, how="anti")
-    return pl.concat([said, unsaid.with_columns(is_yes=True)])
-
-
-def _compared(
-    paid: pl.DataFrame, policies: Mapping[str, PolicyStatus]
-) -> dict[tuple[str, str], bool]:
+    back = with_superseded(eligible, over, answers, said, exclusions())
     cards = [card for card in policy_cards().values() if card.kind == "payment"]
     spans = {card.policy_id: reach_of(card, date.max) for card in cards}
-    return compared_periods(paid, policies, spans)
+    netted = net_against_ledger(eligible, paid, compared_periods(paid, policies, spans))
+    return with_in_question(netted, paid, ended, back, claimed), back
 
 
 def _absent(

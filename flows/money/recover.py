@@ -44,7 +44,7 @@ def list_act(home: Home, run_id: str) -> dict[str, Any]:
         claims, payments = _claims_of(home, run_id, books, paid_now(ledger))
         if not claims:
             raise LedgerForbidsError(
-                f"run {run_id} asks nothing back that is not listed already: `wuxing recovery show`"
+                f"run {run_id} asks nothing back beyond signed lists: `wuxing recovery show`"
             )
         said = list_statement(run_id, books.runs[run_id]["run_manifest"], claims)
         return unsigned({**said, "payments": payments, **about_batch(ledger, "")})

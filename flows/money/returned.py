@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from itertools import takewhile
 from typing import Any
 
 import polars as pl
@@ -16,8 +17,11 @@ from flows.money.twice import paid_again
 from flows.store import Home
 from sql import policy_cards
 from transforms.amounts import yuan_text
+from transforms.answers.clerical import recovery_questions
 from transforms.money.batch_states import BatchState
-from transforms.money.claims import KEY
+from transforms.money.claims import CLERK, KEY
+from transforms.money.posting_rules import read_books
+from transforms.money.postings import Posting
 from transforms.payments.layouts import ReturnCode
 from transforms.payments.received import read_day
 from transforms.policies.cards import outside_span
@@ -136,29 +140,58 @@ def over_on_night(home: Home, as_of: date, run_id: str) -> list[Said]:
         return over_warnings(waiting_lines(ledger, as_of, run_id))
 
 
-def over_soon(entitlements: pl.DataFrame, as_of: date) -> list[Said]:
-    """Say, in a policy's last weeks, what of a night is lost if it is not released by the end.
+def over_soon(home: Home, entitlements: pl.DataFrame, as_of: date, run_id: str) -> list[Said]:
+    """Say, in a policy's last weeks, what of a night is lost if nobody acts by the end.
 
     Rows:    entitlements  of the night; what is held, in conflict or drawn up is not paid
+    Holds:   the same run again says the same, whatever was listed since
     Source:  rulebook §0, In force: no night after a policy's days and tail determines it
     """
-    warnings = []
+    warnings = list[Said]()
     open_fen = pl.col("determined_fen") - pl.col("paid_before_fen")
     for policy_id, card in policy_cards().items():
         end = outside_span(card, as_of + timedelta(days=WARNED_DAYS))
-        if end is None:
+        rows = entitlements.filter(policy_id=policy_id)
+        if end is None or rows.is_empty():
             continue
-        rows = entitlements.filter(pl.col("policy_id") == policy_id, open_fen > 0)
-        held, drawn = (
-            rows.filter(pl.col("status").is_in(statuses)).select(open_fen.alias("fen"))["fen"]
-            for statuses in (["held", "conflict"], ["payable"])
-        )
-        if held.len() or drawn.len():
-            values = {"policy": policy_id, "last": end.values.get("taken_to", "")}
-            counts = {"held": held.len(), "held_fen": held.sum()}
-            counts |= {"drawn": drawn.len(), "drawn_fen": drawn.sum()}
-            warnings.append(Said("over_soon", values | counts))
+        due = rows.filter(open_fen > 0).select("status", open_fen.alias("fen"))
+        counted = {
+            "held": due.filter(pl.col("status").is_in(["held", "conflict"]))["fen"],
+            "drawn": due.filter(status="payable")["fen"],
+        }
+        values = {"policy": policy_id, "last": end.values.get("taken_to", "")}
+        for code, sums in (
+            ("over_soon", counted),
+            ("claims_over_soon", _unlisted(home, rows, run_id)),
+        ):
+            if any(fens.len() for fens in sums.values()):
+                counts = {name: fens.len() for name, fens in sums.items()}
+                counts |= {f"{name}_fen": int(fens.sum()) for name, fens in sums.items()}
+                warnings.append(Said(code, values | counts))
     return warnings
+
+
+def _unlisted(home: Home, rows: pl.DataFrame, run_id: str) -> dict[str, pl.Series]:
+    """Give what is asked back, and what a clerk is asked about, of which no list was signed.
+
+    An open claim of a list goes on when its policy is over, and what a clerk asks back.
+
+    Units:   fen, one per row
+    """
+    claims = rows.filter(pl.col("status") == "recovery", pl.col("cause") != CLERK[True])
+    asked = recovery_questions(rows)
+    if claims.height or asked.height:
+        with open_ledger(home, only_look=True) as ledger:
+            before = takewhile(lambda one: not _records(one, run_id), ledger.postings())
+            listed = read_books(before, lambda *_: True).claims
+        keys = [key for key, claim in listed.items() if claim.open_fen]
+        known = pl.DataFrame(keys, schema=dict.fromkeys(KEY, pl.String), orient="row")
+        claims, asked = (part.join(known, on=KEY, how="anti") for part in (claims, asked))
+    return {"claims": -claims["due_fen"], "asked": asked["amount_fen"]}
+
+
+def _records(posting: Posting, run_id: str) -> bool:
+    return (posting.kind, posting.subject) == ("run_recorded", run_id)
 
 
 def _over(policy_id: str, day: str) -> Said | None:

@@ -231,7 +231,7 @@ def _warnings(run: RunSoFar) -> list[Said]:
     checks = gate_warnings(run.gates, read_by([c for n, c in policy_cards().items() if n in ran]))
     over = over_on_night(run.home, run.as_of, run.run_id)
     if "entitlements" in run.frames:
-        over += over_soon(run.frames["entitlements"](), run.as_of)
+        over += over_soon(run.home, run.frames["entitlements"](), run.as_of, run.run_id)
     return [*run.snapshot.said("warnings"), *deliveries, *checks, *run.warnings, *over, *marked]
 
 

@@ -158,7 +158,7 @@ class Model:
     def night(self) -> dict[Key, tuple[str, int]]:
         """Say what tonight makes of each line: its status and what is due."""
         reserved, said = self.reserved(), {}
-        # Who lets a row stand asks back what was paid for the other, as long as there is such a row.
+        # Who lets a row stand asks back what was paid for the other, while there is such a row.
         is_asked = "recovery" in self.said or ("conflict" in self.said and AFTER in self.due)
         for key in (*KEYS, AFTER):
             due, before = self.due.get(key, 0), self.paid[key] + reserved[key]

@@ -28,6 +28,7 @@ from flows.money.recover import (
     show_claims,
 )
 from flows.money.recovery_letters import letters_of
+from flows.money.returned import over_soon
 from flows.money.settle import about_batch, settle_batch
 from flows.money.sign import sign_batch
 from flows.money.verify import verify_home
@@ -96,7 +97,7 @@ def test_a_claim_is_listed_once_and_paid_back_in_instalments(home: Home) -> None
     assert (made["claim_count"], made["amount_yuan"]) == (2, "4.07")
     assert [claim[1] for claim in shown(home)] == ["0.07", "4.00"]
     assert [claim["asked_now_yuan"] for claim in show_claims(home, DAY)] == [None, "4.00"]
-    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+    with pytest.raises(LedgerForbidsError, match="nothing back beyond signed lists"):
         list_act(home, run_name("R2"))
     give_back(home, ONE, 100, "缴款书1")
     give_back(home, ONE, 250, "缴款书2")
@@ -110,9 +111,21 @@ def test_a_claim_is_listed_once_and_paid_back_in_instalments(home: Home) -> None
     assert shown(home)[1] == ("repaid", "4.00", "4.00", "0.00", "0.00")
     (claim,) = [claim for claim in show_claims(home, DAY) if claim["state"] == "repaid"]
     assert claim["documents"] == ["缴款书1", "缴款书2", "缴款书3"]
-    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+    with pytest.raises(LedgerForbidsError, match="nothing back beyond signed lists"):
         list_act(home, run_name("R3"))
     verify_home(home)
+
+
+def test_before_a_policy_is_over_what_no_list_asks_for_is_said(home: Home) -> None:
+    """The same run again says the same; to a later one what is listed is told no more."""
+    night(home, "R2", [refund(400), *ROWS[1:]])
+    rows = pl.read_parquet(home.runs / run_name("R2") / "entitlements.parquet")
+    last = date(2021, 6, 30)
+    before = [str(said) for said in over_soon(home, rows, last, run_name("R2"))]
+    assert any("on no signed list are 1 rows (6.00 元)" in said for said in before)
+    listed(home, "R2")
+    assert [str(said) for said in over_soon(home, rows, last, run_name("R2"))] == before
+    assert over_soon(home, rows.filter(status="recovery"), last, run_name("R3")) == []
 
 
 def lifted(home: Home, subject: str = "") -> dict[str, Any]:
@@ -396,7 +409,7 @@ def test_money_signed_and_never_paid_is_not_asked_back(home: Home) -> None:
     lowered = [*ROWS, refund(800, policy="new_hire_subsidy")]
     asked = statuses(night(home, "R3", lowered)[0])
     assert ("new_hire_subsidy", "recovery", -100, "less_determined") in asked
-    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+    with pytest.raises(LedgerForbidsError, match="nothing back beyond signed lists"):
         list_act(home, run_name("R3"))
     # A list of before lists named their payments may ask for it: it gets no letter.
     path = home.runs / run_name("R3") / "entitlements.parquet"
@@ -420,7 +433,7 @@ def test_a_claim_is_closed_when_the_bank_brings_its_payment_back(home: Home) -> 
     answer = home.root / "answer.txt"
     answer.write_bytes(f"{payment}|失败|销户|20200401\r\n".encode("gb18030"))
     settle_batch(home, batch, answer)
-    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+    with pytest.raises(LedgerForbidsError, match="nothing back beyond signed lists"):
         list_act(home, run_name("R2"))
     pay(home, "R3", [refund(600), *ROWS[1:]])
     closed = [("returned", "4.00", "0.00", "0.00", "0.00")]
@@ -440,7 +453,7 @@ def test_what_was_given_back_is_not_listed_again_by_the_same_run(home: Home) -> 
     night(home, "R2", [refund(600), *ROWS[1:]])
     listed(home, "R2")
     give_back(home, ONE, 100, "缴款书1")
-    with pytest.raises(LedgerForbidsError, match="nothing back that is not listed"):
+    with pytest.raises(LedgerForbidsError, match="nothing back beyond signed lists"):
         list_act(home, run_name("R2"))
 
 

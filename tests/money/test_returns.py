@@ -409,22 +409,49 @@ def test_the_ledger_names_what_each_entry_is(
     assert capsys.readouterr().out == "账本中没有 无此人 的记录\n"
 
 
-def test_in_its_last_weeks_a_policy_says_what_will_be_lost() -> None:
+def ending_rows(*rows: dict[str, Any]) -> pl.DataFrame:
+    row = {**dict.fromkeys(ENTITLEMENT_SCHEMA, ""), "policy_id": "stability_refund"}
+    row |= {"determined_fen": 500, "paid_before_fen": 200, "due_fen": 0}
+    return pl.DataFrame([{**row, **one} for one in rows], schema=ENTITLEMENT_SCHEMA)
+
+
+def test_in_its_last_weeks_a_policy_says_what_will_be_lost(home: Home) -> None:
     """What is held or drawn up on its last night no later night draws up again."""
-    row = {**dict.fromkeys(ENTITLEMENT_SCHEMA, None), "policy_id": "stability_refund"}
-    row |= {"determined_fen": 500, "paid_before_fen": 200}
-    rows = [{**row, "status": status} for status in ("held", "conflict", "payable", "payable")]
-    rows += [{**row, "status": "nothing_due", "paid_before_fen": 500}]
-    rows += [{**row, "policy_id": "benefit_to_retirement", "status": "held"}]
-    found = pl.DataFrame(rows, schema=ENTITLEMENT_SCHEMA)
-    (said,) = over_soon(found, date(2021, 6, 1))
+    found = ending_rows(
+        *({"status": status} for status in ("held", "conflict", "payable", "payable")),
+        {"status": "nothing_due", "paid_before_fen": 500},
+        {"policy_id": "benefit_to_retirement", "status": "held"},
+    )
+    (said,) = over_soon(home, found, date(2021, 6, 1), "R1")
     assert said.values == {
         **{"policy": "stability_refund", "last": "2021-06-30"},
         **{"held": 2, "held_fen": 600, "drawn": 2, "drawn_fen": 600},
     }
     assert "2021-06-30" in str(said) and "6.00" in worded(said)
-    assert over_soon(found, date(2021, 5, 30)) == []
-    assert over_soon(found.filter(status="nothing_due"), date(2021, 6, 30)) == []
+    assert over_soon(home, found, date(2021, 5, 30), "R1") == []
+    assert over_soon(home, found.filter(status="nothing_due"), date(2021, 6, 30), "R1") == []
+
+
+def test_in_its_last_weeks_a_policy_says_what_will_not_be_asked_back(home: Home) -> None:
+    """Twelve months asked back on the last night were gone on the next, and no word was said."""
+    claim = {"status": "recovery", "determined_fen": 0, "due_fen": -200, "cause": "row_speaks"}
+    open_row = {"status": "unsupported", "determined_fen": 50, "cause": "nothing_found"}
+    found = ending_rows(
+        claim,
+        {**claim, "determined_fen": 80, "due_fen": -50, "cause": "paid_in_part"},
+        {**claim, "cause": "clerk_decided"},
+        open_row,
+        {**open_row, "cause": "clerk_kept"},
+        {**open_row, "reason": "outside_span"},
+        {**claim, "policy_id": "benefit_to_retirement"},
+    )
+    (said,) = over_soon(home, found, date(2021, 6, 1), "R1")
+    assert said.values == {
+        **{"policy": "stability_refund", "last": "2021-06-30"},
+        **{"claims": 2, "claims_fen": 250, "asked": 2, "asked_fen": 220},
+    }
+    assert over_soon(home, found, date(2021, 5, 30), "R1") == []
+    assert over_soon(home, found.slice(5), date(2021, 6, 30), "R1") == []
 
 
 def test_a_reason_that_the_profile_does_not_know_is_said_in_either_language() -> None:

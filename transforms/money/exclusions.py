@@ -126,17 +126,19 @@ def counting_answers(
     return pl.concat([answers.filter(~is_over), kept])
 
 
-def superseded_when_over(
+def with_superseded(
     eligible: pl.DataFrame,
     over: pl.DataFrame,
     answers: pl.DataFrame,
+    said: pl.DataFrame,
     exclusions: Sequence[Exclusion],
 ) -> pl.DataFrame:
-    """List what was paid under policies that are over and a clerk's decisions supersede tonight.
+    """Add to what clerks said of money paid what their decisions on a person's month supersede.
 
-    Rows:    eligible  of tonight, amount_fen; over: lines paid or signed under such policies
-             answers   as settle_by_clerk
-             returns   DECISION_KEY
+    Rows:    eligible  of tonight, amount_fen; over: lines paid or signed under policies that are
+                       over, amount_fen
+             answers   as settle_by_clerk; said: decisions `recovery`, which come first
+             returns   said, and what was paid and is superseded by a row of tonight as is_yes
     Source:  rulebook §4.4: a decision that supersedes a paid row asks it back
     """
     sums = over.group_by(DECISION_KEY).agg(pl.col("amount_fen").sum())
@@ -156,7 +158,9 @@ def superseded_when_over(
             marked = _mark_rivals(of_these.filter((~pl.col("is_paid")).any().over(PERSON_MONTH)))
             # Where none stands, who was refused is not paid: what was paid stays.
             gone.append(marked.filter(pl.col("stands_instead") != NONE_STANDS).select(ROW))
-    return rivals.filter("is_paid").join(pl.concat(gone), on=ROW, how="semi").select(DECISION_KEY)
+    asked = rivals.filter("is_paid").join(pl.concat(gone), on=ROW, how="semi")
+    unsaid = asked.join(said, on=DECISION_KEY, how="anti").with_columns(is_yes=True)
+    return pl.concat([said, unsaid.select(said.columns)])
 
 
 def settle_by_clerk(
