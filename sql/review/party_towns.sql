@@ -1,6 +1,6 @@
--- By which code each listed party is on record, and in which town: of an employer the register's, of
--- a person or a household the residents'; a household is in the first of its members' towns.
--- Grain: one row per listed party that has a code. Reads: listed_subjects, registrations, residents.
+-- By which code each listed party is on record, and in which town: of an employer the register's,
+-- of a person or a household the residents'; a household is in the first of its members' towns.
+-- Grain: one row per listed party with a code. Reads: listed_subjects, registrations, residents.
 select
     listed_subjects.subject_kind,
     listed_subjects.subject_id,

@@ -1,6 +1,6 @@
--- By which name each listed subject is known: the reference names of rulebook §4.5, else the name in
--- the registration of unemployment, or of an employer's insured unit, else on a list, else in the
--- contributions; of a household the names of its members: the dead are none.
+-- By which name each listed subject is known: the reference names of rulebook §4.5, else the name
+-- in the registration of unemployment, or of an employer's insured unit, else on a list, else in
+-- the contributions; of a household the names of its members: the dead are none.
 -- Grain: one row per listed subject that has a name. Reads: listed_subjects, registrations,
 -- insured_units, insured_persons, residents, unemployment, designations, contributions, deaths.
 with employer_names as (
@@ -69,12 +69,12 @@ named_persons as (
 -- By themselves: the largest extract is not read where everybody has a name.
 nameless_persons as (
     select
-        subject_id,
-        person_key_of(subject_id) as person_key
+        listed_subjects.subject_id,
+        person_key_of(listed_subjects.subject_id) as person_key
     from listed_subjects
-    where
-        subject_kind = 'person'
-        and subject_id not in (select named_persons.subject_id from named_persons)
+    -- one row to at most one
+    anti join named_persons on listed_subjects.subject_id = named_persons.subject_id
+    where listed_subjects.subject_kind = 'person'
 )
 
 select

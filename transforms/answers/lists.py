@@ -100,8 +100,8 @@ def _asked(card: PolicyCard, questions: pl.DataFrame) -> pl.DataFrame:
 def told_fact(name: str, dtype: pl.DataType) -> pl.Expr:
     """Write a fact as a bureau reads it: days and months, 是 and 否; amounts and counts stay.
 
-    >>> facts = {"due_month": [202006], "is_late": [False], "gone_count": [7], "unit_rate_bp": [550]}
-    >>> rows = pl.DataFrame(facts)
+    >>> facts = {"due_month": 202006, "is_late": False, "gone_count": 7, "unit_rate_bp": 550}
+    >>> rows = pl.DataFrame([facts])
     >>> rows.select(told_fact(name, kind) for name, kind in rows.schema.items()).row(0)
     ('2020-06', '否', 7, '5.50%')
     """
