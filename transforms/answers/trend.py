@@ -95,7 +95,8 @@ def _expect_balance(counts: Mapping[str, Counts]) -> None:
 
 
 def _name(level: str, cell: str) -> str:
-    return town_names().get(cell, word(cell)) if level == "town" else word(cell)
+    # By rules of before a cell is a code as it was delivered.
+    return town_names().get(cell[:9], word(cell)) if level == "town" else word(cell)
 
 
 @cache
