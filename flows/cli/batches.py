@@ -33,7 +33,19 @@ BatchArgument = Annotated[
 BatchOrFileArgument = Annotated[
     str, typer.Argument(metavar="ID|FILE", help="Batch at its home, or its exported file.")
 ]
-RoleOption = Annotated[str, typer.Option("--role", help="reviewer or approver.")]
+
+
+def _signing_role(role: str) -> str:
+    from transforms.money.roster import ROLES
+
+    if role not in ROLES:
+        raise UsageError(f"--role is {role!r}; expected {' or '.join(ROLES)}")
+    return role
+
+
+RoleOption = Annotated[
+    str, typer.Option("--role", help="reviewer or approver.", callback=_signing_role)
+]
 KeyOption = Annotated[Path | None, typer.Option("--key", help="Key file made by `key new`.")]
 # Where it is only looked at.
 LookArgument = Annotated[

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from flows.answers.nights import list_nights
+from flows.cli.console import app, run_command
 from flows.money import review as review_module
 from flows.money.clock import today
 from flows.money.export import export_batch, read_export
@@ -287,6 +288,16 @@ def test_a_batch_is_left_for_a_reason_and_never_after_its_release(home: Home, ba
     release_batch(home, batch)
     with pytest.raises(LedgerForbidsError, match="released"):
         withdraw_batch(home, batch, "太晚")
+
+
+@pytest.mark.parametrize("role", ["boss", "hr_head"])
+@pytest.mark.parametrize("act", [["sign"], ["batch", "reject", "--reason", "x"]])
+def test_a_role_that_signs_no_batch_is_refused_before_anything_is_read(
+    role: str, act: list[str], home: Home, batch: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [batch, "--role", role, "--key", "no.key", "--home", str(home.root)]
+    assert run_command(app, ["--lang", "en", *act, *given]) == 2
+    assert "expected reviewer or approver" in capsys.readouterr().err
 
 
 def test_a_rejection_can_be_signed_on_another_machine(
