@@ -133,7 +133,9 @@ def _write_run(home: Home, told: Home, run_id: str, pseudonyms: Pseudonyms) -> N
     write_manifest(folder, {"run_id": run_id, "as_of": manifest["as_of"], "own_rows": own_rows})
 
 
-def _compute(said: Mapping[str, Any], folder: Path) -> dict[str, pl.DataFrame]:
+def _compute(
+    said: Mapping[str, Any], folder: Path, threads: int | None = None, memory: str | None = None
+) -> dict[str, pl.DataFrame]:
     place = Home(folder / HOME)
     write_texts(said["funds"], place.root, is_of_funds)
     tables = sorted((place.snapshots / said["snapshot_id"] / "tables").glob("*.parquet"))
@@ -144,8 +146,8 @@ def _compute(said: Mapping[str, Any], folder: Path) -> dict[str, pl.DataFrame]:
             "home": str(place.root),
             "standing": str(folder),
             "into": str(scratch),
-            "threads": None,
-            "memory": None,
+            "threads": threads,
+            "memory": memory,
         }
         code = stage_code(said["texts"], scratch)
         call_program(code, ["flows.audit.recompute"], tell(request), within=[folder])
@@ -166,7 +168,9 @@ def is_pseudonymous(path: Path) -> bool:
     return zipfile.is_zipfile(path) and NIGHT in zipfile.ZipFile(path).namelist()
 
 
-def replay_pseudonymous(path: Path) -> dict[str, Any]:
+def replay_pseudonymous(
+    path: Path, *, threads: int | None = None, memory: str | None = None
+) -> dict[str, Any]:
     """Compute a night under pseudonyms again, by the texts it holds.
 
     Raises:  DropRefusedError if the file can't be read as one
@@ -178,7 +182,7 @@ def replay_pseudonymous(path: Path) -> dict[str, Any]:
                 archive.extractall(folder, names_within(path, archive))
             said = json.loads((folder / NIGHT).read_text(encoding="utf-8"))
             kept_standing(folder)
-            found = _compute(said, folder)
+            found = _compute(said, folder, threads, memory)
             then = said["digests"]
         except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as bad:
             raise DropRefusedError(f"{path} can't be read as a night under pseudonyms") from bad
@@ -187,4 +191,5 @@ def replay_pseudonymous(path: Path) -> dict[str, Any]:
         for name, table in found.items()
     ]
     same = all(stage["then"] == stage["now"] for stage in stages)
-    return {"path": str(path), "stages": stages, "verdict": "identical" if same else "differs"}
+    verdict = "identical" if same else "differs"
+    return {"path": str(path), "rules": "stored", "stages": stages, "verdict": verdict}

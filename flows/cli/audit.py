@@ -50,8 +50,9 @@ def snapshots(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> N
 def replay(
     run: RunArgument,
     rules: Annotated[
-        str, typer.Option("--rules", help="today: those of this program; stored: those of then.")
-    ] = "today",
+        str | None,
+        typer.Option("--rules", help="today: those of this program; stored: those of then."),
+    ] = None,
     from_raw: Annotated[
         bool, typer.Option("--from-raw", help="Read the raw files again, too.")
     ] = False,
@@ -65,11 +66,17 @@ def replay(
     from flows.audit.replay import replay as replay_run
     from flows.audit.replay import replay_lines
 
-    if rules not in RULES:
+    if rules and rules not in RULES:
         raise UsageError(f"--rules takes {' or '.join(RULES)}; found {rules!r}")
     if run.endswith(CARRIED) and is_pseudonymous(Path(run)):
-        told = replay_pseudonymous(Path(run))
-        lines = [f"{s['stage']}: {s['rows']:,} rows" for s in told["stages"]]
+        if from_raw or rules == "today":
+            raise UsageError(
+                f"{run} is a night under pseudonyms: it holds no raw files and is computed by the "
+                "rules that it holds; leave out --from-raw and --rules today"
+            )
+        told = replay_pseudonymous(Path(run), threads=threads, memory=memory_limit)
+        lines = [f"replay of {run} by the rules of {told['rules']}"]
+        lines += [f"{s['stage']}: {s['rows']:,} rows" for s in told["stages"]]
         lines.append(f"verdict: {told['verdict']}")
     else:
         with _meant(run, home) as (place, run_id):

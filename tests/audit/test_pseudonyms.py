@@ -30,7 +30,12 @@ def test_a_night_under_pseudonyms_replays_and_names_nobody(
     file = tmp_path / "night.zip"
     export_pseudonymous(home, runs[1], file, KEY)
     assert is_pseudonymous(file) and replay_pseudonymous(file)["verdict"] == "identical"
-    assert run_command(app, ["replay", str(file)]) == 0
+    assert run_command(app, ["replay", str(file), "--rules", "stored", "--threads", "2"]) == 0
+    # It holds neither raw files nor other rules than its own: what can't be done is refused.
+    for asked in (["--from-raw"], ["--rules", "today"]):
+        assert run_command(app, ["replay", str(file), *asked]) == 2
+    # A limit of memory is not passed over: with so little it can't be computed.
+    assert run_command(app, ["replay", str(file), "--memory-limit", "1MB"]) == 10
     snapshot = next(home.snapshots.glob("S*"))
     persons = pl.read_parquet(snapshot / "tables" / "insured_persons.parquet")
     with zipfile.ZipFile(file) as archive:
