@@ -60,12 +60,13 @@ def sign_at_home(
 
 
 def _open_for(home: Home, batch_id: str, key: Path | None) -> SigningKey:
-    """Ask for a passphrase, once it is known that there is such a batch."""
+    """Ask for a passphrase, once it is known that the ledger is whole and has such a batch."""
     from flows.money.batch_folder import known_state
     from flows.money.keys import open_key
-    from flows.money.ledger_store import books_of
+    from flows.money.whole import whole_ledger
 
-    known_state(books_of(home).batches, batch_id)
+    with whole_ledger(home) as ledger:
+        known_state(ledger.batch_states(), batch_id)
     return open_key(_key(key), ask_passphrase(False))
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from flows import store
 from flows.cli import doctor
-from flows.cli.console import run_command
+from flows.cli.console import app, run_command
 from flows.money import acts, heads, whole
 from flows.money.ledger_store import open_ledger
 from flows.money.notice import write_notice
@@ -213,6 +213,10 @@ def test_a_foreign_ledger_is_noticed(home: Home, tmp_path: Path) -> None:
     for act in spend(home, batch):
         with pytest.raises(DigestDiffersError):
             act()
+    # Not that it knows no such batch: nobody is to look for another id.
+    for words in (["sign"], ["batch", "reject", "--reason", "x"]):
+        given = [batch, "--role", "reviewer", "--key", "no.key", "--home", str(home.root)]
+        assert run_command(app, [*words, *given]) == 14
 
 
 def test_another_database_is_no_ledger(home: Home) -> None:
@@ -340,8 +344,6 @@ def test_the_empty_place_of_an_anchor_that_is_not_connected_is_no_anchor(home: H
 
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_verify_says_which_anchor_it_could_not_ask(home: Home, is_whole: bool) -> None:
-    from flows.cli import app
-
     pay(home, "R1", ROWS)
     assert verify_home(home).warnings == []
     folder = home.root.with_name("anchor")
