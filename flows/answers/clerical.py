@@ -132,7 +132,10 @@ def withdraw_answer(home: Home, name: str, said: Mapping[str, str]) -> dict[str,
             line = withdrawal(register, names[0], said, today())
             replace_file(home.root / register.file, csv_of(pl.concat([known, line])))
             return {"answer_id": names[0], "kind": register.kind.name, "lines": found.height}
-    raise UsageError(f"no answer {name} stands in a register; `wuxing clerical show` lists them")
+    raise UsageError(
+        f"no answer {name} counts: it was withdrawn already or never registered; `wuxing clerical "
+        "show` lists them"
+    )
 
 
 def list_answers(home: Home) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from flows.money.batch_folder import StoredBatch, digests_of
 from flows.money.doubts import find_doubts
 from flows.money.identity import rows_set_aside, units_then
 from flows.money.ledger_store import open_ledger
+from flows.money.returned import returned_of
 from flows.money.reviewed import read_reviewed
 from flows.money.signatures import holds
 from flows.program import deciding_texts, made_by_this_program
@@ -111,7 +112,7 @@ def read_review(
     folder = home.runs / manifest["run_id"]
     run = read_manifest(folder, "run")
     with open_ledger(home, only_look=True) as ledger:
-        entries = ledger.entries_before(books.position + 1)
+        entries = _with_reasons(ledger.entries_before(books.position + 1), books)
     last = _last_batch(books, manifest)
     with _readable(manifest["run_id"]), _open_snapshot(home, run) as connection:
         sample = sample_of(home, manifest, frames, digest)
@@ -157,6 +158,18 @@ def _failed_checks(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[
             code, values["policies"] = f"{CHECK_FAILED}_touching", touched
         found.append({"code": code, "values": values})
     return found
+
+
+def _with_reasons(entries: pl.DataFrame, books: Books) -> pl.DataFrame:
+    """Say of each entry's payment, if it came back, with which reason and on which day."""
+    says = {
+        payment_id: " ".join(said)
+        for state in books.batches.values()
+        for payment_id, said in returned_of(state).items()
+    }
+    told = pl.DataFrame([*says.items()], ["payment_id", "bank_says"], orient="row")
+    told = told.cast(pl.String)
+    return entries.join(told, on="payment_id", how="left", maintain_order="left", validate="m:1")
 
 
 def _last_batch(books: Books, manifest: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -44,7 +44,7 @@ from transforms.answers.clerical import (
     conflict_questions,
 )
 from transforms.answers.open_questions import KEY, QUESTION_SCHEMA, unfitting_findings
-from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.errors import DigestDiffersError, DropRefusedError, UsageError
 from transforms.extracts.registers import DECISIONS
 from transforms.money.entitlements import ENTITLEMENT_SCHEMA
 
@@ -150,6 +150,8 @@ def test_what_a_night_found_withdrawn_does_not_come_back_into_force(
     withdraw_answer(home, name, dict.fromkeys(SAID, "因"))
     for label in ("R1", "R2"):
         night(home, label, [refund(1000)])
+    with pytest.raises(UsageError, match="withdrawn already or never registered"):
+        withdraw_answer(home, name, dict.fromkeys(SAID, "因"))
     with open_ledger(home) as ledger:
         assert ledger.books().withdrawn == {name: run_name("R1")}
         runs = [p.said for p in ledger.postings() if p.kind == "run_recorded"]

@@ -374,6 +374,7 @@ def plant_returned_accounts(town: Planter) -> None:
             town.pay(entry, comes_back=place % 2 == 0 or person != told, stays=False)
             if person != other:
                 again = {"idempotency_key": f"B{person}", "payment_id": f"B{person}"}
+                again |= {"bank_says": "销户 20200420" if place else None}
                 town.pay(entry | again, comes_back=person == told, stays=False)
         town.planted.add(("returned_account", told))
 
@@ -400,7 +401,7 @@ def found_in(town: Planter, folder: Path) -> pl.DataFrame:
         "units_then": pl.DataFrame(town.units_then),
     }
     numbers = {"budget_year": pl.Int64, "amount_fen": pl.Int64}
-    schema = {name: numbers.get(name, pl.String) for name in ENTRY_FIELDS}
+    schema = {name: numbers.get(name, pl.String) for name in (*ENTRY_FIELDS, "bank_says")}
     entries = pl.DataFrame(town.entries, schema=schema)
     parties = pl.DataFrame(town.names, schema=PARTY_SCHEMA)
     manifest = {"fund": FUND, "as_of": AS_OF.isoformat()}
@@ -490,6 +491,8 @@ def test_each_doubt_says_what_was_found_and_where_such_was_found_before(
         pl.col("doubt") == word("booked_twice"), pl.col("policy_title") == "稳岗返还"
     )["clue"]
     assert clue.endswith("多出 2 笔：失业 201902")
+    (given_back, clue, *_) = table.filter(pl.col("doubt") == word("returned_account"))["clue"]
+    assert clue.endswith("X 销户 20200420") and given_back.endswith("X")
     (clue, *_) = table.filter(pl.col("doubt") == word("short_insured"))["clue"]
     assert clue == "在最后单位缴失业险月数、单位代码、起领年月：3, 9137"
 

@@ -5,6 +5,8 @@ with last_payments as (
         beneficiary_id,
         account_no,
         arg_max(payment_id, entry_no) as payment_id,
+        -- its reason and day; empty where its payee gave the money back
+        arg_max(coalesce(bank_says, ''), entry_no) as bank_says,
         arg_max(is_reversed, entry_no) as is_reversed
     from paid_entries
     group by beneficiary_id, account_no
@@ -21,7 +23,7 @@ select
     batch_payees.payment_id,
     batch_payees.amount_fen,
     1 as found_count,
-    last_payments.payment_id as found
+    concat_ws(' ', last_payments.payment_id, nullif(last_payments.bank_says, '')) as found
 from batch_payees
 -- one row to at most one
 inner join last_payments
