@@ -8,6 +8,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from flows.audit.recompute import STANDING_FRAMES, TABLES, keep_standing, kept_s
 from flows.ingest.drop import load_snapshot
 from flows.money.evidence import expect_manifests, run_table
 from flows.money.ledger_store import books_of
-from flows.money.standing import read_standing
+from flows.money.standing import Standing, read_standing
 from flows.night.made_by import is_of_funds
 from flows.scratch import scratch_folder
 from flows.store import Home, read_manifest, write_manifest
@@ -38,6 +39,8 @@ from transforms.audit.carry_readme import pseudonymous_readme
 from transforms.audit.pseudonyms import Pseudonyms, pseudonymous
 from transforms.digest import frame_digest
 from transforms.errors import DigestDiffersError, DropRefusedError
+from transforms.money.entitlements import KEY
+from transforms.money.payees import STRUCK_OUT
 
 NIGHT = "night.json"
 # Where rows lie: they are sorted by their files' names, which are other ones.
@@ -69,7 +72,8 @@ def export_pseudonymous(home: Home, run_id: str, target: Path, key: bytes) -> di
         folder = scratch / "night"
         told = Home(folder / HOME)
         standing = read_standing(stage_home(night, scratch), night.as_of.year)
-        keep_standing(standing, folder)
+        due = pl.read_parquet(home.runs / run_id / "entitlements.parquet")
+        keep_standing(_named_otherwise(standing, due, pseudonyms), folder)
         for name in STANDING_FRAMES:
             _rewrite(folder / f"{name}.parquet", folder / f"{name}.parquet", pseudonyms)
         payers = sorted(set(standing.determined_by.values()))
@@ -96,6 +100,22 @@ def export_pseudonymous(home: Home, run_id: str, target: Path, key: bytes) -> di
         (folder / README).write_text(pseudonymous_readme(said), encoding="utf-8")
         _pack(folder, target)
     return {"path": str(target), "as_of": said["as_of"], "digests": said["digests"]}
+
+
+def _named_otherwise(standing: Standing, due: pl.DataFrame, pseudonyms: Pseudonyms) -> Standing:
+    """Name persons otherwise in what stands beside the tables, too.
+
+    Of strikes only those that hold tonight are told, whatever the facts: under pseudonyms their
+    digest would be another one.
+    """
+    keys = dict.fromkeys(KEY, pl.String())
+    struck = pseudonymous(due.filter(pl.col("reason") == STRUCK_OUT).select(KEY), pseudonyms)
+    claimed = pl.DataFrame([list(key) for key in standing.claimed], schema=keys, orient="row")
+    return replace(
+        standing,
+        struck=[(*key, None) for key in struck.rows()],
+        claimed=pseudonymous(claimed, pseudonyms).rows(),
+    )
 
 
 def _expect_same(name: str, expected: pl.DataFrame, found: pl.DataFrame) -> None:

@@ -101,6 +101,7 @@ def keep_standing(standing: Standing, folder: Path) -> None:
         "determined_by": dict(standing.determined_by),
         "snapshot_of": dict(standing.snapshot_of),
         "struck": [list(row) for row in standing.struck],
+        "claimed": [list(key) for key in standing.claimed],
     }
     (folder / STANDING).write_text(tell(said), encoding="utf-8")
 

@@ -207,7 +207,7 @@ def _struck_out(
     connection: Connection,
     waiting: pl.DataFrame,
     payees: pl.DataFrame,
-    struck: Sequence[Sequence[str]],
+    struck: Sequence[Sequence[str | None]],
 ) -> pl.DataFrame:
     """List the rows that a reviewer struck out and whose facts are what they were.
 
@@ -227,8 +227,8 @@ def _struck_out(
         known = {tuple(row[name] for name in KEY[1:]): row for row in now}
         for line in lines.iter_rows(named=True):
             row = known.get(tuple(line[name] for name in KEY[1:]))
-            before = (line["paid_before_fen"], None)
-            if row is None or line["facts"] in [facts_digest(row, line, fen) for fen in before]:
+            before, then = (line["paid_before_fen"], None), line["facts"]
+            if not row or not then or then in [facts_digest(row, line, fen) for fen in before]:
                 out.append(line[ROW])
     return pl.DataFrame({ROW: out}, schema={ROW: waiting.schema[ROW]})
 

@@ -21,7 +21,8 @@ class Standing:
 
     `released`: every line ever paid, returned ones too: as what is ours comes back, it is told.
     `determined_by`: the run that determined each payment; `snapshot_of`: what that run read.
-    `struck`: entitlement keys a reviewer struck out, each with the digest of its facts of then.
+    `struck`: entitlement keys a reviewer struck out, each with the digest of its facts of then
+    (none: it holds whatever they are).
     `claimed`: keys of the claims that signed lists ask for and that are open.
     """
 
@@ -34,7 +35,7 @@ class Standing:
     spent_fen: Mapping[str, int]
     determined_by: Mapping[str, str]
     snapshot_of: Mapping[str, str]
-    struck: Sequence[Sequence[str]] = ()
+    struck: Sequence[Sequence[str | None]] = ()
     claimed: Sequence[Sequence[str]] = ()
 
 

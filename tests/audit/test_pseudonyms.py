@@ -1,5 +1,6 @@
 """Under pseudonyms nobody is named, and the same comes out."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -15,10 +16,17 @@ from flows.audit.pseudonymous import (
     replay_pseudonymous,
 )
 from flows.cli.console import app, run_command
+from flows.money.ledger_store import books_of
+from flows.money.review import import_review
+from flows.night.pipeline import NightRequest, run_night
+from flows.night.progress import Progress
 from flows.store import Home
+from tests.conftest import AS_OF
+from tests.money.test_review import filled
 from transforms.audit.pseudonyms import Pseudonyms, pseudonymous
 from transforms.errors import DropRefusedError
 from transforms.identifiers import check_person_ids, with_check_character
+from transforms.money.payees import STRUCK_OUT
 
 KEY = b"a key of at least 16 bytes"
 
@@ -54,6 +62,23 @@ def test_a_night_under_pseudonyms_replays_and_names_nobody(
     assert KEY not in content
     with pytest.raises(DropRefusedError, match="nothing is overwritten"):
         export_pseudonymous(home, runs[1], file, KEY)
+
+
+def test_what_a_reviewer_struck_out_stays_out_and_names_nobody(
+    town: Path, home_after_run: Home, tmp_path: Path
+) -> None:
+    home = home_after_run
+    (batch, *_) = (state.batch_id for state in books_of(home).batches.values())
+    import_review(home, batch, filled(home, batch, {1: ("剔除", "金额存疑")}), by="周审核")
+    run_id = run_night(NightRequest(home, AS_OF, drop=town), Progress())["run_id"]
+    due = pl.read_parquet(home.runs / run_id / "entitlements.parquet")
+    (struck,) = due.filter(pl.col("reason") == STRUCK_OUT)["subject_id"]
+    export_pseudonymous(home, run_id, tmp_path / "night.zip", KEY)
+    assert replay_pseudonymous(tmp_path / "night.zip")["verdict"] == "identical"
+    with zipfile.ZipFile(tmp_path / "night.zip") as archive:
+        assert not [name for name in archive.namelist() if struck.encode() in archive.read(name)]
+        said = json.loads(archive.read("standing.json"))
+    assert len(said["struck"]) == 1 and said["claimed"] == []
 
 
 def test_a_changed_table_is_noticed(nights: tuple[Home, list[str]], tmp_path: Path) -> None:
