@@ -46,6 +46,7 @@ from tests.money.money_town import (
 )
 from transforms.answers.takeup import GROUP, set_aside_rows
 from transforms.errors import DropRefusedError, LedgerForbidsError
+from transforms.money.batch_states import LEFT_BEHIND
 from transforms.money.claims import CAUSE_SCHEMA
 from transforms.money.entitlements import KEY
 from transforms.money.exclusions import ROW
@@ -293,16 +294,21 @@ class Life:
         with open_ledger(self.home) as ledger:
             return [n for n, s in ledger.batch_states().items() if s.state in states]
 
+    def sign_as(self, batch: str, role: str) -> None:
+        # Who signs knows that nothing was paid of what was left.
+        sign_batch(
+            self.home, batch, role, key_of(self.home, role), unpaid=self.batches(*LEFT_BEHIND)
+        )
+
     def sign(self) -> None:
         for batch in self.batches("draft", "signed")[-1:]:
-            role = self.chance.choice(BOTH)
-            sign_batch(self.home, batch, role, key_of(self.home, role))
+            self.sign_as(batch, self.chance.choice(BOTH))
 
     def pay(self) -> None:
         for batch in self.batches("draft", "signed")[-1:]:
             for role in BOTH:
                 with suppress(LedgerForbidsError):
-                    sign_batch(self.home, batch, role, key_of(self.home, role))
+                    self.sign_as(batch, role)
             release_batch(self.home, batch)
 
     def leave(self) -> None:
