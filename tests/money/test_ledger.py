@@ -39,6 +39,7 @@ def post(ledger: Ledger, batch: str, entries: pl.DataFrame) -> None:
     """Post entries beside a bank's answer that returned nothing."""
     with ledger.transaction():
         said = {"file_digest": entries["kind"][0], "late": [], "new_count": 0, "returned": []}
+        said["restored"] = []
         ledger.post("settled", said, batch, said["file_digest"], entries)
 
 
