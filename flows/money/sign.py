@@ -144,8 +144,7 @@ def sign(
     Raises:  UsageError if they are not the batch's; LedgerForbidsError, DigestDiffersError
     """
     books, state = batch.books, known_state(batch.books.batches, batch.batch_id)
-    expect_seen(key.path, books.home_id, books.hashes)
-    signed = dict(read_seen(key.path, books.home_id).signed)
+    signed = expect_seen(key.path, books.home_id, books.hashes).signed
     if typed and typed != (state.instruction_count, state.amount_fen):
         raise UsageError(
             f"batch {batch.batch_id} has not {typed[0]} payments of {yuan_text(typed[1])} 元: "

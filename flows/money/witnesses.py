@@ -200,12 +200,13 @@ def read_seen(key_file: Path, home_id: str) -> Seen:
         ) from broken
 
 
-def expect_seen(key_file: Path, home_id: str, hashes: Sequence[str]) -> None:
-    """Check that a ledger goes on from what a signer has signed for.
+def expect_seen(key_file: Path, home_id: str, hashes: Sequence[str]) -> Seen:
+    """Check that a ledger goes on from what a signer has signed for; return what that is.
 
     Raises:  DigestDiffersError naming both positions
     """
-    position, head, _ = read_seen(key_file, home_id)
+    seen = read_seen(key_file, home_id)
+    position, head = seen.position, seen.head
     if parted_at(hashes, [(position, head)]):
         there = hashes[position - 1][:12] + "…" if position <= len(hashes) else "no such posting"
         raise DigestDiffersError(
@@ -213,6 +214,7 @@ def expect_seen(key_file: Path, home_id: str, hashes: Sequence[str]) -> None:
             f"{position} ({head[:12]}…), it has {len(hashes)}, and there {there}; sign nothing, "
             f"{ADVICE}"
         )
+    return seen
 
 
 def write_seen(key_file: Path, home_id: str, seen: Seen) -> None:
