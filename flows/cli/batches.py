@@ -39,7 +39,7 @@ def _signing_role(role: str) -> str:
     from transforms.money.roster import ROLES
 
     if role not in ROLES:
-        raise UsageError(f"--role is {role!r}; expected {' or '.join(ROLES)}")
+        raise UsageError(f"--role is {role!r}: give --role reviewer or --role approver")
     return role
 
 

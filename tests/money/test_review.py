@@ -297,7 +297,7 @@ def test_a_role_that_signs_no_batch_is_refused_before_anything_is_read(
 ) -> None:
     given = [batch, "--role", role, "--key", "no.key", "--home", str(home.root)]
     assert run_command(app, ["--lang", "en", *act, *given]) == 2
-    assert "expected reviewer or approver" in capsys.readouterr().err
+    assert "give --role reviewer or --role approver" in capsys.readouterr().err
 
 
 def test_a_rejection_can_be_signed_on_another_machine(
