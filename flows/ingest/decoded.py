@@ -37,12 +37,18 @@ def decode(
     """
     process = _waiting() or _start()
     assert process.stdout and process.stderr
-    is_whole = False
+    is_whole, last = False, None
     try:
-        yield from _converse(process, [form, str(path.absolute())], choose)
+        for batch in _converse(process, [form, str(path.absolute())], choose):
+            if last is not None:
+                yield last
+            last = batch
         is_whole = process.stdout.readline() == ALL_SAID
         if not is_whole:
             raise DropRefusedError(f"{name}: {_reason(process.stderr.read())}")
+        # All is said by now: who wants no more than this one leaves a process that can go on.
+        if last is not None:
+            yield last
     finally:
         if is_whole:
             _idle().append(process)

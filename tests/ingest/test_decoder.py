@@ -88,6 +88,24 @@ def test_a_process_that_died_while_it_waited_speaks_against_no_file(tmp_path: Pa
     assert texts() == ["甲"]
 
 
+def test_who_wants_no_more_than_the_first_rows_leaves_the_process_to_the_next_file(
+    tmp_path: Path,
+) -> None:
+    """Each took a third of a second to start: a clerk's workbook is opened several times."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"姓名": ["甲"]}), path)
+    decoded.end_idle()
+    for _ in range(2):
+        wanted = {"columns": ["姓名"], "coded": []}
+        batches = decoded.decode("parquet", path, "a.parquet", lambda _names: wanted)
+        next(batches)
+        assert next(batches)["姓名"].to_pylist() == ["甲"]
+        del batches
+        (waiting,) = decoded._idle()
+        assert waiting.poll() is None
+    assert decoded._idle() == [waiting]
+
+
 def test_cells_without_a_place_are_counted_and_rows_below_are_kept() -> None:
     """Some programs leave the references out; a last row of nothing but errors is a row."""
     xml = b'<x:sheetData xmlns:x="u"><x:row/><x:row><x:c/><x:c t="e"><x:v>#N/A</x:v></x:c></x:row>'
