@@ -94,9 +94,9 @@ def test_who_wants_no_more_than_the_first_rows_leaves_the_process_to_the_next_fi
     """Each took a third of a second to start: a clerk's workbook is opened several times."""
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"姓名": ["甲"]}), path)
+    wanted = {"columns": ["姓名"], "coded": []}
     decoded.end_idle()
     for _ in range(2):
-        wanted = {"columns": ["姓名"], "coded": []}
         batches = decoded.decode("parquet", path, "a.parquet", lambda _names: wanted)
         next(batches)
         assert next(batches)["姓名"].to_pylist() == ["甲"]

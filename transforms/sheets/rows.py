@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 from xlsxwriter.utility import xl_col_to_name
 
@@ -23,6 +24,10 @@ AMOUNT_LIMIT_FEN = 10**15
 
 
 LINE_POINTS, ROW_POINTS, MOST_LINES = 13, 3, 30
+HEIGHT = ' ht="{}" customHeight="1"'
+# What stands around a number, and around a text.
+OPENED = ("><v>", ' t="inlineStr"><is><t xml:space="preserve">')
+CLOSED = ("</v></c>", "</t></is></c>")
 
 
 @dataclass(frozen=True)
@@ -85,35 +90,59 @@ def row_texts(rows: Rows, styles: Sequence[int]) -> list[str]:
     '<c r="A2" s="3" t="inlineStr"><is><t xml:space="preserve">1 &lt; 2</t></is></c>\
 <c r="B2" s="4"><v>-0.05</v></c></row>'
     """
-    table = rows.table
-    number = (pl.int_range(pl.len()) + rows.first_row).cast(pl.String)
-    parts: list[pl.Expr] = [pl.lit('<row r="'), number, pl.lit('"'), _height(rows), pl.lit(">")]
-    special = _special(table)
-    for place, (name, style) in enumerate(zip(table.columns, styles, strict=True)):
-        parts += [pl.lit(f'<c r="{xl_col_to_name(place)}'), number, pl.lit(f'" s="{style}"')]
-        parts.append(_cell(table, name, is_special=name in special))
-    row = pl.concat_str(*parts, pl.lit("</row>"))
-    return table.select(row.alias("row"))["row"].to_list()
+    table, height = rows.table, rows.table.height
+    _expect_exact(table)
+    numbers = [str(number) for number in range(rows.first_row, rows.first_row + height)]
+    # All cells stand in one column, below each other: an expression for each takes far longer.
+    cells = _cells(table, pl.Series(numbers, dtype=pl.String), styles, rows.widths)
+    written, lines = (
+        pl.DataFrame([column.slice(n * height, height).alias(str(n)) for n in range(table.width)])
+        for column in cells.get_columns()
+    )
+    most = lines.max_horizontal().fill_null(1).clip(1, MOST_LINES).to_list()
+    heights = ["" if n == 1 else HEIGHT.format(n * LINE_POINTS + ROW_POINTS) for n in most]
+    heads = [f'<row r="{n}"{height}>' for n, height in zip(numbers, heights, strict=True)]
+    row = pl.concat_str(pl.Series(heads, dtype=pl.String), pl.all(), pl.lit("</row>"))
+    return written.select(row).to_series().to_list()
 
 
-def _height(rows: Rows) -> pl.Expr:
-    """Say how high a row is whose texts need more than one line; programs do not find out."""
-    lines = [
-        # Bytes and characters: a Chinese character has three bytes and is two wide.
-        (pl.col(name).str.len_bytes() + pl.col(name).str.len_chars())
-        .cast(pl.Int64)
-        .sub(1)
-        .floordiv(2 * (width - 1))
-        .add(pl.col(name).str.count_matches("\n").cast(pl.Int64) + 1)
-        for name, width in zip(rows.table.columns, rows.widths, strict=True)
-        if rows.table.schema[name] == pl.String
-    ]
-    if not lines:
-        return pl.lit("")
-    most = pl.max_horizontal(lines).clip(1, MOST_LINES)
-    points = (most * LINE_POINTS + ROW_POINTS).cast(pl.String)
-    height = pl.concat_str(pl.lit(' ht="'), points, pl.lit('" customHeight="1"'))
-    return pl.when(most > 1).then(height).otherwise(pl.lit(""))
+def _cells(
+    table: pl.DataFrame, numbers: pl.Series, styles: Sequence[int], widths: Sequence[int]
+) -> pl.DataFrame:
+    """Write all cells of a table, column after column, and say how many lines each needs.
+
+    Programs do not find out how high a row is whose texts need more than one line.
+    """
+    schema = table.schema
+    is_text = [not kind.is_integer() for kind in schema.values()]
+    columns = pl.DataFrame(
+        {
+            "at": [f'<c r="{xl_col_to_name(place)}' for place in range(table.width)],
+            "empty": [f'" s="{style}"' for style in styles],
+            "opened": [OPENED[one] for one in is_text],
+            "closed": [CLOSED[one] for one in is_text],
+            "is_text": is_text,
+            # Bytes and characters: a Chinese character has three bytes and is two wide.
+            "room": [2 * (width - 1) for _, width in zip(schema, widths, strict=True)],
+        }
+    )
+    texts = table.select(_text(name, kind) for name, kind in schema.items()).get_columns()
+    cells = columns[np.repeat(np.arange(table.width), table.height)].with_columns(
+        pl.concat([column.alias("text") for column in texts]),
+        pl.concat([numbers.alias("number")] * table.width),
+    )
+    text, begun = pl.col("text"), ("at", "number", "empty")
+    long = (text.str.len_bytes() + text.str.len_chars()).cast(pl.Int64) - 1
+    lines = long // pl.col("room") + text.str.count_matches("\n").cast(pl.Int64) + 1
+    is_special = cells.select(text.str.contains(SPECIAL).any()).item()
+    safe = _escaped(text) if is_special else text
+    return cells.select(
+        pl.when(text != "")
+        .then(pl.concat_str(*begun, "opened", safe, "closed"))
+        .otherwise(pl.concat_str(*begun, pl.lit("/>")))
+        .alias("written"),
+        pl.when("is_text").then(lines).alias("lines"),
+    )
 
 
 def display_width(text: str) -> int:
@@ -125,41 +154,27 @@ def display_width(text: str) -> int:
     return (len(text.encode()) + len(text)) // 2
 
 
-def _special(table: pl.DataFrame) -> set[str]:
-    """Name the columns in which a text has a sign that XML writes otherwise.
+def _expect_exact(table: pl.DataFrame) -> None:
+    """Check that a spreadsheet keeps the cents of all amounts.
 
     Raises:  ContractError if an amount is too large for a spreadsheet
     """
-    texts = [
-        pl.col(n).str.contains(SPECIAL) for n, kind in table.schema.items() if kind.is_(pl.String)
-    ]
-    amounts = [
-        pl.col(name).abs() >= AMOUNT_LIMIT_FEN
-        for name, kind in table.schema.items()
-        if kind.is_integer() and is_amount(name)
-    ]
-    found = table.select(column.any() for column in (*texts, *amounts))
-    special = {name for name in found.columns if found[name].item()}
-    for name in sorted(special):
-        if table.schema[name].is_integer():
+    amounts = [n for n, kind in table.schema.items() if kind.is_integer() and is_amount(n)]
+    if amounts:
+        largest = table.select(pl.col(amounts).abs().max()).row(0, named=True)
+        for name in sorted(name for name, fen in largest.items() if (fen or 0) >= AMOUNT_LIMIT_FEN):
             raise ContractError(f"an amount of {name} is too large for a spreadsheet")
-    return special
 
 
-def _cell(table: pl.DataFrame, name: str, *, is_special: bool) -> pl.Expr:
-    if table.schema[name].is_integer():
-        value = pl.col(name).cast(pl.String)
-        if is_amount(name):
-            value = yuan_column(name)
-        if is_share(name):
-            digits = (pl.col(name) % 10_000).cast(pl.String).str.zfill(4)
-            value = pl.concat_str((pl.col(name) // 10_000).cast(pl.String), pl.lit("."), digits)
-        written = pl.concat_str(pl.lit("><v>"), value, pl.lit("</v></c>"))
-        return written.fill_null("/>")
-    text = _escaped(pl.col(name)) if is_special else pl.col(name)
-    opened = pl.lit(' t="inlineStr"><is><t xml:space="preserve">')
-    written = pl.concat_str(opened, text, pl.lit("</t></is></c>"))
-    return pl.when(pl.col(name) != "").then(written).otherwise(pl.lit("/>"))
+def _text(name: str, kind: pl.DataType) -> pl.Expr:
+    """Write a column's values, before they stand in cells."""
+    if kind.is_integer() and is_amount(name):
+        return yuan_column(name)
+    if kind.is_integer() and is_share(name):
+        digits = (pl.col(name) % 10_000).cast(pl.String).str.zfill(4)
+        whole = (pl.col(name) // 10_000).cast(pl.String)
+        return pl.concat_str(whole, pl.lit("."), digits).alias(name)
+    return pl.col(name).cast(pl.String)
 
 
 def _escaped(texts: pl.Expr) -> pl.Expr:
