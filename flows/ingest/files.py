@@ -3,6 +3,7 @@
 import codecs
 import hashlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -192,12 +193,15 @@ class Utf8Stream:
         return self.held
 
     def _read(self, size: int) -> bytes:
-        if self.is_gb18030:
-            sizes = [SLICE_BYTES] * (size // SLICE_BYTES) + [size % SLICE_BYTES]
-            block = b"".join(self._transcode(self.stream.read(one)) for one in sizes if one)
-        else:
-            block = self.stream.read(size)
+        block = b"".join(self._decoded(size)) if self.is_gb18030 else self.stream.read(size)
         return self._with_line_feeds(block) if self.has_lone_cr else block
+
+    def _decoded(self, size: int) -> Iterator[bytes]:
+        """Read about `size` bytes by slices, to the end of the file at most."""
+        while size > 0:
+            block = self.stream.read(min(size, SLICE_BYTES))
+            yield self._transcode(block)
+            size = size - SLICE_BYTES if block else 0
 
     def _with_line_feeds(self, block: bytes) -> bytes:
         """End all lines with LF; a CR at the end of a block waits for what follows it."""
