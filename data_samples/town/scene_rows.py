@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -105,7 +106,7 @@ def _typed_row(case: Case, kind: Kind, symbol: str, cells: dict[str, str]) -> di
             typed[column.name] = cells.pop(column.name, symbol)
     _set_subject(case, kind, symbol, cells, typed)
     for name, cell in cells.items():
-        column_name = re.sub("_wan$", "_wan_x100", re.sub("_yuan$", "_fen", name))
+        column_name = _column_of(name)
         assert column_name in typed, f"{case.sentence}: {kind.name} has no column {name}"
         typed[column_name] = _value(case, kind, column_name, cell)
     is_paid = kind.name == "payroll" or typed.get("state") == "已到账"
@@ -115,6 +116,11 @@ def _typed_row(case: Case, kind: Kind, symbol: str, cells: dict[str, str]) -> di
         months = months_between(typed["from_month"], typed["to_month"])
         typed["months_used"] = len(months)
     return typed
+
+
+@cache
+def _column_of(cell_name: str) -> str:
+    return re.sub("_wan$", "_wan_x100", re.sub("_yuan$", "_fen", cell_name))
 
 
 def _set_subject(

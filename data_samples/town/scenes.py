@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import yaml
@@ -107,6 +108,7 @@ class Case:
         return self.ids[symbol]
 
 
+@cache
 def is_employer(symbol: str) -> bool:
     """Say whether a symbol names an employer: U1, U2 …"""
     return re.fullmatch(r"U\w*", symbol) is not None
@@ -117,7 +119,7 @@ def read_scenes(text: str, policy: str, first_number: int) -> list[Case]:
 
     Rows:    one case per entry, numbered from `first_number`
     """
-    content = yaml.load(text, Loader=yaml.BaseLoader)
+    content = yaml.load(text, Loader=yaml.CBaseLoader)
     return [
         _case(policy, first_number + place, content, entry)
         for place, entry in enumerate(content["cases"])

@@ -35,9 +35,13 @@ def test_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
 WITH_A_CAST = [name for name in policy_cards() if (planted.CAST / f"{name}.yaml").is_file()]
 
 
+@pytest.fixture(scope="module")
+def cast() -> planted.Planted:
+    return planted_cast(AS_OF)
+
+
 @pytest.mark.parametrize("policy", WITH_A_CAST)
-def test_every_provision_occurs_on_both_sides(policy: str) -> None:
-    cast = planted_cast(AS_OF)
+def test_every_provision_occurs_on_both_sides(policy: str, cast: planted.Planted) -> None:
     rows = cast.expected.filter(pl.col("policy_id") == policy)
     assert rows.filter(pl.col("outcome") == "eligible").height > 0
     never = set(cast.not_reachable.select("policy_id", "provision").iter_rows())
