@@ -235,8 +235,11 @@ def expect_digests(files: Iterable[tuple[Path, str]]) -> None:
 
 def digest_problems(files: Iterable[tuple[Path, str]]) -> list[str]:
     """Say of each file that is missing or was changed, which it is, in the order given."""
+    named = list(files)
+    if len(named) <= 1:
+        return [said for said in map(_digest_problem, named) if said]
     with ThreadPoolExecutor(max_workers=HASH_THREADS) as pool:
-        return [said for said in pool.map(_digest_problem, files) if said]
+        return [said for said in pool.map(_digest_problem, named) if said]
 
 
 def _digest_problem(file: tuple[Path, str]) -> str:
