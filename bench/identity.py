@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -263,10 +264,16 @@ def _damaged_text(chance: np.random.Generator, whole: str, damage: str) -> str:
     """Damage an id until it is no valid one."""
     for _ in range(1000):
         text = _damaged_once(chance, whole, damage)
-        old = with_check_character(text[:6] + "19" + text[6:]) if len(text) == 15 else text
-        if not check_person_ids(pl.Series([text if len(text) != 15 else old]))[0]:
+        if not _is_valid(text):
             return text
     return whole[:15] + "000"
+
+
+@lru_cache(1)
+def _is_valid(text: str) -> bool:
+    """Say whether a text is read as an id; what is damaged again is often damaged to the same."""
+    old = with_check_character(text[:6] + "19" + text[6:]) if len(text) == 15 else text
+    return bool(check_person_ids(pl.Series([old]))[0])
 
 
 def _damaged_once(chance: np.random.Generator, whole: str, damage: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,16 @@ class Recorded:
 
     def tables(self, kind: str) -> list[Path]:
         """List the snapshot's files of a kind, none of them opened yet; none if not delivered."""
-        single = self.snapshot / "tables" / f"{kind}.parquet"
-        return [p for p in self.digests if p == single or p.parent == single.with_suffix("")]
+        return self._of_kind.get(self.snapshot / "tables" / kind, [])
+
+    @cached_property
+    def _of_kind(self) -> dict[Path, list[Path]]:
+        """Sort the files once: a kind's one table, or the folder that its tables lie in."""
+        tables, found = self.snapshot / "tables", dict[Path, list[Path]]()
+        for path in self.digests:
+            of = path.with_suffix("") if path.parent == tables else path.parent
+            found.setdefault(of, []).append(path)
+        return found
 
 
 def open_run(home: Home, run_id: str, books: Books) -> Recorded:
