@@ -76,8 +76,12 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
 
 def vocabulary(names: Mapping[str, str] = NO_NAMES) -> dict[str, str]:
     """Return the Chinese words of all codes that are no sentences, and `names`."""
-    known = {code: words["zh"] for code, words in catalogue().items() if "{" not in words["en"]}
-    return {**known, **names}
+    return {**_plain_words(), **names}
+
+
+@cache
+def _plain_words() -> dict[str, str]:
+    return {code: words["zh"] for code, words in catalogue().items() if "{" not in words["en"]}
 
 
 def word(code: str, language: Language = "zh", names: Mapping[str, str] = NO_NAMES) -> str:

@@ -82,7 +82,7 @@ def explain_row(home: Home, folder: Path, row: Mapping[str, Any]) -> tuple[Any, 
 def test_explain_works_for_every_policy_and_outcome(night: tuple[Home, Path]) -> None:
     home, folder = night
     determinations = pl.read_parquet(folder / "determinations.parquet")
-    some = determinations.group_by("policy_id", "outcome", maintain_order=True).head(2)
+    some = determinations.group_by("policy_id", "outcome", maintain_order=True).head(1)
     assert set(some["policy_id"]) == set(policy_cards())
     for row in some.to_dicts():
         content, lines = explain_row(home, folder, row)

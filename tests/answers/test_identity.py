@@ -15,28 +15,18 @@ from hypothesis import strategies as st
 
 from flows.answers.clerical import (
     import_decisions,
-    list_answers,
     register_answers,
-    withdraw_answer,
 )
-from flows.answers.explain import explain_party
 from flows.answers.identity import NAME
-from flows.audit.replay import replay
 from flows.cli import app
 from flows.cli.console import run_command
-from flows.ingest.drop import SnapshotRef, ingest_drop, load_snapshot
-from flows.night.pipeline import NightRequest, run_night
-from flows.night.progress import Progress
 from flows.store import Home, file_digest, write_manifest
 from sql.texts import policy_cards
 from tests.answers import clerical_lines
 from tests.answers.identity_rows import candidate, damaged_row, frames_of
-from tests.conftest import AS_OF
-from transforms.answers.dossier import dossier_lines, dossier_page
-from transforms.answers.identity import CHOICES, STAKES, _in_words, identity_sheet
+from transforms.answers.identity import CHOICES, _in_words, identity_sheet
 from transforms.answers.identity_opened import _waterfall, agreement
-from transforms.answers.source_rows import AT
-from transforms.answers.stakes import STAKES_SCHEMA, changed_lines
+from transforms.answers.stakes import STAKES_SCHEMA
 from transforms.errors import DigestDiffersError, DropRefusedError
 from transforms.extracts.registers import LINKS
 from transforms.identifiers import with_check_character
@@ -320,135 +310,3 @@ def test_agreement_is_counted_and_held_against_chance(said: list[tuple[str, str]
     assert kappa == (
         None if chance == 1 else pytest.approx((share - chance) / (1 - chance), abs=0.0051)
     )
-
-
-HIRED, FILE = "370301198407290023", "就业登记.csv"
-
-
-def damaged_drop(town: Path, place: Path) -> Path:
-    """Copy the town; one hire's id lost its last digits, as in a spreadsheet."""
-    shutil.copytree(town, place)
-    (place / "交接单.csv").unlink()
-    path = place / FILE
-    lines = path.read_bytes().splitlines(keepends=True)
-    (hire,) = [number for number, line in enumerate(lines) if HIRED.encode() in line]
-    lines[hire] = lines[hire].replace(HIRED.encode(), b"3.70301E+17")
-    path.write_bytes(b"".join(lines))
-    return place
-
-
-def quarantined(snapshot: SnapshotRef) -> int:
-    fallen = pl.read_parquet(snapshot.folder / "quarantine.parquet")
-    return fallen.filter(pl.col("rule") == "invalid_person_id").height
-
-
-def test_from_the_night_that_asks_to_the_nights_that_know(
-    town: Path, empty_home: Path, tmp_path: Path
-) -> None:
-    home, drop = Home(tmp_path / "home"), damaged_drop(town, tmp_path / "drop")
-    shutil.copytree(empty_home, home.root)
-
-    def night() -> tuple[Path, SnapshotRef, str]:
-        told = run_night(NightRequest(home, AS_OF, drop), Progress())
-        snapshot = load_snapshot(home.snapshots, told["snapshot_id"])
-        return home.runs / told["run_id"], snapshot, told["run_id"]
-
-    folder, snapshot, _ = night()
-    hire = (pl.col("subject_id") == HIRED) & (pl.col("policy_id") == "new_hire_subsidy")
-    eligible = hire & (pl.col("outcome") == "eligible")
-    assert quarantined(snapshot) == 1
-    assert pl.read_parquet(folder / "determinations.parquet").filter(eligible).height == 0
-    page = openpyxl.load_workbook(folder / NAME).active
-    assert page is not None
-    asked = dict(zip(*page.iter_rows(min_row=FIRST_ROW - 1, values_only=True), strict=True))
-    (slot,) = [one for one in CHOICES[:3] if HIRED in (asked[one] or "")]
-    register_answers(home, fill(folder / NAME, {5: said(slot)}, tmp_path / "one.xlsx"), {})
-
-    # The next night uses it, explain names the clerk, and a replay sees the same.
-    after, snapshot, run_id = night()
-    assert quarantined(snapshot) == 0 and not (after / NAME).exists()
-    assert pl.read_parquet(after / "determinations.parquet").filter(eligible).height == 1
-    expect_as_said(folder, after, asked)
-    told = explain_party(home, "person", HIRED, run_id)
-    line = damaged_line(drop)
-    assert f"{FILE}:{line}" in json.dumps(told, ensure_ascii=False)
-    rows = [
-        row
-        for policy in told["policies"]
-        for explained in policy["rows"]
-        for entry in explained["provisions"]
-        for source in entry["sources"]
-        for row in source["rows"]
-        if "linked_by" in row
-    ]
-    assert {(row[AT], row["linked_by"]) for row in rows} == {
-        (f"{FILE}:{line}", "王核 2020-03-31 核1号")
-    }
-    assert "linked_by=王核 2020-03-31 核1号" in "\n".join(dossier_lines(told, "en"))
-    assert "王核 2020-03-31 核1号" in dossier_page(told)
-    assert replay(home, run_id)["verdict"] == "identical"
-
-    # Next month the row stands in another file, on another line: decided by content.
-    lines = (drop / FILE).read_bytes().splitlines(keepends=True)
-    (drop / FILE).write_bytes(b"".join([lines[0], *lines[2:], lines[1]]))
-
-    def taken() -> SnapshotRef:
-        return ingest_drop(drop, home.snapshots, registers=home.registers)
-
-    assert quarantined(taken()) == 0 and damaged_line(drop) == line - 1
-    links = pl.read_parquet(taken().folder / "links.parquet")
-    assert links.select("source_line", "decided_by", "link_line").rows() == [(line - 1, "王核", 0)]
-
-    take_only_known_persons(home, tmp_path / "身份核对结论.csv")
-
-    # A second clerk differs, a third decides.
-    for by, answer, waiting in (("李审", "都不是", 1), ("赵复", slot, 0)):
-        path = fill(folder / NAME, {5: said(answer, by)}, tmp_path / f"{by}.xlsx")
-        register_answers(home, path, {})
-        now = taken()
-        assert quarantined(now) == waiting
-        named = pl.read_parquet(now.folder / "findings.parquet")["finding"]
-        assert ("clerical_links_differ" in named.to_list()) == bool(waiting)
-
-    # Withdrawn, it waits again.
-    for one in list_answers(home):
-        withdraw_answer(home, one["answer_id"], SAID)
-    assert quarantined(taken()) == 1
-
-    # Once clerks say that it is nobody known, the row stays set aside and is not asked again.
-    register_answers(home, fill(folder / NAME, {5: said("都不是")}, tmp_path / "no.xlsx"), {})
-    after, snapshot, _ = night()
-    assert quarantined(snapshot) == 1 and not (after / NAME).exists()
-
-
-def expect_as_said(folder: Path, after: Path, asked: dict[str, Any]) -> None:
-    """What a run said would depend on its one damaged row is what came of it once it was known."""
-    nights = (pl.read_parquet(run / "determinations.parquet") for run in (folder, after))
-    came = changed_lines(*nights).group_by("policy_id")
-    lines = came.agg(pl.len(), pl.col("stake_fen").sum()).sort("policy_id")
-    told = pl.read_parquet(folder / f"{STAKES}.parquet")
-    assert told.select("policy_id", "changed_count", "stake_fen").rows() == lines.rows() != []
-    titles = sorted(policy_cards()[name].title for name in lines["policy_id"])
-    money = lines["stake_fen"].sum() / 100
-    assert (asked["涉及政策"], asked["涉及金额(元)"]) == ("、".join(titles), money)
-
-
-def take_only_known_persons(home: Home, extract: Path) -> None:
-    """In an extract only persons are taken whom the night knows, or who were proposed."""
-    for person, refusal in (
-        (MIDDLE, "row 2: the person stands nowhere"),
-        (HIRED[:-1] + "9", "身份核对结论.csv: nothing was imported; line 2: person_id"),
-    ):
-        extract.write_text(
-            "kind,file_digest,line,person_id,decided_by,decided_on\n"
-            f"employment,{'0' * 64},9,{person},李审,2020-03-31\n"
-        )
-        with pytest.raises(DropRefusedError, match=refusal):
-            register_answers(home, extract, {})
-    extract.write_text(extract.read_text().replace(person, HIRED))
-    assert register_answers(home, extract, {})["new_answers"] == 1
-
-
-def damaged_line(drop: Path) -> int:
-    lines = (drop / FILE).read_bytes().splitlines()
-    return 1 + next(number for number, line in enumerate(lines) if b"3.70301E+17" in line)

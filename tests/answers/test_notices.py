@@ -187,16 +187,26 @@ def test_one_person_hears_of_refusals_too(
     write_notices(Home(root), run_id, Asked(person, pdf=True), tmp_path / "each")
     printed = sorted(path.name for path in (tmp_path / "each").glob("*.pdf"))
     assert printed == [f"letters-{n:03}.pdf" for n in range(1, made["notices"] + 1)] != []
-    towns = {path.name.partition("-")[0] for path in (out / "letters").iterdir()}
-    assert "0" in towns
-    counts = [
-        write_notices(Home(root), run_id, Asked(town=town), tmp_path / town)
-        for town in sorted(towns)
-    ]
-    assert sum(made["notices"] for made in counts) == counts[0]["of"] and len(towns) > 1
     for asked in (Asked(person), Asked(town="none")):
         with pytest.raises(UsageError):
             write_notices(Home(root), run_id, asked, None)
+
+
+def test_a_town_gets_its_letters_as_they_are_among_all(
+    told: tuple[Path, str, Path], tmp_path: Path
+) -> None:
+    root, run_id, out = told
+    pages = {path.name: path.read_bytes() for path in (out / "letters").iterdir()}
+    towns = sorted({name.partition("-")[0] for name in pages})
+    # Of nobody's town, and one of the others: together all pages are everybody's (see above).
+    assert towns[0] == "0" and len(towns) > 1
+    for town in (towns[0], towns[-1]):
+        made = write_notices(Home(root), run_id, Asked(town=town), tmp_path / town)
+        own = {name: page for name, page in pages.items() if name.startswith(f"{town}-")}
+        there = {p.name: p.read_bytes() for p in (tmp_path / town / "letters").iterdir()}
+        assert there == own
+        count = sum(page.count(b'<section class="letter">') for page in own.values())
+        assert 0 < made["notices"] == count < made["of"]
 
 
 def test_who_asks_is_told_of_lists_too_and_no_number_is_another_s(

@@ -124,6 +124,7 @@ def other_named(status: str, policy: str, titles: Mapping[str, str]) -> pl.Expr:
     return filled(parts["same_month"], name=named)
 
 
+@cache
 def why_said(status: str, name: str) -> pl.Expr:
     """Give what the catalogue says of a reason to be held, or of the cause of money unsupported.
 
