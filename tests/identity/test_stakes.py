@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -105,11 +106,14 @@ def town_of(place: Path, is_damaged: Callable[[Mapping[str, Any]], bool]) -> Pat
     return place
 
 
-def run_over(snapshot: SnapshotRef, home: Home, as_of: date, threads: int = 1) -> RunSoFar:
+def run_over(snapshot: SnapshotRef, home: Home, as_of: date) -> RunSoFar:
     """Determine a snapshot and propose persons for its damaged rows, as the night does."""
-    found = determine(snapshot.tables(), as_of, NOTHING_PAID.released, threads=threads)
-    run = RunSoFar(home, as_of, snapshot, {"run_id": "R1"}, policies=found.policies)
-    return with_proposed(run, HELD.clear(), NOTHING_PAID, Means(threads, None, home.temporary))
+    found = determine(snapshot.tables(), as_of, NOTHING_PAID.released, threads=1)
+    return proposed(RunSoFar(home, as_of, snapshot, {"run_id": "R1"}, policies=found.policies))
+
+
+def proposed(run: RunSoFar, threads: int = 1) -> RunSoFar:
+    return with_proposed(run, HELD.clear(), NOTHING_PAID, Means(threads, None, run.home.temporary))
 
 
 def shown(run: RunSoFar) -> list[tuple[str, str, int | None]]:
@@ -128,35 +132,51 @@ def is_late(row: Mapping[str, Any]) -> bool:
     return bool(row["entry"] == "补缴")
 
 
+@pytest.fixture(scope="module")
+def late(tmp_path_factory: pytest.TempPathFactory) -> RunSoFar:
+    """A night over the scene in which the late contributions' ids are damaged, and the hire's."""
+    root = tmp_path_factory.mktemp("late")
+    home = Home(root / "home")
+    drop = town_of(root / "drop", lambda row: is_late(row) or row["name"] == NAMES["甲"])
+    return run_over(ingest_drop(drop, home.snapshots), home, date(2020, 6, 30))
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> RunSoFar:
+    """One in which one late row alone is damaged, and two that no money depends on."""
+    root = tmp_path_factory.mktemp("others")
+    home, names = Home(root / "home"), (NAMES["戊"], NAMES["丁"])
+    drop = town_of(root / "drop", lambda row: row["name"] in names or row["unit_fen"] == 8000)
+    return run_over(ingest_drop(drop, home.snapshots), home, date(2020, 6, 30))
+
+
 @pytest.mark.parametrize(
-    ("is_damaged", "told"),
+    ("night", "told"),
     [
-        # The hire is eligible only if somebody insured him.
-        (lambda row: row["name"] == NAMES["甲"], [("甲", HIRE, 100_000)]),
-        # Two rows of one employer: each shows what both bring, half of 160.00 yuan.
-        (is_late, [("乙", REFUND, 8_000), ("丙", REFUND, 8_000)]),
-        # Of one that paid 100.00 yuan, half; nothing would change; nobody was found.
+        # Three rows of one employer: each shows what all bring it, half of 160.00 yuan; and the
+        # hire is eligible only if somebody insured him.
         (
-            lambda row: row["name"] in (NAMES["戊"], NAMES["丁"]) or row["unit_fen"] == 8000,
-            [("丙", REFUND, 5_000), ("丁", NOTHING, 0), ("戊", UNKNOWN, None)],
+            "late",
+            [("甲", f"{HIRE}、{REFUND}", 108_000), ("乙", REFUND, 8_000), ("丙", REFUND, 8_000)],
         ),
+        # Of one that paid 100.00 yuan, half; nothing would change; nobody was found.
+        ("others", [("丙", REFUND, 5_000), ("丁", NOTHING, 0), ("戊", UNKNOWN, None)]),
     ],
 )
 def test_a_row_shows_the_policies_and_the_money_that_depend_on_it(
-    tmp_path: Path,
-    is_damaged: Callable[[Mapping[str, Any]], bool],
-    told: list[tuple[str, str, int | None]],
+    request: pytest.FixtureRequest, night: str, told: list[tuple[str, str, int | None]]
 ) -> None:
-    home = Home(tmp_path / "home")
-    snapshot = ingest_drop(town_of(tmp_path / "drop", is_damaged), home.snapshots)
-    run = run_over(snapshot, home, date(2020, 6, 30))
+    run = request.getfixturevalue(night)
+    home = run.home
     assert sorted(shown(run)) == sorted(told)
     assert [fen for *_, fen in shown(run)] == [fen for *_, fen in told], "most money first"
     assert list(home.temporary.glob("*")) == [], "nothing of the small town is left"
 
 
-def test_a_small_town_has_all_near_a_row_and_every_month_delivered(tmp_path: Path) -> None:
-    snapshot = ingest_drop(town_of(tmp_path / "drop", is_late), tmp_path / "snapshots")
+def test_a_small_town_has_all_near_a_row_and_every_month_delivered(
+    others: RunSoFar, tmp_path: Path
+) -> None:
+    snapshot = others.snapshot
     whole = pl.read_parquet(snapshot.tables()["contributions"])
     person = whole.filter(pl.col("name") == NAMES["丙"])["person_id"][0]
     row = pl.DataFrame({"person_id": [person], "employer_code": [None]}).cast(pl.String)
@@ -177,16 +197,14 @@ def test_a_small_town_has_all_near_a_row_and_every_month_delivered(tmp_path: Pat
 
 
 def test_what_cannot_be_reckoned_is_said_and_stops_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    late: RunSoFar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(*_tables: Any, **_words: Any) -> None:
         raise ParameterMissingError("parameter x has no value in force on 1999-01-01")
 
-    home = Home(tmp_path / "home")
-    snapshot = ingest_drop(town_of(tmp_path / "drop", is_late), home.snapshots)
     monkeypatch.setattr(stakes, "determined", missing)
-    run = run_over(snapshot, home, date(2020, 6, 30))
-    assert sorted(shown(run)) == [("丙", UNKNOWN, None), ("乙", UNKNOWN, None)]
+    run = proposed(replace(late, frames={}, warnings=()))
+    assert {one[1:] for one in shown(run)} == {(UNKNOWN, None)} and len(shown(run)) == 3
     (said,) = run.warnings
     assert worded(said, "zh").startswith("证件号损坏的行涉及多少金额，未能测算：parameter x")
 
@@ -268,8 +286,8 @@ def test_a_small_town_says_what_the_whole_town_would_once_clerks_had_said_so(
 def test_threads_make_no_difference(
     planted: tuple[Home, Path, RunSoFar, list[Any]],
 ) -> None:
-    home, _, run, _ = planted
-    again = run_over(run.snapshot, home, AS_OF, threads=2)
+    run = planted[2]
+    again = proposed(replace(run, frames={}), threads=2)
     assert frame_digest(again.frames[STAKES]()) == frame_digest(run.frames[STAKES]())
 
 
