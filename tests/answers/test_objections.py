@@ -277,7 +277,7 @@ def test_a_decision_or_a_vanished_file_changes_what_it_should(
     carried = tmp_path / "night.zip"
     export_night(home, third["run_id"], carried)
     with night_carried(carried) as (elsewhere, run_id):
-        told = replay(elsewhere, run_id, from_raw=True)
+        told = replay(elsewhere, run_id, stored_rules=True, from_raw=True)
     assert (told["verdict"], told["files"]) == ("identical", told["files_same_to_the_byte"])
 
 
