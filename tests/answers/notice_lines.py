@@ -18,6 +18,15 @@ from transforms.money.entitlements import KEY
 
 DAYS = dict.fromkeys(policy_cards(), (date(2020, 3, 31), date(2020, 4, 8)))
 
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "=1+1",
+    '#panic("x")',
+    "a\u202eb&amp;",
+    "*_$[x]$_*\\",
+    "甲\n乙",
+]
+
 
 WATCHING = [name for name, card in policy_cards().items() if card.kind == "warning"]
 

@@ -26,7 +26,7 @@ from flows.money.settle import settle_batch
 from flows.money.verify import verify_home
 from flows.store import Home
 from sql.texts import policy_cards, sql_text
-from tests.answers.notice_lines import WATCHING, line, worded
+from tests.answers.notice_lines import HOSTILE, WATCHING, line, worded
 from tests.ceremony import key_of
 from tests.money.money_town import (
     ANN,
@@ -56,14 +56,6 @@ from transforms.sheets.csv_file import csv_bytes
 ROOT = Path(__file__).parent.parent.parent
 EVERYTHING = Asked()
 LISTS = [name for name, card in policy_cards().items() if card.kind in ("relief", "referral")]
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "=1+1",
-    '#panic("x")',
-    "a\u202eb&amp;",
-    "*_$[x]$_*\\",
-    "甲\n乙",
-]
 
 
 @pytest.fixture(scope="module")
