@@ -143,7 +143,7 @@ def test_what_is_objected_to_is_held_and_nothing_else_changes(
     verify_home(home)
 
 
-def test_a_night_with_objections_is_the_same_again(
+def test_a_night_with_objections_is_the_same_again_and_replayed(
     objected: tuple[Home, dict[str, Any], dict[str, Any], list[dict[str, str]]], town: Path
 ) -> None:
     home, before, after, planted = objected
@@ -151,6 +151,8 @@ def test_a_night_with_objections_is_the_same_again(
     told = diff(home, after["run_id"], before["run_id"])
     assert told.changes.height and set(told.changes["cause"]) <= {"decisions", "ledger"}
     assert register_objection(home, planted[0])["is_new"] is False
+    told = replay(home, after["run_id"], from_raw=True)
+    assert (told["verdict"], told["files"]) == ("identical", told["files_same_to_the_byte"])
 
 
 def test_a_batch_does_not_pass_over_an_objection(home_after_run: Home) -> None:
