@@ -4,6 +4,7 @@ import csv
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -123,6 +124,59 @@ def night(
     return home, summary, entitlements(home, summary)
 
 
+@dataclass(frozen=True)
+class Month:
+    """One night over the paid town, in which what befell each of these is independent."""
+
+    found: pl.DataFrame
+    hired: str
+    alone: str
+    listed: str
+    moved: str
+    lost: dict[str, Any]
+    returned: dict[str, Any]
+
+    def of(self, *subjects: str) -> pl.DataFrame:
+        """Leave what became of some of them, where less is determined than was paid."""
+        about = self.found.filter(pl.col("subject_id").is_in(subjects))
+        return about.filter(pl.col("determined_fen") < pl.col("paid_before_fen"))
+
+
+@pytest.fixture(scope="module")
+def month(paid: tuple[Home, Path, pl.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> Month:
+    """A month later, as most things happen: rows gone, renewed, late, decided, sent back."""
+    work, lines = tmp_path_factory.mktemp("month"), paid[2]
+    hired, moved = (somebody_paid(lines, "new_hire_subsidy", place)[0] for place in (0, 1))
+    alone, _ = somebody_paid(lines, "graduate_flexible_insurance")
+    listed, _ = somebody_paid(lines, "flexible_insurance_extension")
+    intern, _ = somebody_paid(lines, "internship_subsidy")
+    of_intern = lines.filter(pl.col("subject_id") == intern).sort(KEY)
+    town = (Home(work / "paid"), shutil.copytree(paid[1], work / "town"), lines)
+    shutil.copytree(paid[0].root, town[0].root)
+    returned = send_back(town[0], but=alone)
+    header = "政策,期间,主体代码,收款主体代码,条款,裁定,裁定人,裁定日期,文号\n"
+    lost = of_intern.row(0, named=True)
+    cells = [lost[name] for name in ("policy_id", "period", "subject_id", "beneficiary_id")]
+    said = [*cells, "recovery", "是", "王核", date(2020, 4, 1).isoformat(), "裁1"]
+    (town[1] / "人工裁定.csv").write_text(header + ",".join(said) + "\n", "utf-8")
+
+    told = {
+        "就业登记": lambda rows: [
+            [*r[:4], str(LATER), *r[5:]] if moved in r else r for r in rows if hired not in r
+        ],
+        "个人缴费明细": lambda rows: with_next_month(rows, hired, alone),
+        "高校毕业生名册": lambda rows: [
+            [*row[:2], "另一所大学", *row[3:]] if alone in row else row
+            for row in rows
+            if intern not in row
+        ],
+        "认定名单": lambda rows: [[*r[:4], str(LATER), *r[5:]] if listed in r else r for r in rows],
+        "政策享受台账": adding(echo_of(paid[1], returned)),
+    }
+    _, _, found = night(town, work / "night", told)
+    return Month(found, hired, alone, listed, moved, lost, returned)
+
+
 def somebody_paid(lines: pl.DataFrame, policy: str, place: int = 0) -> tuple[str, str]:
     """Name subject and beneficiary of a paid line of a policy."""
     rows = lines.filter(pl.col("policy_id") == policy).sort(KEY)
@@ -231,32 +285,20 @@ def test_each_planted_row_is_exactly_its_claim(
     assert found["paid_before_fen"].sum() == lines["due_fen"].sum()
 
 
-def test_an_ordinary_row_beside_one_that_vanished_is_no_claim(
-    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
-) -> None:
+def with_next_month(rows: Table, hired: str, alone: str) -> Table:
+    """Bring what every month does of one, and a part that comes late of another who lost one."""
+    newest = max((row[5] for row in rows if hired in row), default="")
+    last = [row for row in rows if hired in row and row[5] == newest]
+    come = [[f"N{row[0]}", *row[1:5], "202004", *row[6:11], str(LATER)] for row in last]
+    kept = [row for row in rows if not (alone in row and row[4] == "医疗")]
+    # A part that comes late adds to what is paid; what vanished is gone all the same.
+    late = [[f"L{row[0]}", *row[1:8], "10.00", "补缴", row[10], str(LATER)] for row in kept]
+    return [*kept, *come, *(row for row in late if alone in row)]
+
+
+def test_an_ordinary_row_beside_one_that_vanished_is_no_claim(month: Month) -> None:
     """A contract is gone, or a part of the amount, and the month brings what every month does."""
-    hired, _ = somebody_paid(paid[2], "new_hire_subsidy")
-    alone, _ = somebody_paid(paid[2], "graduate_flexible_insurance")
-
-    def next_month(rows: Table) -> Table:
-        newest = max((row[5] for row in rows if hired in row), default="")
-        last = [row for row in rows if hired in row and row[5] == newest]
-        come = [[f"N{row[0]}", *row[1:5], "202004", *row[6:11], str(LATER)] for row in last]
-        kept = [row for row in rows if not (alone in row and row[4] == "医疗")]
-        # A part that comes late adds to what is paid; what vanished is gone all the same.
-        late = [[f"L{row[0]}", *row[1:8], "10.00", "补缴", row[10], str(LATER)] for row in kept]
-        return [*kept, *come, *(row for row in late if alone in row)]
-
-    told = {
-        "就业登记": lambda rows: [row for row in rows if hired not in row],
-        "个人缴费明细": next_month,
-        "高校毕业生名册": lambda rows: [
-            [*row[:2], "另一所大学", *row[3:]] if alone in row else row for row in rows
-        ],
-    }
-    _, _, found = night(paid, tmp_path / "night", told)
-    about = found.filter(pl.col("subject_id").is_in([hired, alone]))
-    left = about.filter(pl.col("determined_fen") < pl.col("paid_before_fen"))
+    left = month.of(month.hired, month.alone)
     assert {*left["policy_id"]} >= {"new_hire_subsidy", "graduate_flexible_insurance"}
     assert left["status"].to_list() == ["unsupported"] * left.height
     assert {*left["cause"]} == {"rows_gone"}
@@ -370,19 +412,9 @@ def test_a_listing_that_ran_its_term_is_no_claim_whatever_harmless_row_comes(
     assert f"{difficult} on D" in "\n".join(dossier_lines(told))
 
 
-def test_a_renewal_delivered_as_the_state_of_today_is_no_claim(
-    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
-) -> None:
+def test_a_renewal_delivered_as_the_state_of_today_is_no_claim(month: Month) -> None:
     """Lists and contracts as they are today: the old row is away, the new one begins tonight."""
-    listed, _ = somebody_paid(paid[2], "flexible_insurance_extension")
-    hired, _ = somebody_paid(paid[2], "new_hire_subsidy")
-    told = {
-        "认定名单": lambda rows: [[*r[:4], str(LATER), *r[5:]] if listed in r else r for r in rows],
-        "就业登记": lambda rows: [[*r[:4], str(LATER), *r[5:]] if hired in r else r for r in rows],
-    }
-    _, _, found = night(paid, tmp_path / "night", told)
-    about = found.filter(pl.col("subject_id").is_in([listed, hired]))
-    left = about.filter(pl.col("determined_fen") < pl.col("paid_before_fen"))
+    left = month.of(month.listed, month.moved)
     assert {*left["policy_id"]} >= {"flexible_insurance_extension", "new_hire_subsidy"}
     assert {*left.select("status", "cause").rows()} == {("unsupported", "rows_gone")}
 
@@ -424,28 +456,31 @@ def test_a_row_that_dates_what_is_asked_speaks_and_pays_nothing_by_its_absence(
     assert kind == "employment" or {} not in excluding_rows([card]).get(kind, ())
 
 
-def test_a_payment_that_came_back_is_due_though_it_was_echoed_without_its_id(
-    paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path
-) -> None:
+def send_back(home: Home, but: str) -> dict[str, Any]:
+    """Let the bank send back the payment of a line, of anybody but one; return the line."""
     from flows.money.settle import settle_batch
 
-    home = Home(tmp_path / "paid")
-    shutil.copytree(paid[0].root, home.root)
     with open_ledger(home) as ledger:
         lines = ledger.paid_lines().filter(policy_id="graduate_flexible_insurance").sort(KEY)
-        line = lines.row(0, named=True)
+        line = lines.filter(pl.col("subject_id") != but).row(0, named=True)
         batch = ledger.batches_of_payments()[line["payment_id"]]
-    answer = tmp_path / "answer.txt"
+    answer = home.root.parent / "answer.txt"
     answer.write_bytes(f"{line['payment_id']}|失败|销户|20200331\r\n".encode("gb18030"))
     settle_batch(home, batch, answer)
+    return line
+
+
+def echo_of(drop: Path, line: dict[str, Any]) -> list[str]:
+    """Make the row in which a payment of ours is delivered to us, without its id."""
     month = line["period"].replace("-", "")
     cells = {"补贴类型": "高校毕业生灵活就业社保补贴", "代码": line["subject_id"], "发放流水号": ""}
     months = {"享受开始年月": month, "享受终止年月": month, "已享受月数": "1"}
-    echoed = row_of(paid[1], "政策享受台账", **cells, **months)
-    _, _, found = night(
-        (home, paid[1], paid[2]), tmp_path / "night", {"政策享受台账": adding(echoed)}
-    )
-    (again,) = found.filter(
+    return row_of(drop, "政策享受台账", **cells, **months)
+
+
+def test_a_payment_that_came_back_is_due_though_it_was_echoed_without_its_id(month: Month) -> None:
+    line = month.returned
+    (again,) = month.found.filter(
         pl.all_horizontal(pl.col(name) == line[name] for name in KEY)
     ).to_dicts()
     assert (again["status"], again["due_fen"]) == ("payable", line["amount_fen"])
@@ -514,23 +549,13 @@ def test_what_the_rules_alone_explain_is_no_claim_whatever_row_came(
     assert found["paid_before_fen"].sum() == lines["due_fen"].sum()
 
 
-def test_a_clerk_may_make_it_a_claim(paid: tuple[Home, Path, pl.DataFrame], tmp_path: Path) -> None:
-    lines = paid[2]
-    lost, _ = somebody_paid(lines, "internship_subsidy")
-    line = lines.filter(pl.col("subject_id") == lost).sort(KEY).row(0, named=True)
-    work = (tmp_path / "paid", tmp_path / "drop")
-    shutil.copytree(paid[1], work[1])
-    header = "政策,期间,主体代码,收款主体代码,条款,裁定,裁定人,裁定日期,文号\n"
-    cells = [line[name] for name in ("policy_id", "period", "subject_id", "beneficiary_id")]
-    said = [*cells, "recovery", "是", "王核", date(2020, 4, 1).isoformat(), "裁1"]
-    (work[1] / "人工裁定.csv").write_text(header + ",".join(said) + "\n", "utf-8")
-    told = {"高校毕业生名册": lambda rows: [row for row in rows if lost not in row]}
-    _, _, found = night((paid[0], work[1], lines), tmp_path / "night", told)
-    claims = found.filter(pl.col("status") == "recovery")
+def test_a_clerk_may_make_it_a_claim(paid: tuple[Home, Path, pl.DataFrame], month: Month) -> None:
+    line, lines = month.lost, paid[2]
+    claims = month.found.filter(pl.col("status") == "recovery")
     assert keys(claims) == {tuple(line[name] for name in KEY)}
     assert claims["cause"].to_list() == ["clerk_decided"]
-    rest = found.filter((pl.col("subject_id") == lost) & (pl.col("status") == "unsupported"))
-    assert rest.height == lines.filter(pl.col("subject_id") == lost).height - 1
+    rest = month.of(line["subject_id"]).filter(pl.col("status") == "unsupported")
+    assert rest.height == lines.filter(subject_id=line["subject_id"]).height - 1
 
 
 def test_a_line_decided_in_the_clerks_workbook_becomes_a_claim(

@@ -148,7 +148,11 @@ def test_the_pages_are_gone_through(walker: Walker, town: Path) -> None:
         walker.home.runs / walker.own["RUN"] / "policies" / f"{EMPLOYERS}.parquet"
     )
     walker.own |= {"BATCH": walker.own["REVIEWED"], "P": POLICY, "CODE": rows["beneficiary_id"][0]}
-    for line in commands_of("audit.md"):
+    lines = commands_of("audit.md")
+    for line in lines:
+        # A line that says no more than another one is gone through with it.
+        if any(other.startswith(f"{line} ") for other in lines):
+            continue
         said = walker.does(line)
         assert "replay" not in line or "verdict: identical" in said
 
