@@ -3,11 +3,14 @@
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from flows.cli.around import check
+from flows.inbox.register import good_deliveries, read_register
+from flows.inbox.suppliers import read_suppliers
 from flows.store import Home
+from transforms.errors import WuxingError
 
 MONTH = timedelta(days=30)
 # What is older is seldom looked at; what names persons is kept all the same, elsewhere.
@@ -48,17 +51,29 @@ def _growth(home: Home, now: datetime) -> tuple[int, int]:
 def _elsewhere(home: Home, now: datetime) -> str:
     """Say what could be put into an archive, or made again; nothing is deleted here."""
     old = (now - OLD).timestamp()
-    raw = sum(_old(folder, old) for folder in home.snapshots.glob("*/raw"))
     letters = sum(_old(path, old) for path in home.runs.glob("*/notices"))
-    taken = _old(home.root / "inbox" / "taken", old)
+    replaced = _replaced(home, (now - OLD).date())
     said = {
         "the cache, which a night makes again": _old(home.root / "cache", now.timestamp()),
         "letters of old runs, which `wuxing notices` makes again": letters,
-        "old files in inbox/taken, whose bytes are in the snapshots": taken,
-        "raw files of old snapshots, which `wuxing verify` misses until they are back": raw,
+        "old deliveries that newer ones replaced, whose bytes are in the snapshots": replaced,
     }
     listed = [f"{_gib(size)}: {what}" for what, size in said.items() if size >= FEWEST_BYTES]
     return f"may lie in an archive: {'; '.join(listed)}" if listed else "nothing is old enough yet"
+
+
+def _replaced(home: Home, before: date) -> int:
+    """Add up old deliveries that are in force no longer, wherever the inbox lies.
+
+    Of one that is in force, however old, a night reads the file; a snapshot is evidence whole.
+    """
+    try:
+        inbox, goods = read_suppliers(home).inbox, good_deliveries(read_register(home))
+    except WuxingError:
+        return 0
+    old = [good for of_unit in goods.values() for good in of_unit[:-1] if good.day < before]
+    paths = {inbox / line.lies for good in old for line in good.lines}
+    return sum(path.lstat().st_size for path in paths if path.is_file())
 
 
 def _old(folder: Path, before: float) -> int:

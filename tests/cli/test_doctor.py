@@ -25,6 +25,15 @@ from flows.night.diary import district_now, record_night
 from flows.night.settings import read_settings
 from flows.night.status import BACKUP_AHEAD, late_backup
 from flows.store import Home
+from tests.inbox.inbox_home import (
+    FIRST,
+    PERSONS,
+    contributions,
+    make_inbox,
+    persons,
+    put,
+    take_all,
+)
 from transforms.answers.messages import in_chinese
 from transforms.errors import UsageError
 from transforms.words import catalogue
@@ -106,6 +115,29 @@ def test_a_full_disk_is_foreseen_and_what_may_lie_elsewhere_is_said(
         "known after the first night"
         in growth.foresee_disk(home, now + timedelta(days=99))["found"]
     )
+
+
+def test_what_a_night_reads_is_never_said_to_lie_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A month of contributions stays in force for years; a list was replaced the next day."""
+    home, newer = make_inbox(tmp_path / "home"), FIRST + timedelta(days=1)
+    for day, who in ((FIRST, "张三"), (newer, "李四")):
+        files = {PERSONS: persons(who)} | (
+            {"个人缴费明细.csv": contributions("202001")} if day == FIRST else {}
+        )
+        put(home, "shebao", {**files, "_READY": ""})
+        take_all(home, day)
+    for path in (home.root / "inbox" / "taken").rglob("*.csv"):
+        os.utime(path, (0, 0))
+    monkeypatch.setattr(growth, "FEWEST_BYTES", 1)
+    old = next((home.root / "inbox" / "taken" / str(FIRST)).rglob(PERSONS))
+    assert growth._replaced(home, newer) == old.stat().st_size
+    assert growth._replaced(home, FIRST) == 0
+    told = growth._elsewhere(home, district_now() + timedelta(days=400))
+    assert "old deliveries that newer ones replaced" in told
+    home.suppliers_path.write_text("[", encoding="utf-8")
+    assert growth._replaced(home, newer) == 0
 
 
 def test_it_says_how_old_the_backup_is(home: Home, tmp_path: Path) -> None:
