@@ -40,7 +40,7 @@ def supplier_suites() -> dict[str, dict[str, Any]]:
 
 
 def _suite(kind: Kind) -> dict[str, Any]:
-    headings = {label: _heading(column) for column in kind.columns for label in column.labels}
+    headings = {label: column.asked_as for column in kind.columns for label in column.labels}
     return {
         "name": kind.name,
         "expectations": [*_keys(kind), *(one for c in kind.columns for one in _column(c))],
@@ -48,17 +48,13 @@ def _suite(kind: Kind) -> dict[str, Any]:
             "title": kind.titles[-1],
             # Every heading that is understood, and the one by which the suite knows the column.
             "headings": headings,
-            "optional": [_heading(column) for column in kind.columns if not column.required],
+            "optional": [column.asked_as for column in kind.columns if not column.required],
         },
     }
 
 
-def _heading(column: KindColumn) -> str:
-    return column.labels[min(1, len(column.labels) - 1)]
-
-
 def _keys(kind: Kind) -> Iterator[dict[str, Any]]:
-    key = [_heading(kind.column_named[name]) for name in kind.key]
+    key = [kind.column_named[name].asked_as for name in kind.key]
     if len(key) == 1:
         yield _expectation("expect_column_values_to_be_unique", {"column": key[0]}, True)
     elif key:
@@ -67,7 +63,7 @@ def _keys(kind: Kind) -> Iterator[dict[str, Any]]:
 
 def _column(column: KindColumn) -> Iterator[dict[str, Any]]:
     """Say what one column must be like; what is only emptied when it is wrong is a warning."""
-    heading = {"column": _heading(column)}
+    heading = {"column": column.asked_as}
     if column.required:
         yield _expectation("expect_column_to_exist", heading, True)
         yield _expectation("expect_column_values_to_not_be_null", heading, True)

@@ -1,5 +1,6 @@
 """Workbooks to be filled in: read as they stand, the example is delivered by nobody."""
 
+import io
 from pathlib import Path
 
 import openpyxl
@@ -10,7 +11,7 @@ from flows.answers.supplier_suites import write_templates
 from flows.cli import app
 from flows.cli.console import run_command
 from flows.ingest.drop import SnapshotRef, ingest_drop
-from transforms.answers.template import heading, template_bytes
+from transforms.answers.template import template_bytes
 from transforms.extracts.kinds import KINDS, Kind
 from transforms.extracts.registers import REGISTERS
 
@@ -68,7 +69,7 @@ def test_every_column_has_its_format_words_and_comment(kind: Kind, templates: li
     lists = {str(one.sqref): one.formula1 for one in page.data_validations.dataValidation}
     for place, column in enumerate(kind.columns):
         cell = page.cell(1, place + 1)
-        assert cell.value == heading(column) and cell.comment.text
+        assert cell.value == column.asked_as and cell.comment.text
         letter = cell.column_letter
         assert (f'"{",".join(column.codes)}"' if column.codes else None) == lists.get(
             f"{letter}2:{letter}1048576"
@@ -86,3 +87,10 @@ def test_every_column_has_its_format_words_and_comment(kind: Kind, templates: li
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(app, ["template", str(tmp_path / "t")]) == 0
     assert "失业登记.xlsx" in capsys.readouterr().out
+
+
+def test_the_month_of_a_wage_is_asked_for_and_not_that_of_its_payment() -> None:
+    """Who fills in 发放月份 as it says puts each wage a month later, where rules look for it."""
+    sheet = openpyxl.load_workbook(io.BytesIO(template_bytes(KINDS["payroll"]))).worksheets[0]
+    asked = {cell.value for cell in sheet[1]}
+    assert "工资所属月" in asked and "发放月份" not in asked

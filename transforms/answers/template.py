@@ -56,7 +56,7 @@ def template_bytes(kind: Kind) -> bytes:
     page.freeze_panes(1, 0)
     for place, column in enumerate(kind.columns):
         page.set_column(place, place, WIDTH, looks[TYPES[column.type][0]])
-        page.write_string(0, place, heading(column), needed if column.required else head)
+        page.write_string(0, place, column.asked_as, needed if column.required else head)
         page.write_comment(0, place, takes(column), {"author": "", "x_scale": 2})
         if column.codes:
             allowed = {"validate": "list", "source": list(column.codes)}
@@ -77,15 +77,10 @@ def _explain(book: Any, kind: Kind, head: Any, look: Any) -> Any:
         page.set_column(place, place, (20, 8, 60, 24)[place])
         page.write_string(0, place, word(name), head)
     for row, column in enumerate(kind.columns, start=1):
-        cells = (heading(column), word("yes") if column.required else "", takes(column))
+        cells = (column.asked_as, word("yes") if column.required else "", takes(column))
         for place, cell in enumerate((*cells, example(column))):
             page.write_string(row, place, cell, look)
     return page
-
-
-def heading(column: KindColumn) -> str:
-    """Return the heading under which a bureau knows a column."""
-    return next(iter(column.labels[1:]), column.name)
 
 
 def takes(column: KindColumn) -> str:

@@ -54,6 +54,11 @@ class KindColumn:
     required_where: Where = ()
     stand_in: tuple[str, ...] = ()
 
+    @property
+    def asked_as(self) -> str:
+        """The heading to ask a column by: the first of the bureaus' that stands in for none."""
+        return next((one for one in self.labels[1:] if one not in self.stand_in), self.name)
+
 
 @dataclass(frozen=True)
 class Moment:
