@@ -141,12 +141,17 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
         whole = memoryview(block)[:end]
         count = count_lines(whole)
         rows = read_block(whole, file.line, count, is_quoted, file.shape)
-        if rows is None:
+        if rows is None or (is_quoted and _longest(rows[1], file.line + count) > LONGEST_ROW_LINES):
             yield from _read_irregular(file, bytes(block))
             break
         file.kept = len(block) - end
         file.line += count
         yield _piece(file, *rows)
+
+
+def _longest(lines: Rows, end: int) -> int:
+    """Count the lines from one row's first to the next one's: two stray quotes hold all between."""
+    return int(np.diff(lines, append=end).max(initial=0))
 
 
 def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:

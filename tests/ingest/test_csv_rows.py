@@ -72,3 +72,23 @@ def test_every_text_is_read_as_the_plain_reader_reads_it_or_refused(
     assert [[c.replace("\r\n", "\n") for c in cells] for _, cells in found] == [
         cells for _, cells in wanted
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("apart", [2, 49, 50, 51, 200])
+def test_two_stray_quotes_at_the_edges_of_cells_swallow_no_list(
+    tmp_path: Path, apart: int, encoding: str
+) -> None:
+    """One at the start of a cell, one at the end of another far below: who is listed vanished."""
+    lines = [f"{n},甲,户{n}" for n in range(300)]
+    lines[10] = '10,甲,"户10'
+    lines[10 + apart] += '"'
+    # Lines that are empty are no row, however many.
+    text = "\n".join([HEADER, *lines[:250], *[""] * 80, '250,"乙",户', *lines[251:], ""])
+    if apart >= csv_files.LONGEST_ROW_LINES:
+        with pytest.raises(DropRefusedError, match="line 12: a quote opens here"):
+            rows_read(tmp_path, text.encode(encoding))
+        return
+    found = rows_read(tmp_path, text.encode(encoding))
+    assert [line for line, _ in found] == [line for line, _ in rows_expected(text)]
+    assert len(found) == 300 - apart
