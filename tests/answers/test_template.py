@@ -12,6 +12,7 @@ from flows.cli import app
 from flows.cli.console import run_command
 from flows.ingest.drop import SnapshotRef, ingest_drop
 from transforms.answers.template import template_bytes
+from transforms.errors import DropRefusedError
 from transforms.extracts.kinds import KINDS, Kind
 from transforms.extracts.registers import REGISTERS
 
@@ -94,3 +95,15 @@ def test_the_month_of_a_wage_is_asked_for_and_not_that_of_its_payment() -> None:
     sheet = openpyxl.load_workbook(io.BytesIO(template_bytes(KINDS["payroll"]))).worksheets[0]
     asked = {cell.value for cell in sheet[1]}
     assert "工资所属月" in asked and "发放月份" not in asked
+
+
+def test_what_was_filled_in_is_not_overwritten(tmp_path: Path) -> None:
+    first, *others = write_templates(tmp_path)
+    assert write_templates(tmp_path) == [first, *others], "the same once more is no matter"
+    first.write_bytes(b"filled in")
+    others[0].unlink()
+    assert run_command(app, ["template", str(tmp_path)]) == DropRefusedError.exit_code
+    assert first.read_bytes() == b"filled in" and not others[0].exists()
+    (tmp_path / "README.md").write_text("ours", "utf-8")
+    assert run_command(app, ["expectations", str(tmp_path)]) == DropRefusedError.exit_code
+    assert [*tmp_path.glob("*.json")] == []
