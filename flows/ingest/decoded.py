@@ -46,15 +46,15 @@ def decode(
         is_whole = process.stdout.readline() == ALL_SAID
         if not is_whole:
             raise DropRefusedError(f"{name}: {_reason(process.stderr.read())}")
-        # All is said by now: who wants no more than this one leaves a process that can go on.
-        if last is not None:
-            yield last
     finally:
+        # Not later: a generator that is thrown away may find the pipes closed before itself.
         if is_whole:
             _idle().append(process)
         else:
-            process.kill()
-            process.communicate()
+            _end(process)
+    # All is said by now: who wants no more than this one leaves a process that can go on.
+    if last is not None:
+        yield last
 
 
 def _waiting() -> subprocess.Popen[bytes] | None:
@@ -64,8 +64,15 @@ def _waiting() -> subprocess.Popen[bytes] | None:
         while process := _idle().pop():
             if process.poll() is None:
                 return process
-            process.communicate()
+            _end(process)
     return None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process of which nothing more is wanted, whatever became of its pipes."""
+    process.kill()
+    with suppress(BrokenPipeError), process:
+        pass
 
 
 @atexit.register

@@ -1,5 +1,6 @@
 """The process that takes workbooks and Parquet apart: what it lays out, and what it refuses."""
 
+import gc
 import io
 import zipfile
 from pathlib import Path
@@ -104,6 +105,25 @@ def test_who_wants_no_more_than_the_first_rows_leaves_the_process_to_the_next_fi
         (waiting,) = decoded._idle()
         assert waiting.poll() is None
     assert decoded._idle() == [waiting]
+
+
+def test_a_reading_that_is_thrown_away_in_a_circle_leaves_no_process_without_pipes(
+    tmp_path: Path,
+) -> None:
+    """The collector may close a circle's pipes before the reading that held them."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"姓名": ["甲"]}), path)
+    wanted = {"columns": ["姓名"], "coded": []}
+    decoded.end_idle()
+    for _ in range(3):
+        batches = decoded.decode("parquet", path, "a.parquet", lambda _names: wanted)
+        next(batches)
+        assert next(batches)["姓名"].to_pylist() == ["甲"]
+        circle: list[object] = [batches]
+        circle.append(circle)
+        del batches, circle
+        gc.collect()
+        assert all(waiting.stdin and not waiting.stdin.closed for waiting in decoded._idle())
 
 
 def test_cells_without_a_place_are_counted_and_rows_below_are_kept() -> None:
