@@ -144,6 +144,8 @@ def read_csv_pieces(file: CsvFile) -> Iterator[Piece]:
         if rows is None or (is_quoted and _longest(rows[1], file.line + count) > LONGEST_ROW_LINES):
             yield from _read_irregular(file, bytes(block))
             break
+        if is_quoted:
+            _refuse_held_rows(file, rows[0], rows[1], file.line + count)
         file.kept = len(block) - end
         file.line += count
         yield _piece(file, *rows)
@@ -154,6 +156,28 @@ def _longest(lines: Rows, end: int) -> int:
     return int(np.diff(lines, append=end).max(initial=0))
 
 
+def _refuse_held_rows(file: CsvFile, columns: list[CodedCells], lines: Rows, end: int) -> None:
+    """Refuse a file in which two stray quotes made rows the text of one cell.
+
+    Raises:  DropRefusedError naming the line on which such a row begins
+    """
+    longer = np.flatnonzero(np.diff(lines, append=end) > 1)
+    texts = [column.take(longer).row_texts() for column in columns] if len(longer) else []
+    for row, cells in zip(longer.tolist(), zip(*texts, strict=True), strict=True):
+        if _holds_rows(cells, file.shape):
+            raise DropRefusedError(_held_rows_message(file, int(lines[row])))
+
+
+def _holds_rows(cells: Sequence[str], shape: CsvShape) -> bool:
+    """Tell whether a row's first line and a later one have each as many cells as a row has."""
+    text = shape.separator.join(cells)
+    if "\n" not in text:
+        return False
+    usual = {shape.width - 1, shape.width - 1 + shape.surplus}
+    first, *later = (line.count(shape.separator) in usual for line in text.split("\n"))
+    return first and any(later)
+
+
 def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:
     """Read what is left row by row: its quotes do not stand at the edges of cells."""
     rows, lines, line = list[list[str]](), list[int](), 0
@@ -161,6 +185,8 @@ def _read_irregular(file: CsvFile, block: bytes) -> Iterator[Piece]:
         is_end = cells == [END_OF_FILE]
         if line_after - line > LONGEST_ROW_LINES or _swallowed_the_end(cells):
             raise DropRefusedError(_open_quote_message(file, line))
+        if line_after - line > 1 and _holds_rows(cells, file.shape):
+            raise DropRefusedError(_held_rows_message(file, file.line + line))
         if cells and not is_end:
             rows.append(cells)
             lines.append(file.line + line)
@@ -219,6 +245,13 @@ def _piece(
     if shifted is not None:
         too_wide = shifted if too_wide is None else too_wide | shifted
     return piece_of(file.header.names, columns, lines, too_wide)
+
+
+def _held_rows_message(file: CsvFile, line: int) -> str:
+    return (
+        f"{file.raw.file.name}, line {line}: a quote opens here and closes in another row; take "
+        "out the two quotes, or double them, and deliver the file again"
+    )
 
 
 def _text_lines(file: CsvFile, block: bytes) -> Iterator[str]:
