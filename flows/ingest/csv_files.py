@@ -33,6 +33,7 @@ TOP_BYTES = 1 << 20
 LONGEST_ROW_LINES = 50
 ROWS_AT_ONCE = 100_000
 LONGEST_LINE = 1 << 20
+THOUSANDS = r"^[-¥￥\s]*[0-9]{1,3}(?:,[0-9]{3})+(?:[.][0-9]+)?\s*$"
 # A line that no file holds, which would be refused as damaged: a quote that is still open at the
 # end swallows it, and shows.
 END_OF_FILE = "\ufffd end of file"
@@ -242,8 +243,9 @@ def _piece(
     """Make a piece; rows that are too wide, or whose cells have shifted unseen, can't be read."""
     unusual = np.zeros(len(lines), np.bool_) if unusual is None else unusual
     shifted = _shifted(file.kind, file.header, file.shape, columns, unusual)
-    if shifted is not None:
-        too_wide = shifted if too_wide is None else too_wide | shifted
+    for amiss in (shifted, _merged(file.shape, columns, unusual)):
+        if amiss is not None:
+            too_wide = amiss if too_wide is None else too_wide | amiss
     return piece_of(file.header.names, columns, lines, too_wide)
 
 
@@ -252,6 +254,24 @@ def _held_rows_message(file: CsvFile, line: int) -> str:
         f"{file.raw.file.name}, line {line}: a quote opens here and closes in another row; take "
         "out the two quotes, or double them, and deliver the file again"
     )
+
+
+def _merged(shape: CsvShape, columns: list[CodedCells], unusual: Flags) -> Flags | None:
+    """Mark the rows that lack cells at their end where one has as many separators in it.
+
+    A stray quote each at the edges of two cells makes them one, and the last column empty.
+    """
+    rows = np.flatnonzero(unusual)
+    if not len(rows):
+        return None
+    texts = [column.take(rows).row_texts() for column in columns]
+    plain = [text.str.replace(THOUSANDS, "") for text in texts]
+    held = [text.str.count_matches(shape.separator, literal=True).to_numpy() for text in plain]
+    is_empty = [(text.str.strip_chars() == "").to_numpy() for text in reversed(texts)]
+    lacking = np.cumprod(is_empty, axis=0).sum(axis=0)
+    flags = np.zeros(len(unusual), np.bool_)
+    flags[rows] = np.any([(count > 0) & (count <= lacking) for count in held], axis=0)
+    return flags if flags.any() else None
 
 
 def _text_lines(file: CsvFile, block: bytes) -> Iterator[str]:

@@ -12,7 +12,7 @@ from flows.ingest import csv_files, files
 from flows.ingest.csv_files import open_csv, read_csv_pieces
 from flows.ingest.files import DropFile, digest_file
 from transforms.errors import DropRefusedError
-from transforms.extracts.cells import CodedCells
+from transforms.extracts.cells import CodedCells, Piece
 from transforms.extracts.kinds import KINDS
 
 HEADER = "身份证号,姓名,户号"
@@ -20,15 +20,20 @@ WIDTH = 3
 Row = tuple[int, list[str]]
 
 
-def rows_read(folder: Path, content: bytes) -> list[Row]:
-    """Read a file as ingest does: per row its line and its cells; a row too wide has its own."""
+def pieces_of(folder: Path, content: bytes) -> list[Piece]:
+    """Read a file as ingest does."""
     path = folder / "residents.csv"
     path.write_bytes(content)
     copies = folder / "raw"
     copies.mkdir(exist_ok=True)
     raw = digest_file(DropFile(path, KINDS["residents"], "csv"), copies)
+    return list(read_csv_pieces(open_csv(raw, copies / path.name, KINDS["residents"])))
+
+
+def rows_read(folder: Path, content: bytes) -> list[Row]:
+    """Read a file as ingest does: per row its line and its cells; a row too wide has its own."""
     rows = []
-    for piece in read_csv_pieces(open_csv(raw, copies / path.name, KINDS["residents"])):
+    for piece in pieces_of(folder, content):
         texts = []
         for cells in piece.all_cells:
             assert isinstance(cells, CodedCells)
@@ -97,3 +102,24 @@ def test_a_text_of_several_lines_with_separators_is_no_row(tmp_path: Path) -> No
     text = "\n".join([HEADER, cells, '2,乙,"一\n二, 三\n\n四"', "", '"3",丙,"户\n\n"', ""])
     for odd in ("", '4,丁"丁,户\n'):
         assert rows_read(tmp_path, (text + odd).encode()) == rows_expected(text + odd)
+
+
+@pytest.mark.parametrize(
+    ("merged", "seen"),
+    [
+        ('"1","甲"","户1"', ["1", '甲",户1"', ""]),
+        ('"1","甲,户1"', ["1", "甲,户1", ""]),
+        ('1,"甲,户1"', ["1", "甲,户1", ""]),
+        ('"1,甲,户1"', ["1,甲,户1", "", ""]),
+    ],
+)
+def test_cells_that_two_stray_quotes_made_one_are_no_empty_last_column(
+    tmp_path: Path, merged: str, seen: list[str]
+) -> None:
+    """The end of a listing stands there, and empty means that it has none."""
+    text = "\n".join(
+        [HEADER, merged, '"2","乙,一","户2"', "3,丙", '4,"1,000,000"', '4,"丁,一,二"', ""]
+    )
+    (piece,) = pieces_of(tmp_path, text.encode())
+    assert piece.too_wide is not None and piece.too_wide.tolist() == [True, *[False] * 4]
+    assert rows_read(tmp_path, text.encode())[0] == (2, seen)
