@@ -67,7 +67,7 @@ def _column(column: KindColumn) -> Iterator[dict[str, Any]]:
     if column.required:
         yield _expectation("expect_column_to_exist", heading, True)
         yield _expectation("expect_column_values_to_not_be_null", heading, True)
-    must_be_right = column.required or column.open_when_empty
+    must_be_right = column.required or bool(column.open_when_empty)
     if column.codes:
         words = {**heading, "value_set": list(column.codes)}
         yield _expectation("expect_column_values_to_be_in_set", words, must_be_right)

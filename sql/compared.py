@@ -40,6 +40,10 @@ select
 from before_parts full join now_parts using (part, is_excluding)
 order by all
 """
+EMPTIED_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(("kind", "column_title"), pl.String()),
+    "filled_before": pl.Int64(),
+}
 GONE = """
 with before as (
     select distinct part, is_excluding, {key} from ({before}) where {changed}
@@ -77,6 +81,29 @@ def compare_snapshots(
         view_kind(connection, f"former_{name}", before[name])
         parts.append(_compare(connection, KINDS[name], excluding.get(name, ())))
     return pl.concat(parts)
+
+
+def emptied_columns(
+    connection: Connection, before: Mapping[str, Sequence[Path]], delivered: Iterable[str]
+) -> pl.DataFrame:
+    """List the columns in which empty says something, filled before and in no row tonight.
+
+    Rows:    before    as compare_snapshots, which showed them to the connection
+             returns   one per kind and column: its heading, and in how many rows it was filled
+    """
+    found = []
+    for name in sorted(set(before) & set(delivered)):
+        for column in KINDS[name].columns:
+            filled = f"from {{}}_{name} where {column.name} is not null"
+            if column.open_when_empty and not _count(connection, f"{filled} limit 1", "delivered"):
+                found.append((name, column.asked_as, _count(connection, filled, "former")))
+    told = pl.DataFrame(found, EMPTIED_SCHEMA, orient="row")
+    return told.filter(pl.col("filled_before") > 0)
+
+
+def _count(connection: Connection, rows: str, of: str) -> int:
+    counted = query(connection, f"select count(*) as found from (select 1 {rows.format(of)})")
+    return int(counted.item())
 
 
 def _compare(connection: Connection, kind: Kind, entries: Sequence[Only]) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from flows.ingest.tally import FileTally, KindTally
 from flows.ingest.workbooks import open_workbook
 from transforms.extracts.cells import Piece, ReadColumn, Rows
 from transforms.extracts.duplicates import row_hashes
-from transforms.extracts.headers import Header, refuse_other_header
+from transforms.extracts.headers import Header, columns_absent, refuse_other_header
 from transforms.extracts.kinds import Kind
 from transforms.extracts.links import (
     apply_links,
@@ -128,6 +128,10 @@ def _read_file(
     kept_out = {"file": part.file.name, "labels": list(header.unknown)}
     file.notes += [Said("columns_kept_out", kept_out)] if header.unknown else []
     file.notes += header.beside
+    file.findings += [
+        ("column_absent", "warning", Said("column_not_there", {"file": part.file.name, **said}))
+        for said in columns_absent(kind, header)
+    ]
     for piece in _ahead(pieces):
         refuse_damage(part.file, piece)
         refuse_other_header(kind, header, piece, part.file.name)

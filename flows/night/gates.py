@@ -20,7 +20,7 @@ from flows.store import read_manifest
 from sql import Connection, policy_cards, query, show_frame
 from sql.card_words import check_cards
 from sql.checks import run_check, run_text, tables_present
-from sql.compared import COMPARED_SCHEMA, compare_snapshots
+from sql.compared import COMPARED_SCHEMA, EMPTIED_SCHEMA, compare_snapshots, emptied_columns
 from sql.opening import connect_to
 from sql.texts import COMMENT, WORD, exclusions
 from transforms.errors import GateStoppedError
@@ -40,6 +40,7 @@ FRAMES: dict[str, Any] = {
     },
     "excluding_kinds": {"kind": pl.String()},
     "compared_parts": COMPARED_SCHEMA,
+    "emptied_columns": EMPTIED_SCHEMA,
     "quarantine": {
         "kind": pl.String(),
         "source_file": pl.String(),
@@ -148,6 +149,8 @@ def connected(
         had = {kind: paths for one in reversed(before) for kind, paths in one.tables().items()}
         compared = compare_snapshots(connection, had, snapshot.tables(), excluding)
         register(connection, "compared_parts", compared)
+        emptied = emptied_columns(connection, had, snapshot.tables())
+        register(connection, "emptied_columns", emptied)
         for name in ("quarantine", "repairs", "findings"):
             stored = pl.read_parquet(snapshot.folder / f"{name}.parquet")
             empty = pl.DataFrame(schema=FRAMES[name])

@@ -22,7 +22,7 @@ from flows.night.pipeline import NightRequest, run_night
 from flows.night.progress import Progress
 from flows.night.run_name import held_against, last_finished
 from flows.store import Home, read_manifest, write_manifest
-from sql.compared import COMPARED_SCHEMA
+from sql.compared import COMPARED_SCHEMA, EMPTIED_SCHEMA
 from sql.texts import policy_cards
 from tests.conftest import AS_OF, make_home
 from tests.ingest.ingest_drops import csv_text, ingest, row
@@ -131,6 +131,55 @@ def test_contributions_are_compared_month_by_month(tmp_path: Path) -> None:
     assert found(outcome_of(gone, before)) == {
         "evidence_kept": ["contributions 养老 202001: 200 / 200"]
     }
+
+
+def held(count: int, heading: str = "释放日期") -> str:
+    """Say of twenty that they are in custody, of the first few until when."""
+    ends = (("2020-03-01" if number <= count else "") for number in range(1, 21))
+    lines = [f"某,{somebody(n)},2020-01-05,{end}" for n, end in enumerate(ends, 1)]
+    return "\n".join([f"姓名,身份证号,收监日期,{heading}", *lines, ""])
+
+
+def test_a_column_in_which_empty_says_something_is_not_gone_in_silence(tmp_path: Path) -> None:
+    """Without the end of a listing every one stands; who draws a pension no longer seems to."""
+
+    def told(now: SnapshotRef) -> tuple[list[str], bool]:
+        outcome = outcome_of(now, before)
+        names = ("columns_kept", "columns_emptied", "columns_there")
+        failed = [one for one in outcome.checks if one.check in names and one.status != "passed"]
+        said = [f"{one.check} {place}" for one in failed for place in one.places]
+        return said, outcome.stops_run
+
+    before = night(tmp_path / "1", custody=held(6))
+    assert told(before) == ([], False)
+    assert told(night(tmp_path / "2", custody=held(1))) == ([], False)
+    stopped = "columns_kept custody 释放日期: 6 / 6"
+    assert told(night(tmp_path / "3", custody=held(0))) == ([stopped], True)
+    named = (
+        "columns_there custody.csv: the column 释放日期 is not there, so all rows count as: open"
+    )
+    said, stops = told(night(tmp_path / "4", custody=held(6, "释放日")))
+    assert (said[0], stops) == (stopped, True) and said[1].startswith(named)
+    # What the supplier confirms passes, and is told; so do five rows, and not one more.
+    said = told(night(tmp_path / "5", custody=held(0), note=note("custody.csv,20,,,6,都未释放")))
+    assert said == (["columns_emptied custody 释放日期: 6 / 6"], False)
+    said = told(night(tmp_path / "6", custody=held(0), note=note("custody.csv,20,,,5,都未释放")))
+    assert said == ([stopped], True)
+    before = night(tmp_path / "7", custody=held(5))
+    assert told(night(tmp_path / "3", custody=held(0))) == (
+        ["columns_emptied custody 释放日期: 5 / 5"],
+        False,
+    )
+
+
+@pytest.mark.parametrize(("stated", "told"), [(1, 1), (3, 3), (4, 4), (9, 4)])
+def test_a_note_answers_for_as_many_rows_as_it_says(stated: int, told: int, tmp_path: Path) -> None:
+    """One that confirmed a single row told the signers that the supplier answers for all."""
+    before = night(tmp_path / "1", deaths=dead(20))
+    said = note(f"deaths.csv,16,,,{stated},重复")
+    outcome = found(outcome_of(night(tmp_path / "2", deaths=dead(16), note=said), before))
+    assert outcome.pop("evidence_removed") == [f"deaths: {told} / 20"]
+    assert outcome == ({} if stated >= 4 else {"evidence_lessened": ["deaths: 4 / 20"]})
 
 
 def test_what_a_note_took_out_once_excuses_no_later_loss(tmp_path: Path) -> None:
@@ -343,6 +392,9 @@ def test_a_night_without_the_comparison_is_noticed(
 ) -> None:
     empty = pl.DataFrame(schema=COMPARED_SCHEMA)
     monkeypatch.setattr(gates, "compare_snapshots", lambda *_given: empty)
+    monkeypatch.setattr(
+        gates, "emptied_columns", lambda *_given: pl.DataFrame(schema=EMPTIED_SCHEMA)
+    )
     with pytest.raises(AssertionError):
         test_every_deletion_beyond_the_limits_stops_the_night(tmp_path)
 

@@ -22,6 +22,7 @@ SOUND_WORLD = f"""
 create or replace table files (name text, kind text, rows bigint, accepted bigint,
     quarantined bigint, totals_rows bigint, stated_rows bigint, removed_rows bigint);
 create or replace table excluding_kinds (kind text);
+create or replace table emptied_columns (kind text, column_title text, filled_before int64);
 create or replace table compared_parts (kind text, part text, is_excluding boolean,
     rows_before bigint, rows_now bigint, keys_before bigint, keys_gone bigint);
 create or replace table quarantine (kind text, source_file text, source_line bigint, rule text);
@@ -142,6 +143,18 @@ FLAWS: dict[tuple[str, str], tuple[str, int]] = {
     ("extracts", "evidence_removed"): (
         "update files set removed_rows = 1; update compared_parts set keys_gone = 1",
         2,
+    ),
+    ("extracts", "columns_kept"): (
+        "insert into emptied_columns values ('custody', 'a', 6), ('custody', 'b', 5)",
+        1,
+    ),
+    ("extracts", "columns_emptied"): (
+        "insert into emptied_columns values ('custody', 'a', 6), ('custody', 'b', 5)",
+        1,
+    ),
+    ("extracts", "columns_there"): (
+        "insert into findings values ('column_absent', 'custody.csv: no 释放日期', null)",
+        1,
     ),
     ("extracts", "rows_kept"): ("update compared_parts set keys_gone = 6", 1),
     ("extracts", "rows_grown"): ("update compared_parts set rows_now = 151", 1),

@@ -129,6 +129,18 @@ def match_header(kind: Kind, cells: Sequence[str]) -> Header | None:
     return Header(positions, len(cells), tuple(unknown))
 
 
+def columns_absent(kind: Kind, header: Header) -> list[dict[str, str]]:
+    """List the columns that a file lacks and in which empty says something of all its rows.
+
+    Rows:    returns  column  its heading; meaning  what empty means
+    """
+    return [
+        {"column": column.asked_as, "meaning": column.absent_means}
+        for column in kind.columns
+        if column.absent_means and column.name not in header.positions
+    ]
+
+
 def find_header(kind: Kind, rows: Sequence[Sequence[str]], file_name: str) -> tuple[int, Header]:
     """Find the first row that holds the labels of all required columns.
 

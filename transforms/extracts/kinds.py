@@ -22,7 +22,7 @@ SAID_OF_KIND = frozenset({"titles", "row", "columns", "visible_from"})
 WORDS_OF_KIND = SAID_OF_KIND | {"key", "bucketed", "note_sums", "others_look_up"}
 WORDS_OF_KIND |= {"stands_by", "parts", "form"}
 WORDS_OF_COLUMN = frozenset(
-    {"type", "labels", "stand_in", "codes", "open_when_empty", "visible_from"}
+    {"type", "labels", "stand_in", "codes", "open_when_empty", "absent_means", "visible_from"}
     | {"never_negative", "negative_only_where", "never_positive_where", "required_where"}
 )
 # What ingest adds to a row, and who recognised its person: no column of an extract is named so.
@@ -35,7 +35,8 @@ Where = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class KindColumn:
-    """One column of a kind. `open_when_empty`: empty decides, so a bad cell is no empty one.
+    """One column of a kind. `open_when_empty`: what empty means, so a bad cell is no empty one;
+    `absent_means`: what it means of all rows if the column is not there.
 
     `stand_in`: those of its labels that are unknown beside another of them. `visible_from`: the
     cell counts as empty unless that day of its row is set and has come.
@@ -46,13 +47,14 @@ class KindColumn:
     type: ColumnType
     labels: tuple[str, ...]
     codes: tuple[str, ...] = ()
-    open_when_empty: bool = False
+    open_when_empty: str = ""
     visible_from: str | None = None
     never_negative: bool = False
     negative_only_where: Where = ()
     never_positive_where: Where = ()
     required_where: Where = ()
     stand_in: tuple[str, ...] = ()
+    absent_means: str = ""
 
     @property
     def asked_as(self) -> str:
@@ -222,13 +224,14 @@ def _column(where: str, spec: str, entry: Mapping[str, Any], named: Column) -> K
         type=entry.get("type", named.type),
         labels=(named.name, *named.labels, *entry.get("labels", "").split()),
         codes=tuple(entry.get("codes", "").split()),
-        open_when_empty=entry.get("open_when_empty", False),
+        open_when_empty=entry.get("open_when_empty", ""),
         visible_from=entry.get("visible_from"),
         never_negative=entry.get("never_negative", False),
         negative_only_where=_where(entry.get("negative_only_where")),
         never_positive_where=_where(entry.get("never_positive_where")),
         required_where=_where(entry.get("required_where")),
         stand_in=tuple(entry.get("stand_in", "").split()),
+        absent_means=entry.get("absent_means", entry.get("open_when_empty", "")),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from transforms.columns import Column
 from transforms.extracts.kinds import Kind, KindColumn, Moment, Where
+from transforms.words import word
 
 INTRODUCTION = """# Data dictionary: kinds of extract
 
@@ -53,7 +54,7 @@ def _line_of(column: KindColumn, entry: Column) -> str:
     if entry.personal != "none":
         notes.append(f"personal data: {entry.personal}")
     if column.open_when_empty:
-        notes.append("empty: open, or nobody" if column.type == "person_id" else "empty: open")
+        notes.append(f"empty: {word(column.open_when_empty, 'en')}")
     if column.stand_in:
         notes.append(f"unknown beside another of its headings: {' '.join(column.stand_in)}")
     if column.visible_from:
