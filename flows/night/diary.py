@@ -27,6 +27,8 @@ from transforms.masking import without_person_ids
 
 DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
 STOPPED_BY_SIGNAL = 130
+# A command that ended so did nothing, and told whoever gave it.
+NO_NIGHT = (UsageError.exit_code, HomeBusyError.exit_code)
 TIMES = {"started_at", "ended_at"}
 DELIVERY = ("supplier", "kind", "state", "age_days", "delivered_on")
 Clock = Callable[[], datetime]
@@ -57,6 +59,11 @@ class Night:
     def is_good(self) -> bool:
         """Say whether it came to its end."""
         return self.state in ("done", "warned")
+
+    @property
+    def is_of_its_day(self) -> bool:
+        """Say whether it was made on the day it is of."""
+        return self.as_of == self.started_at.astimezone(DISTRICT_TIME).date().isoformat()
 
     def content(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -184,15 +191,26 @@ def read_nights(home: Home, unnoted: Sequence[Mapping[str, Any]] = ()) -> list[N
     """Read what nights there were, in the order they began; one without an end is told apart.
 
     Rows:    returns  a night without an end runs only if it is the newest and holds the file; a
-             command with the wrong words was no night, nor a start that was turned away since the
-             night of its day was under way
+             command with wrong words, or that found the home held, was no night, nor a start that
+             was turned away since the night of its day was under way
     """
     told = [
         night
         for night in _every_night(home, unnoted)
-        if night.by != "run" or night.exit_code != UsageError.exit_code
+        if night.by != "run" or night.exit_code not in NO_NIGHT
     ]
     return [night for night in told if not any(_turned_away(night, other) for other in told)]
+
+
+def that_were_due(nights: Sequence[Night]) -> list[Night]:
+    """Leave out, where nights run by themselves, each `run` by hand of another day than its own.
+
+    How it ended was told to whoever made it.
+    """
+    runs_itself = any(night.by == "nightly" for night in nights)
+    return [
+        night for night in nights if not runs_itself or night.by != "run" or night.is_of_its_day
+    ]
 
 
 def _every_night(home: Home, unnoted: Sequence[Mapping[str, Any]] = ()) -> list[Night]:

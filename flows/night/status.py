@@ -12,7 +12,7 @@ from flows.machine import denial
 from flows.money.funds import read_funds
 from flows.money.ledger_store import books_of
 from flows.money.whole import unwitnessed
-from flows.night.diary import DISTRICT_TIME, Night, read_nights, restored_at
+from flows.night.diary import DISTRICT_TIME, Night, read_nights, restored_at, that_were_due
 from flows.night.settings import (
     BackupSettings,
     NightSettings,
@@ -53,7 +53,7 @@ def look_at(
     Raises:  DropRefusedError if there is no home
     """
     expect_home(home)
-    nights = read_nights(home, unnoted)
+    nights = that_were_due(read_nights(home, unnoted))
     ended = [night for night in nights if night.state != "running"]
     last, good = ended[-1] if ended else None, [night for night in ended if night.is_good]
     oldest = now - read_span(max_age or settings.night.max_age)
@@ -105,7 +105,7 @@ def missed_days(
     local = now.astimezone(DISTRICT_TIME)
     days = [local.date() - timedelta(days=back) for back in range(DAYS_LOOKED_BACK, -1, -1)]
     slots = [datetime.combine(day, due.due, DISTRICT_TIME) for day in days]
-    begun = [night.started_at for night in nights]
+    begun = [night.started_at for night in nights if night.by == "run" or night.is_of_its_day]
     return [
         slot.date().isoformat()
         for slot in slots

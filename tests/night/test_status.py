@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,10 +104,10 @@ def test_however_a_night_ends_it_is_noted(
 def test_it_is_done_again_by_the_command_that_did_it(tmp_path: Path, by: str, again: str) -> None:
     home = home_with(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        record_night(home, "2026-11-27", raising(KeyboardInterrupt()), by)
-    told = look(home, datetime.now(DISTRICT_TIME))
+        record_night(home, "2026-11-27", raising(KeyboardInterrupt()), by, clock=lambda: TWO)
+    told = look(home, TWO)
     assert any(f"`{again} --as-of 2026-11-27`" in line for line in status_lines(told))
-    (alert,) = alerts_of(told, read_settings(home), datetime.now(DISTRICT_TIME))
+    (alert,) = alerts_of(told, read_settings(home), TWO)
     assert f"{again} --as-of 2026-11-27" in alert.content(home, "2026-11-27T02:00")["text"]
 
 
@@ -198,7 +199,8 @@ def test_a_killed_night_is_told_from_one_that_runs(tmp_path: Path) -> None:
         "import sys, time\nfrom pathlib import Path\nfrom flows.night.diary import record_night\n"
         "from flows.store import Home\n"
         "def act():\n    print('runs', flush=True)\n    time.sleep(60)\n    return {}\n"
-        "record_night(Home(Path(sys.argv[1])), '2026-11-27', act, 'nightly')\n"
+        "from flows.night.diary import district_now\n"
+        "record_night(Home(Path(sys.argv[1])), str(district_now().date()), act, 'nightly')\n"
     )
     command = [sys.executable, "-c", program, str(home.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as night:
@@ -222,7 +224,7 @@ def test_a_second_start_is_no_night_while_the_first_goes_on(
     def start_again(day: datetime, at: datetime) -> None:
         held = raising(HomeBusyError("held"))
         with pytest.raises(HomeBusyError):
-            record_night(home, str(day.date()), held, "run", lambda: at, "F")
+            record_night(home, str(day.date()), held, "nightly", lambda: at, "F")
 
     def act() -> dict[str, Any]:
         if good:
@@ -237,8 +239,52 @@ def test_a_second_start_is_no_night_while_the_first_goes_on(
     assert look(home, TWO + timedelta(hours=2))["good"] == good
     # Prefect calls it failed: it is known to have been turned away, and nobody is told.
     assert is_known(home, "F") and not is_known(home, "G")
-    start_again(TWO + timedelta(days=1), TWO + timedelta(seconds=seconds))
-    assert not look(home, TWO + timedelta(hours=2))["good"], "the night of another day is not done"
+
+
+def test_of_nights_of_several_days_one_that_was_turned_away_is_not_done(tmp_path: Path) -> None:
+    home, hours = home_with(tmp_path), iter([TWO - timedelta(hours=3), TWO + timedelta(hours=1)])
+
+    def held() -> dict[str, Any]:
+        with pytest.raises(HomeBusyError):
+            record_night(home, "2026-11-27", raising(HomeBusyError("held")), "nightly", lambda: TWO)
+        return good_night(home)()
+
+    record_night(home, "2026-11-26", held, "nightly", lambda: next(hours))
+    told = look(home, TWO + timedelta(hours=2))
+    assert not told["good"] and told["last"]["exit_code"] == 15
+
+
+def test_what_is_made_by_hand_of_another_day_is_no_night_that_was_due(tmp_path: Path) -> None:
+    """A rehearsal hid the night that had not begun, and ended `status` with 0."""
+    home, at = home_with(tmp_path), TWO + timedelta(days=2)
+    note(home, TWO, good_night(home))
+    before = look(home, at + timedelta(hours=1))
+    assert not before["good"] and before["missed"] == ["2026-11-28", "2026-11-29"]
+
+    def by_hand(day: str, act: Callable[[], dict[str, Any]], by: str = "run") -> dict[str, Any]:
+        with suppress(DropRefusedError, HomeBusyError):
+            record_night(home, day, act, by, clock=lambda: at - timedelta(minutes=20))
+        return look(home, at + timedelta(hours=1))
+
+    for act in (good_night(home), raising(DropRefusedError("no file"))):
+        assert by_hand("2020-03-31", act) == before
+    assert by_hand("2020-03-31", good_night(home), "nightly")["missed"] == before["missed"]
+    note(home, at, good_night(home))
+    now = look(home, at + timedelta(hours=1))
+    assert now["good"] and now["missed"] == ["2026-11-28"]
+    # Nor is a command that found the home held a night, whatever day it was to be of.
+    for day in ("2020-04-01", "2026-11-29"):
+        assert by_hand(day, raising(HomeBusyError("held"))) == now
+    # Of today it is one, however it ends.
+    at += timedelta(hours=2)
+    assert not by_hand("2026-11-29", raising(DropRefusedError("no file")))["good"]
+
+
+def test_where_nights_are_made_by_hand_alone_each_is_one(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    record_night(home, "2020-03-31", good_night(home), "run", clock=lambda: TWO)
+    told = look(home, TWO + timedelta(hours=1))
+    assert told["good"] and told["last"]["as_of"] == "2020-03-31"
 
 
 def test_a_torn_line_costs_no_other(tmp_path: Path) -> None:
