@@ -8,14 +8,14 @@ import polars as pl
 
 from expectations.suites import load_suite
 from flows.audit.again import Night, read_night, run_again
-from flows.ingest.drop import INGEST_RULES_VERSION
+from flows.ingest.drop import INGEST_RULES_VERSION, raw_files
 from flows.language import headings, language, policy_word
 from flows.money.batch_folder import batch_digest
 from flows.money.ledger_store import books_of
 from flows.night.made_by import funds_texts
 from flows.program import deciding_texts, made_by_this_program, program
 from flows.scratch import scratch_folder
-from flows.store import Home, read_manifest
+from flows.store import Home, expect_digests, read_manifest
 from transforms.amounts import yuan_text
 from transforms.digest import content_digest
 from transforms.gates import BOUNDARIES
@@ -56,10 +56,12 @@ def replay(
     night = read_night(home, run_id)
     books = books_of(home)
     others = _other_inputs(night)
-    ingested = read_manifest(night.snapshot, "snapshot")["ingest_rules_version"]
+    snapshot = read_manifest(night.snapshot, "snapshot")
     # What other rules of ingest made would be another snapshot now, and all its batches others.
-    taken_as_it_is = from_raw and ingested != INGEST_RULES_VERSION
+    taken_as_it_is = from_raw and snapshot["ingest_rules_version"] != INGEST_RULES_VERSION
     from_raw = from_raw and not taken_as_it_is
+    if from_raw:
+        expect_digests(raw_files(night.snapshot, snapshot))
     if not stored_rules:
         night = Night(night.home, night.manifest, deciding_texts(), night.funds, night.position)
     with scratch_folder(home.temporary) as scratch:

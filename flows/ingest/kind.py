@@ -128,10 +128,11 @@ def _read_file(
     kept_out = {"file": part.file.name, "labels": list(header.unknown)}
     file.notes += [Said("columns_kept_out", kept_out)] if header.unknown else []
     file.notes += header.beside
-    file.findings += [
-        ("column_absent", "warning", Said("column_not_there", {"file": part.file.name, **said}))
-        for said in columns_absent(kind, header)
-    ]
+    for column in columns_absent(kind, header):
+        name, meaning = column.asked_as, column.absent_means
+        told = {"file": part.file.name, "column": name, "meaning": meaning}
+        said = Said("column_not_there", told)
+        file.findings.append(("column_absent", "warning", said))
     for piece in _ahead(pieces):
         refuse_damage(part.file, piece)
         refuse_other_header(kind, header, piece, part.file.name)

@@ -196,6 +196,21 @@ def test_a_page_that_shows_another_payee_is_found(
     assert any("pages that signers read were not compared" in line for line in replay_lines(told))
 
 
+def test_a_raw_file_that_was_changed_or_is_gone_is_no_refusal_of_a_drop(
+    run_home: tuple[Path, dict[str, Any]], home_after_run: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rules and supplier were blamed, with the exit code of a drop that is refused."""
+    path = next(home_after_run.snapshots.glob("*/raw/死亡信息.*"))
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-1] + b"9")
+    words = ["replay", run_home[1]["run_id"], "--from-raw", "--home", str(home_after_run.root)]
+    assert run_command(app, words) == DigestDiffersError.exit_code
+    assert f"{path} was changed after it was written: expected" in capsys.readouterr().err
+    path.unlink()
+    assert run_command(app, words) == DigestDiffersError.exit_code
+    assert f"{path} is missing" in capsys.readouterr().err
+
+
 def test_tables_that_the_raw_files_do_not_give_are_named_with_their_lines(
     nights: tuple[Home, list[str]], tmp_path: Path
 ) -> None:

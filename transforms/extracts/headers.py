@@ -129,13 +129,10 @@ def match_header(kind: Kind, cells: Sequence[str]) -> Header | None:
     return Header(positions, len(cells), tuple(unknown))
 
 
-def columns_absent(kind: Kind, header: Header) -> list[dict[str, str]]:
-    """List the columns that a file lacks and in which empty says something of all its rows.
-
-    Rows:    returns  column  its heading; meaning  what empty means
-    """
+def columns_absent(kind: Kind, header: Header) -> list[KindColumn]:
+    """List the columns that a file lacks and whose absence says something of all its rows."""
     return [
-        {"column": column.asked_as, "meaning": column.absent_means}
+        column
         for column in kind.columns
         if column.absent_means and column.name not in header.positions
     ]
