@@ -201,7 +201,13 @@ def _failure(code: int, said: str) -> WuxingError:
 
 
 def run_again(
-    night: Night, scratch: Path, *, threads: int | None, memory: str | None, from_raw: bool
+    night: Night,
+    scratch: Path,
+    *,
+    threads: int | None,
+    memory: str | None,
+    from_raw: bool,
+    executor: str = "local",
 ) -> Path:
     """Do a whole night again by its texts; return the run's folder in the scratch place."""
     place, code = stage_home(night, scratch), stage_code(night.texts, scratch)
@@ -211,7 +217,7 @@ def run_again(
         what = [str(raw.resolve())]
     else:
         what = ["--snapshot", night.snapshot.name]
-    options = ["--threads", str(threads)] if threads else []
+    options = ["--executor", executor, *(["--threads", str(threads)] if threads else [])]
     options += ["--memory-limit", memory] if memory else []
     as_of = night.as_of.isoformat()
     words = ["run", *what, "--as-of", as_of, "--home", str(place.root), "--json", *options]

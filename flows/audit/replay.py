@@ -43,6 +43,7 @@ def replay(
     memory: str | None = None,
     stored_rules: bool = False,
     from_raw: bool = False,
+    executor: str = "local",
 ) -> dict[str, Any]:
     """Recompute a recorded run in a scratch place and compare it stage by stage.
 
@@ -65,7 +66,9 @@ def replay(
     if not stored_rules:
         night = Night(night.home, night.manifest, deciding_texts(), night.funds, night.position)
     with scratch_folder(home.temporary) as scratch:
-        folder = run_again(night, scratch, threads=threads, memory=memory, from_raw=from_raw)
+        folder = run_again(
+            night, scratch, threads=threads, memory=memory, from_raw=from_raw, executor=executor
+        )
         now = read_manifest(folder, "run")
         pages = _pages(night, books, books_of(Home(folder.parent.parent)))
         stages = [*_stages(night, folder, now, books.batches), *(pages or ())]

@@ -10,6 +10,7 @@ import typer
 from flows.cli.console import (
     DEFAULT_HOME,
     AnyHomeOption,
+    ExecutorOption,
     HomeOption,
     JsonOption,
     MemoryOption,
@@ -59,20 +60,23 @@ def replay(
     home: AnyHomeOption = DEFAULT_HOME,
     threads: ThreadsOption = None,
     memory_limit: MemoryOption = None,
+    executor: ExecutorOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Compute a night again from its snapshot and the ledger as it stood; compare every digest."""
     from flows.audit.pseudonymous import is_pseudonymous, replay_pseudonymous
     from flows.audit.replay import replay as replay_run
     from flows.audit.replay import replay_lines
+    from flows.night.parts import Parting
 
+    Parting(executor=executor)
     if rules and rules not in RULES:
         raise UsageError(f"--rules takes {' or '.join(RULES)}; found {rules!r}")
     if run.endswith(CARRIED) and is_pseudonymous(Path(run)):
-        if from_raw or rules == "today":
+        if from_raw or rules == "today" or executor != "local":
             raise UsageError(
-                f"{run} is a night under pseudonyms: it holds no raw files and is computed by the "
-                "rules that it holds; leave out --from-raw and --rules today"
+                f"{run} is a night under pseudonyms: it holds no raw files and is computed here by "
+                "the rules that it holds; leave out --from-raw, --rules today and --executor"
             )
         told = replay_pseudonymous(Path(run), threads=threads, memory=memory_limit)
         lines = [f"replay of {run} by the rules of {told['rules']}"]
@@ -85,6 +89,7 @@ def replay(
                 run_id,
                 threads=threads,
                 memory=memory_limit,
+                executor=executor,
                 stored_rules=rules == "stored",
                 from_raw=from_raw,
             )

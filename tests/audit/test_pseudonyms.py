@@ -40,7 +40,7 @@ def test_a_night_under_pseudonyms_replays_and_names_nobody(
     assert is_pseudonymous(file) and replay_pseudonymous(file)["verdict"] == "identical"
     assert run_command(app, ["replay", str(file), "--rules", "stored", "--threads", "2"]) == 0
     # It holds neither raw files nor other rules than its own: what can't be done is refused.
-    for asked in (["--from-raw"], ["--rules", "today"]):
+    for asked in (["--from-raw"], ["--rules", "today"], ["--executor", "dask"]):
         assert run_command(app, ["replay", str(file), *asked]) == 2
     # A limit of memory is not passed over: with so little it can't be computed.
     assert run_command(app, ["replay", str(file), "--memory-limit", "1MB"]) == 10

@@ -45,7 +45,7 @@ from sql.texts import policy_cards
 from tests.audit.conftest import told_anew
 from tests.conftest import AS_OF
 from transforms.answers.messages import in_chinese
-from transforms.errors import DigestDiffersError, DropRefusedError, GateStoppedError
+from transforms.errors import DigestDiffersError, DropRefusedError, GateStoppedError, UsageError
 from transforms.visible import display_width
 
 assert main, "importing it names every command"
@@ -89,7 +89,7 @@ def test_a_night_replayed_after_the_last_is_identical(nights: tuple[Home, list[s
     """The first, from its raw files; a later one is carried elsewhere, below."""
     home, runs = nights
     before = contents(home.root)
-    told = replay(home, runs[0], from_raw=True, threads=2)
+    told = replay(home, runs[0], from_raw=True, threads=2, executor="dask")
     assert told["verdict"] == "identical", replay_lines(told)
     assert told["files_same_to_the_byte"] == told["files"] > 0
     assert told["stages"][0]["stage"] == "snapshot"
@@ -206,6 +206,8 @@ def test_a_raw_file_that_was_changed_or_is_gone_is_no_refusal_of_a_drop(
     words = ["replay", run_home[1]["run_id"], "--from-raw", "--home", str(home_after_run.root)]
     assert run_command(app, words) == DigestDiffersError.exit_code
     assert f"{path} was changed after it was written: expected" in capsys.readouterr().err
+    assert run_command(app, [*words, "--executor", "spark"]) == UsageError.exit_code
+    assert "--executor takes" in capsys.readouterr().err
     path.unlink()
     assert run_command(app, words) == DigestDiffersError.exit_code
     assert f"{path} is missing" in capsys.readouterr().err
