@@ -55,11 +55,13 @@ class KindColumn:
     required_where: Where = ()
     stand_in: tuple[str, ...] = ()
     absent_means: str = ""
+    own_labels: tuple[str, ...] = ()
 
     @property
     def asked_as(self) -> str:
-        """The heading to ask a column by: the first of the bureaus' that stands in for none."""
-        return next((one for one in self.labels[1:] if one not in self.stand_in), self.name)
+        """The heading to ask a column by: its kind's own, else a common one; none that stands in."""
+        headings = (*self.own_labels, *self.labels[1:])
+        return next((one for one in headings if one not in self.stand_in), self.name)
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ def _column(where: str, spec: str, entry: Mapping[str, Any], named: Column) -> K
         name=named.name,
         required=spec.endswith("!"),
         type=entry.get("type", named.type),
-        labels=(named.name, *named.labels, *entry.get("labels", "").split()),
+        labels=(*dict.fromkeys((named.name, *named.labels, *entry.get("labels", "").split())),),
         codes=tuple(entry.get("codes", "").split()),
         open_when_empty=entry.get("open_when_empty", ""),
         visible_from=entry.get("visible_from"),
@@ -231,6 +233,7 @@ def _column(where: str, spec: str, entry: Mapping[str, Any], named: Column) -> K
         never_positive_where=_where(entry.get("never_positive_where")),
         required_where=_where(entry.get("required_where")),
         stand_in=tuple(entry.get("stand_in", "").split()),
+        own_labels=tuple(entry.get("labels", "").split()),
         absent_means=entry.get("absent_means", entry.get("open_when_empty", "")),
     )
 
