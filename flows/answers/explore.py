@@ -14,6 +14,7 @@ from flows.store import Home, read_manifest
 from sql import Connection
 from sql.explore import ask, open_views, view_names
 from transforms.errors import UsageError
+from transforms.sheets.csv_file import guarded
 
 MOST_ROWS = 200
 PROMPT, MORE = "wuxing> ", "   ...> "
@@ -79,10 +80,10 @@ def table_text(rows: pl.DataFrame) -> str:
 
 
 def flat_csv(rows: pl.DataFrame) -> str:
-    """Write an answer as CSV as it is; a list becomes one cell with | between."""
+    """Write an answer as CSV that a spreadsheet opens; a list becomes one cell with | between."""
     lists = [name for name, dtype in rows.schema.items() if isinstance(dtype, pl.List)]
     joined = [pl.col(name).cast(pl.List(pl.String)).list.join("|") for name in lists]
-    return rows.with_columns(joined).write_csv()
+    return guarded(rows.with_columns(joined)).write_csv(include_bom=True)
 
 
 def converse(

@@ -22,7 +22,8 @@ def restore(folder: Path, home: Home, state_name: str = "") -> dict[str, Any]:
     Rows:    returns  `passed_over`: newer states that are not whole; `parted`: those of a copy, or
              of another course of the ledger
     Holds:   the home appears only after every file of it is on disk and was compared
-    Raises:  DropRefusedError if the place is not empty; DigestDiffersError if the backup is damaged
+    Raises:  DropRefusedError if the place is not empty, or in the backup; DigestDiffersError if the
+             backup is damaged
     """
     root = home.root.resolve()
     # A folder that stands alone on its disk, or in a folder of others, can't be exchanged.
@@ -30,6 +31,8 @@ def restore(folder: Path, home: Home, state_name: str = "") -> dict[str, Any]:
     making = (root if stays else root.parent) / f".making-{root.name}"
     if root.exists() and (not root.is_dir() or any(path != making for path in root.iterdir())):
         raise DropRefusedError(f"{home.root} is not empty: a home is restored into an empty folder")
+    if root.is_relative_to(folder.resolve()):
+        raise DropRefusedError(f"{root} lies in the backup: a home belongs elsewhere")
     vault = Vault(folder)
     name = state_name or _newest_whole(vault)
     state = vault.read_state(name)

@@ -260,6 +260,8 @@ def hold_vault(root: Path) -> Iterator[Vault]:
     """
     before = os.umask(PRIVATE)
     try:
+        if root.exists() and not root.is_dir():
+            raise DropRefusedError(f"{root} is no folder: give an empty folder, or a backup's")
         root.mkdir(parents=True, exist_ok=True)
         if not (root / "states").is_dir() and any(p.name != "content" for p in root.glob("[!.]*")):
             raise DropRefusedError(f"{root} holds other things than a backup: give an empty folder")

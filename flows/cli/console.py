@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -163,7 +164,11 @@ def ask_passphrase(confirm: bool, who: str = "") -> str:
         return given
     asking = f"passphrase ({who})" if who else "passphrase"
     try:
-        asked = typer.prompt(said(asking), hide_input=True, confirmation_prompt=confirm, err=True)
+        # Without a terminal getpass warns in a line of Python's own source.
+        with warnings.catch_warnings(action="ignore"):
+            asked = typer.prompt(
+                said(asking), hide_input=True, confirmation_prompt=confirm, err=True
+            )
     except typer.Abort as nobody:
         raise UsageError(f"no passphrase was given: run on a terminal, or set {own}") from nobody
     return str(asked)

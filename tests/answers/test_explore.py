@@ -139,7 +139,7 @@ def test_one_question_as_text_json_and_csv(
     assert len(told["rows"]) == 3
     target = tmp_path / "answer.csv"
     assert run_command(app, [*words, "--csv", str(target)]) == 0
-    read = list(csv.DictReader(io.StringIO(target.read_text(encoding="utf-8"))))
+    read = list(csv.DictReader(io.StringIO(target.read_text(encoding="utf-8-sig"))))
     assert [row["policy_id"] for row in read] == [row["policy_id"] for row in told["rows"]]
     assert read[0]["reason_codes"] == "|".join(told["rows"][0]["reason_codes"])
     capsys.readouterr()
@@ -191,6 +191,13 @@ def test_a_long_answer_is_cut_and_says_so() -> None:
     rows = pl.DataFrame({"n": range(1000)})
     assert "rows: 1,000, not shown: 800" in table_text(rows)
     assert len(flat_csv(rows).splitlines()) == 1001
+
+
+def test_no_cell_of_an_answer_is_a_formula() -> None:
+    """Names and holders come from suppliers."""
+    rows = pl.DataFrame({"holder": ["=1+1"], "person_id": ["370302198503151234"], "fen": [-5]})
+    text = "\ufeffholder,person_id,fen\n'=1+1,'370302198503151234,-5\n"
+    assert flat_csv(rows) == text
 
 
 def test_a_home_that_can_only_be_read_answers(home: Home, run_id: str, tmp_path: Path) -> None:

@@ -276,7 +276,12 @@ def test_a_backup_is_refused_where_it_would_be_none(
         back_up(home_after_run, empty_home, NOW)
     with pytest.raises(DropRefusedError, match="is no home"):
         back_up(Home(tmp_path / "nowhere"), folder, NOW)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DropRefusedError, match="is no folder"):
+        back_up(home_after_run, tmp_path / "file", NOW)
     back_up(home_after_run, folder, NOW)
+    with pytest.raises(DropRefusedError, match="lies in the backup"):
+        restore(folder, Home(folder / "home"))
     with pytest.raises(DropRefusedError, match="is not empty"):
         restore(folder, home_after_run)
     other = Home(tmp_path / "other")

@@ -59,7 +59,7 @@ class KindColumn:
 
     @property
     def asked_as(self) -> str:
-        """The heading to ask a column by: its kind's own, else a common one; none that stands in."""
+        """The heading to ask a column by: its kind's own, else a common one, no stand-in."""
         headings = (*self.own_labels, *self.labels[1:])
         return next((one for one in headings if one not in self.stand_in), self.name)
 
