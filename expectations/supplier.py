@@ -48,7 +48,13 @@ def _suite(kind: Kind) -> dict[str, Any]:
             "title": kind.titles[-1],
             # Every heading that is understood, and the one by which the suite knows the column.
             "headings": headings,
-            "optional": [column.asked_as for column in kind.columns if not column.required],
+            # Headings that nobody knows beside another of their column.
+            "stand_ins": [label for column in kind.columns for label in column.stand_in],
+            "optional": [
+                column.asked_as
+                for column in kind.columns
+                if not (column.required or column.absent_means)
+            ],
         },
     }
 
@@ -64,8 +70,9 @@ def _keys(kind: Kind) -> Iterator[dict[str, Any]]:
 def _column(column: KindColumn) -> Iterator[dict[str, Any]]:
     """Say what one column must be like; what is only emptied when it is wrong is a warning."""
     heading = {"column": column.asked_as}
+    if column.required or column.absent_means:
+        yield _expectation("expect_column_to_exist", heading, column.required)
     if column.required:
-        yield _expectation("expect_column_to_exist", heading, True)
         yield _expectation("expect_column_values_to_not_be_null", heading, True)
     must_be_right = column.required or bool(column.open_when_empty)
     if column.codes:

@@ -66,7 +66,10 @@ def failures(folder: Path, kind: str, rows: list[list[str]]) -> dict[tuple[str, 
     """Do what the page for suppliers does, in this process; return what failed, as JSON."""
     suite = gx.ExpectationSuite(**json.loads((folder / f"{kind}.json").read_text("utf-8")))
     frame = pd.DataFrame(rows[1:], columns=rows[0], dtype=str).replace("", None)
-    frame = frame.rename(columns=suite.meta["headings"])
+    names, stand_ins = suite.meta["headings"], suite.meta["stand_ins"]
+    there = {names.get(heading) for heading in frame.columns if heading not in stand_ins}
+    beside = [one for one in frame.columns if one in stand_ins and names[one] in there]
+    frame = frame.drop(columns=beside).rename(columns=names)
     for name in suite.meta["optional"]:
         frame[name] = frame.get(name)
     frames = gate._context().data_sources.get("frames").get_asset("frame")
@@ -112,6 +115,28 @@ def test_a_missing_column_fails_and_a_missing_optional_one_does_not(folder: Path
     assert failures(folder, "deaths", [row[:3] for row in rows]) == {}
     missing = failures(folder, "deaths", [row[:2] for row in rows])
     assert {failed[0] for failed in missing} == {"死亡日期"}
+
+
+def test_a_column_whose_absence_says_something_is_to_be_there(folder: Path) -> None:
+    rows = rows_of(DROP / "服刑信息.csv")
+    place = rows[0].index("释放日期")
+    missing = failures(folder, "custody", [row[:place] + row[place + 1 :] for row in rows])
+    assert ("释放日期", "expect_column_to_exist") in missing
+    assert {column for column, _ in missing} == {"释放日期"}
+
+
+def test_the_month_of_payment_beside_that_of_the_wage_is_a_column_nobody_knows(
+    folder: Path,
+) -> None:
+    rows = rows_of(DROP / "工资发放明细_001.csv")
+    place = rows[0].index("发放月份")
+    both = [[*row, row[place]] for row in rows]
+    both[0][-1] = "工资所属月"
+    for row in both[1:]:
+        row[place] = "没有"
+    assert failures(folder, "payroll", both) == {}
+    rows[1][place] = "没有"
+    assert {failed[0] for failed in failures(folder, "payroll", rows)} == {"工资所属月"}
 
 
 def test_the_suppliers_page_works_as_it_stands(folder: Path, tmp_path: Path) -> None:
