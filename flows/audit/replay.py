@@ -57,12 +57,8 @@ def replay(
     night = read_night(home, run_id)
     books = books_of(home)
     others = _other_inputs(night)
-    snapshot = read_manifest(night.snapshot, "snapshot")
-    # What other rules of ingest made would be another snapshot now, and all its batches others.
-    taken_as_it_is = from_raw and snapshot["ingest_rules_version"] != INGEST_RULES_VERSION
+    taken_as_it_is = from_raw and not _can_be_read_again(night)
     from_raw = from_raw and not taken_as_it_is
-    if from_raw:
-        expect_digests(raw_files(night.snapshot, snapshot))
     if not stored_rules:
         night = Night(night.home, night.manifest, deciding_texts(), night.funds, night.position)
     with scratch_folder(home.temporary) as scratch:
@@ -75,7 +71,6 @@ def replay(
         first = next((stage for stage in stages if stage["then"] != stage["now"]), None)
         differing = _first_difference(night, folder, first, now) if first else None
     files = night.manifest["files"]
-    bytes_same = sum(now["files"].get(name) == digest for name, digest in files.items())
     other_goes_in = [name for name in GOES_IN if now[name] != night.manifest[name]]
     return {
         "run_id": run_id,
@@ -87,9 +82,21 @@ def replay(
         "changed_since": others,
         "taken_as_it_is": taken_as_it_is,
         "pages_compared": pages is not None,
-        "files_same_to_the_byte": bytes_same,
+        "files_same_to_the_byte": sum(now["files"].get(name) == files[name] for name in files),
         "files": len(files),
     }
+
+
+def _can_be_read_again(night: Night) -> bool:
+    """Hold the raw files against their digests; say whether they give the snapshot again.
+
+    What other rules of ingest made would be another one now, and all its batches others.
+
+    Raises:  DigestDiffersError naming the file that is missing or was changed
+    """
+    snapshot = read_manifest(night.snapshot, "snapshot")
+    expect_digests(raw_files(night.snapshot, snapshot))
+    return bool(snapshot["ingest_rules_version"] == INGEST_RULES_VERSION)
 
 
 def _other_inputs(night: Night) -> list[str]:
