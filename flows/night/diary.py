@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,6 +27,8 @@ from transforms.masking import without_person_ids
 
 DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
 STOPPED_BY_SIGNAL = 130
+# A night may begin a little before or after its hour.
+EARLY = timedelta(minutes=30)
 # A command that ended so did nothing, and told whoever gave it.
 NO_NIGHT = (UsageError.exit_code, HomeBusyError.exit_code)
 TIMES = {"started_at", "ended_at"}
@@ -64,6 +66,14 @@ class Night:
     def is_of_its_day(self) -> bool:
         """Say whether it was made on the day it is of."""
         return self.as_of == self.started_at.astimezone(DISTRICT_TIME).date().isoformat()
+
+    def is_for(self, slot: datetime) -> bool:
+        """Say whether it is the night that was due at an hour, be it done on a later day."""
+        first = slot - EARLY
+        if self.by == "nightly" and self.as_of == slot.date().isoformat():
+            return self.started_at >= first
+        is_then = first <= self.started_at < first + timedelta(days=1)
+        return is_then and (self.by == "run" or self.is_of_its_day)
 
     def content(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""

@@ -26,8 +26,6 @@ from transforms.answers.deliveries import LATE
 from transforms.errors import WuxingError
 from transforms.words import word
 
-# A night may begin a little before or after its hour.
-EARLY = timedelta(minutes=30)
 # Why there is no day of a newest backup.
 NO_BACKUP, BACKUP_UNREAD, BACKUP_AHEAD = "no_backup", "backup_unread", "backup_ahead"
 GRACE = timedelta(minutes=8)
@@ -53,7 +51,8 @@ def look_at(
     Raises:  DropRefusedError if there is no home
     """
     expect_home(home)
-    nights = that_were_due(read_nights(home, unnoted))
+    every = read_nights(home, unnoted)
+    nights = that_were_due(every)
     ended = [night for night in nights if night.state != "running"]
     last, good = ended[-1] if ended else None, [night for night in ended if night.is_good]
     oldest = now - read_span(max_age or settings.night.max_age)
@@ -69,7 +68,7 @@ def look_at(
         "last": last and last.content(),
         **_last_run(home, last.run_id if last else ""),
         "last_good": good[-1].content() if good else None,
-        "running": [night.content() for night in nights if night.state == "running"],
+        "running": [night.content() for night in every if night.state == "running"],
         "missed": missed_days(nights, settings.night, since, now) if since else [],
         "late": [one for one in read.deliveries if one["state"] in LATE] if read else [],
         **waiting,
@@ -105,12 +104,10 @@ def missed_days(
     local = now.astimezone(DISTRICT_TIME)
     days = [local.date() - timedelta(days=back) for back in range(DAYS_LOOKED_BACK, -1, -1)]
     slots = [datetime.combine(day, due.due, DISTRICT_TIME) for day in days]
-    begun = [night.started_at for night in nights if night.by == "run" or night.is_of_its_day]
     return [
         slot.date().isoformat()
         for slot in slots
-        if since < slot <= now - GRACE
-        and not any(slot - EARLY <= at < slot - EARLY + timedelta(days=1) for at in begun)
+        if since < slot <= now - GRACE and not any(night.is_for(slot) for night in nights)
     ]
 
 

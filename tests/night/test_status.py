@@ -280,6 +280,26 @@ def test_what_is_made_by_hand_of_another_day_is_no_night_that_was_due(tmp_path: 
     assert not by_hand("2026-11-29", raising(DropRefusedError("no file")))["good"]
 
 
+def test_a_night_that_was_missed_and_is_done_later_is_missed_no_more(tmp_path: Path) -> None:
+    home, later = home_with(tmp_path), TWO + timedelta(days=2, hours=7)
+    note(home, TWO - timedelta(days=1), good_night(home))
+    assert look(home, later)["missed"] == ["2026-11-27", "2026-11-28", "2026-11-29"]
+    record_night(home, "2026-11-28", good_night(home), "nightly", clock=lambda: later)
+    assert look(home, later)["missed"] == ["2026-11-27", "2026-11-29"]
+
+
+def test_what_runs_is_told_whatever_day_it_is_of(tmp_path: Path) -> None:
+    home, seen = home_with(tmp_path), list[str]()
+    note(home, TWO, good_night(home))
+
+    def act() -> dict[str, Any]:
+        seen.extend(night["as_of"] for night in look(home, TWO)["running"])
+        return good_night(home)()
+
+    record_night(home, "2020-03-31", act, "run", clock=lambda: TWO + timedelta(hours=3))
+    assert seen == ["2020-03-31"]
+
+
 def test_where_nights_are_made_by_hand_alone_each_is_one(tmp_path: Path) -> None:
     home = home_with(tmp_path)
     record_night(home, "2020-03-31", good_night(home), "run", clock=lambda: TWO)
