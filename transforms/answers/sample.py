@@ -142,7 +142,7 @@ def band_words(place: int) -> str:
     """Name a band of amounts.
 
     >>> band_words(0), band_words(1), band_words(5)
-    ('不超过 0 元', '不超过 1,000 元', '1,000,000 元以上')
+    ('不超过 0 元', '不超过 1,000 元', '超过 1,000,000 元')
     """
     if place == len(BANDS_YUAN):
         return worded(Said("band_above", {"yuan": BANDS_YUAN[-1]}))
